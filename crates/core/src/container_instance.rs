@@ -1,0 +1,202 @@
+//! ECS container instances: an EC2 instance as its cluster sees it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+/// CPU units, 1,024 to a vCPU.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CpuUnits(pub u64);
+
+/// Memory in MiB.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mib(pub u64);
+
+/// A static host port, TCP or UDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Port(pub u16);
+
+/// An EC2 instance id: `i-` and 8 or 17 lower-case hexadecimal digits.
+///
+/// Nothing else is let through, because the id goes into a filter expression of ECS's cluster query language.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ec2InstanceId(String);
+
+/// What is not an EC2 instance id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not accepted: an EC2 instance id (i- and 8 or 17 lower-case hexadecimal digits)")]
+pub struct NotAnEc2InstanceId(String);
+
+impl Ec2InstanceId {
+    /// The id as AWS writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Ec2InstanceId {
+    type Err = NotAnEc2InstanceId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEc2InstanceId> {
+        let digits = text.strip_prefix("i-").unwrap_or_default();
+        let hex = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if hex && matches!(digits.len(), 8 | 17) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAnEc2InstanceId(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for Ec2InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A container instance's ARN, old format or new. It is never taken apart: the old one does not name the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContainerInstanceArn(pub String);
+
+impl fmt::Display for ContainerInstanceArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A container instance's status (API reference, `ContainerInstance`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerInstanceStatus {
+    /// Waiting for its trunk network interface; takes no tasks yet and can't be set DRAINING.
+    Registering,
+    /// Its trunk network interface could not be had; never takes tasks.
+    RegistrationFailed,
+    /// Takes tasks while its agent is connected.
+    Active,
+    /// Takes no new tasks; ECS moves its services' tasks elsewhere.
+    Draining,
+    /// Giving back its trunk network interface; takes no tasks and can't be set DRAINING.
+    Deregistering,
+    /// No longer in the cluster.
+    Inactive,
+    /// A status that AWS added since; nothing is known of it.
+    Other(String),
+}
+
+impl From<&str> for ContainerInstanceStatus {
+    fn from(text: &str) -> Self {
+        match text {
+            "REGISTERING" => Self::Registering,
+            "REGISTRATION_FAILED" => Self::RegistrationFailed,
+            "ACTIVE" => Self::Active,
+            "DRAINING" => Self::Draining,
+            "DEREGISTERING" => Self::Deregistering,
+            "INACTIVE" => Self::Inactive,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for ContainerInstanceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Registering => "REGISTERING",
+            Self::RegistrationFailed => "REGISTRATION_FAILED",
+            Self::Active => "ACTIVE",
+            Self::Draining => "DRAINING",
+            Self::Deregistering => "DEREGISTERING",
+            Self::Inactive => "INACTIVE",
+            Self::Other(other) => other,
+        })
+    }
+}
+
+/// What a container instance has, in total (registered) or free (remaining).
+///
+/// Mind the ports: ECS lists those *in use* under remaining, and those that the agent keeps for itself under
+/// registered; so in both these sets name ports that are *not* to be had.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// CPU units.
+    pub cpu: CpuUnits,
+    /// Memory, less what the agent keeps back.
+    pub memory: Mib,
+    /// TCP ports that are taken.
+    pub tcp_ports_taken: BTreeSet<Port>,
+    /// UDP ports that are taken.
+    pub udp_ports_taken: BTreeSet<Port>,
+}
+
+/// A container instance as `DescribeContainerInstances` tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerInstance {
+    /// Its ARN.
+    pub arn: ContainerInstanceArn,
+    /// The EC2 instance below it, as AWS wrote it: for ECS Anywhere an SSM id (`mi-...`), hence a plain text.
+    pub ec2_instance_id: String,
+    /// Its status.
+    pub status: ContainerInstanceStatus,
+    /// Whether its agent is connected; a disconnected one is given no tasks and reports none.
+    pub agent_connected: bool,
+    /// Tasks whose *desired* status is RUNNING: one that is still stopping is no longer among them.
+    pub running_tasks: u32,
+    /// Tasks in PENDING.
+    pub pending_tasks: u32,
+    /// Totals since the agent registered.
+    pub registered: Resources,
+    /// What no task has reserved.
+    pub remaining: Resources,
+}
+
+impl ContainerInstance {
+    /// Whether ECS would place a task here: ACTIVE, with its agent connected.
+    #[must_use]
+    pub fn takes_tasks(&self) -> bool {
+        self.status == ContainerInstanceStatus::Active && self.agent_connected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ec2_instance_ids_are_taken_in_both_lengths() {
+        for id in ["i-f3a8506b", "i-01234567890abcdef"] {
+            assert_eq!(id.parse::<Ec2InstanceId>().unwrap().as_str(), id);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_before_it_can_reach_a_filter() {
+        for text in [
+            "",
+            "i-",
+            "i-0123456789abcdef",
+            "i-01234567890ABCDEF",
+            "mi-01234567890abcdef",
+            "i-01234567 or ec2InstanceId != i-0",
+            "i-01234567890abcdeg",
+            "01234567890abcdef",
+        ] {
+            let said = text.parse::<Ec2InstanceId>().unwrap_err().to_string();
+            assert!(said.contains("is not accepted: an EC2 instance id"), "{said}");
+        }
+    }
+
+    #[test]
+    fn every_status_reads_back_as_it_was_written() {
+        for text in [
+            "REGISTERING",
+            "REGISTRATION_FAILED",
+            "ACTIVE",
+            "DRAINING",
+            "DEREGISTERING",
+            "INACTIVE",
+            "NEW_ONE",
+        ] {
+            assert_eq!(ContainerInstanceStatus::from(text).to_string(), text);
+        }
+    }
+}

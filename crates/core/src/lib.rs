@@ -1,0 +1,23 @@
+//! The domain of Fleetkeeper: plain data, pure decisions and the ports' traits.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | [`cluster`], [`container_instance`], [`task`], [`lifecycle`] | what AWS has, as plain data with units |
+//! | [`ports`] | the AWS calls that the functions make, one trait a service, and the clock |
+//! | [`read`] | reads that span pages and batches: nothing is skipped |
+//! | [`drain`] | the lifecycle-drainer's decisions |
+//! | [`capacity`] | the capacity-calculator's figures |
+//! | [`setting`] | a variable parsed once, with one clear line where it is malformed |
+//!
+//! Nothing here names an SDK, an async runtime, a clock or the environment: time and settings are arguments, so that
+//! every decision can be replayed.
+
+pub mod capacity;
+pub mod cluster;
+pub mod container_instance;
+pub mod drain;
+pub mod lifecycle;
+pub mod ports;
+pub mod read;
+pub mod setting;
+pub mod task;

@@ -1,0 +1,101 @@
+//! Reads that span pages and batches: no page, no batch limit and no `failures[]` entry is skipped.
+
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+
+use crate::cluster::Cluster;
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn};
+use crate::ports::{Answer, CallError, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, Tasks};
+use crate::task::{DesiredStatus, Task, TaskArn};
+
+/// Describe calls under way at once.
+///
+/// ECS gives an account 100 reads at once and 20 a second after that. With 8 under way a snapshot of 5,000 container
+/// instances (50 list and 50 describe calls) is bound by its list calls, which follow one another anyway.
+pub const DESCRIBES_IN_FLIGHT: usize = 8;
+
+/// Lists and describes the container instances that `query` asks for. Pages are described while the next ones are
+/// listed. The failures are those of instances that left between the two calls, or that ECS could not tell of.
+pub async fn container_instances(
+    ecs: &impl ContainerInstances,
+    cluster: &Cluster,
+    query: &ContainerInstanceQuery,
+) -> Result<Answer<ContainerInstance>, CallError> {
+    let pages = stream::try_unfold(Some(None), |page| async move {
+        let Some(token) = page else { return Ok(None) };
+        let listed = ecs.list_container_instances(cluster, query, token.as_ref()).await?;
+        Ok(Some((listed.items, listed.next.map(Some))))
+    });
+    describe(pages, |arns: Vec<ContainerInstanceArn>| async move {
+        ecs.describe_container_instances(cluster, &arns).await
+    })
+    .await
+}
+
+/// Describes container instances whose ARNs are known.
+pub async fn describe_container_instances(
+    ecs: &impl ContainerInstances,
+    cluster: &Cluster,
+    arns: &[ContainerInstanceArn],
+) -> Result<Answer<ContainerInstance>, CallError> {
+    describe(stream::iter([Ok(arns.to_vec())]), |arns| async move {
+        ecs.describe_container_instances(cluster, &arns).await
+    })
+    .await
+}
+
+/// Lists and describes all tasks of a container instance that ECS still knows, whatever their desired status: those
+/// to run, those stopping, and those that stopped within the last hour or more.
+pub async fn tasks(
+    ecs: &impl Tasks,
+    cluster: &Cluster,
+    container_instance: &ContainerInstanceArn,
+) -> Result<Answer<Task>, CallError> {
+    let pages = stream::iter([DesiredStatus::Running, DesiredStatus::Stopped]).flat_map(|desired| {
+        Box::pin(stream::try_unfold(Some(None), move |page| async move {
+            let Some(token) = page else { return Ok(None) };
+            let listed = ecs.list_tasks(cluster, container_instance, desired, token.as_ref()).await?;
+            Ok(Some((listed.items, listed.next.map(Some))))
+        }))
+    });
+    describe(pages, |arns: Vec<TaskArn>| async move { ecs.describe_tasks(cluster, &arns).await }).await
+}
+
+/// Describes tasks whose ARNs are known.
+pub async fn describe_tasks(
+    ecs: &impl Tasks,
+    cluster: &Cluster,
+    arns: &[TaskArn],
+) -> Result<Answer<Task>, CallError> {
+    describe(
+        stream::iter([Ok(arns.to_vec())]),
+        |arns| async move { ecs.describe_tasks(cluster, &arns).await },
+    )
+    .await
+}
+
+/// Describes what comes in pages, in batches of at most [`DESCRIBE_MAX`]. The answer keeps the pages' order.
+async fn describe<Arn, Item, F>(
+    pages: impl Stream<Item = Result<Vec<Arn>, CallError>>,
+    call: impl Fn(Vec<Arn>) -> F,
+) -> Result<Answer<Item>, CallError>
+where
+    Arn: Clone,
+    F: Future<Output = Result<Answer<Item>, CallError>>,
+{
+    let answers = pages
+        .map_ok(|arns| {
+            let batches: Vec<_> = arns.chunks(DESCRIBE_MAX).map(|batch| Ok(batch.to_vec())).collect();
+            stream::iter(batches)
+        })
+        .try_flatten()
+        .map_ok(call)
+        .try_buffered(DESCRIBES_IN_FLIGHT);
+    let empty = Answer { items: Vec::new(), failures: Vec::new() };
+    answers
+        .try_fold(empty, |mut whole, answer| async move {
+            whole.items.extend(answer.items);
+            whole.failures.extend(answer.failures);
+            Ok(whole)
+        })
+        .await
+}

@@ -7,6 +7,7 @@
 //! | [`read`] | reads that span pages and batches: nothing is skipped |
 //! | [`drain`] | the lifecycle-drainer's decisions |
 //! | [`capacity`] | the capacity-calculator's figures |
+//! | [`time_left`] | what an invocation has left bounds every call |
 //! | [`setting`] | a variable parsed once, with one clear line where it is malformed |
 //!
 //! Nothing here names an SDK, an async runtime, a clock or the environment: time and settings are arguments, so that
@@ -21,3 +22,4 @@ pub mod ports;
 pub mod read;
 pub mod setting;
 pub mod task;
+pub mod time_left;

@@ -7,8 +7,9 @@
 //! | [`read`] | reads that span pages and batches: nothing is skipped |
 //! | [`drain`] | the lifecycle-drainer's decisions |
 //! | [`capacity`] | the capacity-calculator's figures |
-//! | [`time_left`] | what an invocation has left bounds every call |
+//! | [`invocation`], [`time_left`] | what an invocation has left, which bounds every call |
 //! | [`setting`] | a variable parsed once, with one clear line where it is malformed |
+//! | [`error_chain`] | an error with all its sources, in one line |
 //!
 //! Nothing here names an SDK, an async runtime, a clock or the environment: time and settings are arguments, so that
 //! every decision can be replayed.
@@ -17,6 +18,8 @@ pub mod capacity;
 pub mod cluster;
 pub mod container_instance;
 pub mod drain;
+pub mod error_chain;
+pub mod invocation;
 pub mod lifecycle;
 pub mod ports;
 pub mod read;

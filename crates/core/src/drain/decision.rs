@@ -1,0 +1,264 @@
+//! What to do next about an instance that is to be terminated, and why.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::sight::{Sight, TaskSight};
+use crate::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
+
+/// Reads of ECS lag behind its changes (API reference, `RunTask`, "eventual consistency"): an instance that is seen to
+/// be gone, or closed and empty, must have been so for this long before it is believed.
+pub const SETTLE: Duration = Duration::from_secs(5);
+
+/// How long after the action's start an instance that is still REGISTERING is waited for. It becomes ACTIVE and can be
+/// drained; one that stays REGISTERING can't be set DRAINING and never takes tasks.
+pub const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// Set these container instances DRAINING.
+    SetDraining(Vec<ContainerInstanceArn>),
+    /// The counts are 0: read the tasks, for those still stopping are not counted.
+    ReadTasks,
+    /// Look again later.
+    Wait(WaitReason),
+    /// Let the instance go.
+    Complete(CompleteReason),
+}
+
+/// Why a drain waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitReason {
+    /// The cluster does not have the instance; one look is not believed.
+    NotSeen,
+    /// It was just set DRAINING, or seen to be; the change is not seen everywhere yet.
+    Settling,
+    /// It is REGISTERING, and will be ACTIVE soon.
+    Registering,
+    /// Its status is one that AWS added since: nothing is known of it.
+    UnknownStatus(String),
+    /// Tasks that ECS counts as running or pending.
+    TasksRunning {
+        /// Their number whose desired status is RUNNING.
+        running: u32,
+        /// Their number in PENDING.
+        pending: u32,
+    },
+    /// Tasks whose containers are not gone yet: deregistering from a load balancer, or in their stop timeout.
+    TasksStopping(usize),
+}
+
+/// Why an instance may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompleteReason {
+    /// Every task on it has stopped.
+    Drained,
+    /// It is not in the cluster.
+    NotInCluster,
+}
+
+/// Decides by the first rule that applies. `began` is when the lifecycle action began.
+///
+/// An instance is let go only where nothing of it is in the cluster, or where it takes no tasks and every task on it
+/// has `lastStatus` STOPPED. `runningTasksCount` alone never shows that: it counts tasks by their *desired* status.
+pub fn decide(sight: &Sight, began: DateTime<Utc>, now: DateTime<Utc>) -> Decision {
+    let settled = |since: Option<DateTime<Utc>>| since.is_some_and(|since| now >= since + SETTLE);
+    let instances = sight.instances();
+
+    if instances.is_empty() {
+        return if settled(sight.absent_since()) {
+            Decision::Complete(CompleteReason::NotInCluster)
+        } else {
+            Decision::Wait(WaitReason::NotSeen)
+        };
+    }
+    let active: Vec<_> = instances
+        .iter()
+        .filter(|instance| instance.status == ContainerInstanceStatus::Active)
+        .map(|instance| instance.arn.clone())
+        .collect();
+    if !active.is_empty() {
+        return Decision::SetDraining(active);
+    }
+    for instance in instances {
+        match &instance.status {
+            ContainerInstanceStatus::Registering if now < began + REGISTRATION_PATIENCE => {
+                return Decision::Wait(WaitReason::Registering);
+            }
+            ContainerInstanceStatus::Other(status) => {
+                return Decision::Wait(WaitReason::UnknownStatus(status.clone()));
+            }
+            _ => {}
+        }
+    }
+    let running = instances.iter().map(|instance| instance.running_tasks).sum();
+    let pending = instances.iter().map(|instance| instance.pending_tasks).sum();
+    if running > 0 || pending > 0 {
+        return Decision::Wait(WaitReason::TasksRunning { running, pending });
+    }
+    if !settled(sight.closed_since()) {
+        return Decision::Wait(WaitReason::Settling);
+    }
+    match sight.tasks() {
+        TaskSight::Unread => Decision::ReadTasks,
+        TaskSight::Unfinished(tasks) if tasks.is_empty() => Decision::Complete(CompleteReason::Drained),
+        TaskSight::Unfinished(tasks) => Decision::Wait(WaitReason::TasksStopping(tasks.len())),
+    }
+}
+
+impl fmt::Display for WaitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSeen => f.write_str("the instance is not seen in the cluster: looking once more"),
+            Self::Settling => {
+                f.write_str("no task is seen, and the instance has only just been closed to new ones")
+            }
+            Self::Registering => f.write_str("the instance is REGISTERING and can't be set DRAINING yet"),
+            Self::UnknownStatus(status) => write!(f, "the instance has a status unknown here, {status}"),
+            Self::TasksRunning { running, pending } => {
+                write!(f, "{running} tasks running, {pending} pending")
+            }
+            Self::TasksStopping(1) => f.write_str("1 task still stopping"),
+            Self::TasksStopping(count) => write!(f, "{count} tasks still stopping"),
+        }
+    }
+}
+
+impl fmt::Display for CompleteReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Drained => "drained: every task on the instance has stopped",
+            Self::NotInCluster => "the instance is not in the cluster",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container_instance::{ContainerInstance, Resources};
+    use crate::task::{Task, TaskArn};
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn instance(name: &str, status: &str, running: u32, pending: u32) -> ContainerInstance {
+        ContainerInstance {
+            arn: ContainerInstanceArn(name.to_owned()),
+            ec2_instance_id: "i-01234567890abcdef".to_owned(),
+            status: status.into(),
+            agent_connected: true,
+            running_tasks: running,
+            pending_tasks: pending,
+            registered: Resources::default(),
+            remaining: Resources::default(),
+        }
+    }
+
+    fn task(last_status: &str) -> Task {
+        Task { arn: TaskArn(format!("task-{last_status}")), last_status: last_status.to_owned() }
+    }
+
+    /// A sight of `instances` since second 0, with `tasks` read where given.
+    fn seen(instances: Vec<ContainerInstance>, tasks: Option<Vec<Task>>) -> Sight {
+        let mut sight = Sight::default();
+        sight.see_instances(instances, at(0));
+        if let Some(tasks) = tasks {
+            sight.see_tasks(tasks);
+        }
+        sight
+    }
+
+    #[test]
+    fn an_absent_instance_is_let_go_only_once_it_stays_absent() {
+        let sight = seen(vec![instance("a", "INACTIVE", 0, 0)], None);
+        assert_eq!(decide(&sight, at(0), at(4)), Decision::Wait(WaitReason::NotSeen));
+        assert_eq!(decide(&sight, at(0), at(5)), Decision::Complete(CompleteReason::NotInCluster));
+    }
+
+    #[test]
+    fn an_active_instance_is_set_draining_and_no_other() {
+        let sight = seen(vec![instance("old", "DRAINING", 1, 0), instance("new", "ACTIVE", 0, 0)], None);
+        let set = Decision::SetDraining(vec![ContainerInstanceArn("new".to_owned())]);
+        assert_eq!(decide(&sight, at(0), at(100)), set);
+    }
+
+    #[test]
+    fn counts_above_0_wait_whatever_the_tasks_say() {
+        for (running, pending) in [(1, 0), (0, 1)] {
+            let sight = seen(vec![instance("a", "DRAINING", running, pending)], Some(vec![]));
+            assert_eq!(
+                decide(&sight, at(0), at(100)),
+                Decision::Wait(WaitReason::TasksRunning { running, pending })
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_zero_after_closing_is_not_believed() {
+        let sight = seen(vec![instance("a", "DRAINING", 0, 0)], None);
+        assert_eq!(decide(&sight, at(0), at(4)), Decision::Wait(WaitReason::Settling));
+        assert_eq!(decide(&sight, at(0), at(5)), Decision::ReadTasks);
+    }
+
+    #[test]
+    fn zero_counts_never_complete_while_a_task_has_not_stopped() {
+        for status in ["PENDING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "SOMETHING_NEW"] {
+            let sight =
+                seen(vec![instance("a", "DRAINING", 0, 0)], Some(vec![task("STOPPED"), task(status)]));
+            assert_eq!(
+                decide(&sight, at(0), at(100)),
+                Decision::Wait(WaitReason::TasksStopping(1)),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn zero_counts_and_stopped_tasks_complete() {
+        for status in ["DRAINING", "DEREGISTERING", "REGISTRATION_FAILED"] {
+            let sight = seen(vec![instance("a", status, 0, 0)], Some(vec![task("STOPPED"), task("DELETED")]));
+            assert_eq!(
+                decide(&sight, at(0), at(100)),
+                Decision::Complete(CompleteReason::Drained),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_registering_instance_is_waited_for_and_then_read_like_a_closed_one() {
+        let sight = seen(vec![instance("a", "REGISTERING", 0, 0)], None);
+        assert_eq!(decide(&sight, at(0), at(119)), Decision::Wait(WaitReason::Registering));
+        assert_eq!(decide(&sight, at(0), at(120)), Decision::ReadTasks);
+    }
+
+    #[test]
+    fn an_unknown_status_never_completes() {
+        let sight = seen(vec![instance("a", "PARKED", 0, 0)], Some(vec![]));
+        let wait = Decision::Wait(WaitReason::UnknownStatus("PARKED".to_owned()));
+        assert_eq!(decide(&sight, at(0), at(100_000)), wait);
+    }
+
+    #[test]
+    fn an_instance_that_turns_active_again_settles_anew() {
+        let mut sight = seen(vec![instance("a", "DRAINING", 0, 0)], None);
+        sight.see_instances(vec![instance("a", "ACTIVE", 0, 0)], at(10));
+        sight.see_instances(vec![instance("a", "DRAINING", 0, 0)], at(20));
+        assert_eq!(decide(&sight, at(0), at(24)), Decision::Wait(WaitReason::Settling));
+    }
+
+    #[test]
+    fn once_the_known_tasks_have_stopped_everything_is_read_again() {
+        let mut sight = seen(vec![instance("a", "DRAINING", 0, 0)], Some(vec![task("STOPPING")]));
+        assert!(matches!(sight.next_look(), super::super::Look::Tasks(tasks) if tasks.len() == 1));
+        sight.see_unfinished_tasks(vec![task("STOPPED")]);
+        assert!(matches!(sight.next_look(), super::super::Look::Instances(_)));
+        assert_eq!(decide(&sight, at(0), at(100)), Decision::ReadTasks);
+    }
+}

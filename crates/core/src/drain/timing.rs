@@ -1,0 +1,109 @@
+//! The times of a drain: heartbeats, its deadline, and the end of its hook.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::lifecycle::LifecycleHook;
+
+/// The least heartbeat timeout that Auto Scaling takes (API reference, `PutLifecycleHook`).
+pub const HEARTBEAT_TIMEOUT_MIN: Duration = Duration::from_secs(30);
+
+/// The greatest heartbeat timeout that Auto Scaling takes.
+pub const HEARTBEAT_TIMEOUT_MAX: Duration = Duration::from_secs(7200);
+
+/// A heartbeat is due when a third of the timeout has passed: two may fail before the hook runs out.
+const HEARTBEATS_PER_TIMEOUT: u32 = 3;
+
+/// What bounds a drain in time. A hook that could not be read is taken for the strictest where a heartbeat is due and
+/// for the most lenient where its end is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainTiming {
+    /// When the lifecycle action began.
+    pub began: DateTime<Utc>,
+    /// The longest drain wanted.
+    pub drain_timeout: Duration,
+    /// The hook, once it has been read.
+    pub hook: Option<LifecycleHook>,
+}
+
+impl DrainTiming {
+    /// The drain's deadline: never past the hook's global timeout.
+    #[must_use]
+    pub fn deadline(&self) -> DateTime<Utc> {
+        let longest =
+            self.hook.map_or(self.drain_timeout, |hook| self.drain_timeout.min(hook.global_timeout));
+        self.began + longest
+    }
+
+    /// Whether to record a heartbeat. `last` is the last one known, the action's own start included. Past the deadline
+    /// none is: the hook's own timeout is left to end the action.
+    #[must_use]
+    pub fn heartbeat_due(&self, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        let timeout = self.hook.map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat_timeout);
+        now < self.deadline() && last.is_none_or(|last| now >= last + timeout / HEARTBEATS_PER_TIMEOUT)
+    }
+
+    /// When the action has ended for certain, by its hook's own timeout: no heartbeat is recorded past the deadline.
+    #[must_use]
+    pub fn hook_has_ended_by(&self) -> DateTime<Utc> {
+        let last_heartbeat_lasts = self.hook.map_or(HEARTBEAT_TIMEOUT_MAX, |hook| hook.heartbeat_timeout);
+        let by_heartbeat = self.deadline() + last_heartbeat_lasts;
+        self.hook.map_or(by_heartbeat, |hook| by_heartbeat.min(self.began + hook.global_timeout))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn timing(drain: u64, hook: Option<(u64, u64)>) -> DrainTiming {
+        DrainTiming {
+            began: at(0),
+            drain_timeout: Duration::from_secs(drain),
+            hook: hook.map(|(heartbeat, global)| LifecycleHook {
+                heartbeat_timeout: Duration::from_secs(heartbeat),
+                global_timeout: Duration::from_secs(global),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_is_due_after_a_third_of_the_timeout_and_at_once_where_none_is_known() {
+        let timing = timing(3600, Some((900, 90_000)));
+        assert!(!timing.heartbeat_due(Some(at(0)), at(299)));
+        assert!(timing.heartbeat_due(Some(at(0)), at(300)));
+        assert!(!timing.heartbeat_due(Some(at(300)), at(599)));
+        assert!(timing.heartbeat_due(None, at(1)));
+    }
+
+    #[test]
+    fn a_hook_that_could_not_be_read_is_taken_for_the_shortest_there_is() {
+        assert!(!timing(3600, None).heartbeat_due(Some(at(0)), at(9)));
+        assert!(timing(3600, None).heartbeat_due(Some(at(0)), at(10)));
+    }
+
+    #[test]
+    fn no_heartbeat_past_the_deadline_and_the_end_is_one_timeout_later() {
+        let timing = timing(600, Some((300, 30_000)));
+        assert!(timing.heartbeat_due(None, at(599)));
+        assert!(!timing.heartbeat_due(None, at(600)));
+        assert_eq!(timing.hook_has_ended_by(), at(900));
+    }
+
+    #[test]
+    fn the_global_timeout_bounds_both_ends() {
+        let timing = timing(3600, Some((30, 3000)));
+        assert_eq!(timing.deadline(), at(3000));
+        assert_eq!(timing.hook_has_ended_by(), at(3000));
+    }
+
+    #[test]
+    fn an_unread_hook_may_last_as_long_as_any() {
+        assert_eq!(timing(600, None).hook_has_ended_by(), at(600 + 7200));
+    }
+}

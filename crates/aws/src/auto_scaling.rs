@@ -1,0 +1,112 @@
+//! The lifecycle actions' port over EC2 Auto Scaling.
+
+use std::time::Duration;
+
+use aws_sdk_autoscaling::Client;
+use aws_sdk_autoscaling::config::http::HttpResponse;
+use aws_sdk_autoscaling::error::{ProvideErrorMetadata, SdkError};
+use fleetkeeper_core::lifecycle::{
+    LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+};
+use fleetkeeper_core::ports::{CallError, LifecycleActions};
+
+use crate::call_error::{call_error, service_answer};
+
+/// The message of the `ValidationError` that both calls give for an action that is no longer there. Neither it nor the
+/// code is modelled, and malformed requests have the same code.
+const NO_ACTIVE_ACTION: &str = "No active Lifecycle Action found";
+
+/// EC2 Auto Scaling.
+#[derive(Debug, Clone)]
+pub struct AutoScaling {
+    client: Client,
+}
+
+impl AutoScaling {
+    /// EC2 Auto Scaling by the SDK's configuration.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+}
+
+impl LifecycleActions for AutoScaling {
+    async fn describe_hook(&self, action: &LifecycleAction) -> Result<Option<LifecycleHook>, CallError> {
+        let answer = self
+            .client
+            .describe_lifecycle_hooks()
+            .auto_scaling_group_name(&action.group)
+            .lifecycle_hook_names(&action.hook)
+            .send()
+            .await
+            .map_err(|error| call_error("autoscaling:DescribeLifecycleHooks", hook_of(action), error))?;
+        Ok(answer
+            .lifecycle_hooks()
+            .iter()
+            .find(|hook| hook.lifecycle_hook_name() == Some(action.hook.as_str()))
+            .and_then(|hook| {
+                Some(LifecycleHook {
+                    heartbeat_timeout: seconds(hook.heartbeat_timeout()?)?,
+                    global_timeout: seconds(hook.global_timeout()?)?,
+                })
+            }))
+    }
+
+    async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<LifecycleActionState, CallError> {
+        let answer = self
+            .client
+            .record_lifecycle_action_heartbeat()
+            .auto_scaling_group_name(&action.group)
+            .lifecycle_hook_name(&action.hook)
+            .lifecycle_action_token(&action.token)
+            .send()
+            .await;
+        state_after("autoscaling:RecordLifecycleActionHeartbeat", action, answer)
+    }
+
+    async fn complete(
+        &self,
+        action: &LifecycleAction,
+        result: LifecycleActionResult,
+    ) -> Result<LifecycleActionState, CallError> {
+        let answer = self
+            .client
+            .complete_lifecycle_action()
+            .auto_scaling_group_name(&action.group)
+            .lifecycle_hook_name(&action.hook)
+            .lifecycle_action_token(&action.token)
+            .lifecycle_action_result(match result {
+                LifecycleActionResult::Continue => "CONTINUE",
+            })
+            .send()
+            .await;
+        state_after("autoscaling:CompleteLifecycleAction", action, answer)
+    }
+}
+
+fn state_after<T, E>(
+    operation: &'static str,
+    action: &LifecycleAction,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<LifecycleActionState, CallError>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match answer {
+        Ok(_) => Ok(LifecycleActionState::Active),
+        Err(error) => match service_answer(&error) {
+            Some(answer) if answer.code == "ValidationError" && answer.message.contains(NO_ACTIVE_ACTION) => {
+                Ok(LifecycleActionState::Gone)
+            }
+            _ => Err(call_error(operation, hook_of(action), error)),
+        },
+    }
+}
+
+fn hook_of(action: &LifecycleAction) -> String {
+    format!("hook {} of group {}", action.hook, action.group)
+}
+
+fn seconds(number: i32) -> Option<Duration> {
+    u64::try_from(number).ok().map(Duration::from_secs)
+}

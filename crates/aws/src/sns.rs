@@ -1,0 +1,47 @@
+//! The notification topic's port over SNS.
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::MessageAttributeValue;
+use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, CallError, CallErrorKind, NotificationTopic};
+
+use crate::call_error::call_error;
+
+/// SNS.
+#[derive(Debug, Clone)]
+pub struct Sns {
+    client: Client,
+}
+
+impl Sns {
+    /// SNS by the SDK's configuration.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+}
+
+impl NotificationTopic for Sns {
+    /// No subject: one that is copied from a message can be longer than `Publish` takes.
+    async fn publish(&self, topic_arn: &str, message: &str, attempt: u32) -> Result<(), CallError> {
+        const OPERATION: &str = "sns:Publish";
+        let attempt = MessageAttributeValue::builder()
+            .data_type("Number")
+            .string_value(attempt.to_string())
+            .build()
+            .map_err(|error| CallError {
+                operation: OPERATION,
+                resource: topic_arn.to_owned(),
+                kind: CallErrorKind::Refused,
+                source: Some(Box::new(error)),
+            })?;
+        self.client
+            .publish()
+            .topic_arn(topic_arn)
+            .message(message)
+            .message_attributes(ATTEMPT_ATTRIBUTE, attempt)
+            .send()
+            .await
+            .map_err(|error| call_error(OPERATION, topic_arn, error))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! What can go wrong, as the function's error: Lambda retries it, and keeps the event in the dead-letter queue.
+
+use fleetkeeper_core::drain::UnreadableMessage;
+use fleetkeeper_core::ports::CallError;
+
+/// A record whose drain did not get done, or an event that has none.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Something else than an SNS event.
+    #[error("the event lacks Records: an SNS event is accepted, with the lifecycle message as its Message")]
+    NotAnSnsEvent,
+    /// A record that lacks what SNS sends.
+    #[error("the SNS record can't be read")]
+    Unreadable(#[source] serde_json::Error),
+    /// A message that is no notification of Auto Scaling.
+    #[error("the SNS message can't be read")]
+    Message(#[source] UnreadableMessage),
+    /// No one says which cluster.
+    #[error(
+        "no cluster is known for {ec2_instance_id} of group {group}: put {{\"cluster\": \"NAME\"}} into the \
+         NotificationMetadata of hook {hook}, or set ECS_CLUSTER"
+    )]
+    NoCluster {
+        /// The instance.
+        ec2_instance_id: String,
+        /// Its group.
+        group: String,
+        /// The hook that could name the cluster.
+        hook: String,
+    },
+    /// The function's timeout leaves no time to work in: it would republish for ever and never look.
+    #[error(
+        "the invocation has {seconds} s: too short for a look before DEADLINE_MARGIN_SECONDS={margin} and one \
+         POLL_INTERVAL_SECONDS={poll}; raise the function's timeout (900 s is the most)"
+    )]
+    TooShort {
+        /// What the invocation has, in seconds.
+        seconds: u64,
+        /// The margin, in seconds.
+        margin: u64,
+        /// The poll interval, in seconds.
+        poll: u64,
+    },
+    /// A call that kept failing.
+    #[error("draining {ec2_instance_id} of cluster {cluster} failed: its hook is left open")]
+    Drain {
+        /// The instance.
+        ec2_instance_id: String,
+        /// Its cluster.
+        cluster: String,
+        /// The last failure.
+        #[source]
+        source: CallError,
+    },
+    /// The time was up, and the message could not be republished.
+    #[error("handing on the drain of {ec2_instance_id} of cluster {cluster} failed: its hook is left open")]
+    HandOn {
+        /// The instance.
+        ec2_instance_id: String,
+        /// Its cluster.
+        cluster: String,
+        /// The last failure.
+        #[source]
+        source: CallError,
+    },
+    /// Some records of an event failed; the others are done. The source is the first failure, and each is logged.
+    #[error("{failed} of {of} records failed, this one first")]
+    Several {
+        /// How many failed.
+        failed: usize,
+        /// How many there were.
+        of: usize,
+        /// The first failure.
+        #[source]
+        first: Box<RecordError>,
+    },
+}
+
+impl RecordError {
+    /// A name for Lambda's `errorType`, which alarms and log queries can rely on.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotAnSnsEvent | Self::Unreadable(_) | Self::Message(_) => "UnreadableEvent",
+            Self::NoCluster { .. } => "NoCluster",
+            Self::TooShort { .. } => "TimeoutTooShort",
+            Self::Drain { .. } => "DrainFailed",
+            Self::HandOn { .. } => "HandOnFailed",
+            Self::Several { first, .. } => first.kind(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What came of an event, as the function's answer.
+
+use serde::{Serialize, Serializer};
+use std::fmt::Display;
+
+use fleetkeeper_core::drain::{CompleteReason, Ignored};
+
+/// The answer to an event: one entry a record.
+#[derive(Debug, Serialize)]
+pub struct Response {
+    /// The records' outcomes, in their order.
+    pub records: Vec<RecordOutcome>,
+}
+
+/// What came of a record.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum RecordOutcome {
+    /// It was not for us.
+    Ignored {
+        /// Why.
+        #[serde(serialize_with = "in_words")]
+        ignored: Ignored,
+    },
+    /// An instance was looked after.
+    Drain(DrainSummary),
+}
+
+/// What came of a drain in this invocation.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrainSummary {
+    /// The instance.
+    pub ec2_instance_id: String,
+    /// Its cluster.
+    pub cluster: String,
+    /// The delivery that this invocation worked on.
+    pub attempt: u32,
+    /// Whole seconds since the lifecycle action began.
+    pub seconds_since_notice: u64,
+    /// The end.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// How a drain ended in this invocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The hook was completed with CONTINUE.
+    Completed {
+        /// Why the instance may go.
+        #[serde(serialize_with = "in_words")]
+        reason: CompleteReason,
+    },
+    /// The action was no longer there: completed by somebody else, timed out, or its instance is gone.
+    ActionGone,
+    /// The drain outlived its hook, which has ended by its own timeout.
+    HookTimedOut,
+    /// The invocation's time was up, and the message was republished.
+    #[serde(rename_all = "camelCase")]
+    HandedOn {
+        /// The delivery that goes on.
+        next_attempt: u32,
+        /// What was waited for.
+        waiting_for: String,
+    },
+}
+
+fn in_words<S: Serializer>(what: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(what)
+}

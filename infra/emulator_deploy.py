@@ -13,6 +13,8 @@ standard error says why, and the exit code is 1.
 What differs from a deployment to AWS, and nothing else does: packages come from the emulator's own S3, the extra
 variables are added to both functions' environment, the architecture is this machine's, and the drainer's timeout can be
 made short, so that a drain takes several invocations within seconds.
+
+Start the emulator with MINISTACK_ACCOUNT_ID=111122223333, or requests without a signature find no function.
 """
 
 import argparse
@@ -33,6 +35,8 @@ BUCKET = "fleetkeeper-packages"
 # An access key of twelve digits is what the emulator takes for the account. It is the one of the sample events.
 ACCOUNT = "111122223333"
 ARCHITECTURES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+# What Lambda sets for a function whose LoggingConfig says JSON, and the emulator does not.
+LOGGING = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
 
 
 class DeployError(Exception):
@@ -112,7 +116,7 @@ def template_body(options, uris):
     template = load()
     for name in FUNCTIONS:
         properties = template["Resources"][name]["Properties"]
-        properties["Environment"]["Variables"].update(options.environment)
+        properties["Environment"]["Variables"].update({**LOGGING, **options.environment})
     if options.drainer_timeout:
         template["Resources"]["LifecycleDrainer"]["Properties"]["Timeout"] = options.drainer_timeout
     unknown = sorted(set(options.parameters) - set(template["Parameters"]))

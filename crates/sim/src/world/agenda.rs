@@ -1,0 +1,57 @@
+//! What is due to happen, and when.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
+use fleetkeeper_core::task::TaskArn;
+
+/// Names one entry of the agenda, so that what has been overtaken can be told from what is still meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+/// A change that time alone brings about.
+#[derive(Debug, Clone)]
+pub(crate) enum Transition {
+    /// A task has been long enough in its status.
+    Task { cluster: String, task: TaskArn },
+    /// A cluster's service scheduler takes a look.
+    ServiceScheduler { cluster: String },
+    /// A stopped task is no longer told of.
+    ForgetTask { cluster: String, task: TaskArn },
+    /// A deregistered container instance is no longer told of.
+    ForgetContainerInstance { cluster: String, container_instance: ContainerInstanceArn },
+    /// A launched EC2 instance is up, and its agent registers.
+    InService { group: String, instance: Ec2InstanceId },
+    /// A lifecycle action may have run out.
+    LifecycleActionDeadline { group: String, token: String },
+}
+
+/// Transitions in order of their time and, at one time, of their entry.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Agenda {
+    entries: BTreeMap<(DateTime<Utc>, Ticket), Transition>,
+    tickets: u64,
+}
+
+impl Agenda {
+    pub(crate) fn enter(&mut self, time: DateTime<Utc>, transition: Transition) -> Ticket {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.entries.insert((time, ticket), transition);
+        ticket
+    }
+
+    /// The time of the next entry.
+    pub(crate) fn next(&self) -> Option<DateTime<Utc>> {
+        self.entries.keys().next().map(|(time, _)| *time)
+    }
+
+    /// Takes the next entry, if its time has come.
+    pub(crate) fn take_due(&mut self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, Ticket, Transition)> {
+        if self.next()? > now {
+            return None;
+        }
+        self.entries.pop_first().map(|((time, ticket), transition)| (time, ticket, transition))
+    }
+}

@@ -1,0 +1,167 @@
+//! Auto Scaling groups and their instances.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
+
+use super::hook::{Action, LifecycleHook};
+use crate::world::ecs::container_instance::InstanceType;
+use crate::world::outbox::Emitted;
+use crate::world::{ApiError, World, sns};
+
+/// An Auto Scaling group, as it is created.
+#[derive(Debug, Clone)]
+pub struct AutoScalingGroup {
+    /// Its name.
+    pub name: String,
+    /// What it launches.
+    pub instance_type: InstanceType,
+    /// The cluster that its instances register to; without one they never do.
+    pub cluster: Option<String>,
+    /// The fewest instances.
+    pub min_size: u32,
+    /// The most instances.
+    pub max_size: u32,
+    /// From the launch to the registration of a new instance.
+    pub launch_seconds: u32,
+}
+
+impl AutoScalingGroup {
+    /// A group of 0 to 1,000 instances that take two minutes to launch.
+    #[must_use]
+    pub fn new(name: &str, instance_type: InstanceType) -> Self {
+        Self {
+            name: name.to_owned(),
+            instance_type,
+            cluster: None,
+            min_size: 0,
+            max_size: 1000,
+            launch_seconds: 120,
+        }
+    }
+
+    /// Whose instances register to a cluster.
+    #[must_use]
+    pub fn in_cluster(mut self, cluster: &str) -> Self {
+        self.cluster = Some(cluster.to_owned());
+        self
+    }
+
+    /// With limits of its own.
+    #[must_use]
+    pub fn sizes(mut self, min: u32, max: u32) -> Self {
+        self.min_size = min;
+        self.max_size = max;
+        self
+    }
+
+    /// Whose instances take so long to launch.
+    #[must_use]
+    pub fn launching_in(mut self, seconds: u32) -> Self {
+        self.launch_seconds = seconds;
+        self
+    }
+}
+
+/// A group as the world keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) settings: AutoScalingGroup,
+    pub(crate) desired_capacity: u32,
+    pub(crate) hooks: BTreeMap<String, LifecycleHook>,
+    pub(crate) instances: BTreeMap<Ec2InstanceId, GroupInstance>,
+    /// Actions under way, by token.
+    pub(crate) actions: BTreeMap<String, Action>,
+}
+
+/// An instance of a group.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupInstance {
+    pub(crate) state: LifecycleState,
+    pub(crate) instance_type: InstanceType,
+    pub(crate) launched_at: DateTime<Utc>,
+    pub(crate) container_instance: Option<ContainerInstanceArn>,
+}
+
+/// Where an instance is in its group's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LifecycleState {
+    /// Launching.
+    Pending,
+    /// In use.
+    InService,
+    /// Held back by at least one hook.
+    TerminatingWait,
+}
+
+impl LifecycleState {
+    /// As AWS writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::InService => "InService",
+            Self::TerminatingWait => "Terminating:Wait",
+        }
+    }
+}
+
+impl World {
+    /// Adds an empty group.
+    pub fn add_group(&mut self, settings: AutoScalingGroup) {
+        let name = settings.name.clone();
+        let group = Group {
+            desired_capacity: settings.min_size,
+            settings,
+            hooks: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            actions: BTreeMap::new(),
+        };
+        self.groups.insert(name.clone(), group);
+        self.balance(&name);
+    }
+
+    /// `PutLifecycleHook`: AWS sends a test message to the hook's topic at once.
+    pub fn put_lifecycle_hook(&mut self, group: &str, hook: LifecycleHook) -> Result<(), ApiError> {
+        let topic = hook.notification_target_arn.clone();
+        self.group_mut(group)?.hooks.insert(hook.name.clone(), hook);
+        if let Some(topic_arn) = topic {
+            let message =
+                super::notice::test_notification(&self.ids.uuid(), &self.ids.uuid(), group, self.now);
+            self.emit(Emitted::SnsMessage(sns::SnsMessage {
+                topic_arn,
+                subject: Some(format!("Auto Scaling: test notification for group \"{group}\"")),
+                message: message.to_string(),
+                attempt: None,
+                origin: sns::Origin::TestNotification { group: group.to_owned() },
+            }));
+        }
+        Ok(())
+    }
+
+    /// The state of a group's instance; none if it has none such any more.
+    #[must_use]
+    pub fn lifecycle_state(&self, group: &str, instance: &Ec2InstanceId) -> Option<LifecycleState> {
+        Some(self.groups.get(group)?.instances.get(instance)?.state)
+    }
+
+    /// A group's instances and their states.
+    #[must_use]
+    pub fn instances(&self, group: &str) -> BTreeMap<Ec2InstanceId, LifecycleState> {
+        let instances = self.groups.get(group).map(|group| group.instances.iter());
+        instances.into_iter().flatten().map(|(id, instance)| (id.clone(), instance.state)).collect()
+    }
+
+    pub(crate) fn group(&self, name: &str) -> Result<&Group, ApiError> {
+        self.groups.get(name).ok_or_else(|| no_such_group(name))
+    }
+
+    pub(crate) fn group_mut(&mut self, name: &str) -> Result<&mut Group, ApiError> {
+        self.groups.get_mut(name).ok_or_else(|| no_such_group(name))
+    }
+}
+
+fn no_such_group(name: &str) -> ApiError {
+    ApiError::validation(format!("AutoScalingGroup name not found - no such group: {name}"))
+}

@@ -1,0 +1,116 @@
+//! Lifecycle hooks on termination, and the actions that wait on them.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+
+/// How an action ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionResult {
+    /// The group goes on once its other hooks are done, too.
+    Continue,
+    /// The group goes on at once: its other hooks are skipped. A termination goes on in either case.
+    Abandon,
+}
+
+impl ActionResult {
+    /// As AWS writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "CONTINUE",
+            Self::Abandon => "ABANDON",
+        }
+    }
+}
+
+impl fmt::Display for ActionResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A hook on `autoscaling:EC2_INSTANCE_TERMINATING`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LifecycleHook {
+    /// Its name.
+    pub name: String,
+    /// 30 to 7,200 s; 3,600 by default.
+    pub heartbeat_timeout_seconds: u32,
+    /// What happens when an action's time is up; ABANDON by default.
+    pub default_result: ActionResult,
+    /// The SNS topic that it notifies.
+    pub notification_target_arn: Option<String>,
+    /// What its notices carry along.
+    pub notification_metadata: Option<String>,
+}
+
+impl LifecycleHook {
+    /// A hook with AWS's defaults that notifies a topic.
+    #[must_use]
+    pub fn new(name: &str, topic_arn: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            heartbeat_timeout_seconds: 3600,
+            default_result: ActionResult::Abandon,
+            notification_target_arn: Some(topic_arn.to_owned()),
+            notification_metadata: None,
+        }
+    }
+
+    /// With a heartbeat timeout of its own.
+    #[must_use]
+    pub fn heartbeat_timeout(mut self, seconds: u32) -> Self {
+        self.heartbeat_timeout_seconds = seconds;
+        self
+    }
+
+    /// With a default result of its own.
+    #[must_use]
+    pub fn default_result(mut self, result: ActionResult) -> Self {
+        self.default_result = result;
+        self
+    }
+
+    /// With metadata: `{"cluster": "..."}`.
+    #[must_use]
+    pub fn metadata(mut self, text: &str) -> Self {
+        self.notification_metadata = Some(text.to_owned());
+        self
+    }
+
+    /// Whatever its heartbeats, an action ends after 100 heartbeat timeouts or 48 hours, whichever is less.
+    #[must_use]
+    pub fn global_timeout_seconds(&self) -> u32 {
+        self.heartbeat_timeout_seconds.saturating_mul(100).min(172_800)
+    }
+}
+
+/// One instance's wait at one hook.
+#[derive(Debug, Clone)]
+pub(crate) struct Action {
+    pub(crate) hook: String,
+    pub(crate) instance: Ec2InstanceId,
+    pub(crate) deadline: DateTime<Utc>,
+    pub(crate) global_deadline: DateTime<Utc>,
+}
+
+impl Action {
+    pub(crate) fn new(hook: &LifecycleHook, instance: &Ec2InstanceId, now: DateTime<Utc>) -> Self {
+        let mut action = Self {
+            hook: hook.name.clone(),
+            instance: instance.clone(),
+            deadline: now,
+            global_deadline: now + TimeDelta::seconds(i64::from(hook.global_timeout_seconds())),
+        };
+        action.restart_timer(hook, now);
+        action
+    }
+
+    /// A heartbeat starts the heartbeat timeout anew, within the global one.
+    pub(crate) fn restart_timer(&mut self, hook: &LifecycleHook, now: DateTime<Utc>) {
+        let timeout = TimeDelta::seconds(i64::from(hook.heartbeat_timeout_seconds));
+        self.deadline = self.global_deadline.min(now + timeout);
+    }
+}

@@ -1,0 +1,186 @@
+//! Container instances.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::{
+    ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib, Port, Resources,
+};
+use fleetkeeper_core::task::TaskArn;
+
+use super::task::LastStatus;
+use super::{Cluster, cluster_arn};
+use crate::world::{ApiError, World};
+
+/// What an EC2 instance type brings to a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceType {
+    /// `c5.large`, ...
+    pub name: String,
+    /// CPU units, 1,024 to a vCPU.
+    pub cpu: CpuUnits,
+    /// What the agent finds, which is less than what is advertised.
+    pub memory: Mib,
+}
+
+impl InstanceType {
+    /// An instance type.
+    #[must_use]
+    pub fn new(name: &str, cpu: u64, memory: u64) -> Self {
+        Self { name: name.to_owned(), cpu: CpuUnits(cpu), memory: Mib(memory) }
+    }
+}
+
+/// A container instance as the cluster keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct ContainerInstance {
+    pub(crate) arn: ContainerInstanceArn,
+    pub(crate) ec2_instance_id: Ec2InstanceId,
+    pub(crate) status: ContainerInstanceStatus,
+    pub(crate) agent_connected: bool,
+    /// Its EC2 instance was terminated; where its agent was disconnected, ECS does not know.
+    pub(crate) host_gone: bool,
+    pub(crate) attributes: BTreeMap<String, Option<String>>,
+    pub(crate) registered: Resources,
+    /// Every task placed here that ECS still tells of.
+    pub(crate) tasks: BTreeSet<TaskArn>,
+    pub(crate) version: i64,
+    pub(crate) registered_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+}
+
+/// A container instance as `DescribeContainerInstances` and events tell of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribedContainerInstance {
+    /// Its ARN, in the format that names the cluster.
+    pub arn: ContainerInstanceArn,
+    /// Its cluster's ARN.
+    pub cluster_arn: String,
+    /// The EC2 instance below it.
+    pub ec2_instance_id: Ec2InstanceId,
+    /// Its status.
+    pub status: ContainerInstanceStatus,
+    /// Whether its agent is connected.
+    pub agent_connected: bool,
+    /// Tasks desired RUNNING and running.
+    pub running_tasks: u32,
+    /// Tasks in PENDING.
+    pub pending_tasks: u32,
+    /// What it has; the ports are those that the agent keeps.
+    pub registered: Resources,
+    /// What is free; the ports are those in use.
+    pub remaining: Resources,
+    /// Attributes; a capability has no value.
+    pub attributes: BTreeMap<String, Option<String>>,
+    /// Goes up with each change that sends an event.
+    pub version: i64,
+    /// When it registered.
+    pub registered_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What an instance of a type registers: the agent keeps SSH's, Docker's and its own ports (`ECS_RESERVED_PORTS`).
+pub(crate) fn registered_resources(instance_type: &InstanceType) -> Resources {
+    Resources {
+        cpu: instance_type.cpu,
+        memory: instance_type.memory,
+        tcp_ports_taken: [22, 2375, 2376, 51678, 51679].map(Port).into(),
+        udp_ports_taken: BTreeSet::new(),
+    }
+}
+
+/// The attributes that ECS and the agent set, those that are of use.
+pub(crate) fn attributes(instance_type: &InstanceType) -> BTreeMap<String, Option<String>> {
+    let valued = [
+        ("ecs.availability-zone", "eu-central-1a"),
+        ("ecs.cpu-architecture", "x86_64"),
+        ("ecs.instance-type", instance_type.name.as_str()),
+        ("ecs.os-type", "linux"),
+    ];
+    let capability = ("com.amazonaws.ecs.capability.docker-remote-api.1.44".to_owned(), None);
+    valued
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
+        .chain([capability])
+        .collect()
+}
+
+impl Cluster {
+    /// What the tasks on an instance have left: what a task reserved is free again when it is STOPPED, not before.
+    pub(crate) fn remaining(&self, instance: &ContainerInstance) -> Resources {
+        let mut remaining = instance.registered.clone();
+        for task in instance.tasks.iter().filter_map(|arn| self.tasks.get(arn)) {
+            if task.last_status == LastStatus::Stopped {
+                continue;
+            }
+            remaining.cpu.0 = remaining.cpu.0.saturating_sub(task.definition.cpu.0);
+            remaining.memory.0 = remaining.memory.0.saturating_sub(task.definition.memory.0);
+            remaining.tcp_ports_taken.extend(&task.definition.tcp_ports);
+            remaining.udp_ports_taken.extend(&task.definition.udp_ports);
+        }
+        remaining
+    }
+
+    pub(crate) fn describe(&self, instance: &ContainerInstance) -> DescribedContainerInstance {
+        let tasks = || instance.tasks.iter().filter_map(|arn| self.tasks.get(arn));
+        DescribedContainerInstance {
+            arn: instance.arn.clone(),
+            cluster_arn: cluster_arn(&self.name),
+            ec2_instance_id: instance.ec2_instance_id.clone(),
+            status: instance.status.clone(),
+            agent_connected: instance.agent_connected,
+            running_tasks: count(tasks().filter(|task| task.counts_as_running())),
+            pending_tasks: count(tasks().filter(|task| task.counts_as_pending())),
+            registered: instance.registered.clone(),
+            remaining: self.remaining(instance),
+            attributes: instance.attributes.clone(),
+            version: instance.version,
+            registered_at: instance.registered_at,
+            updated_at: instance.updated_at,
+        }
+    }
+
+    /// The container instance of an EC2 instance: the one that is not INACTIVE.
+    pub(crate) fn of_ec2_instance(&self, id: &Ec2InstanceId) -> Option<&ContainerInstance> {
+        self.container_instances.values().find(|instance| {
+            instance.ec2_instance_id == *id && instance.status != ContainerInstanceStatus::Inactive
+        })
+    }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    items.fold(0, |count, _| count + 1)
+}
+
+impl World {
+    /// The container instance of an EC2 instance, for a look at it from outside the API; none if it is not in the
+    /// cluster.
+    #[must_use]
+    pub fn container_instance_of(
+        &self,
+        cluster: &str,
+        id: &Ec2InstanceId,
+    ) -> Option<DescribedContainerInstance> {
+        let cluster = self.clusters.get(cluster)?;
+        cluster.of_ec2_instance(id).map(|instance| cluster.describe(instance))
+    }
+
+    pub(crate) fn container_instance_mut(
+        &mut self,
+        cluster: &str,
+        arn: &ContainerInstanceArn,
+    ) -> Option<&mut ContainerInstance> {
+        self.clusters.get_mut(cluster)?.container_instances.get_mut(arn)
+    }
+
+    /// The ARN of an EC2 instance's container instance, or the error that a caller of a lever gets.
+    pub(crate) fn container_instance_arn(
+        &self,
+        cluster: &str,
+        id: &Ec2InstanceId,
+    ) -> Result<ContainerInstanceArn, ApiError> {
+        let found = self.cluster(cluster)?.of_ec2_instance(id).map(|instance| instance.arn.clone());
+        found.ok_or_else(|| ApiError::invalid_parameter(format!("{id} is not in cluster {cluster}")))
+    }
+}

@@ -1,0 +1,101 @@
+//! ECS: clusters and what is in them.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
+//! | [`task_definition`], [`task`], [`task_lifecycle`] | what runs, and the statuses it goes through |
+//! | [`service`], [`service_scheduler`], [`placement`] | how many of it, started and stopped by ECS's rules |
+//! | [`filter`], [`list`], [`describe`], [`update_state`] | the API operations |
+//! | [`event`] | the events that ECS sends |
+
+pub mod container_instance;
+pub mod describe;
+pub mod event;
+pub(crate) mod filter;
+pub mod list;
+pub(crate) mod placement;
+pub mod registration;
+pub mod service;
+pub(crate) mod service_scheduler;
+pub mod task;
+pub mod task_definition;
+pub(crate) mod task_lifecycle;
+pub mod update_state;
+
+use std::collections::BTreeMap;
+
+use fleetkeeper_core::container_instance::ContainerInstanceArn;
+use fleetkeeper_core::task::TaskArn;
+
+use super::{ACCOUNT, ApiError, REGION, World};
+use container_instance::ContainerInstance;
+use service::Service;
+use task::Task;
+
+/// How long a stopped task or a deregistered container instance is still told of. ECS promises an hour for tasks.
+pub(crate) const REMEMBERED_SECONDS: u32 = 3600;
+
+/// A cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    pub(crate) name: String,
+    pub(crate) container_instances: BTreeMap<ContainerInstanceArn, ContainerInstance>,
+    pub(crate) services: BTreeMap<String, Service>,
+    pub(crate) tasks: BTreeMap<TaskArn, Task>,
+    /// How long the service scheduler takes to notice a change.
+    pub(crate) scheduler_delay_seconds: u32,
+    /// Whether the scheduler has noticed one.
+    pub(crate) scheduler_due: bool,
+}
+
+impl Cluster {
+    pub(crate) fn arn(&self) -> String {
+        cluster_arn(&self.name)
+    }
+}
+
+/// The ARN of a cluster of this name.
+#[must_use]
+pub fn cluster_arn(name: &str) -> String {
+    format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{name}")
+}
+
+impl World {
+    /// Adds an empty cluster. Its service scheduler acts one second after a change: right after an instance was set
+    /// DRAINING its tasks still count as running.
+    pub fn add_cluster(&mut self, name: &str) {
+        let cluster = Cluster {
+            name: name.to_owned(),
+            container_instances: BTreeMap::new(),
+            services: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            scheduler_delay_seconds: 1,
+            scheduler_due: false,
+        };
+        self.clusters.insert(name.to_owned(), cluster);
+    }
+
+    /// Sets how long a cluster's service scheduler takes to notice a change.
+    pub fn set_scheduler_delay(&mut self, cluster: &str, seconds: u32) -> Result<(), ApiError> {
+        self.cluster_mut(cluster)?.scheduler_delay_seconds = seconds;
+        Ok(())
+    }
+
+    /// The name of the cluster that a call means: by name or ARN, `default` where it names none.
+    pub(crate) fn cluster_name(&self, reference: Option<&str>) -> Result<String, ApiError> {
+        let reference = reference.unwrap_or("default");
+        self.clusters
+            .values()
+            .find(|cluster| cluster.name == reference || cluster.arn() == reference)
+            .map(|cluster| cluster.name.clone())
+            .ok_or_else(ApiError::cluster_not_found)
+    }
+
+    pub(crate) fn cluster(&self, name: &str) -> Result<&Cluster, ApiError> {
+        self.clusters.get(name).ok_or_else(ApiError::cluster_not_found)
+    }
+
+    pub(crate) fn cluster_mut(&mut self, name: &str) -> Result<&mut Cluster, ApiError> {
+        self.clusters.get_mut(name).ok_or_else(ApiError::cluster_not_found)
+    }
+}

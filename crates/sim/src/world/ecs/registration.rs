@@ -1,0 +1,153 @@
+//! How container instances come, change and go.
+
+use std::collections::BTreeSet;
+
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+
+use super::REMEMBERED_SECONDS;
+use super::container_instance::{ContainerInstance, InstanceType, attributes, registered_resources};
+use crate::world::agenda::Transition;
+use crate::world::history::Occurrence;
+use crate::world::outbox::Emitted;
+use crate::world::{ACCOUNT, ApiError, REGION, World};
+
+impl World {
+    /// An EC2 instance's agent registers it.
+    pub(crate) fn register_container_instance(
+        &mut self,
+        cluster: &str,
+        ec2_instance_id: &Ec2InstanceId,
+        instance_type: &InstanceType,
+    ) -> Option<ContainerInstanceArn> {
+        let end = self.ids.arn_end();
+        let arn = ContainerInstanceArn(format!(
+            "arn:aws:ecs:{REGION}:{ACCOUNT}:container-instance/{cluster}/{end}"
+        ));
+        let instance = ContainerInstance {
+            arn: arn.clone(),
+            ec2_instance_id: ec2_instance_id.clone(),
+            status: ContainerInstanceStatus::Active,
+            agent_connected: true,
+            host_gone: false,
+            attributes: attributes(instance_type),
+            registered: registered_resources(instance_type),
+            tasks: BTreeSet::new(),
+            version: 0,
+            registered_at: self.now,
+            updated_at: self.now,
+        };
+        self.clusters.get_mut(cluster)?.container_instances.insert(arn.clone(), instance);
+        self.record(Occurrence::ContainerInstanceRegistered {
+            cluster: cluster.to_owned(),
+            container_instance: arn.clone(),
+            ec2_instance_id: ec2_instance_id.clone(),
+        });
+        self.container_instance_changed(cluster, &arn);
+        self.request_service_scheduler(cluster);
+        Some(arn)
+    }
+
+    /// Disconnects or connects an instance's agent. While it is disconnected, ECS places nothing there and its tasks
+    /// go no further in ECS's eyes; what fell due meanwhile happens when it is back.
+    pub fn set_agent_connected(
+        &mut self,
+        cluster: &str,
+        id: &Ec2InstanceId,
+        connected: bool,
+    ) -> Result<(), ApiError> {
+        let arn = self.container_instance_arn(cluster, id)?;
+        let Some(instance) = self.container_instance_mut(cluster, &arn) else { return Ok(()) };
+        if instance.agent_connected == connected || instance.host_gone {
+            return Ok(());
+        }
+        instance.agent_connected = connected;
+        let tasks = instance.tasks.clone();
+        self.record(Occurrence::AgentConnected { container_instance: arn.clone(), connected });
+        self.container_instance_changed(cluster, &arn);
+        if connected {
+            for task in tasks {
+                self.agent_is_back(cluster, &task);
+            }
+        }
+        self.request_service_scheduler(cluster);
+        Ok(())
+    }
+
+    /// Puts an instance into a status that it would otherwise reach by itself: REGISTERING while its trunk network
+    /// interface comes, DEREGISTERING while it goes, ...
+    pub fn set_container_instance_status(
+        &mut self,
+        cluster: &str,
+        id: &Ec2InstanceId,
+        status: ContainerInstanceStatus,
+    ) -> Result<(), ApiError> {
+        let arn = self.container_instance_arn(cluster, id)?;
+        self.change_status(cluster, &arn, status);
+        Ok(())
+    }
+
+    pub(crate) fn change_status(
+        &mut self,
+        cluster: &str,
+        arn: &ContainerInstanceArn,
+        status: ContainerInstanceStatus,
+    ) {
+        let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
+        if instance.status == status {
+            return;
+        }
+        instance.status = status.clone();
+        self.record(Occurrence::ContainerInstanceStatus { container_instance: arn.clone(), status });
+        self.container_instance_changed(cluster, arn);
+        self.request_service_scheduler(cluster);
+    }
+
+    /// The EC2 instance below a container instance is gone. ECS deregisters it by itself only if its agent was
+    /// connected; otherwise it stays as it was, a ghost, with its tasks.
+    pub(crate) fn host_gone(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
+        let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
+        let noticed = instance.agent_connected;
+        let tasks = instance.tasks.clone();
+        instance.agent_connected = false;
+        instance.host_gone = true;
+        if noticed {
+            instance.status = ContainerInstanceStatus::Inactive;
+        }
+        for task in &tasks {
+            self.kill_task(cluster, task, noticed);
+        }
+        if !noticed {
+            return;
+        }
+        self.record(Occurrence::ContainerInstanceStatus {
+            container_instance: arn.clone(),
+            status: ContainerInstanceStatus::Inactive,
+        });
+        self.container_instance_changed(cluster, arn);
+        let forget = Transition::ForgetContainerInstance {
+            cluster: cluster.to_owned(),
+            container_instance: arn.clone(),
+        };
+        self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+        self.request_service_scheduler(cluster);
+    }
+
+    pub(crate) fn forget_container_instance(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
+        if let Some(cluster) = self.clusters.get_mut(cluster) {
+            cluster.container_instances.remove(arn);
+        }
+    }
+
+    /// Something about an instance changed: its version goes up, and ECS sends an event.
+    pub(crate) fn container_instance_changed(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
+        let now = self.now;
+        let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
+        instance.version += 1;
+        instance.updated_at = now;
+        let Some(cluster) = self.clusters.get(cluster) else { return };
+        let Some(instance) = cluster.container_instances.get(arn) else { return };
+        let described = cluster.describe(instance);
+        let id = self.ids.uuid();
+        self.emit(Emitted::ContainerInstanceStateChange { id, container_instance: described });
+    }
+}

@@ -1,0 +1,81 @@
+//! REPLICA services.
+
+use std::sync::Arc;
+
+use super::task_definition::TaskDefinition;
+use crate::world::history::Occurrence;
+use crate::world::{ApiError, World};
+
+/// A REPLICA service: so many tasks of a kind, with limits on how few and how many there are meanwhile.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// How many tasks it wants.
+    pub desired_count: u32,
+    /// How many of them must stay healthy, in percent, rounded up.
+    pub minimum_healthy_percent: u32,
+    /// How many there may be, in percent, rounded down.
+    pub maximum_percent: u32,
+    /// What its tasks are made from.
+    pub task_definition: Arc<TaskDefinition>,
+    /// The last placement failure, told once until a placement succeeds.
+    pub(crate) placement_failure: Option<&'static str>,
+}
+
+impl Service {
+    /// A service with ECS's default limits, 100 and 200 percent.
+    #[must_use]
+    pub fn new(name: &str, desired_count: u32, task_definition: TaskDefinition) -> Self {
+        Self {
+            name: name.to_owned(),
+            desired_count,
+            minimum_healthy_percent: 100,
+            maximum_percent: 200,
+            task_definition: Arc::new(task_definition),
+            placement_failure: None,
+        }
+    }
+
+    /// With limits of its own.
+    #[must_use]
+    pub fn percents(mut self, minimum_healthy: u32, maximum: u32) -> Self {
+        self.minimum_healthy_percent = minimum_healthy;
+        self.maximum_percent = maximum;
+        self
+    }
+
+    /// The fewest healthy tasks: ECS rounds up.
+    #[must_use]
+    pub fn minimum_healthy(&self) -> u64 {
+        (u64::from(self.desired_count) * u64::from(self.minimum_healthy_percent)).div_ceil(100)
+    }
+
+    /// The most tasks: ECS rounds down, so that one task with 150 percent stays one task.
+    #[must_use]
+    pub fn maximum(&self) -> u64 {
+        u64::from(self.desired_count) * u64::from(self.maximum_percent) / 100
+    }
+}
+
+impl World {
+    /// Creates a service; its tasks are placed when the scheduler has noticed.
+    pub fn create_service(&mut self, cluster: &str, service: Service) -> Result<(), ApiError> {
+        let (name, desired_count) = (service.name.clone(), service.desired_count);
+        self.cluster_mut(cluster)?.services.insert(name.clone(), service);
+        self.record(Occurrence::DesiredCount { service: name, desired_count });
+        self.request_service_scheduler(cluster);
+        Ok(())
+    }
+
+    /// Sets how many tasks a service wants.
+    pub fn set_desired_count(&mut self, cluster: &str, service: &str, count: u32) -> Result<(), ApiError> {
+        let found = self.cluster_mut(cluster)?.services.get_mut(service);
+        let found =
+            found.ok_or_else(|| ApiError::client("ServiceNotFoundException", "Service not found."))?;
+        found.desired_count = count;
+        self.record(Occurrence::DesiredCount { service: service.to_owned(), desired_count: count });
+        self.request_service_scheduler(cluster);
+        Ok(())
+    }
+}

@@ -1,0 +1,255 @@
+//! How a task goes from status to status.
+
+use std::sync::Arc;
+
+use fleetkeeper_core::container_instance::ContainerInstanceArn;
+use fleetkeeper_core::task::{DesiredStatus, TaskArn};
+
+use super::REMEMBERED_SECONDS;
+use super::task::{LastStatus, StopCode, Task};
+use super::task_definition::TaskDefinition;
+use crate::world::agenda::{Ticket, Transition};
+use crate::world::history::Occurrence;
+use crate::world::{ACCOUNT, ApiError, REGION, World};
+
+/// What a task's status leads to.
+enum Step {
+    /// The next status; whether it takes the instance's agent to get there.
+    To { status: LastStatus, by_agent: bool },
+    /// Its containers ended by themselves.
+    Exit,
+    /// Nothing.
+    Stay,
+}
+
+impl World {
+    /// Starts a task on an instance that has room for it.
+    pub(crate) fn start_placed_task(
+        &mut self,
+        cluster: &str,
+        container_instance: &ContainerInstanceArn,
+        definition: Arc<TaskDefinition>,
+        service: Option<String>,
+    ) -> TaskArn {
+        let end = self.ids.arn_end();
+        let arn = TaskArn(format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task/{cluster}/{end}"));
+        let task = Task {
+            arn: arn.clone(),
+            definition,
+            service,
+            container_instance: container_instance.clone(),
+            desired_status: DesiredStatus::Running,
+            last_status: LastStatus::Pending,
+            created_at: self.now,
+            started_at: None,
+            stopping_at: None,
+            stopped_at: None,
+            stop_code: None,
+            version: 1,
+            timer: None,
+            waits_for_agent: false,
+            host_gone: false,
+        };
+        self.record(Occurrence::TaskPlaced {
+            task: arn.clone(),
+            group: task.group(),
+            container_instance: container_instance.clone(),
+        });
+        let pending = task.definition.pending_seconds;
+        if let Some(cluster) = self.clusters.get_mut(cluster) {
+            cluster.tasks.insert(arn.clone(), task);
+        }
+        if let Some(instance) = self.container_instance_mut(cluster, container_instance) {
+            instance.tasks.insert(arn.clone());
+        }
+        self.start_timer(cluster, &arn, pending);
+        self.container_instance_changed(cluster, container_instance);
+        arn
+    }
+
+    /// `StopTask`: ECS sets out to stop a task.
+    pub fn stop_task(&mut self, cluster: &str, task: &TaskArn) -> Result<(), ApiError> {
+        if !self.cluster(cluster)?.tasks.contains_key(task) {
+            return Err(ApiError::invalid_parameter("The referenced task was not found."));
+        }
+        self.begin_stopping(cluster, task, StopCode::UserInitiated);
+        Ok(())
+    }
+
+    /// From now on the task is desired STOPPED; its containers take their time.
+    pub(crate) fn begin_stopping(&mut self, cluster: &str, arn: &TaskArn, code: StopCode) {
+        let now = self.now;
+        let Some(task) = self.task_mut(cluster, arn) else { return };
+        if task.desired_status == DesiredStatus::Stopped {
+            return;
+        }
+        task.desired_status = DesiredStatus::Stopped;
+        task.stopping_at = Some(now);
+        task.stop_code = Some(code);
+        task.timer = None;
+        task.waits_for_agent = false;
+        let container_instance = task.container_instance.clone();
+        self.record(Occurrence::TaskStopping { task: arn.clone(), code });
+        self.container_instance_changed(cluster, &container_instance);
+        self.request_service_scheduler(cluster);
+        self.step(cluster, arn);
+    }
+
+    pub(crate) fn task_timer(&mut self, cluster: &str, arn: &TaskArn, ticket: Ticket) {
+        let Some(task) = self.task_mut(cluster, arn) else { return };
+        if task.timer == Some(ticket) {
+            task.timer = None;
+            self.step(cluster, arn);
+        }
+    }
+
+    /// An instance's agent is connected again: what waited for it happens.
+    pub(crate) fn agent_is_back(&mut self, cluster: &str, arn: &TaskArn) {
+        let Some(task) = self.task_mut(cluster, arn) else { return };
+        if std::mem::take(&mut task.waits_for_agent) {
+            self.step(cluster, arn);
+        }
+    }
+
+    fn step(&mut self, cluster: &str, arn: &TaskArn) {
+        let Some(task) = self.clusters.get(cluster).and_then(|cluster| cluster.tasks.get(arn)) else {
+            return;
+        };
+        let connected = self.agent_connected(cluster, &task.container_instance);
+        match next_step(task) {
+            Step::To { by_agent: true, .. } | Step::Exit if !connected => {
+                if let Some(task) = self.task_mut(cluster, arn) {
+                    task.waits_for_agent = true;
+                }
+            }
+            Step::To { status, .. } => self.enter_status(cluster, arn, status),
+            Step::Exit => self.begin_stopping(cluster, arn, StopCode::EssentialContainerExited),
+            Step::Stay => {}
+        }
+    }
+
+    fn enter_status(&mut self, cluster: &str, arn: &TaskArn, status: LastStatus) {
+        let now = self.now;
+        let Some(task) = self.task_mut(cluster, arn) else { return };
+        task.last_status = status;
+        task.version += 1;
+        match status {
+            LastStatus::Running => task.started_at = Some(now),
+            LastStatus::Stopped => task.stopped_at = Some(now),
+            _ => {}
+        }
+        let definition = Arc::clone(&task.definition);
+        let container_instance = task.container_instance.clone();
+        self.record(Occurrence::TaskStatus { task: arn.clone(), status });
+        match status {
+            LastStatus::Pending => {}
+            LastStatus::Running => {
+                if let Some(seconds) = definition.run_seconds {
+                    self.start_timer(cluster, arn, seconds);
+                }
+                self.container_instance_changed(cluster, &container_instance);
+                self.request_service_scheduler(cluster);
+                let healthy = self.after(definition.healthy_seconds);
+                self.agenda.enter(healthy, Transition::ServiceScheduler { cluster: cluster.to_owned() });
+            }
+            LastStatus::Deactivating => {
+                self.start_timer(cluster, arn, definition.deregistration_delay_seconds);
+            }
+            LastStatus::Stopping => self.start_timer(cluster, arn, definition.stop_seconds),
+            LastStatus::Deprovisioning => self.start_timer(cluster, arn, definition.deprovisioning_seconds),
+            LastStatus::Stopped => self.task_is_over(cluster, arn, &container_instance),
+        }
+    }
+
+    fn task_is_over(&mut self, cluster: &str, arn: &TaskArn, container_instance: &ContainerInstanceArn) {
+        let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
+        self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+        self.container_instance_changed(cluster, container_instance);
+        self.request_service_scheduler(cluster);
+    }
+
+    /// A task's host is gone under it. A task that had not STOPPED was cut off: that is what a drain is there to
+    /// prevent. Where ECS does not notice, the task stays as it was in ECS's eyes.
+    pub(crate) fn kill_task(&mut self, cluster: &str, arn: &TaskArn, noticed: bool) {
+        let now = self.now;
+        let Some(task) = self.task_mut(cluster, arn) else { return };
+        if task.last_status == LastStatus::Stopped || task.host_gone {
+            return;
+        }
+        task.host_gone = true;
+        let killed = Occurrence::TaskKilled {
+            task: arn.clone(),
+            container_instance: task.container_instance.clone(),
+            desired_status: task.desired_status,
+            last_status: task.last_status,
+        };
+        if noticed {
+            task.desired_status = DesiredStatus::Stopped;
+            task.last_status = LastStatus::Stopped;
+            task.stopping_at = task.stopping_at.or(Some(now));
+            task.stopped_at = Some(now);
+            task.stop_code = task.stop_code.or(Some(StopCode::TerminationNotice));
+            task.timer = None;
+            task.waits_for_agent = false;
+            task.version += 1;
+        }
+        self.record(killed);
+        if noticed {
+            let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
+            self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+        }
+    }
+
+    pub(crate) fn forget_task(&mut self, cluster: &str, arn: &TaskArn) {
+        let Some(cluster) = self.clusters.get_mut(cluster) else { return };
+        let Some(task) = cluster.tasks.remove(arn) else { return };
+        if let Some(instance) = cluster.container_instances.get_mut(&task.container_instance) {
+            instance.tasks.remove(arn);
+        }
+    }
+
+    fn start_timer(&mut self, cluster: &str, arn: &TaskArn, seconds: u32) {
+        let transition = Transition::Task { cluster: cluster.to_owned(), task: arn.clone() };
+        let ticket = self.agenda.enter(self.after(seconds), transition);
+        if let Some(task) = self.task_mut(cluster, arn) {
+            task.timer = Some(ticket);
+        }
+    }
+
+    fn agent_connected(&self, cluster: &str, arn: &ContainerInstanceArn) -> bool {
+        let instance = self.clusters.get(cluster).and_then(|cluster| cluster.container_instances.get(arn));
+        instance.is_some_and(|instance| instance.agent_connected)
+    }
+
+    fn task_mut(&mut self, cluster: &str, arn: &TaskArn) -> Option<&mut Task> {
+        self.clusters.get_mut(cluster)?.tasks.get_mut(arn)
+    }
+}
+
+/// PENDING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING, STOPPED; DEACTIVATING and DEPROVISIONING only where they
+/// take time. ECS itself takes a task out of its load balancer and detaches its network interface; all else is done or
+/// reported by the agent.
+fn next_step(task: &Task) -> Step {
+    let to = |status| Step::To { status, by_agent: status != LastStatus::Deactivating };
+    let definition = &task.definition;
+    let containers_gone = || match definition.deprovisioning_seconds {
+        0 => to(LastStatus::Stopped),
+        _ => to(LastStatus::Deprovisioning),
+    };
+    let exited = task.stop_code == Some(StopCode::EssentialContainerExited);
+    match (task.desired_status, task.last_status) {
+        (DesiredStatus::Running, LastStatus::Pending) => to(LastStatus::Running),
+        (DesiredStatus::Running, LastStatus::Running) => Step::Exit,
+        // No container of a pending task has started: there is nothing to wait for.
+        (DesiredStatus::Stopped, LastStatus::Pending | LastStatus::Stopping) => containers_gone(),
+        (DesiredStatus::Stopped, LastStatus::Running) if exited => containers_gone(),
+        (DesiredStatus::Stopped, LastStatus::Running) if definition.deregistration_delay_seconds > 0 => {
+            to(LastStatus::Deactivating)
+        }
+        (DesiredStatus::Stopped, LastStatus::Running | LastStatus::Deactivating) => to(LastStatus::Stopping),
+        (DesiredStatus::Stopped, LastStatus::Deprovisioning) => {
+            Step::To { status: LastStatus::Stopped, by_agent: false }
+        }
+        _ => Step::Stay,
+    }
+}

@@ -1,0 +1,153 @@
+//! What happened, in order: for tests that check rules over it and for people who read it.
+
+mod timeline;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use fleetkeeper_core::task::{DesiredStatus, TaskArn};
+
+use super::auto_scaling::hook::ActionResult;
+use super::ecs::task::{LastStatus, StopCode};
+use super::{Operation, World};
+
+/// Everything that happened.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    entries: Vec<Entry>,
+}
+
+/// Something that happened, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub what: Occurrence,
+}
+
+/// How a lifecycle action ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionEnd {
+    /// By `CompleteLifecycleAction`.
+    Completed(ActionResult),
+    /// By its timeout, with the hook's default result.
+    Expired(ActionResult),
+}
+
+impl ActionEnd {
+    /// The result.
+    #[must_use]
+    pub const fn result(self) -> ActionResult {
+        match self {
+            Self::Completed(result) | Self::Expired(result) => result,
+        }
+    }
+}
+
+/// How an API call went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// Answered.
+    Answered,
+    /// Answered with an error of this code.
+    Failed(&'static str),
+    /// Answered, but its caller never got to see it: it saw an error of this code.
+    AnswerLost(&'static str),
+    /// Never answered.
+    Hung,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the fields are named by their types")]
+pub enum Occurrence {
+    /// A group wants so many instances.
+    DesiredCapacity { group: String, desired_capacity: u32 },
+    /// An EC2 instance starts.
+    InstanceLaunching { group: String, instance: Ec2InstanceId },
+    /// An EC2 instance is up.
+    InstanceInService { group: String, instance: Ec2InstanceId },
+    /// An EC2 instance is to go.
+    InstanceTerminating { group: String, instance: Ec2InstanceId },
+    /// An EC2 instance is gone.
+    InstanceTerminated { group: String, instance: Ec2InstanceId },
+    /// A hook holds an instance back.
+    ActionOpened { group: String, hook: String, instance: Ec2InstanceId, token: String },
+    /// A hook's timer started anew.
+    ActionHeartbeat {
+        group: String,
+        hook: String,
+        instance: Ec2InstanceId,
+        token: String,
+        deadline: DateTime<Utc>,
+    },
+    /// A hook no longer holds an instance back.
+    ActionEnded { group: String, hook: String, instance: Ec2InstanceId, token: String, end: ActionEnd },
+    /// An EC2 instance joined its cluster.
+    ContainerInstanceRegistered {
+        cluster: String,
+        container_instance: ContainerInstanceArn,
+        ec2_instance_id: Ec2InstanceId,
+    },
+    /// A container instance's status changed.
+    ContainerInstanceStatus { container_instance: ContainerInstanceArn, status: ContainerInstanceStatus },
+    /// A container instance's agent came or went.
+    AgentConnected { container_instance: ContainerInstanceArn, connected: bool },
+    /// A service wants so many tasks.
+    DesiredCount { service: String, desired_count: u32 },
+    /// A task was placed; it is PENDING.
+    TaskPlaced { task: TaskArn, group: String, container_instance: ContainerInstanceArn },
+    /// A task is desired STOPPED.
+    TaskStopping { task: TaskArn, code: StopCode },
+    /// A task's last status changed.
+    TaskStatus { task: TaskArn, status: LastStatus },
+    /// A task that had not STOPPED lost its host: the evidence of an early kill.
+    TaskKilled {
+        task: TaskArn,
+        container_instance: ContainerInstanceArn,
+        desired_status: DesiredStatus,
+        last_status: LastStatus,
+    },
+    /// A service's task found no room.
+    PlacementFailed { service: String, reason: &'static str },
+    /// A message was published.
+    MessagePublished { topic_arn: String, attempt: u32 },
+    /// Metric data were put.
+    MetricDataPut { namespace: String, values: Vec<(&'static str, f64)> },
+    /// An AWS API was called.
+    ApiCalled { operation: Operation, outcome: CallOutcome },
+}
+
+impl History {
+    /// All entries, oldest first.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// How often each operation was called, whatever came of it.
+    #[must_use]
+    pub fn api_calls(&self) -> BTreeMap<Operation, u32> {
+        let mut calls = BTreeMap::new();
+        for entry in &self.entries {
+            if let Occurrence::ApiCalled { operation, .. } = entry.what {
+                *calls.entry(operation).or_default() += 1;
+            }
+        }
+        calls
+    }
+
+    /// The tasks that lost their host before they had STOPPED.
+    #[must_use]
+    pub fn killed_tasks(&self) -> Vec<&Entry> {
+        self.entries.iter().filter(|entry| matches!(entry.what, Occurrence::TaskKilled { .. })).collect()
+    }
+}
+
+impl World {
+    pub(crate) fn record(&mut self, what: Occurrence) {
+        self.history.entries.push(Entry { at: self.now, what });
+    }
+}

@@ -1,0 +1,115 @@
+//! The history as a timeline that people read: one line an entry.
+
+use std::fmt;
+
+use chrono::SecondsFormat;
+use fleetkeeper_core::container_instance::ContainerInstanceArn;
+use fleetkeeper_core::task::TaskArn;
+
+use super::{ActionEnd, CallOutcome, Entry, History, Occurrence};
+use crate::world::ecs::task::desired_status_name;
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.entries.iter().try_for_each(|entry| writeln!(f, "{entry}"))
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  {}", self.at.to_rfc3339_opts(SecondsFormat::Millis, true), self.what)
+    }
+}
+
+/// The end of an ARN, cut to what tells things apart.
+struct Short<'a>(&'a str);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.rsplit('/').next().unwrap_or(self.0);
+        f.write_str(end.get(..8).unwrap_or(end))
+    }
+}
+
+fn task(arn: &TaskArn) -> Short<'_> {
+    Short(&arn.0)
+}
+
+fn host(arn: &ContainerInstanceArn) -> Short<'_> {
+    Short(&arn.0)
+}
+
+impl fmt::Display for Occurrence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DesiredCapacity { group, desired_capacity } => {
+                write!(f, "group {group}: desired capacity {desired_capacity}")
+            }
+            Self::InstanceLaunching { group, instance } => write!(f, "group {group}: {instance} launching"),
+            Self::InstanceInService { group, instance } => write!(f, "group {group}: {instance} in service"),
+            Self::InstanceTerminating { group, instance } => {
+                write!(f, "group {group}: {instance} terminating")
+            }
+            Self::InstanceTerminated { group, instance } => write!(f, "group {group}: {instance} terminated"),
+            Self::ActionOpened { hook, instance, token, .. } => {
+                write!(f, "hook {hook}: {instance} waits, token {token}")
+            }
+            Self::ActionHeartbeat { hook, instance, deadline, .. } => {
+                let until = deadline.to_rfc3339_opts(SecondsFormat::Secs, true);
+                write!(f, "hook {hook}: {instance} heartbeat, waits until {until}")
+            }
+            Self::ActionEnded { hook, instance, end: ActionEnd::Completed(result), .. } => {
+                write!(f, "hook {hook}: {instance} completed with {result}")
+            }
+            Self::ActionEnded { hook, instance, end: ActionEnd::Expired(result), .. } => {
+                write!(f, "hook {hook}: {instance} ran out, {result}")
+            }
+            Self::ContainerInstanceRegistered { cluster, container_instance, ec2_instance_id } => {
+                write!(f, "cluster {cluster}: {ec2_instance_id} registered as {}", host(container_instance))
+            }
+            Self::ContainerInstanceStatus { container_instance, status } => {
+                write!(f, "container instance {}: {status}", host(container_instance))
+            }
+            Self::AgentConnected { container_instance, connected } => {
+                let now = if *connected { "connected" } else { "disconnected" };
+                write!(f, "container instance {}: agent {now}", host(container_instance))
+            }
+            Self::DesiredCount { service, desired_count } => {
+                write!(f, "service {service}: desired count {desired_count}")
+            }
+            Self::TaskPlaced { task: arn, group, container_instance } => {
+                write!(f, "task {}: {group} PENDING on {}", task(arn), host(container_instance))
+            }
+            Self::TaskStopping { task: arn, code } => {
+                write!(f, "task {}: desired STOPPED, {}", task(arn), code.as_str())
+            }
+            Self::TaskStatus { task: arn, status } => write!(f, "task {}: {status}", task(arn)),
+            Self::TaskKilled { task: arn, container_instance, desired_status, last_status } => {
+                let desired = desired_status_name(*desired_status);
+                write!(
+                    f,
+                    "task {}: KILLED with {} while {last_status}",
+                    task(arn),
+                    host(container_instance)
+                )?;
+                write!(f, " (desired {desired})")
+            }
+            Self::PlacementFailed { service, reason } => {
+                write!(f, "service {service}: no room for a task, {reason}")
+            }
+            Self::MessagePublished { topic_arn, attempt } => {
+                write!(f, "topic {topic_arn}: message published, attempt {attempt}")
+            }
+            Self::MetricDataPut { namespace, values } => {
+                write!(f, "metrics {namespace}:")?;
+                values.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+            }
+            Self::ApiCalled { operation, outcome } => match outcome {
+                CallOutcome::Answered => write!(f, "call {operation}"),
+                CallOutcome::Failed(code) => write!(f, "call {operation}: {code}"),
+                CallOutcome::AnswerLost(code) => write!(f, "call {operation}: answer lost, {code}"),
+                CallOutcome::Hung => write!(f, "call {operation}: no answer"),
+            },
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The world: what AWS would hold, and how time and API calls change it.
+//!
+//! It does no I/O and reads no clock. [`World::advance_to`] brings about what is due; operations are methods that
+//! answer as AWS does. The same operations at the same times give the same history, byte for byte.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | [`ecs`] | clusters, container instances, tasks, services and their scheduler |
+//! | [`auto_scaling`] | groups, their instances, lifecycle hooks and actions |
+//! | [`sns`], [`cloud_watch`] | what was published, what was measured |
+//! | [`outbox`] | what AWS would send out: notices and events |
+//! | [`history`] | what happened, for tests and people |
+
+mod agenda;
+pub mod auto_scaling;
+pub mod cloud_watch;
+pub mod ecs;
+pub mod error;
+pub mod history;
+mod ids;
+pub mod operation;
+pub mod outbox;
+pub mod sns;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use agenda::{Agenda, Transition};
+use auto_scaling::group::Group;
+use cloud_watch::MetricData;
+use ecs::Cluster;
+use history::History;
+use ids::Ids;
+use outbox::Emission;
+use sns::PublishedMessage;
+
+pub use error::ApiError;
+pub use operation::Operation;
+
+/// The account that everything belongs to.
+pub const ACCOUNT: &str = "111122223333";
+
+/// The Region that everything is in.
+pub const REGION: &str = "eu-central-1";
+
+/// One account in one Region.
+#[derive(Debug, Clone)]
+pub struct World {
+    now: DateTime<Utc>,
+    ids: Ids,
+    agenda: Agenda,
+    clusters: BTreeMap<String, Cluster>,
+    groups: BTreeMap<String, Group>,
+    published: Vec<PublishedMessage>,
+    metric_data: Vec<MetricData>,
+    outbox: Vec<Emission>,
+    history: History,
+    page_limit: usize,
+}
+
+impl World {
+    /// An empty world.
+    #[must_use]
+    pub fn new(start: DateTime<Utc>) -> Self {
+        Self {
+            now: start,
+            ids: Ids::default(),
+            agenda: Agenda::default(),
+            clusters: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            published: Vec::new(),
+            metric_data: Vec::new(),
+            outbox: Vec::new(),
+            history: History::default(),
+            page_limit: fleetkeeper_core::ports::DESCRIBE_MAX,
+        }
+    }
+
+    /// The world's time.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The time of the next thing that time alone may bring about: a driver has nothing to take from the outbox
+    /// before it.
+    #[must_use]
+    pub fn next_transition(&self) -> Option<DateTime<Utc>> {
+        self.agenda.next()
+    }
+
+    /// Lets time pass: what is due happens in order, each at its own time. Time never goes back.
+    pub fn advance_to(&mut self, time: DateTime<Utc>) {
+        while let Some((due, ticket, transition)) = self.agenda.take_due(time) {
+            self.now = self.now.max(due);
+            match transition {
+                Transition::Task { cluster, task } => self.task_timer(&cluster, &task, ticket),
+                Transition::ServiceScheduler { cluster } => self.run_service_scheduler(&cluster),
+                Transition::ForgetTask { cluster, task } => self.forget_task(&cluster, &task),
+                Transition::ForgetContainerInstance { cluster, container_instance } => {
+                    self.forget_container_instance(&cluster, &container_instance);
+                }
+                Transition::InService { group, instance } => self.enter_service(&group, &instance),
+                Transition::LifecycleActionDeadline { group, token } => {
+                    self.lifecycle_action_deadline(&group, &token);
+                }
+            }
+        }
+        self.now = self.now.max(time);
+    }
+
+    /// Lets so many seconds pass.
+    pub fn advance_seconds(&mut self, seconds: u32) {
+        self.advance_to(self.after(seconds));
+    }
+
+    /// Keeps list pages to this size (1 to 100), whatever `maxResults` says: a page may legally hold fewer and still
+    /// have a successor.
+    pub fn set_page_limit(&mut self, limit: usize) {
+        self.page_limit = limit.clamp(1, fleetkeeper_core::ports::DESCRIBE_MAX);
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Takes what AWS would have sent out since the last time, in order.
+    pub fn take_outbox(&mut self) -> Vec<Emission> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    fn after(&self, seconds: u32) -> DateTime<Utc> {
+        self.now + TimeDelta::seconds(i64::from(seconds))
+    }
+}

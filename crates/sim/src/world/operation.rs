@@ -1,0 +1,83 @@
+//! The AWS operations that the world answers.
+
+use std::fmt;
+
+/// An operation, as the history, the call counts and the fault script name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// `ecs:ListContainerInstances`
+    ListContainerInstances,
+    /// `ecs:DescribeContainerInstances`
+    DescribeContainerInstances,
+    /// `ecs:UpdateContainerInstancesState`
+    UpdateContainerInstancesState,
+    /// `ecs:ListTasks`
+    ListTasks,
+    /// `ecs:DescribeTasks`
+    DescribeTasks,
+    /// `autoscaling:DescribeLifecycleHooks`
+    DescribeLifecycleHooks,
+    /// `autoscaling:RecordLifecycleActionHeartbeat`
+    RecordLifecycleActionHeartbeat,
+    /// `autoscaling:CompleteLifecycleAction`
+    CompleteLifecycleAction,
+    /// `sns:Publish`
+    Publish,
+    /// `cloudwatch:PutMetricData`
+    PutMetricData,
+}
+
+/// The AWS service that an operation belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AwsService {
+    /// Elastic Container Service.
+    Ecs,
+    /// EC2 Auto Scaling.
+    AutoScaling,
+    /// Simple Notification Service.
+    Sns,
+    /// CloudWatch.
+    CloudWatch,
+}
+
+impl Operation {
+    /// The operation as IAM writes it: `ecs:ListTasks`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ListContainerInstances => "ecs:ListContainerInstances",
+            Self::DescribeContainerInstances => "ecs:DescribeContainerInstances",
+            Self::UpdateContainerInstancesState => "ecs:UpdateContainerInstancesState",
+            Self::ListTasks => "ecs:ListTasks",
+            Self::DescribeTasks => "ecs:DescribeTasks",
+            Self::DescribeLifecycleHooks => "autoscaling:DescribeLifecycleHooks",
+            Self::RecordLifecycleActionHeartbeat => "autoscaling:RecordLifecycleActionHeartbeat",
+            Self::CompleteLifecycleAction => "autoscaling:CompleteLifecycleAction",
+            Self::Publish => "sns:Publish",
+            Self::PutMetricData => "cloudwatch:PutMetricData",
+        }
+    }
+
+    /// The service that answers it.
+    #[must_use]
+    pub const fn service(self) -> AwsService {
+        match self {
+            Self::ListContainerInstances
+            | Self::DescribeContainerInstances
+            | Self::UpdateContainerInstancesState
+            | Self::ListTasks
+            | Self::DescribeTasks => AwsService::Ecs,
+            Self::DescribeLifecycleHooks
+            | Self::RecordLifecycleActionHeartbeat
+            | Self::CompleteLifecycleAction => AwsService::AutoScaling,
+            Self::Publish => AwsService::Sns,
+            Self::PutMetricData => AwsService::CloudWatch,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

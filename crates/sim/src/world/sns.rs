@@ -1,0 +1,88 @@
+//! SNS: what is published to a topic.
+
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+
+use super::history::Occurrence;
+use super::outbox::Emitted;
+use super::{ApiError, World};
+
+/// A message on its way to a topic's subscribers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnsMessage {
+    /// The topic.
+    pub topic_arn: String,
+    /// The subject, where there is one.
+    pub subject: Option<String>,
+    /// The text.
+    pub message: String,
+    /// The message attribute `fleetkeeper.attempt`, where it is set.
+    pub attempt: Option<u32>,
+    /// Who sent it.
+    pub origin: Origin,
+}
+
+/// Who sent a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A lifecycle hook: an instance waits.
+    LifecycleHook {
+        /// The group's name.
+        group: String,
+        /// The hook's name.
+        hook: String,
+        /// The instance that waits.
+        instance: Ec2InstanceId,
+        /// The action's token.
+        token: String,
+    },
+    /// A hook that was put.
+    TestNotification {
+        /// The group's name.
+        group: String,
+    },
+    /// A call of `Publish`.
+    Publish,
+}
+
+/// What a call of `Publish` sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedMessage {
+    /// The topic.
+    pub topic_arn: String,
+    /// The text.
+    pub message: String,
+    /// The message attribute `fleetkeeper.attempt`.
+    pub attempt: u32,
+}
+
+/// The largest message, in bytes.
+const MESSAGE_BYTES_MAX: usize = 262_144;
+
+impl World {
+    /// `Publish`, with message attribute `fleetkeeper.attempt`.
+    pub fn publish(&mut self, topic_arn: &str, message: &str, attempt: u32) -> Result<(), ApiError> {
+        if message.is_empty() || message.len() > MESSAGE_BYTES_MAX {
+            return Err(ApiError::client("InvalidParameter", "Invalid parameter: Message"));
+        }
+        self.published.push(PublishedMessage {
+            topic_arn: topic_arn.to_owned(),
+            message: message.to_owned(),
+            attempt,
+        });
+        self.record(Occurrence::MessagePublished { topic_arn: topic_arn.to_owned(), attempt });
+        self.emit(Emitted::SnsMessage(SnsMessage {
+            topic_arn: topic_arn.to_owned(),
+            subject: None,
+            message: message.to_owned(),
+            attempt: Some(attempt),
+            origin: Origin::Publish,
+        }));
+        Ok(())
+    }
+
+    /// What calls of `Publish` sent so far.
+    #[must_use]
+    pub fn published(&self) -> &[PublishedMessage] {
+        &self.published
+    }
+}

@@ -1,0 +1,16 @@
+//! The simulated world does what AWS does, as far as it goes.
+
+#[cfg(test)]
+mod api_limits;
+#[cfg(test)]
+mod draining;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod hooks;
+#[cfg(test)]
+mod same_twice;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod task_life;

@@ -4,9 +4,18 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | [`world`] | what AWS would hold, and how time and API calls change it; no I/O, no clock |
+//! | [`shared`] | a world with what drives its time, shared |
+//! | [`faults`] | which call of which operation goes wrong, and how |
+//! | [`ports`] | the functions' ports over a world: the real handlers, in virtual time |
 
+mod clock;
+pub mod faults;
+pub mod ports;
+pub mod shared;
 pub mod world;
 
+pub use ports::SimulatedAws;
+pub use shared::SharedWorld;
 pub use world::World;
 pub use world::auto_scaling::group::AutoScalingGroup;
 pub use world::auto_scaling::hook::{ActionResult, LifecycleHook};

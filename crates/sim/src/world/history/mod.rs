@@ -150,4 +150,11 @@ impl World {
     pub(crate) fn record(&mut self, what: Occurrence) {
         self.history.entries.push(Entry { at: self.now, what });
     }
+
+    /// Records that an API was called, ahead of what came of it: `position` is the history's length before.
+    pub(crate) fn record_call(&mut self, position: usize, operation: Operation, outcome: CallOutcome) {
+        let entry = Entry { at: self.now, what: Occurrence::ApiCalled { operation, outcome } };
+        let entries = &mut self.history.entries;
+        entries.insert(position.min(entries.len()), entry);
+    }
 }

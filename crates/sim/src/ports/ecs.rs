@@ -1,0 +1,116 @@
+//! Container instances and tasks.
+
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
+use fleetkeeper_core::ports::{
+    Answer, CallError, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, Page,
+    PageToken, Tasks,
+};
+use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
+
+use super::SimulatedAws;
+use crate::world::Operation;
+use crate::world::ecs::container_instance::DescribedContainerInstance;
+use crate::world::ecs::list::{ListContainerInstances, ListTasks};
+use crate::world::ecs::task::{self, desired_status_name};
+
+impl ContainerInstances for SimulatedAws {
+    async fn list_container_instances(
+        &self,
+        cluster: &Cluster,
+        query: &ContainerInstanceQuery,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ContainerInstanceArn>, CallError> {
+        let filter = match query {
+            ContainerInstanceQuery::All => None,
+            ContainerInstanceQuery::OfEc2Instance(id) => Some(format!("ec2InstanceId == {id}")),
+        };
+        self.call(Operation::ListContainerInstances, cluster.reference(), |world| {
+            world.list_container_instances(ListContainerInstances {
+                cluster: Some(cluster.reference()),
+                filter: filter.as_deref(),
+                next_token: page.map(|token| token.0.as_str()),
+                ..ListContainerInstances::default()
+            })
+        })
+        .await
+    }
+
+    async fn describe_container_instances(
+        &self,
+        cluster: &Cluster,
+        arns: &[ContainerInstanceArn],
+    ) -> Result<Answer<ContainerInstance>, CallError> {
+        let named: Vec<String> = arns.iter().map(|arn| arn.0.clone()).collect();
+        let operation = Operation::DescribeContainerInstances;
+        let answer = self.call_on_several(operation, cluster.reference(), &named, |world, named| {
+            world.describe_container_instances(Some(cluster.reference()), named)
+        });
+        Ok(map(answer.await?, container_instance))
+    }
+}
+
+impl ContainerInstanceDraining for SimulatedAws {
+    async fn set_draining(
+        &self,
+        cluster: &Cluster,
+        arns: &[ContainerInstanceArn],
+    ) -> Result<Answer<ContainerInstanceArn>, CallError> {
+        let named: Vec<String> = arns.iter().map(|arn| arn.0.clone()).collect();
+        let operation = Operation::UpdateContainerInstancesState;
+        let answer = self.call_on_several(operation, cluster.reference(), &named, |world, named| {
+            world.update_container_instances_state(Some(cluster.reference()), named, "DRAINING")
+        });
+        Ok(map(answer.await?, |instance| instance.arn))
+    }
+}
+
+impl Tasks for SimulatedAws {
+    async fn list_tasks(
+        &self,
+        cluster: &Cluster,
+        container_instance: &ContainerInstanceArn,
+        desired: DesiredStatus,
+        page: Option<&PageToken>,
+    ) -> Result<Page<TaskArn>, CallError> {
+        self.call(Operation::ListTasks, &container_instance.0, |world| {
+            world.list_tasks(ListTasks {
+                cluster: Some(cluster.reference()),
+                container_instance: Some(&container_instance.0),
+                desired_status: Some(desired_status_name(desired)),
+                next_token: page.map(|token| token.0.as_str()),
+                ..ListTasks::default()
+            })
+        })
+        .await
+    }
+
+    async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {
+        let named: Vec<String> = arns.iter().map(|arn| arn.0.clone()).collect();
+        let operation = Operation::DescribeTasks;
+        let answer = self.call_on_several(operation, cluster.reference(), &named, |world, named| {
+            world.describe_tasks(Some(cluster.reference()), named)
+        });
+        Ok(map(answer.await?, |task: task::Task| Task {
+            arn: task.arn,
+            last_status: task.last_status.to_string(),
+        }))
+    }
+}
+
+fn map<A, B>(answer: Answer<A>, item: impl Fn(A) -> B) -> Answer<B> {
+    Answer { items: answer.items.into_iter().map(item).collect(), failures: answer.failures }
+}
+
+fn container_instance(instance: DescribedContainerInstance) -> ContainerInstance {
+    ContainerInstance {
+        arn: instance.arn,
+        ec2_instance_id: instance.ec2_instance_id.to_string(),
+        status: instance.status,
+        agent_connected: instance.agent_connected,
+        running_tasks: instance.running_tasks,
+        pending_tasks: instance.pending_tasks,
+        registered: instance.registered,
+        remaining: instance.remaining,
+    }
+}

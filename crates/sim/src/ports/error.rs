@@ -1,0 +1,19 @@
+//! What an AWS error is to a port's caller.
+
+use fleetkeeper_core::ports::{CallError, CallErrorKind};
+
+use crate::world::{ApiError, Operation};
+
+pub(super) fn call_error(operation: Operation, resource: &str, error: ApiError) -> CallError {
+    let kind = match error.code {
+        "ThrottlingException" | "Throttling" => CallErrorKind::Throttled,
+        _ if error.status >= 500 => CallErrorKind::Unavailable,
+        _ => CallErrorKind::Refused,
+    };
+    CallError {
+        operation: operation.name(),
+        resource: resource.to_owned(),
+        kind,
+        source: Some(Box::new(error)),
+    }
+}

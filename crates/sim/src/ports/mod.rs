@@ -1,0 +1,88 @@
+//! The functions' ports, played by a world: the real handlers run against it.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | [`ecs`] | container instances and tasks |
+//! | [`auto_scaling`] | lifecycle hooks and actions |
+//! | [`cloud`] | the topic, the metrics and the clock |
+//! | [`error`] | what an AWS error is to a port's caller |
+
+mod auto_scaling;
+mod cloud;
+mod ecs;
+mod error;
+
+use std::time::Duration;
+
+use fleetkeeper_core::ports::{Answer, CallError};
+
+use crate::shared::{Called, SharedWorld};
+use crate::world::{ApiError, Operation, World};
+use error::call_error;
+
+/// All ports at once, over one world. Clones share it.
+#[derive(Debug, Clone)]
+pub struct SimulatedAws {
+    world: SharedWorld,
+    latency: Duration,
+}
+
+impl SimulatedAws {
+    /// Ports whose calls take 20 ms.
+    #[must_use]
+    pub fn new(world: SharedWorld) -> Self {
+        Self { world, latency: Duration::from_millis(20) }
+    }
+
+    /// With calls that take so long. Not zero: a caller that tries again without waiting would stop the time.
+    #[must_use]
+    pub fn with_latency(mut self, latency: Duration) -> Self {
+        self.latency = latency.max(Duration::from_millis(1));
+        self
+    }
+
+    /// The world below.
+    #[must_use]
+    pub fn world(&self) -> &SharedWorld {
+        &self.world
+    }
+
+    /// A call, its error as AWS tells of it.
+    async fn ask<T>(
+        &self,
+        operation: Operation,
+        run: impl FnOnce(&mut World) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.world.sleep(self.latency).await;
+        settle(self.world.call(operation, run)).await
+    }
+
+    /// A call, its error as a port's caller gets it.
+    async fn call<T>(
+        &self,
+        operation: Operation,
+        resource: &str,
+        run: impl FnOnce(&mut World) -> Result<T, ApiError>,
+    ) -> Result<T, CallError> {
+        self.ask(operation, run).await.map_err(|error| call_error(operation, resource, error))
+    }
+
+    async fn call_on_several<T>(
+        &self,
+        operation: Operation,
+        resource: &str,
+        named: &[String],
+        run: impl FnOnce(&mut World, &[String]) -> Result<Answer<T>, ApiError>,
+    ) -> Result<Answer<T>, CallError> {
+        self.world.sleep(self.latency).await;
+        let answer = settle(self.world.call_on_several(operation, named, run)).await;
+        answer.map_err(|error| call_error(operation, resource, error))
+    }
+}
+
+async fn settle<T>(called: Called<T>) -> Result<T, ApiError> {
+    match called {
+        Called::Answered(answer) => answer,
+        Called::Hanging => std::future::pending().await,
+    }
+}

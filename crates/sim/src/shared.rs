@@ -1,0 +1,168 @@
+//! One world, shared: by simulated ports on one thread, or by the HTTP face's server and those who watch.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::ports::{Answer, Failure};
+
+use crate::clock::WorldClock;
+use crate::faults::{self, Fault, Faults};
+use crate::world::history::CallOutcome;
+use crate::world::{ApiError, Operation, World};
+
+/// A world with what drives its time and the faults on its API.
+///
+/// Whoever looks at the world finds what is due by now done.
+#[derive(Debug, Clone)]
+pub struct SharedWorld {
+    state: Arc<Mutex<State>>,
+    clock: WorldClock,
+}
+
+#[derive(Debug)]
+struct State {
+    world: World,
+    faults: Faults,
+}
+
+/// What comes of a call.
+pub(crate) enum Called<T> {
+    /// An answer.
+    Answered(Result<T, ApiError>),
+    /// No answer, ever.
+    Hanging,
+}
+
+impl SharedWorld {
+    /// In tokio's time: with the runtime's clock paused (`start_paused`), hours pass in milliseconds. The world's
+    /// time goes on from where it is.
+    #[must_use]
+    pub fn in_tokio_time(world: World) -> Self {
+        let clock = WorldClock::tokio(world.now());
+        Self::new(world, clock)
+    }
+
+    /// In the wall clock's time, for real processes: they compare the times of notices with their own clock.
+    #[must_use]
+    pub fn in_real_time(world: World) -> Self {
+        Self::new(world, WorldClock::Wall)
+    }
+
+    /// From where the world's time is, so many times faster than the wall clock. Processes that have a clock of their
+    /// own will find the times of notices ahead of it.
+    #[must_use]
+    pub fn in_scaled_time(world: World, speed: f64) -> Self {
+        let clock = WorldClock::scaled(world.now(), speed);
+        Self::new(world, clock)
+    }
+
+    fn new(world: World, clock: WorldClock) -> Self {
+        Self { state: Arc::new(Mutex::new(State { world, faults: Faults::default() })), clock }
+    }
+
+    /// Looks at the world, or acts on it, as of now.
+    pub fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        act(&mut self.state().world)
+    }
+
+    /// The world's time.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.with(|world| world.now())
+    }
+
+    /// Waits for so much of the world's time.
+    pub async fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration).await;
+    }
+
+    /// Plants a fault, or takes faults back.
+    pub fn faults<T>(&self, act: impl FnOnce(&mut Faults) -> T) -> T {
+        act(&mut self.state().faults)
+    }
+
+    /// A call on the world's API, from outside: it is recorded, and a fault may be on it.
+    pub(crate) fn call<T>(
+        &self,
+        operation: Operation,
+        run: impl FnOnce(&mut World) -> Result<T, ApiError>,
+    ) -> Called<T> {
+        let mut state = self.state();
+        let fault = state.next_fault(operation);
+        state.answer(operation, fault, run)
+    }
+
+    /// A call on several resources: a fault may be on one of them alone.
+    pub(crate) fn call_on_several<T>(
+        &self,
+        operation: Operation,
+        named: &[String],
+        run: impl FnOnce(&mut World, &[String]) -> Result<Answer<T>, ApiError>,
+    ) -> Called<Answer<T>> {
+        let mut state = self.state();
+        let fault = state.next_fault(operation);
+        state.answer(operation, fault, |world| {
+            let (Some(Fault::Failure { reason }), Some((first, others))) = (fault, named.split_first())
+            else {
+                return run(world, named);
+            };
+            let mut answer = match others {
+                [] => Answer { items: Vec::new(), failures: Vec::new() },
+                others => run(world, others)?,
+            };
+            let failure = Failure { arn: first.clone(), reason: reason.to_owned(), detail: String::new() };
+            answer.failures.push(failure);
+            Ok(answer)
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.world.advance_to(self.clock.now());
+        state
+    }
+}
+
+impl State {
+    fn next_fault(&mut self, operation: Operation) -> Option<Fault> {
+        self.faults.next(operation, self.world.now())
+    }
+
+    fn answer<T>(
+        &mut self,
+        operation: Operation,
+        fault: Option<Fault>,
+        run: impl FnOnce(&mut World) -> Result<T, ApiError>,
+    ) -> Called<T> {
+        let world = &mut self.world;
+        let position = world.history().entries().len();
+        let service = operation.service();
+        let (outcome, answer) = match fault {
+            Some(Fault::Hang) => {
+                world.record_call(position, operation, CallOutcome::Hung);
+                return Called::Hanging;
+            }
+            Some(Fault::Throttled) => failed(faults::throttled(service)),
+            Some(Fault::Refused) => failed(faults::refused(operation)),
+            Some(Fault::Unavailable) => failed(faults::unavailable(service)),
+            Some(Fault::AnswerLost) => match run(world) {
+                Ok(_) => {
+                    let error = faults::unavailable(service);
+                    (CallOutcome::AnswerLost(error.code), Err(error))
+                }
+                Err(error) => failed(error),
+            },
+            Some(Fault::Failure { .. }) | None => match run(world) {
+                Ok(answer) => (CallOutcome::Answered, Ok(answer)),
+                Err(error) => failed(error),
+            },
+        };
+        world.record_call(position, operation, outcome);
+        Called::Answered(answer)
+    }
+}
+
+fn failed<T>(error: ApiError) -> (CallOutcome, Result<T, ApiError>) {
+    (CallOutcome::Failed(error.code), Err(error))
+}

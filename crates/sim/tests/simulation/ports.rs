@@ -1,0 +1,140 @@
+//! The ports over a world, in virtual time.
+
+use std::time::Duration;
+
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::ContainerInstanceStatus;
+use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionResult, LifecycleActionState};
+use fleetkeeper_core::ports::{
+    CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances,
+    LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic, StorageResolution,
+};
+use fleetkeeper_core::read;
+use fleetkeeper_sim::faults::{Fault, When};
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::{SharedWorld, SimulatedAws};
+
+use crate::scene::{arn_of, start, tokens, two_hosts_with_web, world_of_hosts};
+
+fn demo() -> Cluster {
+    "demo".parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_of_an_hour_takes_no_time() {
+    let (world, hosts) = two_hosts_with_web(100, 200);
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    aws.world().with(|world| world.terminate_instance("hosts", &hosts[0], true)).unwrap();
+    let token = aws.world().with(tokens).remove(0);
+    let action = LifecycleAction { group: "hosts".to_owned(), hook: "drain".to_owned(), token };
+
+    let hook = aws.describe_hook(&action).await.unwrap().unwrap();
+    assert_eq!((hook.heartbeat_timeout.as_secs(), hook.global_timeout.as_secs()), (600, 60_000));
+    let query = ContainerInstanceQuery::OfEc2Instance(hosts[0].clone());
+    let found = read::container_instances(&aws, &demo(), &query).await.unwrap();
+    let arn = found.items[0].arn.clone();
+    assert_eq!(found.items.len(), 1);
+    assert_eq!(found.items[0].ec2_instance_id, hosts[0].as_str());
+
+    let set = aws.set_draining(&demo(), std::slice::from_ref(&arn)).await.unwrap();
+    assert_eq!(set.items, std::slice::from_ref(&arn));
+    let mut polls = 0;
+    while !read::tasks(&aws, &demo(), &arn)
+        .await
+        .unwrap()
+        .items
+        .iter()
+        .all(fleetkeeper_core::task::Task::is_stopped)
+    {
+        assert_eq!(aws.record_heartbeat(&action).await.unwrap(), LifecycleActionState::Active);
+        aws.sleep(Duration::from_secs(5)).await;
+        polls += 1;
+    }
+    assert!(polls > 5, "{polls}");
+    let done = aws.complete(&action, LifecycleActionResult::Continue).await.unwrap();
+    let again = aws.complete(&action, LifecycleActionResult::Continue).await.unwrap();
+    assert_eq!((done, again), (LifecycleActionState::Active, LifecycleActionState::Gone));
+    aws.sleep(Duration::from_secs(3600)).await;
+    aws.world().with(|world| {
+        assert!(world.history().killed_tasks().is_empty());
+        assert_eq!(world.history().api_calls()[&Operation::CompleteLifecycleAction], 2);
+        let told = world.history().to_string();
+        assert!(told.contains("call autoscaling:CompleteLifecycleAction: ValidationError"), "{told}");
+    });
+    assert!(aws.now() > start() + chrono::TimeDelta::hours(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_page_of_many_is_read() {
+    let (mut world, _) = world_of_hosts(250);
+    world.set_page_limit(7);
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let found = read::container_instances(&aws, &demo(), &ContainerInstanceQuery::All).await.unwrap();
+    assert_eq!(found.items.len(), 250);
+    assert!(found.items.iter().all(|host| host.status == ContainerInstanceStatus::Active));
+    let calls = aws.world().with(|world| world.history().api_calls());
+    assert_eq!(calls[&Operation::ListContainerInstances], 36);
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_come_true_on_the_calls_they_were_planted_on() {
+    let (world, hosts) = world_of_hosts(1);
+    let arns = [arn_of(&world, &hosts[0])];
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let operation = Operation::DescribeContainerInstances;
+    aws.world().faults(|faults| {
+        faults.plant(operation, When::Nth(1), Fault::Throttled);
+        faults.plant(operation, When::Nth(2), Fault::Refused);
+        faults.plant(operation, When::Nth(3), Fault::Unavailable);
+        faults.plant(operation, When::Nth(4), Fault::Failure { reason: "MISSING" });
+        faults.plant(operation, When::Nth(5), Fault::Hang);
+    });
+    let cluster = demo();
+    let describe = || aws.describe_container_instances(&cluster, &arns);
+    for kind in [CallErrorKind::Throttled, CallErrorKind::Refused, CallErrorKind::Unavailable] {
+        assert_eq!(describe().await.unwrap_err().kind, kind);
+    }
+    let partial = describe().await.unwrap();
+    assert_eq!((partial.items.len(), partial.failures.len()), (0, 1));
+    assert!(tokio::time::timeout(Duration::from_secs(900), describe()).await.is_err());
+    assert_eq!(describe().await.unwrap().items.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_had_its_effect() {
+    let (world, hosts) = world_of_hosts(1);
+    let arns = [arn_of(&world, &hosts[0])];
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let operation = Operation::UpdateContainerInstancesState;
+    aws.world().faults(|faults| faults.plant(operation, When::Nth(1), Fault::AnswerLost));
+    let error = aws.set_draining(&demo(), &arns).await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::Unavailable);
+    let host = aws.world().with(|world| world.container_instance_of("demo", &hosts[0])).unwrap();
+    assert_eq!(host.status, ContainerInstanceStatus::Draining);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_and_metrics_are_kept_as_they_were_sent() {
+    let (world, _) = world_of_hosts(0);
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    aws.world().with(fleetkeeper_sim::World::take_outbox);
+    aws.publish(crate::scene::TOPIC, "again", 2).await.unwrap();
+    let sent = aws.world().with(fleetkeeper_sim::World::take_outbox);
+    assert_eq!(sent[0].sns_message().unwrap().attempt, Some(2));
+    assert_eq!(aws.world().with(|world| world.published()[0].message.clone()), "again");
+
+    let datum = |value| MetricDatum {
+        name: "ContainerCapacity",
+        dimensions: vec![("ClusterName", "demo".to_owned())],
+        unit: MetricUnit::Count,
+        value,
+    };
+    let put = |namespace: &'static str, value| {
+        let (aws, data) = (aws.clone(), [datum(value)]);
+        async move { aws.put_metric_data(namespace, StorageResolution::OneMinute, aws.now(), &data).await }
+    };
+    put("ECS/Fleetkeeper", 3.0).await.unwrap();
+    assert_eq!(put("AWS/ECS", 3.0).await.unwrap_err().kind, CallErrorKind::Refused);
+    assert_eq!(put("ECS/Fleetkeeper", f64::NAN).await.unwrap_err().kind, CallErrorKind::Refused);
+    assert_eq!(aws.world().with(|world| world.metric_data().len()), 1);
+}

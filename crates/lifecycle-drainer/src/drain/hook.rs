@@ -14,6 +14,9 @@ use crate::outcome::Outcome;
 /// A hook that could not be read is tried again after this long.
 const HOOK_RETRY: Duration = Duration::from_secs(30);
 
+/// What does not answer within this time is not waited for while tasks are to be looked at.
+const KEEP_ALIVE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// An action on a hook, and the calls on it. Each is bounded by `until`.
 pub(super) struct Hook<'a, AutoScaling, C> {
     pub(super) auto_scaling: &'a AutoScaling,
@@ -39,7 +42,7 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
             return LifecycleActionState::Active;
         }
         let call = self.auto_scaling.record_heartbeat(&self.action);
-        match self.in_time("autoscaling:RecordLifecycleActionHeartbeat", call).await {
+        match self.meanwhile("autoscaling:RecordLifecycleActionHeartbeat", call).await {
             Ok(state) => {
                 self.last_heartbeat = Some(now);
                 tracing::debug!(?state, "heartbeat recorded");
@@ -54,7 +57,7 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
 
     async fn read(&mut self) {
         let call = self.auto_scaling.describe_hook(&self.action);
-        match self.in_time("autoscaling:DescribeLifecycleHooks", call).await {
+        match self.meanwhile("autoscaling:DescribeLifecycleHooks", call).await {
             Ok(hook) => {
                 if hook.is_none() {
                     tracing::warn!("the group has no such hook any more");
@@ -74,7 +77,7 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
 
     pub(super) async fn complete(&self, reason: CompleteReason) -> Result<Outcome, CallError> {
         let call = self.auto_scaling.complete(&self.action, LifecycleActionResult::Continue);
-        match self.in_time("autoscaling:CompleteLifecycleAction", call).await? {
+        match self.before(self.until, "autoscaling:CompleteLifecycleAction", call).await? {
             LifecycleActionState::Gone => Ok(self.gone()),
             LifecycleActionState::Active => {
                 match reason {
@@ -95,11 +98,21 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
         Outcome::ActionGone
     }
 
-    async fn in_time<T>(
+    /// A call that the drain does not depend on.
+    async fn meanwhile<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        within(self.clock, self.until, operation, &self.action.hook, call).await
+        self.before(self.until.min(self.clock.now() + KEEP_ALIVE_PATIENCE), operation, call).await
+    }
+
+    async fn before<T>(
+        &self,
+        until: DateTime<Utc>,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        within(self.clock, until, operation, &self.action.hook, call).await
     }
 }

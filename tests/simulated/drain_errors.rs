@@ -1,0 +1,142 @@
+//! Errors never complete a hook: they are tried again for as long as there is time, and are then the function's.
+
+use std::time::Duration;
+
+use fleetkeeper_core::error_chain::ErrorChain;
+use fleetkeeper_sim::faults::{Fault, When};
+use fleetkeeper_sim::world::Operation;
+
+use crate::scene::{Scene, first, sns_event, two_hosts_with_web};
+
+const CALLS_OF_A_DRAIN: [Operation; 6] = [
+    Operation::ListContainerInstances,
+    Operation::DescribeContainerInstances,
+    Operation::UpdateContainerInstancesState,
+    Operation::ListTasks,
+    Operation::DescribeTasks,
+    Operation::CompleteLifecycleAction,
+];
+
+#[tokio::test(start_paused = true)]
+async fn any_call_that_fails_for_a_while_is_tried_again_and_the_drain_is_done() {
+    for operation in CALLS_OF_A_DRAIN {
+        for fault in [Fault::Throttled, Fault::Unavailable, Fault::Refused, Fault::AnswerLost] {
+            let scene = Scene::new(two_hosts_with_web());
+            scene.plant(operation, When::First(3), fault);
+            let (answer, _) = scene.see_through(&scene.terminate(0)).await;
+            let outcome = first(&answer)["outcome"].clone();
+            // A completion whose answer was lost has taken place: the next try finds the action gone.
+            let lost = operation == Operation::CompleteLifecycleAction && fault == Fault::AnswerLost;
+            assert_eq!(outcome, if lost { "action-gone" } else { "completed" }, "{operation} {fault:?}");
+            scene.assert_all_drained(1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_call_that_keeps_failing_is_an_error_that_names_it_and_completes_nothing() {
+    for operation in CALLS_OF_A_DRAIN {
+        for fault in [Fault::Throttled, Fault::Unavailable, Fault::Refused] {
+            let scene = Scene::new(two_hosts_with_web());
+            scene.plant(operation, When::Always, fault);
+            let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
+            let said = ErrorChain(&error).to_string();
+            assert_eq!(error.kind(), "DrainFailed");
+            assert!(said.contains(&operation.to_string()), "{said}");
+            assert!(said.contains(scene.hosts[0].as_str()) && said.contains("cluster demo"), "{said}");
+            assert!(scene.ends().is_empty());
+            assert!(scene.sent().is_empty(), "an error and a republish would make two of one");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_given_up_after_a_minute_and_what_fails_is_not() {
+    for (fault, least, most) in [(Fault::Refused, 60, 100), (Fault::Unavailable, 880, 900)] {
+        let scene = Scene::new(two_hosts_with_web());
+        scene.plant(Operation::ListContainerInstances, When::Always, fault);
+        let notice = scene.terminate(0);
+        let began = scene.aws.world().now();
+        scene.deliver(&notice).await.unwrap_err();
+        let lasted = (scene.aws.world().now() - began).num_seconds();
+        assert!((least..=most).contains(&lasted), "{fault:?}: {lasted} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_does_not_exist_is_an_error_and_not_an_absent_instance() {
+    let scene = Scene::with_settings(two_hosts_with_web(), &[("ECS_CLUSTER", "misspelt")]);
+    let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
+    let said = ErrorChain(&error).to_string();
+    assert!(said.contains("ClusterNotFoundException") && said.contains("cluster misspelt"), "{said}");
+    assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_of_one_resource_is_an_error_like_any_other() {
+    let operations = [
+        Operation::DescribeContainerInstances,
+        Operation::UpdateContainerInstancesState,
+        Operation::DescribeTasks,
+    ];
+    for operation in operations {
+        let scene = Scene::new(two_hosts_with_web());
+        scene.plant(operation, When::Always, Fault::Failure { reason: "INACTIVE_FOR_A_REASON" });
+        let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
+        let said = ErrorChain(&error).to_string();
+        assert!(said.contains("INACTIVE_FOR_A_REASON") && said.contains(&operation.to_string()), "{said}");
+        assert!(scene.ends().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_look_that_misses_the_instance_does_not_let_it_go() {
+    for operation in [Operation::DescribeContainerInstances, Operation::UpdateContainerInstancesState] {
+        let scene = Scene::new(two_hosts_with_web());
+        scene.plant(operation, When::First(1), Fault::Failure { reason: "MISSING" });
+        let (answer, _) = scene.see_through(&scene.terminate(0)).await;
+        assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped");
+        scene.assert_all_drained(1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_answers_is_cut_off_in_time_to_republish() {
+    for operation in CALLS_OF_A_DRAIN {
+        let mut scene = Scene::new(two_hosts_with_web());
+        scene.timeout = Duration::from_secs(60);
+        scene.plant(operation, When::Nth(1), Fault::Hang);
+        let notice = scene.terminate(0);
+        let (_, invocations) = scene.see_through(&notice).await;
+        assert!(invocations > 1, "{operation}");
+        scene.assert_all_drained(1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_that_fail_do_not_hold_up_the_drain() {
+    for fault in [Fault::Throttled, Fault::Refused, Fault::Hang] {
+        let scene = Scene::new(two_hosts_with_web());
+        scene.plant(Operation::RecordLifecycleActionHeartbeat, When::Always, fault);
+        scene.plant(Operation::DescribeLifecycleHooks, When::Always, Fault::Refused);
+        let notice = scene.terminate(0);
+        scene.wait(30).await;
+        let (answer, _) = scene.see_through(&notice).await;
+        assert_eq!(first(&answer)["outcome"], "completed", "{fault:?}");
+        scene.assert_all_drained(1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_record_does_not_hold_back_the_good_ones() {
+    let scene = Scene::new(two_hosts_with_web());
+    let notice = scene.terminate(0);
+    let mut unreadable = notice.clone();
+    unreadable.message = "Service: AWS Auto Scaling".to_owned();
+    let error = scene.invoke(sns_event(&[&unreadable, &notice])).await.unwrap_err();
+
+    let said = ErrorChain(&error).to_string();
+    assert!(said.starts_with("1 of 2 records failed") && said.contains("not a JSON object"), "{said}");
+    assert_eq!(error.kind(), "UnreadableEvent");
+    scene.assert_all_drained(1);
+}

@@ -1,0 +1,241 @@
+//! What must always hold of a drain.
+
+use std::time::Duration;
+
+use fleetkeeper_core::container_instance::ContainerInstanceStatus;
+use fleetkeeper_sim::faults::{Fault, When};
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::ecs::task::LastStatus;
+use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
+use fleetkeeper_sim::{ActionResult, Service, TaskDefinition};
+use futures_util::future::{Either, join, select};
+
+use crate::scene::{CLUSTER, Scene, first, two_hosts_with_web, web, world_of_hosts};
+
+#[tokio::test(start_paused = true)]
+async fn no_early_kill_the_hook_is_completed_after_the_last_task_has_stopped() {
+    let scene = Scene::new(two_hosts_with_web());
+    let (answer, _) = scene.see_through(&scene.terminate(0)).await;
+
+    assert_eq!(first(&answer)["outcome"], "completed");
+    assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped");
+    scene.assert_all_drained(1);
+    let stopped: Vec<_> = scene.world(|world| {
+        let stopped =
+            world.history().entries().iter().filter(|entry| {
+                matches!(entry.what, Occurrence::TaskStatus { status: LastStatus::Stopped, .. })
+            });
+        stopped.map(|entry| entry.at).collect()
+    });
+    assert_eq!(stopped.len(), 2);
+    assert!(stopped.iter().all(|at| *at < scene.ends()[0].0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_early_kill_tasks_in_their_deregistration_delay_hold_the_hook_though_no_count_shows_them() {
+    let (mut world, hosts) = world_of_hosts(2, 600);
+    let slow = web().deregistration_delay(300).deprovisioning(20);
+    world.create_service(CLUSTER, Service::new("web", 2, slow)).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let (answer, _) = scene.see_through(&notice).await;
+
+    assert_eq!(first(&answer)["outcome"], "completed");
+    scene.assert_all_drained(1);
+    assert!((scene.ends()[0].0 - began).num_seconds() > 330);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_stuck_instance_one_that_ecs_cannot_drain_ends_with_its_hook() {
+    // A standalone task that never ends: ECS does not touch it, and past the drain's time no heartbeat keeps the hook.
+    // Where the agent is connected, ECS deregisters the instance with its end; where it is not, the entry stays.
+    for (agent_connected, outcome) in [(true, "action-gone"), (false, "hook-timed-out")] {
+        let (mut world, hosts) = world_of_hosts(1, 600);
+        world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
+        world.advance_seconds(60);
+        world.set_agent_connected(CLUSTER, &hosts[0], agent_connected).unwrap();
+        world.take_outbox();
+        let variables = [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "1800")];
+        let scene = Scene::with_settings((world, hosts), &variables);
+        let notice = scene.terminate(0);
+        let began = scene.aws.world().now();
+        let (answer, invocations) = scene.see_through(&notice).await;
+
+        assert_eq!(first(&answer)["outcome"], outcome);
+        assert_eq!(invocations, 3);
+        let ends = scene.ends();
+        assert_eq!(ends[0].1, ActionEnd::Expired(ActionResult::Continue));
+        let lasted = (ends[0].0 - began).num_seconds();
+        assert!((1800..=2400).contains(&lasted), "{lasted}");
+        assert!((scene.aws.world().now() - ends[0].0).num_seconds() <= 600);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_lost_drain_time_that_is_up_republishes_and_the_next_invocation_goes_on() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(25);
+    let (answer, invocations) = scene.see_through(&scene.terminate(0)).await;
+
+    assert!(invocations > 2, "{invocations}");
+    assert_eq!(first(&answer)["attempt"], invocations);
+    let attempts: Vec<_> = scene.world(|world| world.published().iter().map(|it| it.attempt).collect());
+    assert_eq!(attempts, (2..=invocations).collect::<Vec<_>>());
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_lost_drain_wherever_the_function_dies_the_next_delivery_resumes() {
+    let mut calls_before_death = 0;
+    loop {
+        let scene = Scene::new(two_hosts_with_web());
+        let notice = scene.terminate(0);
+        let invoked = {
+            let death = async {
+                while scene.world(|world| world.history().api_calls().values().sum::<u32>())
+                    < calls_before_death
+                {
+                    scene.aws.world().sleep(Duration::from_millis(1)).await;
+                }
+            };
+            match select(Box::pin(scene.deliver(&notice)), Box::pin(death)).await {
+                Either::Left((answer, _)) => Some(answer),
+                Either::Right(_) => None,
+            }
+        };
+        let lived = invoked.is_some();
+        // Lambda runs a function that died once more, with the same event.
+        let (answer, _) = scene.see_through(&notice).await;
+        let outcome = first(&answer)["outcome"].clone();
+        assert!(outcome == "completed" || outcome == "action-gone", "{calls_before_death}: {outcome}");
+        scene.assert_all_drained(1);
+        if lived {
+            assert!(calls_before_death > 15, "{calls_before_death}");
+            return;
+        }
+        calls_before_death += 1;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_lost_drain_a_message_that_cannot_be_republished_is_an_error() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(25);
+    scene.plant(Operation::Publish, When::Always, Fault::Unavailable);
+    let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
+
+    assert_eq!(error.kind(), "HandOnFailed");
+    assert!(scene.calls(Operation::Publish) > 2);
+    assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_lost_drain_a_publish_that_fails_is_tried_again() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(25);
+    scene.plant(Operation::Publish, When::First(3), Fault::Throttled);
+    scene.see_through(&scene.terminate(0)).await;
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn same_twice_two_deliveries_at_once_complete_one_action() {
+    let scene = Scene::new(two_hosts_with_web());
+    let notice = scene.terminate(0);
+    let (one, other) = join(scene.deliver(&notice), scene.deliver(&notice)).await;
+
+    let mut outcomes =
+        [one, other].map(|answer| first(&answer.unwrap())["outcome"].as_str().unwrap().to_owned());
+    outcomes.sort();
+    assert_eq!(outcomes, ["action-gone", "completed"]);
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn same_twice_a_late_delivery_changes_nothing() {
+    let scene = Scene::new(two_hosts_with_web());
+    let notice = scene.terminate(0);
+    scene.see_through(&notice).await;
+    for seconds in [10, 600, 20_000] {
+        scene.wait(seconds).await;
+        let before = scene.world(|world| world.history().clone());
+        let answer = scene.deliver(&notice).await.unwrap();
+        let outcome = first(&answer)["outcome"].clone();
+        assert!(outcome == "action-gone" || outcome == "hook-timed-out", "{outcome}");
+        let changed = scene.world(|world| {
+            let since = &world.history().entries()[before.entries().len()..];
+            since.iter().any(|entry| !matches!(entry.what, Occurrence::ApiCalled { .. }))
+        });
+        assert!(!changed);
+    }
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_instance_counts_in_a_cluster_of_250_the_right_one_is_drained_with_few_reads() {
+    let (mut world, hosts) = world_of_hosts(250, 600);
+    world.create_service(CLUSTER, Service::new("web", 500, web())).unwrap();
+    world.advance_seconds(120);
+    assert!(world.is_steady(CLUSTER, "web"));
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    scene.see_through(&scene.terminate(137)).await;
+
+    scene.assert_all_drained(1);
+    let draining = scene.world(|world| {
+        let drained = world.history().entries().iter().filter(|entry| {
+            matches!(
+                entry.what,
+                Occurrence::ContainerInstanceStatus { status: ContainerInstanceStatus::Draining, .. }
+            )
+        });
+        drained.count()
+    });
+    assert_eq!(draining, 1);
+    assert_eq!(scene.calls(Operation::ListContainerInstances), 1);
+    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_instance_counts_tasks_on_every_page_are_waited_for() {
+    let (mut world, hosts) = world_of_hosts(2, 600);
+    world.set_page_limit(2);
+    let tiny = TaskDefinition::new("tiny", 64, 64).pending(1).healthy_after(1).stopping(40);
+    world.create_service(CLUSTER, Service::new("tiny", 20, tiny)).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    scene.see_through(&scene.terminate(0)).await;
+
+    scene.assert_all_drained(1);
+    assert!(scene.calls(Operation::ListTasks) >= 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn within_the_bucket_a_wait_costs_one_read_a_poll() {
+    let (mut world, hosts) = world_of_hosts(2, 600);
+    let slow = web().deregistration_delay(300);
+    world.create_service(CLUSTER, Service::new("web", 4, slow)).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    scene.see_through(&notice).await;
+
+    let reads = [
+        Operation::ListContainerInstances,
+        Operation::DescribeContainerInstances,
+        Operation::ListTasks,
+        Operation::DescribeTasks,
+    ];
+    let reads: u32 = reads.into_iter().map(|operation| scene.calls(operation)).sum();
+    let polls = u32::try_from((scene.ends()[0].0 - began).num_seconds() / 5).unwrap();
+    assert!(polls > 60);
+    // Finding it, confirming that nothing is left, and confirming it again once the last task had stopped.
+    assert!(reads <= polls + 10, "{reads} reads in {polls} polls");
+    scene.assert_all_drained(1);
+}

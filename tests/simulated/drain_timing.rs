@@ -1,0 +1,69 @@
+//! Heartbeats and deadlines.
+
+use std::time::Duration;
+
+use fleetkeeper_sim::Service;
+use fleetkeeper_sim::world::Operation;
+
+use crate::scene::{CLUSTER, Scene, first, two_hosts_with_web, web, world_of_hosts};
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_much_longer_than_the_hooks_timeout_is_kept_alive() {
+    let (mut world, hosts) = world_of_hosts(2, 30);
+    let slow = web().deregistration_delay(1200);
+    world.create_service(CLUSTER, Service::new("web", 2, slow)).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    let (answer, invocations) = scene.see_through(&scene.terminate(0)).await;
+
+    assert_eq!(first(&answer)["outcome"], "completed");
+    assert_eq!(invocations, 2);
+    scene.assert_all_drained(1);
+    // One every 10 s, no more: a third of the hook's 30 s.
+    let heartbeats = scene.calls(Operation::RecordLifecycleActionHeartbeat);
+    assert!((110..=135).contains(&heartbeats), "{heartbeats}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_drain_needs_no_heartbeat() {
+    let scene = Scene::new(two_hosts_with_web());
+    scene.see_through(&scene.terminate(0)).await;
+    assert_eq!(scene.calls(Operation::RecordLifecycleActionHeartbeat), 0);
+    assert_eq!(scene.calls(Operation::DescribeLifecycleHooks), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_that_finds_no_action_ends_the_drain_as_done() {
+    let scene = Scene::new(two_hosts_with_web());
+    let notice = scene.terminate(0);
+    // The hook runs out before the message arrives: the instance is gone.
+    scene.wait(700).await;
+    let answer = scene.deliver(&notice).await.unwrap();
+    assert_eq!(first(&answer)["outcome"], "action-gone");
+    assert_eq!(scene.calls(Operation::ListContainerInstances), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invocation_too_short_to_look_is_an_error_and_not_a_loop() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(15);
+    let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
+    assert_eq!(error.kind(), "TimeoutTooShort");
+    assert!(error.to_string().contains("the invocation has 15 s"), "{error}");
+    assert!(scene.sent().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_invocation_is_used_up_to_the_margin_and_not_beyond() {
+    let mut scene = Scene::with_settings(
+        two_hosts_with_web(),
+        &[("ECS_CLUSTER", CLUSTER), ("DEADLINE_MARGIN_SECONDS", "7"), ("POLL_INTERVAL_SECONDS", "9")],
+    );
+    scene.timeout = Duration::from_secs(40);
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let answer = scene.deliver(&notice).await.unwrap();
+    assert_eq!(first(&answer)["outcome"], "handed-on");
+    assert_eq!((scene.aws.world().now() - began).num_seconds(), 33);
+}

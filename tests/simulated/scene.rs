@@ -1,0 +1,207 @@
+//! A small cluster, a topic and a function on it: what Lambda and SNS do, in virtual time.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::ports::ATTEMPT_ATTRIBUTE;
+use fleetkeeper_core::setting::Settings;
+use fleetkeeper_sim::faults::{Fault, When};
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
+use fleetkeeper_sim::world::sns::SnsMessage;
+use fleetkeeper_sim::{
+    ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws,
+    TaskDefinition, World,
+};
+use fleetkeeper_tests::in_repository;
+use lifecycle_drainer::error::RecordError;
+use lifecycle_drainer::outcome::Response;
+use lifecycle_drainer::{Config, Drainer, Ports};
+use serde_json::{Value, json};
+
+pub(crate) const CLUSTER: &str = "demo";
+pub(crate) const GROUP: &str = "demo-asg";
+pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
+
+/// Lambda's longest timeout.
+pub(crate) const LONGEST: Duration = Duration::from_secs(900);
+
+type Simulated = Drainer<SimulatedAws, SimulatedAws, SimulatedAws, SimulatedAws>;
+
+/// The world and the function in it.
+pub(crate) struct Scene {
+    pub(crate) aws: SimulatedAws,
+    pub(crate) hosts: Vec<Ec2InstanceId>,
+    pub(crate) timeout: Duration,
+    drainer: Simulated,
+}
+
+/// What the drained hosts run.
+pub(crate) fn web() -> TaskDefinition {
+    TaskDefinition::new("web", 512, 512).pending(5).healthy_after(10).deregistration_delay(30).stopping(10)
+}
+
+/// A world of hosts with 2,048 CPU units and 3,767 MiB, whose hook has a heartbeat timeout of `heartbeat` seconds.
+pub(crate) fn world_of_hosts(count: usize, heartbeat: u32) -> (World, Vec<Ec2InstanceId>) {
+    let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
+    world.add_cluster(CLUSTER);
+    let of_type = InstanceType::new("c5.large", 2048, 3767);
+    world.add_group(AutoScalingGroup::new(GROUP, of_type).in_cluster(CLUSTER));
+    let hook = LifecycleHook::new("drain", TOPIC);
+    let hook = hook.heartbeat_timeout(heartbeat).default_result(ActionResult::Continue);
+    world.put_lifecycle_hook(GROUP, hook).unwrap();
+    let hosts = (0..count).map(|_| world.launch_now(GROUP).unwrap()).collect();
+    world.advance_seconds(10);
+    world.take_outbox();
+    (world, hosts)
+}
+
+/// Two hosts that share four tasks of a service, running and healthy.
+pub(crate) fn two_hosts_with_web() -> (World, Vec<Ec2InstanceId>) {
+    let (mut world, hosts) = world_of_hosts(2, 600);
+    world.create_service(CLUSTER, Service::new("web", 4, web())).unwrap();
+    world.advance_seconds(60);
+    assert!(world.is_steady(CLUSTER, "web"), "{}", world.history());
+    world.take_outbox();
+    (world, hosts)
+}
+
+impl Scene {
+    pub(crate) fn new((world, hosts): (World, Vec<Ec2InstanceId>)) -> Self {
+        Self::with_settings((world, hosts), &[("ECS_CLUSTER", CLUSTER)])
+    }
+
+    pub(crate) fn with_settings(
+        (world, hosts): (World, Vec<Ec2InstanceId>),
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+        let drainer = drainer(&aws, variables);
+        Self { aws, hosts, timeout: LONGEST, drainer }
+    }
+
+    /// Auto Scaling takes a host away; its notice is returned instead of delivered.
+    pub(crate) fn terminate(&self, host: usize) -> SnsMessage {
+        self.world(|world| world.terminate_instance(GROUP, &self.hosts[host], true).unwrap());
+        let mut messages = self.sent();
+        assert_eq!(messages.len(), 1);
+        messages.remove(0)
+    }
+
+    /// What was sent to the topic since the last time.
+    pub(crate) fn sent(&self) -> Vec<SnsMessage> {
+        self.world(World::take_outbox).iter().filter_map(|emission| emission.sns_message().cloned()).collect()
+    }
+
+    pub(crate) async fn deliver(&self, message: &SnsMessage) -> Result<Response, RecordError> {
+        self.invoke(sns_event(&[message])).await
+    }
+
+    /// Invokes the function. Its handler must be done before its time is up, or Lambda would kill it.
+    pub(crate) async fn invoke(&self, event: Value) -> Result<Response, RecordError> {
+        let invocation = self.invocation();
+        let answer = self.drainer.handle(event, invocation).await;
+        assert!(self.aws.world().now() < invocation.ends, "the function was killed by its timeout");
+        answer
+    }
+
+    pub(crate) fn invocation(&self) -> Invocation {
+        let now = self.aws.world().now();
+        let deadline = now + self.timeout;
+        Invocation::new(u64::try_from(deadline.timestamp_millis()).unwrap(), now)
+    }
+
+    pub(crate) fn drainer(&self) -> &Simulated {
+        &self.drainer
+    }
+
+    /// Delivers a message and every one that is republished after it; returns the last answer and how many
+    /// invocations it took.
+    pub(crate) async fn see_through(&self, message: &SnsMessage) -> (Response, u32) {
+        let mut answer = self.deliver(message).await.unwrap();
+        let mut invocations = 1;
+        while let Some(next) = self.sent().pop() {
+            assert_eq!((next.topic_arn.as_str(), next.message.as_str()), (TOPIC, message.message.as_str()));
+            answer = self.deliver(&next).await.unwrap();
+            invocations += 1;
+        }
+        (answer, invocations)
+    }
+
+    pub(crate) fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        self.aws.world().with(act)
+    }
+
+    pub(crate) fn plant(&self, operation: Operation, when: When, fault: Fault) {
+        self.aws.world().faults(|faults| faults.plant(operation, when, fault));
+    }
+
+    pub(crate) fn calls(&self, operation: Operation) -> u32 {
+        self.world(|world| world.history().api_calls().get(&operation).copied().unwrap_or(0))
+    }
+
+    /// When actions ended, and how.
+    pub(crate) fn ends(&self) -> Vec<(DateTime<Utc>, ActionEnd)> {
+        self.world(|world| {
+            let ends = world.history().entries().iter().filter_map(|entry| match entry.what {
+                Occurrence::ActionEnded { end, .. } => Some((entry.at, end)),
+                _ => None,
+            });
+            ends.collect()
+        })
+    }
+
+    /// No task lost its host before it had stopped, and every action was completed by the function.
+    pub(crate) fn assert_all_drained(&self, actions: usize) {
+        self.world(|world| {
+            assert_eq!(world.history().killed_tasks(), Vec::<&_>::new(), "{}", world.history())
+        });
+        let ends: Vec<_> = self.ends().into_iter().map(|(_, end)| end).collect();
+        assert_eq!(ends, vec![ActionEnd::Completed(ActionResult::Continue); actions]);
+    }
+
+    pub(crate) async fn wait(&self, seconds: u64) {
+        self.aws.world().sleep(Duration::from_secs(seconds)).await;
+    }
+}
+
+fn drainer(aws: &SimulatedAws, variables: &[(&str, &str)]) -> Simulated {
+    let lookup = |name: &str| {
+        variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
+    };
+    let config = Config::read(&Settings::new(&lookup)).unwrap();
+    let ports = Ports { ecs: aws.clone(), auto_scaling: aws.clone(), sns: aws.clone(), clock: aws.clone() };
+    Drainer::new(ports, config)
+}
+
+/// An SNS event in the shape that Lambda gets, one record a message.
+pub(crate) fn sns_event(messages: &[&SnsMessage]) -> Value {
+    let sample = sample_event("sns-lifecycle-terminating.json");
+    let records: Vec<Value> = messages
+        .iter()
+        .map(|message| {
+            let mut record = sample["Records"][0].clone();
+            record["Sns"]["TopicArn"] = json!(message.topic_arn);
+            record["Sns"]["Message"] = json!(message.message);
+            if let Some(attempt) = message.attempt {
+                record["Sns"]["MessageAttributes"] =
+                    json!({ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()}});
+            }
+            record
+        })
+        .collect();
+    json!({ "Records": records })
+}
+
+/// A sample event of the repository.
+pub(crate) fn sample_event(name: &str) -> Value {
+    let path = in_repository("infra/events").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The first record's answer, as JSON.
+pub(crate) fn first(answer: &Response) -> Value {
+    serde_json::to_value(answer).unwrap()["records"][0].clone()
+}

@@ -1,1 +1,30 @@
-//! The figures of capacity.
+//! The figures of capacity: how many more of the worst-case container fit, and how many hosts stand idle.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | `worst_case` | the container that every figure is about |
+//! | `resource` | what can run out, one entry a resource, and the room that it leaves |
+//! | `figures` | the figures, a pure function over the cluster's container instances |
+//! | `report` | what they come to, with what binds them |
+//! | `fits_no_host` | why there are none: the container fits on no host |
+//!
+//! A host, here, is a container instance that takes tasks: ACTIVE, with its agent connected.
+
+#![cfg_attr(test, allow(clippy::float_cmp, reason = "a figure is one division of whole numbers: exact"))]
+
+mod figures;
+mod fits_no_host;
+mod report;
+mod resource;
+mod worst_case;
+
+#[cfg(test)]
+mod made_up;
+#[cfg(test)]
+mod worked_examples;
+
+pub use figures::figures;
+pub use fits_no_host::FitsNoHost;
+pub use report::{Report, ResourceCapacity};
+pub use resource::Resource;
+pub use worst_case::{UsesNothing, WorstCase};

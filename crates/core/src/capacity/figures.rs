@@ -1,0 +1,161 @@
+//! The figures.
+
+use super::fits_no_host::FitsNoHost;
+use super::report::{Report, ResourceCapacity};
+use super::resource::{Resource, rooms};
+use super::worst_case::WorstCase;
+use crate::container_instance::{ContainerInstance, ContainerInstanceStatus};
+
+/// Works out how many more of `worst` fit on `instances`, and how many hosts stand idle.
+///
+/// No host gives 0 throughout. A container that fits on no host is an error, and there is no figure: it would read as
+/// a full cluster, to which hosts would be added without end.
+pub fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Report, FitsNoHost> {
+    let hosts: Vec<_> = instances.iter().filter(|instance| instance.takes_tasks()).collect();
+    FitsNoHost::check(worst, &hosts)?;
+
+    let resources: Vec<_> = worst.resources().map(|resource| capacity_in(resource, &hosts, worst)).collect();
+    let container_capacity = resources.iter().min_by_key(|capacity| capacity.container_capacity);
+    let idle_host_capacity = resources
+        .iter()
+        .map(|capacity| (idle_hosts(capacity), capacity.resource))
+        .min_by(|one, other| one.0.total_cmp(&other.0));
+    let binds = |resource| if hosts.is_empty() { None } else { resource };
+
+    let draining = |instance: &&ContainerInstance| instance.status == ContainerInstanceStatus::Draining;
+    let disconnected = |instance: &&ContainerInstance| {
+        instance.status == ContainerInstanceStatus::Active && !instance.agent_connected
+    };
+    let (active_hosts, draining_hosts) = (count(hosts.iter()), count(instances.iter().filter(draining)));
+    let disconnected_hosts = count(instances.iter().filter(disconnected));
+    Ok(Report {
+        worst_case: worst.clone(),
+        container_capacity: container_capacity.map_or(0, |least| least.container_capacity),
+        container_capacity_bound_by: binds(container_capacity.map(|least| least.resource)),
+        idle_host_capacity: idle_host_capacity.map_or(0.0, |least| least.0),
+        idle_host_capacity_bound_by: binds(idle_host_capacity.map(|least| least.1)),
+        placeable_containers: sum(hosts.iter().map(|host| placeable_on(host, worst))),
+        active_hosts,
+        draining_hosts,
+        disconnected_hosts,
+        other_hosts: count(instances.iter()) - active_hosts - draining_hosts - disconnected_hosts,
+        resources,
+    })
+}
+
+/// Container capacity as far as `resource` goes.
+fn capacity_in(resource: Resource, hosts: &[&ContainerInstance], worst: &WorstCase) -> ResourceCapacity {
+    let rooms: Vec<_> =
+        hosts.iter().flat_map(|host| rooms(host, worst)).filter(|room| room.resource == resource).collect();
+    ResourceCapacity {
+        resource,
+        container_capacity: sum(rooms.iter().map(|room| room.now)),
+        per_host: rooms.iter().map(|room| room.when_empty).max().unwrap_or(0),
+        full_hosts: count(rooms.iter().filter(|room| room.now == 0)),
+    }
+}
+
+/// The containers that fit, in hosts of the largest size. `per_host` is 0 only where there is no host, as the
+/// container fits on one of them.
+fn idle_hosts(capacity: &ResourceCapacity) -> f64 {
+    if capacity.per_host == 0 { 0.0 } else { float(capacity.container_capacity) / float(capacity.per_host) }
+}
+
+/// A container is not split between two hosts: on each, the scarcest resource counts.
+fn placeable_on(host: &ContainerInstance, worst: &WorstCase) -> u64 {
+    rooms(host, worst).map(|room| room.now).min().unwrap_or(0)
+}
+
+fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u64 {
+    items.fold(0, |count, _| count + 1)
+}
+
+/// A count as CloudWatch takes it. u64 has no conversion into f64, its two halves have.
+fn float(count: u64) -> f64 {
+    let half = |half| f64::from(u32::try_from(half).unwrap_or(u32::MAX));
+    half(count >> 32) * 4_294_967_296.0 + half(count & 0xffff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::made_up::{host, worst};
+
+    #[test]
+    fn no_host_is_zero_throughout_and_binds_nothing() {
+        let draining = host(1024, 993).with_status(ContainerInstanceStatus::Draining);
+        for instances in [vec![], vec![draining]] {
+            let report = figures(&instances, &worst(250, 400)).unwrap();
+            assert_eq!((report.container_capacity, report.placeable_containers), (0, 0));
+            assert_eq!((report.idle_host_capacity, report.container_capacity_bound_by), (0.0, None));
+            assert_eq!(report.resources.iter().map(|one| one.container_capacity).collect::<Vec<_>>(), [0, 0]);
+        }
+    }
+
+    #[test]
+    fn hosts_are_counted_by_what_they_are() {
+        let with = |status: &str| host(1024, 993).with_status(status.into());
+        let mut disconnected = host(1024, 993);
+        disconnected.agent_connected = false;
+        let mut draining_alone = with("DRAINING");
+        draining_alone.agent_connected = false;
+        let instances = [
+            host(1024, 993),
+            host(1024, 993),
+            disconnected,
+            with("DRAINING"),
+            draining_alone,
+            with("REGISTERING"),
+            with("REGISTRATION_FAILED"),
+            with("DEREGISTERING"),
+            with("NEW_ONE"),
+        ];
+        let report = figures(&instances, &worst(250, 400)).unwrap();
+        assert_eq!(report.active_hosts, 2);
+        assert_eq!(report.draining_hosts, 2);
+        assert_eq!(report.disconnected_hosts, 1);
+        assert_eq!(report.other_hosts, 4);
+        assert_eq!(report.container_capacity, 4);
+    }
+
+    #[test]
+    fn what_binds_capacity_need_not_bind_idle_hosts() {
+        // CPU: 2 of 2 a host. Memory: 3 of 5 a host.
+        let report = figures(&[host(1000, 1000).with_left(1000, 600)], &worst(500, 200)).unwrap();
+        assert_eq!((report.container_capacity, report.container_capacity_bound_by), (2, Some(Resource::Cpu)));
+        assert_eq!(
+            (report.idle_host_capacity, report.idle_host_capacity_bound_by),
+            (0.6, Some(Resource::Memory))
+        );
+    }
+
+    #[test]
+    fn the_largest_host_of_each_resource_sets_the_size() {
+        let mixed = [host(2048, 1000), host(1024, 4000)];
+        let report = figures(&mixed, &worst(500, 1000)).unwrap();
+        // CPU (4 + 2) / 4, memory (1 + 4) / 4.
+        assert_eq!(report.resources.iter().map(|one| one.per_host).collect::<Vec<_>>(), [4, 4]);
+        assert_eq!(report.idle_host_capacity, 1.25);
+        assert_eq!((report.container_capacity, report.placeable_containers), (5, 3));
+    }
+
+    #[test]
+    fn resources_free_on_different_hosts_are_capacity_but_nothing_can_be_placed() {
+        let hosts = [host(1000, 1000).with_left(1000, 0), host(1000, 1000).with_left(0, 1000)];
+        let report = figures(&hosts, &worst(500, 500)).unwrap();
+        assert_eq!((report.container_capacity, report.placeable_containers), (2, 0));
+        assert_eq!(report.resources.iter().map(|one| one.full_hosts).collect::<Vec<_>>(), [1, 1]);
+    }
+
+    #[test]
+    fn the_largest_numbers_stay_finite() {
+        let report = figures(&vec![host(u64::MAX, u64::MAX); 3], &worst(1, 1)).unwrap();
+        assert!(report.idle_host_capacity.is_finite());
+        assert_eq!(float(5_000), 5_000.0);
+        assert_eq!(float((1 << 52) + 1), 4_503_599_627_370_497.0);
+    }
+}

@@ -1,0 +1,117 @@
+//! The worst case that fits on no host.
+
+use std::cmp::Reverse;
+use std::fmt;
+
+use super::resource::{Resource, rooms};
+use super::worst_case::{WorstCase, write_ports};
+use crate::container_instance::ContainerInstance;
+
+/// The worst case fits on no host, however empty: adding hosts of these sizes would never help, so that no figure must
+/// be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FitsNoHost {
+    /// The container.
+    pub worst_case: Box<WorstCase>,
+    /// How many hosts there are.
+    pub hosts: usize,
+    /// The host that comes nearest: it fails in the fewest resources, and is the largest of those.
+    pub largest_host: Box<ContainerInstance>,
+    /// The resources in which it fails.
+    pub fails_in: Vec<Resource>,
+}
+
+impl FitsNoHost {
+    /// Whether `worst` fits on none of `hosts`. Where there is no host it cannot be known, and there is no error.
+    pub(super) fn check(worst: &WorstCase, hosts: &[&ContainerInstance]) -> Result<(), Self> {
+        let nearest = hosts
+            .iter()
+            .map(|host| (fails_in(host, worst), *host))
+            // The ARN last: what is said must not depend on the order of the instances.
+            .min_by_key(|(fails, host)| {
+                (fails.len(), Reverse((host.registered.cpu, host.registered.memory)), &host.arn)
+            });
+        match nearest {
+            Some((fails_in, host)) if !fails_in.is_empty() => Err(Self {
+                worst_case: Box::new(worst.clone()),
+                hosts: hosts.len(),
+                largest_host: Box::new(host.clone()),
+                fails_in,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn fails_in(host: &ContainerInstance, worst: &WorstCase) -> Vec<Resource> {
+    rooms(host, worst).filter(|room| room.when_empty == 0).map(|room| room.resource).collect()
+}
+
+impl fmt::Display for FitsNoHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, registered) = (&self.largest_host.ec2_instance_id, &self.largest_host.registered);
+        write!(
+            f,
+            "the worst-case container ({}) fits on none of {} ACTIVE, connected hosts: even empty, the largest, \
+             {host} ({} CPU units, {} MiB",
+            self.worst_case, self.hosts, registered.cpu.0, registered.memory.0,
+        )?;
+        write_ports(f, ", its agent keeps TCP", &registered.tcp_ports_taken)?;
+        write_ports(f, ", its agent keeps UDP", &registered.udp_ports_taken)?;
+        f.write_str("), has too little of")?;
+        self.fails_in.iter().try_for_each(|resource| write!(f, " {resource}"))
+    }
+}
+
+impl std::error::Error for FitsNoHost {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::figures;
+    use crate::capacity::made_up::{host, worst};
+    use crate::container_instance::Port;
+
+    fn said(hosts: &[ContainerInstance], worst: &WorstCase) -> String {
+        figures(hosts, worst).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn names_the_container_the_largest_host_and_what_fails() {
+        let hosts = [host(512, 400).named("i-small"), host(1024, 993).named("i-large")];
+        assert_eq!(
+            said(&hosts, &worst(2000, 400)),
+            "the worst-case container (2000 CPU units, 400 MiB) fits on none of 2 ACTIVE, connected hosts: even empty, \
+             the largest, i-large (1024 CPU units, 993 MiB), has too little of CPU"
+        );
+        assert!(said(&hosts, &worst(2000, 4000)).ends_with("has too little of CPU MEMORY"));
+    }
+
+    #[test]
+    fn every_resource_on_some_host_is_not_all_resources_on_one() {
+        let hosts = [host(4096, 500).named("i-cpu"), host(500, 4096).named("i-memory")];
+        assert!(said(&hosts, &worst(1000, 1000)).contains("the largest, i-cpu"));
+        assert!(figures(&[hosts[0].clone(), hosts[1].clone(), host(1000, 1000)], &worst(1000, 1000)).is_ok());
+    }
+
+    #[test]
+    fn a_port_that_every_agent_keeps_fails_and_is_shown() {
+        let mut agent = host(1024, 993).named("i-1");
+        agent.registered.tcp_ports_taken = [Port(22), Port(2375)].into();
+        assert!(said(&[agent], &worst(250, 400).with_tcp([22])).ends_with(
+            "i-1 (1024 CPU units, 993 MiB, its agent keeps TCP 22 2375), has too little of TCP_PORTS"
+        ));
+    }
+
+    #[test]
+    fn a_full_host_is_not_one_that_it_does_not_fit_on() {
+        assert!(figures(&[host(1024, 993).with_left(0, 0)], &worst(250, 400)).is_ok());
+    }
+
+    #[test]
+    fn only_hosts_that_take_tasks_count() {
+        let mut large = host(4096, 4096);
+        large.agent_connected = false;
+        assert!(figures(&[large, host(500, 500)], &worst(1000, 1000)).is_err());
+    }
+}

@@ -1,0 +1,60 @@
+//! Hosts and worst cases that the tests of this room make up.
+
+use super::worst_case::WorstCase;
+use crate::container_instance::{
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port, Resources,
+};
+
+/// An empty host: ACTIVE, connected, all free.
+pub(super) fn host(cpu: u64, memory: u64) -> ContainerInstance {
+    let all = Resources { cpu: CpuUnits(cpu), memory: Mib(memory), ..Resources::default() };
+    ContainerInstance {
+        arn: ContainerInstanceArn("arn:aws:ecs:us-east-1:111122223333:container-instance/demo/1".to_owned()),
+        ec2_instance_id: "i-00000001".to_owned(),
+        status: ContainerInstanceStatus::Active,
+        agent_connected: true,
+        running_tasks: 0,
+        pending_tasks: 0,
+        registered: all.clone(),
+        remaining: all,
+    }
+}
+
+/// A worst case without ports.
+pub(super) fn worst(cpu: u64, memory: u64) -> WorstCase {
+    WorstCase::new(CpuUnits(cpu), Mib(memory), [].into(), [].into()).unwrap()
+}
+
+impl ContainerInstance {
+    /// The same host with only this much left.
+    pub(super) fn with_left(mut self, cpu: u64, memory: u64) -> Self {
+        (self.remaining.cpu, self.remaining.memory) = (CpuUnits(cpu), Mib(memory));
+        self
+    }
+
+    /// The same host where a task has this TCP port.
+    pub(super) fn with_tcp_in_use(mut self, port: u16) -> Self {
+        self.remaining.tcp_ports_taken.insert(Port(port));
+        self
+    }
+
+    /// The same host in another status.
+    pub(super) fn with_status(mut self, status: ContainerInstanceStatus) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same host by another EC2 instance id.
+    pub(super) fn named(mut self, ec2_instance_id: &str) -> Self {
+        ec2_instance_id.clone_into(&mut self.ec2_instance_id);
+        self.arn = ContainerInstanceArn(format!("arn:{ec2_instance_id}"));
+        self
+    }
+}
+
+impl WorstCase {
+    /// The same container that takes these TCP ports.
+    pub(super) fn with_tcp<const N: usize>(&self, ports: [u16; N]) -> Self {
+        Self::new(self.cpu(), self.memory(), ports.map(Port).into(), self.udp_ports().clone()).unwrap()
+    }
+}

@@ -1,0 +1,49 @@
+//! What the figures come to, with what binds them.
+
+use serde::Serialize;
+
+use super::resource::Resource;
+use super::worst_case::WorstCase;
+
+/// The capacity of a cluster, and why it is what it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The container that is counted.
+    pub worst_case: WorstCase,
+    /// Container capacity: the least, over resources, of the containers that fit on all hosts together as far as the
+    /// one resource goes.
+    pub container_capacity: u64,
+    /// The resource that container capacity is the least in; none where there is no host.
+    pub container_capacity_bound_by: Option<Resource>,
+    /// Idle host capacity: the least, over resources, of the containers that fit in hosts of the largest size.
+    pub idle_host_capacity: f64,
+    /// The resource that idle host capacity is the least in; none where there is no host.
+    pub idle_host_capacity_bound_by: Option<Resource>,
+    /// The containers that really fit: on each host, the least over resources. Never more than container capacity.
+    pub placeable_containers: u64,
+    /// ACTIVE container instances with their agent connected: the hosts that everything above is about.
+    pub active_hosts: u64,
+    /// DRAINING container instances.
+    pub draining_hosts: u64,
+    /// ACTIVE container instances whose agent is not connected.
+    pub disconnected_hosts: u64,
+    /// Container instances that are none of these: registering, deregistering and the like.
+    pub other_hosts: u64,
+    /// The same resource by resource; those that the worst case does not use set no limit and are left out.
+    pub resources: Vec<ResourceCapacity>,
+}
+
+/// Container capacity as far as one resource goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceCapacity {
+    /// The resource.
+    pub resource: Resource,
+    /// The containers that fit on all hosts together.
+    pub container_capacity: u64,
+    /// The containers that fit on an empty host, of the largest size in this resource.
+    pub per_host: u64,
+    /// Hosts with no room for one more container.
+    pub full_hosts: u64,
+}

@@ -75,7 +75,7 @@ fn count<T>(items: impl Iterator<Item = T>) -> u64 {
 }
 
 /// A count as CloudWatch takes it. u64 has no conversion into f64, its two halves have.
-fn float(count: u64) -> f64 {
+pub(super) fn float(count: u64) -> f64 {
     let half = |half| f64::from(u32::try_from(half).unwrap_or(u32::MAX));
     half(count >> 32) * 4_294_967_296.0 + half(count & 0xffff_ffff)
 }

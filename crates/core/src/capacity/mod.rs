@@ -7,6 +7,7 @@
 //! | `figures` | the figures, a pure function over the cluster's container instances |
 //! | `report` | what they come to, with what binds them |
 //! | `fits_no_host` | why there are none: the container fits on no host |
+//! | `metrics` | the report as CloudWatch metrics |
 //!
 //! A host, here, is a container instance that takes tasks: ACTIVE, with its agent connected.
 
@@ -14,6 +15,7 @@
 
 mod figures;
 mod fits_no_host;
+mod metrics;
 mod report;
 mod resource;
 mod worst_case;
@@ -25,6 +27,7 @@ mod worked_examples;
 
 pub use figures::figures;
 pub use fits_no_host::FitsNoHost;
+pub use metrics::metrics;
 pub use report::{Report, ResourceCapacity};
 pub use resource::Resource;
 pub use worst_case::{UsesNothing, WorstCase};

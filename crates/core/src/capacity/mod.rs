@@ -23,6 +23,10 @@ mod worst_case;
 #[cfg(test)]
 mod made_up;
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod worked_examples;
 
 pub use figures::figures;

@@ -1,0 +1,149 @@
+//! A second opinion: the figures by placing containers, one at a time, until none fits. Slow, and on purpose without
+//! a division, a floor or anything else of the code that it checks.
+
+use std::collections::BTreeSet;
+
+use super::resource::Resource;
+use super::worst_case::WorstCase;
+use crate::container_instance::{ContainerInstance, ContainerInstanceStatus, CpuUnits, Mib, Port, Resources};
+
+/// What the oracle makes of a cluster.
+#[derive(Debug, PartialEq)]
+pub(super) struct Opinion {
+    pub(super) container_capacity: u64,
+    pub(super) idle_host_capacity: f64,
+    pub(super) placeable_containers: u64,
+    /// Resource, container capacity, containers on an empty host of the largest size.
+    pub(super) by_resource: Vec<(Resource, u64, u64)>,
+}
+
+/// A host in the middle of being filled.
+#[derive(Clone)]
+struct Filling {
+    cpu_left: u64,
+    memory_left: u64,
+    tcp_taken: BTreeSet<Port>,
+    udp_taken: BTreeSet<Port>,
+}
+
+impl Filling {
+    fn now(host: &ContainerInstance) -> Self {
+        let mut filling = Self::from_empty(host);
+        filling.cpu_left = host.remaining.cpu.0;
+        filling.memory_left = host.remaining.memory.0;
+        filling.tcp_taken.extend(&host.remaining.tcp_ports_taken);
+        filling.udp_taken.extend(&host.remaining.udp_ports_taken);
+        filling
+    }
+
+    fn from_empty(host: &ContainerInstance) -> Self {
+        let Resources { cpu, memory, tcp_ports_taken, udp_ports_taken } = host.registered.clone();
+        Self {
+            cpu_left: cpu.0,
+            memory_left: memory.0,
+            tcp_taken: tcp_ports_taken,
+            udp_taken: udp_ports_taken,
+        }
+    }
+
+    /// Places one container and says whether it fitted.
+    fn place(&mut self, container: &WorstCase) -> bool {
+        let fits = container.cpu().0 <= self.cpu_left
+            && container.memory().0 <= self.memory_left
+            && !container.tcp_ports().iter().any(|port| self.tcp_taken.contains(port))
+            && !container.udp_ports().iter().any(|port| self.udp_taken.contains(port));
+        if fits {
+            self.cpu_left -= container.cpu().0;
+            self.memory_left -= container.memory().0;
+            self.tcp_taken.extend(container.tcp_ports());
+            self.udp_taken.extend(container.udp_ports());
+        }
+        fits
+    }
+
+    fn fill(mut self, container: &WorstCase) -> u64 {
+        let mut placed = 0;
+        while self.place(container) {
+            placed += 1;
+            assert!(placed < 1_000_000, "{container} fits without end");
+        }
+        placed
+    }
+}
+
+/// The opinion; none where the container fits on no host.
+pub(super) fn opinion(instances: &[ContainerInstance], worst: &WorstCase) -> Option<Opinion> {
+    let mut hosts = Vec::new();
+    for instance in instances {
+        if instance.agent_connected && matches!(instance.status, ContainerInstanceStatus::Active) {
+            hosts.push(instance);
+        }
+    }
+    if !hosts.is_empty() && !hosts.iter().any(|host| Filling::from_empty(host).place(worst)) {
+        return None;
+    }
+
+    let mut by_resource = Vec::new();
+    for (resource, container) in of_one_resource_each(worst) {
+        let (mut capacity, mut largest) = (0, 0);
+        for host in &hosts {
+            capacity += Filling::now(host).fill(&container);
+            let on_empty_host = Filling::from_empty(host).fill(&container);
+            if on_empty_host > largest {
+                largest = on_empty_host;
+            }
+        }
+        by_resource.push((resource, capacity, largest));
+    }
+
+    Some(Opinion {
+        container_capacity: by_resource.iter().map(|one| one.1).fold(u64::MAX, u64::min),
+        idle_host_capacity: least_ratio(&by_resource),
+        placeable_containers: spread(&hosts, worst),
+        by_resource,
+    })
+}
+
+/// Places one container after another, each on the next host that takes it, as a `spread` strategy would.
+fn spread(hosts: &[&ContainerInstance], worst: &WorstCase) -> u64 {
+    let mut fillings: Vec<_> = hosts.iter().map(|host| Filling::now(host)).collect();
+    let mut placed = 0;
+    loop {
+        let before = placed;
+        for filling in &mut fillings {
+            if filling.place(worst) {
+                placed += 1;
+            }
+        }
+        if placed == before {
+            return placed;
+        }
+    }
+}
+
+/// The container reduced to one resource at a time.
+fn of_one_resource_each(worst: &WorstCase) -> Vec<(Resource, WorstCase)> {
+    let none = BTreeSet::new;
+    let parts = [
+        (Resource::Cpu, WorstCase::new(worst.cpu(), Mib(0), none(), none())),
+        (Resource::Memory, WorstCase::new(CpuUnits(0), worst.memory(), none(), none())),
+        (Resource::TcpPorts, WorstCase::new(CpuUnits(0), Mib(0), worst.tcp_ports().clone(), none())),
+        (Resource::UdpPorts, WorstCase::new(CpuUnits(0), Mib(0), none(), worst.udp_ports().clone())),
+    ];
+    parts.into_iter().filter_map(|(resource, part)| Some((resource, part.ok()?))).collect()
+}
+
+/// The least of the fractions, compared as fractions.
+fn least_ratio(by_resource: &[(Resource, u64, u64)]) -> f64 {
+    let mut least: Option<(u64, u64)> = None;
+    for &(_, over, under) in by_resource {
+        if under == 0 {
+            return 0.0;
+        }
+        if least.is_none_or(|(least_over, least_under)| over * least_under < least_over * under) {
+            least = Some((over, under));
+        }
+    }
+    let (over, under) = least.unwrap();
+    f64::from(u32::try_from(over).unwrap()) / f64::from(u32::try_from(under).unwrap())
+}

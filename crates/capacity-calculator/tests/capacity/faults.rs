@@ -1,0 +1,168 @@
+//! What cannot be worked out is never published, and says why.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use capacity_calculator::{CapacityError, DEADLINE_MARGIN};
+use fleetkeeper_core::error_chain::ErrorChain;
+use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock};
+use serde_json::json;
+
+use crate::ports::{
+    CLUSTER_ARN, CloudWatch, Ecs, Mood, begin, calculator, handle, host, invocation, pages, state_change,
+};
+
+/// The kind of error and its chain.
+fn said(error: &CapacityError) -> (&'static str, String) {
+    (error.kind(), ErrorChain(error).to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_left_meanwhile_is_not_counted_and_the_others_are() {
+    let failing = BTreeMap::from([(host(1).arn.0, "MISSING"), (host(250).arn.0, "MISSING")]);
+    let ecs = Ecs { pages: pages(&[100, 100, 100]), failing, ..Ecs::default() };
+    let (outcome, puts) = handle(ecs, CloudWatch::default(), &[]).await;
+    let summary = outcome.unwrap();
+    assert_eq!((summary.left_meanwhile, summary.report.active_hosts), (2, 298));
+    assert_eq!(puts[0].value("ContainerCapacity"), 596.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_ecs_cannot_tell_of_stops_everything() {
+    let failing = BTreeMap::from([(host(1).arn.0, "MISSING"), (host(250).arn.0, "INTERNAL")]);
+    let ecs = Ecs { pages: pages(&[100, 100, 100]), failing, ..Ecs::default() };
+    let (outcome, puts) = handle(ecs, CloudWatch::default(), &[]).await;
+    let (kind, chain) = said(&outcome.unwrap_err());
+    assert_eq!(kind, "ContainerInstancesUntold");
+    assert_eq!(
+        chain,
+        format!(
+            "ecs:DescribeContainerInstances on cluster demo could not tell of 1 of 300 container instances, first {}: \
+             INTERNAL",
+            host(250).arn
+        )
+    );
+    assert!(puts.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_describe_is_an_error_with_its_whole_chain() {
+    let ecs = Ecs {
+        pages: pages(&[100; 12]),
+        describe: Mood::Fails(CallErrorKind::Throttled),
+        in_mood: Some(9),
+        ..Ecs::default()
+    };
+    let (outcome, puts) = handle(ecs, CloudWatch::default(), &[]).await;
+    let error = outcome.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            "ContainerInstancesNotRead",
+            "the container instances of cluster demo could not be read: ecs:DescribeContainerInstances on demo was \
+             throttled: Rate exceeded"
+                .to_owned()
+        )
+    );
+    let call: &CallError = error.source().unwrap().downcast_ref().unwrap();
+    assert_eq!(call.kind, CallErrorKind::Throttled);
+    assert!(puts.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_fails_half_way_is_an_error() {
+    let list = Mood::Fails(CallErrorKind::Unavailable);
+    let ecs = Ecs { pages: pages(&[100; 3]), list, in_mood: Some(2), ..Ecs::default() };
+    let (outcome, puts) = handle(ecs, CloudWatch::default(), &[]).await;
+    assert_eq!(outcome.unwrap_err().kind(), "ContainerInstancesNotRead");
+    assert!(puts.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_fits_on_no_host_is_an_error() {
+    let ecs = Ecs { pages: pages(&[2]), ..Ecs::default() };
+    let (outcome, puts) = handle(ecs, CloudWatch::default(), &[("CONTAINER_MAX_CPU", "2048")]).await;
+    let (kind, chain) = said(&outcome.unwrap_err());
+    assert_eq!(kind, "ContainerFitsNoHost");
+    assert!(chain.starts_with(
+        "no capacity of cluster demo can be told: the worst-case container (2048 CPU units, 400 MiB) fits on none of 2"
+    ));
+    assert!(puts.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_that_are_refused_are_an_error() {
+    let metrics = CloudWatch { put: Mood::Fails(CallErrorKind::Refused), ..CloudWatch::default() };
+    let (outcome, puts) = handle(Ecs { pages: pages(&[2]), ..Ecs::default() }, metrics, &[]).await;
+    assert_eq!(
+        said(&outcome.unwrap_err()),
+        (
+            "MetricsNotPut",
+            "the capacity of cluster demo could not be published: cloudwatch:PutMetricData on ECS/Fleetkeeper was \
+             refused: Rate exceeded"
+                .to_owned()
+        )
+    );
+    assert!(puts.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_ends_with_the_time_that_is_left() {
+    let pages = || pages(&[100; 3]);
+    let hanging = [
+        (Ecs { pages: pages(), list: Mood::Hangs, ..Ecs::default() }, Mood::Answers, "ecs:List"),
+        (
+            Ecs { pages: pages(), describe: Mood::Hangs, in_mood: Some(2), ..Ecs::default() },
+            Mood::Answers,
+            "ecs:DescribeContainerInstances on cluster demo",
+        ),
+        (
+            Ecs { pages: pages(), ..Ecs::default() },
+            Mood::Hangs,
+            "cloudwatch:PutMetricData on ECS/Fleetkeeper",
+        ),
+    ];
+    for (ecs, put, names) in hanging {
+        let calculator = calculator(ecs, CloudWatch { put, ..CloudWatch::default() }, &[]);
+        let error = calculator.handle(state_change(), invocation(30)).await.unwrap_err();
+        let (_, chain) = said(&error);
+        assert!(chain.contains(names) && chain.ends_with("did not answer in the time left"), "{chain}");
+        assert_eq!(calculator.clock.now(), invocation(30).ends - DEADLINE_MARGIN);
+        assert!(calculator.metrics.puts.take().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_in_the_past_still_gives_an_answer() {
+    let calculator = calculator(Ecs { pages: pages(&[2]), ..Ecs::default() }, CloudWatch::default(), &[]);
+    assert!(calculator.handle(state_change(), Invocation::new(600_000, begin())).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_without_a_cluster_says_what_would_be_accepted_and_asks_aws_nothing() {
+    let calculator = calculator(Ecs::default(), CloudWatch::default(), &[]);
+    let event = json!({"detail-type": "Scheduled Event", "resources": [CLUSTER_ARN], "detail": "{}"});
+    let error = calculator.handle(event, invocation(60)).await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        (
+            "NoCluster",
+            "no cluster is named: the event (Scheduled Event) has no detail.clusterArn (a cluster's ARN), and \
+             ECS_CLUSTER (a cluster's name or ARN) is not set; either is accepted"
+                .to_owned()
+        )
+    );
+    assert_eq!(calculator.ecs.lists.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_read_is_an_error_even_where_the_variable_names_a_cluster() {
+    let calculator = calculator(Ecs::default(), CloudWatch::default(), &[("ECS_CLUSTER", "demo")]);
+    for event in [json!([]), json!({"detail": {"clusterArn": "arn:aws:ecs:nowhere"}})] {
+        let error = calculator.handle(event, invocation(60)).await.unwrap_err();
+        assert_eq!(error.kind(), "UnreadableEvent");
+    }
+    assert_eq!(calculator.ecs.lists.get(), 0);
+    assert!(calculator.metrics.puts.take().is_empty());
+}

@@ -1,0 +1,12 @@
+//! The capacity-calculator over hand-written ports: what is read, what is decided, what is put, and in how much time.
+
+#![allow(clippy::float_cmp, reason = "the metrics are whole numbers")]
+
+#[cfg(test)]
+mod answer;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod ports;
+#[cfg(test)]
+mod reads;

@@ -1,0 +1,237 @@
+//! An ECS that holds container instances, a CloudWatch that keeps what is put, a clock that does not wait.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::time::Duration;
+
+use capacity_calculator::{CapacityCalculator, CapacityError, Config, Summary};
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::{
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Resources,
+};
+use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::ports::{
+    Answer, CallError, CallErrorKind, Clock, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX,
+    Failure, MetricDatum, Metrics, Page, PageToken, StorageResolution,
+};
+use fleetkeeper_core::setting::Settings;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+/// How a port's operation behaves.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(crate) enum Mood {
+    #[default]
+    Answers,
+    Fails(CallErrorKind),
+    Hangs,
+}
+
+impl Mood {
+    async fn settle(self, operation: &'static str, resource: &str) -> Result<(), CallError> {
+        match self {
+            Self::Answers => Ok(()),
+            Self::Fails(kind) => {
+                let source = Some("Rate exceeded".into());
+                Err(CallError { operation, resource: resource.to_owned(), kind, source })
+            }
+            Self::Hangs => pending().await,
+        }
+    }
+}
+
+/// ECS: pages as they are listed, and what a describe call makes of each ARN.
+#[derive(Default)]
+pub(crate) struct Ecs {
+    pub(crate) pages: Vec<Vec<ContainerInstance>>,
+    /// Reasons of `failures[]`, by ARN.
+    pub(crate) failing: BTreeMap<String, &'static str>,
+    pub(crate) list: Mood,
+    pub(crate) describe: Mood,
+    /// Only the call of this number (from 0), of each operation, is in its mood; else all are.
+    pub(crate) in_mood: Option<usize>,
+    pub(crate) clusters_asked: RefCell<BTreeSet<String>>,
+    pub(crate) lists: Cell<usize>,
+    pub(crate) batches: RefCell<Vec<usize>>,
+    pub(crate) in_flight: Cell<usize>,
+    pub(crate) most_in_flight: Cell<usize>,
+}
+
+impl ContainerInstances for Ecs {
+    async fn list_container_instances(
+        &self,
+        cluster: &Cluster,
+        query: &ContainerInstanceQuery,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ContainerInstanceArn>, CallError> {
+        assert_eq!(query, &ContainerInstanceQuery::All);
+        self.clusters_asked.borrow_mut().insert(cluster.reference().to_owned());
+        self.lists.set(self.lists.get() + 1);
+        sleep(Duration::from_millis(20)).await;
+        if self.in_mood.is_none_or(|in_mood| in_mood + 1 == self.lists.get()) {
+            self.list.settle("ecs:ListContainerInstances", cluster.name()).await?;
+        }
+
+        let number: usize = page.map_or(0, |token| token.0.parse().unwrap());
+        let items =
+            self.pages.get(number).into_iter().flatten().map(|instance| instance.arn.clone()).collect();
+        let next = (number + 1 < self.pages.len()).then(|| PageToken((number + 1).to_string()));
+        Ok(Page { items, next })
+    }
+
+    async fn describe_container_instances(
+        &self,
+        cluster: &Cluster,
+        arns: &[ContainerInstanceArn],
+    ) -> Result<Answer<ContainerInstance>, CallError> {
+        assert!((1..=DESCRIBE_MAX).contains(&arns.len()), "AWS refuses {} ARNs", arns.len());
+        let number = self.batches.borrow().len();
+        self.batches.borrow_mut().push(arns.len());
+        self.clusters_asked.borrow_mut().insert(cluster.reference().to_owned());
+
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.most_in_flight.set(self.most_in_flight.get().max(self.in_flight.get()));
+        sleep(Duration::from_secs(1)).await;
+        self.in_flight.set(self.in_flight.get() - 1);
+        if self.in_mood.is_none_or(|in_mood| in_mood == number) {
+            self.describe.settle("ecs:DescribeContainerInstances", cluster.name()).await?;
+        }
+
+        let mut answer = Answer { items: Vec::new(), failures: Vec::new() };
+        for arn in arns {
+            match self.failing.get(&arn.0) {
+                Some(reason) => answer.failures.push(Failure {
+                    arn: arn.0.clone(),
+                    reason: (*reason).to_owned(),
+                    detail: String::new(),
+                }),
+                None => {
+                    answer.items.extend(self.pages.iter().flatten().find(|one| one.arn == *arn).cloned());
+                }
+            }
+        }
+        Ok(answer)
+    }
+}
+
+/// One `PutMetricData`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Put {
+    pub(crate) namespace: String,
+    pub(crate) resolution: StorageResolution,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) data: Vec<MetricDatum>,
+}
+
+impl Put {
+    /// The value of a metric that has no second dimension.
+    pub(crate) fn value(&self, name: &str) -> f64 {
+        let of_cluster = |datum: &&MetricDatum| datum.name == name && datum.dimensions.len() == 1;
+        self.data.iter().find(of_cluster).unwrap().value
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct CloudWatch {
+    pub(crate) put: Mood,
+    pub(crate) puts: RefCell<Vec<Put>>,
+}
+
+impl Metrics for CloudWatch {
+    async fn put_metric_data(
+        &self,
+        namespace: &str,
+        resolution: StorageResolution,
+        at: DateTime<Utc>,
+        data: &[MetricDatum],
+    ) -> Result<(), CallError> {
+        self.put.settle("cloudwatch:PutMetricData", namespace).await?;
+        let (namespace, data) = (namespace.to_owned(), data.to_vec());
+        self.puts.borrow_mut().push(Put { namespace, resolution, at, data });
+        Ok(())
+    }
+}
+
+/// tokio's paused clock, on a calendar.
+pub(crate) struct PausedClock {
+    start: Instant,
+}
+
+/// When every test begins.
+pub(crate) fn begin() -> DateTime<Utc> {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> DateTime<Utc> {
+        begin() + self.start.elapsed()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        sleep(duration).await;
+    }
+}
+
+/// A host with everything on it free, and two worst-case containers' room: 1024 CPU units, 993 MiB.
+pub(crate) fn host(number: usize) -> ContainerInstance {
+    let all = Resources { cpu: CpuUnits(1024), memory: Mib(993), ..Resources::default() };
+    ContainerInstance {
+        arn: ContainerInstanceArn(format!(
+            "arn:aws:ecs:us-east-1:111122223333:container-instance/demo/{number:032x}"
+        )),
+        ec2_instance_id: format!("i-{number:017x}"),
+        status: ContainerInstanceStatus::Active,
+        agent_connected: true,
+        running_tasks: 0,
+        pending_tasks: 0,
+        registered: all.clone(),
+        remaining: all,
+    }
+}
+
+/// Pages of so many hosts each, all different.
+pub(crate) fn pages(sizes: &[usize]) -> Vec<Vec<ContainerInstance>> {
+    let mut numbers = 0..;
+    sizes.iter().map(|size| numbers.by_ref().take(*size).map(host).collect()).collect()
+}
+
+/// The variables of a worst case of 250 CPU units and 400 MiB, and `more`, which win.
+pub(crate) fn calculator(
+    ecs: Ecs,
+    metrics: CloudWatch,
+    more: &[(&str, &str)],
+) -> CapacityCalculator<Ecs, CloudWatch, PausedClock> {
+    let variables = [more, &[("CONTAINER_MAX_CPU", "250"), ("CONTAINER_MAX_MEMORY", "400")]].concat();
+    let lookup =
+        |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
+    let config = Config::read(&Settings::new(&lookup)).unwrap();
+    CapacityCalculator { ecs, metrics, clock: PausedClock { start: Instant::now() }, config }
+}
+
+/// An invocation of so many seconds.
+pub(crate) fn invocation(seconds: i64) -> Invocation {
+    Invocation { begins: begin(), ends: begin() + chrono::TimeDelta::seconds(seconds), deadline_known: true }
+}
+
+pub(crate) const CLUSTER_ARN: &str = "arn:aws:ecs:us-east-1:111122223333:cluster/demo";
+
+pub(crate) fn state_change() -> Value {
+    json!({
+        "detail-type": "ECS Container Instance State Change",
+        "source": "aws.ecs",
+        "detail": {"clusterArn": CLUSTER_ARN, "containerInstanceArn": host(0).arn.0, "version": 7},
+    })
+}
+
+/// Handles a state change with a minute's time, and gives what came of it and what was put.
+pub(crate) async fn handle(
+    ecs: Ecs,
+    metrics: CloudWatch,
+    more: &[(&str, &str)],
+) -> (Result<Summary, CapacityError>, Vec<Put>) {
+    let calculator = calculator(ecs, metrics, more);
+    let outcome = calculator.handle(state_change(), invocation(60)).await;
+    (outcome, calculator.metrics.puts.take())
+}

@@ -155,9 +155,7 @@ impl Scene {
 
     /// No task lost its host before it had stopped, and every action was completed by the function.
     pub(crate) fn assert_all_drained(&self, actions: usize) {
-        self.world(|world| {
-            assert_eq!(world.history().killed_tasks(), Vec::<&_>::new(), "{}", world.history())
-        });
+        self.world(|world| assert!(world.history().killed_tasks().is_empty(), "{}", world.history()));
         let ends: Vec<_> = self.ends().into_iter().map(|(_, end)| end).collect();
         assert_eq!(ends, vec![ActionEnd::Completed(ActionResult::Continue); actions]);
     }

@@ -59,6 +59,12 @@ impl fmt::Display for Ec2InstanceId {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContainerInstanceArn(pub String);
 
+impl AsRef<str> for ContainerInstanceArn {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for ContainerInstanceArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -1,10 +1,14 @@
 //! Reads that span pages and batches: no page, no batch limit and no `failures[]` entry is skipped.
 
+use std::collections::BTreeSet;
+
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::cluster::Cluster;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn};
-use crate::ports::{Answer, CallError, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, Tasks};
+use crate::ports::{
+    Answer, CallError, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, Failure, Tasks,
+};
 use crate::task::{DesiredStatus, Task, TaskArn};
 
 /// Describe calls under way at once.
@@ -73,22 +77,41 @@ pub async fn describe_tasks(
     .await
 }
 
+/// What a describe call tells of, by its ARN.
+trait Described {
+    fn arn(&self) -> &str;
+}
+
+impl Described for ContainerInstance {
+    fn arn(&self) -> &str {
+        &self.arn.0
+    }
+}
+
+impl Described for Task {
+    fn arn(&self) -> &str {
+        &self.arn.0
+    }
+}
+
 /// Describes what comes in pages, in batches of at most [`DESCRIBE_MAX`]. The answer keeps the pages' order.
 async fn describe<Arn, Item, F>(
     pages: impl Stream<Item = Result<Vec<Arn>, CallError>>,
     call: impl Fn(Vec<Arn>) -> F,
 ) -> Result<Answer<Item>, CallError>
 where
-    Arn: Clone,
+    Arn: Clone + AsRef<str>,
+    Item: Described,
     F: Future<Output = Result<Answer<Item>, CallError>>,
 {
+    let call = &call;
     let answers = pages
         .map_ok(|arns| {
             let batches: Vec<_> = arns.chunks(DESCRIBE_MAX).map(|batch| Ok(batch.to_vec())).collect();
             stream::iter(batches)
         })
         .try_flatten()
-        .map_ok(call)
+        .map_ok(|batch| async move { Ok(with_untold(call(batch.clone()).await?, &batch)) })
         .try_buffered(DESCRIBES_IN_FLIGHT);
     let empty = Answer { items: Vec::new(), failures: Vec::new() };
     answers
@@ -98,4 +121,57 @@ where
             Ok(whole)
         })
         .await
+}
+
+/// Adds a failure for each resource that was asked for and is neither described nor among the failures: it must not go
+/// unnoticed. How many there are is told by counting, as a failure may name its resource in another format of ARN.
+fn with_untold<Arn: AsRef<str>, Item: Described>(
+    mut answer: Answer<Item>,
+    asked_for: &[Arn],
+) -> Answer<Item> {
+    let untold = asked_for.len().saturating_sub(answer.items.len() + answer.failures.len());
+    let described: BTreeSet<&str> = answer.items.iter().map(Described::arn).collect();
+    let failed: BTreeSet<&str> = answer.failures.iter().map(|failure| failure.arn.as_str()).collect();
+    let untold: Vec<Failure> = asked_for
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|arn| !described.contains(arn) && !failed.contains(arn))
+        .take(untold)
+        .map(|arn| Failure {
+            arn: arn.to_owned(),
+            reason: "UNTOLD".to_owned(),
+            detail: "neither described nor among the failures".to_owned(),
+        })
+        .collect();
+    answer.failures.extend(untold);
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::TaskArn;
+
+    fn answer(described: &[&str], failed: &[&str]) -> Answer<Task> {
+        let task = |arn: &&str| Task { arn: TaskArn((*arn).to_owned()), last_status: "RUNNING".to_owned() };
+        let failure = |arn: &&str| Failure {
+            arn: (*arn).to_owned(),
+            reason: "MISSING".to_owned(),
+            detail: String::new(),
+        };
+        Answer { items: described.iter().map(task).collect(), failures: failed.iter().map(failure).collect() }
+    }
+
+    #[test]
+    fn a_resource_that_an_answer_leaves_out_is_a_failure() {
+        let whole = with_untold(answer(&["a"], &["b"]), &["a", "b", "c"]);
+        let failures: Vec<_> = whole.failures.iter().map(ToString::to_string).collect();
+        assert_eq!(failures, ["b: MISSING", "c: UNTOLD (neither described nor among the failures)"]);
+    }
+
+    #[test]
+    fn a_failure_that_names_its_resource_otherwise_is_not_told_twice() {
+        let whole = with_untold(answer(&["a"], &["old-format/b"]), &["a", "b"]);
+        assert_eq!(whole.failures.len(), 1);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::fits_no_host::FitsNoHost;
 use super::report::{Report, ResourceCapacity};
-use super::resource::{Resource, rooms};
+use super::resource::{Demand, Resource};
 use super::worst_case::WorstCase;
 use crate::container_instance::{ContainerInstance, ContainerInstanceStatus};
 
@@ -43,15 +43,18 @@ pub fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Rep
     })
 }
 
-/// Container capacity as far as `resource` goes.
+/// Container capacity as far as `resource` goes. Each static port is counted over all hosts on its own, and the
+/// scarcest one is the resource's value.
 fn capacity_in(resource: Resource, hosts: &[&ContainerInstance], worst: &WorstCase) -> ResourceCapacity {
-    let rooms: Vec<_> =
-        hosts.iter().flat_map(|host| rooms(host, worst)).filter(|room| room.resource == resource).collect();
+    let demands = resource.demands(worst);
+    let on_all_hosts = |demand: &Demand| sum(hosts.iter().map(|host| demand.now(host)));
+    let on_empty = |host: &&ContainerInstance| least(demands.iter().map(|demand| demand.when_empty(host)));
+    let is_full = |host: &&&ContainerInstance| demands.iter().any(|demand| demand.now(host) == 0);
     ResourceCapacity {
         resource,
-        container_capacity: sum(rooms.iter().map(|room| room.now)),
-        per_host: rooms.iter().map(|room| room.when_empty).max().unwrap_or(0),
-        full_hosts: count(rooms.iter().filter(|room| room.now == 0)),
+        container_capacity: least(demands.iter().map(on_all_hosts)),
+        per_host: hosts.iter().map(on_empty).max().unwrap_or(0),
+        full_hosts: count(hosts.iter().filter(is_full)),
     }
 }
 
@@ -61,9 +64,13 @@ fn idle_hosts(capacity: &ResourceCapacity) -> f64 {
     if capacity.per_host == 0 { 0.0 } else { float(capacity.container_capacity) / float(capacity.per_host) }
 }
 
-/// A container is not split between two hosts: on each, the scarcest resource counts.
+/// A container is not split between two hosts: on each, what is scarcest there counts.
 fn placeable_on(host: &ContainerInstance, worst: &WorstCase) -> u64 {
-    rooms(host, worst).map(|room| room.now).min().unwrap_or(0)
+    least(worst.demands().map(|demand| demand.now(host)))
+}
+
+fn least(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.min().unwrap_or(0)
 }
 
 fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
@@ -84,6 +91,7 @@ pub(super) fn float(count: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::capacity::made_up::{host, worst};
+    use crate::container_instance::Port;
 
     #[test]
     fn no_host_is_zero_throughout_and_binds_nothing() {
@@ -149,6 +157,18 @@ mod tests {
         let report = figures(&hosts, &worst(500, 500)).unwrap();
         assert_eq!((report.container_capacity, report.placeable_containers), (2, 0));
         assert_eq!(report.resources.iter().map(|one| one.full_hosts).collect::<Vec<_>>(), [1, 1]);
+    }
+
+    #[test]
+    fn each_port_is_counted_on_its_own_and_the_scarcest_is_the_resources_value() {
+        let mut hosts = vec![host(1000, 1000); 4];
+        hosts[0].remaining.tcp_ports_taken.insert(Port(80));
+        hosts[1].remaining.tcp_ports_taken.insert(Port(443));
+        hosts[2].remaining.tcp_ports_taken.insert(Port(443));
+        let report = figures(&hosts, &worst(100, 100).with_tcp([80, 443])).unwrap();
+        // Port 80 is free on three hosts, 443 on two, both on one.
+        assert_eq!((report.container_capacity, report.placeable_containers), (2, 1));
+        assert_eq!(report.idle_host_capacity, 2.0);
     }
 
     #[test]

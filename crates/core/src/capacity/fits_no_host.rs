@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt;
 
-use super::resource::{Resource, rooms};
+use super::resource::Resource;
 use super::worst_case::{WorstCase, write_ports};
 use crate::container_instance::ContainerInstance;
 
@@ -44,7 +44,9 @@ impl FitsNoHost {
 }
 
 fn fails_in(host: &ContainerInstance, worst: &WorstCase) -> Vec<Resource> {
-    rooms(host, worst).filter(|room| room.when_empty == 0).map(|room| room.resource).collect()
+    let fails =
+        |resource: &Resource| resource.demands(worst).iter().any(|demand| demand.when_empty(host) == 0);
+    worst.resources().filter(fails).collect()
 }
 
 impl fmt::Display for FitsNoHost {

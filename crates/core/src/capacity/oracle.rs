@@ -83,8 +83,8 @@ pub(super) fn opinion(instances: &[ContainerInstance], worst: &WorstCase) -> Opt
         return None;
     }
 
-    let mut by_resource = Vec::new();
-    for (resource, container) in of_one_resource_each(worst) {
+    let mut by_resource: Vec<(Resource, u64, u64)> = Vec::new();
+    for (resource, container) in of_one_need_each(worst) {
         let (mut capacity, mut largest) = (0, 0);
         for host in &hosts {
             capacity += Filling::now(host).fill(&container);
@@ -93,7 +93,13 @@ pub(super) fn opinion(instances: &[ContainerInstance], worst: &WorstCase) -> Opt
                 largest = on_empty_host;
             }
         }
-        by_resource.push((resource, capacity, largest));
+        match by_resource.last_mut() {
+            Some(scarcest) if scarcest.0 == resource => {
+                scarcest.1 = scarcest.1.min(capacity);
+                scarcest.2 = scarcest.2.min(largest);
+            }
+            _ => by_resource.push((resource, capacity, largest)),
+        }
     }
 
     Some(Opinion {
@@ -121,15 +127,21 @@ fn spread(hosts: &[&ContainerInstance], worst: &WorstCase) -> u64 {
     }
 }
 
-/// The container reduced to one resource at a time.
-fn of_one_resource_each(worst: &WorstCase) -> Vec<(Resource, WorstCase)> {
+/// The container reduced to one need at a time: CPU, memory, a port.
+fn of_one_need_each(worst: &WorstCase) -> Vec<(Resource, WorstCase)> {
     let none = BTreeSet::new;
-    let parts = [
+    let mut parts = vec![
         (Resource::Cpu, WorstCase::new(worst.cpu(), Mib(0), none(), none())),
         (Resource::Memory, WorstCase::new(CpuUnits(0), worst.memory(), none(), none())),
-        (Resource::TcpPorts, WorstCase::new(CpuUnits(0), Mib(0), worst.tcp_ports().clone(), none())),
-        (Resource::UdpPorts, WorstCase::new(CpuUnits(0), Mib(0), none(), worst.udp_ports().clone())),
     ];
+    for port in worst.tcp_ports() {
+        let only = BTreeSet::from([*port]);
+        parts.push((Resource::TcpPorts, WorstCase::new(CpuUnits(0), Mib(0), only, none())));
+    }
+    for port in worst.udp_ports() {
+        let only = BTreeSet::from([*port]);
+        parts.push((Resource::UdpPorts, WorstCase::new(CpuUnits(0), Mib(0), none(), only)));
+    }
     parts.into_iter().filter_map(|(resource, part)| Some((resource, part.ok()?))).collect()
 }
 

@@ -1,7 +1,7 @@
 //! The resources that can run out.
 
-use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU64;
 
 use serde::{Serialize, Serializer};
 
@@ -36,20 +36,47 @@ impl Resource {
         }
     }
 
-    /// How many of `worst` fit into `free`, as far as this resource goes; none where `worst` does not use it.
-    fn times(self, worst: &WorstCase, free: &Resources) -> Option<u64> {
+    /// What `worst` demands of this resource; nothing where it does not use it.
+    pub(super) fn demands(self, worst: &WorstCase) -> Vec<Demand> {
         match self {
-            Self::Cpu => free.cpu.0.checked_div(worst.cpu().0),
-            Self::Memory => free.memory.0.checked_div(worst.memory().0),
-            Self::TcpPorts => once(worst.tcp_ports(), &free.tcp_ports_taken),
-            Self::UdpPorts => once(worst.udp_ports(), &free.udp_ports_taken),
+            Self::Cpu => NonZeroU64::new(worst.cpu().0).map(Demand::Cpu).into_iter().collect(),
+            Self::Memory => NonZeroU64::new(worst.memory().0).map(Demand::Memory).into_iter().collect(),
+            Self::TcpPorts => worst.tcp_ports().iter().copied().map(Demand::TcpPort).collect(),
+            Self::UdpPorts => worst.udp_ports().iter().copied().map(Demand::UdpPort).collect(),
         }
     }
 }
 
-/// A host has each port once. A container takes all of its ports on one host, so that the scarcest of them counts.
-fn once(wanted: &BTreeSet<Port>, taken: &BTreeSet<Port>) -> Option<u64> {
-    (!wanted.is_empty()).then(|| u64::from(wanted.is_disjoint(taken)))
+/// One thing that the worst case needs of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Demand {
+    Cpu(NonZeroU64),
+    Memory(NonZeroU64),
+    TcpPort(Port),
+    UdpPort(Port),
+}
+
+impl Demand {
+    /// How often it is met by what is free. A host has each port once.
+    fn times(self, free: &Resources) -> u64 {
+        match self {
+            Self::Cpu(units) => free.cpu.0 / units,
+            Self::Memory(mib) => free.memory.0 / mib,
+            Self::TcpPort(port) => u64::from(!free.tcp_ports_taken.contains(&port)),
+            Self::UdpPort(port) => u64::from(!free.udp_ports_taken.contains(&port)),
+        }
+    }
+
+    /// How often `host` meets it while nothing runs there.
+    pub(super) fn when_empty(self, host: &ContainerInstance) -> u64 {
+        self.times(&host.registered)
+    }
+
+    /// How often `host` meets it now. Never more than when it is empty: a port that the agent keeps for itself is not
+    /// to be had, whether or not ECS also lists it among those in use.
+    pub(super) fn now(self, host: &ContainerInstance) -> u64 {
+        self.times(&host.remaining).min(self.when_empty(host))
+    }
 }
 
 impl fmt::Display for Resource {
@@ -67,31 +94,13 @@ impl Serialize for Resource {
 impl WorstCase {
     /// The resources that it uses, hence those that set a limit.
     pub fn resources(&self) -> impl Iterator<Item = Resource> {
-        Resource::ALL.into_iter().filter(|resource| resource.times(self, &Resources::default()).is_some())
+        Resource::ALL.into_iter().filter(|resource| !resource.demands(self).is_empty())
     }
-}
 
-/// One host's room for the worst case, as far as one resource goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
-    /// The resource.
-    pub(super) resource: Resource,
-    /// What fits on the host while nothing runs on it.
-    pub(super) when_empty: u64,
-    /// What fits now.
-    pub(super) now: u64,
-}
-
-/// The room on `host`, one entry for each resource that `worst` uses.
-///
-/// No host has more room now than when it is empty: a port that the agent keeps for itself is not to be had, whether
-/// or not ECS also lists it among those in use.
-pub(super) fn rooms(host: &ContainerInstance, worst: &WorstCase) -> impl Iterator<Item = Room> {
-    Resource::ALL.into_iter().filter_map(|resource| {
-        let when_empty = resource.times(worst, &host.registered)?;
-        let now = resource.times(worst, &host.remaining)?.min(when_empty);
-        Some(Room { resource, when_empty, now })
-    })
+    /// All that it needs of one host.
+    pub(super) fn demands(&self) -> impl Iterator<Item = Demand> {
+        Resource::ALL.into_iter().flat_map(|resource| resource.demands(self))
+    }
 }
 
 #[cfg(test)]
@@ -100,26 +109,17 @@ mod tests {
     use crate::capacity::made_up::{host, worst};
 
     #[test]
-    fn a_resource_that_the_worst_case_does_not_use_sets_no_limit() {
-        let rooms: Vec<_> = rooms(&host(1024, 993), &worst(0, 400)).collect();
-        assert_eq!(rooms, [Room { resource: Resource::Memory, when_empty: 2, now: 2 }]);
+    fn a_resource_that_the_worst_case_does_not_use_is_no_demand() {
+        let demands: Vec<_> = worst(0, 400).demands().collect();
+        assert_eq!(demands, [Demand::Memory(NonZeroU64::new(400).unwrap())]);
+        assert_eq!(worst(0, 400).resources().collect::<Vec<_>>(), [Resource::Memory]);
     }
 
     #[test]
     fn a_port_that_the_agent_keeps_is_not_to_be_had_even_if_ecs_does_not_list_it_as_in_use() {
         let mut host = host(1024, 993);
         host.registered.tcp_ports_taken.insert(Port(22));
-        let ssh = worst(0, 400).with_tcp([22]);
-        let tcp = rooms(&host, &ssh).find(|room| room.resource == Resource::TcpPorts).unwrap();
-        assert_eq!((tcp.when_empty, tcp.now), (0, 0));
-    }
-
-    #[test]
-    fn one_taken_port_of_several_leaves_no_room() {
-        let mut host = host(1024, 993);
-        host.remaining.tcp_ports_taken.insert(Port(443));
-        let web = worst(250, 400).with_tcp([80, 443]);
-        let tcp = rooms(&host, &web).find(|room| room.resource == Resource::TcpPorts).unwrap();
-        assert_eq!((tcp.when_empty, tcp.now), (1, 0));
+        let ssh = Demand::TcpPort(Port(22));
+        assert_eq!((ssh.when_empty(&host), ssh.now(&host)), (0, 0));
     }
 }

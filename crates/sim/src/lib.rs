@@ -7,13 +7,16 @@
 //! | [`shared`] | a world with what drives its time, shared |
 //! | [`faults`] | which call of which operation goes wrong, and how |
 //! | [`ports`] | the functions' ports over a world: the real handlers, in virtual time |
+//! | [`http`] | a world's ECS and Auto Scaling APIs over HTTP: the real processes, in real time |
 
 mod clock;
 pub mod faults;
+pub mod http;
 pub mod ports;
 pub mod shared;
 pub mod world;
 
+pub use http::Face;
 pub use ports::SimulatedAws;
 pub use shared::SharedWorld;
 pub use world::World;

@@ -9,6 +9,8 @@ mod events;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod same_twice;

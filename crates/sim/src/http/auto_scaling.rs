@@ -1,0 +1,102 @@
+//! Auto Scaling: the Query protocol of 2011-01-01, form in, XML out.
+
+use std::collections::BTreeMap;
+
+use super::{Answer, xml};
+use crate::shared::{Called, SharedWorld};
+use crate::world::auto_scaling::hook::LifecycleHook;
+use crate::world::auto_scaling::lifecycle_action::ActionReference;
+use crate::world::{ACCOUNT, ApiError, Operation};
+
+type Form = BTreeMap<String, String>;
+
+/// Answers a request; none, where a fault leaves it without.
+pub(super) fn answer(world: &SharedWorld, body: &[u8], request_id: &str) -> Option<Answer> {
+    let form: Form = form_urlencoded::parse(body).into_owned().collect();
+    let action = form.get("Action").map_or("", String::as_str);
+    let called = match call(world, action, &form) {
+        Ok(called) => called,
+        Err(error) => Called::Answered(Err(error)),
+    };
+    let (status, body) = match called {
+        Called::Answered(Ok(result)) => (200, xml::answer(action, &result, request_id)),
+        Called::Answered(Err(error)) => (error.status, xml::error(&error, request_id)),
+        Called::Hanging => return None,
+    };
+    Some(Answer { status, content_type: "text/xml", error_type: None, body })
+}
+
+fn call(world: &SharedWorld, action: &str, form: &Form) -> Result<Called<String>, ApiError> {
+    match (action, form.get("Version").map(String::as_str)) {
+        ("DescribeLifecycleHooks", Some("2011-01-01")) => describe_lifecycle_hooks(world, form),
+        ("RecordLifecycleActionHeartbeat", Some("2011-01-01")) => record_heartbeat(world, form),
+        ("CompleteLifecycleAction", Some("2011-01-01")) => complete(world, form),
+        (_, version) => {
+            let version = version.unwrap_or("(none)");
+            let said = format!("The simulated Auto Scaling does not know {action:?} of version {version}.");
+            Err(ApiError::client("InvalidAction", said))
+        }
+    }
+}
+
+fn describe_lifecycle_hooks(world: &SharedWorld, form: &Form) -> Result<Called<String>, ApiError> {
+    let group = required(form, "AutoScalingGroupName")?;
+    let names: Vec<String> = form
+        .iter()
+        .filter(|(name, _)| name.starts_with("LifecycleHookNames.member."))
+        .map(|(_, value)| value.clone())
+        .collect();
+    Ok(world.call(Operation::DescribeLifecycleHooks, |world| {
+        let hooks = world.describe_lifecycle_hooks(group, &names)?;
+        let members: String = hooks.iter().map(|hook| member(group, hook)).collect();
+        Ok(format!("<LifecycleHooks>{members}</LifecycleHooks>"))
+    }))
+}
+
+fn record_heartbeat(world: &SharedWorld, form: &Form) -> Result<Called<String>, ApiError> {
+    let action = reference(form)?;
+    Ok(world.call(Operation::RecordLifecycleActionHeartbeat, |world| {
+        world.record_lifecycle_action_heartbeat(action).map(|()| String::new())
+    }))
+}
+
+fn complete(world: &SharedWorld, form: &Form) -> Result<Called<String>, ApiError> {
+    let (action, result) = (reference(form)?, required(form, "LifecycleActionResult")?);
+    Ok(world.call(Operation::CompleteLifecycleAction, |world| {
+        world.complete_lifecycle_action(action, result).map(|()| String::new())
+    }))
+}
+
+fn reference(form: &Form) -> Result<ActionReference<'_>, ApiError> {
+    Ok(ActionReference {
+        group: required(form, "AutoScalingGroupName")?,
+        hook: required(form, "LifecycleHookName")?,
+        token: form.get("LifecycleActionToken").map(String::as_str),
+        instance_id: form.get("InstanceId").map(String::as_str),
+    })
+}
+
+fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, ApiError> {
+    form.get(name)
+        .map(String::as_str)
+        .ok_or_else(|| ApiError::validation(format!("1 validation error detected: {name} must not be null")))
+}
+
+fn member(group: &str, hook: &LifecycleHook) -> String {
+    let mut elements = vec![
+        xml::element("AutoScalingGroupName", group),
+        xml::element("LifecycleHookName", &hook.name),
+        xml::element("LifecycleTransition", "autoscaling:EC2_INSTANCE_TERMINATING"),
+        xml::element("HeartbeatTimeout", &hook.heartbeat_timeout_seconds.to_string()),
+        xml::element("GlobalTimeout", &hook.global_timeout_seconds().to_string()),
+        xml::element("DefaultResult", hook.default_result.as_str()),
+    ];
+    if let Some(topic) = &hook.notification_target_arn {
+        elements.push(xml::element("NotificationTargetARN", topic));
+        elements.push(xml::element("RoleARN", &format!("arn:aws:iam::{ACCOUNT}:role/lifecycle-hook")));
+    }
+    if let Some(metadata) = &hook.notification_metadata {
+        elements.push(xml::element("NotificationMetadata", metadata));
+    }
+    format!("<member>{}</member>", elements.concat())
+}

@@ -1,0 +1,114 @@
+//! ECS's answers as they are on the wire. Timestamps are numbers of seconds; a resource has all its value members, those
+//! of other types than its own being 0 or empty.
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::Resources;
+use fleetkeeper_core::ports::Failure;
+use serde_json::{Map, Value, json};
+
+use crate::world::ecs::container_instance::DescribedContainerInstance;
+use crate::world::ecs::event::ports;
+use crate::world::ecs::task::{Task, desired_status_name};
+
+pub(super) fn container_instance(instance: &DescribedContainerInstance) -> Value {
+    let attributes = instance.attributes.iter().map(|(name, value)| match value {
+        Some(value) => json!({"name": name, "value": value}),
+        None => json!({"name": name}),
+    });
+    json!({
+        "containerInstanceArn": instance.arn.0,
+        "ec2InstanceId": instance.ec2_instance_id.as_str(),
+        "version": instance.version,
+        "versionInfo": {
+            "agentVersion": "1.97.1",
+            "agentHash": "00000000",
+            "dockerVersion": "DockerVersion: 25.0.8",
+        },
+        "remainingResources": resources(&instance.remaining),
+        "registeredResources": resources(&instance.registered),
+        "status": instance.status.to_string(),
+        "agentConnected": instance.agent_connected,
+        "runningTasksCount": instance.running_tasks,
+        "pendingTasksCount": instance.pending_tasks,
+        "attributes": attributes.collect::<Vec<_>>(),
+        "registeredAt": epoch(instance.registered_at),
+        "attachments": [],
+        "tags": [],
+    })
+}
+
+pub(super) fn task(task: &Task) -> Value {
+    let mut members = Map::new();
+    let mut insert = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    insert("taskArn", json!(task.arn.0));
+    insert("clusterArn", json!(cluster_arn(task)));
+    insert("containerInstanceArn", json!(task.container_instance.0));
+    insert("taskDefinitionArn", json!(task.definition.arn()));
+    insert("desiredStatus", json!(desired_status_name(task.desired_status)));
+    insert("lastStatus", json!(task.last_status.as_str()));
+    insert("group", json!(task.group()));
+    insert("launchType", json!("EC2"));
+    insert("cpu", json!(task.definition.cpu.0.to_string()));
+    insert("memory", json!(task.definition.memory.0.to_string()));
+    insert("version", json!(task.version));
+    insert("createdAt", epoch(task.created_at));
+    insert("containers", json!([]));
+    insert("attachments", json!([]));
+    insert("attributes", json!([]));
+    insert("overrides", json!({"containerOverrides": []}));
+    insert("tags", json!([]));
+    if let Some(service) = &task.service {
+        insert("startedBy", json!(format!("ecs-svc/{service}")));
+    }
+    for (name, time) in
+        [("startedAt", task.started_at), ("stoppingAt", task.stopping_at), ("stoppedAt", task.stopped_at)]
+    {
+        if let Some(time) = time {
+            insert(name, epoch(time));
+        }
+    }
+    if let Some(code) = task.stop_code {
+        insert("stopCode", json!(code.as_str()));
+    }
+    Value::Object(members)
+}
+
+pub(super) fn failure(failure: &Failure) -> Value {
+    let mut value = json!({"arn": failure.arn, "reason": failure.reason});
+    if let (Value::Object(members), false) = (&mut value, failure.detail.is_empty()) {
+        members.insert("detail".to_owned(), json!(failure.detail));
+    }
+    value
+}
+
+fn resources(resources: &Resources) -> Value {
+    let integer = |name: &str, value: u64| {
+        json!({
+            "name": name, "type": "INTEGER",
+            "integerValue": value, "longValue": 0, "doubleValue": 0.0, "stringSetValue": [],
+        })
+    };
+    let set = |name: &str, value: Vec<String>| {
+        json!({
+            "name": name, "type": "STRINGSET",
+            "integerValue": 0, "longValue": 0, "doubleValue": 0.0, "stringSetValue": value,
+        })
+    };
+    json!([
+        integer("CPU", resources.cpu.0),
+        integer("MEMORY", resources.memory.0),
+        set("PORTS", ports(&resources.tcp_ports_taken)),
+        set("PORTS_UDP", ports(&resources.udp_ports_taken)),
+    ])
+}
+
+/// Seconds since 1970, with milliseconds.
+fn epoch(time: DateTime<Utc>) -> Value {
+    let seconds = f64::from(u32::try_from(time.timestamp()).unwrap_or(0));
+    json!(seconds + f64::from(time.timestamp_subsec_millis()) / 1000.0)
+}
+
+fn cluster_arn(task: &Task) -> String {
+    let cluster = task.arn.0.rsplit('/').nth(1).unwrap_or_default();
+    crate::world::ecs::cluster_arn(cluster)
+}

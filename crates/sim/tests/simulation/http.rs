@@ -1,0 +1,274 @@
+//! Both protocols on the wire, through a client that knows nothing of AWS.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use fleetkeeper_sim::faults::{Fault, When};
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::{Face, LifecycleHook, SharedWorld, World};
+use serde_json::{Value, json};
+
+use crate::scene::{TOPIC, arn_of, tokens, two_hosts_with_web, world_of_hosts};
+
+/// An answer: status, head (in lower case) and body.
+struct Answered {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answered {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// As fast as the test: the world's time goes on, but not so far that anything more happens.
+fn face(world: World) -> Face {
+    Face::start(SharedWorld::in_scaled_time(world, 1.0)).unwrap()
+}
+
+fn try_post(face: &Face, headers: &str, body: &str) -> std::io::Result<Answered> {
+    let mut stream = TcpStream::connect(face.address())?;
+    stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+    let length = body.len();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: aws\r\nConnection: close\r\nAuthorization: AWS4-HMAC-SHA256 unchecked\r\n\
+         Content-Length: {length}\r\n{headers}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Ok(Answered { status, head: head.to_lowercase(), body: body.to_owned() })
+}
+
+fn try_ecs(face: &Face, operation: &str, input: &Value) -> std::io::Result<Answered> {
+    let headers = format!(
+        "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: AmazonEC2ContainerServiceV20141113.{operation}"
+    );
+    try_post(face, &headers, &input.to_string())
+}
+
+fn ecs(face: &Face, operation: &str, input: &Value) -> Answered {
+    try_ecs(face, operation, input).unwrap()
+}
+
+fn auto_scaling(face: &Face, form: &[(&str, &str)]) -> Answered {
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    let body = body.append_pair("Version", "2011-01-01").extend_pairs(form).finish();
+    try_post(face, "Content-Type: application/x-www-form-urlencoded", &body).unwrap()
+}
+
+fn refused(answered: &Answered, code: &str) {
+    assert_eq!((answered.status, &answered.json()["__type"]), (400, &json!(code)), "{}", answered.body);
+    assert!(
+        answered.head.contains(&format!("x-amzn-errortype: {}", code.to_lowercase())),
+        "{}",
+        answered.head
+    );
+}
+
+#[test]
+fn lists_come_in_pages_of_at_most_100() {
+    let (world, _) = world_of_hosts(250);
+    let face = face(world);
+    let first = ecs(&face, "ListContainerInstances", &json!({"cluster": "demo"})).json();
+    assert_eq!(first["containerInstanceArns"].as_array().unwrap().len(), 100);
+    let mut found = 0;
+    let mut input =
+        json!({"cluster": "arn:aws:ecs:eu-central-1:111122223333:cluster/demo", "maxResults": 40});
+    for page in 1..=7 {
+        let answer = ecs(&face, "ListContainerInstances", &input).json();
+        found += answer["containerInstanceArns"].as_array().unwrap().len();
+        assert_eq!(answer.get("nextToken").is_none(), page == 7);
+        input["nextToken"] = answer["nextToken"].clone();
+    }
+    assert_eq!(found, 250);
+    for max_results in [0, 101] {
+        let input = json!({"cluster": "demo", "maxResults": max_results});
+        refused(&ecs(&face, "ListContainerInstances", &input), "InvalidParameterException");
+    }
+}
+
+#[test]
+fn the_filter_takes_both_spellings_and_no_other() {
+    let (world, hosts) = world_of_hosts(150);
+    let arn = arn_of(&world, &hosts[0]).0;
+    let face = face(world);
+    let id = &hosts[0];
+    for filter in [
+        format!("ec2InstanceId == {id}"),
+        format!("ec2InstanceId=={id}"),
+        format!("ec2InstanceId == '{id}'"),
+        format!("ec2InstanceId==\"{id}\""),
+    ] {
+        let input = json!({"cluster": "demo", "filter": filter});
+        let answer = ecs(&face, "ListContainerInstances", &input).json();
+        assert_eq!(answer["containerInstanceArns"], json!([arn]), "{filter}");
+    }
+    let input = json!({"cluster": "demo", "filter": "attribute:ecs.instance-type == c5.large"});
+    refused(&ecs(&face, "ListContainerInstances", &input), "InvalidParameterException");
+}
+
+#[test]
+fn a_container_instance_has_the_shape_of_awss() {
+    let (world, hosts) = two_hosts_with_web(100, 200);
+    let arn = arn_of(&world, &hosts[0]).0;
+    let face = face(world);
+    let input = json!({"cluster": "demo", "containerInstances": [arn, "none"], "include": ["TAGS"]});
+    let answer = ecs(&face, "DescribeContainerInstances", &input);
+    assert!(answer.head.contains("content-type: application/x-amz-json-1.1"), "{}", answer.head);
+    let answer = answer.json();
+    let host = &answer["containerInstances"][0];
+    assert_eq!((&host["ec2InstanceId"], &host["status"]), (&json!(hosts[0].as_str()), &json!("ACTIVE")));
+    assert_eq!((&host["runningTasksCount"], &host["agentConnected"]), (&json!(2), &json!(true)));
+    assert_eq!(host["registeredAt"], json!(1_795_341_600.0));
+    assert_eq!(
+        host["remainingResources"][0],
+        json!({
+            "name": "CPU", "type": "INTEGER",
+            "integerValue": 1024, "longValue": 0, "doubleValue": 0.0, "stringSetValue": [],
+        })
+    );
+    assert_eq!(
+        host["remainingResources"][2]["stringSetValue"],
+        json!(["22", "2375", "2376", "51678", "51679"])
+    );
+    assert_eq!(answer["failures"][0]["reason"], "MISSING");
+}
+
+#[test]
+fn limits_and_unknown_things_are_errors() {
+    let (world, _) = world_of_hosts(1);
+    let face = face(world);
+    let ids = |count: usize| (0..count).map(|id| format!("{id:032x}")).collect::<Vec<_>>();
+    let describe = |count| json!({"cluster": "demo", "containerInstances": ids(count)});
+    let update = |count| json!({"cluster": "demo", "containerInstances": ids(count), "status": "DRAINING"});
+    let invalid = "InvalidParameterException";
+    refused(&ecs(&face, "DescribeContainerInstances", &describe(101)), invalid);
+    assert_eq!(ecs(&face, "DescribeContainerInstances", &describe(100)).status, 200);
+    refused(&ecs(&face, "UpdateContainerInstancesState", &update(11)), invalid);
+    assert_eq!(ecs(&face, "UpdateContainerInstancesState", &update(10)).status, 200);
+    refused(&ecs(&face, "DescribeTasks", &json!({"cluster": "demo", "tasks": ids(101)})), invalid);
+    refused(&ecs(&face, "ListTasks", &json!({"cluster": "demo", "family": "web"})), invalid);
+    refused(&ecs(&face, "ListTasks", &json!({"cluster": "none"})), "ClusterNotFoundException");
+    refused(&ecs(&face, "ListTasks", &json!({})), "ClusterNotFoundException");
+    refused(&ecs(&face, "RunTask", &json!({})), "UnknownOperationException");
+    refused(&try_post(&face, "X-Amz-Target: Logs_20140328.X", "{}").unwrap(), "UnknownOperationException");
+    let target = "X-Amz-Target: AmazonEC2ContainerServiceV20141113.ListTasks";
+    refused(&try_post(&face, target, "{").unwrap(), "SerializationException");
+}
+
+#[test]
+fn a_drain_over_http() {
+    let (mut world, hosts) = two_hosts_with_web(100, 200);
+    let arn = arn_of(&world, &hosts[0]).0;
+    world.terminate_instance("hosts", &hosts[0], true).unwrap();
+    let token = tokens(&mut world).remove(0);
+    let face = Face::start(SharedWorld::in_scaled_time(world, 1000.0)).unwrap();
+    let input = json!({"cluster": "demo", "containerInstances": [arn], "status": "DRAINING"});
+    let set = ecs(&face, "UpdateContainerInstancesState", &input).json();
+    assert_eq!(set["containerInstances"][0]["status"], "DRAINING");
+
+    // 1,000 times faster: the services' replacements and the tasks' end take a tenth of a second.
+    loop {
+        let listed = ["RUNNING", "STOPPED"].map(|desired| {
+            let input = json!({"cluster": "demo", "containerInstance": arn, "desiredStatus": desired});
+            ecs(&face, "ListTasks", &input).json()["taskArns"].as_array().unwrap().clone()
+        });
+        let tasks = json!({"cluster": "demo", "tasks": listed.concat()});
+        let described = ecs(&face, "DescribeTasks", &tasks).json();
+        let described = described["tasks"].as_array().unwrap();
+        assert_eq!(described.len(), 2);
+        if described.iter().all(|task| task["lastStatus"] == "STOPPED") {
+            assert_eq!(described[0]["stopCode"], "ServiceSchedulerInitiated");
+            assert_eq!(described[0]["cpu"], "512");
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let action = [
+        ("AutoScalingGroupName", "hosts"),
+        ("LifecycleHookName", "drain"),
+        ("LifecycleActionToken", token.as_str()),
+    ];
+    let heartbeat = [&[("Action", "RecordLifecycleActionHeartbeat")], action.as_slice()].concat();
+    let complete =
+        [&[("Action", "CompleteLifecycleAction"), ("LifecycleActionResult", "CONTINUE")], action.as_slice()]
+            .concat();
+    assert_eq!(auto_scaling(&face, &heartbeat).status, 200);
+    let done = auto_scaling(&face, &complete);
+    assert_eq!(done.status, 200);
+    assert!(done.body.contains("<CompleteLifecycleActionResult></CompleteLifecycleActionResult>"));
+    for form in [&heartbeat, &complete] {
+        let again = auto_scaling(&face, form);
+        assert_eq!(again.status, 400);
+        assert!(again.body.contains("<Type>Sender</Type><Code>ValidationError</Code>"), "{}", again.body);
+        let said = format!("<Message>No active Lifecycle Action found with token {token}</Message>");
+        assert!(again.body.contains(&said), "{}", again.body);
+    }
+    face.world().with(|world| {
+        assert!(world.history().killed_tasks().is_empty());
+        assert_eq!(world.lifecycle_state("hosts", &hosts[0]), None);
+    });
+}
+
+#[test]
+fn hooks_are_described_in_xml() {
+    let (mut world, _) = world_of_hosts(0);
+    let hook = LifecycleHook::new("other", TOPIC).heartbeat_timeout(7200).metadata(r#"{"cluster":"demo"}"#);
+    world.put_lifecycle_hook("hosts", hook).unwrap();
+    let face = face(world);
+    let named = auto_scaling(
+        &face,
+        &[
+            ("Action", "DescribeLifecycleHooks"),
+            ("AutoScalingGroupName", "hosts"),
+            ("LifecycleHookNames.member.1", "other"),
+        ],
+    );
+    assert!(named.head.contains("content-type: text/xml"), "{}", named.head);
+    for part in [
+        "<DescribeLifecycleHooksResponse xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\">",
+        "<LifecycleHooks><member><AutoScalingGroupName>hosts</AutoScalingGroupName>",
+        "<HeartbeatTimeout>7200</HeartbeatTimeout><GlobalTimeout>172800</GlobalTimeout>",
+        "<NotificationMetadata>{&quot;cluster&quot;:&quot;demo&quot;}</NotificationMetadata>",
+    ] {
+        assert!(named.body.contains(part), "{part} in {}", named.body);
+    }
+    assert!(!named.body.contains("drain"));
+    let unknown = auto_scaling(&face, &[("Action", "SetDesiredCapacity")]);
+    assert!(unknown.status == 400 && unknown.body.contains("<Code>InvalidAction</Code>"), "{}", unknown.body);
+    let incomplete = auto_scaling(&face, &[("Action", "CompleteLifecycleAction")]);
+    assert!(incomplete.body.contains("<Code>ValidationError</Code>"), "{}", incomplete.body);
+}
+
+#[test]
+fn faults_reach_the_wire() {
+    let (world, _) = world_of_hosts(1);
+    let face = face(world);
+    let list = json!({"cluster": "demo"});
+    face.world().faults(|faults| {
+        faults.plant_on_all(When::Every(2), Fault::Throttled);
+        faults.plant(Operation::ListTasks, When::Nth(1), Fault::Hang);
+    });
+    assert_eq!(ecs(&face, "ListContainerInstances", &list).status, 200);
+    refused(&ecs(&face, "ListContainerInstances", &list), "ThrottlingException");
+    assert!(try_ecs(&face, "ListTasks", &list).is_err(), "no answer");
+    let hooks = [("Action", "DescribeLifecycleHooks"), ("AutoScalingGroupName", "hosts")];
+    let throttled = auto_scaling(&face, &hooks);
+    assert_eq!(throttled.status, 400);
+    assert!(throttled.body.contains("<Code>Throttling</Code><Message>Rate exceeded</Message>"));
+    assert_eq!(auto_scaling(&face, &hooks).status, 200);
+
+    face.world().faults(|faults| {
+        faults.clear();
+        faults.plant_on_all(When::Always, Fault::Unavailable);
+    });
+    let unavailable = ecs(&face, "ListContainerInstances", &list);
+    assert_eq!((unavailable.status, unavailable.json()["__type"].as_str()), (500, Some("ServerException")));
+    assert_eq!(auto_scaling(&face, &hooks).status, 500);
+}

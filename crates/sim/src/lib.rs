@@ -8,6 +8,35 @@
 //! | [`faults`] | which call of which operation goes wrong, and how |
 //! | [`ports`] | the functions' ports over a world: the real handlers, in virtual time |
 //! | [`http`] | a world's ECS and Auto Scaling APIs over HTTP: the real processes, in real time |
+//!
+//! A drain by hand, and what becomes of a host whose drain was not waited for:
+//!
+//! ```
+//! use fleetkeeper_sim::{AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition, World};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut world = World::new("2026-11-22T10:00:00Z".parse()?);
+//! world.add_cluster("demo");
+//! world.add_group(AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 3767)).in_cluster("demo"));
+//! let topic = "arn:aws:sns:eu-central-1:111122223333:lifecycle";
+//! world.put_lifecycle_hook("hosts", LifecycleHook::new("drain", topic).heartbeat_timeout(30))?;
+//! let host = world.launch_now("hosts")?;
+//! world.launch_now("hosts")?;
+//! world.create_service("demo", Service::new("web", 2, TaskDefinition::new("web", 256, 512)))?;
+//! world.advance_seconds(60);
+//!
+//! // The group gives the host up; its hook sends a notice and holds it back for 30 s.
+//! world.terminate_instance("hosts", &host, true)?;
+//! let notice = world.take_outbox().pop().and_then(|emission| Some(emission.sns_message()?.message.clone()));
+//! assert!(notice.is_some_and(|text| text.contains("autoscaling:EC2_INSTANCE_TERMINATING")));
+//!
+//! let drained = world.container_instance_of("demo", &host).map(|instance| instance.arn.0);
+//! world.update_container_instances_state(Some("demo"), drained.as_slice(), "DRAINING")?;
+//! world.advance_seconds(30);
+//! assert_eq!(world.history().killed_tasks().len(), 1, "{}", world.history());
+//! # Ok(())
+//! # }
+//! ```
 
 mod clock;
 pub mod faults;

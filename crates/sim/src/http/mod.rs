@@ -5,8 +5,8 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`ecs`], [`ecs_shapes`] | ECS: AWS JSON 1.1 |
-//! | [`auto_scaling`], [`xml`] | Auto Scaling: the Query protocol |
+//! | `ecs`, `ecs_shapes` | ECS: AWS JSON 1.1 |
+//! | `auto_scaling`, `xml` | Auto Scaling: the Query protocol |
 
 mod auto_scaling;
 mod ecs;
@@ -56,7 +56,7 @@ struct Server {
 }
 
 impl Face {
-    /// Serves a world on a free port of 127.0.0.1.
+    /// Serves a world on a free port of 127.0.0.1. Its time is to be the wall clock's, scaled or not.
     pub fn start(world: SharedWorld) -> io::Result<Self> {
         Self::start_on(world, SocketAddr::from(([127, 0, 0, 1], 0)))
     }

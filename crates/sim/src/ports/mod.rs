@@ -2,10 +2,25 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`ecs`] | container instances and tasks |
-//! | [`auto_scaling`] | lifecycle hooks and actions |
-//! | [`cloud`] | the topic, the metrics and the clock |
-//! | [`error`] | what an AWS error is to a port's caller |
+//! | `ecs` | container instances and tasks |
+//! | `auto_scaling` | lifecycle hooks and actions |
+//! | `cloud` | the topic, the metrics and the clock |
+//! | `error` | what an AWS error is to a port's caller |
+//!
+//! In a test that tokio starts with its clock paused (`#[tokio::test(start_paused = true)]`):
+//!
+//! ```
+//! # use fleetkeeper_sim::faults::{Fault, When};
+//! # use fleetkeeper_sim::world::Operation;
+//! # use fleetkeeper_sim::{SharedWorld, SimulatedAws, World};
+//! # use fleetkeeper_core::ports::Clock;
+//! # async fn test(mut world: World) {
+//! let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+//! aws.world().faults(|faults| faults.plant(Operation::ListTasks, When::Nth(2), Fault::Throttled));
+//! aws.sleep(std::time::Duration::from_secs(3600)).await;
+//! let notices = aws.world().with(|world| world.take_outbox());
+//! # }
+//! ```
 
 mod auto_scaling;
 mod cloud;

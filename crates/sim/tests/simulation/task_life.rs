@@ -1,4 +1,6 @@
 //! Tasks: desired and last status, what counts as running, when what they reserved is free again.
+//!
+//! ECS says it is free too early; the host knows better.
 
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 use fleetkeeper_sim::TaskDefinition;
@@ -27,11 +29,28 @@ fn a_task_being_stopped_is_not_counted_long_before_it_is_gone() {
         if seen.last() != Some(&now) {
             seen.push(now);
         }
-        let held = described(&world, &hosts[0]).remaining.cpu != CpuUnits(2048);
-        assert_eq!(held, now != "STOPPED", "what a task reserved is free at STOPPED, not before");
+        let free = described(&world, &hosts[0]).remaining.cpu;
+        assert_eq!(free, CpuUnits(2048), "ECS counts what it reserved as free already");
         world.advance_seconds(1);
     }
     assert_eq!(seen, ["DEACTIVATING", "STOPPING", "STOPPED"]);
+}
+
+#[test]
+fn a_task_placed_where_another_is_still_stopping_waits_for_it() {
+    let (mut world, _) = world_of_hosts(1);
+    let proxy = || TaskDefinition::new("proxy", 128, 128).tcp_port(80).stopping(300);
+    let old = world.run_task("demo", &proxy()).unwrap();
+    assert_eq!(world.run_task("demo", &proxy()).unwrap_err().message, "RESOURCE:PORTS");
+    world.advance_seconds(10);
+    world.stop_task("demo", &old).unwrap();
+    let new = world.run_task("demo", &proxy()).unwrap();
+    let behind = world.run_task("demo", &TaskDefinition::new("job", 128, 128)).unwrap();
+    world.advance_seconds(299);
+    let tasks = [old, new, behind];
+    assert_eq!(last_statuses(&world, &tasks), ["STOPPING", "PENDING", "PENDING"]);
+    world.advance_seconds(6);
+    assert_eq!(last_statuses(&world, &tasks), ["STOPPED", "RUNNING", "RUNNING"]);
 }
 
 #[test]

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{
     ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib, Port, Resources,
 };
-use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
-use super::task::LastStatus;
+use super::task::Task;
 use super::{Cluster, cluster_arn};
 use crate::world::{ApiError, World};
 
@@ -42,8 +42,8 @@ pub(crate) struct ContainerInstance {
     pub(crate) host_gone: bool,
     pub(crate) attributes: BTreeMap<String, Option<String>>,
     pub(crate) registered: Resources,
-    /// Every task placed here that ECS still tells of.
-    pub(crate) tasks: BTreeSet<TaskArn>,
+    /// Every task placed here that ECS still tells of, in the order of their placement.
+    pub(crate) tasks: Vec<TaskArn>,
     pub(crate) version: i64,
     pub(crate) registered_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
@@ -107,13 +107,17 @@ pub(crate) fn attributes(instance_type: &InstanceType) -> BTreeMap<String, Optio
 }
 
 impl Cluster {
-    /// What the tasks on an instance have left: what a task reserved is free again when it is STOPPED, not before.
-    pub(crate) fn remaining(&self, instance: &ContainerInstance) -> Resources {
+    /// The tasks of an instance that ECS still tells of.
+    pub(crate) fn tasks_on(&self, instance: &ContainerInstance) -> impl Iterator<Item = &Task> {
+        instance.tasks.iter().filter_map(|arn| self.tasks.get(arn))
+    }
+
+    /// What ECS counts as free: what a task reserved is, as soon as the task is being stopped. AWS says so itself
+    /// ("optimistically considers instance resources as free ... whenever a running task transitions to the stopping
+    /// state", July 2023).
+    fn remaining(&self, instance: &ContainerInstance) -> Resources {
         let mut remaining = instance.registered.clone();
-        for task in instance.tasks.iter().filter_map(|arn| self.tasks.get(arn)) {
-            if task.last_status == LastStatus::Stopped {
-                continue;
-            }
+        for task in self.tasks_on(instance).filter(|task| task.desired_status == DesiredStatus::Running) {
             remaining.cpu.0 = remaining.cpu.0.saturating_sub(task.definition.cpu.0);
             remaining.memory.0 = remaining.memory.0.saturating_sub(task.definition.memory.0);
             remaining.tcp_ports_taken.extend(&task.definition.tcp_ports);
@@ -123,15 +127,14 @@ impl Cluster {
     }
 
     pub(crate) fn describe(&self, instance: &ContainerInstance) -> DescribedContainerInstance {
-        let tasks = || instance.tasks.iter().filter_map(|arn| self.tasks.get(arn));
         DescribedContainerInstance {
             arn: instance.arn.clone(),
             cluster_arn: cluster_arn(&self.name),
             ec2_instance_id: instance.ec2_instance_id.clone(),
             status: instance.status.clone(),
             agent_connected: instance.agent_connected,
-            running_tasks: count(tasks().filter(|task| task.counts_as_running())),
-            pending_tasks: count(tasks().filter(|task| task.counts_as_pending())),
+            running_tasks: count(self.tasks_on(instance).filter(|task| task.counts_as_running())),
+            pending_tasks: count(self.tasks_on(instance).filter(|task| task.counts_as_pending())),
             registered: instance.registered.clone(),
             remaining: self.remaining(instance),
             attributes: instance.attributes.clone(),

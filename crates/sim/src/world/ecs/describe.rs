@@ -51,7 +51,7 @@ pub(crate) fn at_most(limit: usize, named: &[String], what: &str) -> Result<(), 
     match named.len() {
         0 => Err(ApiError::invalid_parameter(format!("{what} cannot be empty."))),
         count if count > limit => {
-            Err(ApiError::invalid_parameter(format!("{what} cannot be more than {limit}.")))
+            Err(ApiError::invalid_parameter(format!("{what} can have at most {limit} items.")))
         }
         _ => Ok(()),
     }

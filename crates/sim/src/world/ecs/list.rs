@@ -72,15 +72,16 @@ impl World {
             other => return Err(ApiError::invalid_parameter(format!("Invalid desired status: {other}"))),
         };
         let wanted = |task: &&Task| desired == Some(task.desired_status);
-        let found: Vec<TaskArn> = match input.container_instance {
+        let mut found: Vec<TaskArn> = match input.container_instance {
             None => cluster.tasks.values().filter(wanted).map(|task| task.arn.clone()).collect(),
             Some(named) => {
                 let arn = ContainerInstanceArn(cluster.full_arn("container-instance", named));
-                let tasks = cluster.container_instances.get(&arn).map(|instance| instance.tasks.iter());
-                let tasks = tasks.into_iter().flatten().filter_map(|arn| cluster.tasks.get(arn));
+                let instance = cluster.container_instances.get(&arn);
+                let tasks = instance.into_iter().flat_map(|instance| cluster.tasks_on(instance));
                 tasks.filter(wanted).map(|task| task.arn.clone()).collect()
             }
         };
+        found.sort_unstable();
         self.page(found.into_iter(), |arn| &arn.0, input.max_results, input.next_token)
     }
 

@@ -3,11 +3,13 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
-//! | [`task_definition`], [`task`], [`task_lifecycle`] | what runs, and the statuses it goes through |
-//! | [`service`], [`service_scheduler`], [`placement`] | how many of it, started and stopped by ECS's rules |
-//! | [`filter`], [`list`], [`describe`], [`update_state`] | the API operations |
+//! | [`task_definition`], [`task`], `task_lifecycle` | what runs, and the statuses it goes through |
+//! | `agent` | what starts tasks on a host, once the last ones have really stopped |
+//! | [`service`], `service_scheduler`, `placement` | how many of it, started and stopped by ECS's rules |
+//! | `filter`, [`list`], [`describe`], [`update_state`] | the API operations |
 //! | [`event`] | the events that ECS sends |
 
+pub(crate) mod agent;
 pub mod container_instance;
 pub mod describe;
 pub mod event;
@@ -22,8 +24,9 @@ pub mod task_definition;
 pub(crate) mod task_lifecycle;
 pub mod update_state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::TaskArn;
 
@@ -46,6 +49,8 @@ pub(crate) struct Cluster {
     pub(crate) scheduler_delay_seconds: u32,
     /// Whether the scheduler has noticed one.
     pub(crate) scheduler_due: bool,
+    /// When else the scheduler takes a look.
+    pub(crate) scheduler_looks: BTreeSet<DateTime<Utc>>,
 }
 
 impl Cluster {
@@ -71,6 +76,7 @@ impl World {
             tasks: BTreeMap::new(),
             scheduler_delay_seconds: 1,
             scheduler_due: false,
+            scheduler_looks: BTreeSet::new(),
         };
         self.clusters.insert(name.to_owned(), cluster);
     }

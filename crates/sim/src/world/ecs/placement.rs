@@ -1,10 +1,14 @@
-//! Where a task goes: an ACTIVE instance with its agent connected and room for it, the one with the fewest tasks.
+//! Where a task goes: an ACTIVE instance with its agent connected and room for it, the one with the fewest tasks, then
+//! the first by ARN.
 
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Resources};
+use std::collections::BTreeSet;
+
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
+use fleetkeeper_core::task::DesiredStatus;
 
 use super::Cluster;
 use super::container_instance::ContainerInstance;
-use super::task::LastStatus;
+use super::task::Task;
 use super::task_definition::TaskDefinition;
 
 /// Why nothing had room, as ECS's events and failures put it.
@@ -13,59 +17,87 @@ const CPU: &str = "RESOURCE:CPU";
 const MEMORY: &str = "RESOURCE:MEMORY";
 const PORTS: &str = "RESOURCE:PORTS";
 
-impl Cluster {
-    /// The instance for one more task: the fewest tasks, then the first ARN. The reason, where there is none, is that
-    /// of the instance that lacks least.
-    pub(crate) fn place(&self, definition: &TaskDefinition) -> Result<ContainerInstanceArn, &'static str> {
-        let mut best: Option<(usize, &ContainerInstance)> = None;
-        let mut reasons = Vec::new();
-        for instance in self.container_instances.values().filter(|instance| takes_tasks(instance)) {
-            if let Some(reason) = lacks(&self.remaining(instance), definition) {
-                reasons.push(reason);
-                continue;
-            }
-            let tasks = self.unstopped_tasks(instance);
-            if best.is_none_or(|(fewest, _)| tasks < fewest) {
-                best = Some((tasks, instance));
-            }
-        }
-        match best {
-            Some((_, instance)) => Ok(instance.arn.clone()),
-            None => {
-                Err([PORTS, MEMORY, CPU].into_iter().find(|r| reasons.contains(r)).unwrap_or(NO_INSTANCES))
-            }
-        }
+/// The instances that may take tasks of one kind, those with the fewest tasks first. While they are being placed room
+/// only shrinks: an instance without is not asked again, so that thousands of tasks find their place quickly.
+pub(crate) struct Candidates {
+    instances: BTreeSet<(usize, ContainerInstanceArn)>,
+    lacking: BTreeSet<&'static str>,
+}
+
+impl Candidates {
+    pub(crate) fn of(cluster: &Cluster) -> Self {
+        let instances = cluster.container_instances.values().filter(|instance| takes_tasks(instance));
+        let counted = instances.map(|instance| {
+            let tasks = cluster.tasks_on(instance).filter(|task| counted(task)).count();
+            (tasks, instance.arn.clone())
+        });
+        Self { instances: counted.collect(), lacking: BTreeSet::new() }
     }
 
-    /// Whether an instance has room for a task, whatever its status.
+    /// The instance for one more task. The reason, where there is none, is that of the instance that lacks least.
+    pub(crate) fn place(
+        &mut self,
+        cluster: &Cluster,
+        definition: &TaskDefinition,
+    ) -> Result<ContainerInstanceArn, &'static str> {
+        while let Some((tasks, arn)) = self.instances.pop_first() {
+            let Some(instance) = cluster.container_instances.get(&arn) else { continue };
+            match cluster.has_room(instance, definition) {
+                Ok(()) => {
+                    self.instances.insert((tasks + 1, arn.clone()));
+                    return Ok(arn);
+                }
+                Err(reason) => self.lacking.insert(reason),
+            };
+        }
+        let least = [PORTS, MEMORY, CPU].into_iter().find(|reason| self.lacking.contains(reason));
+        Err(least.unwrap_or(NO_INSTANCES))
+    }
+}
+
+impl Cluster {
+    /// Whether an instance has room for a task in ECS's eyes, whatever its status.
     pub(crate) fn has_room(
         &self,
         instance: &ContainerInstance,
         definition: &TaskDefinition,
     ) -> Result<(), &'static str> {
-        lacks(&self.remaining(instance), definition).map_or(Ok(()), Err)
+        self.lacks(instance, definition, counted).map_or(Ok(()), Err)
     }
 
-    pub(crate) fn unstopped_tasks(&self, instance: &ContainerInstance) -> usize {
-        let tasks = instance.tasks.iter().filter_map(|arn| self.tasks.get(arn));
-        tasks.filter(|task| task.last_status != LastStatus::Stopped).count()
+    /// What an instance lacks for one more task beside those that count.
+    pub(crate) fn lacks(
+        &self,
+        instance: &ContainerInstance,
+        definition: &TaskDefinition,
+        counts: impl Fn(&Task) -> bool,
+    ) -> Option<&'static str> {
+        let (mut cpu, mut memory) = (definition.cpu.0, definition.memory.0);
+        let mut port_taken = !instance.registered.tcp_ports_taken.is_disjoint(&definition.tcp_ports)
+            || !instance.registered.udp_ports_taken.is_disjoint(&definition.udp_ports);
+        for other in self.tasks_on(instance).filter(|task| counts(task)).map(|task| &task.definition) {
+            cpu += other.cpu.0;
+            memory += other.memory.0;
+            port_taken |= !other.tcp_ports.is_disjoint(&definition.tcp_ports)
+                || !other.udp_ports.is_disjoint(&definition.udp_ports);
+        }
+        if cpu > instance.registered.cpu.0 {
+            Some(CPU)
+        } else if memory > instance.registered.memory.0 {
+            Some(MEMORY)
+        } else if port_taken {
+            Some(PORTS)
+        } else {
+            None
+        }
     }
+}
+
+/// A task that ECS counts as there: one that it is stopping is not.
+fn counted(task: &Task) -> bool {
+    task.desired_status == DesiredStatus::Running
 }
 
 fn takes_tasks(instance: &ContainerInstance) -> bool {
     instance.status == ContainerInstanceStatus::Active && instance.agent_connected
-}
-
-fn lacks(remaining: &Resources, definition: &TaskDefinition) -> Option<&'static str> {
-    if remaining.cpu < definition.cpu {
-        Some(CPU)
-    } else if remaining.memory < definition.memory {
-        Some(MEMORY)
-    } else if !remaining.tcp_ports_taken.is_disjoint(&definition.tcp_ports)
-        || !remaining.udp_ports_taken.is_disjoint(&definition.udp_ports)
-    {
-        Some(PORTS)
-    } else {
-        None
-    }
 }

@@ -1,7 +1,5 @@
 //! How container instances come, change and go.
 
-use std::collections::BTreeSet;
-
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 
 use super::REMEMBERED_SECONDS;
@@ -31,7 +29,7 @@ impl World {
             host_gone: false,
             attributes: attributes(instance_type),
             registered: registered_resources(instance_type),
-            tasks: BTreeSet::new(),
+            tasks: Vec::new(),
             version: 0,
             registered_at: self.now,
             updated_at: self.now,
@@ -61,13 +59,10 @@ impl World {
             return Ok(());
         }
         instance.agent_connected = connected;
-        let tasks = instance.tasks.clone();
         self.record(Occurrence::AgentConnected { container_instance: arn.clone(), connected });
         self.container_instance_changed(cluster, &arn);
         if connected {
-            for task in tasks {
-                self.agent_is_back(cluster, &task);
-            }
+            self.agent_is_back(cluster, &arn);
         }
         self.request_service_scheduler(cluster);
         Ok(())

@@ -13,6 +13,7 @@ use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceI
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::Cluster;
+use super::placement::Candidates;
 use super::service::Service;
 use super::task::{LastStatus, StopCode, Task};
 use super::task_definition::TaskDefinition;
@@ -38,9 +39,19 @@ impl World {
         self.agenda.enter(due, Transition::ServiceScheduler { cluster: name.to_owned() });
     }
 
+    /// Something will change by then: a task will have been up long enough to be healthy.
+    pub(crate) fn request_service_scheduler_at(&mut self, name: &str, time: DateTime<Utc>) {
+        let Some(cluster) = self.clusters.get_mut(name) else { return };
+        if cluster.scheduler_looks.insert(time) {
+            self.agenda.enter(time, Transition::ServiceScheduler { cluster: name.to_owned() });
+        }
+    }
+
     pub(crate) fn run_service_scheduler(&mut self, name: &str) {
+        let now = self.now;
         let Some(cluster) = self.clusters.get_mut(name) else { return };
         cluster.scheduler_due = false;
+        cluster.scheduler_looks.remove(&now);
         let services: Vec<String> = cluster.services.keys().cloned().collect();
         for service in services {
             let Some(cluster) = self.clusters.get(name) else { return };
@@ -50,8 +61,10 @@ impl World {
             for task in &plan.stop {
                 self.begin_stopping(name, task, StopCode::ServiceSchedulerInitiated);
             }
+            let Some(cluster) = self.clusters.get(name).filter(|_| plan.start > 0) else { continue };
+            let mut candidates = Candidates::of(cluster);
             for _ in 0..plan.start {
-                if !self.place_for_service(name, &service, &definition) {
+                if !self.place_for_service(name, &service, &definition, &mut candidates) {
                     break;
                 }
             }
@@ -59,9 +72,15 @@ impl World {
     }
 
     /// Places one task of a service; whether there was room.
-    fn place_for_service(&mut self, cluster: &str, service: &str, definition: &Arc<TaskDefinition>) -> bool {
+    fn place_for_service(
+        &mut self,
+        cluster: &str,
+        service: &str,
+        definition: &Arc<TaskDefinition>,
+        candidates: &mut Candidates,
+    ) -> bool {
         let Some(found) = self.clusters.get_mut(cluster) else { return false };
-        let placed = found.place(definition);
+        let placed = candidates.place(found, definition);
         let failure = placed.as_ref().err().copied();
         let Some(known) = found.services.get_mut(service) else { return false };
         let before = std::mem::replace(&mut known.placement_failure, failure);
@@ -82,7 +101,8 @@ impl World {
 
     /// `RunTask` of one standalone task; an error where nothing has room.
     pub fn run_task(&mut self, cluster: &str, definition: &TaskDefinition) -> Result<TaskArn, ApiError> {
-        let placed = self.cluster(cluster)?.place(definition);
+        let found = self.cluster(cluster)?;
+        let placed = Candidates::of(found).place(found, definition);
         let container_instance = placed.map_err(ApiError::invalid_parameter)?;
         Ok(self.start_placed_task(cluster, &container_instance, Arc::new(definition.clone()), None))
     }

@@ -114,6 +114,8 @@ pub struct Task {
     pub(crate) timer: Option<Ticket>,
     /// Its next step is due but waits for its instance's agent.
     pub(crate) waits_for_agent: bool,
+    /// The agent has set resources of the host aside for it, which it holds until it is STOPPED.
+    pub(crate) holds_host_resources: bool,
     /// Its host is gone, whatever ECS knows of that.
     pub(crate) host_gone: bool,
 }

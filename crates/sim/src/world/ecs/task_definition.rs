@@ -19,7 +19,7 @@ pub struct TaskDefinition {
     pub tcp_ports: BTreeSet<Port>,
     /// Static UDP host ports.
     pub udp_ports: BTreeSet<Port>,
-    /// From placement to RUNNING: image pull and start.
+    /// In PENDING: image pull and start, once the host has room.
     pub pending_seconds: u32,
     /// From RUNNING to healthy. ECS itself waits 40 s where neither load balancer nor health check says.
     pub healthy_seconds: u32,

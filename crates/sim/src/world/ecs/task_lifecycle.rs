@@ -48,6 +48,7 @@ impl World {
             version: 1,
             timer: None,
             waits_for_agent: false,
+            holds_host_resources: false,
             host_gone: false,
         };
         self.record(Occurrence::TaskPlaced {
@@ -55,14 +56,13 @@ impl World {
             group: task.group(),
             container_instance: container_instance.clone(),
         });
-        let pending = task.definition.pending_seconds;
         if let Some(cluster) = self.clusters.get_mut(cluster) {
             cluster.tasks.insert(arn.clone(), task);
         }
         if let Some(instance) = self.container_instance_mut(cluster, container_instance) {
-            instance.tasks.insert(arn.clone());
+            instance.tasks.push(arn.clone());
         }
-        self.start_timer(cluster, &arn, pending);
+        self.start_waiting_tasks(cluster, container_instance);
         self.container_instance_changed(cluster, container_instance);
         arn
     }
@@ -103,15 +103,8 @@ impl World {
         }
     }
 
-    /// An instance's agent is connected again: what waited for it happens.
-    pub(crate) fn agent_is_back(&mut self, cluster: &str, arn: &TaskArn) {
-        let Some(task) = self.task_mut(cluster, arn) else { return };
-        if std::mem::take(&mut task.waits_for_agent) {
-            self.step(cluster, arn);
-        }
-    }
-
-    fn step(&mut self, cluster: &str, arn: &TaskArn) {
+    /// Takes a task to its next status, or lets it wait for what that takes.
+    pub(crate) fn step(&mut self, cluster: &str, arn: &TaskArn) {
         let Some(task) = self.clusters.get(cluster).and_then(|cluster| cluster.tasks.get(arn)) else {
             return;
         };
@@ -135,7 +128,10 @@ impl World {
         task.version += 1;
         match status {
             LastStatus::Running => task.started_at = Some(now),
-            LastStatus::Stopped => task.stopped_at = Some(now),
+            LastStatus::Stopped => {
+                task.stopped_at = Some(now);
+                task.holds_host_resources = false;
+            }
             _ => {}
         }
         let definition = Arc::clone(&task.definition);
@@ -150,7 +146,7 @@ impl World {
                 self.container_instance_changed(cluster, &container_instance);
                 self.request_service_scheduler(cluster);
                 let healthy = self.after(definition.healthy_seconds);
-                self.agenda.enter(healthy, Transition::ServiceScheduler { cluster: cluster.to_owned() });
+                self.request_service_scheduler_at(cluster, healthy);
             }
             LastStatus::Deactivating => {
                 self.start_timer(cluster, arn, definition.deregistration_delay_seconds);
@@ -164,6 +160,7 @@ impl World {
     fn task_is_over(&mut self, cluster: &str, arn: &TaskArn, container_instance: &ContainerInstanceArn) {
         let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
         self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+        self.start_waiting_tasks(cluster, container_instance);
         self.container_instance_changed(cluster, container_instance);
         self.request_service_scheduler(cluster);
     }
@@ -191,6 +188,7 @@ impl World {
             task.stop_code = task.stop_code.or(Some(StopCode::TerminationNotice));
             task.timer = None;
             task.waits_for_agent = false;
+            task.holds_host_resources = false;
             task.version += 1;
         }
         self.record(killed);
@@ -204,11 +202,11 @@ impl World {
         let Some(cluster) = self.clusters.get_mut(cluster) else { return };
         let Some(task) = cluster.tasks.remove(arn) else { return };
         if let Some(instance) = cluster.container_instances.get_mut(&task.container_instance) {
-            instance.tasks.remove(arn);
+            instance.tasks.retain(|known| known != arn);
         }
     }
 
-    fn start_timer(&mut self, cluster: &str, arn: &TaskArn, seconds: u32) {
+    pub(crate) fn start_timer(&mut self, cluster: &str, arn: &TaskArn, seconds: u32) {
         let transition = Transition::Task { cluster: cluster.to_owned(), task: arn.clone() };
         let ticket = self.agenda.enter(self.after(seconds), transition);
         if let Some(task) = self.task_mut(cluster, arn) {
@@ -216,12 +214,7 @@ impl World {
         }
     }
 
-    fn agent_connected(&self, cluster: &str, arn: &ContainerInstanceArn) -> bool {
-        let instance = self.clusters.get(cluster).and_then(|cluster| cluster.container_instances.get(arn));
-        instance.is_some_and(|instance| instance.agent_connected)
-    }
-
-    fn task_mut(&mut self, cluster: &str, arn: &TaskArn) -> Option<&mut Task> {
+    pub(crate) fn task_mut(&mut self, cluster: &str, arn: &TaskArn) -> Option<&mut Task> {
         self.clusters.get_mut(cluster)?.tasks.get_mut(arn)
     }
 }

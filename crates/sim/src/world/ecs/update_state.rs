@@ -21,7 +21,7 @@ impl World {
         status: &str,
     ) -> Result<Answer<DescribedContainerInstance>, ApiError> {
         let name = self.cluster_name(cluster)?;
-        at_most(UPDATE_STATE_MAX, named, "Container instances")?;
+        at_most(UPDATE_STATE_MAX, named, "instanceIds")?;
         let status = match status {
             "ACTIVE" => ContainerInstanceStatus::Active,
             "DRAINING" => ContainerInstanceStatus::Draining,
@@ -67,8 +67,8 @@ impl World {
     fn stop_pending_service_tasks(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
         let Some(found) = self.clusters.get(cluster) else { return };
         let Some(instance) = found.container_instances.get(arn) else { return };
-        let tasks = instance.tasks.iter().filter_map(|arn| found.tasks.get(arn));
-        let pending: Vec<TaskArn> = tasks
+        let pending: Vec<TaskArn> = found
+            .tasks_on(instance)
             .filter(|task| task.service.is_some() && task.last_status == LastStatus::Pending)
             .map(|task| task.arn.clone())
             .collect();

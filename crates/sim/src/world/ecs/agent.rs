@@ -1,0 +1,59 @@
+//! The agent on an instance: it starts what ECS placed there once the host really has room.
+//!
+//! To place more at once, ECS counts what a task reserved as free as soon as the task is being stopped. The agent does
+//! not: a task that comes too early stays PENDING until those before it have STOPPED (task resource accounting, agent
+//! 1.73 of July 2023; before, it waited for all stopping tasks).
+
+use fleetkeeper_core::container_instance::ContainerInstanceArn;
+use fleetkeeper_core::task::{DesiredStatus, TaskArn};
+
+use super::Cluster;
+use super::task::{LastStatus, Task};
+use crate::world::World;
+
+impl World {
+    /// Starts the tasks that wait on an instance, in the order of their placement, as far as there is room.
+    pub(crate) fn start_waiting_tasks(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
+        while let Some((task, pending_seconds)) =
+            self.clusters.get(cluster).and_then(|c| c.next_to_start(arn))
+        {
+            if let Some(task) = self.task_mut(cluster, &task) {
+                task.holds_host_resources = true;
+            }
+            self.start_timer(cluster, &task, pending_seconds);
+        }
+    }
+
+    /// An instance's agent is connected again: what waited for it happens.
+    pub(crate) fn agent_is_back(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
+        let found = self.clusters.get(cluster).and_then(|cluster| cluster.container_instances.get(arn));
+        for task in found.map(|instance| instance.tasks.clone()).unwrap_or_default() {
+            let Some(task) = self.task_mut(cluster, &task) else { continue };
+            if std::mem::take(&mut task.waits_for_agent) {
+                let task = task.arn.clone();
+                self.step(cluster, &task);
+            }
+        }
+        self.start_waiting_tasks(cluster, arn);
+    }
+
+    pub(crate) fn agent_connected(&self, cluster: &str, arn: &ContainerInstanceArn) -> bool {
+        let instance = self.clusters.get(cluster).and_then(|cluster| cluster.container_instances.get(arn));
+        instance.is_some_and(|instance| instance.agent_connected)
+    }
+}
+
+impl Cluster {
+    /// The first task that waits on an instance, if there is room for it, and how long it takes to start.
+    fn next_to_start(&self, arn: &ContainerInstanceArn) -> Option<(TaskArn, u32)> {
+        let instance = self.container_instances.get(arn).filter(|instance| instance.agent_connected)?;
+        let first = self.tasks_on(instance).find(|task| waits(task))?;
+        let room = self.lacks(instance, &first.definition, |task| task.holds_host_resources).is_none();
+        room.then(|| (first.arn.clone(), first.definition.pending_seconds))
+    }
+}
+
+fn waits(task: &Task) -> bool {
+    !task.holds_host_resources
+        && (task.desired_status, task.last_status) == (DesiredStatus::Running, LastStatus::Pending)
+}

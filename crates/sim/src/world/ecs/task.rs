@@ -23,7 +23,7 @@ pub enum LastStatus {
     Stopping,
     /// Its containers are gone; its network interface is being detached.
     Deprovisioning,
-    /// It is over, and what it reserved is free again.
+    /// It is over, and its host free of it.
     Stopped,
 }
 

@@ -18,7 +18,7 @@
 //! let mut world = World::new("2026-11-22T10:00:00Z".parse()?);
 //! world.add_cluster("demo");
 //! world.add_group(AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 3767)).in_cluster("demo"));
-//! let topic = "arn:aws:sns:eu-central-1:111122223333:lifecycle";
+//! let topic = "arn:aws:sns:us-east-1:111122223333:lifecycle";
 //! world.put_lifecycle_hook("hosts", LifecycleHook::new("drain", topic).heartbeat_timeout(30))?;
 //! let host = world.launch_now("hosts")?;
 //! world.launch_now("hosts")?;

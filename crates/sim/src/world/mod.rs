@@ -42,7 +42,7 @@ pub use operation::Operation;
 pub const ACCOUNT: &str = "111122223333";
 
 /// The Region that everything is in.
-pub const REGION: &str = "eu-central-1";
+pub const REGION: &str = "us-east-1";
 
 /// One account in one Region.
 #[derive(Debug, Clone)]

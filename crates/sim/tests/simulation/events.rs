@@ -14,7 +14,7 @@ fn the_event_is_what_aws_sends() {
     assert_eq!(event["time"], "2026-11-22T10:00:00Z");
     assert_eq!(event["resources"], json!([host.arn.0]));
     let detail = &event["detail"];
-    assert_eq!(detail["clusterArn"], "arn:aws:ecs:eu-central-1:111122223333:cluster/demo");
+    assert_eq!(detail["clusterArn"], "arn:aws:ecs:us-east-1:111122223333:cluster/demo");
     assert_eq!(detail["ec2InstanceId"], hosts[0].as_str());
     assert_eq!(detail["registeredAt"], "2026-11-22T10:00:00.000Z");
     assert_eq!((&detail["runningTasksCount"], &detail["version"]), (&json!(0), &json!(1)));

@@ -11,7 +11,7 @@ use fleetkeeper_sim::{
     ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition, World,
 };
 
-pub(crate) const TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:lifecycle";
+pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
 
 pub(crate) fn start() -> DateTime<Utc> {
     "2026-11-22T10:00:00Z".parse().unwrap()

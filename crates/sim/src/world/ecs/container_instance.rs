@@ -93,7 +93,7 @@ pub(crate) fn registered_resources(instance_type: &InstanceType) -> Resources {
 /// The attributes that ECS and the agent set, those that are of use.
 pub(crate) fn attributes(instance_type: &InstanceType) -> BTreeMap<String, Option<String>> {
     let valued = [
-        ("ecs.availability-zone", "eu-central-1a"),
+        ("ecs.availability-zone", "us-east-1a"),
         ("ecs.cpu-architecture", "x86_64"),
         ("ecs.instance-type", instance_type.name.as_str()),
         ("ecs.os-type", "linux"),

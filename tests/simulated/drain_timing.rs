@@ -67,3 +67,23 @@ async fn the_invocation_is_used_up_to_the_margin_and_not_beyond() {
     assert_eq!(first(&answer)["outcome"], "handed-on");
     assert_eq!((scene.aws.world().now() - began).num_seconds(), 33);
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_invocation_that_is_long_enough_to_be_accepted_is_long_enough_to_end_a_drain() {
+    let mut accepted = 0;
+    for seconds in 1..40 {
+        let mut scene = Scene::new(two_hosts_with_web());
+        scene.timeout = Duration::from_secs(seconds);
+        let notice = scene.terminate(0);
+        match scene.deliver(&notice).await {
+            Err(error) => assert_eq!((error.kind(), accepted), ("TimeoutTooShort", 0)),
+            Ok(_) => {
+                accepted += 1;
+                let republished = scene.sent().pop();
+                scene.see_through(&republished.unwrap_or(notice)).await;
+                scene.assert_all_drained(1);
+            }
+        }
+    }
+    assert_eq!(accepted, 19);
+}

@@ -15,7 +15,7 @@ use fleetkeeper_sim::{
     ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws,
     TaskDefinition, World,
 };
-use fleetkeeper_tests::in_repository;
+use fleetkeeper_tests::repository;
 use lifecycle_drainer::error::RecordError;
 use lifecycle_drainer::outcome::Response;
 use lifecycle_drainer::{Config, Drainer, Ports};
@@ -195,8 +195,7 @@ pub(crate) fn sns_event(messages: &[&SnsMessage]) -> Value {
 
 /// A sample event of the repository.
 pub(crate) fn sample_event(name: &str) -> Value {
-    let path = in_repository("infra/events").join(name);
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    repository::sample_event(name).unwrap()
 }
 
 /// The first record's answer, as JSON.

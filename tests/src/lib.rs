@@ -1,9 +1,18 @@
-//! What the tests here share: where the repository's files are.
+//! An AWS in miniature, for the tests on the wire and for the demo.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | [`repository`] | where the repository's files and tools are |
+//! | [`process`] | a server as a child process, gone when it is dropped |
+//! | [`http`] | requests to the servers, as plain as can be |
+//! | [`ministack`] | the emulator: Lambda, SNS, CloudWatch, logs, CloudFormation |
+//! | [`stack`] | the template deployed into the emulator, wired to a simulated ECS and Auto Scaling |
 
-use std::path::PathBuf;
+pub mod http;
+pub mod ministack;
+pub mod process;
+pub mod repository;
+pub mod stack;
 
-/// A file of the repository, by its path from the top.
-#[must_use]
-pub fn in_repository(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
+/// What went wrong, in one line.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;

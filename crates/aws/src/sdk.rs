@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -18,14 +18,17 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 4;
 
 /// The configuration that Lambda's environment gives: region and credentials, and `AWS_ENDPOINT_URL[_<SERVICE>]`.
+pub async fn config() -> SdkConfig {
+    loader().load().await
+}
+
+/// The same before the environment is read, for whoever has other endpoints or credentials.
 ///
 /// TLS is rustls on ring: with aws-lc, the SDK's own choice, the first response takes four times as long.
-pub async fn config() -> SdkConfig {
+pub fn loader() -> ConfigLoader {
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(https)
         .retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS))
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
-        .load()
-        .await
 }

@@ -28,14 +28,17 @@ pub enum RecordError {
         /// The hook that could name the cluster.
         hook: String,
     },
-    /// The function's timeout leaves no time to work in: it would republish for ever and never look.
+    /// The function's timeout leaves too little time to see a drain's end: it would republish for ever.
     #[error(
-        "the invocation has {seconds} s: too short for a look before DEADLINE_MARGIN_SECONDS={margin} and one \
-         POLL_INTERVAL_SECONDS={poll}; raise the function's timeout (900 s is the most)"
+        "the invocation has {seconds} s: too short for {settle} s of seeing the instance empty, one \
+         POLL_INTERVAL_SECONDS={poll} and DEADLINE_MARGIN_SECONDS={margin}; raise the function's timeout (900 s is the \
+         most)"
     )]
     TooShort {
         /// What the invocation has, in seconds.
         seconds: u64,
+        /// How long an instance must be seen empty, in seconds.
+        settle: u64,
         /// The margin, in seconds.
         margin: u64,
         /// The poll interval, in seconds.

@@ -35,7 +35,9 @@ pub enum Decision {
 pub enum WaitReason {
     /// The cluster does not have the instance; one look is not believed.
     NotSeen,
-    /// It was just set DRAINING, or seen to be; the change is not seen everywhere yet.
+    /// It was set DRAINING; its tasks are looked at next.
+    JustSetDraining,
+    /// No task is counted, but it has not been seen closed for long enough to believe that.
     Settling,
     /// It is REGISTERING, and will be ACTIVE soon.
     Registering,
@@ -114,16 +116,16 @@ impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSeen => f.write_str("the instance is not seen in the cluster: looking once more"),
-            Self::Settling => {
-                f.write_str("no task is seen, and the instance has only just been closed to new ones")
+            Self::JustSetDraining => {
+                f.write_str("the instance was set DRAINING: its tasks are looked at next")
             }
+            Self::Settling => f.write_str("no task is counted: looking once more before that is believed"),
             Self::Registering => f.write_str("the instance is REGISTERING and can't be set DRAINING yet"),
             Self::UnknownStatus(status) => write!(f, "the instance has a status unknown here, {status}"),
             Self::TasksRunning { running, pending } => {
-                write!(f, "{running} tasks running, {pending} pending")
+                write!(f, "tasks on the instance: {running} running, {pending} pending")
             }
-            Self::TasksStopping(1) => f.write_str("1 task still stopping"),
-            Self::TasksStopping(count) => write!(f, "{count} tasks still stopping"),
+            Self::TasksStopping(count) => write!(f, "tasks still stopping: {count}"),
         }
     }
 }

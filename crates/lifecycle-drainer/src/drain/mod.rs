@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::drain::{Decision, DrainTiming, Notice, Sight, WaitReason, decide};
+use fleetkeeper_core::drain::{Decision, DrainTiming, Notice, SETTLE, Sight, WaitReason, decide};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::lifecycle::LifecycleActionState;
@@ -147,13 +147,15 @@ where
         }
     }
 
-    /// Without time for a single look before the margin every invocation would republish at once, for ever.
+    /// Each invocation has to see the instance empty for long enough by itself: with too little time for that before
+    /// the margin, drains would be republished for ever and never end.
     fn refuse_too_short_an_invocation(&self) -> Result<(), RecordError> {
-        if self.invocation.begins + self.config.poll_interval < self.hand_on_at() {
+        if self.invocation.begins + SETTLE + self.config.poll_interval < self.hand_on_at() {
             return Ok(());
         }
         Err(RecordError::TooShort {
             seconds: between(self.invocation.begins, self.invocation.ends).as_secs(),
+            settle: SETTLE.as_secs(),
             margin: self.config.deadline_margin.as_secs(),
             poll: self.config.poll_interval.as_secs(),
         })
@@ -180,7 +182,7 @@ where
                 Decision::ReadTasks => self.instance.read_tasks(&mut self.sight).await?,
                 Decision::SetDraining(arns) => {
                     self.instance.set_draining(&arns).await?;
-                    return Ok(Step::Wait(WaitReason::Settling));
+                    return Ok(Step::Wait(WaitReason::JustSetDraining));
                 }
                 Decision::Wait(reason) => return Ok(Step::Wait(reason)),
                 Decision::Complete(reason) => return self.hook.complete(reason).await.map(Step::Done),

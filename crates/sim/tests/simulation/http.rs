@@ -78,8 +78,7 @@ fn lists_come_in_pages_of_at_most_100() {
     let first = ecs(&face, "ListContainerInstances", &json!({"cluster": "demo"})).json();
     assert_eq!(first["containerInstanceArns"].as_array().unwrap().len(), 100);
     let mut found = 0;
-    let mut input =
-        json!({"cluster": "arn:aws:ecs:us-east-1:111122223333:cluster/demo", "maxResults": 40});
+    let mut input = json!({"cluster": "arn:aws:ecs:us-east-1:111122223333:cluster/demo", "maxResults": 40});
     for page in 1..=7 {
         let answer = ecs(&face, "ListContainerInstances", &input).json();
         found += answer["containerInstanceArns"].as_array().unwrap().len();

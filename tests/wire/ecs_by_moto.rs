@@ -1,0 +1,157 @@
+//! A second opinion on the ECS adapter: moto. It ignores the filter on `ec2InstanceId` and lists every instance, so that
+//! it also shows that the drainer touches none but the one it was told of.
+
+use std::process::Command;
+
+use chrono::Utc;
+use fleetkeeper_aws::auto_scaling::AutoScaling;
+use fleetkeeper_aws::clock::SystemClock;
+use fleetkeeper_aws::ecs::Ecs;
+use fleetkeeper_aws::sns::Sns;
+use fleetkeeper_core::capacity::{WorstCase, figures};
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::{ContainerInstanceStatus, CpuUnits, Mib};
+use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::ports::{ContainerInstanceQuery, Tasks};
+use fleetkeeper_core::read;
+use fleetkeeper_core::setting::Settings;
+use fleetkeeper_core::task::DesiredStatus;
+use fleetkeeper_tests::http;
+use fleetkeeper_tests::process::{Server, free_port};
+use fleetkeeper_tests::repository::{sample_event, tool};
+use lifecycle_drainer::{Config, Drainer, Ports};
+use serde_json::{Value, json};
+
+use crate::ports::sdk_at;
+
+struct Moto {
+    url: String,
+    _server: Server,
+}
+
+impl Moto {
+    fn start() -> Self {
+        let port = free_port().unwrap();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut command = Command::new(tool("moto_server").unwrap());
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let ready = || http::answers(&format!("{url}/moto-api/data.json"));
+        let server = Server::start("moto", command, ready).unwrap();
+        Self { url, _server: server }
+    }
+
+    fn ecs(&self, operation: &str, input: &Value) -> Value {
+        let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target.as_str()),
+            ("authorization", &http::unsigned("ecs")),
+        ];
+        http::post(&self.url, &headers, &input.to_string()).unwrap().json(operation).unwrap()
+    }
+
+    /// Cluster `demo` with so many hosts; their EC2 instance ids.
+    fn cluster_of(&self, hosts: usize) -> Vec<String> {
+        self.ecs("CreateCluster", &json!({"clusterName": "demo"}));
+        let form = format!(
+            "Action=RunInstances&Version=2016-11-15&ImageId=ami-12c6146b&MinCount={hosts}&MaxCount={hosts}"
+        );
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("authorization", &*http::unsigned("ec2")),
+        ];
+        let answer = http::post(&self.url, &headers, &form).unwrap().ok("ec2:RunInstances").unwrap();
+        let ids: Vec<String> = answer
+            .split("<instanceId>")
+            .skip(1)
+            .filter_map(|rest| Some(rest.split_once('<')?.0.to_owned()))
+            .collect();
+        assert_eq!(ids.len(), hosts);
+        for id in &ids {
+            let document =
+                json!({"instanceId": id, "region": "us-east-1", "accountId": "123456789012"}).to_string();
+            let registration = json!({"cluster": "demo", "instanceIdentityDocument": document});
+            self.ecs("RegisterContainerInstance", &registration);
+        }
+        ids
+    }
+}
+
+#[tokio::test]
+async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
+    let moto = Moto::start();
+    moto.cluster_of(120);
+    let ecs = Ecs::new(&sdk_at(&moto.url).await);
+    let cluster: Cluster = "demo".parse().unwrap();
+    let all = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
+    assert_eq!((all.items.len(), all.failures.len()), (120, 0));
+    assert!(all.items.iter().all(|host| host.takes_tasks()));
+
+    let host = &all.items[0];
+    let (cpu, memory) = (host.registered.cpu.0, host.registered.memory.0);
+    let definition = json!({
+        "family": "web",
+        "containerDefinitions": [{
+            "name": "web", "image": "web", "cpu": cpu / 2, "memory": memory / 2,
+            "portMappings": [{"containerPort": 80, "hostPort": 80}],
+        }],
+    });
+    moto.ecs("RegisterTaskDefinition", &definition);
+    let started = json!({"cluster": "demo", "taskDefinition": "web", "containerInstances": [host.arn.0]});
+    moto.ecs("StartTask", &started);
+    let busy =
+        read::describe_container_instances(&ecs, &cluster, std::slice::from_ref(&host.arn)).await.unwrap();
+    let busy = &busy.items[0];
+    assert_eq!((busy.running_tasks, busy.remaining.cpu.0), (1, cpu - cpu / 2));
+    assert_eq!(
+        ecs.list_tasks(&cluster, &host.arn, DesiredStatus::Running, None).await.unwrap().items.len(),
+        1
+    );
+    // moto moves a task on with every look at it; all that counts here is that its status is read.
+    let tasks = read::tasks(&ecs, &cluster, &host.arn).await.unwrap().items;
+    assert!(tasks.len() == 1 && !tasks[0].last_status.is_empty(), "{tasks:?}");
+
+    // Two of the worst case on every host but this one, where one is left.
+    let worst = WorstCase::new(CpuUnits(cpu / 2), Mib(memory / 2), [].into(), [].into()).unwrap();
+    let after = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
+    let report = figures(&after.items, &worst).unwrap();
+    assert_eq!((report.placeable_containers, report.active_hosts), (239, 120));
+}
+
+#[tokio::test]
+async fn among_all_that_a_filter_let_through_only_the_right_one_is_drained() {
+    let moto = Moto::start();
+    let ids = moto.cluster_of(105);
+    let config = sdk_at(&moto.url).await;
+    let ports = Ports {
+        ecs: Ecs::new(&config),
+        auto_scaling: AutoScaling::new(&config),
+        sns: Sns::new(&config),
+        clock: SystemClock,
+    };
+    let variables = |name: &str| (name == "POLL_INTERVAL_SECONDS").then(|| "1".to_owned());
+    let drainer = Drainer::new(ports, Config::read(&Settings::new(&variables)).unwrap());
+
+    let mut event = sample_event("sns-lifecycle-terminating.json").unwrap();
+    let mut message: Value =
+        serde_json::from_str(event["Records"][0]["Sns"]["Message"].as_str().unwrap()).unwrap();
+    message["EC2InstanceId"] = json!(ids[73]);
+    message["Time"] = json!(Utc::now().to_rfc3339());
+    event["Records"][0]["Sns"]["Message"] = json!(message.to_string());
+    let now = Utc::now();
+    let in_20_s = u64::try_from(now.timestamp_millis()).unwrap() + 20_000;
+    // moto has no lifecycle actions: the drain can set the instance DRAINING and wait, and does not complete.
+    drainer.handle(event, Invocation::new(in_20_s, now)).await.unwrap_err();
+
+    let cluster: Cluster = "demo".parse().unwrap();
+    let all =
+        read::container_instances(&Ecs::new(&config), &cluster, &ContainerInstanceQuery::All).await.unwrap();
+    let draining: Vec<_> = all
+        .items
+        .iter()
+        .filter(|host| host.status == ContainerInstanceStatus::Draining)
+        .map(|host| host.ec2_instance_id.as_str())
+        .collect();
+    assert_eq!(draining, [ids[73].as_str()]);
+    assert_eq!(all.items.len(), 105);
+}

@@ -1,0 +1,10 @@
+//! Adapters and binaries against real peers, which the tests start themselves.
+
+#[cfg(test)]
+mod cargo_lambda;
+#[cfg(test)]
+mod ecs_by_moto;
+#[cfg(test)]
+mod ports;
+#[cfg(test)]
+mod stack;

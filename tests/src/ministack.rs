@@ -96,60 +96,55 @@ impl Ministack {
             "MetricDataQueries": [{"Id": "q", "MetricStat": {"Metric": metric, "Period": 1, "Stat": "Minimum"}}],
         });
         let answer = self.json("monitoring", "GraniteServiceVersion20100801.GetMetricData", &query)?;
-        let values = answer["MetricDataResults"][0]["Values"].as_array().cloned().unwrap_or_default();
-        Ok(values.iter().filter_map(Value::as_f64).collect())
+        let values = answer.pointer("/MetricDataResults/0/Values").and_then(Value::as_array);
+        Ok(values.into_iter().flatten().filter_map(Value::as_f64).collect())
     }
 
     /// An alarm's state.
     pub fn alarm_state(&self, alarm: &str) -> Result<String, Error> {
         let query = json!({"AlarmNames": [alarm]});
         let answer = self.json("monitoring", "GraniteServiceVersion20100801.DescribeAlarms", &query)?;
-        Ok(answer["MetricAlarms"][0]["StateValue"].as_str().unwrap_or("no such alarm").to_owned())
+        let state = answer.pointer("/MetricAlarms/0/StateValue").and_then(Value::as_str);
+        state.map(str::to_owned).ok_or_else(|| format!("there is no alarm {alarm}").into())
     }
 
     /// Whether a rule's pattern lets an event through.
     pub fn pattern_matches(&self, rule: &str, event: &Value) -> Result<bool, Error> {
         let rule = self.json("events", "AWSEvents.DescribeRule", &json!({"Name": rule}))?;
-        let query = json!({"EventPattern": rule["EventPattern"], "Event": event.to_string()});
+        let query = json!({"EventPattern": rule.get("EventPattern"), "Event": event.to_string()});
         let answer = self.json("events", "AWSEvents.TestEventPattern", &query)?;
-        Ok(answer["Result"] == json!(true))
+        Ok(answer.get("Result") == Some(&json!(true)))
     }
 
     /// What is in a queue.
     pub fn queue_messages(&self, queue_url: &str) -> Result<Vec<Value>, Error> {
         let query = json!({"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
         let answer = self.json("sqs", "AmazonSQS.ReceiveMessage", &query)?;
-        let bodies = answer["Messages"].as_array().cloned().unwrap_or_default();
-        bodies
-            .iter()
-            .map(|message| Ok(serde_json::from_str(message["Body"].as_str().unwrap_or_default())?))
-            .collect()
+        let messages = answer.get("Messages").and_then(Value::as_array);
+        let bodies = messages.into_iter().flatten().filter_map(|message| message.get("Body")?.as_str());
+        bodies.map(|body| Ok(serde_json::from_str(body)?)).collect()
     }
 
     /// A function's log lines, those that are JSON. They are there once their invocation has ended.
     pub fn log_lines(&self, log_group: &str) -> Result<Vec<Value>, Error> {
         let mut lines = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut token = Value::Null;
-        loop {
-            let mut query = json!({"logGroupName": log_group});
-            if !token.is_null() {
-                query["nextToken"] = token;
-            }
+        let mut page = Some(json!({"logGroupName": log_group}));
+        while let Some(query) = page {
             let answer = self.json("logs", "Logs_20140328.FilterLogEvents", &query)?;
-            for event in answer["events"].as_array().into_iter().flatten() {
-                let message = event["message"].as_str().unwrap_or_default();
+            for event in answer.get("events").and_then(Value::as_array).into_iter().flatten() {
+                let text = |field| event.get(field).and_then(Value::as_str).unwrap_or_default();
+                let (stream, message) = (text("logStreamName"), text("message"));
                 if let Ok(line @ Value::Object(_)) = serde_json::from_str::<Value>(message)
-                    && seen.insert((event["logStreamName"].to_string(), message.to_owned()))
+                    && seen.insert((stream.to_owned(), message.to_owned()))
                 {
                     lines.push(line);
                 }
             }
-            token = answer["nextToken"].clone();
-            if token.is_null() {
-                return Ok(lines);
-            }
+            let next = answer.get("nextToken").filter(|token| !token.is_null());
+            page = next.map(|token| json!({"logGroupName": log_group, "nextToken": token}));
         }
+        Ok(lines)
     }
 
     fn json(&self, service: &str, target: &str, query: &Value) -> Result<Value, Error> {

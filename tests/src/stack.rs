@@ -60,7 +60,10 @@ impl Stack {
 
     /// An output of the stack.
     pub fn output(&self, name: &str) -> Result<&str, Error> {
-        self.outputs[name].as_str().ok_or_else(|| format!("the stack has no output {name}").into())
+        self.outputs
+            .get(name)
+            .and_then(Value::as_str)
+            .ok_or_else(|| format!("the stack has no output {name}").into())
     }
 
     /// Looks at the world, or acts on it.

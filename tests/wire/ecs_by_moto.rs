@@ -10,7 +10,7 @@ use fleetkeeper_aws::ecs::Ecs;
 use fleetkeeper_aws::sns::Sns;
 use fleetkeeper_core::capacity::{WorstCase, figures};
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::container_instance::{ContainerInstanceStatus, CpuUnits, Mib};
+use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceStatus, CpuUnits, Mib};
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{ContainerInstanceQuery, Tasks};
 use fleetkeeper_core::read;
@@ -85,7 +85,7 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     let cluster: Cluster = "demo".parse().unwrap();
     let all = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     assert_eq!((all.items.len(), all.failures.len()), (120, 0));
-    assert!(all.items.iter().all(|host| host.takes_tasks()));
+    assert!(all.items.iter().all(ContainerInstance::takes_tasks));
 
     let host = &all.items[0];
     let (cpu, memory) = (host.registered.cpu.0, host.registered.memory.0);

@@ -91,9 +91,9 @@ async fn transcript(
     // Errors: by kind and code, as their texts are AWS's own.
     let misspelt: Cluster = "misspelt".parse().unwrap();
     let too_many = vec![first.arn.clone(); 101];
-    said.push(short(ecs.list_container_instances(&misspelt, &query, None).await.unwrap_err()));
-    said.push(short(ecs.describe_container_instances(&cluster, &too_many).await.unwrap_err()));
-    said.push(short(ecs.set_draining(&cluster, &too_many[..11]).await.unwrap_err()));
+    said.push(short(&ecs.list_container_instances(&misspelt, &query, None).await.unwrap_err()));
+    said.push(short(&ecs.describe_container_instances(&cluster, &too_many).await.unwrap_err()));
+    said.push(short(&ecs.set_draining(&cluster, &too_many[..11]).await.unwrap_err()));
 
     said.push(format!("{:?}", auto_scaling.describe_hook(action).await));
     let unknown = LifecycleAction { hook: "unknown".to_owned(), ..action.clone() };
@@ -106,8 +106,8 @@ async fn transcript(
 }
 
 /// Operation, kind and the service's error code.
-fn short(error: CallError) -> String {
-    let chain = ErrorChain(&error).to_string();
+fn short(error: &CallError) -> String {
+    let chain = ErrorChain(error).to_string();
     let code = chain.split(": ").nth(1).unwrap_or_default().to_owned();
     format!("{} {:?} {code}", error.operation, error.kind)
 }

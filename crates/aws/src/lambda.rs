@@ -82,8 +82,7 @@ pub async fn serve<Answer: Serialize>(
         let invocation = Invocation::new(event.context.deadline, SystemClock.now());
         // An ERROR span: one of a lower level would take the request id with it where the log is set to errors only.
         let span = tracing::error_span!("invocation", requestId = event.context.request_id);
-        // Boxed, for the compiler's sake: the futures of a whole handler nest deeper than it follows.
-        Box::pin(async move { handle(event.payload, invocation).await }.instrument(span))
+        async move { handle(event.payload, invocation).await }.instrument(span)
     });
     Runtime::new(service).run().await.map_err(StartError::Runtime)
 }

@@ -25,6 +25,7 @@ pub async fn config() -> SdkConfig {
 /// The same before the environment is read, for whoever has other endpoints or credentials.
 ///
 /// TLS is rustls on ring: with aws-lc, the SDK's own choice, the first response takes four times as long.
+#[must_use]
 pub fn loader() -> ConfigLoader {
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     aws_config::defaults(BehaviorVersion::v2026_01_12())

@@ -17,7 +17,8 @@ async fn main() -> ExitCode {
         let (ecs, metrics) = (Ecs::new(&aws), CloudWatch::new(&aws));
         let calculator = CapacityCalculator { ecs, metrics, clock: SystemClock, config };
         serve(async |event, invocation| {
-            let answer = calculator.handle(event, invocation).await;
+            // Boxed: the calls of the SDK make it a large future, and a deep one for the compiler.
+            let answer = Box::pin(calculator.handle(event, invocation)).await;
             answer.map_err(|error| FunctionError { kind: error.kind(), error: error.into() })
         })
         .await

@@ -1,0 +1,178 @@
+//! What happens, act by act, and what must have come of it.
+
+use std::time::{Duration, Instant};
+
+use fleetkeeper_sim::ActionResult;
+use fleetkeeper_sim::world::ecs::task::LastStatus;
+use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
+use fleetkeeper_tests::Error;
+use fleetkeeper_tests::repository::sample_event;
+use fleetkeeper_tests::stack::Stack;
+
+use crate::cluster::{CLUSTER, GROUP, SERVICE, oldest_host};
+use crate::show::{NAMESPACE, Show};
+use crate::timeline::Who;
+
+/// The service grows beyond its hosts.
+pub(crate) fn scale_out(show: &mut Show) -> Result<(), Error> {
+    show.act(
+        "Act 1 · Scale-out",
+        "The service asks for 5 tasks where 4 have room. ECS tells of the change, the calculator measures it, and the\n\
+         alarm on ContainerCapacity < 1 asks Auto Scaling for a host.",
+    );
+    show.world(|world| world.set_desired_count(CLUSTER, SERVICE, 5))?;
+    show.wait_for("a full cluster's metrics", 60, |stack| metric(stack, "PlaceableContainers") == Some(0.0))?;
+    show.wait_for("the scale-out alarm", 60, |stack| in_alarm(stack, "ScaleOutAlarmName"))?;
+    let full = metric(&show.stack, "ContainerCapacity");
+    show.note(Who::CloudWatch, "alarm on ContainerCapacity < 1: ALARM → the scale-out policy adds a host");
+    // No emulator carries a scaling policy out: its +1 is done here.
+    show.world(|world| world.set_desired_capacity(GROUP, 3))?;
+    show.wait_for("the fifth task", 60, |stack| {
+        stack.world(|world| world.is_steady(CLUSTER, SERVICE))
+            && metric(stack, "PlaceableContainers") == Some(1.0)
+    })?;
+    show.timeline()?;
+    println!();
+    show.check("full: ContainerCapacity was 0, and the alarm that adds a host went off", full == Some(0.0));
+    show.check(
+        "with the third host 5 tasks run, and PlaceableContainers is 1",
+        metric(&show.stack, "PlaceableContainers") == Some(1.0),
+    );
+    Ok(())
+}
+
+/// A new AMI: one host in, one host out.
+pub(crate) fn rolling_replacement(show: &mut Show) -> Result<(), Error> {
+    show.act(
+        "Act 2 · Rolling replacement of a host",
+        "A new AMI rolls out: first a new host comes, then an old one is to go. The drain outlasts the function's timeout\n\
+         (12 s here, 15 min in earnest): the message is republished, and the next invocation goes on.",
+    );
+    let old = show.world(|world| oldest_host(world)).ok_or("the group has no host")?;
+    show.world(|world| world.set_desired_capacity(GROUP, 4))?;
+    show.wait_for("the new host", 60, |stack| metric(stack, "ActiveHosts") == Some(4.0))?;
+    show.world(|world| world.terminate_instance(GROUP, &old, true))?;
+    show.wait_for("the end of the drain", 120, |stack| actions_ended(stack) == 1)?;
+    show.wait_for("its log", 60, |stack| logged(stack, "hook completed") == 1)?;
+    show.wait_for("its metrics", 60, |stack| {
+        metric(stack, "ActiveHosts") == Some(3.0) && metric(stack, "DrainingHosts") == Some(0.0)
+    })?;
+    show.timeline()?;
+    println!();
+    check_drain(show, 1);
+    show.check(
+        "the message was republished and the next invocation went on",
+        logged(&show.stack, "time is up: message republished") >= 1,
+    );
+    show.check("5 tasks run again", show.world(|world| world.is_steady(CLUSTER, SERVICE)));
+    Ok(())
+}
+
+/// The service shrinks.
+pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
+    show.act(
+        "Act 3 · Scale-in",
+        "The service shrinks to 2 tasks on 3 hosts: two hosts' worth stands idle. The alarm on IdleHostCapacity > 1 wants\n\
+         that for a whole minute; then Auto Scaling takes the oldest host, which is drained as well.",
+    );
+    show.world(|world| world.set_desired_count(CLUSTER, SERVICE, 2))?;
+    // A quiet cluster sends no events: the schedule keeps the metrics coming. Here it is played every two seconds.
+    let schedule = sample_event("scheduled-event.json")?;
+    let mut last = Instant::now();
+    let mut play_schedule = move |stack: &Stack| {
+        if last.elapsed() >= Duration::from_secs(2) {
+            last = Instant::now();
+            // What is lost is made up for by the next one.
+            let _ = stack
+                .output("CapacityCalculatorName")
+                .map(|name| stack.emulator.invoke_later(name, &schedule));
+        }
+    };
+    let mut alarm = |stack: &Stack| in_alarm(stack, "ScaleInAlarmName");
+    show.wait_and("a minute with more than one host idle", 150, &mut alarm, &mut play_schedule)?;
+    let idle = metric(&show.stack, "IdleHostCapacity");
+    show.note(Who::CloudWatch, "alarm on IdleHostCapacity > 1: ALARM → the scale-in policy removes a host");
+    show.world(|world| world.set_desired_capacity(GROUP, 2))?;
+    show.wait_for("the end of the drain", 120, |stack| actions_ended(stack) == 2)?;
+    show.wait_for("its log", 60, |stack| logged(stack, "hook completed") == 2)?;
+    show.wait_for("its metrics", 60, |stack| {
+        metric(stack, "ActiveHosts") == Some(2.0) && metric(stack, "PlaceableContainers") == Some(2.0)
+    })?;
+    show.timeline()?;
+    println!();
+    show.check(
+        "idle: IdleHostCapacity was 2.0, and the alarm that removes a host went off",
+        idle == Some(2.0),
+    );
+    check_drain(show, 2);
+    show.check(
+        "on 2 hosts with 2 tasks PlaceableContainers is 2, and IdleHostCapacity is 1.0: nothing more is to go",
+        metric(&show.stack, "PlaceableContainers") == Some(2.0) && metric(&show.stack, "IdleHostCapacity") == Some(1.0),
+    );
+    Ok(())
+}
+
+/// What must hold over all of it.
+pub(crate) fn curtain(show: &mut Show) -> Result<(), Error> {
+    println!();
+    show.check(
+        "no task was killed with its host",
+        show.world(|world| world.history().killed_tasks().is_empty()),
+    );
+    for output in ["LifecycleDrainerDeadLettersUrl", "CapacityCalculatorDeadLettersUrl"] {
+        let url = show.stack.output(output)?.replace("localhost", "127.0.0.1");
+        let none = show.stack.emulator.queue_messages(&url)?.is_empty();
+        let whose = if output.starts_with("Lifecycle") { Who::Drainer } else { Who::Calculator };
+        show.check(format!("no dead letter of the {}", whose.name()), none);
+    }
+    Ok(())
+}
+
+/// The nth drain's hook was completed with CONTINUE, after the last task on its host had stopped.
+fn check_drain(show: &mut Show, nth: usize) {
+    let completed_after_the_last_stop = show.world(|world| {
+        let entries = world.history().entries();
+        let mut ends = entries.iter().enumerate().filter_map(|(position, entry)| match &entry.what {
+            Occurrence::ActionEnded { end, .. } => Some((position, entry.at, *end)),
+            _ => None,
+        });
+        let Some((position, at, end)) = ends.nth(nth.saturating_sub(1)) else { return false };
+        let last_stop =
+            entries.iter().take(position).rev().find(|entry| {
+                matches!(entry.what, Occurrence::TaskStatus { status: LastStatus::Stopped, .. })
+            });
+        end == ActionEnd::Completed(ActionResult::Continue) && last_stop.is_some_and(|stop| stop.at < at)
+    });
+    show.check(
+        "the hook was completed after the last task on the host had stopped",
+        completed_after_the_last_stop,
+    );
+}
+
+fn metric(stack: &Stack, name: &str) -> Option<f64> {
+    stack.emulator.metric(NAMESPACE, name, &[("ClusterName", CLUSTER)]).ok()?.last().copied()
+}
+
+fn in_alarm(stack: &Stack, output: &str) -> bool {
+    stack
+        .output(output)
+        .and_then(|alarm| stack.emulator.alarm_state(alarm))
+        .is_ok_and(|state| state == "ALARM")
+}
+
+fn actions_ended(stack: &Stack) -> usize {
+    stack.world(|world| {
+        let ended = |what: &Occurrence| matches!(what, Occurrence::ActionEnded { .. });
+        world.history().entries().iter().filter(|entry| ended(&entry.what)).count()
+    })
+}
+
+/// How often the drainer logged a message.
+fn logged(stack: &Stack, message: &str) -> usize {
+    let lines = stack.output("LifecycleDrainerLogGroup").and_then(|group| stack.emulator.log_lines(group));
+    lines
+        .unwrap_or_default()
+        .iter()
+        .filter(|line| line.get("message").is_some_and(|said| said == message))
+        .count()
+}

@@ -1,0 +1,187 @@
+//! What is on the screen: progress, each act's timeline, checks, the end.
+
+use std::io::{IsTerminal, Write};
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_sim::World;
+use fleetkeeper_tests::Error;
+use fleetkeeper_tests::process::wait_for_meanwhile;
+use fleetkeeper_tests::stack::{Settings, Stack};
+
+use crate::cluster::{self, CLUSTER, CONTAINER_CPU, CONTAINER_MEMORY, GROUP};
+use crate::timeline::{self, Line, Who};
+
+/// The metrics' namespace.
+pub(crate) const NAMESPACE: &str = "fleetkeeper-demo";
+
+/// The running demo.
+pub(crate) struct Show {
+    pub(crate) stack: Stack,
+    began: DateTime<Utc>,
+    shown_until: DateTime<Utc>,
+    /// What neither the world nor a log tells of.
+    notes: Vec<Line>,
+    checks: Vec<Check>,
+    on_terminal: bool,
+}
+
+struct Check {
+    what: String,
+    holds: bool,
+}
+
+impl Show {
+    pub(crate) fn open() -> Result<Self, Error> {
+        println!(
+            "\nFleetkeeper: two Lambda functions and an ECS cluster that is safe to shrink and never short."
+        );
+        println!(
+            "An emulator plays Lambda, SNS and CloudWatch; a simulated world plays ECS and Auto Scaling.\n"
+        );
+        println!("· starting the emulator and deploying infra/template.yaml with both functions' packages …");
+        let started = Instant::now();
+        let of = |name, value: &str| (name, value.to_owned());
+        let settings = Settings {
+            name: NAMESPACE,
+            parameters: vec![
+                of("ClusterName", CLUSTER),
+                of("AutoScalingGroupName", GROUP),
+                of("ContainerMaxCpu", &CONTAINER_CPU.to_string()),
+                of("ContainerMaxMemory", &CONTAINER_MEMORY.to_string()),
+                // The demo plays the schedule itself, in time-lapse.
+                of("ScheduleState", "DISABLED"),
+                of("ScaleOutMinutes", "1"),
+                of("ScaleInMinutes", "1"),
+            ],
+            variables: vec![of("POLL_INTERVAL_SECONDS", "1"), of("DEADLINE_MARGIN_SECONDS", "3")],
+            // In place of 900: a drain outlasts it, and goes on in the next invocation.
+            drainer_timeout_seconds: Some(12),
+        };
+        let stack = Stack::deploy(cluster::world()?, &settings)?;
+        println!(
+            "· ready after {:.1} s: 2 hosts with room for 2 containers each, service web with 3 tasks.",
+            started.elapsed().as_secs_f32()
+        );
+        let now = Utc::now();
+        Ok(Self {
+            stack,
+            began: now,
+            shown_until: now,
+            notes: Vec::new(),
+            checks: Vec::new(),
+            on_terminal: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        })
+    }
+
+    pub(crate) fn act(&self, title: &str, about: &str) {
+        println!("\n{}", self.bold(title));
+        println!("{about}\n");
+    }
+
+    /// Waits for what is to happen next, and says so meanwhile.
+    pub(crate) fn wait_for(
+        &self,
+        what: &str,
+        seconds: u64,
+        mut has_happened: impl FnMut(&Stack) -> bool,
+    ) -> Result<(), Error> {
+        self.wait_and(what, seconds, &mut has_happened, &mut |_| {})
+    }
+
+    /// The same, with something to do all the while.
+    pub(crate) fn wait_and(
+        &self,
+        what: &str,
+        seconds: u64,
+        has_happened: &mut dyn FnMut(&Stack) -> bool,
+        meanwhile: &mut dyn FnMut(&Stack),
+    ) -> Result<(), Error> {
+        let started = Instant::now();
+        let look = || has_happened(&self.stack).then_some(());
+        let waited = wait_for_meanwhile(what, seconds, look, || {
+            meanwhile(&self.stack);
+            if self.on_terminal {
+                print!("\r\x1b[2K  … waiting for {what}, {} s", started.elapsed().as_secs());
+                let _ = std::io::stdout().flush();
+            }
+        });
+        if self.on_terminal {
+            print!("\r\x1b[2K");
+        }
+        waited
+    }
+
+    /// Puts a line into the timeline, as of now.
+    pub(crate) fn note(&mut self, who: Who, text: &str) {
+        self.notes.push(Line { at: Utc::now(), who, text: text.to_owned() });
+    }
+
+    /// The timeline of what happened since it was last shown.
+    pub(crate) fn timeline(&mut self) -> Result<(), Error> {
+        let now = Utc::now();
+        let mut lines = timeline::since(&self.stack, self.shown_until)?;
+        lines.append(&mut self.notes);
+        lines.sort_by_key(|line| line.at);
+        for line in lines {
+            let seconds = (line.at - self.began).num_milliseconds().max(0);
+            let (seconds, tenths) = (seconds / 1000, seconds % 1000 / 100);
+            println!(
+                "  {:>2}:{:02}.{tenths}  {}  {}",
+                seconds / 60,
+                seconds % 60,
+                self.tag(line.who),
+                line.text
+            );
+        }
+        self.shown_until = now;
+        Ok(())
+    }
+
+    /// Says and keeps whether something holds that must.
+    pub(crate) fn check(&mut self, what: impl Into<String>, holds: bool) {
+        let what = what.into();
+        println!("  {} {what}", self.mark(holds));
+        self.checks.push(Check { what, holds });
+    }
+
+    pub(crate) fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        self.stack.world(act)
+    }
+
+    /// The end: whether all that was checked holds.
+    pub(crate) fn close(self) -> bool {
+        let held = self.checks.iter().filter(|check| check.holds).count();
+        println!("\n{}", self.bold("The end"));
+        println!(
+            "  {held} of {} checks hold, after {} s.",
+            self.checks.len(),
+            (Utc::now() - self.began).num_seconds()
+        );
+        for check in self.checks.iter().filter(|check| !check.holds) {
+            println!("  {} {}", self.mark(false), check.what);
+        }
+        let calls = self.world(|world| world.history().api_calls());
+        let calls: Vec<_> = calls.iter().map(|(operation, count)| format!("{count} {operation}")).collect();
+        println!("  API calls: {}\n", calls.join(", "));
+        held == self.checks.len()
+    }
+
+    fn bold(&self, text: &str) -> String {
+        if self.on_terminal { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn tag(&self, who: Who) -> String {
+        let name = format!("{:<12}", who.name());
+        if self.on_terminal { format!("\x1b[{}m{name}\x1b[0m", who.colour()) } else { name }
+    }
+
+    fn mark(&self, holds: bool) -> &'static str {
+        match (holds, self.on_terminal) {
+            (true, true) => "\x1b[32m✓\x1b[0m",
+            (true, false) => "✓",
+            (false, true) => "\x1b[31m✗\x1b[0m",
+            (false, false) => "✗",
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The shipped handlers in the simulated world, in virtual time.
 
 #[cfg(test)]
+mod capacity;
+#[cfg(test)]
 mod drain_errors;
 #[cfg(test)]
 mod drain_messages;

@@ -1,0 +1,113 @@
+//! | floor | crates |
+//! | --- | --- |
+//! | 4 | sim |
+//! | 3 | lifecycle-drainer, capacity-calculator (their libraries) |
+//! | 2 | aws |
+//! | 1 | core |
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fleetkeeper_tests::repository::in_repository;
+
+/// The names of all crates that a package is built from, itself included, tests and build scripts left out.
+fn built_from(package: &str) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{lib}"])
+        .args(["--locked", "--offline"])
+        .current_dir(in_repository("."))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8_lossy(&output.stdout).into_owned();
+    tree.lines()
+        .map(|line| line.trim_end_matches(" (*)").to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn sources(of: &str) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![in_repository(of)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "{of}");
+    found
+}
+
+fn assert_none_names(files: &[(PathBuf, String)], words: &[&str]) {
+    for (path, text) in files {
+        for word in words {
+            let line = text.lines().find(|line| !line.trim_start().starts_with("//") && line.contains(word));
+            assert!(line.is_none(), "{} names {word}: {}", path.display(), line.unwrap_or_default());
+        }
+    }
+}
+
+#[test]
+fn the_ground_floor_has_no_sdk_no_runtime_no_randomness() {
+    for name in built_from("fleetkeeper-core") {
+        let foreign = ["tokio", "lambda_runtime", "rand", "getrandom", "hyper", "tracing"]
+            .contains(&name.as_str())
+            || name.starts_with("aws");
+        assert!(!foreign, "core is built from {name}");
+    }
+}
+
+#[test]
+fn the_simulated_world_is_built_without_the_sdk() {
+    let built_from = built_from("fleetkeeper-sim");
+    assert!(built_from.contains(&"fleetkeeper_core".to_owned()), "{built_from:?}");
+    assert!(!built_from.iter().any(|name| name.starts_with("aws")), "{built_from:?}");
+}
+
+#[test]
+fn only_the_aws_crate_names_the_sdk_and_the_runtime() {
+    for of in
+        ["crates/core", "crates/lifecycle-drainer", "crates/capacity-calculator", "crates/sim", "tests/src"]
+    {
+        assert_none_names(&sources(of), &["aws_sdk_", "aws_config", "aws_smithy", "lambda_runtime"]);
+    }
+}
+
+#[test]
+fn the_handlers_know_the_aws_crate_in_main_only() {
+    for of in ["crates/lifecycle-drainer/src", "crates/capacity-calculator/src"] {
+        let mut files = sources(of);
+        files.retain(|(path, _)| path.file_name() != Some(Path::new("main.rs").as_os_str()));
+        assert_none_names(&files, &["fleetkeeper_aws", "fleetkeeper_sim", "SystemTime", "std::env"]);
+    }
+}
+
+#[test]
+fn nothing_below_knows_the_functions_or_the_simulated_world() {
+    assert_none_names(
+        &sources("crates/core"),
+        &["fleetkeeper_aws", "fleetkeeper_sim", "lifecycle_drainer::"],
+    );
+    assert_none_names(
+        &sources("crates/aws"),
+        &["fleetkeeper_sim", "lifecycle_drainer::", "capacity_calculator::"],
+    );
+}
+
+/// cargo-lambda fills in what the release profile leaves out, with `panic = "abort"` among it.
+#[test]
+fn the_release_profile_leaves_nothing_to_be_filled_in() {
+    let manifest = fs::read_to_string(in_repository("Cargo.toml")).unwrap();
+    let profile = manifest.split("[profile.release]").nth(1).unwrap().split("\n[").next().unwrap();
+    for key in ["opt-level", "lto", "codegen-units", "panic", "strip", "debug"] {
+        assert!(profile.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
+    }
+    assert!(profile.contains("panic = \"unwind\""));
+}

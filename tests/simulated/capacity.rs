@@ -1,0 +1,161 @@
+//! The capacity-calculator in the simulated world.
+
+use std::time::Duration;
+
+use capacity_calculator::{CapacityCalculator, CapacityError, Config, Summary};
+use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::setting::Settings;
+use fleetkeeper_sim::faults::{Fault, When};
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::outbox::Emission;
+use fleetkeeper_sim::{Service, SharedWorld, SimulatedAws, World};
+use serde_json::Value;
+
+use crate::scene::{CLUSTER, GROUP, sample_event, web, world_of_hosts};
+
+struct Scene {
+    aws: SimulatedAws,
+    calculator: CapacityCalculator<SimulatedAws, SimulatedAws, SimulatedAws>,
+}
+
+fn calculator(world: World) -> Scene {
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let variables = [("ECS_CLUSTER", CLUSTER), ("CONTAINER_MAX_CPU", "512"), ("CONTAINER_MAX_MEMORY", "512")];
+    let lookup = |name: &str| {
+        variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
+    };
+    let config = Config::read(&Settings::new(&lookup)).unwrap();
+    let calculator =
+        CapacityCalculator { ecs: aws.clone(), metrics: aws.clone(), clock: aws.clone(), config };
+    Scene { aws, calculator }
+}
+
+impl Scene {
+    async fn answer(&self, event: Value) -> Result<Summary, CapacityError> {
+        let begins = self.aws.world().now();
+        let ends = begins + Duration::from_secs(60);
+        Box::pin(self.calculator.handle(event, Invocation { begins, ends, deadline_known: true })).await
+    }
+
+    fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        self.aws.world().with(act)
+    }
+
+    /// The values put last, by name, those with a second dimension by `name/resource`.
+    fn put_last(&self) -> Vec<(String, f64)> {
+        let data = self.world(|world| world.metric_data().last().unwrap().data.clone());
+        let named = data.iter().map(|datum| {
+            let resource = datum.dimensions.get(1).map(|(_, value)| format!("/{value}")).unwrap_or_default();
+            (format!("{}{resource}", datum.name), datum.value)
+        });
+        named.collect()
+    }
+
+    fn calls(&self, operation: Operation) -> u32 {
+        self.world(|world| world.history().api_calls().get(&operation).copied().unwrap_or(0))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_real_event_of_ecs_becomes_the_contracts_metrics_in_one_request() {
+    // Four of the worst case fit on a host; five tasks run on two of them.
+    let (mut world, _) = world_of_hosts(2, 600);
+    world.create_service(CLUSTER, Service::new("web", 5, web())).unwrap();
+    world.advance_seconds(60);
+    let event = world.take_outbox().iter().find_map(Emission::event).unwrap();
+    let calculator = calculator(world);
+    let summary = calculator.answer(event).await.unwrap();
+
+    assert_eq!(summary.cluster, CLUSTER);
+    let expected = [
+        ("ContainerCapacity", 3.0),
+        ("IdleHostCapacity", 0.75),
+        ("PlaceableContainers", 3.0),
+        ("ActiveHosts", 2.0),
+        ("DrainingHosts", 0.0),
+        ("DisconnectedHosts", 0.0),
+        ("ContainerCapacity/CPU", 3.0),
+        ("ContainerCapacity/MEMORY", 9.0),
+    ];
+    let mut put = calculator.put_last();
+    let mut expected: Vec<_> = expected.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    put.sort_by(|one, other| one.0.cmp(&other.0));
+    expected.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(put, expected);
+    assert_eq!(calculator.calls(Operation::PutMetricData), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_instance_counts_at_the_largest_size_there_is_with_exactly_a_hundred_reads() {
+    let (world, _) = world_of_hosts(5000, 600);
+    let calculator = calculator(world);
+    let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+
+    assert_eq!((summary.report.active_hosts, summary.report.placeable_containers), (5000, 20_000));
+    assert_eq!(calculator.calls(Operation::ListContainerInstances), 50);
+    assert_eq!(calculator.calls(Operation::DescribeContainerInstances), 50);
+    assert_eq!(calculator.calls(Operation::PutMetricData), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_instance_counts_on_short_pages() {
+    let (mut world, _) = world_of_hosts(250, 600);
+    world.set_page_limit(7);
+    let calculator = calculator(world);
+    let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    assert_eq!((summary.report.active_hosts, summary.report.placeable_containers), (250, 1000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draining_and_a_disconnected_host_are_no_room() {
+    let (mut world, hosts) = world_of_hosts(3, 600);
+    let arn = world.container_instance_of(CLUSTER, &hosts[0]).unwrap().arn;
+    world.update_container_instances_state(Some(CLUSTER), &[arn.0], "DRAINING").unwrap();
+    world.set_agent_connected(CLUSTER, &hosts[1], false).unwrap();
+    let calculator = calculator(world);
+    let report = calculator.answer(sample_event("scheduled-event.json")).await.unwrap().report;
+    assert_eq!((report.active_hosts, report.draining_hosts, report.disconnected_hosts), (1, 1, 1));
+    assert_eq!(report.placeable_containers, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_read_puts_nothing() {
+    for operation in [Operation::ListContainerInstances, Operation::DescribeContainerInstances] {
+        for fault in [Fault::Throttled, Fault::Refused, Fault::Unavailable, Fault::Hang] {
+            let (world, _) = world_of_hosts(120, 600);
+            let calculator = calculator(world);
+            calculator.aws.world().faults(|faults| faults.plant(operation, When::Nth(2), fault));
+            calculator.answer(sample_event("scheduled-event.json")).await.unwrap_err();
+            assert_eq!(calculator.calls(Operation::PutMetricData), 0, "{operation} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_instance_is_zero_and_zero() {
+    let (world, _) = world_of_hosts(0, 600);
+    let calculator = calculator(world);
+    calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    let put = calculator.put_last();
+    assert!(put.contains(&("ContainerCapacity".to_owned(), 0.0)), "{put:?}");
+    assert!(put.contains(&("IdleHostCapacity".to_owned(), 0.0)), "{put:?}");
+    assert!(put.iter().all(|(_, value)| *value == 0.0), "{put:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn same_twice_events_again_and_out_of_order_give_the_same_figures() {
+    let (mut world, _) = world_of_hosts(3, 600);
+    world.create_service(CLUSTER, Service::new("web", 5, web())).unwrap();
+    world.advance_seconds(60);
+    world.set_desired_capacity(GROUP, 4).unwrap();
+    world.advance_seconds(200);
+    let events: Vec<_> = world.take_outbox().iter().filter_map(Emission::event).collect();
+    assert!(events.len() > 5);
+    let calculator = calculator(world);
+    let mut figures = Vec::new();
+    for event in events.iter().rev().chain(&events) {
+        calculator.answer(event.clone()).await.unwrap();
+        figures.push(calculator.put_last());
+    }
+    assert!(figures.windows(2).all(|pair| pair[0] == pair[1]));
+}

@@ -27,7 +27,7 @@ help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 demo: tools host-packages
-	cargo build --quiet --locked --package fleetkeeper-tests --bin demo
+	cargo build --locked --package fleetkeeper-tests --bin demo
 	target/debug/demo
 
 test: tools host-packages
@@ -53,9 +53,11 @@ host-packages: tools
 tools: $(VENV)/installed
 
 $(VENV)/installed: infra/requirements.lock
+	@echo "installing the pinned tools into $(VENV): about a minute"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements.lock
 	touch $@
 
 $(VENV)/bin/cargo-deny: | tools
+	@echo "building cargo-deny $(DENY_VERSION), once"
 	cargo install --quiet --locked --debug --root $(VENV) --version $(DENY_VERSION) --no-default-features cargo-deny

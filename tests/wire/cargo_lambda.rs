@@ -1,5 +1,5 @@
-//! Under `cargo lambda watch` and `cargo lambda invoke` both functions answer sensibly: the deadline that it hands on
-//! lies in 1970.
+//! What users do with cargo-lambda. Under `cargo lambda watch` and `cargo lambda invoke` both functions answer sensibly:
+//! the deadline that they are handed lies in 1970.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use fleetkeeper_sim::http::Face;
 use fleetkeeper_sim::{AutoScalingGroup, InstanceType, SharedWorld, World};
 use fleetkeeper_tests::ministack::Ministack;
 use fleetkeeper_tests::process::{Server, free_port};
-use fleetkeeper_tests::repository::{in_repository, tool};
+use fleetkeeper_tests::repository::{in_repository, package, tool};
 use serde_json::Value;
 
 #[test]
@@ -67,4 +67,21 @@ fn both_functions_answer_under_cargo_lambda() {
         "{figures}"
     );
     assert!(server.output().contains("the deadline lies in the past"), "{}", server.output());
+}
+
+#[test]
+fn cargo_lambda_would_deploy_the_packages() {
+    for function in ["lifecycle-drainer", "capacity-calculator"] {
+        let mut deploy = Command::new(tool("cargo-lambda").unwrap());
+        deploy
+            .args(["lambda", "deploy", "--dry", "--binary-name", function, "--lambda-dir"])
+            .arg(package(function).unwrap().ancestors().nth(2).unwrap())
+            .arg("name-of-the-function")
+            .env("AWS_REGION", "us-east-1")
+            .current_dir(in_repository("."));
+        let output = deploy.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains("- bootstrap") && said.contains("provided.al2023"), "{said}");
+    }
 }

@@ -1,5 +1,8 @@
 //! What must always hold of a drain.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use fleetkeeper_core::container_instance::ContainerInstanceStatus;
@@ -8,9 +11,9 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
 use fleetkeeper_sim::{ActionResult, Service, TaskDefinition};
-use futures_util::future::{Either, join, select};
+use futures_util::future::join;
 
-use crate::scene::{CLUSTER, Scene, first, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{CLUSTER, LONGEST, Scene, first, two_hosts_with_web, web, world_of_hosts};
 
 #[tokio::test(start_paused = true)]
 async fn no_early_kill_the_hook_is_completed_after_the_last_task_has_stopped() {
@@ -89,35 +92,40 @@ async fn no_lost_drain_time_that_is_up_republishes_and_the_next_invocation_goes_
 
 #[tokio::test(start_paused = true)]
 async fn no_lost_drain_wherever_the_function_dies_the_next_delivery_resumes() {
-    let mut calls_before_death = 0;
-    loop {
-        let scene = Scene::new(two_hosts_with_web());
-        let notice = scene.terminate(0);
-        let invoked = {
-            let death = async {
-                while scene.world(|world| world.history().api_calls().values().sum::<u32>())
-                    < calls_before_death
-                {
-                    scene.aws.world().sleep(Duration::from_millis(1)).await;
-                }
-            };
-            match select(Box::pin(scene.deliver(&notice)), Box::pin(death)).await {
-                Either::Left((answer, _)) => Some(answer),
-                Either::Right(_) => None,
+    // In one invocation, and in several: there it may also die before, in and after its publish.
+    for (timeout, at_least) in [(LONGEST, 40), (Duration::from_secs(25), 10)] {
+        let mut steps = 0;
+        loop {
+            let mut scene = Scene::new(two_hosts_with_web());
+            scene.timeout = timeout;
+            let notice = scene.terminate(0);
+            let lived = dies_after(steps, scene.deliver(&notice)).await.is_some();
+            // Lambda runs a function that died once more, with the same event.
+            let (answer, _) = scene.see_through(&notice).await;
+            let outcome = first(&answer)["outcome"].clone();
+            assert!(outcome == "completed" || outcome == "action-gone", "{steps}: {outcome}");
+            scene.assert_all_drained(1);
+            if lived {
+                assert!(steps > at_least, "{steps}");
+                break;
             }
-        };
-        let lived = invoked.is_some();
-        // Lambda runs a function that died once more, with the same event.
-        let (answer, _) = scene.see_through(&notice).await;
-        let outcome = first(&answer)["outcome"].clone();
-        assert!(outcome == "completed" || outcome == "action-gone", "{calls_before_death}: {outcome}");
-        scene.assert_all_drained(1);
-        if lived {
-            assert!(calls_before_death > 15, "{calls_before_death}");
-            return;
+            steps += 1;
         }
-        calls_before_death += 1;
     }
+}
+
+/// Lets `function` go on so many times from where it waits to where it waits next, and then drops it.
+async fn dies_after<T>(steps: u32, function: impl Future<Output = T>) -> Option<T> {
+    let mut function = pin!(function);
+    let mut left = steps;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        function.as_mut().poll(context).map(Some)
+    })
+    .await
 }
 
 #[tokio::test(start_paused = true)]

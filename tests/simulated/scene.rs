@@ -1,5 +1,6 @@
 //! A small cluster, a topic and a function on it: what Lambda and SNS do, in virtual time.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -117,17 +118,22 @@ impl Scene {
         &self.drainer
     }
 
-    /// Delivers a message and every one that is republished after it; returns the last answer and how many
-    /// invocations it took.
+    /// Delivers a message and every one that was or is republished, one after another; returns the last answer and how
+    /// many invocations it took.
     pub(crate) async fn see_through(&self, message: &SnsMessage) -> (Response, u32) {
-        let mut answer = self.deliver(message).await.unwrap();
-        let mut invocations = 1;
-        while let Some(next) = self.sent().pop() {
+        let mut queue = VecDeque::from([message.clone()]);
+        let mut invocations = 0;
+        loop {
+            queue.extend(self.sent());
+            let Some(next) = queue.pop_front() else { unreachable!("the queue begins with a message") };
             assert_eq!((next.topic_arn.as_str(), next.message.as_str()), (TOPIC, message.message.as_str()));
-            answer = self.deliver(&next).await.unwrap();
+            let answer = self.deliver(&next).await.unwrap();
             invocations += 1;
+            queue.extend(self.sent());
+            if queue.is_empty() {
+                return (answer, invocations);
+            }
         }
-        (answer, invocations)
     }
 
     pub(crate) fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {

@@ -225,3 +225,22 @@ fn hooks_are_described_by_name_and_unknown_names_passed_over() {
     assert_eq!(hooks[0].default_result, ActionResult::Continue);
     assert_eq!(world.describe_lifecycle_hooks("none", &[]).unwrap_err().code, "ValidationError");
 }
+
+#[test]
+fn a_host_whose_agent_registered_anew_is_two_container_instances_and_ends_as_one() {
+    let (mut world, hosts) = world_of_hosts(1);
+    world.start_task("demo", &web(), &hosts[0]).unwrap();
+    let first = world.container_instance_of("demo", &hosts[0]).unwrap();
+    world.advance_seconds(10);
+    let second = world.register_anew("demo", &hosts[0]).unwrap();
+    world.start_task("demo", &web(), &hosts[0]).unwrap();
+    world.advance_seconds(10);
+    let described =
+        world.describe_container_instances(Some("demo"), &[first.arn.0.clone(), second.0.clone()]).unwrap();
+    let seen: Vec<_> =
+        described.items.iter().map(|it| (it.ec2_instance_id == hosts[0], it.agent_connected)).collect();
+    assert_eq!(seen, [(true, false), (true, true)]);
+
+    world.lose_instance("hosts", &hosts[0]).unwrap();
+    assert_eq!(world.history().killed_tasks().len(), 2);
+}

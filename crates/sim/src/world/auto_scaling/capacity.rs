@@ -43,12 +43,7 @@ impl World {
 
     fn launch(&mut self, group: &str, instance_type: InstanceType) -> Result<Ec2InstanceId, ApiError> {
         let id = self.ids.ec2_instance();
-        let instance = GroupInstance {
-            state: LifecycleState::Pending,
-            instance_type,
-            launched_at: self.now,
-            container_instance: None,
-        };
+        let instance = GroupInstance { state: LifecycleState::Pending, instance_type, launched_at: self.now };
         self.group_mut(group)?.instances.insert(id.clone(), instance);
         self.record(Occurrence::InstanceLaunching { group: group.to_owned(), instance: id.clone() });
         Ok(id)
@@ -65,10 +60,8 @@ impl World {
         let instance_type = instance.instance_type.clone();
         let cluster = group.settings.cluster.clone();
         self.record(Occurrence::InstanceInService { group: name.to_owned(), instance: id.clone() });
-        let Some(cluster) = cluster else { return };
-        let arn = self.register_container_instance(&cluster, id, &instance_type);
-        if let Some(instance) = self.groups.get_mut(name).and_then(|group| group.instances.get_mut(id)) {
-            instance.container_instance = arn;
+        if let Some(cluster) = cluster {
+            self.register_container_instance(&cluster, id, &instance_type);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
 
 use super::hook::{Action, LifecycleHook};
 use crate::world::ecs::container_instance::InstanceType;
@@ -81,7 +81,6 @@ pub(crate) struct GroupInstance {
     pub(crate) state: LifecycleState,
     pub(crate) instance_type: InstanceType,
     pub(crate) launched_at: DateTime<Utc>,
-    pub(crate) container_instance: Option<ContainerInstanceArn>,
 }
 
 /// Where an instance is in its group's life.

@@ -137,11 +137,16 @@ impl World {
     /// The EC2 instance is terminated, and whatever still ran on it with it.
     fn end_instance(&mut self, group: &str, id: &Ec2InstanceId) {
         let Some(found) = self.groups.get_mut(group) else { return };
-        let Some(instance) = found.instances.remove(id) else { return };
+        if found.instances.remove(id).is_none() {
+            return;
+        }
         found.actions.retain(|_, action| action.instance != *id);
         let cluster = found.settings.cluster.clone();
         self.record(Occurrence::InstanceTerminated { group: group.to_owned(), instance: id.clone() });
-        if let (Some(cluster), Some(arn)) = (cluster, instance.container_instance) {
+        let Some(cluster) = cluster else { return };
+        let known = self.clusters.get(&cluster).map(|found| found.all_of_ec2_instance(id));
+        let arns: Vec<_> = known.into_iter().flatten().map(|instance| instance.arn.clone()).collect();
+        for arn in arns {
             self.host_gone(&cluster, &arn);
         }
     }

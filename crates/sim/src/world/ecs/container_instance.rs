@@ -144,11 +144,16 @@ impl Cluster {
         }
     }
 
-    /// The container instance of an EC2 instance: the one that is not INACTIVE.
+    /// Every container instance of an EC2 instance: several where its agent registered anew.
+    pub(crate) fn all_of_ec2_instance(&self, id: &Ec2InstanceId) -> impl Iterator<Item = &ContainerInstance> {
+        self.container_instances.values().filter(move |instance| instance.ec2_instance_id == *id)
+    }
+
+    /// The container instance of an EC2 instance: of those that are not INACTIVE the one that registered last.
     pub(crate) fn of_ec2_instance(&self, id: &Ec2InstanceId) -> Option<&ContainerInstance> {
-        self.container_instances.values().find(|instance| {
-            instance.ec2_instance_id == *id && instance.status != ContainerInstanceStatus::Inactive
-        })
+        self.all_of_ec2_instance(id)
+            .filter(|instance| instance.status != ContainerInstanceStatus::Inactive)
+            .max_by_key(|instance| instance.registered_at)
     }
 }
 

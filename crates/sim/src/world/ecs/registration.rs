@@ -45,6 +45,21 @@ impl World {
         Some(arn)
     }
 
+    /// An agent that lost its state registers its EC2 instance once more. The entry from before stays, without an agent:
+    /// its tasks go no further in ECS's eyes.
+    pub fn register_anew(
+        &mut self,
+        cluster: &str,
+        id: &Ec2InstanceId,
+    ) -> Result<ContainerInstanceArn, ApiError> {
+        self.set_agent_connected(cluster, id, false)?;
+        let instance_types = self.groups.values().filter_map(|group| group.instances.get(id));
+        let instance_type = instance_types.map(|instance| instance.instance_type.clone()).next();
+        let registered = instance_type
+            .and_then(|instance_type| self.register_container_instance(cluster, id, &instance_type));
+        registered.ok_or_else(|| ApiError::invalid_parameter(format!("{id} is in no group")))
+    }
+
     /// Disconnects or connects an instance's agent. While it is disconnected, ECS places nothing there and its tasks
     /// go no further in ECS's eyes; what fell due meanwhile happens when it is back.
     pub fn set_agent_connected(

@@ -13,7 +13,7 @@ use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
 use fleetkeeper_sim::{ActionResult, Service, TaskDefinition};
 use futures_util::future::join;
 
-use crate::scene::{CLUSTER, LONGEST, Scene, first, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{CLUSTER, GROUP, LONGEST, Scene, first, two_hosts_with_web, web, world_of_hosts};
 
 #[tokio::test(start_paused = true)]
 async fn no_early_kill_the_hook_is_completed_after_the_last_task_has_stopped() {
@@ -207,8 +207,8 @@ async fn every_instance_counts_in_a_cluster_of_250_the_right_one_is_drained_with
     let calls = scene.world(|world| world.history().api_calls());
     let calls: Vec<_> = calls.into_iter().map(|(operation, count)| (operation.name(), count)).collect();
     let expected = [
-        ("ecs:ListContainerInstances", 1),
-        ("ecs:DescribeContainerInstances", 5),
+        ("ecs:ListContainerInstances", 2),
+        ("ecs:DescribeContainerInstances", 6),
         ("ecs:UpdateContainerInstancesState", 1),
         ("ecs:ListTasks", 4),
         ("ecs:DescribeTasks", 10),
@@ -257,4 +257,73 @@ async fn within_the_bucket_a_wait_costs_one_read_a_poll() {
     // Finding it, confirming that nothing is left, and confirming it again once the last task had stopped.
     assert!(reads <= polls + 10, "{reads} reads in {polls} polls");
     scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_early_kill_an_agent_that_registers_anew_during_the_drain_is_drained_too() {
+    // The entry that is known has no tasks. The new one is ACTIVE and takes some at once: a look later, or two.
+    for seconds in [1, 3, 8] {
+        let (mut world, hosts) = world_of_hosts(1, 600);
+        world.create_service(CLUSTER, Service::new("web", 0, web())).unwrap();
+        world.advance_seconds(10);
+        world.take_outbox();
+        let variables = [("ECS_CLUSTER", CLUSTER), ("POLL_INTERVAL_SECONDS", "9")];
+        let scene = Scene::with_settings((world, hosts), &variables);
+        let notice = scene.terminate(0);
+        let registers_anew = async {
+            scene.wait(seconds).await;
+            scene.world(|world| {
+                world.register_anew(CLUSTER, &scene.hosts[0]).unwrap();
+                world.set_desired_count(CLUSTER, "web", 2).unwrap();
+            });
+            // Somewhere to go.
+            scene.wait(30).await;
+            scene.world(|world| world.launch_now(GROUP).unwrap());
+        };
+        let ((answer, _), ()) = join(scene.see_through(&notice), registers_anew).await;
+        assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped", "{seconds}");
+        scene.assert_all_drained(1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_early_kill_a_task_that_is_missing_once_is_looked_at_again() {
+    let (mut world, hosts) = world_of_hosts(2, 600);
+    world.create_service(CLUSTER, Service::new("web", 1, web())).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let host = usize::from(world.container_instance_of(CLUSTER, &hosts[1]).unwrap().running_tasks == 1);
+    let scene = Scene::new((world, hosts));
+    scene.plant(Operation::DescribeTasks, When::First(1), Fault::Failure { reason: "MISSING" });
+    scene.see_through(&scene.terminate(host)).await;
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_stuck_instance_a_task_that_stays_missing_is_gone() {
+    let scene = Scene::new(two_hosts_with_web());
+    scene.plant(Operation::DescribeTasks, When::Always, Fault::Failure { reason: "MISSING" });
+    let (answer, invocations) = scene.see_through(&scene.terminate(0)).await;
+    assert_eq!((&first(&answer)["outcome"], invocations), (&"completed".into(), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_early_kill_an_instance_that_somebody_sets_active_again_is_set_draining_again() {
+    for seconds in [4, 12, 30] {
+        let scene = Scene::new(two_hosts_with_web());
+        let notice = scene.terminate(0);
+        let somebody = async {
+            scene.wait(seconds).await;
+            scene.world(|world| {
+                let arn = world.container_instance_of(CLUSTER, &scene.hosts[0]).unwrap().arn.0;
+                world.update_container_instances_state(Some(CLUSTER), &[arn], "ACTIVE").unwrap();
+                world.set_desired_count(CLUSTER, "web", 6).unwrap();
+                world.launch_now(GROUP).unwrap();
+            });
+        };
+        let ((answer, _), ()) = join(scene.see_through(&notice), somebody).await;
+        assert_eq!(first(&answer)["outcome"], "completed");
+        assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 2);
+        scene.assert_all_drained(1);
+    }
 }

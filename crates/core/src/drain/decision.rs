@@ -6,10 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::sight::{Sight, TaskSight};
-use crate::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus};
 
 /// Reads of ECS lag behind its changes (API reference, `RunTask`, "eventual consistency"): an instance that is seen to
-/// be gone, or closed and empty, must have been so for this long before it is believed.
+/// be gone, or closed and empty, must have been so for this long before it is believed; so must a task that is listed
+/// and then missing.
 pub const SETTLE: Duration = Duration::from_secs(5);
 
 /// How long after the action's start an instance that is still REGISTERING is waited for. It becomes ACTIVE and can be
@@ -22,6 +23,8 @@ pub const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
 pub enum Decision {
     /// Set these container instances DRAINING.
     SetDraining(Vec<ContainerInstanceArn>),
+    /// What is known of the instance is empty: ask the cluster whether there is more of it by now.
+    FindInstances,
     /// The counts are 0: read the tasks, for those still stopping are not counted.
     ReadTasks,
     /// Look again later.
@@ -52,6 +55,8 @@ pub enum WaitReason {
     },
     /// Tasks whose containers are not gone yet: deregistering from a load balancer, or in their stop timeout.
     TasksStopping(usize),
+    /// Tasks that ECS lists and does not find: one look is not believed.
+    TasksMissing,
 }
 
 /// Why an instance may go.
@@ -97,8 +102,9 @@ pub fn decide(sight: &Sight, began: DateTime<Utc>, now: DateTime<Utc>) -> Decisi
             _ => {}
         }
     }
-    let running = instances.iter().map(|instance| instance.running_tasks).sum();
-    let pending = instances.iter().map(|instance| instance.pending_tasks).sum();
+    let total =
+        |count: fn(&ContainerInstance) -> u32| instances.iter().map(count).fold(0, u32::saturating_add);
+    let (running, pending) = (total(|it| it.running_tasks), total(|it| it.pending_tasks));
     if running > 0 || pending > 0 {
         return Decision::Wait(WaitReason::TasksRunning { running, pending });
     }
@@ -106,9 +112,15 @@ pub fn decide(sight: &Sight, began: DateTime<Utc>, now: DateTime<Utc>) -> Decisi
         return Decision::Wait(WaitReason::Settling);
     }
     match sight.tasks() {
-        TaskSight::Unread => Decision::ReadTasks,
-        TaskSight::Unfinished(tasks) if tasks.is_empty() => Decision::Complete(CompleteReason::Drained),
-        TaskSight::Unfinished(tasks) => Decision::Wait(WaitReason::TasksStopping(tasks.len())),
+        TaskSight::Unread if sight.found() => Decision::ReadTasks,
+        TaskSight::Unread => Decision::FindInstances,
+        TaskSight::Unfinished(tasks) if !tasks.is_empty() => {
+            Decision::Wait(WaitReason::TasksStopping(tasks.len()))
+        }
+        TaskSight::Unfinished(_) => match sight.tasks_missing_since() {
+            since @ Some(_) if !settled(since) => Decision::Wait(WaitReason::TasksMissing),
+            _ => Decision::Complete(CompleteReason::Drained),
+        },
     }
 }
 
@@ -126,6 +138,7 @@ impl fmt::Display for WaitReason {
                 write!(f, "tasks on the instance: {running} running, {pending} pending")
             }
             Self::TasksStopping(count) => write!(f, "tasks still stopping: {count}"),
+            Self::TasksMissing => f.write_str("tasks are listed and not found: looking once more"),
         }
     }
 }
@@ -142,7 +155,7 @@ impl fmt::Display for CompleteReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container_instance::{ContainerInstance, Resources};
+    use crate::container_instance::Resources;
     use crate::task::{Task, TaskArn};
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -169,9 +182,9 @@ mod tests {
     /// A sight of `instances` since second 0, with `tasks` read where given.
     fn seen(instances: Vec<ContainerInstance>, tasks: Option<Vec<Task>>) -> Sight {
         let mut sight = Sight::default();
-        sight.see_instances(instances, at(0));
+        sight.find_instances(instances, at(0));
         if let Some(tasks) = tasks {
-            sight.see_tasks(tasks);
+            sight.see_tasks(tasks, 0, at(0));
         }
         sight
     }
@@ -262,5 +275,45 @@ mod tests {
         sight.see_unfinished_tasks(vec![task("STOPPED")]);
         assert!(matches!(sight.next_look(), super::super::Look::Instances(_)));
         assert_eq!(decide(&sight, at(0), at(100)), Decision::ReadTasks);
+    }
+
+    #[test]
+    fn what_is_known_and_empty_is_not_all_there_is_before_the_cluster_was_asked_again() {
+        let mut sight = seen(vec![instance("a", "DRAINING", 1, 0)], None);
+        sight.see_instances(vec![instance("a", "DRAINING", 0, 0)], at(50));
+        assert_eq!(decide(&sight, at(0), at(100)), Decision::FindInstances);
+        sight.find_instances(vec![instance("a", "DRAINING", 0, 0)], at(50));
+        assert_eq!(decide(&sight, at(0), at(100)), Decision::ReadTasks);
+    }
+
+    #[test]
+    fn an_instance_that_is_new_settles_anew_and_one_that_left_does_not() {
+        let (a, b) = (instance("a", "DRAINING", 0, 0), instance("b", "DRAINING", 0, 0));
+        let mut sight = seen(vec![a.clone()], None);
+        sight.find_instances(vec![a, b.clone()], at(50));
+        assert_eq!(decide(&sight, at(0), at(54)), Decision::Wait(WaitReason::Settling));
+        sight.find_instances(vec![b], at(54));
+        assert_eq!(decide(&sight, at(0), at(55)), Decision::ReadTasks);
+    }
+
+    #[test]
+    fn tasks_that_are_listed_and_missing_have_gone_only_once_they_stay_missing() {
+        let mut sight = seen(vec![instance("a", "DRAINING", 0, 0)], None);
+        sight.see_tasks(vec![task("STOPPED")], 1, at(10));
+        assert_eq!(decide(&sight, at(0), at(14)), Decision::Wait(WaitReason::TasksMissing));
+        sight.see_tasks(vec![task("STOPPED")], 1, at(15));
+        assert_eq!(decide(&sight, at(0), at(15)), Decision::Complete(CompleteReason::Drained));
+        sight.see_tasks(vec![task("STOPPING")], 1, at(15));
+        assert_eq!(decide(&sight, at(0), at(15)), Decision::Wait(WaitReason::TasksStopping(1)));
+        sight.see_tasks(vec![task("STOPPED")], 0, at(16));
+        sight.see_tasks(vec![task("STOPPED")], 1, at(17));
+        assert_eq!(decide(&sight, at(0), at(17)), Decision::Wait(WaitReason::TasksMissing));
+    }
+
+    #[test]
+    fn counts_beyond_all_counting_still_wait() {
+        let many = vec![instance("a", "DRAINING", u32::MAX, 0), instance("b", "DRAINING", u32::MAX, 1)];
+        let wait = WaitReason::TasksRunning { running: u32::MAX, pending: 1 };
+        assert_eq!(decide(&seen(many, None), at(0), at(100)), Decision::Wait(wait));
     }
 }

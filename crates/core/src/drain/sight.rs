@@ -12,9 +12,11 @@ use crate::task::{Task, TaskArn};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sight {
     instances: Vec<ContainerInstance>,
+    found: bool,
     absent_since: Option<DateTime<Utc>>,
     closed_since: Option<DateTime<Utc>>,
     tasks: TaskSight,
+    tasks_missing_since: Option<DateTime<Utc>>,
 }
 
 /// What has been seen of the instance's tasks since the counts were last seen to be 0.
@@ -45,6 +47,13 @@ impl Sight {
         &self.instances
     }
 
+    /// Whether the cluster was asked for the EC2 instance in the last look, and not only for what was known of it: an
+    /// agent may have registered anew since.
+    #[must_use]
+    pub fn found(&self) -> bool {
+        self.found
+    }
+
     /// Since when the cluster is seen not to have the instance.
     #[must_use]
     pub fn absent_since(&self) -> Option<DateTime<Utc>> {
@@ -63,29 +72,43 @@ impl Sight {
         &self.tasks
     }
 
-    /// Takes in a look at the container instances. An INACTIVE one is no longer in the cluster.
+    /// Since when tasks that ECS lists are missing when they are described.
+    #[must_use]
+    pub fn tasks_missing_since(&self) -> Option<DateTime<Utc>> {
+        self.tasks_missing_since
+    }
+
+    /// Takes in all container instances that the cluster has of the EC2 instance.
+    pub fn find_instances(&mut self, instances: Vec<ContainerInstance>, now: DateTime<Utc>) {
+        self.see_instances(instances, now);
+        self.found = true;
+    }
+
+    /// Takes in a look at the container instances that are known. An INACTIVE one is no longer in the cluster.
     pub fn see_instances(&mut self, mut instances: Vec<ContainerInstance>, now: DateTime<Utc>) {
         instances.retain(|instance| instance.status != ContainerInstanceStatus::Inactive);
         let absent = instances.is_empty();
         let closed = !absent && instances.iter().all(|it| it.status != ContainerInstanceStatus::Active);
+        let known = instances.iter().all(|it| self.instances.iter().any(|known| known.arn == it.arn));
         self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
-        self.closed_since = closed.then(|| self.closed_since.unwrap_or(now));
+        self.closed_since = closed.then(|| self.closed_since.filter(|_| known).unwrap_or(now));
         self.instances = instances;
+        self.found = false;
         self.tasks = TaskSight::Unread;
     }
 
-    /// Takes in a look at all the tasks.
-    pub fn see_tasks(&mut self, tasks: Vec<Task>) {
-        self.tasks = TaskSight::Unfinished(tasks.into_iter().filter(|task| !task.is_stopped()).collect());
+    /// Takes in a look at all the tasks, and how many that ECS listed were missing when they were described.
+    pub fn see_tasks(&mut self, tasks: Vec<Task>, missing: usize, now: DateTime<Utc>) {
+        self.tasks = TaskSight::Unfinished(unfinished(tasks));
+        self.tasks_missing_since = (missing > 0).then(|| self.tasks_missing_since.unwrap_or(now));
     }
 
     /// Takes in a look at the tasks that were unfinished. Once they have stopped, everything is read again: a few
     /// tasks that are known to have stopped do not show that there is no other.
     pub fn see_unfinished_tasks(&mut self, tasks: Vec<Task>) {
-        self.see_tasks(tasks);
-        if self.tasks == TaskSight::Unfinished(Vec::new()) {
-            self.tasks = TaskSight::Unread;
-        }
+        let unfinished = unfinished(tasks);
+        self.tasks =
+            if unfinished.is_empty() { TaskSight::Unread } else { TaskSight::Unfinished(unfinished) };
     }
 
     /// What to look at next.
@@ -99,4 +122,8 @@ impl Sight {
             _ => Look::Instances(self.instances.iter().map(|instance| instance.arn.clone()).collect()),
         }
     }
+}
+
+fn unfinished(tasks: Vec<Task>) -> Vec<Task> {
+    tasks.into_iter().filter(|task| !task.is_stopped()).collect()
 }

@@ -29,12 +29,7 @@ where
     /// Takes the next look that `sight` asks for: one read, but for the first one and the last.
     pub(super) async fn look(&self, sight: &mut Sight) -> Result<(), CallError> {
         match sight.next_look() {
-            Look::Find => {
-                let query = ContainerInstanceQuery::OfEc2Instance(self.ec2_instance_id.clone());
-                let call = read::container_instances(self.ecs, &self.cluster, &query);
-                let answer = self.in_time("ecs:ListContainerInstances", call).await?;
-                sight.see_instances(self.ours(answer)?, self.clock.now());
-            }
+            Look::Find => self.find(sight).await?,
             Look::Instances(arns) => {
                 let call = read::describe_container_instances(self.ecs, &self.cluster, &arns);
                 let answer = self.in_time("ecs:DescribeContainerInstances", call).await?;
@@ -49,15 +44,25 @@ where
         Ok(())
     }
 
+    /// Asks the cluster for the instance.
+    pub(super) async fn find(&self, sight: &mut Sight) -> Result<(), CallError> {
+        let query = ContainerInstanceQuery::OfEc2Instance(self.ec2_instance_id.clone());
+        let call = read::container_instances(self.ecs, &self.cluster, &query);
+        let answer = self.in_time("ecs:ListContainerInstances", call).await?;
+        sight.find_instances(self.ours(answer)?, self.clock.now());
+        Ok(())
+    }
+
     /// Reads all tasks of the instance.
     pub(super) async fn read_tasks(&self, sight: &mut Sight) -> Result<(), CallError> {
-        let mut tasks: Vec<Task> = Vec::new();
+        let (mut tasks, mut missing): (Vec<Task>, usize) = (Vec::new(), 0);
         for instance in sight.instances() {
             let call = read::tasks(self.ecs, &self.cluster, &instance.arn);
             let answer = self.in_time("ecs:ListTasks", call).await?;
+            missing += answer.failures.len();
             tasks.extend(self.whole("ecs:DescribeTasks", answer)?);
         }
-        sight.see_tasks(tasks);
+        sight.see_tasks(tasks, missing, self.clock.now());
         Ok(())
     }
 

@@ -179,6 +179,7 @@ where
         self.instance.look(&mut self.sight).await?;
         loop {
             match decide(&self.sight, self.hook.timing.began, self.clock.now()) {
+                Decision::FindInstances => self.instance.find(&mut self.sight).await?,
                 Decision::ReadTasks => self.instance.read_tasks(&mut self.sight).await?,
                 Decision::SetDraining(arns) => {
                     self.instance.set_draining(&arns).await?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fleetkeeper_sim::Service;
+use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
 
 use crate::scene::{CLUSTER, Scene, first, two_hosts_with_web, web, world_of_hosts};
@@ -85,4 +86,44 @@ async fn every_invocation_that_is_long_enough_to_be_accepted_is_long_enough_to_e
         scene.assert_all_drained(1);
     }
     assert_eq!(accepted, 19);
+}
+
+/// Two hosts, whose tasks take 300 s to go, and a hook with a heartbeat timeout of `heartbeat` seconds.
+fn slow_to_go(heartbeat: u32, variables: &[(&str, &str)]) -> Scene {
+    let (mut world, hosts) = world_of_hosts(2, heartbeat);
+    let slow = web().deregistration_delay(300);
+    world.create_service(CLUSTER, Service::new("web", 2, slow)).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    Scene::with_settings((world, hosts), &[&[("ECS_CLUSTER", CLUSTER)], variables].concat())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_is_kept_alive_where_the_polls_are_further_apart_than_its_timeout() {
+    for heartbeat in [30, 45, 100] {
+        let scene = slow_to_go(heartbeat, &[("POLL_INTERVAL_SECONDS", "200")]);
+        let (answer, _) = scene.see_through(&scene.terminate(0)).await;
+        assert_eq!(first(&answer)["outcome"], "completed", "{heartbeat}");
+        scene.assert_all_drained(1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_is_kept_alive_while_calls_fail() {
+    for (operation, fault) in [
+        (Operation::DescribeTasks, Fault::Throttled),
+        (Operation::DescribeTasks, Fault::Hang),
+        (Operation::ListTasks, Fault::Hang),
+        (Operation::DescribeContainerInstances, Fault::Unavailable),
+    ] {
+        let scene = slow_to_go(30, &[]);
+        let notice = scene.terminate(0);
+        let began = scene.aws.world().now();
+        let outage = When::Between(began + Duration::from_secs(10), began + Duration::from_secs(200));
+        scene.plant(operation, outage, fault);
+        let (answer, invocations) = scene.see_through(&notice).await;
+        assert_eq!(first(&answer)["outcome"], "completed", "{operation} {fault:?}");
+        assert_eq!(invocations, 1);
+        scene.assert_all_drained(1);
+    }
 }

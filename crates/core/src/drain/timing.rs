@@ -36,12 +36,25 @@ impl DrainTiming {
         self.began + longest
     }
 
+    /// How long after a heartbeat the next one is due.
+    #[must_use]
+    pub fn heartbeat_interval(&self) -> Duration {
+        let timeout = self.hook.map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat_timeout);
+        timeout.max(HEARTBEAT_TIMEOUT_MIN) / HEARTBEATS_PER_TIMEOUT
+    }
+
     /// Whether to record a heartbeat. `last` is the last one known, the action's own start included. Past the deadline
     /// none is: the hook's own timeout is left to end the action.
     #[must_use]
     pub fn heartbeat_due(&self, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-        let timeout = self.hook.map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat_timeout);
-        now < self.deadline() && last.is_none_or(|last| now >= last + timeout / HEARTBEATS_PER_TIMEOUT)
+        now < self.deadline() && last.is_none_or(|last| now >= last + self.heartbeat_interval())
+    }
+
+    /// When to see to the heartbeat next: when it falls due, or an interval from `now` where it is overdue already.
+    #[must_use]
+    pub fn next_heartbeat(&self, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
+        let due = last.map(|last| last + self.heartbeat_interval());
+        due.filter(|due| *due > now).unwrap_or(now + self.heartbeat_interval())
     }
 
     /// When the action has ended for certain, by its hook's own timeout: no heartbeat is recorded past the deadline.
@@ -79,6 +92,19 @@ mod tests {
         assert!(timing.heartbeat_due(Some(at(0)), at(300)));
         assert!(!timing.heartbeat_due(Some(at(300)), at(599)));
         assert!(timing.heartbeat_due(None, at(1)));
+    }
+
+    #[test]
+    fn the_next_heartbeat_is_never_now_so_that_one_that_fails_is_not_tried_without_a_pause() {
+        let timing = timing(3600, Some((900, 90_000)));
+        assert_eq!(timing.next_heartbeat(Some(at(0)), at(299)), at(300));
+        assert_eq!(timing.next_heartbeat(Some(at(0)), at(300)), at(600));
+        assert_eq!(timing.next_heartbeat(None, at(7)), at(307));
+    }
+
+    #[test]
+    fn a_timeout_that_auto_scaling_does_not_take_is_taken_for_the_shortest_there_is() {
+        assert_eq!(timing(3600, Some((0, 0))).heartbeat_interval(), Duration::from_secs(10));
     }
 
     #[test]

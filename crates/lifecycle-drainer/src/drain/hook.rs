@@ -55,6 +55,11 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
         }
     }
 
+    /// When to see to it again that the hook is kept alive.
+    pub(super) fn next_keep_alive(&self) -> DateTime<Utc> {
+        self.timing.next_heartbeat(self.last_heartbeat, self.clock.now())
+    }
+
     async fn read(&mut self) {
         let call = self.auto_scaling.describe_hook(&self.action);
         match self.meanwhile("autoscaling:DescribeLifecycleHooks", call).await {
@@ -75,9 +80,13 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
         }
     }
 
-    pub(super) async fn complete(&self, reason: CompleteReason) -> Result<Outcome, CallError> {
+    pub(super) async fn complete(
+        &self,
+        reason: CompleteReason,
+        until: DateTime<Utc>,
+    ) -> Result<Outcome, CallError> {
         let call = self.auto_scaling.complete(&self.action, LifecycleActionResult::Continue);
-        match self.before(self.until, "autoscaling:CompleteLifecycleAction", call).await? {
+        match self.before(until, "autoscaling:CompleteLifecycleAction", call).await? {
             LifecycleActionState::Gone => Ok(self.gone()),
             LifecycleActionState::Active => {
                 match reason {

@@ -29,6 +29,10 @@ use instance::Instance;
 /// everywhere, and past that an error that wakes somebody does more than another try.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a step's calls may take, where the hook's heartbeats leave less or more.
+const STEP_LEAST: Duration = Duration::from_secs(10);
+const STEP_MOST: Duration = Duration::from_secs(60);
+
 /// The longest pause between two tries, where the poll interval is not longer.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -37,6 +41,9 @@ const RETURN_RESERVE: Duration = Duration::from_millis(200);
 
 /// The first pause before a publish is tried again; it doubles.
 const PUBLISH_RETRY: Duration = Duration::from_millis(500);
+
+/// A publish that does not answer within this time is tried again: the margin is worth more than one try.
+const PUBLISH_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is to be drained.
 #[derive(Debug)]
@@ -128,7 +135,7 @@ where
                     self.config.poll_interval
                 }
                 // Cut off by the time to hand on, not by AWS.
-                Err(error) if error.kind == CallErrorKind::OutOfTime => Duration::ZERO,
+                Err(error) if error.kind == CallErrorKind::OutOfTime && self.time_is_up() => Duration::ZERO,
                 Err(error) => {
                     let met = self.meet(trouble.take(), error)?;
                     let pause = self.pause_after(met.tries);
@@ -136,13 +143,30 @@ where
                     pause
                 }
             };
-            let left = between(self.clock.now(), self.hand_on_at());
-            self.clock.sleep(pause.min(left)).await;
-            if self.clock.now() >= self.hand_on_at() {
+            if self.rest(pause).await == LifecycleActionState::Gone {
+                return Ok(self.summary(self.hook.gone()));
+            }
+            if self.time_is_up() {
                 return match trouble {
                     None => self.hand_on().await,
                     Some(trouble) => Err(self.failed(trouble.error)),
                 };
+            }
+        }
+    }
+
+    /// Waits, until the time to hand on at most, and keeps the hook alive meanwhile: between two polls or two tries it
+    /// may run out.
+    async fn rest(&mut self, pause: Duration) -> LifecycleActionState {
+        let until = self.hand_on_at().min(self.clock.now() + pause);
+        loop {
+            let wake = until.min(self.hook.next_keep_alive());
+            self.clock.sleep(between(self.clock.now(), wake)).await;
+            if self.clock.now() >= until {
+                return LifecycleActionState::Active;
+            }
+            if self.hook.keep_alive().await == LifecycleActionState::Gone {
+                return LifecycleActionState::Gone;
             }
         }
     }
@@ -165,6 +189,10 @@ where
         self.invocation.ends - self.config.deadline_margin
     }
 
+    fn time_is_up(&self) -> bool {
+        self.clock.now() >= self.hand_on_at()
+    }
+
     async fn step(&mut self) -> Result<Step, CallError> {
         if self.clock.now() >= self.hook.timing.hook_has_ended_by() {
             tracing::warn!(
@@ -176,6 +204,10 @@ where
         if self.hook.keep_alive().await == LifecycleActionState::Gone {
             return Ok(Step::Done(self.hook.gone()));
         }
+        // A call that does not answer must not outlast the hook.
+        let patience = self.hook.timing.heartbeat_interval().clamp(STEP_LEAST, STEP_MOST);
+        let until = self.hand_on_at().min(self.clock.now() + patience);
+        self.instance.until = until;
         self.instance.look(&mut self.sight).await?;
         loop {
             match decide(&self.sight, self.hook.timing.began, self.clock.now()) {
@@ -186,7 +218,7 @@ where
                     return Ok(Step::Wait(WaitReason::JustSetDraining));
                 }
                 Decision::Wait(reason) => return Ok(Step::Wait(reason)),
-                Decision::Complete(reason) => return self.hook.complete(reason).await.map(Step::Done),
+                Decision::Complete(reason) => return self.hook.complete(reason, until).await.map(Step::Done),
             }
         }
     }
@@ -199,7 +231,8 @@ where
         let mut pause = PUBLISH_RETRY;
         loop {
             let call = self.sns.publish(topic_arn, text, next_attempt);
-            match within(self.clock, until, "sns:Publish", topic_arn, call).await {
+            let patience = until.min(self.clock.now() + PUBLISH_PATIENCE);
+            match within(self.clock, patience, "sns:Publish", topic_arn, call).await {
                 Ok(()) => break,
                 Err(error) => {
                     tracing::error!(error = %ErrorChain(&error), "the message could not be republished");

@@ -10,10 +10,10 @@ use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
-use fleetkeeper_sim::{ActionResult, Service, TaskDefinition};
+use fleetkeeper_sim::{ActionResult, LifecycleHook, Service, TaskDefinition};
 use futures_util::future::join;
 
-use crate::scene::{CLUSTER, GROUP, LONGEST, Scene, first, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{CLUSTER, GROUP, LONGEST, Scene, TOPIC, first, two_hosts_with_web, web, world_of_hosts};
 
 #[tokio::test(start_paused = true)]
 async fn no_early_kill_the_hook_is_completed_after_the_last_task_has_stopped() {
@@ -326,4 +326,27 @@ async fn no_early_kill_an_instance_that_somebody_sets_active_again_is_set_draini
         assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 2);
         scene.assert_all_drained(1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn same_twice_an_old_notice_whose_action_is_over_does_not_drain_an_instance_that_lives_on() {
+    let (mut world, hosts) = two_hosts_with_web();
+    // Another hook holds the instance back.
+    world
+        .put_lifecycle_hook(
+            GROUP,
+            LifecycleHook { notification_target_arn: None, ..LifecycleHook::new("other", TOPIC) },
+        )
+        .unwrap();
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    let notice = scene.terminate(0);
+    scene.see_through(&notice).await;
+    scene.wait(60).await;
+    let arn = scene.world(|world| world.container_instance_of(CLUSTER, &scene.hosts[0]).unwrap().arn.0);
+    scene.world(|world| world.update_container_instances_state(Some(CLUSTER), &[arn], "ACTIVE").unwrap());
+
+    let answer = scene.deliver(&notice).await.unwrap();
+    assert_eq!(first(&answer)["outcome"], "action-gone");
+    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
 }

@@ -127,3 +127,15 @@ async fn a_hook_is_kept_alive_while_calls_fail() {
         scene.assert_all_drained(1);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_is_kept_alive_where_auto_scalings_clock_is_ahead() {
+    let scene = slow_to_go(30, &[]);
+    let mut notice = scene.terminate(0);
+    let mut message: serde_json::Value = serde_json::from_str(&notice.message).unwrap();
+    message["Time"] = "9999-12-31T23:59:59Z".into();
+    notice.message = message.to_string();
+    let (answer, _) = scene.see_through(&notice).await;
+    assert_eq!(first(&answer)["outcome"], "completed");
+    scene.assert_all_drained(1);
+}

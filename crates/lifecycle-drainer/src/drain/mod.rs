@@ -29,6 +29,10 @@ use instance::Instance;
 /// everywhere, and past that an error that wakes somebody does more than another try.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
 
+/// The action of a notice younger than this is taken to be there. An older notice may have been delivered, and its drain
+/// done, before: a heartbeat asks for its action before anything is changed.
+const FRESH: Duration = Duration::from_secs(60);
+
 /// What a step's calls may take, where the hook's heartbeats leave less or more.
 const STEP_LEAST: Duration = Duration::from_secs(10);
 const STEP_MOST: Duration = Duration::from_secs(60);
@@ -98,6 +102,8 @@ where
         let Request { cluster, notice, delivery } = request;
         let until = invocation.ends - config.deadline_margin;
         let drain_timeout = notice.drain_timeout.unwrap_or(config.drain_timeout);
+        // Auto Scaling's clock may be ahead of this one.
+        let began = notice.time.min(invocation.begins);
         Self {
             sns,
             clock,
@@ -109,11 +115,10 @@ where
                 clock,
                 until,
                 action: notice.action,
-                timing: DrainTiming { began: notice.time, drain_timeout, hook: None },
+                timing: DrainTiming { began, drain_timeout, hook: None },
                 read_at: Some(invocation.begins),
-                // The action's start counts as a heartbeat. When a republished message's invocation recorded its last
-                // one is not known here.
-                last_heartbeat: (delivery.attempt == 1).then_some(notice.time),
+                // The action's start counts as a heartbeat.
+                last_heartbeat: (invocation.begins < began + FRESH).then_some(began),
             },
             delivery,
             sight: Sight::default(),

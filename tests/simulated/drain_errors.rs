@@ -6,7 +6,10 @@ use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
 
-use crate::scene::{Scene, first, sns_event, two_hosts_with_web};
+use crate::scene::{
+    CLUSTER, GROUP, LONGEST, Scene, first, sns_event, two_hosts_with_web, web, world_of_hosts,
+};
+use fleetkeeper_sim::Service;
 
 const CALLS_OF_A_DRAIN: [Operation; 6] = [
     Operation::ListContainerInstances,
@@ -139,4 +142,72 @@ async fn a_bad_record_does_not_hold_back_the_good_ones() {
     assert!(said.starts_with("1 of 2 records failed") && said.contains("not a JSON object"), "{said}");
     assert_eq!(error.kind(), "UnreadableEvent");
     scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_call_that_fails_once_at_any_moment_leaves_the_drain_to_be_done() {
+    for fault in [Fault::Throttled, Fault::Unavailable, Fault::Refused, Fault::AnswerLost, Fault::Hang] {
+        for timeout in [900, 40] {
+            let mut nth = 0;
+            loop {
+                nth += 1;
+                let mut scene = Scene::new(two_hosts_with_web());
+                scene.timeout = Duration::from_secs(timeout);
+                scene.aws.world().faults(|faults| faults.plant_on_all(When::Nth(nth), fault));
+                let notice = scene.terminate(0);
+                let (answer, _) = scene.see_through(&notice).await;
+                let outcome = first(&answer)["outcome"].clone();
+                assert!(outcome == "completed" || outcome == "action-gone", "{fault:?} {nth}: {outcome}");
+                scene.assert_all_drained(1);
+                let calls: u32 = scene.world(|world| world.history().api_calls().values().sum());
+                if nth > calls {
+                    assert!(calls > 15, "{calls}");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_right_before_the_time_to_hand_on_is_left_to_the_next_invocation() {
+    // An error would be run again by Lambda a minute later: too late for a hook of 30 s.
+    let (mut world, hosts) = world_of_hosts(2, 30);
+    world.create_service(CLUSTER, Service::new("web", 4, web())).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let mut scene = Scene::new((world, hosts));
+    scene.timeout = Duration::from_secs(40);
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let outage = When::Between(began + Duration::from_secs(24), began + Duration::from_secs(30));
+    scene.aws.world().faults(|faults| faults.plant_on_all(outage, Fault::Throttled));
+    let answer = scene.deliver(&notice).await.unwrap();
+    assert_eq!(first(&answer)["outcome"], "handed-on");
+    let republished = scene.sent().pop().unwrap();
+    scene.see_through(&republished).await;
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_one_record_hands_on_and_one_cannot_both_are_taken_up_again() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(25);
+    let event = sns_event(&[&scene.terminate(0), &scene.terminate(1)]);
+    scene.world(|world| world.launch_now(GROUP).unwrap());
+    for publish_of_the_second in 2..10 {
+        scene.plant(Operation::Publish, When::Nth(publish_of_the_second), Fault::Unavailable);
+    }
+    let error = scene.invoke(event.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), "HandOnFailed");
+
+    // Lambda runs it again, a minute later, beside the one that was republished.
+    scene.timeout = LONGEST;
+    scene.wait(60).await;
+    let again = scene.invoke(event).await.unwrap();
+    assert_eq!(again.records.len(), 2);
+    for republished in scene.sent() {
+        scene.see_through(&republished).await;
+    }
+    scene.assert_all_drained(2);
 }

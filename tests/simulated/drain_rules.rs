@@ -350,3 +350,21 @@ async fn same_twice_an_old_notice_whose_action_is_over_does_not_drain_an_instanc
     assert_eq!(first(&answer)["outcome"], "action-gone");
     assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn same_twice_a_publish_whose_answer_was_lost_makes_two_chains_that_end_as_one() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(25);
+    scene.plant(Operation::Publish, When::Nth(1), Fault::AnswerLost);
+    let notice = scene.terminate(0);
+    scene.deliver(&notice).await.unwrap();
+    let chains = scene.sent();
+    assert_eq!(chains.iter().map(|message| message.attempt).collect::<Vec<_>>(), [Some(2), Some(2)]);
+    let (one, other) = join(scene.deliver(&chains[0]), scene.deliver(&chains[1])).await;
+    one.unwrap();
+    other.unwrap();
+    for republished in scene.sent() {
+        scene.see_through(&republished).await;
+    }
+    scene.assert_all_drained(1);
+}

@@ -29,6 +29,10 @@ use instance::Instance;
 /// everywhere, and past that an error that wakes somebody does more than another try.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Failures that began less than this ago, after a look that worked, are left to the next invocation. As an error they
+/// would be run again by Lambda a minute later, and a hook may not last as long.
+const MAY_PASS: Duration = Duration::from_secs(60);
+
 /// The action of a notice younger than this is taken to be there. An older notice may have been delivered, and its drain
 /// done, before: a heartbeat asks for its action before anything is changed.
 const FRESH: Duration = Duration::from_secs(60);
@@ -153,8 +157,8 @@ where
             }
             if self.time_is_up() {
                 return match trouble {
-                    None => self.hand_on().await,
-                    Some(trouble) => Err(self.failed(trouble.error)),
+                    Some(trouble) if !self.may_pass(&trouble) => Err(self.failed(trouble.error)),
+                    _ => self.hand_on().await,
                 };
             }
         }
@@ -196,6 +200,11 @@ where
 
     fn time_is_up(&self) -> bool {
         self.clock.now() >= self.hand_on_at()
+    }
+
+    /// Whether failures are left to the next invocation. Where no look has worked in this one they are an error.
+    fn may_pass(&self, trouble: &Trouble) -> bool {
+        self.waiting_for.is_some() && self.clock.now() < trouble.since + MAY_PASS
     }
 
     async fn step(&mut self) -> Result<Step, CallError> {

@@ -57,6 +57,7 @@ pub struct World {
     outbox: Vec<Emission>,
     history: History,
     page_limit: usize,
+    filters_ignored: bool,
 }
 
 impl World {
@@ -74,6 +75,7 @@ impl World {
             outbox: Vec::new(),
             history: History::default(),
             page_limit: fleetkeeper_core::ports::DESCRIBE_MAX,
+            filters_ignored: false,
         }
     }
 
@@ -119,6 +121,11 @@ impl World {
     /// have a successor.
     pub fn set_page_limit(&mut self, limit: usize) {
         self.page_limit = limit.clamp(1, fleetkeeper_core::ports::DESCRIBE_MAX);
+    }
+
+    /// Lets lists pass over their filters, as an emulator may: whoever filters gets to see everything.
+    pub fn ignore_filters(&mut self) {
+        self.filters_ignored = true;
     }
 
     /// What happened so far.

@@ -51,6 +51,7 @@ impl World {
         if let Some(status) = input.status.filter(|status| !STATUSES.contains(status)) {
             return Err(ApiError::invalid_parameter(format!("Invalid status: {status}")));
         }
+        let ec2_instance_id = ec2_instance_id.filter(|_| !self.filters_ignored);
         let found = self.cluster(&name)?.container_instances.values().filter(|instance| {
             ec2_instance_id.is_none_or(|id| instance.ec2_instance_id.as_str() == id)
                 && match input.status {

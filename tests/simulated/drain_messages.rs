@@ -1,5 +1,7 @@
 //! What comes in: instances in every state, and messages that are not for the drainer.
 
+use std::time::Duration;
+
 use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
@@ -159,4 +161,32 @@ async fn a_deadline_in_the_past_is_a_short_default() {
     let answer = scene.drainer().handle(sns_event(&[&notice]), invocation).await.unwrap();
     assert_eq!(first(&answer)["outcome"], "handed-on");
     assert_eq!((scene.aws.world().now() - began).num_seconds(), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn message_attributes_that_cannot_be_read_do_not_lose_a_drain() {
+    let attribute =
+        |value: serde_json::Value| json!({"fleetkeeper.attempt": {"Type": "Number", "Value": value}});
+    for (attributes, attempt) in [
+        (json!(null), 1),
+        (json!("none"), 1),
+        (json!({"other": null}), 1),
+        (attribute(json!("7")), 7),
+        (attribute(json!("4294967295")), u32::MAX),
+        (attribute(json!("4294967296")), 2),
+        (attribute(json!("-1")), 2),
+        (attribute(json!("")), 2),
+        (attribute(json!(null)), 2),
+        (json!({"fleetkeeper.attempt": null}), 2),
+    ] {
+        let mut scene = Scene::new(two_hosts_with_web());
+        scene.timeout = Duration::from_secs(25);
+        let mut event = sns_event(&[&scene.terminate(0)]);
+        event["Records"][0]["Sns"]["MessageAttributes"] = attributes.clone();
+        let answer = first(&scene.invoke(event).await.unwrap());
+        assert_eq!((&answer["outcome"], &answer["attempt"]), (&json!("handed-on"), &json!(attempt)));
+        assert_eq!(answer["nextAttempt"], attempt.saturating_add(1), "{attributes}");
+        assert_eq!(answer["waitingFor"], "tasks on the instance: 2 running, 0 pending");
+        assert_eq!(answer["secondsSinceNotice"], 15);
+    }
 }

@@ -32,16 +32,20 @@ pub fn records(event: Value) -> Result<Vec<Value>, RecordError> {
 }
 
 /// Reads one record.
-pub fn read_record(record: Value) -> Result<Delivery, RecordError> {
+pub fn read_record(mut record: Value) -> Result<Delivery, RecordError> {
+    // The attempt is for people: an attribute that can't be read, ours or another, is not worth losing a drain over.
+    let attributes = record.get_mut("Sns").and_then(|sns| sns.get_mut("MessageAttributes")).map(Value::take);
+    let attempt = attempt(attributes.as_ref().and_then(|attributes| attributes.get(ATTEMPT_ATTRIBUTE)));
     let record: SnsRecord = serde_json::from_value(record).map_err(RecordError::Unreadable)?;
     let message = read_message(&record.sns.message).map_err(RecordError::Message)?;
-    // The attempt is for people and for the first heartbeat's time: an attribute that can't be read is not worth
-    // losing a drain over.
-    let attempt = record.sns.message_attributes.get(ATTEMPT_ATTRIBUTE).map_or(1, |attribute| {
-        attribute.value.parse().unwrap_or_else(|_| {
-            tracing::warn!(value = attribute.value, "{ATTEMPT_ATTRIBUTE} is no number: taken for 2");
-            2
-        })
-    });
     Ok(Delivery { topic_arn: record.sns.topic_arn, text: record.sns.message, message, attempt })
+}
+
+fn attempt(attribute: Option<&Value>) -> u32 {
+    let Some(attribute) = attribute else { return 1 };
+    let number = attribute.get("Value").and_then(Value::as_str).and_then(|value| value.parse().ok());
+    number.unwrap_or_else(|| {
+        tracing::warn!(%attribute, "{ATTEMPT_ATTRIBUTE} is no number: taken for 2");
+        2
+    })
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use fleetkeeper_core::error_chain::ErrorChain;
+use fleetkeeper_sim::Service;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
+use futures_util::future::join;
 
 use crate::scene::{
-    CLUSTER, GROUP, LONGEST, Scene, first, sns_event, two_hosts_with_web, web, world_of_hosts,
+    CLUSTER, GROUP, LONGEST, Scene, first, sns_event, two_hosts_with_one_task, two_hosts_with_web, web,
+    world_of_hosts,
 };
-use fleetkeeper_sim::Service;
 
 const CALLS_OF_A_DRAIN: [Operation; 6] = [
     Operation::ListContainerInstances,
@@ -39,13 +41,14 @@ async fn any_call_that_fails_for_a_while_is_tried_again_and_the_drain_is_done() 
 #[tokio::test(start_paused = true)]
 async fn any_call_that_keeps_failing_is_an_error_that_names_it_and_completes_nothing() {
     for operation in CALLS_OF_A_DRAIN {
-        for fault in [Fault::Throttled, Fault::Unavailable, Fault::Refused] {
+        for fault in [Fault::Throttled, Fault::Unavailable, Fault::Refused, Fault::Hang] {
             let scene = Scene::new(two_hosts_with_web());
             scene.plant(operation, When::Always, fault);
             let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
             let said = ErrorChain(&error).to_string();
             assert_eq!(error.kind(), "DrainFailed");
-            assert!(said.contains(&operation.to_string()), "{said}");
+            // A call that hangs is known by the read that it is part of.
+            assert!(fault == Fault::Hang || said.contains(&operation.to_string()), "{said}");
             assert!(said.contains(scene.hosts[0].as_str()) && said.contains("cluster demo"), "{said}");
             assert!(scene.ends().is_empty());
             assert!(scene.sent().is_empty(), "an error and a republish would make two of one");
@@ -55,7 +58,7 @@ async fn any_call_that_keeps_failing_is_an_error_that_names_it_and_completes_not
 
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_is_given_up_after_a_minute_and_what_fails_is_not() {
-    for (fault, least, most) in [(Fault::Refused, 60, 100), (Fault::Unavailable, 880, 900)] {
+    for (fault, least, most) in [(Fault::Refused, 75, 76), (Fault::Unavailable, 880, 900)] {
         let scene = Scene::new(two_hosts_with_web());
         scene.plant(Operation::ListContainerInstances, When::Always, fault);
         let notice = scene.terminate(0);
@@ -64,6 +67,50 @@ async fn what_is_refused_is_given_up_after_a_minute_and_what_fails_is_not() {
         let lasted = (scene.aws.world().now() - began).num_seconds();
         assert!((least..=most).contains(&lasted), "{fault:?}: {lasted} s");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_keeps_failing_is_tried_less_and_less_often_down_to_once_a_minute() {
+    for (poll, tries) in [("5", 17..=19), ("90", 9..=11)] {
+        let variables = [("ECS_CLUSTER", CLUSTER), ("POLL_INTERVAL_SECONDS", poll)];
+        let scene = Scene::with_settings(two_hosts_with_web(), &variables);
+        scene.plant(Operation::ListContainerInstances, When::Always, Fault::Unavailable);
+        scene.deliver(&scene.terminate(0)).await.unwrap_err();
+        let calls = scene.calls(Operation::ListContainerInstances);
+        assert!(tries.contains(&calls), "{poll}: {calls}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_twice_with_a_success_between_is_not_given_up() {
+    let scene = Scene::new(two_hosts_with_web());
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let mut slow = began;
+    for _ in 0..2 {
+        let refused = When::Between(slow + Duration::from_secs(4), slow + Duration::from_secs(9));
+        scene.plant(Operation::DescribeContainerInstances, refused, Fault::Refused);
+        slow += Duration::from_secs(70);
+    }
+    // Without a second host, for now, the tasks stay.
+    scene.world(|world| world.set_agent_connected(CLUSTER, &scene.hosts[1], false).unwrap());
+    let back = async {
+        scene.wait(100).await;
+        scene.world(|world| world.set_agent_connected(CLUSTER, &scene.hosts[1], true).unwrap());
+    };
+    let ((answer, invocations), ()) = join(scene.see_through(&notice), back).await;
+    assert_eq!((&first(&answer)["outcome"], invocations), (&"completed".into(), 1));
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_look_has_worked_a_failure_is_an_error_however_young() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(40);
+    scene.plant(Operation::ListContainerInstances, When::Always, Fault::Unavailable);
+    let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
+    assert_eq!(error.kind(), "DrainFailed");
+    assert!(scene.sent().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,11 +132,26 @@ async fn a_failure_of_one_resource_is_an_error_like_any_other() {
     for operation in operations {
         let scene = Scene::new(two_hosts_with_web());
         scene.plant(operation, When::Always, Fault::Failure { reason: "INACTIVE_FOR_A_REASON" });
-        let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
+        let notice = scene.terminate(0);
+        let began = scene.aws.world().now();
+        let error = scene.deliver(&notice).await.unwrap_err();
+        assert!((scene.aws.world().now() - began).num_seconds() > 880, "it may pass");
         let said = ErrorChain(&error).to_string();
         assert!(said.contains("INACTIVE_FOR_A_REASON") && said.contains(&operation.to_string()), "{said}");
         assert!(scene.ends().is_empty());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_of_the_only_task_is_not_its_end() {
+    let (world, hosts, host) = two_hosts_with_one_task();
+    let scene = Scene::new((world, hosts));
+    let notice = scene.terminate(host);
+    let outage = scene.aws.world().now() + Duration::from_secs(30);
+    let failing = When::Between(scene.aws.world().now(), outage);
+    scene.plant(Operation::DescribeTasks, failing, Fault::Failure { reason: "NOT_NOW" });
+    scene.see_through(&notice).await;
+    scene.assert_all_drained(1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,6 +176,37 @@ async fn a_call_that_never_answers_is_cut_off_in_time_to_republish() {
         assert!(invocations > 1, "{operation}");
         scene.assert_all_drained(1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_answers_is_tried_again_within_a_minute_where_the_hook_lasts() {
+    let (mut world, hosts) = world_of_hosts(2, 7200);
+    world.create_service(CLUSTER, Service::new("web", 4, web())).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    scene.plant(Operation::ListTasks, When::Nth(1), Fault::Hang);
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let (_, invocations) = scene.see_through(&notice).await;
+    assert_eq!(invocations, 1);
+    assert!((scene.aws.world().now() - began).num_seconds() < 150);
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_that_never_answer_do_not_put_off_the_time_to_hand_on() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    // The third heartbeat is tried at 25 s.
+    scene.timeout = Duration::from_secs(41);
+    scene.plant(Operation::RecordLifecycleActionHeartbeat, When::Always, Fault::Hang);
+    scene.plant(Operation::DescribeLifecycleHooks, When::Always, Fault::Hang);
+    let notice = scene.terminate(0);
+    scene.wait(70).await;
+    let began = scene.aws.world().now();
+    let answer = scene.deliver(&notice).await.unwrap();
+    assert_eq!(first(&answer)["outcome"], "handed-on");
+    assert_eq!((scene.aws.world().now() - began).num_seconds(), 31);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,10 @@ use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
 use fleetkeeper_sim::{ActionResult, LifecycleHook, Service, TaskDefinition};
 use futures_util::future::join;
 
-use crate::scene::{CLUSTER, GROUP, LONGEST, Scene, TOPIC, first, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{
+    CLUSTER, GROUP, LONGEST, Scene, TOPIC, first, two_hosts_with_one_task, two_hosts_with_web, web,
+    world_of_hosts,
+};
 
 #[tokio::test(start_paused = true)]
 async fn no_early_kill_the_hook_is_completed_after_the_last_task_has_stopped() {
@@ -84,6 +87,7 @@ async fn no_lost_drain_time_that_is_up_republishes_and_the_next_invocation_goes_
     let (answer, invocations) = scene.see_through(&scene.terminate(0)).await;
 
     assert!(invocations > 2, "{invocations}");
+    assert_eq!(first(&answer)["outcome"], "completed");
     assert_eq!(first(&answer)["attempt"], invocations);
     let attempts: Vec<_> = scene.world(|world| world.published().iter().map(|it| it.attempt).collect());
     assert_eq!(attempts, (2..=invocations).collect::<Vec<_>>());
@@ -130,14 +134,16 @@ async fn dies_after<T>(steps: u32, function: impl Future<Output = T>) -> Option<
 
 #[tokio::test(start_paused = true)]
 async fn no_lost_drain_a_message_that_cannot_be_republished_is_an_error() {
-    let mut scene = Scene::new(two_hosts_with_web());
-    scene.timeout = Duration::from_secs(25);
-    scene.plant(Operation::Publish, When::Always, Fault::Unavailable);
-    let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
+    for fault in [Fault::Unavailable, Fault::Refused, Fault::Hang] {
+        let mut scene = Scene::new(two_hosts_with_web());
+        scene.timeout = Duration::from_secs(25);
+        scene.plant(Operation::Publish, When::Always, fault);
+        let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
 
-    assert_eq!(error.kind(), "HandOnFailed");
-    assert!(scene.calls(Operation::Publish) > 2);
-    assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
+        assert_eq!(error.kind(), "HandOnFailed");
+        assert!(scene.calls(Operation::Publish) > 2, "{fault:?}");
+        assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,16 +199,7 @@ async fn every_instance_counts_in_a_cluster_of_250_the_right_one_is_drained_with
     scene.see_through(&scene.terminate(137)).await;
 
     scene.assert_all_drained(1);
-    let draining = scene.world(|world| {
-        let drained = world.history().entries().iter().filter(|entry| {
-            matches!(
-                entry.what,
-                Occurrence::ContainerInstanceStatus { status: ContainerInstanceStatus::Draining, .. }
-            )
-        });
-        drained.count()
-    });
-    assert_eq!(draining, 1);
+    assert_eq!(scene.set_draining(), 1);
     // All that one drain of 42 s asks of AWS, whatever the cluster's size.
     let calls = scene.world(|world| world.history().api_calls());
     let calls: Vec<_> = calls.into_iter().map(|(operation, count)| (operation.name(), count)).collect();
@@ -288,11 +285,7 @@ async fn no_early_kill_an_agent_that_registers_anew_during_the_drain_is_drained_
 
 #[tokio::test(start_paused = true)]
 async fn no_early_kill_a_task_that_is_missing_once_is_looked_at_again() {
-    let (mut world, hosts) = world_of_hosts(2, 600);
-    world.create_service(CLUSTER, Service::new("web", 1, web())).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    let host = usize::from(world.container_instance_of(CLUSTER, &hosts[1]).unwrap().running_tasks == 1);
+    let (world, hosts, host) = two_hosts_with_one_task();
     let scene = Scene::new((world, hosts));
     scene.plant(Operation::DescribeTasks, When::First(1), Fault::Failure { reason: "MISSING" });
     scene.see_through(&scene.terminate(host)).await;
@@ -367,4 +360,59 @@ async fn same_twice_a_publish_whose_answer_was_lost_makes_two_chains_that_end_as
         scene.see_through(&republished).await;
     }
     scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_instance_counts_more_tasks_than_one_call_describes_are_waited_for() {
+    let (mut world, hosts) = world_of_hosts(2, 600);
+    let tiny = TaskDefinition::new("tiny", 8, 8).pending(1).healthy_after(1).stopping(40);
+    world.create_service(CLUSTER, Service::new("tiny", 240, tiny)).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    scene.see_through(&scene.terminate(0)).await;
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_instance_counts_all_entries_of_a_host_are_drained_however_many_and_on_however_many_pages() {
+    let (mut world, hosts) = world_of_hosts(1, 600);
+    for _ in 0..11 {
+        world.advance_seconds(1);
+        world.register_anew(CLUSTER, &hosts[0]).unwrap();
+    }
+    world.create_service(CLUSTER, Service::new("web", 2, web())).unwrap();
+    world.advance_seconds(60);
+    world.launch_now(GROUP).unwrap();
+    world.set_page_limit(5);
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    scene.see_through(&scene.terminate(0)).await;
+
+    scene.assert_all_drained(1);
+    assert_eq!(scene.set_draining(), 12);
+    // Ten in a call.
+    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_other_instance_is_touched_where_the_filter_is_ignored() {
+    let (mut world, hosts) = two_hosts_with_web();
+    world.ignore_filters();
+    let scene = Scene::new((world, hosts));
+    scene.see_through(&scene.terminate(0)).await;
+    scene.assert_all_drained(1);
+    let other = scene.world(|world| world.container_instance_of(CLUSTER, &scene.hosts[1]).unwrap());
+    assert_eq!(other.status, ContainerInstanceStatus::Active);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_stuck_instance_a_hook_that_was_deleted_meanwhile_ends_the_drain() {
+    let scene = Scene::new(two_hosts_with_web());
+    let mut notice = scene.terminate(0);
+    notice.message = notice.message.replace(r#""drain""#, r#""deleted""#);
+    let answer = scene.deliver(&notice).await.unwrap();
+    assert_eq!(first(&answer)["outcome"], "action-gone");
+    assert_eq!(scene.calls(Operation::DescribeLifecycleHooks), 1);
+    assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
 }

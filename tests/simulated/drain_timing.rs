@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use fleetkeeper_sim::Service;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::{LifecycleHook, Service, TaskDefinition};
+use futures_util::future::join;
 
-use crate::scene::{CLUSTER, Scene, first, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{CLUSTER, GROUP, Scene, TOPIC, first, two_hosts_with_web, web, world_of_hosts};
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_much_longer_than_the_hooks_timeout_is_kept_alive() {
@@ -110,16 +111,17 @@ async fn a_hook_is_kept_alive_where_the_polls_are_further_apart_than_its_timeout
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_is_kept_alive_while_calls_fail() {
-    for (operation, fault) in [
-        (Operation::DescribeTasks, Fault::Throttled),
-        (Operation::DescribeTasks, Fault::Hang),
-        (Operation::ListTasks, Fault::Hang),
-        (Operation::DescribeContainerInstances, Fault::Unavailable),
+    for (from, operation, fault) in [
+        (10, Operation::DescribeTasks, Fault::Throttled),
+        (10, Operation::DescribeTasks, Fault::Hang),
+        (10, Operation::ListTasks, Fault::Hang),
+        (10, Operation::DescribeContainerInstances, Fault::Unavailable),
+        (0, Operation::DescribeLifecycleHooks, Fault::Hang),
     ] {
         let scene = slow_to_go(30, &[]);
         let notice = scene.terminate(0);
         let began = scene.aws.world().now();
-        let outage = When::Between(began + Duration::from_secs(10), began + Duration::from_secs(200));
+        let outage = When::Between(began + Duration::from_secs(from), began + Duration::from_secs(200));
         scene.plant(operation, outage, fault);
         let (answer, invocations) = scene.see_through(&notice).await;
         assert_eq!(first(&answer)["outcome"], "completed", "{operation} {fault:?}");
@@ -138,4 +140,63 @@ async fn a_hook_is_kept_alive_where_auto_scalings_clock_is_ahead() {
     let (answer, _) = scene.see_through(&notice).await;
     assert_eq!(first(&answer)["outcome"], "completed");
     scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_outlives_two_heartbeats_that_fail() {
+    let scene = slow_to_go(30, &[]);
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let outage = When::Between(began + Duration::from_secs(15), began + Duration::from_secs(35));
+    scene.plant(Operation::RecordLifecycleActionHeartbeat, outage, Fault::Unavailable);
+    let (answer, _) = scene.see_through(&notice).await;
+    assert_eq!(first(&answer)["outcome"], "completed");
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_cannot_be_read_is_read_again_every_half_minute_until_it_can() {
+    let scene = slow_to_go(600, &[]);
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let outage = When::Between(began, began + Duration::from_secs(70));
+    scene.plant(Operation::DescribeLifecycleHooks, outage, Fault::Throttled);
+    scene.see_through(&notice).await;
+    scene.assert_all_drained(1);
+    assert_eq!(scene.calls(Operation::DescribeLifecycleHooks), 4);
+    // Every 10 s while its timeout was not known, every 200 s since.
+    let heartbeats = scene.calls(Operation::RecordLifecycleActionHeartbeat);
+    assert!((8..=11).contains(&heartbeats), "{heartbeats}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_ends_during_a_pause_ends_the_drain_with_the_next_heartbeat() {
+    let scene = slow_to_go(30, &[("POLL_INTERVAL_SECONDS", "200")]);
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let is_lost = async {
+        scene.wait(35).await;
+        scene.world(|world| world.lose_instance(GROUP, &scene.hosts[0]).unwrap());
+    };
+    let (answer, ()) = join(scene.deliver(&notice), is_lost).await;
+    assert_eq!(first(&answer.unwrap())["outcome"], "action-gone");
+    let lasted = (scene.aws.world().now() - began).num_seconds();
+    assert!((35..=46).contains(&lasted), "{lasted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hooks_metadata_says_how_long_a_drain_may_last() {
+    let (mut world, hosts) = world_of_hosts(1, 300);
+    world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
+    let hook = LifecycleHook::new("drain", TOPIC).heartbeat_timeout(300);
+    world.put_lifecycle_hook(GROUP, hook.metadata(r#"{"drainTimeoutSeconds": 600}"#)).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let (answer, _) = scene.see_through(&notice).await;
+    assert_eq!(first(&answer)["outcome"], "action-gone");
+    let lasted = (scene.ends()[0].0 - began).num_seconds();
+    assert!((600..=900).contains(&lasted), "{lasted}");
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::ATTEMPT_ATTRIBUTE;
 use fleetkeeper_core::setting::Settings;
@@ -67,6 +67,16 @@ pub(crate) fn two_hosts_with_web() -> (World, Vec<Ec2InstanceId>) {
     assert!(world.is_steady(CLUSTER, "web"), "{}", world.history());
     world.take_outbox();
     (world, hosts)
+}
+
+/// Two hosts, a task of a service on one of them, and which one that is.
+pub(crate) fn two_hosts_with_one_task() -> (World, Vec<Ec2InstanceId>, usize) {
+    let (mut world, hosts) = world_of_hosts(2, 600);
+    world.create_service(CLUSTER, Service::new("web", 1, web())).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let host = usize::from(world.container_instance_of(CLUSTER, &hosts[1]).unwrap().running_tasks == 1);
+    (world, hosts, host)
 }
 
 impl Scene {
@@ -146,6 +156,19 @@ impl Scene {
 
     pub(crate) fn calls(&self, operation: Operation) -> u32 {
         self.world(|world| world.history().api_calls().get(&operation).copied().unwrap_or(0))
+    }
+
+    /// How many container instances became DRAINING.
+    pub(crate) fn set_draining(&self) -> usize {
+        self.world(|world| {
+            let entries = world.history().entries().iter().filter(|entry| {
+                matches!(
+                    entry.what,
+                    Occurrence::ContainerInstanceStatus { status: ContainerInstanceStatus::Draining, .. }
+                )
+            });
+            entries.count()
+        })
     }
 
     /// When actions ended, and how.

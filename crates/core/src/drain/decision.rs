@@ -197,6 +197,20 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_let_go_that_was_not_looked_at() {
+        assert_eq!(decide(&Sight::default(), at(0), at(100)), Decision::Wait(WaitReason::NotSeen));
+    }
+
+    #[test]
+    fn an_instance_that_was_there_meanwhile_is_absent_anew() {
+        let mut sight = seen(vec![], None);
+        sight.find_instances(vec![instance("a", "DRAINING", 0, 0)], at(10));
+        sight.see_instances(vec![], at(20));
+        assert_eq!(decide(&sight, at(0), at(24)), Decision::Wait(WaitReason::NotSeen));
+        assert_eq!(decide(&sight, at(0), at(25)), Decision::Complete(CompleteReason::NotInCluster));
+    }
+
+    #[test]
     fn an_active_instance_is_set_draining_and_no_other() {
         let sight = seen(vec![instance("old", "DRAINING", 1, 0), instance("new", "ACTIVE", 0, 0)], None);
         let set = Decision::SetDraining(vec![ContainerInstanceArn("new".to_owned())]);
@@ -265,6 +279,15 @@ mod tests {
         let mut sight = seen(vec![instance("a", "DRAINING", 0, 0)], None);
         sight.see_instances(vec![instance("a", "ACTIVE", 0, 0)], at(10));
         sight.see_instances(vec![instance("a", "DRAINING", 0, 0)], at(20));
+        assert_eq!(decide(&sight, at(0), at(24)), Decision::Wait(WaitReason::Settling));
+    }
+
+    #[test]
+    fn one_of_several_that_turns_active_makes_all_settle_anew() {
+        let both = |status| vec![instance("a", "DRAINING", 0, 0), instance("b", status, 0, 0)];
+        let mut sight = seen(both("DRAINING"), None);
+        sight.see_instances(both("ACTIVE"), at(10));
+        sight.see_instances(both("DRAINING"), at(20));
         assert_eq!(decide(&sight, at(0), at(24)), Decision::Wait(WaitReason::Settling));
     }
 

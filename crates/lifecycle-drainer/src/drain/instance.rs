@@ -114,6 +114,6 @@ where
         operation: &'static str,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        within(self.clock, self.until, operation, self.cluster.name(), call).await
+        within(self.clock, self.until, operation, &format!("cluster {}", self.cluster), call).await
     }
 }

@@ -37,8 +37,7 @@ const MAY_PASS: Duration = Duration::from_secs(60);
 /// done, before: a heartbeat asks for its action before anything is changed.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// What a step's calls may take, where the hook's heartbeats leave less or more.
-const STEP_LEAST: Duration = Duration::from_secs(10);
+/// What a step's calls may take, where the hook's heartbeats leave them more.
 const STEP_MOST: Duration = Duration::from_secs(60);
 
 /// The longest pause between two tries, where the poll interval is not longer.
@@ -219,7 +218,7 @@ where
             return Ok(Step::Done(self.hook.gone()));
         }
         // A call that does not answer must not outlast the hook.
-        let patience = self.hook.timing.heartbeat_interval().clamp(STEP_LEAST, STEP_MOST);
+        let patience = self.hook.timing.heartbeat_interval().min(STEP_MOST);
         let until = self.hand_on_at().min(self.clock.now() + patience);
         self.instance.until = until;
         self.instance.look(&mut self.sight).await?;

@@ -14,20 +14,8 @@ use crate::config::Config;
 use crate::drain::{Drain, Request};
 use crate::error::RecordError;
 use crate::outcome::{RecordOutcome, Response};
+use crate::ports::Ports;
 use crate::record::{Delivery, read_record, records};
-
-/// What the drainer asks of the world.
-#[derive(Debug)]
-pub struct Ports<Ecs, AutoScaling, Sns, C> {
-    /// Reads container instances and tasks, and sets instances DRAINING.
-    pub ecs: Ecs,
-    /// Heartbeats and completes lifecycle actions.
-    pub auto_scaling: AutoScaling,
-    /// Republishes messages.
-    pub sns: Sns,
-    /// Tells the time and waits.
-    pub clock: C,
-}
 
 /// The lifecycle-drainer.
 #[derive(Debug)]

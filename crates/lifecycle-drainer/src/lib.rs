@@ -9,7 +9,9 @@ mod drain;
 mod drainer;
 pub mod error;
 pub mod outcome;
+mod ports;
 pub mod record;
 
 pub use config::Config;
-pub use drainer::{Drainer, Ports};
+pub use drainer::Drainer;
+pub use ports::Ports;

@@ -18,9 +18,9 @@ use fleetkeeper_core::ports::{
 use fleetkeeper_core::time_left::{between, within};
 
 use crate::config::Config;
-use crate::drainer::Ports;
 use crate::error::RecordError;
 use crate::outcome::{DrainSummary, Outcome};
+use crate::ports::Ports;
 use crate::record::Delivery;
 use hook::Hook;
 use instance::Instance;

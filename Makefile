@@ -19,7 +19,7 @@ LAMBDA_BUILD := cargo lambda build --release --locked --output-format zip $(FUNC
 # The end-to-end tests and the demo run what would be deployed, built for this machine.
 HOST_PACKAGES := target/emulator
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-flag = $(if $(filter arm64,$(1)),--arm64,$(if $(filter x86_64,$(1)),--x86-64,$(error ARCH=$(1) is not accepted: arm64 or x86_64)))
+flag = $(if $(filter arm64 aarch64,$(1)),--arm64,$(if $(filter x86_64,$(1)),--x86-64,$(error ARCH=$(1) is not accepted: arm64 or x86_64)))
 
 .PHONY: help demo test lint validate build tools host-packages
 
@@ -43,7 +43,7 @@ validate: tools
 	PYTHON=$(VENV)/bin/python infra/validate.sh
 
 build: tools
-	$(if $(filter arm64,$(ARCH)),rustup target add aarch64-unknown-linux-gnu,rustup target add x86_64-unknown-linux-gnu)
+	rustup target add $(if $(filter arm64 aarch64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 	$(LAMBDA_BUILD) $(call flag,$(ARCH))
 
 host-packages: tools

@@ -104,6 +104,20 @@ async fn what_is_refused_twice_with_a_success_between_is_not_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_refused_once_after_a_long_outage_is_not_given_up() {
+    let scene = Scene::new(two_hosts_with_web());
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let outage = began + Duration::from_secs(100);
+    let find = Operation::ListContainerInstances;
+    scene.plant(find, When::Between(began, outage), Fault::Unavailable);
+    scene.plant(find, When::Between(outage, outage + Duration::from_secs(50)), Fault::Refused);
+    let (answer, invocations) = scene.see_through(&notice).await;
+    assert_eq!((&first(&answer)["outcome"], invocations), (&"completed".into(), 1));
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_no_look_has_worked_a_failure_is_an_error_however_young() {
     let mut scene = Scene::new(two_hosts_with_web());
     scene.timeout = Duration::from_secs(40);

@@ -9,9 +9,10 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// A try that has not been answered by then is given up. ECS answers in tens of milliseconds; its largest answers, a
-/// hundred container instances with all their attributes, in some hundreds.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A try that has not been answered by then is given up. ECS answers in tens of milliseconds, its largest answers, a
+/// hundred container instances with all their attributes, in some hundreds; and the drainer gives a call 10 s where its
+/// hook is a short one, which is to be enough for two tries.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Tries of one call; the SDK slows down by itself while it is throttled. What fails all of them is the handler's to
 /// try again, for as long as its invocation lasts.

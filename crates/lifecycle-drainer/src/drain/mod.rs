@@ -84,6 +84,8 @@ enum Step {
 /// Failures without a success between them.
 struct Trouble {
     since: DateTime<Utc>,
+    /// Since when AWS refuses, and does nothing else.
+    refused_since: Option<DateTime<Utc>>,
     tries: u32,
     error: CallError,
 }
@@ -269,12 +271,15 @@ where
     /// Adds a failure to those before it; what was refused for too long is the end of it.
     fn meet(&self, before: Option<Trouble>, error: CallError) -> Result<Trouble, RecordError> {
         let now = self.clock.now();
-        let (since, tries) = before.map_or((now, 1), |trouble| (trouble.since, trouble.tries + 1));
+        let (since, tries) =
+            before.as_ref().map_or((now, 1), |trouble| (trouble.since, trouble.tries.saturating_add(1)));
+        let refused_since = (error.kind == CallErrorKind::Refused)
+            .then(|| before.and_then(|trouble| trouble.refused_since).unwrap_or(now));
         tracing::error!(error = %ErrorChain(&error), tries, "a call failed: the hook stays open, the drain goes on");
-        if error.kind == CallErrorKind::Refused && now >= since + REFUSAL_PATIENCE {
+        if refused_since.is_some_and(|since| now >= since + REFUSAL_PATIENCE) {
             return Err(self.failed(error));
         }
-        Ok(Trouble { since, tries, error })
+        Ok(Trouble { since, refused_since, tries, error })
     }
 
     /// Doubles from the poll interval on.

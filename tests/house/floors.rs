@@ -15,7 +15,7 @@ use fleetkeeper_tests::repository::in_repository;
 fn built_from(package: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{lib}"])
-        .args(["--locked", "--offline"])
+        .arg("--locked")
         .current_dir(in_repository("."))
         .output()
         .unwrap();

@@ -1,7 +1,5 @@
 //! Reads the cluster, decides, puts the metrics.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::capacity::{self, Report, ResourceCapacity};
 use fleetkeeper_core::cluster::Cluster;
@@ -102,10 +100,7 @@ impl<E: ContainerInstances, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
                 listed,
             });
         }
-        // One that moved to a later page while the pages were listed is still one host.
-        let instances: BTreeMap<_, _> =
-            answer.items.into_iter().map(|instance| (instance.arn.clone(), instance)).collect();
-        Ok(Snapshot { instances: instances.into_values().collect(), left_meanwhile: left.len() })
+        Ok(Snapshot { instances: answer.items, left_meanwhile: left.len() })
     }
 
     /// One `PutMetricData`, so that all metrics have one timestamp and none is put without the others.

@@ -94,7 +94,8 @@ impl Described for Task {
     }
 }
 
-/// Describes what comes in pages, in batches of at most [`DESCRIBE_MAX`]. The answer keeps the pages' order.
+/// Describes what comes in pages, in batches of at most [`DESCRIBE_MAX`]. The answer keeps the pages' order,
+/// and has each resource once: one may move to a later page while the pages are listed.
 async fn describe<Arn, Item, F>(
     pages: impl Stream<Item = Result<Vec<Arn>, CallError>>,
     call: impl Fn(Vec<Arn>) -> F,
@@ -114,13 +115,16 @@ where
         .map_ok(|batch| async move { Ok(with_untold(call(batch.clone()).await?, &batch)) })
         .try_buffered(DESCRIBES_IN_FLIGHT);
     let empty = Answer { items: Vec::new(), failures: Vec::new() };
-    answers
+    let mut whole: Answer<Item> = answers
         .try_fold(empty, |mut whole, answer| async move {
             whole.items.extend(answer.items);
             whole.failures.extend(answer.failures);
             Ok(whole)
         })
-        .await
+        .await?;
+    let mut seen = BTreeSet::new();
+    whole.items.retain(|item| seen.insert(item.arn().to_owned()));
+    Ok(whole)
 }
 
 /// Adds a failure for each resource that was asked for and is neither described nor among the failures: it must not go

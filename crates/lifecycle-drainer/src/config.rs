@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::drain::DRAIN_TIMEOUT_SECONDS_MAX;
 use fleetkeeper_core::setting::{SettingError, Settings};
-
-/// The longest drain there is: no hook lasts longer than 48 hours.
-const DRAIN_TIMEOUT_SECONDS_MAX: u64 = 172_800;
 
 /// Variables of later versions. Setting one and not being heard would be worse than being told.
 const NOT_YET: [(&str, &str); 2] = [

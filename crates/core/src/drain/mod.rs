@@ -8,4 +8,4 @@ mod timing;
 pub use decision::{CompleteReason, Decision, REGISTRATION_PATIENCE, SETTLE, WaitReason, decide};
 pub use notice::{Ignored, Message, Notice, UnreadableMessage, read_message};
 pub use sight::{Look, Sight, TaskSight};
-pub use timing::{DrainTiming, HEARTBEAT_TIMEOUT_MAX, HEARTBEAT_TIMEOUT_MIN};
+pub use timing::{DRAIN_TIMEOUT_SECONDS_MAX, DrainTiming, HEARTBEAT_TIMEOUT_MAX, HEARTBEAT_TIMEOUT_MIN};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::timing::DRAIN_TIMEOUT_SECONDS_MAX;
 use crate::cluster::Cluster;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::LifecycleAction;
@@ -15,9 +16,6 @@ const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
 
 /// What EC2 Auto Scaling sends once to every new hook target. It has none of a lifecycle message's other fields.
 const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
-
-/// The longest drain that a notice may ask for: no hook lasts longer than 48 hours.
-const DRAIN_TIMEOUT_SECONDS_MAX: u64 = 172_800;
 
 /// An instance is about to be terminated, and its group waits for the action to be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]

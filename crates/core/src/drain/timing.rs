@@ -6,6 +6,9 @@ use chrono::{DateTime, Utc};
 
 use crate::lifecycle::LifecycleHook;
 
+/// The longest drain that can be asked for, by a variable or a notice: no hook lasts longer than 48 hours.
+pub const DRAIN_TIMEOUT_SECONDS_MAX: u64 = 172_800;
+
 /// The least heartbeat timeout that Auto Scaling takes (API reference, `PutLifecycleHook`).
 pub const HEARTBEAT_TIMEOUT_MIN: Duration = Duration::from_secs(30);
 

@@ -69,6 +69,8 @@ pub(crate) struct Drain<'a, Ecs, AutoScaling, Sns, C> {
     clock: &'a C,
     config: &'a Config,
     invocation: Invocation,
+    /// When the margin begins.
+    hand_on_at: DateTime<Utc>,
     delivery: Delivery,
     instance: Instance<'a, Ecs, C>,
     hook: Hook<'a, AutoScaling, C>,
@@ -105,7 +107,7 @@ where
     ) -> Self {
         let Ports { ecs, auto_scaling, sns, clock } = ports;
         let Request { cluster, notice, delivery } = request;
-        let until = invocation.ends - config.deadline_margin;
+        let hand_on_at = invocation.ends - config.deadline_margin;
         let drain_timeout = notice.drain_timeout.unwrap_or(config.drain_timeout);
         // Auto Scaling's clock may be ahead of this one.
         let began = notice.time.min(invocation.begins);
@@ -114,11 +116,18 @@ where
             clock,
             config,
             invocation,
-            instance: Instance { ecs, clock, until, cluster, ec2_instance_id: notice.ec2_instance_id },
+            hand_on_at,
+            instance: Instance {
+                ecs,
+                clock,
+                until: hand_on_at,
+                cluster,
+                ec2_instance_id: notice.ec2_instance_id,
+            },
             hook: Hook {
                 auto_scaling,
                 clock,
-                until,
+                until: hand_on_at,
                 action: notice.action,
                 timing: DrainTiming { began, drain_timeout, hook: None },
                 read_at: Some(invocation.begins),
@@ -168,7 +177,7 @@ where
     /// Waits, until the time to hand on at most, and keeps the hook alive meanwhile: between two polls or two tries it
     /// may run out.
     async fn rest(&mut self, pause: Duration) -> LifecycleActionState {
-        let until = self.hand_on_at().min(self.clock.now() + pause);
+        let until = self.hand_on_at.min(self.clock.now() + pause);
         loop {
             let wake = until.min(self.hook.next_keep_alive());
             self.clock.sleep(between(self.clock.now(), wake)).await;
@@ -184,7 +193,7 @@ where
     /// Each invocation has to see the instance empty for long enough by itself: with too little time for that before
     /// the margin, drains would be republished for ever and never end.
     fn refuse_too_short_an_invocation(&self) -> Result<(), RecordError> {
-        if self.invocation.begins + SETTLE + self.config.poll_interval < self.hand_on_at() {
+        if self.invocation.begins + SETTLE + self.config.poll_interval < self.hand_on_at {
             return Ok(());
         }
         Err(RecordError::TooShort {
@@ -195,12 +204,8 @@ where
         })
     }
 
-    fn hand_on_at(&self) -> DateTime<Utc> {
-        self.invocation.ends - self.config.deadline_margin
-    }
-
     fn time_is_up(&self) -> bool {
-        self.clock.now() >= self.hand_on_at()
+        self.clock.now() >= self.hand_on_at
     }
 
     /// Whether failures are left to the next invocation. Where no look has worked in this one they are an error.
@@ -221,7 +226,7 @@ where
         }
         // A call that does not answer must not outlast the hook.
         let patience = self.hook.timing.heartbeat_interval().min(STEP_MOST);
-        let until = self.hand_on_at().min(self.clock.now() + patience);
+        let until = self.hand_on_at.min(self.clock.now() + patience);
         self.instance.until = until;
         self.instance.look(&mut self.sight).await?;
         loop {

@@ -9,8 +9,8 @@ use fleetkeeper_sim::world::Operation;
 use futures_util::future::join;
 
 use crate::scene::{
-    CLUSTER, GROUP, LONGEST, Scene, first, sns_event, two_hosts_with_one_task, two_hosts_with_web, web,
-    world_of_hosts,
+    CLUSTER, GROUP, LONGEST, Scene, first, sns_event, two_hosts_with, two_hosts_with_one_task,
+    two_hosts_with_web, web,
 };
 
 const CALLS_OF_A_DRAIN: [Operation; 6] = [
@@ -194,11 +194,7 @@ async fn a_call_that_never_answers_is_cut_off_in_time_to_republish() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_never_answers_is_tried_again_within_a_minute_where_the_hook_lasts() {
-    let (mut world, hosts) = world_of_hosts(2, 7200);
-    world.create_service(CLUSTER, Service::new("web", 4, web())).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    let scene = Scene::new((world, hosts));
+    let scene = Scene::new(two_hosts_with(Service::new("web", 4, web()), 7200));
     scene.plant(Operation::ListTasks, When::Nth(1), Fault::Hang);
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
@@ -279,11 +275,7 @@ async fn any_call_that_fails_once_at_any_moment_leaves_the_drain_to_be_done() {
 #[tokio::test(start_paused = true)]
 async fn an_error_right_before_the_time_to_hand_on_is_left_to_the_next_invocation() {
     // An error would be run again by Lambda a minute later: too late for a hook of 30 s.
-    let (mut world, hosts) = world_of_hosts(2, 30);
-    world.create_service(CLUSTER, Service::new("web", 4, web())).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    let mut scene = Scene::new((world, hosts));
+    let mut scene = Scene::new(two_hosts_with(Service::new("web", 4, web()), 30));
     scene.timeout = Duration::from_secs(40);
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();

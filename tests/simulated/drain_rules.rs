@@ -14,8 +14,8 @@ use fleetkeeper_sim::{ActionResult, LifecycleHook, Service, TaskDefinition};
 use futures_util::future::join;
 
 use crate::scene::{
-    CLUSTER, GROUP, LONGEST, Scene, TOPIC, first, two_hosts_with_one_task, two_hosts_with_web, web,
-    world_of_hosts,
+    CLUSTER, GROUP, LONGEST, Scene, TOPIC, first, two_hosts_with, two_hosts_with_one_task,
+    two_hosts_with_web, web, world_of_hosts,
 };
 
 #[tokio::test(start_paused = true)]
@@ -39,12 +39,8 @@ async fn no_early_kill_the_hook_is_completed_after_the_last_task_has_stopped() {
 
 #[tokio::test(start_paused = true)]
 async fn no_early_kill_tasks_in_their_deregistration_delay_hold_the_hook_though_no_count_shows_them() {
-    let (mut world, hosts) = world_of_hosts(2, 600);
     let slow = web().deregistration_delay(300).deprovisioning(20);
-    world.create_service(CLUSTER, Service::new("web", 2, slow)).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    let scene = Scene::new((world, hosts));
+    let scene = Scene::new(two_hosts_with(Service::new("web", 2, slow), 600));
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
     let (answer, _) = scene.see_through(&notice).await;
@@ -232,12 +228,8 @@ async fn every_instance_counts_tasks_on_every_page_are_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn within_the_bucket_a_wait_costs_one_read_a_poll() {
-    let (mut world, hosts) = world_of_hosts(2, 600);
     let slow = web().deregistration_delay(300);
-    world.create_service(CLUSTER, Service::new("web", 4, slow)).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    let scene = Scene::new((world, hosts));
+    let scene = Scene::new(two_hosts_with(Service::new("web", 4, slow), 600));
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
     scene.see_through(&notice).await;
@@ -364,12 +356,8 @@ async fn same_twice_a_publish_whose_answer_was_lost_makes_two_chains_that_end_as
 
 #[tokio::test(start_paused = true)]
 async fn every_instance_counts_more_tasks_than_one_call_describes_are_waited_for() {
-    let (mut world, hosts) = world_of_hosts(2, 600);
     let tiny = TaskDefinition::new("tiny", 8, 8).pending(1).healthy_after(1).stopping(40);
-    world.create_service(CLUSTER, Service::new("tiny", 240, tiny)).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    let scene = Scene::new((world, hosts));
+    let scene = Scene::new(two_hosts_with(Service::new("tiny", 240, tiny), 600));
     scene.see_through(&scene.terminate(0)).await;
     scene.assert_all_drained(1);
 }

@@ -7,16 +7,14 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::{LifecycleHook, Service, TaskDefinition};
 use futures_util::future::join;
 
-use crate::scene::{CLUSTER, GROUP, Scene, TOPIC, first, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{
+    CLUSTER, GROUP, Scene, TOPIC, first, two_hosts_with, two_hosts_with_web, web, world_of_hosts,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_much_longer_than_the_hooks_timeout_is_kept_alive() {
-    let (mut world, hosts) = world_of_hosts(2, 30);
     let slow = web().deregistration_delay(1200);
-    world.create_service(CLUSTER, Service::new("web", 2, slow)).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    let scene = Scene::new((world, hosts));
+    let scene = Scene::new(two_hosts_with(Service::new("web", 2, slow), 30));
     let (answer, invocations) = scene.see_through(&scene.terminate(0)).await;
 
     assert_eq!(first(&answer)["outcome"], "completed");
@@ -91,12 +89,9 @@ async fn every_invocation_that_is_long_enough_to_be_accepted_is_long_enough_to_e
 
 /// Two hosts, whose tasks take 300 s to go, and a hook with a heartbeat timeout of `heartbeat` seconds.
 fn slow_to_go(heartbeat: u32, variables: &[(&str, &str)]) -> Scene {
-    let (mut world, hosts) = world_of_hosts(2, heartbeat);
     let slow = web().deregistration_delay(300);
-    world.create_service(CLUSTER, Service::new("web", 2, slow)).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    Scene::with_settings((world, hosts), &[&[("ECS_CLUSTER", CLUSTER)], variables].concat())
+    let world = two_hosts_with(Service::new("web", 2, slow), heartbeat);
+    Scene::with_settings(world, &[&[("ECS_CLUSTER", CLUSTER)], variables].concat())
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,20 +61,23 @@ pub(crate) fn world_of_hosts(count: usize, heartbeat: u32) -> (World, Vec<Ec2Ins
 
 /// Two hosts that share four tasks of a service, running and healthy.
 pub(crate) fn two_hosts_with_web() -> (World, Vec<Ec2InstanceId>) {
-    let (mut world, hosts) = world_of_hosts(2, 600);
-    world.create_service(CLUSTER, Service::new("web", 4, web())).unwrap();
+    two_hosts_with(Service::new("web", 4, web()), 600)
+}
+
+/// Two hosts that share a service's tasks, running and healthy. The hook's heartbeat timeout is `heartbeat` seconds.
+pub(crate) fn two_hosts_with(service: Service, heartbeat: u32) -> (World, Vec<Ec2InstanceId>) {
+    let (mut world, hosts) = world_of_hosts(2, heartbeat);
+    let name = service.name.clone();
+    world.create_service(CLUSTER, service).unwrap();
     world.advance_seconds(60);
-    assert!(world.is_steady(CLUSTER, "web"), "{}", world.history());
+    assert!(world.is_steady(CLUSTER, &name), "{}", world.history());
     world.take_outbox();
     (world, hosts)
 }
 
 /// Two hosts, a task of a service on one of them, and which one that is.
 pub(crate) fn two_hosts_with_one_task() -> (World, Vec<Ec2InstanceId>, usize) {
-    let (mut world, hosts) = world_of_hosts(2, 600);
-    world.create_service(CLUSTER, Service::new("web", 1, web())).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
+    let (world, hosts) = two_hosts_with(Service::new("web", 1, web()), 600);
     let host = usize::from(world.container_instance_of(CLUSTER, &hosts[1]).unwrap().running_tasks == 1);
     (world, hosts, host)
 }

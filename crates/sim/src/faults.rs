@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::world::chance::Chance;
 use crate::world::operation::AwsService;
 use crate::world::{ApiError, Operation};
 
@@ -38,12 +39,28 @@ pub enum When {
     Always,
     /// Those from a time on until, but not at, another.
     Between(DateTime<Utc>, DateTime<Utc>),
+    /// So many in a thousand of those from a time on until, but not at, another.
+    Sometimes {
+        /// How many.
+        per_mille: u32,
+        /// From when on.
+        from: DateTime<Utc>,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
 }
 
 /// The faults that are planted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Faults {
     planted: Vec<Planted>,
+    chance: Chance,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { planted: Vec::new(), chance: Chance::new(0) }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -65,6 +82,11 @@ impl Faults {
         self.planted.push(Planted { operation: None, when, fault, calls: 0 });
     }
 
+    /// The seed of what happens [`When::Sometimes`].
+    pub fn seed(&mut self, seed: u64) {
+        self.chance = Chance::stream(seed, 0);
+    }
+
     /// Takes all faults back.
     pub fn clear(&mut self) {
         self.planted.clear();
@@ -84,6 +106,9 @@ impl Faults {
                 When::Every(n) => n > 0 && planted.calls.is_multiple_of(n),
                 When::Always => true,
                 When::Between(from, until) => (from..until).contains(&now),
+                When::Sometimes { per_mille, from, until } => {
+                    (from..until).contains(&now) && self.chance.per_mille(per_mille)
+                }
             };
             if hit && next.is_none() {
                 next = Some(planted.fault);

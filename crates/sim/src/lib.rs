@@ -7,6 +7,7 @@
 //! | [`shared`] | a world with what drives its time, shared |
 //! | [`faults`] | which call of which operation goes wrong, and how |
 //! | [`ports`] | the functions' ports over a world: the real handlers, in virtual time |
+//! | [`driver`] | runs the functions that a world invokes, as Lambda would |
 //! | [`http`] | a world's ECS and Auto Scaling APIs over HTTP: the real processes, in real time |
 //!
 //! A drain by hand, and what becomes of a host whose drain was not waited for:
@@ -39,6 +40,7 @@
 //! ```
 
 mod clock;
+pub mod driver;
 pub mod faults;
 pub mod http;
 pub mod ports;

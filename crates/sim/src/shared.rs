@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::ports::{Answer, Failure};
+use tokio::sync::Notify;
 
 use crate::clock::WorldClock;
 use crate::faults::{self, Fault, Faults};
 use crate::world::history::CallOutcome;
+use crate::world::lambda::invocation::EnvironmentId;
 use crate::world::{ApiError, Operation, World};
 
 /// A world with what drives its time and the faults on its API.
@@ -18,12 +20,15 @@ use crate::world::{ApiError, Operation, World};
 pub struct SharedWorld {
     state: Arc<Mutex<State>>,
     clock: WorldClock,
+    sooner: Arc<Notify>,
 }
 
 #[derive(Debug)]
 struct State {
     world: World,
     faults: Faults,
+    /// When whoever drives the world looks at it next.
+    driver_wakes: Option<DateTime<Utc>>,
 }
 
 /// What comes of a call.
@@ -58,12 +63,16 @@ impl SharedWorld {
     }
 
     fn new(world: World, clock: WorldClock) -> Self {
-        Self { state: Arc::new(Mutex::new(State { world, faults: Faults::default() })), clock }
+        let state = State { world, faults: Faults::default(), driver_wakes: None };
+        Self { state: Arc::new(Mutex::new(state)), clock, sooner: Arc::new(Notify::new()) }
     }
 
     /// Looks at the world, or acts on it, as of now.
     pub fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        act(&mut self.state().world)
+        let mut state = self.state();
+        let done = act(&mut state.world);
+        self.wake_driver(&mut state);
+        done
     }
 
     /// The world's time.
@@ -77,32 +86,60 @@ impl SharedWorld {
         self.clock.sleep(duration).await;
     }
 
+    /// The time of the next thing that time alone brings about, for whoever drives the world: [`Self::sooner`] tells
+    /// when something is due before it.
+    pub(crate) fn next_look(&self) -> Option<DateTime<Utc>> {
+        let mut state = self.state();
+        let next = state.world.next_transition();
+        state.driver_wakes = Some(next.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        next
+    }
+
+    /// Waits until something is due before the time that [`Self::next_look`] told last.
+    pub(crate) async fn sooner(&self) {
+        self.sooner.notified().await;
+    }
+
+    fn wake_driver(&self, state: &mut State) {
+        let next = state.world.next_transition();
+        let sooner = next.zip(state.driver_wakes).is_some_and(|(next, wakes)| next < wakes);
+        if state.driver_wakes.is_some() && (sooner || state.world.has_starts()) {
+            state.driver_wakes = None;
+            self.sooner.notify_one();
+        }
+    }
+
     /// Plants a fault, or takes faults back.
     pub fn faults<T>(&self, act: impl FnOnce(&mut Faults) -> T) -> T {
         act(&mut self.state().faults)
     }
 
-    /// A call on the world's API, from outside: it is recorded, and a fault may be on it.
+    /// A call on the world's API, from outside: it is recorded, and a fault may be on it. What a function's
+    /// environment calls, its invocation did.
     pub(crate) fn call<T>(
         &self,
+        by: Option<EnvironmentId>,
         operation: Operation,
         run: impl FnOnce(&mut World) -> Result<T, ApiError>,
     ) -> Called<T> {
         let mut state = self.state();
         let fault = state.next_fault(operation);
-        state.answer(operation, fault, run)
+        let called = state.answer(by, operation, fault, run);
+        self.wake_driver(&mut state);
+        called
     }
 
     /// A call on several resources: a fault may be on one of them alone.
     pub(crate) fn call_on_several<T>(
         &self,
+        by: Option<EnvironmentId>,
         operation: Operation,
         named: &[String],
         run: impl FnOnce(&mut World, &[String]) -> Result<Answer<T>, ApiError>,
     ) -> Called<Answer<T>> {
         let mut state = self.state();
         let fault = state.next_fault(operation);
-        state.answer(operation, fault, |world| {
+        let called = state.answer(by, operation, fault, |world| {
             let (Some(Fault::Failure { reason }), Some((first, others))) = (fault, named.split_first())
             else {
                 return run(world, named);
@@ -114,7 +151,9 @@ impl SharedWorld {
             let failure = Failure { arn: first.clone(), reason: reason.to_owned(), detail: String::new() };
             answer.failures.push(failure);
             Ok(answer)
-        })
+        });
+        self.wake_driver(&mut state);
+        called
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -131,11 +170,24 @@ impl State {
 
     fn answer<T>(
         &mut self,
+        by: Option<EnvironmentId>,
         operation: Operation,
         fault: Option<Fault>,
         run: impl FnOnce(&mut World) -> Result<T, ApiError>,
     ) -> Called<T> {
         let world = &mut self.world;
+        world.set_caller(by);
+        let called = Self::answer_as_caller(world, operation, fault, run);
+        world.set_caller(None);
+        called
+    }
+
+    fn answer_as_caller<T>(
+        world: &mut World,
+        operation: Operation,
+        fault: Option<Fault>,
+        run: impl FnOnce(&mut World) -> Result<T, ApiError>,
+    ) -> Called<T> {
         let position = world.history().entries().len();
         let service = operation.service();
         let (outcome, answer) = match fault {

@@ -46,7 +46,7 @@ fn describe_lifecycle_hooks(world: &SharedWorld, form: &Form) -> Result<Called<S
         .filter(|(name, _)| name.starts_with("LifecycleHookNames.member."))
         .map(|(_, value)| value.clone())
         .collect();
-    Ok(world.call(Operation::DescribeLifecycleHooks, |world| {
+    Ok(world.call(None, Operation::DescribeLifecycleHooks, |world| {
         let hooks = world.describe_lifecycle_hooks(group, &names)?;
         let members: String = hooks.iter().map(|hook| member(group, hook)).collect();
         Ok(format!("<LifecycleHooks>{members}</LifecycleHooks>"))
@@ -55,14 +55,14 @@ fn describe_lifecycle_hooks(world: &SharedWorld, form: &Form) -> Result<Called<S
 
 fn record_heartbeat(world: &SharedWorld, form: &Form) -> Result<Called<String>, ApiError> {
     let action = reference(form)?;
-    Ok(world.call(Operation::RecordLifecycleActionHeartbeat, |world| {
+    Ok(world.call(None, Operation::RecordLifecycleActionHeartbeat, |world| {
         world.record_lifecycle_action_heartbeat(action).map(|()| String::new())
     }))
 }
 
 fn complete(world: &SharedWorld, form: &Form) -> Result<Called<String>, ApiError> {
     let (action, result) = (reference(form)?, required(form, "LifecycleActionResult")?);
-    Ok(world.call(Operation::CompleteLifecycleAction, |world| {
+    Ok(world.call(None, Operation::CompleteLifecycleAction, |world| {
         world.complete_lifecycle_action(action, result).map(|()| String::new())
     }))
 }

@@ -100,7 +100,7 @@ fn call(world: &SharedWorld, operation: &str, body: &[u8]) -> Result<Called<Valu
 }
 
 fn list_container_instances(world: &SharedWorld, input: &ListContainerInstancesInput) -> Called<Value> {
-    world.call(Operation::ListContainerInstances, |world| {
+    world.call(None, Operation::ListContainerInstances, |world| {
         let page = world.list_container_instances(ListContainerInstances {
             cluster: input.cluster.as_deref(),
             filter: input.filter.as_deref(),
@@ -117,7 +117,7 @@ fn describe_container_instances(
     input: &DescribeContainerInstancesInput,
 ) -> Called<Value> {
     let operation = Operation::DescribeContainerInstances;
-    let called = world.call_on_several(operation, &input.container_instances, |world, named| {
+    let called = world.call_on_several(None, operation, &input.container_instances, |world, named| {
         world.describe_container_instances(input.cluster.as_deref(), named)
     });
     several("containerInstances", called, container_instance)
@@ -128,14 +128,14 @@ fn update_container_instances_state(
     input: &UpdateContainerInstancesStateInput,
 ) -> Called<Value> {
     let operation = Operation::UpdateContainerInstancesState;
-    let called = world.call_on_several(operation, &input.container_instances, |world, named| {
+    let called = world.call_on_several(None, operation, &input.container_instances, |world, named| {
         world.update_container_instances_state(input.cluster.as_deref(), named, &input.status)
     });
     several("containerInstances", called, container_instance)
 }
 
 fn list_tasks(world: &SharedWorld, input: &ListTasksInput) -> Called<Value> {
-    world.call(Operation::ListTasks, |world| {
+    world.call(None, Operation::ListTasks, |world| {
         let page = world.list_tasks(ListTasks {
             cluster: input.cluster.as_deref(),
             container_instance: input.container_instance.as_deref(),
@@ -148,7 +148,7 @@ fn list_tasks(world: &SharedWorld, input: &ListTasksInput) -> Called<Value> {
 }
 
 fn describe_tasks(world: &SharedWorld, input: &DescribeTasksInput) -> Called<Value> {
-    let called = world.call_on_several(Operation::DescribeTasks, &input.tasks, |world, named| {
+    let called = world.call_on_several(None, Operation::DescribeTasks, &input.tasks, |world, named| {
         world.describe_tasks(input.cluster.as_deref(), named)
     });
     several("tasks", called, task)

@@ -6,6 +6,7 @@
 //! | `auto_scaling` | lifecycle hooks and actions |
 //! | `cloud` | the topic, the metrics and the clock |
 //! | `error` | what an AWS error is to a port's caller |
+//! | `await_point` | what an environment's calls are waiting for |
 //!
 //! In a test that tokio starts with its clock paused (`#[tokio::test(start_paused = true)]`):
 //!
@@ -23,6 +24,7 @@
 //! ```
 
 mod auto_scaling;
+mod await_point;
 mod cloud;
 mod ecs;
 mod error;
@@ -32,7 +34,9 @@ use std::time::Duration;
 use fleetkeeper_core::ports::{Answer, CallError};
 
 use crate::shared::{Called, SharedWorld};
+use crate::world::lambda::invocation::{AwaitPoint, EnvironmentId};
 use crate::world::{ApiError, Operation, World};
+use await_point::AwaitPoints;
 use error::call_error;
 
 /// All ports at once, over one world. Clones share it.
@@ -40,13 +44,20 @@ use error::call_error;
 pub struct SimulatedAws {
     world: SharedWorld,
     latency: Duration,
+    environment: Option<EnvironmentId>,
+    await_points: AwaitPoints,
 }
 
 impl SimulatedAws {
-    /// Ports whose calls take 20 ms.
+    /// Ports whose calls take 20 ms: half of it to reach AWS, half of it back.
     #[must_use]
     pub fn new(world: SharedWorld) -> Self {
-        Self { world, latency: Duration::from_millis(20) }
+        Self {
+            world,
+            latency: Duration::from_millis(20),
+            environment: None,
+            await_points: AwaitPoints::default(),
+        }
     }
 
     /// With calls that take so long. Not zero: a caller that tries again without waiting would stop the time.
@@ -56,10 +67,20 @@ impl SimulatedAws {
         self
     }
 
+    /// The ports of a function's environment: its invocations are who calls.
+    pub(crate) fn of_environment(world: SharedWorld, environment: EnvironmentId) -> Self {
+        Self { environment: Some(environment), ..Self::new(world) }
+    }
+
     /// The world below.
     #[must_use]
     pub fn world(&self) -> &SharedWorld {
         &self.world
+    }
+
+    /// What the newest call that is under way waits for.
+    pub(crate) fn await_point(&self) -> AwaitPoint {
+        self.await_points.newest()
     }
 
     /// A call, its error as AWS tells of it.
@@ -68,8 +89,7 @@ impl SimulatedAws {
         operation: Operation,
         run: impl FnOnce(&mut World) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        self.world.sleep(self.latency).await;
-        settle(self.world.call(operation, run)).await
+        self.under_way(operation, |world| world.call(self.environment, operation, run)).await
     }
 
     /// A call, its error as a port's caller gets it.
@@ -89,9 +109,25 @@ impl SimulatedAws {
         named: &[String],
         run: impl FnOnce(&mut World, &[String]) -> Result<Answer<T>, ApiError>,
     ) -> Result<Answer<T>, CallError> {
-        self.world.sleep(self.latency).await;
-        let answer = settle(self.world.call_on_several(operation, named, run)).await;
-        answer.map_err(|error| call_error(operation, resource, error))
+        let answer =
+            self.under_way(operation, |world| world.call_on_several(self.environment, operation, named, run));
+        answer.await.map_err(|error| call_error(operation, resource, error))
+    }
+
+    /// On its way to AWS, done there, and on its way back: whoever is killed meanwhile does not know whether it was.
+    async fn under_way<T>(
+        &self,
+        operation: Operation,
+        run: impl FnOnce(&SharedWorld) -> Called<T>,
+    ) -> Result<T, ApiError> {
+        let half = (self.latency + self.world.with(World::draw_slowness)) / 2;
+        let call = self.await_points.begin(operation);
+        self.world.sleep(half).await;
+        let called = run(&self.world);
+        call.reached();
+        let answer = settle(called).await;
+        self.world.sleep(half).await;
+        answer
     }
 }
 

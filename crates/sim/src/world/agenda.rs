@@ -1,10 +1,13 @@
 //! What is due to happen, and when.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
+
+use super::lambda::Pending;
 
 /// Names one entry of the agenda, so that what has been overtaken can be told from what is still meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +28,10 @@ pub(crate) enum Transition {
     InService { group: String, instance: Ec2InstanceId },
     /// A lifecycle action may have run out.
     LifecycleActionDeadline { group: String, token: String },
+    /// An event reaches its function, or tries again.
+    EventArrives(Box<Pending>),
+    /// A schedule invokes its function.
+    Schedule { function: Arc<str>, every_seconds: u32 },
 }
 
 /// Transitions in order of their time and, at one time, of their entry.

@@ -9,15 +9,21 @@
 //! | [`auto_scaling`] | groups, their instances, lifecycle hooks and actions |
 //! | [`sns`], [`cloud_watch`] | what was published, what was measured |
 //! | [`outbox`] | what AWS would send out: notices and events |
+//! | [`event_source`], [`lambda`] | who gets it, and how functions are invoked with it |
+//! | [`disorder`], [`chance`] | duplicates, delays, kills, as one seed decides |
 //! | [`history`] | what happened, for tests and people |
 
 mod agenda;
 pub mod auto_scaling;
+pub mod chance;
 pub mod cloud_watch;
+pub mod disorder;
 pub mod ecs;
 pub mod error;
+pub mod event_source;
 pub mod history;
 mod ids;
+pub mod lambda;
 pub mod operation;
 pub mod outbox;
 pub mod sns;
@@ -29,9 +35,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use agenda::{Agenda, Transition};
 use auto_scaling::group::Group;
 use cloud_watch::MetricData;
+use disorder::Weather;
 use ecs::Cluster;
+use event_source::EventSources;
 use history::History;
 use ids::Ids;
+use lambda::Lambda;
+use lambda::invocation::InvocationId;
 use outbox::Emission;
 use sns::PublishedMessage;
 
@@ -55,7 +65,12 @@ pub struct World {
     published: Vec<PublishedMessage>,
     metric_data: Vec<MetricData>,
     outbox: Vec<Emission>,
+    event_sources: EventSources,
+    lambda: Lambda,
+    weather: Weather,
     history: History,
+    /// Whose call is being answered.
+    caller: Option<InvocationId>,
     page_limit: usize,
     filters_ignored: bool,
 }
@@ -73,7 +88,11 @@ impl World {
             published: Vec::new(),
             metric_data: Vec::new(),
             outbox: Vec::new(),
+            event_sources: EventSources::default(),
+            lambda: Lambda::default(),
+            weather: Weather::calm(),
             history: History::default(),
+            caller: None,
             page_limit: fleetkeeper_core::ports::DESCRIBE_MAX,
             filters_ignored: false,
         }
@@ -106,6 +125,10 @@ impl World {
                 Transition::InService { group, instance } => self.enter_service(&group, &instance),
                 Transition::LifecycleActionDeadline { group, token } => {
                     self.lifecycle_action_deadline(&group, &token);
+                }
+                Transition::EventArrives(pending) => self.event_arrives(*pending),
+                Transition::Schedule { function, every_seconds } => {
+                    self.schedule_ticks(function, every_seconds);
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! What AWS would send out: a driver takes it and delivers it, once, twice, late or never.
+//! What AWS would send out. Where no function of the world gets it, a driver takes it and delivers it: once, twice,
+//! late or never.
 
 use chrono::{DateTime, Utc};
 
@@ -54,6 +55,6 @@ impl Emission {
 
 impl World {
     pub(crate) fn emit(&mut self, what: Emitted) {
-        self.outbox.push(Emission { at: self.now, what });
+        self.route(Emission { at: self.now, what });
     }
 }

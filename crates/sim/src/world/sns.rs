@@ -1,6 +1,7 @@
 //! SNS: what is published to a topic.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
+pub(crate) use fleetkeeper_core::ports::ATTEMPT_ATTRIBUTE;
 
 use super::history::Occurrence;
 use super::outbox::Emitted;
@@ -42,6 +43,8 @@ pub enum Origin {
     },
     /// A call of `Publish`.
     Publish,
+    /// Something that is none of this world's.
+    Elsewhere,
 }
 
 /// What a call of `Publish` sent.
@@ -69,7 +72,8 @@ impl World {
             message: message.to_owned(),
             attempt,
         });
-        self.record(Occurrence::MessagePublished { topic_arn: topic_arn.to_owned(), attempt });
+        let (topic, text) = (topic_arn.into(), message.into());
+        self.record(Occurrence::MessagePublished { topic_arn: topic, message: text, attempt });
         self.emit(Emitted::SnsMessage(SnsMessage {
             topic_arn: topic_arn.to_owned(),
             subject: None,
@@ -78,6 +82,17 @@ impl World {
             origin: Origin::Publish,
         }));
         Ok(())
+    }
+
+    /// A message to a topic from elsewhere: by hand, or by another service.
+    pub fn send_to_topic(&mut self, topic_arn: &str, message: &str) {
+        self.emit(Emitted::SnsMessage(SnsMessage {
+            topic_arn: topic_arn.to_owned(),
+            subject: None,
+            message: message.to_owned(),
+            attempt: None,
+            origin: Origin::Elsewhere,
+        }));
     }
 
     /// What calls of `Publish` sent so far.

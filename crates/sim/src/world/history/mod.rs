@@ -3,13 +3,16 @@
 mod timeline;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
+use serde_json::Value;
 
 use super::auto_scaling::hook::ActionResult;
 use super::ecs::task::{LastStatus, StopCode};
+use super::lambda::invocation::{EnvironmentId, EventId, GivenUp, InvocationEnd, InvocationId};
 use super::{Operation, World};
 
 /// Everything that happened.
@@ -23,6 +26,8 @@ pub struct History {
 pub struct Entry {
     /// When.
     pub at: DateTime<Utc>,
+    /// The invocation whose API call did it; none where the world did.
+    pub by: Option<InvocationId>,
     /// What.
     pub what: Occurrence,
 }
@@ -113,11 +118,28 @@ pub enum Occurrence {
     /// A service's task found no room.
     PlacementFailed { service: String, reason: &'static str },
     /// A message was published.
-    MessagePublished { topic_arn: String, attempt: u32 },
+    MessagePublished { topic_arn: Arc<str>, message: Arc<str>, attempt: u32 },
     /// Metric data were put.
     MetricDataPut { namespace: String, values: Vec<(&'static str, f64)> },
     /// An AWS API was called.
     ApiCalled { operation: Operation, outcome: CallOutcome },
+    /// A function began to work on an event.
+    InvocationStarted {
+        invocation: InvocationId,
+        function: Arc<str>,
+        environment: EnvironmentId,
+        cold: bool,
+        event: EventId,
+        attempt: u32,
+        hops: u32,
+        payload: Arc<Value>,
+    },
+    /// A function had no environment left for an event: it is tried again later.
+    InvocationThrottled { function: Arc<str>, event: EventId },
+    /// A function's work on an event ended.
+    InvocationEnded { invocation: InvocationId, end: InvocationEnd },
+    /// An event went to the dead letters.
+    EventGivenUp { function: Arc<str>, event: EventId, why: GivenUp },
 }
 
 impl History {
@@ -148,12 +170,13 @@ impl History {
 
 impl World {
     pub(crate) fn record(&mut self, what: Occurrence) {
-        self.history.entries.push(Entry { at: self.now, what });
+        self.history.entries.push(Entry { at: self.now, by: self.caller, what });
     }
 
     /// Records that an API was called, ahead of what came of it: `position` is the history's length before.
     pub(crate) fn record_call(&mut self, position: usize, operation: Operation, outcome: CallOutcome) {
-        let entry = Entry { at: self.now, what: Occurrence::ApiCalled { operation, outcome } };
+        let what = Occurrence::ApiCalled { operation, outcome };
+        let entry = Entry { at: self.now, by: self.caller, what };
         let entries = &mut self.history.entries;
         entries.insert(position.min(entries.len()), entry);
     }

@@ -8,6 +8,7 @@ use fleetkeeper_core::task::TaskArn;
 
 use super::{ActionEnd, CallOutcome, Entry, History, Occurrence};
 use crate::world::ecs::task::desired_status_name;
+use crate::world::lambda::invocation::InvocationEnd;
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -17,7 +18,11 @@ impl fmt::Display for History {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}  {}", self.at.to_rfc3339_opts(SecondsFormat::Millis, true), self.what)
+        let at = self.at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        match self.by {
+            None => write!(f, "{at}  {}", self.what),
+            Some(by) => write!(f, "{at}  [{}] {}", by.0, self.what),
+        }
     }
 }
 
@@ -97,7 +102,7 @@ impl fmt::Display for Occurrence {
             Self::PlacementFailed { service, reason } => {
                 write!(f, "service {service}: no room for a task, {reason}")
             }
-            Self::MessagePublished { topic_arn, attempt } => {
+            Self::MessagePublished { topic_arn, attempt, .. } => {
                 write!(f, "topic {topic_arn}: message published, attempt {attempt}")
             }
             Self::MetricDataPut { namespace, values } => {
@@ -110,6 +115,23 @@ impl fmt::Display for Occurrence {
                 CallOutcome::AnswerLost(code) => write!(f, "call {operation}: answer lost, {code}"),
                 CallOutcome::Hung => write!(f, "call {operation}: no answer"),
             },
+            Self::InvocationStarted { invocation, function, cold, event, attempt, hops, .. } => {
+                let start = if *cold { "cold" } else { "warm" };
+                write!(f, "{function} [{}]: event {}, attempt {attempt}, ", invocation.0, event.0)?;
+                write!(f, "{start} start, {hops} invocations before it")
+            }
+            Self::InvocationThrottled { function, event } => {
+                write!(f, "{function}: event {} waits for an environment", event.0)
+            }
+            Self::InvocationEnded { invocation, end } => match end {
+                InvocationEnd::Returned(answer) => write!(f, "[{}] returned {answer}", invocation.0),
+                InvocationEnd::Failed(error) => write!(f, "[{}] failed: {error}", invocation.0),
+                InvocationEnd::TimedOut => write!(f, "[{}] timed out", invocation.0),
+                InvocationEnd::Killed(at) => write!(f, "[{}] died {at}", invocation.0),
+            },
+            Self::EventGivenUp { function, event, why } => {
+                write!(f, "{function}: event {} given up, {why}", event.0)
+            }
         }
     }
 }

@@ -1,0 +1,153 @@
+//! What invokes functions: subscriptions to topics, EventBridge rules and schedules.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::agenda::Transition;
+use super::ecs::event::iso;
+use super::outbox::{Emission, Emitted};
+use super::sns::{self, SnsMessage};
+use super::{ACCOUNT, REGION, World};
+
+/// Who gets what.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EventSources {
+    subscriptions: Vec<(String, Arc<str>)>,
+    rules: Vec<(EventRule, Arc<str>)>,
+}
+
+/// Which events a rule passes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRule {
+    /// Those of these `detail-type`s.
+    pub detail_types: Vec<&'static str>,
+    /// Of the cluster with this ARN.
+    pub cluster_arn: String,
+}
+
+impl World {
+    /// Subscribes a function to a topic: its messages no longer go to the outbox.
+    pub fn subscribe(&mut self, topic_arn: &str, function: &str) {
+        self.event_sources.subscriptions.push((topic_arn.to_owned(), function.into()));
+    }
+
+    /// Sends events to a function: they no longer go to the outbox.
+    pub fn put_rule(&mut self, rule: EventRule, function: &str) {
+        self.event_sources.rules.push((rule, function.into()));
+    }
+
+    /// Invokes a function every so many seconds, from now on.
+    pub fn put_schedule(&mut self, function: &str, every_seconds: u32) {
+        let tick = Transition::Schedule { function: function.into(), every_seconds };
+        self.agenda.enter(self.now, tick);
+    }
+
+    pub(crate) fn schedule_ticks(&mut self, function: Arc<str>, every_seconds: u32) {
+        let payload = scheduled_event(&self.ids.uuid(), self.now);
+        let event = self.new_event(&function, Arc::new(payload), 0);
+        let next = Transition::Schedule { function, every_seconds };
+        self.agenda.enter(self.after(every_seconds.max(1)), next);
+        self.event_arrives(event);
+    }
+
+    /// Sends something to those who get it, each copy when it comes; to the outbox where nobody does.
+    pub(crate) fn route(&mut self, emission: Emission) {
+        let functions = self.event_sources.of(&emission);
+        if functions.is_empty() {
+            self.outbox.push(emission);
+            return;
+        }
+        let hops = self.hops_after(self.caller);
+        for function in functions {
+            let (payload, delays) = if let Emitted::SnsMessage(message) = &emission.what {
+                let event = sns_event(message, &self.ids.uuid(), emission.at);
+                (event, self.delays(|disorder| &disorder.messages))
+            } else {
+                let Some(event) = emission.event() else { continue };
+                (event, self.delays(|disorder| &disorder.events))
+            };
+            let event = self.new_event(&function, Arc::new(payload), hops);
+            for delay in delays {
+                let arrives = self.now + TimeDelta::from_std(delay).unwrap_or_default();
+                self.agenda.enter(arrives, Transition::EventArrives(Box::new(event.clone())));
+            }
+        }
+    }
+}
+
+impl EventSources {
+    fn of(&self, emission: &Emission) -> Vec<Arc<str>> {
+        let gets = |functions: &mut dyn Iterator<Item = &Arc<str>>| functions.cloned().collect();
+        if let Some(message) = emission.sns_message() {
+            let to = self.subscriptions.iter().filter(|(topic, _)| *topic == message.topic_arn);
+            gets(&mut to.map(|(_, function)| function))
+        } else {
+            let to = self.rules.iter().filter(|(rule, _)| rule.matches(&emission.what));
+            gets(&mut to.map(|(_, function)| function))
+        }
+    }
+}
+
+impl EventRule {
+    /// `ECS Container Instance State Change` of a cluster.
+    #[must_use]
+    pub fn container_instance_state_changes(cluster_arn: String) -> Self {
+        Self { detail_types: vec![CONTAINER_INSTANCE_STATE_CHANGE], cluster_arn }
+    }
+
+    fn matches(&self, event: &Emitted) -> bool {
+        match event {
+            Emitted::SnsMessage(_) => false,
+            Emitted::ContainerInstanceStateChange { container_instance, .. } => {
+                self.detail_types.contains(&CONTAINER_INSTANCE_STATE_CHANGE)
+                    && container_instance.cluster_arn == self.cluster_arn
+            }
+        }
+    }
+}
+
+const CONTAINER_INSTANCE_STATE_CHANGE: &str = "ECS Container Instance State Change";
+
+/// An SNS event as a function gets it: one record (developer guide, "Invoking Lambda functions with Amazon SNS").
+fn sns_event(message: &SnsMessage, message_id: &str, at: DateTime<Utc>) -> Value {
+    let attributes = match message.attempt {
+        Some(attempt) => {
+            json!({sns::ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()}})
+        }
+        None => json!({}),
+    };
+    json!({"Records": [{
+        "EventSource": "aws:sns",
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": format!("{}:00000000-0000-4000-8000-000000000000", message.topic_arn),
+        "Sns": {
+            "Type": "Notification",
+            "MessageId": message_id,
+            "TopicArn": message.topic_arn,
+            "Subject": message.subject,
+            "Message": message.message,
+            "Timestamp": iso(at),
+            "SignatureVersion": "1",
+            "Signature": "c2ltdWxhdGVk",
+            "SigningCertUrl": format!("https://sns.{REGION}.amazonaws.com/SimpleNotificationService.pem"),
+            "UnsubscribeUrl": format!("https://sns.{REGION}.amazonaws.com/?Action=Unsubscribe"),
+            "MessageAttributes": attributes,
+        },
+    }]})
+}
+
+fn scheduled_event(id: &str, at: DateTime<Utc>) -> Value {
+    json!({
+        "version": "0",
+        "id": id,
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": ACCOUNT,
+        "time": iso(at),
+        "region": REGION,
+        "resources": [],
+        "detail": {},
+    })
+}

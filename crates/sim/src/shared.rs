@@ -75,6 +75,12 @@ impl SharedWorld {
         done
     }
 
+    /// Takes the world as it is, and leaves an empty one.
+    #[must_use]
+    pub fn take(&self) -> World {
+        self.with(|world| std::mem::replace(world, World::new(world.now())))
+    }
+
     /// The world's time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {

@@ -70,6 +70,16 @@ impl World {
         Ok(())
     }
 
+    /// The actions that are open on hooks of a name: their groups and tokens.
+    #[must_use]
+    pub fn open_actions(&self, hook: &str) -> Vec<(String, String)> {
+        let actions = self.groups.iter().flat_map(|(name, group)| {
+            let open = group.actions.iter().filter(|(_, action)| action.hook == hook);
+            open.map(|(token, _)| (name.clone(), token.clone()))
+        });
+        actions.collect()
+    }
+
     fn active_action(&self, wanted: ActionReference<'_>) -> Result<String, ApiError> {
         if wanted.token.is_none() && wanted.instance_id.is_none() {
             let said = "Either LifecycleActionToken or InstanceId must be specified.";

@@ -1,0 +1,48 @@
+//! What must always hold, each rule as a checker of a whole history.
+//!
+//! A checker reads what happened, from the first entry of the history to the last, and nothing that the world keeps to
+//! work by: two that are wrong in the same way would agree.
+
+mod no_early_kill;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::stage::Played;
+
+pub use no_early_kill::NoEarlyKill;
+
+/// A rule.
+pub trait Rule: Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+
+    /// Checks a history; the first breach is the error.
+    fn check(&self, played: &Played) -> Result<(), Breach>;
+}
+
+/// A rule that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// How, in one line.
+    pub how: String,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.rule, self.how, self.at.format("%H:%M:%S%.3f"))
+    }
+}
+
+/// All rules, in their order.
+pub const RULES: [&dyn Rule; 1] = [&NoEarlyKill];
+
+/// The first rule that a history breaks.
+pub fn check(played: &Played) -> Result<(), Breach> {
+    RULES.iter().try_for_each(|rule| rule.check(played))
+}

@@ -1,0 +1,278 @@
+//! What a history begins with and what happens in it, as plain data: drawn from a seed, shrunk, written down as JSON and
+//! played again.
+
+use fleetkeeper_sim::world::disorder::Disorder;
+use serde::{Deserialize, Serialize};
+
+/// One history's script.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Decides what chance decides while it is played.
+    pub seed: u64,
+    /// The clusters. The first one is the functions' `ECS_CLUSTER`.
+    pub clusters: Vec<ClusterPlan>,
+    /// How the lifecycle-drainer is configured.
+    pub drainer: DrainerPlan,
+    /// How the capacity-calculator is configured; without it there is none.
+    pub calculator: Option<CalculatorPlan>,
+    /// What people and hosts do, in any order.
+    pub happenings: Vec<Happening>,
+    /// Duplicates, delays, deaths, slow calls: until [`Self::quiet_after_seconds`].
+    pub disorder: Disorder,
+    /// Calls that go wrong.
+    pub faults: Vec<FaultPlan>,
+    /// How AWS's API behaves within what it promises.
+    pub api: ApiPlan,
+    /// From here on nothing goes wrong and nobody does anything.
+    pub quiet_after_seconds: u32,
+    /// How long it lasts from then on: long enough for everything to have ended that must end.
+    pub quiet_seconds: u32,
+}
+
+/// A cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusterPlan {
+    /// Its Auto Scaling groups.
+    pub groups: Vec<GroupPlan>,
+    /// Its services.
+    pub services: Vec<ServicePlan>,
+    /// Standalone tasks.
+    pub standalone: Vec<StandalonePlan>,
+    /// How long the service scheduler takes to notice a change, in seconds.
+    pub scheduler_delay_seconds: u32,
+}
+
+/// An Auto Scaling group, with the drainer's hook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupPlan {
+    /// How many hosts it begins with.
+    pub hosts: u32,
+    /// CPU units of each.
+    pub cpu: u64,
+    /// MiB of each.
+    pub memory: u64,
+    /// From a launch to the registration.
+    pub launch_seconds: u32,
+    /// The hook's heartbeat timeout.
+    pub heartbeat_seconds: u32,
+    /// Whether an action that runs out is abandoned.
+    pub default_abandon: bool,
+    /// A drain timeout in the hook's metadata.
+    pub metadata_drain_timeout_seconds: Option<u32>,
+    /// A second hook, which somebody else completes after so many seconds.
+    pub other_hook_seconds: Option<u32>,
+}
+
+/// A service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServicePlan {
+    /// How many tasks it wants.
+    pub tasks: u32,
+    /// Minimum healthy percent.
+    pub minimum_percent: u32,
+    /// Maximum percent.
+    pub maximum_percent: u32,
+    /// What its tasks are.
+    pub task: TaskPlan,
+}
+
+/// A standalone task, run at the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StandalonePlan {
+    /// How long it runs.
+    pub run_seconds: u32,
+    /// What it is.
+    pub task: TaskPlan,
+}
+
+/// A task definition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskPlan {
+    /// CPU units.
+    pub cpu: u64,
+    /// MiB.
+    pub memory: u64,
+    /// A static TCP port.
+    pub tcp_port: Option<u16>,
+    /// A static UDP port.
+    pub udp_port: Option<u16>,
+    /// In PENDING.
+    pub pending_seconds: u32,
+    /// From RUNNING to healthy.
+    pub healthy_seconds: u32,
+    /// In DEACTIVATING.
+    pub deregistration_seconds: u32,
+    /// In STOPPING.
+    pub stop_seconds: u32,
+    /// In DEPROVISIONING.
+    pub deprovisioning_seconds: u32,
+}
+
+/// The lifecycle-drainer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DrainerPlan {
+    /// The function's timeout.
+    pub timeout_seconds: u32,
+    /// `POLL_INTERVAL_SECONDS`.
+    pub poll_seconds: u32,
+    /// `DEADLINE_MARGIN_SECONDS`.
+    pub margin_seconds: u32,
+    /// `DRAIN_TIMEOUT_SECONDS`.
+    pub drain_timeout_seconds: u32,
+    /// Its reserved concurrency.
+    pub reserved_concurrency: Option<u32>,
+    /// Whether Lambda's loop detection is left on, against the template.
+    pub recursion_terminated: bool,
+}
+
+/// The capacity-calculator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalculatorPlan {
+    /// The function's timeout.
+    pub timeout_seconds: u32,
+    /// `CONTAINER_MAX_CPU`.
+    pub cpu: u64,
+    /// `CONTAINER_MAX_MEMORY`.
+    pub memory: u64,
+    /// `TCP_PORT_RESOURCES`: one or none.
+    pub tcp_port: Option<u16>,
+    /// Whether it is invoked on a schedule, every minute.
+    pub scheduled: bool,
+    /// Whether it is invoked on events.
+    pub on_events: bool,
+    /// Whether its alarms scale the first group.
+    pub scales: bool,
+}
+
+/// Something that happens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Happening {
+    /// When, in seconds from the start.
+    pub at_seconds: u32,
+    /// In which cluster, counted round.
+    pub cluster: usize,
+    /// In which of its groups, or to which of its services, counted round.
+    pub of: usize,
+    /// What.
+    pub what: What,
+}
+
+/// What happens. Hosts are counted round, in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum What {
+    /// Hosts are terminated at once, and replaced or not.
+    Terminate {
+        /// From which on.
+        host: usize,
+        /// How many.
+        hosts: u32,
+        /// Whether they are replaced.
+        replaced: bool,
+    },
+    /// The group is told to have so many hosts.
+    SetDesiredCapacity(u32),
+    /// A host is gone without notice.
+    LoseHost(usize),
+    /// An agent is away for so many seconds.
+    DisconnectAgent {
+        /// Whose.
+        host: usize,
+        /// How long.
+        seconds: u32,
+    },
+    /// An agent loses its state and registers anew.
+    RegisterAnew(usize),
+    /// A service is told to have so many tasks.
+    SetDesiredCount(u32),
+    /// Somebody runs a standalone task.
+    RunTask(StandalonePlan),
+    /// Somebody starts a standalone task on a host that is being drained, or another.
+    StartTask {
+        /// Where.
+        host: usize,
+        /// What.
+        task: StandalonePlan,
+    },
+    /// Somebody sets an instance back to ACTIVE.
+    SetActive(usize),
+    /// Somebody completes the drainer's hook of the nth action that is open.
+    CompleteByHand(usize),
+    /// The nth of all messages that Auto Scaling sent to the topic so far is delivered again.
+    Redeliver(usize),
+    /// Something comes to the topic that is none of the drainer's business.
+    StrayMessage(Stray),
+}
+
+/// What else may come to a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stray {
+    /// A hook was put.
+    TestNotification,
+    /// A group's ordinary notification.
+    GroupNotification,
+    /// A launching notice.
+    Launching,
+    /// Text that is no JSON.
+    Text,
+    /// JSON that is no notification.
+    Json,
+}
+
+/// Calls that go wrong, from the start of the history on or later, and until it is quiet at most.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaultPlan {
+    /// Which calls; all where none is named.
+    pub operation: Option<Op>,
+    /// How.
+    pub fault: Wrong,
+    /// So many in a thousand.
+    pub per_mille: u32,
+    /// From when on.
+    pub from_seconds: u32,
+    /// For how long.
+    pub seconds: u32,
+}
+
+/// An operation of AWS, by the part of its name behind the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "their names are AWS's")]
+pub enum Op {
+    ListContainerInstances,
+    DescribeContainerInstances,
+    UpdateContainerInstancesState,
+    ListTasks,
+    DescribeTasks,
+    DescribeLifecycleHooks,
+    RecordLifecycleActionHeartbeat,
+    CompleteLifecycleAction,
+    Publish,
+    PutMetricData,
+}
+
+/// How a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Wrong {
+    /// "Rate exceeded".
+    Throttled,
+    /// No permission.
+    Refused,
+    /// A server error; nothing happened.
+    Unavailable,
+    /// A server error, and yet it happened.
+    AnswerLost,
+    /// No answer, ever.
+    Hang,
+    /// The first of several resources is MISSING.
+    Missing,
+    /// The first of several resources could not be reached for another reason.
+    Untold,
+}
+
+/// How AWS's API behaves within what it promises.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ApiPlan {
+    /// The most that a list's page holds.
+    pub page_limit: Option<usize>,
+    /// Lists pass over their filters, as emulators do.
+    pub filters_ignored: bool,
+}

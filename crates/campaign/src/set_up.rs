@@ -1,0 +1,166 @@
+//! The world that a history begins in, and the functions' settings.
+
+use fleetkeeper_core::setting::{SettingError, Settings};
+use fleetkeeper_sim::world::ecs::cluster_arn;
+use fleetkeeper_sim::world::event_source::EventRule;
+use fleetkeeper_sim::world::lambda::function::LambdaFunction;
+use fleetkeeper_sim::world::{ApiError, World};
+use fleetkeeper_sim::{ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition};
+
+use crate::scenario::{
+    CalculatorPlan, ClusterPlan, DrainerPlan, GroupPlan, Scenario, StandalonePlan, TaskPlan,
+};
+use crate::stage::{CALCULATOR, DRAINER, HOOK, TOPIC};
+
+/// When a history begins its hosts are up and its tasks running and healthy, as far as there is room.
+const PROLOGUE_SECONDS: u32 = 180;
+
+/// The name of a cluster.
+#[must_use]
+pub fn cluster_name(cluster: usize) -> String {
+    format!("cluster-{cluster}")
+}
+
+/// The name of a cluster's group.
+#[must_use]
+pub fn group_name(cluster: usize, group: usize) -> String {
+    format!("group-{cluster}-{group}")
+}
+
+/// The name of a cluster's service.
+#[must_use]
+pub fn service_name(cluster: usize, service: usize) -> String {
+    format!("service-{cluster}-{service}")
+}
+
+/// Builds the world and lets it settle. Only then functions are there to be invoked.
+pub(crate) fn set_up(world: &mut World, scenario: &Scenario) -> Result<(), ApiError> {
+    if let Some(limit) = scenario.api.page_limit {
+        world.set_page_limit(limit);
+    }
+    for (number, plan) in scenario.clusters.iter().enumerate() {
+        add_cluster(world, number, plan)?;
+    }
+    world.advance_seconds(PROLOGUE_SECONDS);
+    world.take_outbox();
+    if scenario.api.filters_ignored {
+        world.ignore_filters();
+    }
+    add_functions(world, scenario);
+    Ok(())
+}
+
+fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(), ApiError> {
+    let name = cluster_name(number);
+    world.add_cluster(&name);
+    world.set_scheduler_delay(&name, plan.scheduler_delay_seconds)?;
+    for (group, plan) in plan.groups.iter().enumerate() {
+        add_group(world, &name, &group_name(number, group), plan)?;
+    }
+    for (service, plan) in plan.services.iter().enumerate() {
+        let service = service_name(number, service);
+        let definition = task_definition(&service, &plan.task);
+        let service = Service::new(&service, plan.tasks, definition);
+        world.create_service(&name, service.percents(plan.minimum_percent, plan.maximum_percent))?;
+    }
+    world.advance_seconds(5);
+    for plan in &plan.standalone {
+        // Where there is no room, there is none.
+        let _ = world.run_task(&name, &standalone(plan));
+    }
+    Ok(())
+}
+
+fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> Result<(), ApiError> {
+    let of_type = InstanceType::new("c5.large", plan.cpu, plan.memory);
+    let group = AutoScalingGroup::new(name, of_type).in_cluster(cluster);
+    world.add_group(group.launching_in(plan.launch_seconds));
+    let mut hook = LifecycleHook::new(HOOK, TOPIC).heartbeat_timeout(plan.heartbeat_seconds);
+    if !plan.default_abandon {
+        hook = hook.default_result(ActionResult::Continue);
+    }
+    let metadata = match plan.metadata_drain_timeout_seconds {
+        None => format!(r#"{{"cluster": "{cluster}"}}"#),
+        Some(seconds) => format!(r#"{{"cluster": "{cluster}", "drainTimeoutSeconds": {seconds}}}"#),
+    };
+    world.put_lifecycle_hook(name, hook.metadata(&metadata))?;
+    if let Some(seconds) = plan.other_hook_seconds {
+        let mut other = LifecycleHook::new("other", TOPIC).heartbeat_timeout(seconds);
+        other.default_result = ActionResult::Continue;
+        other.notification_target_arn = None;
+        world.put_lifecycle_hook(name, other)?;
+    }
+    for _ in 0..plan.hosts {
+        world.launch_now(name)?;
+    }
+    Ok(())
+}
+
+fn add_functions(world: &mut World, scenario: &Scenario) {
+    let plan = &scenario.drainer;
+    let mut drainer = LambdaFunction::new(DRAINER, plan.timeout_seconds);
+    drainer.reserved_concurrency = plan.reserved_concurrency;
+    if !plan.recursion_terminated {
+        drainer = drainer.allowing_recursion();
+    }
+    world.create_function(drainer);
+    world.subscribe(TOPIC, DRAINER);
+
+    let Some(plan) = &scenario.calculator else { return };
+    world.create_function(LambdaFunction::new(CALCULATOR, plan.timeout_seconds));
+    if plan.on_events {
+        for number in 0..scenario.clusters.len() {
+            let arn = cluster_arn(&cluster_name(number));
+            world.put_rule(EventRule::container_instance_state_changes(arn), CALCULATOR);
+        }
+    }
+    if plan.scheduled {
+        world.put_schedule(CALCULATOR, 60);
+    }
+}
+
+/// A task definition of a family.
+pub(crate) fn task_definition(family: &str, plan: &TaskPlan) -> TaskDefinition {
+    let mut definition = TaskDefinition::new(family, plan.cpu, plan.memory)
+        .pending(plan.pending_seconds)
+        .healthy_after(plan.healthy_seconds)
+        .deregistration_delay(plan.deregistration_seconds)
+        .stopping(plan.stop_seconds)
+        .deprovisioning(plan.deprovisioning_seconds);
+    if let Some(port) = plan.tcp_port {
+        definition = definition.tcp_port(port);
+    }
+    if let Some(port) = plan.udp_port {
+        definition = definition.udp_port(port);
+    }
+    definition
+}
+
+/// A standalone task's definition.
+pub(crate) fn standalone(plan: &StandalonePlan) -> TaskDefinition {
+    task_definition("job", &plan.task).running_for(plan.run_seconds)
+}
+
+/// The drainer's settings, read as the function reads its variables.
+pub(crate) fn drainer_config(plan: &DrainerPlan) -> Result<lifecycle_drainer::Config, SettingError> {
+    let lookup = |name: &str| match name {
+        "ECS_CLUSTER" => Some(cluster_name(0)),
+        "DRAIN_TIMEOUT_SECONDS" => Some(plan.drain_timeout_seconds.to_string()),
+        "POLL_INTERVAL_SECONDS" => Some(plan.poll_seconds.to_string()),
+        "DEADLINE_MARGIN_SECONDS" => Some(plan.margin_seconds.to_string()),
+        _ => None,
+    };
+    lifecycle_drainer::Config::read(&Settings::new(&lookup))
+}
+
+/// The calculator's settings, read as the function reads its variables.
+pub(crate) fn calculator_config(plan: &CalculatorPlan) -> Result<capacity_calculator::Config, SettingError> {
+    let lookup = |name: &str| match name {
+        "ECS_CLUSTER" => Some(cluster_name(0)),
+        "CONTAINER_MAX_CPU" => Some(plan.cpu.to_string()),
+        "CONTAINER_MAX_MEMORY" => Some(plan.memory.to_string()),
+        "TCP_PORT_RESOURCES" => plan.tcp_port.map(|port| port.to_string()),
+        _ => None,
+    };
+    capacity_calculator::Config::read(&Settings::new(&lookup))
+}

@@ -1,0 +1,126 @@
+//! Plays a scenario: sets the world up, lets the handlers loose in it, and makes happen what is to happen.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::setting::SettingError;
+use fleetkeeper_sim::SharedWorld;
+use fleetkeeper_sim::driver::Driver;
+use fleetkeeper_sim::faults::{Fault, Faults, When};
+use fleetkeeper_sim::world::{ApiError, Operation, World};
+
+use crate::functions::{AsShipped, CalculatorFunction, DrainerFunction, Wiring};
+use crate::scenario::{FaultPlan, Op, Scenario, Wrong};
+use crate::script::Script;
+use crate::set_up::{calculator_config, drainer_config, set_up};
+
+/// The drainer's topic.
+pub const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
+/// The drainer's hook on every group.
+pub const HOOK: &str = "fleetkeeper";
+/// The drainer's function.
+pub const DRAINER: &str = "lifecycle-drainer";
+/// The calculator's function.
+pub const CALCULATOR: &str = "capacity-calculator";
+
+/// A scenario that was played.
+#[derive(Debug)]
+pub struct Played {
+    /// What was played.
+    pub scenario: Scenario,
+    /// The world as it was left, with its history.
+    pub world: World,
+    /// When what happens began to happen.
+    pub began: DateTime<Utc>,
+    /// Since when nothing went wrong any more.
+    pub quiet_from: DateTime<Utc>,
+}
+
+/// A scenario that can't be played.
+#[derive(Debug)]
+pub enum Unplayable {
+    /// The functions refuse their settings.
+    Setting(SettingError),
+    /// The world refuses to be set up.
+    World(ApiError),
+}
+
+/// Plays a scenario with the handlers as they are shipped.
+pub fn play(scenario: &Scenario) -> Result<Played, Unplayable> {
+    play_with(scenario, &AsShipped)
+}
+
+/// Plays a scenario with ports that something was done to.
+pub fn play_with(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplayable> {
+    // A thread's own runtime: its clock stands still while anything can go on.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    #[expect(clippy::expect_used, reason = "a runtime without I/O has nothing to ask the system for")]
+    runtime.expect("a runtime").block_on(Box::pin(act(scenario, wiring)))
+}
+
+async fn act(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplayable> {
+    #[expect(clippy::expect_used, reason = "the date is right")]
+    let mut world = World::new("2026-11-23T09:00:00Z".parse().expect("a date"));
+    set_up(&mut world, scenario).map_err(Unplayable::World)?;
+    let drainer = drainer_config(&scenario.drainer).map_err(Unplayable::Setting)?;
+    let calculator = scenario.calculator.as_ref().map(calculator_config).transpose();
+    let calculator = calculator.map_err(Unplayable::Setting)?;
+
+    let began = world.now();
+    let at = |seconds: u32| began + TimeDelta::seconds(i64::from(seconds));
+    let quiet_from = at(scenario.quiet_after_seconds);
+    world.disturb(scenario.disorder.clone(), scenario.seed, quiet_from);
+    let world = SharedWorld::in_tokio_time(world);
+    world.faults(|faults| plant(faults, scenario, began, quiet_from));
+
+    let mut driver = Driver::new(world.clone());
+    driver = driver.function(DRAINER, DrainerFunction { wiring: wiring.clone(), config: drainer });
+    if let Some(config) = calculator {
+        driver = driver.function(CALCULATOR, CalculatorFunction { wiring: wiring.clone(), config });
+    }
+    let mut script = Script::of(scenario, began, quiet_from);
+    while let Some((time, act)) = script.next() {
+        driver.run_until(time).await;
+        world.with(|world| script.play(world, scenario, time, act));
+    }
+    driver.run_until(quiet_from + TimeDelta::seconds(i64::from(scenario.quiet_seconds))).await;
+    drop(driver);
+    Ok(Played { scenario: scenario.clone(), world: world.take(), began, quiet_from })
+}
+
+fn plant(faults: &mut Faults, scenario: &Scenario, began: DateTime<Utc>, quiet_from: DateTime<Utc>) {
+    faults.seed(scenario.seed);
+    for FaultPlan { operation, fault, per_mille, from_seconds, seconds } in &scenario.faults {
+        let from = began + TimeDelta::seconds(i64::from(*from_seconds));
+        let until = quiet_from.min(from + TimeDelta::seconds(i64::from(*seconds)));
+        let when = When::Sometimes { per_mille: *per_mille, from, until };
+        let fault = match fault {
+            Wrong::Throttled => Fault::Throttled,
+            Wrong::Refused => Fault::Refused,
+            Wrong::Unavailable => Fault::Unavailable,
+            Wrong::AnswerLost => Fault::AnswerLost,
+            Wrong::Hang => Fault::Hang,
+            Wrong::Missing => Fault::Failure { reason: "MISSING" },
+            Wrong::Untold => Fault::Failure { reason: "INTERNAL" },
+        };
+        match operation {
+            Some(operation) => faults.plant(named(*operation), when, fault),
+            None => faults.plant_on_all(when, fault),
+        }
+    }
+}
+
+/// The operation of a name.
+#[must_use]
+pub const fn named(operation: Op) -> Operation {
+    match operation {
+        Op::ListContainerInstances => Operation::ListContainerInstances,
+        Op::DescribeContainerInstances => Operation::DescribeContainerInstances,
+        Op::UpdateContainerInstancesState => Operation::UpdateContainerInstancesState,
+        Op::ListTasks => Operation::ListTasks,
+        Op::DescribeTasks => Operation::DescribeTasks,
+        Op::DescribeLifecycleHooks => Operation::DescribeLifecycleHooks,
+        Op::RecordLifecycleActionHeartbeat => Operation::RecordLifecycleActionHeartbeat,
+        Op::CompleteLifecycleAction => Operation::CompleteLifecycleAction,
+        Op::Publish => Operation::Publish,
+        Op::PutMetricData => Operation::PutMetricData,
+    }
+}

@@ -1,5 +1,6 @@
 //! | floor | crates |
 //! | --- | --- |
+//! | 5 | campaign |
 //! | 4 | sim |
 //! | 3 | lifecycle-drainer, capacity-calculator (their libraries) |
 //! | 2 | aws |
@@ -65,17 +66,27 @@ fn the_ground_floor_has_no_sdk_no_runtime_no_randomness() {
 }
 
 #[test]
-fn the_simulated_world_is_built_without_the_sdk() {
-    let built_from = built_from("fleetkeeper-sim");
-    assert!(built_from.contains(&"fleetkeeper_core".to_owned()), "{built_from:?}");
-    assert!(!built_from.iter().any(|name| name.starts_with("aws")), "{built_from:?}");
+fn the_simulated_world_and_what_is_played_in_it_are_built_without_the_sdk() {
+    for package in ["fleetkeeper-sim", "fleetkeeper-campaign"] {
+        let built_from = built_from(package);
+        assert!(built_from.contains(&"fleetkeeper_core".to_owned()), "{built_from:?}");
+        let sdk = |name: &String| {
+            name.starts_with("aws_sdk") || name.starts_with("aws_smithy") || name == "lambda_runtime"
+        };
+        assert!(!built_from.iter().any(sdk), "{package}: {built_from:?}");
+    }
 }
 
 #[test]
 fn only_the_aws_crate_names_the_sdk_and_the_runtime() {
-    for of in
-        ["crates/core", "crates/lifecycle-drainer", "crates/capacity-calculator", "crates/sim", "tests/src"]
-    {
+    for of in [
+        "crates/core",
+        "crates/lifecycle-drainer",
+        "crates/capacity-calculator",
+        "crates/sim",
+        "crates/campaign",
+        "tests/src",
+    ] {
         assert_none_names(&sources(of), &["aws_sdk_", "aws_config", "aws_smithy", "lambda_runtime"]);
     }
 }

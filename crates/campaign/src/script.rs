@@ -131,9 +131,11 @@ fn happen(world: &mut World, place: &Place, what: &What) -> Result<(), ApiError>
             let Some(id) = place.host(world, *host) else { return Ok(()) };
             match what {
                 What::LoseHost(_) => world.lose_instance(group, &id)?,
-                What::RegisterAnew(_) => world.register_anew(cluster, &id).map(|_| ())?,
+                What::RegisterAnew(_) => {
+                    world.register_anew(cluster, &id)?;
+                }
                 What::StartTask { task, .. } => {
-                    world.start_task(cluster, &standalone(task), &id).map(|_| ())?
+                    world.start_task(cluster, &standalone(task), &id)?;
                 }
                 What::SetActive(_) => world.set_container_instance_status(cluster, &id, "ACTIVE".into())?,
                 _ => {}

@@ -21,6 +21,9 @@ pub const DRAINER: &str = "lifecycle-drainer";
 /// The calculator's function.
 pub const CALCULATOR: &str = "capacity-calculator";
 
+/// Every history begins on 23 November 2026 at 9.
+const SINCE_THE_EPOCH: TimeDelta = TimeDelta::seconds(1_795_424_400);
+
 /// A scenario that was played.
 #[derive(Debug)]
 pub struct Played {
@@ -41,6 +44,8 @@ pub enum Unplayable {
     Setting(SettingError),
     /// The world refuses to be set up.
     World(ApiError),
+    /// There is nothing to run it on.
+    Runtime(std::io::Error),
 }
 
 /// Plays a scenario with the handlers as they are shipped.
@@ -50,15 +55,13 @@ pub fn play(scenario: &Scenario) -> Result<Played, Unplayable> {
 
 /// Plays a scenario with ports that something was done to.
 pub fn play_with(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplayable> {
-    // A thread's own runtime: its clock stands still while anything can go on.
+    // A runtime of its own: its clock stands still while anything can go on.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    #[expect(clippy::expect_used, reason = "a runtime without I/O has nothing to ask the system for")]
-    runtime.expect("a runtime").block_on(Box::pin(act(scenario, wiring)))
+    runtime.map_err(Unplayable::Runtime)?.block_on(Box::pin(act(scenario, wiring)))
 }
 
 async fn act(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplayable> {
-    #[expect(clippy::expect_used, reason = "the date is right")]
-    let mut world = World::new("2026-11-23T09:00:00Z".parse().expect("a date"));
+    let mut world = World::new(DateTime::UNIX_EPOCH + SINCE_THE_EPOCH);
     set_up(&mut world, scenario).map_err(Unplayable::World)?;
     let drainer = drainer_config(&scenario.drainer).map_err(Unplayable::Setting)?;
     let calculator = scenario.calculator.as_ref().map(calculator_config).transpose();

@@ -119,6 +119,22 @@ async fn an_event_is_handled_once_and_its_answer_kept() {
     assert!(world.with(World::take_outbox).is_empty(), "what a function got is not sent elsewhere");
 }
 
+/// The sample is one that AWS sent.
+#[tokio::test(start_paused = true)]
+async fn a_message_has_the_members_that_aws_sends() {
+    let sample = include_str!("../../../../infra/events/sns-lifecycle-terminating.json");
+    let sample: Value = serde_json::from_str(sample).unwrap();
+    let world = run_hours(sent_to(Code::Answer, function(), |_| ()), 1).await;
+    let [InvocationEnd::Returned(event)] = &ends(&world)[..] else { panic!("{:?}", ends(&world)) };
+    for within in ["", "/Records/0", "/Records/0/Sns"] {
+        let members = |event: &Value| {
+            let object = event.pointer(within).and_then(Value::as_object).unwrap();
+            object.keys().cloned().collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(members(event), members(&sample), "{within}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_event_is_tried_after_one_and_two_minutes_and_then_kept_in_the_dead_letters() {
     let world = run_hours(sent_to(Code::Fail, function(), |_| ()), 1).await;

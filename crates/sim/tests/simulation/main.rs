@@ -11,6 +11,8 @@ mod hooks;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod placement;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod same_twice;

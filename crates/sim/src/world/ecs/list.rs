@@ -78,7 +78,10 @@ impl World {
             Some(named) => {
                 let arn = ContainerInstanceArn(cluster.full_arn("container-instance", named));
                 let instance = cluster.container_instances.get(&arn);
-                let tasks = instance.into_iter().flat_map(|instance| cluster.tasks_on(instance));
+                let tasks = instance
+                    .into_iter()
+                    .flat_map(|instance| instance.tasks.iter().chain(&instance.stopped_tasks));
+                let tasks = tasks.filter_map(|arn| cluster.tasks.get(arn));
                 tasks.filter(wanted).map(|task| task.arn.clone()).collect()
             }
         };

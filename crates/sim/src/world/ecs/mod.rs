@@ -45,6 +45,8 @@ pub(crate) struct Cluster {
     pub(crate) container_instances: BTreeMap<ContainerInstanceArn, ContainerInstance>,
     pub(crate) services: BTreeMap<String, Service>,
     pub(crate) tasks: BTreeMap<TaskArn, Task>,
+    /// The tasks of each service that have not STOPPED.
+    pub(crate) service_tasks: BTreeMap<String, BTreeSet<TaskArn>>,
     /// How long the service scheduler takes to notice a change.
     pub(crate) scheduler_delay_seconds: u32,
     /// Whether the scheduler has noticed one.
@@ -74,6 +76,7 @@ impl World {
             container_instances: BTreeMap::new(),
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            service_tasks: BTreeMap::new(),
             scheduler_delay_seconds: 1,
             scheduler_due: false,
             scheduler_looks: BTreeSet::new(),

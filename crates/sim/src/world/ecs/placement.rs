@@ -1,5 +1,5 @@
-//! Where a task goes: an ACTIVE instance with its agent connected and room for it, the one with the fewest tasks, then
-//! the first by ARN.
+//! Where a task goes: an ACTIVE instance with its agent connected that meets the task's constraint and has room for it,
+//! the one with the fewest tasks, then the first by ARN.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +16,8 @@ const NO_INSTANCES: &str = "NO_CONTAINER_INSTANCES";
 const CPU: &str = "RESOURCE:CPU";
 const MEMORY: &str = "RESOURCE:MEMORY";
 const PORTS: &str = "RESOURCE:PORTS";
+const ENI: &str = "RESOURCE:ENI";
+const MEMBER_OF: &str = "MemberOf placement constraint unsatisfied";
 
 /// The instances that may take tasks of one kind, those with the fewest tasks first. While they are being placed room
 /// only shrinks: an instance without is not asked again, so that thousands of tasks find their place quickly.
@@ -27,10 +29,7 @@ pub(crate) struct Candidates {
 impl Candidates {
     pub(crate) fn of(cluster: &Cluster) -> Self {
         let instances = cluster.container_instances.values().filter(|instance| takes_tasks(instance));
-        let counted = instances.map(|instance| {
-            let tasks = cluster.tasks_on(instance).filter(|task| counted(task)).count();
-            (tasks, instance.arn.clone())
-        });
+        let counted = instances.map(|instance| (instance.wanted_tasks, instance.arn.clone()));
         Self { instances: counted.collect(), lacking: BTreeSet::new() }
     }
 
@@ -50,19 +49,30 @@ impl Candidates {
                 Err(reason) => self.lacking.insert(reason),
             };
         }
-        let least = [PORTS, MEMORY, CPU].into_iter().find(|reason| self.lacking.contains(reason));
+        let least =
+            [PORTS, ENI, MEMORY, CPU, MEMBER_OF].into_iter().find(|reason| self.lacking.contains(reason));
         Err(least.unwrap_or(NO_INSTANCES))
     }
 }
 
 impl Cluster {
-    /// Whether an instance has room for a task in ECS's eyes, whatever its status.
+    /// Whether an instance meets a task's constraint and has room for it in ECS's eyes, whatever its status.
     pub(crate) fn has_room(
         &self,
         instance: &ContainerInstance,
         definition: &TaskDefinition,
     ) -> Result<(), &'static str> {
-        self.lacks(instance, definition, counted).map_or(Ok(()), Err)
+        if !definition.may_go_to(instance) {
+            return Err(MEMBER_OF);
+        }
+        if let Some(lacking) = self.lacks(instance, definition, counted) {
+            return Err(lacking);
+        }
+        // A task that is stopping holds its network interface, unlike all else, until it has STOPPED.
+        if definition.awsvpc && self.awsvpc_tasks(instance) >= instance.awsvpc_task_limit {
+            return Err(ENI);
+        }
+        Ok(())
     }
 
     /// What an instance lacks for one more task beside those that count.
@@ -73,13 +83,13 @@ impl Cluster {
         counts: impl Fn(&Task) -> bool,
     ) -> Option<&'static str> {
         let (mut cpu, mut memory) = (definition.cpu.0, definition.memory.0);
-        let mut port_taken = !instance.registered.tcp_ports_taken.is_disjoint(&definition.tcp_ports)
-            || !instance.registered.udp_ports_taken.is_disjoint(&definition.udp_ports);
+        let mut port_taken = !instance.registered.tcp_ports_taken.is_disjoint(definition.host_tcp_ports())
+            || !instance.registered.udp_ports_taken.is_disjoint(definition.host_udp_ports());
         for other in self.tasks_on(instance).filter(|task| counts(task)).map(|task| &task.definition) {
             cpu += other.cpu.0;
             memory += other.memory.0;
-            port_taken |= !other.tcp_ports.is_disjoint(&definition.tcp_ports)
-                || !other.udp_ports.is_disjoint(&definition.udp_ports);
+            port_taken |= !other.host_tcp_ports().is_disjoint(definition.host_tcp_ports())
+                || !other.host_udp_ports().is_disjoint(definition.host_udp_ports());
         }
         if cpu > instance.registered.cpu.0 {
             Some(CPU)
@@ -93,11 +103,20 @@ impl Cluster {
     }
 }
 
+impl TaskDefinition {
+    /// Whether an instance meets its constraint.
+    pub(crate) fn may_go_to(&self, instance: &ContainerInstance) -> bool {
+        let constraint = self.placement_constraint.as_ref();
+        constraint.is_none_or(|constraint| constraint.includes(&instance.attributes))
+    }
+}
+
 /// A task that ECS counts as there: one that it is stopping is not.
 fn counted(task: &Task) -> bool {
     task.desired_status == DesiredStatus::Running
 }
 
-fn takes_tasks(instance: &ContainerInstance) -> bool {
+/// Whether ECS places tasks there.
+pub(crate) fn takes_tasks(instance: &ContainerInstance) -> bool {
     instance.status == ContainerInstanceStatus::Active && instance.agent_connected
 }

@@ -1,5 +1,8 @@
 //! How container instances come, change and go.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 
 use super::REMEMBERED_SECONDS;
@@ -27,9 +30,12 @@ impl World {
             status: ContainerInstanceStatus::Active,
             agent_connected: true,
             host_gone: false,
-            attributes: attributes(instance_type),
+            attributes: Arc::new(attributes(instance_type)),
+            awsvpc_task_limit: instance_type.awsvpc_task_limit,
             registered: registered_resources(instance_type),
             tasks: Vec::new(),
+            stopped_tasks: BTreeSet::new(),
+            wanted_tasks: 0,
             version: 0,
             registered_at: self.now,
             updated_at: self.now,

@@ -145,8 +145,8 @@ impl World {
 }
 
 fn unstopped<'a>(cluster: &'a Cluster, service: &str) -> Vec<&'a Task> {
-    let of_service = cluster.tasks.values().filter(|task| task.service.as_deref() == Some(service));
-    of_service.filter(|task| task.last_status != LastStatus::Stopped).collect()
+    let arns = cluster.service_tasks.get(service).into_iter().flatten();
+    arns.filter_map(|arn| cluster.tasks.get(arn)).collect()
 }
 
 fn must_leave(cluster: &Cluster, task: &Task) -> bool {

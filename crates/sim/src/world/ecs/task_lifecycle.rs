@@ -57,10 +57,14 @@ impl World {
             container_instance: container_instance.clone(),
         });
         if let Some(cluster) = self.clusters.get_mut(cluster) {
+            if let Some(service) = &task.service {
+                cluster.service_tasks.entry(service.clone()).or_default().insert(arn.clone());
+            }
             cluster.tasks.insert(arn.clone(), task);
         }
         if let Some(instance) = self.container_instance_mut(cluster, container_instance) {
             instance.tasks.push(arn.clone());
+            instance.wanted_tasks += 1;
         }
         self.start_waiting_tasks(cluster, container_instance);
         self.container_instance_changed(cluster, container_instance);
@@ -89,6 +93,9 @@ impl World {
         task.timer = None;
         task.waits_for_agent = false;
         let container_instance = task.container_instance.clone();
+        if let Some(instance) = self.container_instance_mut(cluster, &container_instance) {
+            instance.wanted_tasks -= 1;
+        }
         self.record(Occurrence::TaskStopping { task: arn.clone(), code });
         self.container_instance_changed(cluster, &container_instance);
         self.request_service_scheduler(cluster);
@@ -158,11 +165,25 @@ impl World {
     }
 
     fn task_is_over(&mut self, cluster: &str, arn: &TaskArn, container_instance: &ContainerInstanceArn) {
-        let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
-        self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+        self.remember_stopped(cluster, arn);
         self.start_waiting_tasks(cluster, container_instance);
         self.container_instance_changed(cluster, container_instance);
         self.request_service_scheduler(cluster);
+    }
+
+    /// A task has STOPPED: it is told of for a while, and no longer among those that its host and service have.
+    fn remember_stopped(&mut self, cluster: &str, arn: &TaskArn) {
+        let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
+        self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+        let Some(cluster) = self.clusters.get_mut(cluster) else { return };
+        let Some(task) = cluster.tasks.get(arn) else { return };
+        if let Some(tasks) = task.service.as_ref().and_then(|name| cluster.service_tasks.get_mut(name)) {
+            tasks.remove(arn);
+        }
+        if let Some(instance) = cluster.container_instances.get_mut(&task.container_instance) {
+            instance.tasks.retain(|known| known != arn);
+            instance.stopped_tasks.insert(arn.clone());
+        }
     }
 
     /// A task's host is gone under it. A task that had not STOPPED was cut off: that is what a drain is there to
@@ -180,6 +201,8 @@ impl World {
             desired_status: task.desired_status,
             last_status: task.last_status,
         };
+        let container_instance = task.container_instance.clone();
+        let wanted = task.desired_status == DesiredStatus::Running;
         if noticed {
             task.desired_status = DesiredStatus::Stopped;
             task.last_status = LastStatus::Stopped;
@@ -193,8 +216,12 @@ impl World {
         }
         self.record(killed);
         if noticed {
-            let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
-            self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+            if let Some(instance) =
+                self.container_instance_mut(cluster, &container_instance).filter(|_| wanted)
+            {
+                instance.wanted_tasks -= 1;
+            }
+            self.remember_stopped(cluster, arn);
         }
     }
 
@@ -202,7 +229,7 @@ impl World {
         let Some(cluster) = self.clusters.get_mut(cluster) else { return };
         let Some(task) = cluster.tasks.remove(arn) else { return };
         if let Some(instance) = cluster.container_instances.get_mut(&task.container_instance) {
-            instance.tasks.retain(|known| known != arn);
+            instance.stopped_tasks.remove(arn);
         }
     }
 

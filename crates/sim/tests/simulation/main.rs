@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod api_limits;
 #[cfg(test)]
+mod daemons;
+#[cfg(test)]
 mod draining;
 #[cfg(test)]
 mod events;

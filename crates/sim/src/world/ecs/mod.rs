@@ -5,20 +5,27 @@
 //! | [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
 //! | [`task_definition`], [`task`], `task_lifecycle` | what runs, and the statuses it goes through |
 //! | `agent` | what starts tasks on a host, once the last ones have really stopped |
+//! | [`standalone`] | tasks that no service wants |
 //! | [`service`], `service_scheduler`, `placement` | how many of it, started and stopped by ECS's rules |
+//! | `replica_plan`, `daemon_plan` | those rules |
+//! | [`steadiness`] | whether a service has what it wants |
 //! | `filter`, [`list`], [`describe`], [`update_state`] | the API operations |
 //! | [`event`] | the events that ECS sends |
 
 pub(crate) mod agent;
 pub mod container_instance;
+pub(crate) mod daemon_plan;
 pub mod describe;
 pub mod event;
 pub(crate) mod filter;
 pub mod list;
 pub(crate) mod placement;
 pub mod registration;
+pub(crate) mod replica_plan;
 pub mod service;
 pub(crate) mod service_scheduler;
+pub mod standalone;
+pub mod steadiness;
 pub mod task;
 pub mod task_definition;
 pub(crate) mod task_lifecycle;

@@ -1,7 +1,7 @@
 //! Where a task goes: an ACTIVE instance with its agent connected that meets the task's constraint and has room for it,
 //! the one with the fewest tasks, then the first by ARN.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use fleetkeeper_core::task::DesiredStatus;
@@ -23,14 +23,28 @@ const MEMBER_OF: &str = "MemberOf placement constraint unsatisfied";
 /// only shrinks: an instance without is not asked again, so that thousands of tasks find their place quickly.
 pub(crate) struct Candidates {
     instances: BTreeSet<(usize, ContainerInstanceArn)>,
-    lacking: BTreeSet<&'static str>,
+    lacking: BTreeMap<&'static str, BTreeSet<ContainerInstanceArn>>,
+}
+
+/// Nothing had room for a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unplaceable {
+    /// What the instances that match best lack.
+    pub(crate) reason: &'static str,
+    /// Those instances.
+    pub(crate) closest: BTreeSet<ContainerInstanceArn>,
 }
 
 impl Candidates {
     pub(crate) fn of(cluster: &Cluster) -> Self {
         let instances = cluster.container_instances.values().filter(|instance| takes_tasks(instance));
         let counted = instances.map(|instance| (instance.wanted_tasks, instance.arn.clone()));
-        Self { instances: counted.collect(), lacking: BTreeSet::new() }
+        Self { instances: counted.collect(), lacking: BTreeMap::new() }
+    }
+
+    /// One instance and no other.
+    pub(crate) fn only(instance: ContainerInstanceArn) -> Self {
+        Self { instances: BTreeSet::from([(0, instance)]), lacking: BTreeMap::new() }
     }
 
     /// The instance for one more task. The reason, where there is none, is that of the instance that lacks least.
@@ -38,7 +52,7 @@ impl Candidates {
         &mut self,
         cluster: &Cluster,
         definition: &TaskDefinition,
-    ) -> Result<ContainerInstanceArn, &'static str> {
+    ) -> Result<ContainerInstanceArn, Unplaceable> {
         while let Some((tasks, arn)) = self.instances.pop_first() {
             let Some(instance) = cluster.container_instances.get(&arn) else { continue };
             match cluster.has_room(instance, definition) {
@@ -46,12 +60,14 @@ impl Candidates {
                     self.instances.insert((tasks + 1, arn.clone()));
                     return Ok(arn);
                 }
-                Err(reason) => self.lacking.insert(reason),
+                Err(reason) => self.lacking.entry(reason).or_default().insert(arn),
             };
         }
-        let least =
-            [PORTS, ENI, MEMORY, CPU, MEMBER_OF].into_iter().find(|reason| self.lacking.contains(reason));
-        Err(least.unwrap_or(NO_INSTANCES))
+        let least = [PORTS, ENI, MEMORY, CPU, MEMBER_OF].into_iter().find_map(|reason| {
+            let closest = self.lacking.get(reason)?.clone();
+            Some(Unplaceable { reason, closest })
+        });
+        Err(least.unwrap_or(Unplaceable { reason: NO_INSTANCES, closest: BTreeSet::new() }))
     }
 }
 

@@ -1,4 +1,4 @@
-//! REPLICA services.
+//! Services.
 
 use std::sync::Arc;
 
@@ -6,12 +6,23 @@ use super::task_definition::TaskDefinition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
-/// A REPLICA service: so many tasks of a kind, with limits on how few and how many there are meanwhile.
+/// How a service's scheduler counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchedulingStrategy {
+    /// So many tasks, wherever there is room.
+    Replica,
+    /// One task on each instance that takes tasks and meets the constraint.
+    Daemon,
+}
+
+/// A service: tasks of a kind, with limits on how few and how many there are meanwhile.
 #[derive(Debug, Clone)]
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// How many tasks it wants.
+    /// How its scheduler counts.
+    pub scheduling_strategy: SchedulingStrategy,
+    /// How many tasks it wants; a DAEMON service wants as many as there are instances for it, whatever this says.
     pub desired_count: u32,
     /// How many of them must stay healthy, in percent, rounded up.
     pub minimum_healthy_percent: u32,
@@ -24,16 +35,27 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service with ECS's default limits, 100 and 200 percent.
+    /// A REPLICA service with ECS's default limits, 100 and 200 percent.
     #[must_use]
     pub fn new(name: &str, desired_count: u32, task_definition: TaskDefinition) -> Self {
         Self {
             name: name.to_owned(),
+            scheduling_strategy: SchedulingStrategy::Replica,
             desired_count,
             minimum_healthy_percent: 100,
             maximum_percent: 200,
             task_definition: Arc::new(task_definition),
             placement_failure: None,
+        }
+    }
+
+    /// A DAEMON service with ECS's default limits, 0 and 100 percent: in a deployment an instance's new task starts
+    /// when its old one has STOPPED.
+    #[must_use]
+    pub fn daemon(name: &str, task_definition: TaskDefinition) -> Self {
+        Self {
+            scheduling_strategy: SchedulingStrategy::Daemon,
+            ..Self::new(name, 0, task_definition).percents(0, 100)
         }
     }
 
@@ -62,8 +84,11 @@ impl World {
     /// Creates a service; its tasks are placed when the scheduler has noticed.
     pub fn create_service(&mut self, cluster: &str, service: Service) -> Result<(), ApiError> {
         let (name, desired_count) = (service.name.clone(), service.desired_count);
+        let strategy = service.scheduling_strategy;
         self.cluster_mut(cluster)?.services.insert(name.clone(), service);
-        self.record(Occurrence::DesiredCount { service: name, desired_count });
+        if strategy == SchedulingStrategy::Replica {
+            self.record(Occurrence::DesiredCount { service: name, desired_count });
+        }
         self.request_service_scheduler(cluster);
         Ok(())
     }

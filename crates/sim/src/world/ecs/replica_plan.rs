@@ -1,0 +1,51 @@
+//! What the scheduler does about a REPLICA service.
+//!
+//! The rules of draining are those of `UpdateContainerInstancesState`: a PENDING task on a DRAINING instance stops at
+//! once; a RUNNING one stops as long as enough stay healthy, and its replacement starts as long as there are not too
+//! many. Tasks that are stopping count towards the maximum until they have STOPPED, so with a minimum and a maximum of
+//! 100 percent nothing can move, ever. Standalone tasks are not touched.
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::task::{DesiredStatus, TaskArn};
+
+use super::Cluster;
+use super::service::Service;
+use super::service_scheduler::{Plan, Start};
+use super::task::{LastStatus, Task};
+
+pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Plan {
+    let all = cluster.tasks_of_service(&service.name);
+    let draining = cluster.draining();
+    let wanted = all.iter().filter(|task| task.desired_status == DesiredStatus::Running);
+    let (leaving, mut staying): (Vec<&Task>, Vec<&Task>) =
+        wanted.partition(|task| draining.contains(&task.container_instance));
+    let mut stop: Vec<TaskArn> = Vec::new();
+    let mut healthy = count(leaving.iter().chain(&staying).filter(|task| task.is_healthy(now)));
+
+    // More than wanted: the unhealthy first, then the newest.
+    staying.sort_by_key(|task| (task.is_healthy(now), Reverse(task.created_at), &task.arn));
+    let surplus = count(staying.iter()).saturating_sub(u64::from(service.desired_count));
+    for task in staying.iter().take(usize::try_from(surplus).unwrap_or(usize::MAX)) {
+        healthy -= u64::from(task.is_healthy(now));
+        stop.push(task.arn.clone());
+    }
+
+    for task in leaving {
+        if task.last_status == LastStatus::Pending || !task.is_healthy(now) {
+            stop.push(task.arn.clone());
+        } else if healthy > service.minimum_healthy() {
+            healthy -= 1;
+            stop.push(task.arn.clone());
+        }
+    }
+
+    let missing = u64::from(service.desired_count).saturating_sub(count(staying.iter()));
+    let room = service.maximum().saturating_sub(count(all.iter()));
+    Plan { stop, start: Start::Anywhere(missing.min(room)) }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u64 {
+    items.fold(0, |count, _| count + 1)
+}

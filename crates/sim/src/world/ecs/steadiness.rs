@@ -1,0 +1,59 @@
+//! Whether a service has what it wants.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
+use fleetkeeper_core::task::DesiredStatus;
+
+use super::service::{SchedulingStrategy, Service};
+use super::task::Task;
+use super::{Cluster, daemon_plan};
+use crate::world::World;
+
+impl World {
+    /// A service's tasks that have not STOPPED.
+    #[must_use]
+    pub fn tasks_of_service(&self, cluster: &str, service: &str) -> Vec<&Task> {
+        self.clusters.get(cluster).map(|cluster| cluster.tasks_of_service(service)).unwrap_or_default()
+    }
+
+    /// Whether a service has as many healthy tasks as it wants, none stopping and none on a DRAINING instance.
+    #[must_use]
+    pub fn is_steady(&self, cluster: &str, service: &str) -> bool {
+        let Some(cluster) = self.clusters.get(cluster) else { return false };
+        cluster.services.get(service).is_some_and(|service| cluster.is_steady(service, self.now))
+    }
+}
+
+impl Cluster {
+    /// A service's tasks that have not STOPPED.
+    pub(crate) fn tasks_of_service(&self, service: &str) -> Vec<&Task> {
+        let arns = self.service_tasks.get(service).into_iter().flatten();
+        arns.filter_map(|arn| self.tasks.get(arn)).collect()
+    }
+
+    /// The instances that services' tasks must leave.
+    pub(crate) fn draining(&self) -> BTreeSet<&ContainerInstanceArn> {
+        let instances = self.container_instances.values();
+        let draining = instances.filter(|instance| instance.status == ContainerInstanceStatus::Draining);
+        draining.map(|instance| &instance.arn).collect()
+    }
+
+    pub(crate) fn is_steady(&self, service: &Service, now: DateTime<Utc>) -> bool {
+        let tasks = self.tasks_of_service(&service.name);
+        let wanted = match service.scheduling_strategy {
+            SchedulingStrategy::Replica => usize::try_from(service.desired_count).ok(),
+            SchedulingStrategy::Daemon => Some(daemon_plan::eligible(self, service).count()),
+        };
+        if Some(tasks.len()) != wanted {
+            return false;
+        }
+        let draining = self.draining();
+        tasks.iter().all(|task| {
+            task.desired_status == DesiredStatus::Running
+                && task.is_healthy(now)
+                && !draining.contains(&task.container_instance)
+        })
+    }
+}

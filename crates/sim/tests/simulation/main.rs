@@ -5,6 +5,8 @@ mod api_limits;
 #[cfg(test)]
 mod daemons;
 #[cfg(test)]
+mod deployments;
+#[cfg(test)]
 mod draining;
 #[cfg(test)]
 mod events;

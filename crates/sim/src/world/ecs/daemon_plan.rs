@@ -7,23 +7,43 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
+use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::DesiredStatus;
 
 use super::Cluster;
 use super::container_instance::ContainerInstance;
 use super::placement::takes_tasks;
+use super::replica_plan::count;
 use super::service::{SchedulingStrategy, Service};
 use super::service_scheduler::{Plan, Start};
 use super::task::Task;
 
-pub(crate) fn plan(cluster: &Cluster, service: &Service, _now: DateTime<Utc>) -> Plan {
+pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Plan {
     let all = cluster.tasks_of_service(&service.name);
     let taken: BTreeSet<&ContainerInstanceArn> = all.iter().map(|task| &task.container_instance).collect();
-    let wanted = all.iter().filter(|task| task.desired_status == DesiredStatus::Running);
-    let stop = wanted.filter(|task| may_leave(cluster, task)).map(|task| task.arn.clone()).collect();
-    let free = eligible(cluster, service).filter(|instance| !taken.contains(&instance.arn));
-    Plan { stop, start: Start::OnEach(free.map(|instance| instance.arn.clone()).collect()) }
+    let wanted: Vec<&Task> =
+        all.iter().copied().filter(|task| task.desired_status == DesiredStatus::Running).collect();
+    let eligible: Vec<&ContainerInstanceArn> =
+        eligible(cluster, service).map(|instance| &instance.arn).collect();
+    let draining = cluster.draining();
+
+    let mut healthy = count(wanted.iter().filter(|task| task.is_healthy(now)));
+    let minimum = service.minimum_healthy_of(count(eligible.iter()));
+    let mut stop = Vec::new();
+    for task in wanted {
+        let leaves = if draining.contains(&task.container_instance) {
+            may_leave(cluster, task)
+        } else {
+            service.has_outgrown(task) && (!task.is_healthy(now) || healthy > minimum)
+        };
+        if leaves {
+            healthy -= u64::from(task.is_healthy(now));
+            stop.push(task.arn.clone());
+        }
+    }
+
+    let free = eligible.into_iter().filter(|arn| !taken.contains(arn));
+    Plan { stop, start: Start::OnEach(free.cloned().collect()) }
 }
 
 /// The instances that get a task each.
@@ -38,8 +58,7 @@ pub(crate) fn eligible<'a>(
 /// Whether nothing on a task's DRAINING instance needs it any more.
 fn may_leave(cluster: &Cluster, daemon: &Task) -> bool {
     let instance = cluster.container_instances.get(&daemon.container_instance);
-    let draining = instance.filter(|instance| instance.status == ContainerInstanceStatus::Draining);
-    draining.is_some_and(|instance| !cluster.tasks_on(instance).any(|task| cluster.is_replica(task)))
+    instance.is_some_and(|instance| !cluster.tasks_on(instance).any(|task| cluster.is_replica(task)))
 }
 
 impl Cluster {

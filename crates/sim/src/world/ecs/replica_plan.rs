@@ -4,6 +4,8 @@
 //! once; a RUNNING one stops as long as enough stay healthy, and its replacement starts as long as there are not too
 //! many. Tasks that are stopping count towards the maximum until they have STOPPED, so with a minimum and a maximum of
 //! 100 percent nothing can move, ever. Standalone tasks are not touched.
+//!
+//! A rolling deployment replaces tasks by the same rules and within the same limits, after those that are drained.
 
 use std::cmp::Reverse;
 
@@ -19,8 +21,8 @@ pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> 
     let all = cluster.tasks_of_service(&service.name);
     let draining = cluster.draining();
     let wanted = all.iter().filter(|task| task.desired_status == DesiredStatus::Running);
-    let (leaving, mut staying): (Vec<&Task>, Vec<&Task>) =
-        wanted.partition(|task| draining.contains(&task.container_instance));
+    let (mut leaving, mut staying): (Vec<&Task>, Vec<&Task>) =
+        wanted.partition(|task| draining.contains(&task.container_instance) || service.has_outgrown(task));
     let mut stop: Vec<TaskArn> = Vec::new();
     let mut healthy = count(leaving.iter().chain(&staying).filter(|task| task.is_healthy(now)));
 
@@ -32,6 +34,7 @@ pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> 
         stop.push(task.arn.clone());
     }
 
+    leaving.sort_by_key(|task| !draining.contains(&task.container_instance));
     for task in leaving {
         if task.last_status == LastStatus::Pending || !task.is_healthy(now) {
             stop.push(task.arn.clone());
@@ -46,6 +49,6 @@ pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> 
     Plan { stop, start: Start::Anywhere(missing.min(room)) }
 }
 
-fn count<T>(items: impl Iterator<Item = T>) -> u64 {
+pub(crate) fn count<T>(items: impl Iterator<Item = T>) -> u64 {
     items.fold(0, |count, _| count + 1)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::task::Task;
 use super::task_definition::TaskDefinition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
@@ -28,7 +29,7 @@ pub struct Service {
     pub minimum_healthy_percent: u32,
     /// How many there may be, in percent, rounded down.
     pub maximum_percent: u32,
-    /// What its tasks are made from.
+    /// What its tasks are made from; those made from another are replaced.
     pub task_definition: Arc<TaskDefinition>,
     /// The last placement failure, told once until a placement succeeds.
     pub(crate) placement_failure: Option<&'static str>,
@@ -70,13 +71,23 @@ impl Service {
     /// The fewest healthy tasks: ECS rounds up.
     #[must_use]
     pub fn minimum_healthy(&self) -> u64 {
-        (u64::from(self.desired_count) * u64::from(self.minimum_healthy_percent)).div_ceil(100)
+        self.minimum_healthy_of(u64::from(self.desired_count))
+    }
+
+    /// The fewest healthy tasks of so many wanted.
+    pub(crate) fn minimum_healthy_of(&self, wanted: u64) -> u64 {
+        (wanted * u64::from(self.minimum_healthy_percent)).div_ceil(100)
     }
 
     /// The most tasks: ECS rounds down, so that one task with 150 percent stays one task.
     #[must_use]
     pub fn maximum(&self) -> u64 {
         u64::from(self.desired_count) * u64::from(self.maximum_percent) / 100
+    }
+
+    /// Whether a task is of a deployment before the last.
+    pub(crate) fn has_outgrown(&self, task: &Task) -> bool {
+        !Arc::ptr_eq(&self.task_definition, &task.definition)
     }
 }
 
@@ -95,12 +106,33 @@ impl World {
 
     /// Sets how many tasks a service wants.
     pub fn set_desired_count(&mut self, cluster: &str, service: &str, count: u32) -> Result<(), ApiError> {
-        let found = self.cluster_mut(cluster)?.services.get_mut(service);
-        let found =
-            found.ok_or_else(|| ApiError::client("ServiceNotFoundException", "Service not found."))?;
-        found.desired_count = count;
+        self.service_mut(cluster, service)?.desired_count = count;
         self.record(Occurrence::DesiredCount { service: service.to_owned(), desired_count: count });
         self.request_service_scheduler(cluster);
         Ok(())
+    }
+
+    /// `UpdateService` with a new task definition, which becomes its family's next revision: a rolling deployment
+    /// begins. The service's tasks are replaced within its limits, those on DRAINING instances first.
+    pub fn update_service(
+        &mut self,
+        cluster: &str,
+        service: &str,
+        mut task_definition: TaskDefinition,
+    ) -> Result<(), ApiError> {
+        let found = self.service_mut(cluster, service)?;
+        if found.task_definition.family == task_definition.family {
+            task_definition.revision = found.task_definition.revision + 1;
+        }
+        let arn = task_definition.arn();
+        found.task_definition = Arc::new(task_definition);
+        self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
+        self.request_service_scheduler(cluster);
+        Ok(())
+    }
+
+    fn service_mut(&mut self, cluster: &str, service: &str) -> Result<&mut Service, ApiError> {
+        let found = self.cluster_mut(cluster)?.services.get_mut(service);
+        found.ok_or_else(|| ApiError::client("ServiceNotFoundException", "Service not found."))
     }
 }

@@ -18,7 +18,8 @@ impl World {
         self.clusters.get(cluster).map(|cluster| cluster.tasks_of_service(service)).unwrap_or_default()
     }
 
-    /// Whether a service has as many healthy tasks as it wants, none stopping and none on a DRAINING instance.
+    /// Whether a service has as many healthy tasks as it wants, none stopping, none
+    /// on a DRAINING instance and none of an earlier deployment.
     #[must_use]
     pub fn is_steady(&self, cluster: &str, service: &str) -> bool {
         let Some(cluster) = self.clusters.get(cluster) else { return false };
@@ -53,6 +54,7 @@ impl Cluster {
         tasks.iter().all(|task| {
             task.desired_status == DesiredStatus::Running
                 && task.is_healthy(now)
+                && !service.has_outgrown(task)
                 && !draining.contains(&task.container_instance)
         })
     }

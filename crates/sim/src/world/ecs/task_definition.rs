@@ -30,8 +30,10 @@ static NO_PORTS: BTreeSet<Port> = BTreeSet::new();
 /// What a task of a kind needs, and how it behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskDefinition {
-    /// The family; its revision is always 1.
+    /// The family.
     pub family: String,
+    /// Which of the family's.
+    pub revision: u32,
     /// Network mode awsvpc: each task has a network interface of its own, and takes none of its host's ports.
     pub awsvpc: bool,
     /// Where its tasks may go; anywhere without one.
@@ -64,6 +66,7 @@ impl TaskDefinition {
     pub fn new(family: &str, cpu: u64, memory: u64) -> Self {
         Self {
             family: family.to_owned(),
+            revision: 1,
             cpu: CpuUnits(cpu),
             memory: Mib(memory),
             awsvpc: false,
@@ -169,6 +172,6 @@ impl TaskDefinition {
     /// Its ARN.
     #[must_use]
     pub fn arn(&self) -> String {
-        format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{}:1", self.family)
+        format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{}:{}", self.family, self.revision)
     }
 }

@@ -97,6 +97,8 @@ pub enum Occurrence {
     AgentConnected { container_instance: ContainerInstanceArn, connected: bool },
     /// A service wants so many tasks.
     DesiredCount { service: String, desired_count: u32 },
+    /// A service's tasks are to be replaced by those of another task definition.
+    DeploymentStarted { service: String, task_definition: String },
     /// A task was placed; it is PENDING.
     TaskPlaced { task: TaskArn, group: String, container_instance: ContainerInstanceArn },
     /// A task is desired STOPPED.

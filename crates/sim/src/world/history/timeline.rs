@@ -77,6 +77,10 @@ impl fmt::Display for Occurrence {
             Self::DesiredCount { service, desired_count } => {
                 write!(f, "service {service}: desired count {desired_count}")
             }
+            Self::DeploymentStarted { service, task_definition } => {
+                let revision = task_definition.rsplit('/').next().unwrap_or(task_definition);
+                write!(f, "service {service}: deployment of {revision}")
+            }
             Self::TaskPlaced { task: arn, group, container_instance } => {
                 write!(f, "task {}: {group} PENDING on {}", task(arn), host(container_instance))
             }

@@ -10,7 +10,7 @@
 //! | `replica_plan`, `daemon_plan` | those rules |
 //! | [`steadiness`] | whether a service has what it wants |
 //! | `filter`, [`list`], [`describe`], [`update_state`] | the API operations |
-//! | [`event`] | the events that ECS sends |
+//! | [`event`], [`service_action`] | the events that ECS sends |
 
 pub(crate) mod agent;
 pub mod container_instance;
@@ -23,6 +23,7 @@ pub(crate) mod placement;
 pub mod registration;
 pub(crate) mod replica_plan;
 pub mod service;
+pub mod service_action;
 pub(crate) mod service_scheduler;
 pub mod standalone;
 pub mod steadiness;

@@ -162,8 +162,9 @@ impl World {
         instance.updated_at = now;
         let Some(cluster) = self.clusters.get(cluster) else { return };
         let Some(instance) = cluster.container_instances.get(arn) else { return };
-        let described = cluster.describe(instance);
+        let described = Arc::new(cluster.describe(instance));
         let id = self.ids.uuid();
+        self.record(Occurrence::ContainerInstanceChanged(Arc::clone(&described)));
         self.emit(Emitted::ContainerInstanceStateChange { id, container_instance: described });
     }
 }

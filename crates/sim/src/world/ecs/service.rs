@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 use crate::world::history::Occurrence;
@@ -33,6 +35,10 @@ pub struct Service {
     pub task_definition: Arc<TaskDefinition>,
     /// The last placement failure, told once until a placement succeeds.
     pub(crate) placement_failure: Option<&'static str>,
+    /// When an event last told of one.
+    pub(crate) placement_failure_sent_at: Option<DateTime<Utc>>,
+    /// Whether an event has told that it has what it wants, and it has had that ever since.
+    pub(crate) steady: bool,
 }
 
 impl Service {
@@ -47,6 +53,8 @@ impl Service {
             maximum_percent: 200,
             task_definition: Arc::new(task_definition),
             placement_failure: None,
+            placement_failure_sent_at: None,
+            steady: false,
         }
     }
 

@@ -11,12 +11,17 @@ use fleetkeeper_core::task::TaskArn;
 
 use super::placement::{Candidates, Unplaceable};
 use super::service::{SchedulingStrategy, Service};
+use super::service_action::{ServiceAction, ServiceActionName};
 use super::task::StopCode;
 use super::task_definition::TaskDefinition;
 use super::{Cluster, daemon_plan, replica_plan};
 use crate::world::World;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
+use crate::world::outbox::Emitted;
+
+/// How long ECS is silent about a service's placement failure after it has told of it.
+const BETWEEN_PLACEMENT_FAILURES: TimeDelta = TimeDelta::seconds(60);
 
 /// What the scheduler does about a service.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,6 +80,7 @@ impl World {
             daemons.into_iter().chain(replicas).map(|service| service.name.clone()).collect();
         for service in services {
             self.schedule_service(name, &service);
+            self.note_steadiness(name, &service);
         }
     }
 
@@ -124,14 +130,43 @@ impl World {
         Ok(())
     }
 
-    /// A service's tasks were to be placed, and found room or did not: a failure is told once while it lasts.
+    /// A service's tasks were to be placed, and found room or did not. While a failure lasts, the history tells of it
+    /// once and an event once a minute.
     fn note_placement(&mut self, cluster: &str, service: &str, failure: Option<Unplaceable>) {
+        let now = self.now;
         let Some(found) = self.clusters.get_mut(cluster) else { return };
         let Some(known) = found.services.get_mut(service) else { return };
-        let reason = failure.map(|failure| failure.reason);
-        let before = std::mem::replace(&mut known.placement_failure, reason);
-        if let Some(reason) = reason.filter(|_| before != reason) {
+        let before = std::mem::replace(&mut known.placement_failure, failure.as_ref().map(|f| f.reason));
+        let Some(Unplaceable { reason, closest }) = failure else { return };
+        let sent = known.placement_failure_sent_at.filter(|sent| now < *sent + BETWEEN_PLACEMENT_FAILURES);
+        let next = sent.unwrap_or(now) + BETWEEN_PLACEMENT_FAILURES;
+        known.placement_failure_sent_at = sent.or(Some(now));
+        if before != Some(reason) {
             self.record(Occurrence::PlacementFailed { service: service.to_owned(), reason });
         }
+        if sent.is_none() {
+            let container_instances = closest.into_iter().collect();
+            let name = ServiceActionName::TaskPlacementFailure { reason, container_instances };
+            self.emit_service_action(cluster, service, name);
+        }
+        self.request_service_scheduler_at(cluster, next);
+    }
+
+    /// Sends an event when a service comes to have what it wants.
+    fn note_steadiness(&mut self, cluster: &str, service: &str) {
+        let Some(found) = self.clusters.get(cluster) else { return };
+        let steady = found.services.get(service).is_some_and(|known| found.is_steady(known, self.now));
+        let Some(found) = self.clusters.get_mut(cluster) else { return };
+        let Some(known) = found.services.get_mut(service) else { return };
+        let before = std::mem::replace(&mut known.steady, steady);
+        if steady && !before {
+            self.emit_service_action(cluster, service, ServiceActionName::SteadyState);
+        }
+    }
+
+    fn emit_service_action(&mut self, cluster: &str, service: &str, name: ServiceActionName) {
+        let action = ServiceAction { cluster: cluster.to_owned(), service: service.to_owned(), name };
+        let id = self.ids.uuid();
+        self.emit(Emitted::ServiceAction { id, action });
     }
 }

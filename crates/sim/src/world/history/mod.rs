@@ -3,12 +3,14 @@
 mod timeline;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::auto_scaling::hook::ActionResult;
+use super::ecs::container_instance::DescribedContainerInstance;
 use super::ecs::task::{LastStatus, StopCode};
 use super::{Operation, World};
 
@@ -95,6 +97,9 @@ pub enum Occurrence {
     ContainerInstanceStatus { container_instance: ContainerInstanceArn, status: ContainerInstanceStatus },
     /// A container instance's agent came or went.
     AgentConnected { container_instance: ContainerInstanceArn, connected: bool },
+    /// Something about a container instance changed, and this is what it is now. People read of the change itself: the
+    /// timeline leaves this out.
+    ContainerInstanceChanged(Arc<DescribedContainerInstance>),
     /// A service wants so many tasks.
     DesiredCount { service: String, desired_count: u32 },
     /// A service's tasks are to be replaced by those of another task definition.

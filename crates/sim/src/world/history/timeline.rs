@@ -11,7 +11,15 @@ use crate::world::ecs::task::desired_status_name;
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.entries.iter().try_for_each(|entry| writeln!(f, "{entry}"))
+        let mut told = self.entries.iter().filter(|entry| entry.is_told());
+        told.try_for_each(|entry| writeln!(f, "{entry}"))
+    }
+}
+
+impl Entry {
+    /// Whether the timeline has a line for it.
+    fn is_told(&self) -> bool {
+        !matches!(self.what, Occurrence::ContainerInstanceChanged(_))
     }
 }
 
@@ -73,6 +81,9 @@ impl fmt::Display for Occurrence {
             Self::AgentConnected { container_instance, connected } => {
                 let now = if *connected { "connected" } else { "disconnected" };
                 write!(f, "container instance {}: agent {now}", host(container_instance))
+            }
+            Self::ContainerInstanceChanged(instance) => {
+                write!(f, "container instance {}: version {}", host(&instance.arn), instance.version)
             }
             Self::DesiredCount { service, desired_count } => {
                 write!(f, "service {service}: desired count {desired_count}")

@@ -30,6 +30,7 @@ use agenda::{Agenda, Transition};
 use auto_scaling::group::Group;
 use cloud_watch::MetricData;
 use ecs::Cluster;
+use ecs::request_rate::RequestRates;
 use history::History;
 use ids::Ids;
 use outbox::Emission;
@@ -58,6 +59,7 @@ pub struct World {
     history: History,
     page_limit: usize,
     filters_ignored: bool,
+    request_rates: RequestRates,
 }
 
 impl World {
@@ -76,6 +78,7 @@ impl World {
             history: History::default(),
             page_limit: fleetkeeper_core::ports::DESCRIBE_MAX,
             filters_ignored: false,
+            request_rates: RequestRates::default(),
         }
     }
 

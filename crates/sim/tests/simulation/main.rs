@@ -19,6 +19,8 @@ mod placement;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod request_rates;
+#[cfg(test)]
 mod same_twice;
 #[cfg(test)]
 mod scene;

@@ -10,6 +10,7 @@
 //! | `replica_plan`, `daemon_plan` | those rules |
 //! | [`steadiness`] | whether a service has what it wants |
 //! | `filter`, [`list`], [`describe`], [`update_state`] | the API operations |
+//! | [`serving`], [`request_rate`] | how calls from outside come to them, or do not |
 //! | [`event`], [`service_action`] | the events that ECS sends |
 
 pub(crate) mod agent;
@@ -22,9 +23,11 @@ pub mod list;
 pub(crate) mod placement;
 pub mod registration;
 pub(crate) mod replica_plan;
+pub mod request_rate;
 pub mod service;
 pub mod service_action;
 pub(crate) mod service_scheduler;
+pub mod serving;
 pub mod standalone;
 pub mod steadiness;
 pub mod task;

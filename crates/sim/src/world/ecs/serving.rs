@@ -1,0 +1,16 @@
+//! How a call from outside is served. A method of the world that is called directly is a look at it, or a hand in it:
+//! always granted, and always the truth.
+
+use crate::world::{ApiError, Operation, World};
+
+impl World {
+    /// Serves a call from outside: ECS may refuse it for its request rate.
+    pub fn serve<T>(
+        &mut self,
+        operation: Operation,
+        run: impl FnOnce(&mut Self) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.take_token(operation)?;
+        run(self)
+    }
+}

@@ -2,6 +2,8 @@
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
+use super::chance::mixed;
+
 /// Makes ids. They are scattered like AWS's own, so that what is newest does not always come last in a list, and the
 /// same in every run.
 #[derive(Debug, Clone, Default)]
@@ -30,13 +32,10 @@ impl Ids {
         text
     }
 
-    /// `SplitMix64` of the counter: one to one, so that no two ids are the same.
+    /// The counter, scattered: one to one, so that no two ids are the same.
     fn next(&mut self) -> u64 {
         self.made = self.made.wrapping_add(1);
-        let mut z = self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        mixed(self.made)
     }
 }
 

@@ -8,11 +8,13 @@
 //! | [`ecs`] | clusters, container instances, tasks, services and their scheduler |
 //! | [`auto_scaling`] | groups, their instances, lifecycle hooks and actions |
 //! | [`sns`], [`cloud_watch`] | what was published, what was measured |
+//! | [`chance`] | what is left to chance, the same in every run |
 //! | [`outbox`] | what AWS would send out: notices and events |
 //! | [`history`] | what happened, for tests and people |
 
 mod agenda;
 pub mod auto_scaling;
+pub mod chance;
 pub mod cloud_watch;
 pub mod ecs;
 pub mod error;
@@ -30,6 +32,7 @@ use agenda::{Agenda, Transition};
 use auto_scaling::group::Group;
 use cloud_watch::MetricData;
 use ecs::Cluster;
+use ecs::lagging_copy::LaggingCopy;
 use ecs::request_rate::RequestRates;
 use history::History;
 use ids::Ids;
@@ -60,6 +63,7 @@ pub struct World {
     page_limit: usize,
     filters_ignored: bool,
     request_rates: RequestRates,
+    lagging_copy: Option<LaggingCopy>,
 }
 
 impl World {
@@ -79,6 +83,7 @@ impl World {
             page_limit: fleetkeeper_core::ports::DESCRIBE_MAX,
             filters_ignored: false,
             request_rates: RequestRates::default(),
+            lagging_copy: None,
         }
     }
 

@@ -15,6 +15,8 @@ mod hooks;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod lagging_reads;
+#[cfg(test)]
 mod placement;
 #[cfg(test)]
 mod ports;

@@ -10,6 +10,7 @@
 //! | `replica_plan`, `daemon_plan` | those rules |
 //! | [`steadiness`] | whether a service has what it wants |
 //! | `filter`, [`list`], [`describe`], [`update_state`] | the API operations |
+//! | `view`, [`lagging_copy`] | what serves a read |
 //! | [`serving`], [`request_rate`] | how calls from outside come to them, or do not |
 //! | [`event`], [`service_action`] | the events that ECS sends |
 
@@ -19,9 +20,11 @@ pub(crate) mod daemon_plan;
 pub mod describe;
 pub mod event;
 pub(crate) mod filter;
+pub mod lagging_copy;
 pub mod list;
 pub(crate) mod placement;
 pub mod registration;
+
 pub(crate) mod replica_plan;
 pub mod request_rate;
 pub mod service;
@@ -34,6 +37,7 @@ pub mod task;
 pub mod task_definition;
 pub(crate) mod task_lifecycle;
 pub mod update_state;
+pub(crate) mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,6 +7,7 @@ use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstan
 
 use super::REMEMBERED_SECONDS;
 use super::container_instance::{ContainerInstance, InstanceType, attributes, registered_resources};
+use super::lagging_copy::Change;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::outbox::Emitted;
@@ -149,9 +150,10 @@ impl World {
     }
 
     pub(crate) fn forget_container_instance(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
-        if let Some(cluster) = self.clusters.get_mut(cluster) {
-            cluster.container_instances.remove(arn);
+        if let Some(found) = self.clusters.get_mut(cluster) {
+            found.container_instances.remove(arn);
         }
+        self.copy_later(cluster, |_| Some(Change::ContainerInstanceForgotten(arn.clone())));
     }
 
     /// Something about an instance changed: its version goes up, and ECS sends an event.
@@ -160,10 +162,12 @@ impl World {
         let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
         instance.version += 1;
         instance.updated_at = now;
-        let Some(cluster) = self.clusters.get(cluster) else { return };
-        let Some(instance) = cluster.container_instances.get(arn) else { return };
-        let described = Arc::new(cluster.describe(instance));
+        let Some(found) = self.clusters.get(cluster) else { return };
+        let Some(instance) = found.container_instances.get(arn) else { return };
+        let described = Arc::new(found.describe(instance));
         let id = self.ids.uuid();
+        let copied = Arc::clone(&described);
+        self.copy_later(cluster, |_| Some(Change::ContainerInstance(copied)));
         self.record(Occurrence::ContainerInstanceChanged(Arc::clone(&described)));
         self.emit(Emitted::ContainerInstanceStateChange { id, container_instance: described });
     }

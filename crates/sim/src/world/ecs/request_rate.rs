@@ -37,10 +37,7 @@ impl Default for RequestRates {
 impl RequestRates {
     fn bucket_of(&mut self, operation: Operation) -> Option<&mut Bucket> {
         match operation {
-            Operation::ListContainerInstances
-            | Operation::DescribeContainerInstances
-            | Operation::ListTasks
-            | Operation::DescribeTasks => Some(&mut self.read),
+            read if read.reads_cluster_resources() => Some(&mut self.read),
             Operation::UpdateContainerInstancesState => Some(&mut self.modify),
             _ => None,
         }

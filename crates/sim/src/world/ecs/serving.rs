@@ -4,13 +4,16 @@
 use crate::world::{ApiError, Operation, World};
 
 impl World {
-    /// Serves a call from outside: ECS may refuse it for its request rate.
+    /// Serves a call from outside: ECS may refuse it for its request rate, and a copy that lags may answer it.
     pub fn serve<T>(
         &mut self,
         operation: Operation,
         run: impl FnOnce(&mut Self) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         self.take_token(operation)?;
-        run(self)
+        self.choose_view(operation);
+        let answer = run(self);
+        self.return_to_truth();
+        answer
     }
 }

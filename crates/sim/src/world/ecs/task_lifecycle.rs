@@ -6,6 +6,7 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::REMEMBERED_SECONDS;
+use super::lagging_copy::Change;
 use super::task::{LastStatus, StopCode, Task};
 use super::task_definition::TaskDefinition;
 use crate::world::agenda::{Ticket, Transition};
@@ -66,6 +67,7 @@ impl World {
             instance.tasks.push(arn.clone());
             instance.wanted_tasks += 1;
         }
+        self.task_changed(cluster, &arn);
         self.start_waiting_tasks(cluster, container_instance);
         self.container_instance_changed(cluster, container_instance);
         arn
@@ -96,6 +98,7 @@ impl World {
         if let Some(instance) = self.container_instance_mut(cluster, &container_instance) {
             instance.wanted_tasks -= 1;
         }
+        self.task_changed(cluster, arn);
         self.record(Occurrence::TaskStopping { task: arn.clone(), code });
         self.container_instance_changed(cluster, &container_instance);
         self.request_service_scheduler(cluster);
@@ -143,6 +146,7 @@ impl World {
         }
         let definition = Arc::clone(&task.definition);
         let container_instance = task.container_instance.clone();
+        self.task_changed(cluster, arn);
         self.record(Occurrence::TaskStatus { task: arn.clone(), status });
         match status {
             LastStatus::Pending => {}
@@ -222,15 +226,17 @@ impl World {
                 instance.wanted_tasks -= 1;
             }
             self.remember_stopped(cluster, arn);
+            self.task_changed(cluster, arn);
         }
     }
 
     pub(crate) fn forget_task(&mut self, cluster: &str, arn: &TaskArn) {
-        let Some(cluster) = self.clusters.get_mut(cluster) else { return };
-        let Some(task) = cluster.tasks.remove(arn) else { return };
-        if let Some(instance) = cluster.container_instances.get_mut(&task.container_instance) {
+        let Some(found) = self.clusters.get_mut(cluster) else { return };
+        let Some(task) = found.tasks.remove(arn) else { return };
+        if let Some(instance) = found.container_instances.get_mut(&task.container_instance) {
             instance.stopped_tasks.remove(arn);
         }
+        self.copy_later(cluster, |_| Some(Change::TaskForgotten(arn.clone())));
     }
 
     pub(crate) fn start_timer(&mut self, cluster: &str, arn: &TaskArn, seconds: u32) {

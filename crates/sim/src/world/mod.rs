@@ -111,6 +111,9 @@ impl World {
                 Transition::ForgetContainerInstance { cluster, container_instance } => {
                     self.forget_container_instance(&cluster, &container_instance);
                 }
+                Transition::AgentFlap { cluster, container_instance, connected } => {
+                    self.flap(&cluster, &container_instance, connected);
+                }
                 Transition::InService { group, instance } => self.enter_service(&group, &instance),
                 Transition::LifecycleActionDeadline { group, token } => {
                     self.lifecycle_action_deadline(&group, &token);

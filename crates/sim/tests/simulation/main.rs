@@ -11,6 +11,8 @@ mod draining;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod flapping_agents;
+#[cfg(test)]
 mod hooks;
 #[cfg(test)]
 mod http;

@@ -76,6 +76,8 @@ pub(crate) struct ContainerInstance {
     pub(crate) ec2_instance_id: Ec2InstanceId,
     pub(crate) status: ContainerInstanceStatus,
     pub(crate) agent_connected: bool,
+    /// Its agent disconnected by itself, and will be back by itself.
+    pub(crate) flapped: bool,
     /// Its EC2 instance was terminated; where its agent was disconnected, ECS does not know.
     pub(crate) host_gone: bool,
     pub(crate) attributes: Arc<Attributes>,

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
 //! | [`task_definition`], [`task`], `task_lifecycle` | what runs, and the statuses it goes through |
+//! | [`flapping_agents`] | agents that disconnect by themselves |
 //! | `agent` | what starts tasks on a host, once the last ones have really stopped |
 //! | [`standalone`] | tasks that no service wants |
 //! | [`service`], `service_scheduler`, `placement` | how many of it, started and stopped by ECS's rules |
@@ -20,6 +21,7 @@ pub(crate) mod daemon_plan;
 pub mod describe;
 pub mod event;
 pub(crate) mod filter;
+pub mod flapping_agents;
 pub mod lagging_copy;
 pub mod list;
 pub(crate) mod placement;
@@ -47,6 +49,7 @@ use fleetkeeper_core::task::TaskArn;
 
 use super::{ACCOUNT, ApiError, REGION, World};
 use container_instance::ContainerInstance;
+use flapping_agents::Flapping;
 use service::Service;
 use task::Task;
 
@@ -62,6 +65,8 @@ pub(crate) struct Cluster {
     pub(crate) tasks: BTreeMap<TaskArn, Task>,
     /// The tasks of each service that have not STOPPED.
     pub(crate) service_tasks: BTreeMap<String, BTreeSet<TaskArn>>,
+    /// How its hosts' agents flap, if they do.
+    pub(crate) flapping: Option<Flapping>,
     /// How long the service scheduler takes to notice a change.
     pub(crate) scheduler_delay_seconds: u32,
     /// Whether the scheduler has noticed one.
@@ -92,6 +97,7 @@ impl World {
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
             service_tasks: BTreeMap::new(),
+            flapping: None,
             scheduler_delay_seconds: 1,
             scheduler_due: false,
             scheduler_looks: BTreeSet::new(),

@@ -30,6 +30,7 @@ impl World {
             ec2_instance_id: ec2_instance_id.clone(),
             status: ContainerInstanceStatus::Active,
             agent_connected: true,
+            flapped: false,
             host_gone: false,
             attributes: Arc::new(attributes(instance_type)),
             awsvpc_task_limit: instance_type.awsvpc_task_limit,
@@ -49,6 +50,7 @@ impl World {
         });
         self.container_instance_changed(cluster, &arn);
         self.request_service_scheduler(cluster);
+        self.begin_flapping(cluster, &arn);
         Some(arn)
     }
 
@@ -76,18 +78,25 @@ impl World {
         connected: bool,
     ) -> Result<(), ApiError> {
         let arn = self.container_instance_arn(cluster, id)?;
-        let Some(instance) = self.container_instance_mut(cluster, &arn) else { return Ok(()) };
+        if let Some(instance) = self.container_instance_mut(cluster, &arn) {
+            instance.flapped = false;
+        }
+        self.connect_agent(cluster, &arn, connected);
+        Ok(())
+    }
+
+    pub(crate) fn connect_agent(&mut self, cluster: &str, arn: &ContainerInstanceArn, connected: bool) {
+        let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
         if instance.agent_connected == connected || instance.host_gone {
-            return Ok(());
+            return;
         }
         instance.agent_connected = connected;
         self.record(Occurrence::AgentConnected { container_instance: arn.clone(), connected });
-        self.container_instance_changed(cluster, &arn);
+        self.container_instance_changed(cluster, arn);
         if connected {
-            self.agent_is_back(cluster, &arn);
+            self.agent_is_back(cluster, arn);
         }
         self.request_service_scheduler(cluster);
-        Ok(())
     }
 
     /// Puts an instance into a status that it would otherwise reach by itself: REGISTERING while its trunk network

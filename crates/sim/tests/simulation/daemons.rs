@@ -2,6 +2,7 @@
 
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::Occurrence;
+use fleetkeeper_sim::world::outbox::Emitted;
 use fleetkeeper_sim::{InstanceType, Service, TaskDefinition, World};
 
 use crate::scene::{described, drain, last_statuses, tasks_on, web, world_of_hosts};
@@ -126,4 +127,24 @@ fn a_daemon_without_room_on_one_host_is_told_once() {
         .filter(|entry| matches!(entry.what, Occurrence::PlacementFailed { .. }));
     assert_eq!(failures.count(), 1);
     assert!(!world.is_steady("demo", "logs"));
+}
+
+#[test]
+fn a_daemon_stays_steady_while_agents_flap() {
+    let (mut world, hosts) = world_of_hosts(2);
+    world.create_service("demo", Service::daemon("logs", agent())).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    for host in &hosts {
+        for connected in [false, true] {
+            world.set_agent_connected("demo", host, connected).unwrap();
+            world.advance_seconds(10);
+            assert!(world.is_steady("demo", "logs"));
+        }
+    }
+    let told = world.take_outbox();
+    assert!(
+        !told.iter().any(|emission| matches!(emission.what, Emitted::ServiceAction { .. })),
+        "steady all the time"
+    );
 }

@@ -10,6 +10,7 @@ use fleetkeeper_core::container_instance::{
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::task::Task;
+use super::task_definition::TaskDefinition;
 use super::{Cluster, cluster_arn};
 use crate::world::{ApiError, REGION, World};
 
@@ -69,6 +70,28 @@ impl InstanceType {
     }
 }
 
+/// What ECS counts as taken on an instance, kept as a sum: placing then looks at no single task.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reserved {
+    pub(crate) tasks: u32,
+    pub(crate) cpu: CpuUnits,
+    pub(crate) memory: Mib,
+}
+
+impl Reserved {
+    pub(crate) fn add(&mut self, definition: &TaskDefinition) {
+        self.tasks += 1;
+        self.cpu.0 += definition.cpu.0;
+        self.memory.0 += definition.memory.0;
+    }
+
+    pub(crate) fn release(&mut self, definition: &TaskDefinition) {
+        self.tasks -= 1;
+        self.cpu.0 -= definition.cpu.0;
+        self.memory.0 -= definition.memory.0;
+    }
+}
+
 /// A container instance as the cluster keeps it.
 #[derive(Debug, Clone)]
 pub(crate) struct ContainerInstance {
@@ -87,8 +110,8 @@ pub(crate) struct ContainerInstance {
     pub(crate) tasks: Vec<TaskArn>,
     /// Those that have, as long as ECS tells of them.
     pub(crate) stopped_tasks: BTreeSet<TaskArn>,
-    /// How many tasks here are desired RUNNING.
-    pub(crate) wanted_tasks: usize,
+    /// What the tasks here that are desired RUNNING reserve.
+    pub(crate) reserved: Reserved,
     pub(crate) version: i64,
     pub(crate) registered_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
@@ -168,9 +191,9 @@ impl Cluster {
     /// state", July 2023).
     fn remaining(&self, instance: &ContainerInstance) -> Resources {
         let mut remaining = instance.registered.clone();
+        remaining.cpu.0 = remaining.cpu.0.saturating_sub(instance.reserved.cpu.0);
+        remaining.memory.0 = remaining.memory.0.saturating_sub(instance.reserved.memory.0);
         for task in self.tasks_on(instance).filter(|task| task.desired_status == DesiredStatus::Running) {
-            remaining.cpu.0 = remaining.cpu.0.saturating_sub(task.definition.cpu.0);
-            remaining.memory.0 = remaining.memory.0.saturating_sub(task.definition.memory.0);
             remaining.tcp_ports_taken.extend(task.definition.host_tcp_ports());
             remaining.udp_ports_taken.extend(task.definition.host_udp_ports());
         }

@@ -1,13 +1,14 @@
 //! Where a task goes: an ACTIVE instance with its agent connected that meets the task's constraint and has room for it,
 //! the one with the fewest tasks, then the first by ARN.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use fleetkeeper_core::task::DesiredStatus;
 
 use super::Cluster;
 use super::container_instance::ContainerInstance;
+use super::service::{SchedulingStrategy, Service};
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 
@@ -19,32 +20,40 @@ const PORTS: &str = "RESOURCE:PORTS";
 const ENI: &str = "RESOURCE:ENI";
 const MEMBER_OF: &str = "MemberOf placement constraint unsatisfied";
 
-/// The instances that may take tasks of one kind, those with the fewest tasks first. While they are being placed room
-/// only shrinks: an instance without is not asked again, so that thousands of tasks find their place quickly.
+/// The instances that have room for a task of one kind, those with the fewest tasks first. While they are being placed
+/// room only shrinks: an instance without is not asked again, so that thousands of tasks find their place quickly.
 pub(crate) struct Candidates {
-    instances: BTreeSet<(usize, ContainerInstanceArn)>,
-    lacking: BTreeMap<&'static str, BTreeSet<ContainerInstanceArn>>,
-}
-
-/// Nothing had room for a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unplaceable {
-    /// What the instances that match best lack.
-    pub(crate) reason: &'static str,
-    /// Those instances.
-    pub(crate) closest: BTreeSet<ContainerInstanceArn>,
+    instances: BTreeSet<(u32, ContainerInstanceArn)>,
+    lacking: BTreeSet<&'static str>,
 }
 
 impl Candidates {
-    pub(crate) fn of(cluster: &Cluster) -> Self {
-        let instances = cluster.container_instances.values().filter(|instance| takes_tasks(instance));
-        let counted = instances.map(|instance| (instance.wanted_tasks, instance.arn.clone()));
-        Self { instances: counted.collect(), lacking: BTreeMap::new() }
+    pub(crate) fn of(cluster: &Cluster, definition: &TaskDefinition) -> Self {
+        Self::among(cluster, definition, cluster.container_instances.values())
     }
 
     /// One instance and no other.
-    pub(crate) fn only(instance: ContainerInstanceArn) -> Self {
-        Self { instances: BTreeSet::from([(0, instance)]), lacking: BTreeMap::new() }
+    pub(crate) fn only(cluster: &Cluster, definition: &TaskDefinition, arn: &ContainerInstanceArn) -> Self {
+        Self::among(cluster, definition, cluster.container_instances.get(arn))
+    }
+
+    fn among<'a>(
+        cluster: &Cluster,
+        definition: &TaskDefinition,
+        instances: impl IntoIterator<Item = &'a ContainerInstance>,
+    ) -> Self {
+        let mut candidates = Self { instances: BTreeSet::new(), lacking: BTreeSet::new() };
+        for instance in instances.into_iter().filter(|instance| takes_tasks(instance)) {
+            match cluster.has_room(instance, definition) {
+                Ok(()) => {
+                    candidates.instances.insert((instance.reserved.tasks, instance.arn.clone()));
+                }
+                Err(reason) => {
+                    candidates.lacking.insert(reason);
+                }
+            }
+        }
+        candidates
     }
 
     /// The instance for one more task. The reason, where there is none, is that of the instance that lacks least.
@@ -52,7 +61,7 @@ impl Candidates {
         &mut self,
         cluster: &Cluster,
         definition: &TaskDefinition,
-    ) -> Result<ContainerInstanceArn, Unplaceable> {
+    ) -> Result<ContainerInstanceArn, &'static str> {
         while let Some((tasks, arn)) = self.instances.pop_first() {
             let Some(instance) = cluster.container_instances.get(&arn) else { continue };
             match cluster.has_room(instance, definition) {
@@ -60,14 +69,12 @@ impl Candidates {
                     self.instances.insert((tasks + 1, arn.clone()));
                     return Ok(arn);
                 }
-                Err(reason) => self.lacking.entry(reason).or_default().insert(arn),
+                Err(reason) => self.lacking.insert(reason),
             };
         }
-        let least = [PORTS, ENI, MEMORY, CPU, MEMBER_OF].into_iter().find_map(|reason| {
-            let closest = self.lacking.get(reason)?.clone();
-            Some(Unplaceable { reason, closest })
-        });
-        Err(least.unwrap_or(Unplaceable { reason: NO_INSTANCES, closest: BTreeSet::new() }))
+        let least =
+            [PORTS, ENI, MEMORY, CPU, MEMBER_OF].into_iter().find(|reason| self.lacking.contains(reason));
+        Err(least.unwrap_or(NO_INSTANCES))
     }
 }
 
@@ -78,44 +85,57 @@ impl Cluster {
         instance: &ContainerInstance,
         definition: &TaskDefinition,
     ) -> Result<(), &'static str> {
+        let reserved = &instance.reserved;
         if !definition.may_go_to(instance) {
-            return Err(MEMBER_OF);
+            Err(MEMBER_OF)
+        } else if reserved.cpu.0 + definition.cpu.0 > instance.registered.cpu.0 {
+            Err(CPU)
+        } else if reserved.memory.0 + definition.memory.0 > instance.registered.memory.0 {
+            Err(MEMORY)
+        } else if self.port_taken(instance, definition, |task| task.desired_status == DesiredStatus::Running)
+        {
+            Err(PORTS)
+        } else if definition.awsvpc && self.awsvpc_tasks(instance) >= instance.awsvpc_task_limit {
+            // A task that is stopping holds its network interface, unlike all else, until it has STOPPED.
+            Err(ENI)
+        } else {
+            Ok(())
         }
-        if let Some(lacking) = self.lacks(instance, definition, counted) {
-            return Err(lacking);
-        }
-        // A task that is stopping holds its network interface, unlike all else, until it has STOPPED.
-        if definition.awsvpc && self.awsvpc_tasks(instance) >= instance.awsvpc_task_limit {
-            return Err(ENI);
-        }
-        Ok(())
     }
 
-    /// What an instance lacks for one more task beside those that count.
-    pub(crate) fn lacks(
+    /// Whether one of a task's ports is taken by the agent or by a task that counts.
+    pub(crate) fn port_taken(
         &self,
         instance: &ContainerInstance,
         definition: &TaskDefinition,
         counts: impl Fn(&Task) -> bool,
-    ) -> Option<&'static str> {
-        let (mut cpu, mut memory) = (definition.cpu.0, definition.memory.0);
-        let mut port_taken = !instance.registered.tcp_ports_taken.is_disjoint(definition.host_tcp_ports())
-            || !instance.registered.udp_ports_taken.is_disjoint(definition.host_udp_ports());
-        for other in self.tasks_on(instance).filter(|task| counts(task)).map(|task| &task.definition) {
-            cpu += other.cpu.0;
-            memory += other.memory.0;
-            port_taken |= !other.host_tcp_ports().is_disjoint(definition.host_tcp_ports())
-                || !other.host_udp_ports().is_disjoint(definition.host_udp_ports());
+    ) -> bool {
+        let (tcp, udp) = (definition.host_tcp_ports(), definition.host_udp_ports());
+        if tcp.is_empty() && udp.is_empty() {
+            return false;
         }
-        if cpu > instance.registered.cpu.0 {
-            Some(CPU)
-        } else if memory > instance.registered.memory.0 {
-            Some(MEMORY)
-        } else if port_taken {
-            Some(PORTS)
-        } else {
-            None
-        }
+        let registered = &instance.registered;
+        !registered.tcp_ports_taken.is_disjoint(tcp)
+            || !registered.udp_ports_taken.is_disjoint(udp)
+            || self.tasks_on(instance).filter(|task| counts(task)).any(|task| {
+                let other = &task.definition;
+                !other.host_tcp_ports().is_disjoint(tcp) || !other.host_udp_ports().is_disjoint(udp)
+            })
+    }
+
+    /// The instances that match a service's task best, and lack this.
+    pub(crate) fn closest(&self, service: &Service, lacking: &'static str) -> Vec<ContainerInstanceArn> {
+        let instances = self.container_instances.values().filter(|instance| takes_tasks(instance));
+        let closest =
+            instances.filter(|instance| self.has_room(instance, &service.task_definition) == Err(lacking));
+        // A DAEMON service wants no second task where it has one.
+        let wants = |instance: &&ContainerInstance| match service.scheduling_strategy {
+            SchedulingStrategy::Replica => true,
+            SchedulingStrategy::Daemon => {
+                !self.tasks_on(instance).any(|task| task.service.as_ref() == Some(&service.name))
+            }
+        };
+        closest.filter(wants).map(|instance| instance.arn.clone()).collect()
     }
 }
 
@@ -125,11 +145,6 @@ impl TaskDefinition {
         let constraint = self.placement_constraint.as_ref();
         constraint.is_none_or(|constraint| constraint.includes(&instance.attributes))
     }
-}
-
-/// A task that ECS counts as there: one that it is stopping is not.
-fn counted(task: &Task) -> bool {
-    task.desired_status == DesiredStatus::Running
 }
 
 /// Whether ECS places tasks there.

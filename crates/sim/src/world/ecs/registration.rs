@@ -6,7 +6,9 @@ use std::sync::Arc;
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 
 use super::REMEMBERED_SECONDS;
-use super::container_instance::{ContainerInstance, InstanceType, attributes, registered_resources};
+use super::container_instance::{
+    ContainerInstance, InstanceType, Reserved, attributes, registered_resources,
+};
 use super::lagging_copy::Change;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
@@ -37,7 +39,7 @@ impl World {
             registered: registered_resources(instance_type),
             tasks: Vec::new(),
             stopped_tasks: BTreeSet::new(),
-            wanted_tasks: 0,
+            reserved: Reserved::default(),
             version: 0,
             registered_at: self.now,
             updated_at: self.now,

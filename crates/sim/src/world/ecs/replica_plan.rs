@@ -27,8 +27,10 @@ pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> 
     let mut healthy = count(leaving.iter().chain(&staying).filter(|task| task.is_healthy(now)));
 
     // More than wanted: the unhealthy first, then the newest.
-    staying.sort_by_key(|task| (task.is_healthy(now), Reverse(task.created_at), &task.arn));
     let surplus = count(staying.iter()).saturating_sub(u64::from(service.desired_count));
+    if surplus > 0 {
+        staying.sort_by_key(|task| (task.is_healthy(now), Reverse(task.created_at), &task.arn));
+    }
     for task in staying.iter().take(usize::try_from(surplus).unwrap_or(usize::MAX)) {
         healthy -= u64::from(task.is_healthy(now));
         stop.push(task.arn.clone());

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::TaskArn;
 
-use super::placement::{Candidates, Unplaceable};
+use super::placement::Candidates;
 use super::service::{SchedulingStrategy, Service};
 use super::service_action::{ServiceAction, ServiceActionName};
 use super::task::StopCode;
@@ -96,7 +96,7 @@ impl World {
             Start::Anywhere(0) => {}
             Start::Anywhere(count) => {
                 let Some(found) = self.clusters.get(cluster) else { return };
-                let mut candidates = Candidates::of(found);
+                let mut candidates = Candidates::of(found, &definition);
                 let mut places =
                     (0..count).map(|_| self.place(cluster, service, &definition, &mut candidates));
                 let failure = places.find_map(Result::err);
@@ -106,7 +106,8 @@ impl World {
             Start::OnEach(hosts) => {
                 let mut failure = None;
                 for host in hosts {
-                    let mut only = Candidates::only(host);
+                    let Some(found) = self.clusters.get(cluster) else { return };
+                    let mut only = Candidates::only(found, &definition, &host);
                     let placed = self.place(cluster, service, &definition, &mut only);
                     failure = failure.or(placed.err());
                 }
@@ -122,7 +123,7 @@ impl World {
         service: &str,
         definition: &Arc<TaskDefinition>,
         candidates: &mut Candidates,
-    ) -> Result<(), Unplaceable> {
+    ) -> Result<(), &'static str> {
         let Some(found) = self.clusters.get(cluster) else { return Ok(()) };
         let container_instance = candidates.place(found, definition)?;
         let service = Some(service.to_owned());
@@ -132,12 +133,12 @@ impl World {
 
     /// A service's tasks were to be placed, and found room or did not. While a failure lasts, the history tells of it
     /// once and an event once a minute.
-    fn note_placement(&mut self, cluster: &str, service: &str, failure: Option<Unplaceable>) {
+    fn note_placement(&mut self, cluster: &str, service: &str, failure: Option<&'static str>) {
         let now = self.now;
         let Some(found) = self.clusters.get_mut(cluster) else { return };
         let Some(known) = found.services.get_mut(service) else { return };
-        let before = std::mem::replace(&mut known.placement_failure, failure.as_ref().map(|f| f.reason));
-        let Some(Unplaceable { reason, closest }) = failure else { return };
+        let before = std::mem::replace(&mut known.placement_failure, failure);
+        let Some(reason) = failure else { return };
         let sent = known.placement_failure_sent_at.filter(|sent| now < *sent + BETWEEN_PLACEMENT_FAILURES);
         let next = sent.unwrap_or(now) + BETWEEN_PLACEMENT_FAILURES;
         known.placement_failure_sent_at = sent.or(Some(now));
@@ -145,7 +146,11 @@ impl World {
             self.record(Occurrence::PlacementFailed { service: service.to_owned(), reason });
         }
         if sent.is_none() {
-            let container_instances = closest.into_iter().collect();
+            let closest = self
+                .clusters
+                .get(cluster)
+                .and_then(|found| found.services.get(service).map(|known| found.closest(known, reason)));
+            let container_instances = closest.unwrap_or_default();
             let name = ServiceActionName::TaskPlacementFailure { reason, container_instances };
             self.emit_service_action(cluster, service, name);
         }

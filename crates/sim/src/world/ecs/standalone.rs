@@ -13,9 +13,8 @@ impl World {
     /// `RunTask` of one standalone task; an error where nothing has room.
     pub fn run_task(&mut self, cluster: &str, definition: &TaskDefinition) -> Result<TaskArn, ApiError> {
         let found = self.cluster(cluster)?;
-        let placed = Candidates::of(found).place(found, definition);
-        let container_instance =
-            placed.map_err(|unplaceable| ApiError::invalid_parameter(unplaceable.reason))?;
+        let placed = Candidates::of(found, definition).place(found, definition);
+        let container_instance = placed.map_err(ApiError::invalid_parameter)?;
         Ok(self.start_placed_task(cluster, &container_instance, Arc::new(definition.clone()), None))
     }
 

@@ -42,20 +42,31 @@ impl Cluster {
     }
 
     pub(crate) fn is_steady(&self, service: &Service, now: DateTime<Utc>) -> bool {
-        let tasks = self.tasks_of_service(&service.name);
-        let wanted = match service.scheduling_strategy {
-            SchedulingStrategy::Replica => usize::try_from(service.desired_count).ok(),
-            SchedulingStrategy::Daemon => Some(daemon_plan::eligible(self, service).count()),
-        };
-        if Some(tasks.len()) != wanted {
+        if !self.has_all(service) {
             return false;
         }
         let draining = self.draining();
-        tasks.iter().all(|task| {
+        self.tasks_of_service(&service.name).iter().all(|task| {
             task.desired_status == DesiredStatus::Running
                 && task.is_healthy(now)
                 && !service.has_outgrown(task)
                 && !draining.contains(&task.container_instance)
         })
+    }
+
+    /// Whether a service has as many tasks that have not STOPPED as it wants. A DAEMON service's task whose agent is
+    /// disconnected for now is still one.
+    fn has_all(&self, service: &Service) -> bool {
+        match service.scheduling_strategy {
+            SchedulingStrategy::Replica => {
+                let unstopped = self.service_tasks.get(&service.name).map_or(0, BTreeSet::len);
+                u32::try_from(unstopped) == Ok(service.desired_count)
+            }
+            SchedulingStrategy::Daemon => {
+                let tasks = self.tasks_of_service(&service.name);
+                let hosts: BTreeSet<_> = tasks.iter().map(|task| &task.container_instance).collect();
+                daemon_plan::eligible(self, service).all(|instance| hosts.contains(&instance.arn))
+            }
+        }
     }
 }

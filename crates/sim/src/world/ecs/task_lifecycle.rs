@@ -57,15 +57,15 @@ impl World {
             group: task.group(),
             container_instance: container_instance.clone(),
         });
-        if let Some(cluster) = self.clusters.get_mut(cluster) {
+        if let Some(found) = self.clusters.get_mut(cluster) {
             if let Some(service) = &task.service {
-                cluster.service_tasks.entry(service.clone()).or_default().insert(arn.clone());
+                found.service_tasks.entry(service.clone()).or_default().insert(arn.clone());
             }
-            cluster.tasks.insert(arn.clone(), task);
-        }
-        if let Some(instance) = self.container_instance_mut(cluster, container_instance) {
-            instance.tasks.push(arn.clone());
-            instance.wanted_tasks += 1;
+            if let Some(instance) = found.container_instances.get_mut(container_instance) {
+                instance.tasks.push(arn.clone());
+                instance.reserved.add(&task.definition);
+            }
+            found.tasks.insert(arn.clone(), task);
         }
         self.task_changed(cluster, &arn);
         self.start_waiting_tasks(cluster, container_instance);
@@ -95,8 +95,9 @@ impl World {
         task.timer = None;
         task.waits_for_agent = false;
         let container_instance = task.container_instance.clone();
+        let definition = Arc::clone(&task.definition);
         if let Some(instance) = self.container_instance_mut(cluster, &container_instance) {
-            instance.wanted_tasks -= 1;
+            instance.reserved.release(&definition);
         }
         self.task_changed(cluster, arn);
         self.record(Occurrence::TaskStopping { task: arn.clone(), code });
@@ -206,7 +207,8 @@ impl World {
             last_status: task.last_status,
         };
         let container_instance = task.container_instance.clone();
-        let wanted = task.desired_status == DesiredStatus::Running;
+        let reserved =
+            Some(Arc::clone(&task.definition)).filter(|_| task.desired_status == DesiredStatus::Running);
         if noticed {
             task.desired_status = DesiredStatus::Stopped;
             task.last_status = LastStatus::Stopped;
@@ -220,10 +222,9 @@ impl World {
         }
         self.record(killed);
         if noticed {
-            if let Some(instance) =
-                self.container_instance_mut(cluster, &container_instance).filter(|_| wanted)
-            {
-                instance.wanted_tasks -= 1;
+            let instance = self.container_instance_mut(cluster, &container_instance);
+            if let (Some(instance), Some(definition)) = (instance, reserved) {
+                instance.reserved.release(&definition);
             }
             self.remember_stopped(cluster, arn);
             self.task_changed(cluster, arn);

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fleetkeeper_sim::http::Face;
-use fleetkeeper_sim::world::outbox::Emission;
+use fleetkeeper_sim::world::outbox::{Emission, Emitted};
 use fleetkeeper_sim::world::sns::Origin;
 use fleetkeeper_sim::{SharedWorld, World};
 use serde_json::{Map, Value, json};
@@ -101,8 +101,10 @@ impl Drop for Stack {
     }
 }
 
+/// The template's rule takes the state changes of container instances and no other event.
 fn deliver(emulator: &Ministack, topic: &str, calculator: &str, emission: &Emission) -> Result<(), Error> {
-    match (emission.sns_message(), emission.event()) {
+    let ruled = matches!(emission.what, Emitted::ContainerInstanceStateChange { .. });
+    match (emission.sns_message(), emission.event().filter(|_| ruled)) {
         // A function's own publish goes to the emulator's topic directly.
         (Some(message), _) if message.origin != Origin::Publish => {
             emulator.publish(topic, message.subject.as_deref(), &message.message)

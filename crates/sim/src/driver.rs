@@ -84,6 +84,8 @@ impl Driver {
     pub async fn run_until(&mut self, until: DateTime<Utc>) {
         while self.world.now() < until {
             self.start_what_is_due();
+            // What no function gets, nobody does.
+            self.world.with(World::take_outbox);
             let wakes = self.world.next_look().map_or(until, |next| next.min(until));
             let pause = between(self.world.now(), wakes);
             let (world, running) = (&self.world, &mut self.running);

@@ -54,5 +54,7 @@ pub use world::World;
 pub use world::auto_scaling::group::AutoScalingGroup;
 pub use world::auto_scaling::hook::{ActionResult, LifecycleHook};
 pub use world::ecs::container_instance::InstanceType;
+pub use world::ecs::flapping_agents::FlappingAgents;
+pub use world::ecs::lagging_copy::LaggingReads;
 pub use world::ecs::service::Service;
 pub use world::ecs::task_definition::TaskDefinition;

@@ -204,14 +204,14 @@ impl State {
             Some(Fault::Throttled) => failed(faults::throttled(service)),
             Some(Fault::Refused) => failed(faults::refused(operation)),
             Some(Fault::Unavailable) => failed(faults::unavailable(service)),
-            Some(Fault::AnswerLost) => match run(world) {
+            Some(Fault::AnswerLost) => match world.serve(operation, run) {
                 Ok(_) => {
                     let error = faults::unavailable(service);
                     (CallOutcome::AnswerLost(error.code), Err(error))
                 }
                 Err(error) => failed(error),
             },
-            Some(Fault::Failure { .. }) | None => match run(world) {
+            Some(Fault::Failure { .. }) | None => match world.serve(operation, run) {
                 Ok(answer) => (CallOutcome::Answered, Ok(answer)),
                 Err(error) => failed(error),
             },

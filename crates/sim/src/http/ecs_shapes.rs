@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::world::ecs::container_instance::DescribedContainerInstance;
 use crate::world::ecs::event::ports;
-use crate::world::ecs::task::{Task, desired_status_name};
+use crate::world::ecs::task::{LastStatus, Task, desired_status_name};
 
 pub(super) fn container_instance(instance: &DescribedContainerInstance) -> Value {
     let attributes = instance.attributes.iter().map(|(name, value)| match value {
@@ -53,7 +53,7 @@ pub(super) fn task(task: &Task) -> Value {
     insert("version", json!(task.version));
     insert("createdAt", epoch(task.created_at));
     insert("containers", json!([]));
-    insert("attachments", json!([]));
+    insert("attachments", attachments(task));
     insert("attributes", json!([]));
     insert("overrides", json!({"containerOverrides": []}));
     insert("tags", json!([]));
@@ -71,6 +71,21 @@ pub(super) fn task(task: &Task) -> Value {
         insert("stopCode", json!(code.as_str()));
     }
     Value::Object(members)
+}
+
+/// The network interface of an awsvpc task: the one place where ECS tells of it.
+fn attachments(task: &Task) -> Value {
+    if !task.definition.awsvpc {
+        return json!([]);
+    }
+    let status = match task.last_status {
+        LastStatus::Pending => "ATTACHING",
+        LastStatus::Running | LastStatus::Deactivating | LastStatus::Stopping => "ATTACHED",
+        LastStatus::Deprovisioning => "DETACHING",
+        LastStatus::Stopped => "DELETED",
+    };
+    let id = task.arn.0.rsplit('/').next().unwrap_or_default();
+    json!([{"id": id, "type": "ElasticNetworkInterface", "status": status, "details": []}])
 }
 
 pub(super) fn failure(failure: &Failure) -> Value {

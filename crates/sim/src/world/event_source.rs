@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::agenda::Transition;
+use super::ecs::cluster_arn;
 use super::ecs::event::iso;
 use super::outbox::{Emission, Emitted};
 use super::sns::{self, SnsMessage};
@@ -104,11 +105,16 @@ impl EventRule {
                 self.detail_types.contains(&CONTAINER_INSTANCE_STATE_CHANGE)
                     && container_instance.cluster_arn == self.cluster_arn
             }
+            Emitted::ServiceAction { action, .. } => {
+                self.detail_types.contains(&SERVICE_ACTION)
+                    && cluster_arn(&action.cluster) == self.cluster_arn
+            }
         }
     }
 }
 
 const CONTAINER_INSTANCE_STATE_CHANGE: &str = "ECS Container Instance State Change";
+const SERVICE_ACTION: &str = "ECS Service Action";
 
 /// An SNS event as a function gets it: one record (developer guide, "Invoking Lambda functions with Amazon SNS").
 fn sns_event(message: &SnsMessage, message_id: &str, at: DateTime<Utc>) -> Value {

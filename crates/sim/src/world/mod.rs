@@ -37,6 +37,8 @@ use auto_scaling::group::Group;
 use cloud_watch::MetricData;
 use disorder::Weather;
 use ecs::Cluster;
+use ecs::lagging_copy::LaggingCopy;
+use ecs::request_rate::RequestRates;
 use event_source::EventSources;
 use history::History;
 use ids::Ids;
@@ -73,6 +75,8 @@ pub struct World {
     caller: Option<InvocationId>,
     page_limit: usize,
     filters_ignored: bool,
+    request_rates: RequestRates,
+    lagging_copy: Option<LaggingCopy>,
 }
 
 impl World {
@@ -95,6 +99,8 @@ impl World {
             caller: None,
             page_limit: fleetkeeper_core::ports::DESCRIBE_MAX,
             filters_ignored: false,
+            request_rates: RequestRates::default(),
+            lagging_copy: None,
         }
     }
 
@@ -121,6 +127,9 @@ impl World {
                 Transition::ForgetTask { cluster, task } => self.forget_task(&cluster, &task),
                 Transition::ForgetContainerInstance { cluster, container_instance } => {
                     self.forget_container_instance(&cluster, &container_instance);
+                }
+                Transition::AgentFlap { cluster, container_instance, connected } => {
+                    self.flap(&cluster, &container_instance, connected);
                 }
                 Transition::InService { group, instance } => self.enter_service(&group, &instance),
                 Transition::LifecycleActionDeadline { group, token } => {

@@ -58,6 +58,17 @@ impl Operation {
         }
     }
 
+    /// Whether it reads a cluster's resources.
+    pub(crate) const fn reads_cluster_resources(self) -> bool {
+        matches!(
+            self,
+            Self::ListContainerInstances
+                | Self::DescribeContainerInstances
+                | Self::ListTasks
+                | Self::DescribeTasks
+        )
+    }
+
     /// The service that answers it.
     #[must_use]
     pub const fn service(self) -> AwsService {

@@ -1,11 +1,14 @@
 //! What AWS would send out. Where no function of the world gets it, a driver takes it and delivers it: once, twice,
 //! late or never.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::World;
 use super::ecs::container_instance::DescribedContainerInstance;
 use super::ecs::event;
+use super::ecs::service_action::ServiceAction;
 use super::sns::SnsMessage;
 
 /// Something that AWS sent out.
@@ -27,7 +30,14 @@ pub enum Emitted {
         /// The event's id.
         id: String,
         /// The instance as it was at that time.
-        container_instance: DescribedContainerInstance,
+        container_instance: Arc<DescribedContainerInstance>,
+    },
+    /// `ECS Service Action`, to EventBridge.
+    ServiceAction {
+        /// The event's id.
+        id: String,
+        /// What it is about.
+        action: ServiceAction,
     },
 }
 
@@ -37,7 +47,7 @@ impl Emission {
     pub fn sns_message(&self) -> Option<&SnsMessage> {
         match &self.what {
             Emitted::SnsMessage(message) => Some(message),
-            Emitted::ContainerInstanceStateChange { .. } => None,
+            Emitted::ContainerInstanceStateChange { .. } | Emitted::ServiceAction { .. } => None,
         }
     }
 
@@ -49,6 +59,7 @@ impl Emission {
             Emitted::ContainerInstanceStateChange { id, container_instance } => {
                 Some(event::container_instance_state_change(id, self.at, container_instance))
             }
+            Emitted::ServiceAction { id, action } => Some(action.event(id, self.at)),
         }
     }
 }

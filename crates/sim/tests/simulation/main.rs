@@ -3,17 +3,29 @@
 #[cfg(test)]
 mod api_limits;
 #[cfg(test)]
+mod daemons;
+#[cfg(test)]
+mod deployments;
+#[cfg(test)]
 mod draining;
 #[cfg(test)]
 mod events;
+#[cfg(test)]
+mod flapping_agents;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod lagging_reads;
+#[cfg(test)]
 mod lambda;
 #[cfg(test)]
+mod placement;
+#[cfg(test)]
 mod ports;
+#[cfg(test)]
+mod request_rates;
 #[cfg(test)]
 mod same_twice;
 #[cfg(test)]

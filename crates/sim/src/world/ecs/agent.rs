@@ -8,7 +8,9 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::Cluster;
+use super::container_instance::ContainerInstance;
 use super::task::{LastStatus, Task};
+use super::task_definition::TaskDefinition;
 use crate::world::World;
 
 impl World {
@@ -48,8 +50,19 @@ impl Cluster {
     fn next_to_start(&self, arn: &ContainerInstanceArn) -> Option<(TaskArn, u32)> {
         let instance = self.container_instances.get(arn).filter(|instance| instance.agent_connected)?;
         let first = self.tasks_on(instance).find(|task| waits(task))?;
-        let room = self.lacks(instance, &first.definition, |task| task.holds_host_resources).is_none();
-        room.then(|| (first.arn.clone(), first.definition.pending_seconds))
+        let fits = self.really_fits(instance, &first.definition);
+        fits.then(|| (first.arn.clone(), first.definition.pending_seconds))
+    }
+
+    /// Whether there is room beside the tasks that hold the host's resources.
+    fn really_fits(&self, instance: &ContainerInstance, definition: &TaskDefinition) -> bool {
+        let holding = self.tasks_on(instance).filter(|task| task.holds_host_resources);
+        let (cpu, memory) = holding.fold((definition.cpu.0, definition.memory.0), |(cpu, memory), task| {
+            (cpu + task.definition.cpu.0, memory + task.definition.memory.0)
+        });
+        cpu <= instance.registered.cpu.0
+            && memory <= instance.registered.memory.0
+            && !self.port_taken(instance, definition, |task| task.holds_host_resources)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Container instances.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{
@@ -9,8 +10,9 @@ use fleetkeeper_core::container_instance::{
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::task::Task;
+use super::task_definition::TaskDefinition;
 use super::{Cluster, cluster_arn};
-use crate::world::{ApiError, World};
+use crate::world::{ApiError, REGION, World};
 
 /// What an EC2 instance type brings to a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +23,72 @@ pub struct InstanceType {
     pub cpu: CpuUnits,
     /// What the agent finds, which is less than what is advertised.
     pub memory: Mib,
+    /// How many awsvpc tasks it holds: its network interfaces less the primary one, as without trunking.
+    pub awsvpc_task_limit: u32,
+    /// Where it is: `us-east-1a`, ...
+    pub availability_zone: String,
+    /// Custom attributes (`ECS_INSTANCE_ATTRIBUTES`), beside those that ECS and the agent set.
+    pub attributes: BTreeMap<String, String>,
 }
 
+/// Attributes by name; a capability has no value.
+pub type Attributes = BTreeMap<String, Option<String>>;
+
 impl InstanceType {
-    /// An instance type.
+    /// An instance type with three network interfaces, as a `c5.large` has, in the Region's first zone.
     #[must_use]
     pub fn new(name: &str, cpu: u64, memory: u64) -> Self {
-        Self { name: name.to_owned(), cpu: CpuUnits(cpu), memory: Mib(memory) }
+        Self {
+            name: name.to_owned(),
+            cpu: CpuUnits(cpu),
+            memory: Mib(memory),
+            awsvpc_task_limit: 2,
+            availability_zone: format!("{REGION}a"),
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// Holding so many awsvpc tasks.
+    #[must_use]
+    pub fn awsvpc_tasks(mut self, limit: u32) -> Self {
+        self.awsvpc_task_limit = limit;
+        self
+    }
+
+    /// In an availability zone: `us-east-1b`.
+    #[must_use]
+    pub fn in_zone(mut self, availability_zone: &str) -> Self {
+        availability_zone.clone_into(&mut self.availability_zone);
+        self
+    }
+
+    /// With a custom attribute, for placement constraints.
+    #[must_use]
+    pub fn attribute(mut self, name: &str, value: &str) -> Self {
+        self.attributes.insert(name.to_owned(), value.to_owned());
+        self
+    }
+}
+
+/// What ECS counts as taken on an instance, kept as a sum: placing then looks at no single task.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reserved {
+    pub(crate) tasks: u32,
+    pub(crate) cpu: CpuUnits,
+    pub(crate) memory: Mib,
+}
+
+impl Reserved {
+    pub(crate) fn add(&mut self, definition: &TaskDefinition) {
+        self.tasks += 1;
+        self.cpu.0 += definition.cpu.0;
+        self.memory.0 += definition.memory.0;
+    }
+
+    pub(crate) fn release(&mut self, definition: &TaskDefinition) {
+        self.tasks -= 1;
+        self.cpu.0 -= definition.cpu.0;
+        self.memory.0 -= definition.memory.0;
     }
 }
 
@@ -38,12 +99,19 @@ pub(crate) struct ContainerInstance {
     pub(crate) ec2_instance_id: Ec2InstanceId,
     pub(crate) status: ContainerInstanceStatus,
     pub(crate) agent_connected: bool,
+    /// Its agent disconnected by itself, and will be back by itself.
+    pub(crate) flapped: bool,
     /// Its EC2 instance was terminated; where its agent was disconnected, ECS does not know.
     pub(crate) host_gone: bool,
-    pub(crate) attributes: BTreeMap<String, Option<String>>,
+    pub(crate) attributes: Arc<Attributes>,
+    pub(crate) awsvpc_task_limit: u32,
     pub(crate) registered: Resources,
-    /// Every task placed here that ECS still tells of, in the order of their placement.
+    /// The tasks here that have not STOPPED, in the order of their placement.
     pub(crate) tasks: Vec<TaskArn>,
+    /// Those that have, as long as ECS tells of them.
+    pub(crate) stopped_tasks: BTreeSet<TaskArn>,
+    /// What the tasks here that are desired RUNNING reserve.
+    pub(crate) reserved: Reserved,
     pub(crate) version: i64,
     pub(crate) registered_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
@@ -70,8 +138,12 @@ pub struct DescribedContainerInstance {
     pub registered: Resources,
     /// What is free; the ports are those in use.
     pub remaining: Resources,
+    /// How many awsvpc tasks it holds at most. The API does not tell.
+    pub awsvpc_task_limit: u32,
+    /// How many of its tasks hold a network interface. The API tells of them in the tasks' attachments alone.
+    pub awsvpc_tasks: u32,
     /// Attributes; a capability has no value.
-    pub attributes: BTreeMap<String, Option<String>>,
+    pub attributes: Arc<Attributes>,
     /// Goes up with each change that sends an event.
     pub version: i64,
     /// When it registered.
@@ -91,23 +163,25 @@ pub(crate) fn registered_resources(instance_type: &InstanceType) -> Resources {
 }
 
 /// The attributes that ECS and the agent set, those that are of use.
-pub(crate) fn attributes(instance_type: &InstanceType) -> BTreeMap<String, Option<String>> {
+pub(crate) fn attributes(instance_type: &InstanceType) -> Attributes {
     let valued = [
-        ("ecs.availability-zone", "us-east-1a"),
+        ("ecs.availability-zone", instance_type.availability_zone.as_str()),
         ("ecs.cpu-architecture", "x86_64"),
         ("ecs.instance-type", instance_type.name.as_str()),
         ("ecs.os-type", "linux"),
     ];
     let capability = ("com.amazonaws.ecs.capability.docker-remote-api.1.44".to_owned(), None);
+    let custom = instance_type.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     valued
         .into_iter()
+        .chain(custom)
         .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
         .chain([capability])
         .collect()
 }
 
 impl Cluster {
-    /// The tasks of an instance that ECS still tells of.
+    /// The tasks of an instance that have not STOPPED.
     pub(crate) fn tasks_on(&self, instance: &ContainerInstance) -> impl Iterator<Item = &Task> {
         instance.tasks.iter().filter_map(|arn| self.tasks.get(arn))
     }
@@ -117,13 +191,18 @@ impl Cluster {
     /// state", July 2023).
     fn remaining(&self, instance: &ContainerInstance) -> Resources {
         let mut remaining = instance.registered.clone();
+        remaining.cpu.0 = remaining.cpu.0.saturating_sub(instance.reserved.cpu.0);
+        remaining.memory.0 = remaining.memory.0.saturating_sub(instance.reserved.memory.0);
         for task in self.tasks_on(instance).filter(|task| task.desired_status == DesiredStatus::Running) {
-            remaining.cpu.0 = remaining.cpu.0.saturating_sub(task.definition.cpu.0);
-            remaining.memory.0 = remaining.memory.0.saturating_sub(task.definition.memory.0);
-            remaining.tcp_ports_taken.extend(&task.definition.tcp_ports);
-            remaining.udp_ports_taken.extend(&task.definition.udp_ports);
+            remaining.tcp_ports_taken.extend(task.definition.host_tcp_ports());
+            remaining.udp_ports_taken.extend(task.definition.host_udp_ports());
         }
         remaining
+    }
+
+    /// How many network interfaces tasks hold: a task gives its own back when it has STOPPED, not before.
+    pub(crate) fn awsvpc_tasks(&self, instance: &ContainerInstance) -> u32 {
+        count(self.tasks_on(instance).filter(|task| task.definition.awsvpc))
     }
 
     pub(crate) fn describe(&self, instance: &ContainerInstance) -> DescribedContainerInstance {
@@ -137,7 +216,9 @@ impl Cluster {
             pending_tasks: count(self.tasks_on(instance).filter(|task| task.counts_as_pending())),
             registered: instance.registered.clone(),
             remaining: self.remaining(instance),
-            attributes: instance.attributes.clone(),
+            awsvpc_task_limit: instance.awsvpc_task_limit,
+            awsvpc_tasks: self.awsvpc_tasks(instance),
+            attributes: Arc::clone(&instance.attributes),
             version: instance.version,
             registered_at: instance.registered_at,
             updated_at: instance.updated_at,

@@ -16,22 +16,21 @@ impl World {
         cluster: Option<&str>,
         named: &[String],
     ) -> Result<Answer<DescribedContainerInstance>, ApiError> {
-        let cluster = self.cluster(&self.cluster_name(cluster)?)?;
+        let cluster = self.view(&self.cluster_name(cluster)?)?;
         at_most(DESCRIBE_MAX, named, "Container instances")?;
         Ok(each(named, |named| {
             let arn = ContainerInstanceArn(cluster.full_arn("container-instance", named));
-            let found = cluster.container_instances.get(&arn).map(|instance| cluster.describe(instance));
-            found.ok_or_else(|| missing(arn.0))
+            cluster.container_instance(&arn).ok_or_else(|| missing(arn.0))
         }))
     }
 
     /// `DescribeTasks`, by ids or ARNs. A stopped task is told of for an hour.
     pub fn describe_tasks(&self, cluster: Option<&str>, named: &[String]) -> Result<Answer<Task>, ApiError> {
-        let cluster = self.cluster(&self.cluster_name(cluster)?)?;
+        let cluster = self.view(&self.cluster_name(cluster)?)?;
         at_most(DESCRIBE_MAX, named, "Tasks")?;
         Ok(each(named, |named| {
             let arn = TaskArn(cluster.full_arn("task", named));
-            cluster.tasks.get(&arn).cloned().ok_or_else(|| missing(arn.0))
+            cluster.task(&arn).cloned().ok_or_else(|| missing(arn.0))
         }))
     }
 }

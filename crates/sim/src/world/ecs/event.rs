@@ -1,4 +1,4 @@
-//! The events that ECS sends to EventBridge.
+//! The events of container instances that ECS sends to EventBridge.
 
 use std::collections::BTreeSet;
 

@@ -52,20 +52,21 @@ impl World {
             return Err(ApiError::invalid_parameter(format!("Invalid status: {status}")));
         }
         let ec2_instance_id = ec2_instance_id.filter(|_| !self.filters_ignored);
-        let found = self.cluster(&name)?.container_instances.values().filter(|instance| {
-            ec2_instance_id.is_none_or(|id| instance.ec2_instance_id.as_str() == id)
+        let cluster = self.view(&name)?;
+        let found = cluster.container_instances().filter(|(_, id, status)| {
+            ec2_instance_id.is_none_or(|wanted| id.as_str() == wanted)
                 && match input.status {
-                    Some(status) => instance.status.to_string() == status,
-                    None => instance.status != ContainerInstanceStatus::Inactive,
+                    Some(wanted) => status.to_string() == wanted,
+                    None => **status != ContainerInstanceStatus::Inactive,
                 }
         });
-        let found = found.map(|instance| instance.arn.clone());
+        let found = found.map(|(arn, ..)| arn.clone());
         self.page(found, |arn| &arn.0, input.max_results, input.next_token)
     }
 
     /// `ListTasks`, one page. A container instance that is not there has no tasks.
     pub fn list_tasks(&self, input: ListTasks<'_>) -> Result<Page<TaskArn>, ApiError> {
-        let cluster = self.cluster(&self.cluster_name(input.cluster)?)?;
+        let cluster = self.view(&self.cluster_name(input.cluster)?)?;
         let desired = match input.desired_status.unwrap_or("RUNNING") {
             "RUNNING" => Some(DesiredStatus::Running),
             "STOPPED" => Some(DesiredStatus::Stopped),
@@ -74,11 +75,10 @@ impl World {
         };
         let wanted = |task: &&Task| desired == Some(task.desired_status);
         let mut found: Vec<TaskArn> = match input.container_instance {
-            None => cluster.tasks.values().filter(wanted).map(|task| task.arn.clone()).collect(),
+            None => cluster.tasks().filter(wanted).map(|task| task.arn.clone()).collect(),
             Some(named) => {
                 let arn = ContainerInstanceArn(cluster.full_arn("container-instance", named));
-                let instance = cluster.container_instances.get(&arn);
-                let tasks = instance.into_iter().flat_map(|instance| cluster.tasks_on(instance));
+                let tasks = cluster.tasks_on(&arn).into_iter();
                 tasks.filter(wanted).map(|task| task.arn.clone()).collect()
             }
         };

@@ -4,25 +4,42 @@
 //! | --- | --- |
 //! | [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
 //! | [`task_definition`], [`task`], `task_lifecycle` | what runs, and the statuses it goes through |
+//! | [`flapping_agents`] | agents that disconnect by themselves |
 //! | `agent` | what starts tasks on a host, once the last ones have really stopped |
+//! | [`standalone`] | tasks that no service wants |
 //! | [`service`], `service_scheduler`, `placement` | how many of it, started and stopped by ECS's rules |
+//! | `replica_plan`, `daemon_plan` | those rules |
+//! | [`steadiness`] | whether a service has what it wants |
 //! | `filter`, [`list`], [`describe`], [`update_state`] | the API operations |
-//! | [`event`] | the events that ECS sends |
+//! | `view`, [`lagging_copy`] | what serves a read |
+//! | [`serving`], [`request_rate`] | how calls from outside come to them, or do not |
+//! | [`event`], [`service_action`] | the events that ECS sends |
 
 pub(crate) mod agent;
 pub mod container_instance;
+pub(crate) mod daemon_plan;
 pub mod describe;
 pub mod event;
 pub(crate) mod filter;
+pub mod flapping_agents;
+pub mod lagging_copy;
 pub mod list;
 pub(crate) mod placement;
 pub mod registration;
+
+pub(crate) mod replica_plan;
+pub mod request_rate;
 pub mod service;
+pub mod service_action;
 pub(crate) mod service_scheduler;
+pub mod serving;
+pub mod standalone;
+pub mod steadiness;
 pub mod task;
 pub mod task_definition;
 pub(crate) mod task_lifecycle;
 pub mod update_state;
+pub(crate) mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +49,7 @@ use fleetkeeper_core::task::TaskArn;
 
 use super::{ACCOUNT, ApiError, REGION, World};
 use container_instance::ContainerInstance;
+use flapping_agents::Flapping;
 use service::Service;
 use task::Task;
 
@@ -45,6 +63,10 @@ pub(crate) struct Cluster {
     pub(crate) container_instances: BTreeMap<ContainerInstanceArn, ContainerInstance>,
     pub(crate) services: BTreeMap<String, Service>,
     pub(crate) tasks: BTreeMap<TaskArn, Task>,
+    /// The tasks of each service that have not STOPPED.
+    pub(crate) service_tasks: BTreeMap<String, BTreeSet<TaskArn>>,
+    /// How its hosts' agents flap, if they do.
+    pub(crate) flapping: Option<Flapping>,
     /// How long the service scheduler takes to notice a change.
     pub(crate) scheduler_delay_seconds: u32,
     /// Whether the scheduler has noticed one.
@@ -74,6 +96,8 @@ impl World {
             container_instances: BTreeMap::new(),
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            service_tasks: BTreeMap::new(),
+            flapping: None,
             scheduler_delay_seconds: 1,
             scheduler_due: false,
             scheduler_looks: BTreeSet::new(),

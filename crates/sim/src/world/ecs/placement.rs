@@ -1,5 +1,5 @@
-//! Where a task goes: an ACTIVE instance with its agent connected and room for it, the one with the fewest tasks, then
-//! the first by ARN.
+//! Where a task goes: an ACTIVE instance with its agent connected that meets the task's constraint and has room for it,
+//! the one with the fewest tasks, then the first by ARN.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +8,7 @@ use fleetkeeper_core::task::DesiredStatus;
 
 use super::Cluster;
 use super::container_instance::ContainerInstance;
+use super::service::{SchedulingStrategy, Service};
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 
@@ -16,22 +17,43 @@ const NO_INSTANCES: &str = "NO_CONTAINER_INSTANCES";
 const CPU: &str = "RESOURCE:CPU";
 const MEMORY: &str = "RESOURCE:MEMORY";
 const PORTS: &str = "RESOURCE:PORTS";
+const ENI: &str = "RESOURCE:ENI";
+const MEMBER_OF: &str = "MemberOf placement constraint unsatisfied";
 
-/// The instances that may take tasks of one kind, those with the fewest tasks first. While they are being placed room
-/// only shrinks: an instance without is not asked again, so that thousands of tasks find their place quickly.
+/// The instances that have room for a task of one kind, those with the fewest tasks first. While they are being placed
+/// room only shrinks: an instance without is not asked again, so that thousands of tasks find their place quickly.
 pub(crate) struct Candidates {
-    instances: BTreeSet<(usize, ContainerInstanceArn)>,
+    instances: BTreeSet<(u32, ContainerInstanceArn)>,
     lacking: BTreeSet<&'static str>,
 }
 
 impl Candidates {
-    pub(crate) fn of(cluster: &Cluster) -> Self {
-        let instances = cluster.container_instances.values().filter(|instance| takes_tasks(instance));
-        let counted = instances.map(|instance| {
-            let tasks = cluster.tasks_on(instance).filter(|task| counted(task)).count();
-            (tasks, instance.arn.clone())
-        });
-        Self { instances: counted.collect(), lacking: BTreeSet::new() }
+    pub(crate) fn of(cluster: &Cluster, definition: &TaskDefinition) -> Self {
+        Self::among(cluster, definition, cluster.container_instances.values())
+    }
+
+    /// One instance and no other.
+    pub(crate) fn only(cluster: &Cluster, definition: &TaskDefinition, arn: &ContainerInstanceArn) -> Self {
+        Self::among(cluster, definition, cluster.container_instances.get(arn))
+    }
+
+    fn among<'a>(
+        cluster: &Cluster,
+        definition: &TaskDefinition,
+        instances: impl IntoIterator<Item = &'a ContainerInstance>,
+    ) -> Self {
+        let mut candidates = Self { instances: BTreeSet::new(), lacking: BTreeSet::new() };
+        for instance in instances.into_iter().filter(|instance| takes_tasks(instance)) {
+            match cluster.has_room(instance, definition) {
+                Ok(()) => {
+                    candidates.instances.insert((instance.reserved.tasks, instance.arn.clone()));
+                }
+                Err(reason) => {
+                    candidates.lacking.insert(reason);
+                }
+            }
+        }
+        candidates
     }
 
     /// The instance for one more task. The reason, where there is none, is that of the instance that lacks least.
@@ -50,54 +72,82 @@ impl Candidates {
                 Err(reason) => self.lacking.insert(reason),
             };
         }
-        let least = [PORTS, MEMORY, CPU].into_iter().find(|reason| self.lacking.contains(reason));
+        let least =
+            [PORTS, ENI, MEMORY, CPU, MEMBER_OF].into_iter().find(|reason| self.lacking.contains(reason));
         Err(least.unwrap_or(NO_INSTANCES))
     }
 }
 
 impl Cluster {
-    /// Whether an instance has room for a task in ECS's eyes, whatever its status.
+    /// Whether an instance meets a task's constraint and has room for it in ECS's eyes, whatever its status.
     pub(crate) fn has_room(
         &self,
         instance: &ContainerInstance,
         definition: &TaskDefinition,
     ) -> Result<(), &'static str> {
-        self.lacks(instance, definition, counted).map_or(Ok(()), Err)
+        let reserved = &instance.reserved;
+        if !definition.may_go_to(instance) {
+            Err(MEMBER_OF)
+        } else if reserved.cpu.0 + definition.cpu.0 > instance.registered.cpu.0 {
+            Err(CPU)
+        } else if reserved.memory.0 + definition.memory.0 > instance.registered.memory.0 {
+            Err(MEMORY)
+        } else if self.port_taken(instance, definition, |task| task.desired_status == DesiredStatus::Running)
+        {
+            Err(PORTS)
+        } else if definition.awsvpc && self.awsvpc_tasks(instance) >= instance.awsvpc_task_limit {
+            // A task that is stopping holds its network interface, unlike all else, until it has STOPPED.
+            Err(ENI)
+        } else {
+            Ok(())
+        }
     }
 
-    /// What an instance lacks for one more task beside those that count.
-    pub(crate) fn lacks(
+    /// Whether one of a task's ports is taken by the agent or by a task that counts.
+    pub(crate) fn port_taken(
         &self,
         instance: &ContainerInstance,
         definition: &TaskDefinition,
         counts: impl Fn(&Task) -> bool,
-    ) -> Option<&'static str> {
-        let (mut cpu, mut memory) = (definition.cpu.0, definition.memory.0);
-        let mut port_taken = !instance.registered.tcp_ports_taken.is_disjoint(&definition.tcp_ports)
-            || !instance.registered.udp_ports_taken.is_disjoint(&definition.udp_ports);
-        for other in self.tasks_on(instance).filter(|task| counts(task)).map(|task| &task.definition) {
-            cpu += other.cpu.0;
-            memory += other.memory.0;
-            port_taken |= !other.tcp_ports.is_disjoint(&definition.tcp_ports)
-                || !other.udp_ports.is_disjoint(&definition.udp_ports);
+    ) -> bool {
+        let (tcp, udp) = (definition.host_tcp_ports(), definition.host_udp_ports());
+        if tcp.is_empty() && udp.is_empty() {
+            return false;
         }
-        if cpu > instance.registered.cpu.0 {
-            Some(CPU)
-        } else if memory > instance.registered.memory.0 {
-            Some(MEMORY)
-        } else if port_taken {
-            Some(PORTS)
-        } else {
-            None
-        }
+        let registered = &instance.registered;
+        !registered.tcp_ports_taken.is_disjoint(tcp)
+            || !registered.udp_ports_taken.is_disjoint(udp)
+            || self.tasks_on(instance).filter(|task| counts(task)).any(|task| {
+                let other = &task.definition;
+                !other.host_tcp_ports().is_disjoint(tcp) || !other.host_udp_ports().is_disjoint(udp)
+            })
+    }
+
+    /// The instances that match a service's task best, and lack this.
+    pub(crate) fn closest(&self, service: &Service, lacking: &'static str) -> Vec<ContainerInstanceArn> {
+        let instances = self.container_instances.values().filter(|instance| takes_tasks(instance));
+        let closest =
+            instances.filter(|instance| self.has_room(instance, &service.task_definition) == Err(lacking));
+        // A DAEMON service wants no second task where it has one.
+        let wants = |instance: &&ContainerInstance| match service.scheduling_strategy {
+            SchedulingStrategy::Replica => true,
+            SchedulingStrategy::Daemon => {
+                !self.tasks_on(instance).any(|task| task.service.as_ref() == Some(&service.name))
+            }
+        };
+        closest.filter(wants).map(|instance| instance.arn.clone()).collect()
     }
 }
 
-/// A task that ECS counts as there: one that it is stopping is not.
-fn counted(task: &Task) -> bool {
-    task.desired_status == DesiredStatus::Running
+impl TaskDefinition {
+    /// Whether an instance meets its constraint.
+    pub(crate) fn may_go_to(&self, instance: &ContainerInstance) -> bool {
+        let constraint = self.placement_constraint.as_ref();
+        constraint.is_none_or(|constraint| constraint.includes(&instance.attributes))
+    }
 }
 
-fn takes_tasks(instance: &ContainerInstance) -> bool {
+/// Whether ECS places tasks there.
+pub(crate) fn takes_tasks(instance: &ContainerInstance) -> bool {
     instance.status == ContainerInstanceStatus::Active && instance.agent_connected
 }

@@ -1,9 +1,15 @@
 //! How container instances come, change and go.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 
 use super::REMEMBERED_SECONDS;
-use super::container_instance::{ContainerInstance, InstanceType, attributes, registered_resources};
+use super::container_instance::{
+    ContainerInstance, InstanceType, Reserved, attributes, registered_resources,
+};
+use super::lagging_copy::Change;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::outbox::Emitted;
@@ -26,10 +32,14 @@ impl World {
             ec2_instance_id: ec2_instance_id.clone(),
             status: ContainerInstanceStatus::Active,
             agent_connected: true,
+            flapped: false,
             host_gone: false,
-            attributes: attributes(instance_type),
+            attributes: Arc::new(attributes(instance_type)),
+            awsvpc_task_limit: instance_type.awsvpc_task_limit,
             registered: registered_resources(instance_type),
             tasks: Vec::new(),
+            stopped_tasks: BTreeSet::new(),
+            reserved: Reserved::default(),
             version: 0,
             registered_at: self.now,
             updated_at: self.now,
@@ -42,6 +52,7 @@ impl World {
         });
         self.container_instance_changed(cluster, &arn);
         self.request_service_scheduler(cluster);
+        self.begin_flapping(cluster, &arn);
         Some(arn)
     }
 
@@ -69,18 +80,25 @@ impl World {
         connected: bool,
     ) -> Result<(), ApiError> {
         let arn = self.container_instance_arn(cluster, id)?;
-        let Some(instance) = self.container_instance_mut(cluster, &arn) else { return Ok(()) };
+        if let Some(instance) = self.container_instance_mut(cluster, &arn) {
+            instance.flapped = false;
+        }
+        self.connect_agent(cluster, &arn, connected);
+        Ok(())
+    }
+
+    pub(crate) fn connect_agent(&mut self, cluster: &str, arn: &ContainerInstanceArn, connected: bool) {
+        let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
         if instance.agent_connected == connected || instance.host_gone {
-            return Ok(());
+            return;
         }
         instance.agent_connected = connected;
         self.record(Occurrence::AgentConnected { container_instance: arn.clone(), connected });
-        self.container_instance_changed(cluster, &arn);
+        self.container_instance_changed(cluster, arn);
         if connected {
-            self.agent_is_back(cluster, &arn);
+            self.agent_is_back(cluster, arn);
         }
         self.request_service_scheduler(cluster);
-        Ok(())
     }
 
     /// Puts an instance into a status that it would otherwise reach by itself: REGISTERING while its trunk network
@@ -143,9 +161,10 @@ impl World {
     }
 
     pub(crate) fn forget_container_instance(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
-        if let Some(cluster) = self.clusters.get_mut(cluster) {
-            cluster.container_instances.remove(arn);
+        if let Some(found) = self.clusters.get_mut(cluster) {
+            found.container_instances.remove(arn);
         }
+        self.copy_later(cluster, |_| Some(Change::ContainerInstanceForgotten(arn.clone())));
     }
 
     /// Something about an instance changed: its version goes up, and ECS sends an event.
@@ -154,10 +173,13 @@ impl World {
         let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
         instance.version += 1;
         instance.updated_at = now;
-        let Some(cluster) = self.clusters.get(cluster) else { return };
-        let Some(instance) = cluster.container_instances.get(arn) else { return };
-        let described = cluster.describe(instance);
+        let Some(found) = self.clusters.get(cluster) else { return };
+        let Some(instance) = found.container_instances.get(arn) else { return };
+        let described = Arc::new(found.describe(instance));
         let id = self.ids.uuid();
+        let copied = Arc::clone(&described);
+        self.copy_later(cluster, |_| Some(Change::ContainerInstance(copied)));
+        self.record(Occurrence::ContainerInstanceChanged(Arc::clone(&described)));
         self.emit(Emitted::ContainerInstanceStateChange { id, container_instance: described });
     }
 }

@@ -1,39 +1,70 @@
-//! REPLICA services.
+//! Services.
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
+use super::task::Task;
 use super::task_definition::TaskDefinition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
-/// A REPLICA service: so many tasks of a kind, with limits on how few and how many there are meanwhile.
+/// How a service's scheduler counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchedulingStrategy {
+    /// So many tasks, wherever there is room.
+    Replica,
+    /// One task on each instance that takes tasks and meets the constraint.
+    Daemon,
+}
+
+/// A service: tasks of a kind, with limits on how few and how many there are meanwhile.
 #[derive(Debug, Clone)]
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// How many tasks it wants.
+    /// How its scheduler counts.
+    pub scheduling_strategy: SchedulingStrategy,
+    /// How many tasks it wants; a DAEMON service wants as many as there are instances for it, whatever this says.
     pub desired_count: u32,
     /// How many of them must stay healthy, in percent, rounded up.
     pub minimum_healthy_percent: u32,
     /// How many there may be, in percent, rounded down.
     pub maximum_percent: u32,
-    /// What its tasks are made from.
+    /// What its tasks are made from; those made from another are replaced.
     pub task_definition: Arc<TaskDefinition>,
     /// The last placement failure, told once until a placement succeeds.
     pub(crate) placement_failure: Option<&'static str>,
+    /// When an event last told of one.
+    pub(crate) placement_failure_sent_at: Option<DateTime<Utc>>,
+    /// Whether an event has told that it has what it wants, and it has had that ever since.
+    pub(crate) steady: bool,
 }
 
 impl Service {
-    /// A service with ECS's default limits, 100 and 200 percent.
+    /// A REPLICA service with ECS's default limits, 100 and 200 percent.
     #[must_use]
     pub fn new(name: &str, desired_count: u32, task_definition: TaskDefinition) -> Self {
         Self {
             name: name.to_owned(),
+            scheduling_strategy: SchedulingStrategy::Replica,
             desired_count,
             minimum_healthy_percent: 100,
             maximum_percent: 200,
             task_definition: Arc::new(task_definition),
             placement_failure: None,
+            placement_failure_sent_at: None,
+            steady: false,
+        }
+    }
+
+    /// A DAEMON service with ECS's default limits, 0 and 100 percent: in a deployment an instance's new task starts
+    /// when its old one has STOPPED.
+    #[must_use]
+    pub fn daemon(name: &str, task_definition: TaskDefinition) -> Self {
+        Self {
+            scheduling_strategy: SchedulingStrategy::Daemon,
+            ..Self::new(name, 0, task_definition).percents(0, 100)
         }
     }
 
@@ -48,7 +79,12 @@ impl Service {
     /// The fewest healthy tasks: ECS rounds up.
     #[must_use]
     pub fn minimum_healthy(&self) -> u64 {
-        (u64::from(self.desired_count) * u64::from(self.minimum_healthy_percent)).div_ceil(100)
+        self.minimum_healthy_of(u64::from(self.desired_count))
+    }
+
+    /// The fewest healthy tasks of so many wanted.
+    pub(crate) fn minimum_healthy_of(&self, wanted: u64) -> u64 {
+        (wanted * u64::from(self.minimum_healthy_percent)).div_ceil(100)
     }
 
     /// The most tasks: ECS rounds down, so that one task with 150 percent stays one task.
@@ -56,26 +92,55 @@ impl Service {
     pub fn maximum(&self) -> u64 {
         u64::from(self.desired_count) * u64::from(self.maximum_percent) / 100
     }
+
+    /// Whether a task is of a deployment before the last.
+    pub(crate) fn has_outgrown(&self, task: &Task) -> bool {
+        !Arc::ptr_eq(&self.task_definition, &task.definition)
+    }
 }
 
 impl World {
     /// Creates a service; its tasks are placed when the scheduler has noticed.
     pub fn create_service(&mut self, cluster: &str, service: Service) -> Result<(), ApiError> {
         let (name, desired_count) = (service.name.clone(), service.desired_count);
+        let strategy = service.scheduling_strategy;
         self.cluster_mut(cluster)?.services.insert(name.clone(), service);
-        self.record(Occurrence::DesiredCount { service: name, desired_count });
+        if strategy == SchedulingStrategy::Replica {
+            self.record(Occurrence::DesiredCount { service: name, desired_count });
+        }
         self.request_service_scheduler(cluster);
         Ok(())
     }
 
     /// Sets how many tasks a service wants.
     pub fn set_desired_count(&mut self, cluster: &str, service: &str, count: u32) -> Result<(), ApiError> {
-        let found = self.cluster_mut(cluster)?.services.get_mut(service);
-        let found =
-            found.ok_or_else(|| ApiError::client("ServiceNotFoundException", "Service not found."))?;
-        found.desired_count = count;
+        self.service_mut(cluster, service)?.desired_count = count;
         self.record(Occurrence::DesiredCount { service: service.to_owned(), desired_count: count });
         self.request_service_scheduler(cluster);
         Ok(())
+    }
+
+    /// `UpdateService` with a new task definition, which becomes its family's next revision: a rolling deployment
+    /// begins. The service's tasks are replaced within its limits, those on DRAINING instances first.
+    pub fn update_service(
+        &mut self,
+        cluster: &str,
+        service: &str,
+        mut task_definition: TaskDefinition,
+    ) -> Result<(), ApiError> {
+        let found = self.service_mut(cluster, service)?;
+        if found.task_definition.family == task_definition.family {
+            task_definition.revision = found.task_definition.revision + 1;
+        }
+        let arn = task_definition.arn();
+        found.task_definition = Arc::new(task_definition);
+        self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
+        self.request_service_scheduler(cluster);
+        Ok(())
+    }
+
+    fn service_mut(&mut self, cluster: &str, service: &str) -> Result<&mut Service, ApiError> {
+        let found = self.cluster_mut(cluster)?.services.get_mut(service);
+        found.ok_or_else(|| ApiError::client("ServiceNotFoundException", "Service not found."))
     }
 }

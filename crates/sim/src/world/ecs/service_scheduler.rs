@@ -1,31 +1,51 @@
 //! The service scheduler: starts, stops and moves services' tasks within their limits.
 //!
-//! The rules of draining are those of `UpdateContainerInstancesState`: a PENDING task on a DRAINING instance stops at
-//! once; a RUNNING one stops as long as enough stay healthy, and its replacement starts as long as there are not too
-//! many. Tasks that are stopping count towards the maximum until they have STOPPED, so with a minimum and a maximum of
-//! 100 percent nothing can move, ever. Standalone tasks are not touched.
+//! It looks at a cluster's services one after another, DAEMON services first, so that no REPLICA task takes their room.
+//! What it does about one is its plan.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
-use fleetkeeper_core::task::{DesiredStatus, TaskArn};
+use fleetkeeper_core::container_instance::ContainerInstanceArn;
+use fleetkeeper_core::task::TaskArn;
 
-use super::Cluster;
 use super::placement::Candidates;
-use super::service::Service;
-use super::task::{LastStatus, StopCode, Task};
+use super::service::{SchedulingStrategy, Service};
+use super::service_action::{ServiceAction, ServiceActionName};
+use super::task::StopCode;
 use super::task_definition::TaskDefinition;
+use super::{Cluster, daemon_plan, replica_plan};
+use crate::world::World;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
-use crate::world::{ApiError, World};
+use crate::world::outbox::Emitted;
+
+/// How long ECS is silent about a service's placement failure after it has told of it.
+const BETWEEN_PLACEMENT_FAILURES: TimeDelta = TimeDelta::seconds(60);
 
 /// What the scheduler does about a service.
 #[derive(Debug, PartialEq, Eq)]
-struct Plan {
-    stop: Vec<TaskArn>,
-    start: u64,
+pub(crate) struct Plan {
+    pub(crate) stop: Vec<TaskArn>,
+    pub(crate) start: Start,
+}
+
+/// Where the scheduler starts tasks.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// So many, wherever there is room.
+    Anywhere(u64),
+    /// One on each of these, where there is room.
+    OnEach(Vec<ContainerInstanceArn>),
+}
+
+impl Plan {
+    fn of(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Self {
+        match service.scheduling_strategy {
+            SchedulingStrategy::Replica => replica_plan::plan(cluster, service, now),
+            SchedulingStrategy::Daemon => daemon_plan::plan(cluster, service, now),
+        }
+    }
 }
 
 impl World {
@@ -52,137 +72,106 @@ impl World {
         let Some(cluster) = self.clusters.get_mut(name) else { return };
         cluster.scheduler_due = false;
         cluster.scheduler_looks.remove(&now);
-        let services: Vec<String> = cluster.services.keys().cloned().collect();
+        let (daemons, replicas): (Vec<&Service>, Vec<&Service>) = cluster
+            .services
+            .values()
+            .partition(|service| service.scheduling_strategy == SchedulingStrategy::Daemon);
+        let services: Vec<String> =
+            daemons.into_iter().chain(replicas).map(|service| service.name.clone()).collect();
         for service in services {
-            let Some(cluster) = self.clusters.get(name) else { return };
-            let Some(found) = cluster.services.get(&service) else { continue };
-            let definition = Arc::clone(&found.task_definition);
-            let plan = plan(cluster, found, self.now);
-            for task in &plan.stop {
-                self.begin_stopping(name, task, StopCode::ServiceSchedulerInitiated);
+            self.schedule_service(name, &service);
+            self.note_steadiness(name, &service);
+        }
+    }
+
+    fn schedule_service(&mut self, cluster: &str, service: &str) {
+        let Some(found) = self.clusters.get(cluster) else { return };
+        let Some(known) = found.services.get(service) else { return };
+        let definition = Arc::clone(&known.task_definition);
+        let plan = Plan::of(found, known, self.now);
+        for task in &plan.stop {
+            self.begin_stopping(cluster, task, StopCode::ServiceSchedulerInitiated);
+        }
+        match plan.start {
+            Start::Anywhere(0) => {}
+            Start::Anywhere(count) => {
+                let Some(found) = self.clusters.get(cluster) else { return };
+                let mut candidates = Candidates::of(found, &definition);
+                let mut places =
+                    (0..count).map(|_| self.place(cluster, service, &definition, &mut candidates));
+                let failure = places.find_map(Result::err);
+                self.note_placement(cluster, service, failure);
             }
-            let Some(cluster) = self.clusters.get(name).filter(|_| plan.start > 0) else { continue };
-            let mut candidates = Candidates::of(cluster);
-            for _ in 0..plan.start {
-                if !self.place_for_service(name, &service, &definition, &mut candidates) {
-                    break;
+            Start::OnEach(hosts) if hosts.is_empty() => {}
+            Start::OnEach(hosts) => {
+                let mut failure = None;
+                for host in hosts {
+                    let Some(found) = self.clusters.get(cluster) else { return };
+                    let mut only = Candidates::only(found, &definition, &host);
+                    let placed = self.place(cluster, service, &definition, &mut only);
+                    failure = failure.or(placed.err());
                 }
+                self.note_placement(cluster, service, failure);
             }
         }
     }
 
-    /// Places one task of a service; whether there was room.
-    fn place_for_service(
+    /// Places one task of a service.
+    fn place(
         &mut self,
         cluster: &str,
         service: &str,
         definition: &Arc<TaskDefinition>,
         candidates: &mut Candidates,
-    ) -> bool {
-        let Some(found) = self.clusters.get_mut(cluster) else { return false };
-        let placed = candidates.place(found, definition);
-        let failure = placed.as_ref().err().copied();
-        let Some(known) = found.services.get_mut(service) else { return false };
+    ) -> Result<(), &'static str> {
+        let Some(found) = self.clusters.get(cluster) else { return Ok(()) };
+        let container_instance = candidates.place(found, definition)?;
+        let service = Some(service.to_owned());
+        self.start_placed_task(cluster, &container_instance, Arc::clone(definition), service);
+        Ok(())
+    }
+
+    /// A service's tasks were to be placed, and found room or did not. While a failure lasts, the history tells of it
+    /// once and an event once a minute.
+    fn note_placement(&mut self, cluster: &str, service: &str, failure: Option<&'static str>) {
+        let now = self.now;
+        let Some(found) = self.clusters.get_mut(cluster) else { return };
+        let Some(known) = found.services.get_mut(service) else { return };
         let before = std::mem::replace(&mut known.placement_failure, failure);
-        match placed {
-            Ok(container_instance) => {
-                let service = Some(service.to_owned());
-                self.start_placed_task(cluster, &container_instance, Arc::clone(definition), service);
-                true
-            }
-            Err(reason) => {
-                if before != failure {
-                    self.record(Occurrence::PlacementFailed { service: service.to_owned(), reason });
-                }
-                false
-            }
+        let Some(reason) = failure else { return };
+        let sent = known.placement_failure_sent_at.filter(|sent| now < *sent + BETWEEN_PLACEMENT_FAILURES);
+        let next = sent.unwrap_or(now) + BETWEEN_PLACEMENT_FAILURES;
+        known.placement_failure_sent_at = sent.or(Some(now));
+        if before != Some(reason) {
+            self.record(Occurrence::PlacementFailed { service: service.to_owned(), reason });
+        }
+        if sent.is_none() {
+            let closest = self
+                .clusters
+                .get(cluster)
+                .and_then(|found| found.services.get(service).map(|known| found.closest(known, reason)));
+            let container_instances = closest.unwrap_or_default();
+            let name = ServiceActionName::TaskPlacementFailure { reason, container_instances };
+            self.emit_service_action(cluster, service, name);
+        }
+        self.request_service_scheduler_at(cluster, next);
+    }
+
+    /// Sends an event when a service comes to have what it wants.
+    fn note_steadiness(&mut self, cluster: &str, service: &str) {
+        let Some(found) = self.clusters.get(cluster) else { return };
+        let steady = found.services.get(service).is_some_and(|known| found.is_steady(known, self.now));
+        let Some(found) = self.clusters.get_mut(cluster) else { return };
+        let Some(known) = found.services.get_mut(service) else { return };
+        let before = std::mem::replace(&mut known.steady, steady);
+        if steady && !before {
+            self.emit_service_action(cluster, service, ServiceActionName::SteadyState);
         }
     }
 
-    /// `RunTask` of one standalone task; an error where nothing has room.
-    pub fn run_task(&mut self, cluster: &str, definition: &TaskDefinition) -> Result<TaskArn, ApiError> {
-        let found = self.cluster(cluster)?;
-        let placed = Candidates::of(found).place(found, definition);
-        let container_instance = placed.map_err(ApiError::invalid_parameter)?;
-        Ok(self.start_placed_task(cluster, &container_instance, Arc::new(definition.clone()), None))
+    fn emit_service_action(&mut self, cluster: &str, service: &str, name: ServiceActionName) {
+        let action = ServiceAction { cluster: cluster.to_owned(), service: service.to_owned(), name };
+        let id = self.ids.uuid();
+        self.emit(Emitted::ServiceAction { id, action });
     }
-
-    /// `StartTask`: one standalone task on the instance of the caller's choice.
-    pub fn start_task(
-        &mut self,
-        cluster: &str,
-        definition: &TaskDefinition,
-        on: &Ec2InstanceId,
-    ) -> Result<TaskArn, ApiError> {
-        let arn = self.container_instance_arn(cluster, on)?;
-        let found = self.cluster(cluster)?;
-        if let Some(instance) = found.container_instances.get(&arn) {
-            found.has_room(instance, definition).map_err(ApiError::invalid_parameter)?;
-        }
-        Ok(self.start_placed_task(cluster, &arn, Arc::new(definition.clone()), None))
-    }
-
-    /// A service's tasks that have not STOPPED.
-    #[must_use]
-    pub fn tasks_of_service(&self, cluster: &str, service: &str) -> Vec<&Task> {
-        let Some(cluster) = self.clusters.get(cluster) else { return Vec::new() };
-        unstopped(cluster, service)
-    }
-
-    /// Whether a service has as many healthy tasks as it wants, none stopping and none on a DRAINING instance.
-    #[must_use]
-    pub fn is_steady(&self, cluster: &str, service: &str) -> bool {
-        let Some(found) = self.clusters.get(cluster) else { return false };
-        let Some(known) = found.services.get(service) else { return false };
-        let tasks = unstopped(found, service);
-        u32::try_from(tasks.len()) == Ok(known.desired_count)
-            && tasks.iter().all(|task| {
-                task.desired_status == DesiredStatus::Running
-                    && task.is_healthy(self.now)
-                    && !must_leave(found, task)
-            })
-    }
-}
-
-fn unstopped<'a>(cluster: &'a Cluster, service: &str) -> Vec<&'a Task> {
-    let of_service = cluster.tasks.values().filter(|task| task.service.as_deref() == Some(service));
-    of_service.filter(|task| task.last_status != LastStatus::Stopped).collect()
-}
-
-fn must_leave(cluster: &Cluster, task: &Task) -> bool {
-    let instance = cluster.container_instances.get(&task.container_instance);
-    instance.is_some_and(|instance| instance.status == ContainerInstanceStatus::Draining)
-}
-
-fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Plan {
-    let all = unstopped(cluster, &service.name);
-    let wanted = all.iter().filter(|task| task.desired_status == DesiredStatus::Running);
-    let (leaving, mut staying): (Vec<&Task>, Vec<&Task>) = wanted.partition(|task| must_leave(cluster, task));
-    let mut stop: Vec<TaskArn> = Vec::new();
-    let mut healthy = count(leaving.iter().chain(&staying).filter(|task| task.is_healthy(now)));
-
-    // More than wanted: the unhealthy first, then the newest.
-    staying.sort_by_key(|task| (task.is_healthy(now), Reverse(task.created_at), &task.arn));
-    let surplus = count(staying.iter()).saturating_sub(u64::from(service.desired_count));
-    for task in staying.iter().take(usize::try_from(surplus).unwrap_or(usize::MAX)) {
-        healthy -= u64::from(task.is_healthy(now));
-        stop.push(task.arn.clone());
-    }
-
-    for task in leaving {
-        if task.last_status == LastStatus::Pending || !task.is_healthy(now) {
-            stop.push(task.arn.clone());
-        } else if healthy > service.minimum_healthy() {
-            healthy -= 1;
-            stop.push(task.arn.clone());
-        }
-    }
-
-    let missing = u64::from(service.desired_count).saturating_sub(count(staying.iter()));
-    let room = service.maximum().saturating_sub(count(all.iter()));
-    Plan { stop, start: missing.min(room) }
-}
-
-fn count<T>(items: impl Iterator<Item = T>) -> u64 {
-    items.fold(0, |count, _| count + 1)
 }

@@ -4,13 +4,40 @@ use std::collections::BTreeSet;
 
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 
+use super::container_instance::Attributes;
 use crate::world::{ACCOUNT, REGION};
+
+/// A placement constraint: `memberOf`, with the one expression of the cluster query language that the world knows
+/// here, `attribute:NAME == VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberOf {
+    /// The attribute's name.
+    pub attribute: String,
+    /// The value that it must have.
+    pub value: String,
+}
+
+impl MemberOf {
+    /// Whether an instance with these attributes is a member.
+    pub(crate) fn includes(&self, attributes: &Attributes) -> bool {
+        attributes.get(&self.attribute).is_some_and(|value| value.as_ref() == Some(&self.value))
+    }
+}
+
+/// The host ports of a task that takes none.
+static NO_PORTS: BTreeSet<Port> = BTreeSet::new();
 
 /// What a task of a kind needs, and how it behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskDefinition {
-    /// The family; its revision is always 1.
+    /// The family.
     pub family: String,
+    /// Which of the family's.
+    pub revision: u32,
+    /// Network mode awsvpc: each task has a network interface of its own, and takes none of its host's ports.
+    pub awsvpc: bool,
+    /// Where its tasks may go; anywhere without one.
+    pub placement_constraint: Option<MemberOf>,
     /// CPU units that it reserves.
     pub cpu: CpuUnits,
     /// Memory that it reserves.
@@ -39,8 +66,11 @@ impl TaskDefinition {
     pub fn new(family: &str, cpu: u64, memory: u64) -> Self {
         Self {
             family: family.to_owned(),
+            revision: 1,
             cpu: CpuUnits(cpu),
             memory: Mib(memory),
+            awsvpc: false,
+            placement_constraint: None,
             tcp_ports: BTreeSet::new(),
             udp_ports: BTreeSet::new(),
             pending_seconds: 5,
@@ -64,6 +94,37 @@ impl TaskDefinition {
     pub fn udp_port(mut self, port: u16) -> Self {
         self.udp_ports.insert(Port(port));
         self
+    }
+
+    /// In network mode awsvpc. Its network interface takes 5 s to be detached, or as long as
+    /// [`deprovisioning`](Self::deprovisioning) says.
+    #[must_use]
+    pub fn awsvpc(mut self) -> Self {
+        self.awsvpc = true;
+        if self.deprovisioning_seconds == 0 {
+            self.deprovisioning_seconds = 5;
+        }
+        self
+    }
+
+    /// Placed only on hosts with this attribute: `memberOf`, `attribute:NAME == VALUE`.
+    #[must_use]
+    pub fn member_of(mut self, attribute: &str, value: &str) -> Self {
+        self.placement_constraint =
+            Some(MemberOf { attribute: attribute.to_owned(), value: value.to_owned() });
+        self
+    }
+
+    /// The static TCP ports that a task takes from its host.
+    #[must_use]
+    pub fn host_tcp_ports(&self) -> &BTreeSet<Port> {
+        if self.awsvpc { &NO_PORTS } else { &self.tcp_ports }
+    }
+
+    /// The static UDP ports that a task takes from its host.
+    #[must_use]
+    pub fn host_udp_ports(&self) -> &BTreeSet<Port> {
+        if self.awsvpc { &NO_PORTS } else { &self.udp_ports }
     }
 
     /// PENDING for so long.
@@ -111,6 +172,6 @@ impl TaskDefinition {
     /// Its ARN.
     #[must_use]
     pub fn arn(&self) -> String {
-        format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{}:1", self.family)
+        format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{}:{}", self.family, self.revision)
     }
 }

@@ -6,6 +6,7 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::REMEMBERED_SECONDS;
+use super::lagging_copy::Change;
 use super::task::{LastStatus, StopCode, Task};
 use super::task_definition::TaskDefinition;
 use crate::world::agenda::{Ticket, Transition};
@@ -56,12 +57,17 @@ impl World {
             group: task.group(),
             container_instance: container_instance.clone(),
         });
-        if let Some(cluster) = self.clusters.get_mut(cluster) {
-            cluster.tasks.insert(arn.clone(), task);
+        if let Some(found) = self.clusters.get_mut(cluster) {
+            if let Some(service) = &task.service {
+                found.service_tasks.entry(service.clone()).or_default().insert(arn.clone());
+            }
+            if let Some(instance) = found.container_instances.get_mut(container_instance) {
+                instance.tasks.push(arn.clone());
+                instance.reserved.add(&task.definition);
+            }
+            found.tasks.insert(arn.clone(), task);
         }
-        if let Some(instance) = self.container_instance_mut(cluster, container_instance) {
-            instance.tasks.push(arn.clone());
-        }
+        self.task_changed(cluster, &arn);
         self.start_waiting_tasks(cluster, container_instance);
         self.container_instance_changed(cluster, container_instance);
         arn
@@ -89,6 +95,11 @@ impl World {
         task.timer = None;
         task.waits_for_agent = false;
         let container_instance = task.container_instance.clone();
+        let definition = Arc::clone(&task.definition);
+        if let Some(instance) = self.container_instance_mut(cluster, &container_instance) {
+            instance.reserved.release(&definition);
+        }
+        self.task_changed(cluster, arn);
         self.record(Occurrence::TaskStopping { task: arn.clone(), code });
         self.container_instance_changed(cluster, &container_instance);
         self.request_service_scheduler(cluster);
@@ -136,6 +147,7 @@ impl World {
         }
         let definition = Arc::clone(&task.definition);
         let container_instance = task.container_instance.clone();
+        self.task_changed(cluster, arn);
         self.record(Occurrence::TaskStatus { task: arn.clone(), status });
         match status {
             LastStatus::Pending => {}
@@ -158,11 +170,25 @@ impl World {
     }
 
     fn task_is_over(&mut self, cluster: &str, arn: &TaskArn, container_instance: &ContainerInstanceArn) {
-        let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
-        self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+        self.remember_stopped(cluster, arn);
         self.start_waiting_tasks(cluster, container_instance);
         self.container_instance_changed(cluster, container_instance);
         self.request_service_scheduler(cluster);
+    }
+
+    /// A task has STOPPED: it is told of for a while, and no longer among those that its host and service have.
+    fn remember_stopped(&mut self, cluster: &str, arn: &TaskArn) {
+        let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
+        self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+        let Some(cluster) = self.clusters.get_mut(cluster) else { return };
+        let Some(task) = cluster.tasks.get(arn) else { return };
+        if let Some(tasks) = task.service.as_ref().and_then(|name| cluster.service_tasks.get_mut(name)) {
+            tasks.remove(arn);
+        }
+        if let Some(instance) = cluster.container_instances.get_mut(&task.container_instance) {
+            instance.tasks.retain(|known| known != arn);
+            instance.stopped_tasks.insert(arn.clone());
+        }
     }
 
     /// A task's host is gone under it. A task that had not STOPPED was cut off: that is what a drain is there to
@@ -180,6 +206,9 @@ impl World {
             desired_status: task.desired_status,
             last_status: task.last_status,
         };
+        let container_instance = task.container_instance.clone();
+        let reserved =
+            Some(Arc::clone(&task.definition)).filter(|_| task.desired_status == DesiredStatus::Running);
         if noticed {
             task.desired_status = DesiredStatus::Stopped;
             task.last_status = LastStatus::Stopped;
@@ -193,17 +222,22 @@ impl World {
         }
         self.record(killed);
         if noticed {
-            let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
-            self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+            let instance = self.container_instance_mut(cluster, &container_instance);
+            if let (Some(instance), Some(definition)) = (instance, reserved) {
+                instance.reserved.release(&definition);
+            }
+            self.remember_stopped(cluster, arn);
+            self.task_changed(cluster, arn);
         }
     }
 
     pub(crate) fn forget_task(&mut self, cluster: &str, arn: &TaskArn) {
-        let Some(cluster) = self.clusters.get_mut(cluster) else { return };
-        let Some(task) = cluster.tasks.remove(arn) else { return };
-        if let Some(instance) = cluster.container_instances.get_mut(&task.container_instance) {
-            instance.tasks.retain(|known| known != arn);
+        let Some(found) = self.clusters.get_mut(cluster) else { return };
+        let Some(task) = found.tasks.remove(arn) else { return };
+        if let Some(instance) = found.container_instances.get_mut(&task.container_instance) {
+            instance.stopped_tasks.remove(arn);
         }
+        self.copy_later(cluster, |_| Some(Change::TaskForgotten(arn.clone())));
     }
 
     pub(crate) fn start_timer(&mut self, cluster: &str, arn: &TaskArn, seconds: u32) {

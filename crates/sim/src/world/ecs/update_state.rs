@@ -63,13 +63,13 @@ impl World {
         Ok((found, failures))
     }
 
-    /// A service's task that has not started yet stops at once where its instance is drained.
+    /// A REPLICA service's task that has not started yet stops at once where its instance is drained.
     fn stop_pending_service_tasks(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
         let Some(found) = self.clusters.get(cluster) else { return };
         let Some(instance) = found.container_instances.get(arn) else { return };
         let pending: Vec<TaskArn> = found
             .tasks_on(instance)
-            .filter(|task| task.service.is_some() && task.last_status == LastStatus::Pending)
+            .filter(|task| found.is_replica(task) && task.last_status == LastStatus::Pending)
             .map(|task| task.arn.clone())
             .collect();
         for task in pending {

@@ -11,6 +11,7 @@ use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 use serde_json::Value;
 
 use super::auto_scaling::hook::ActionResult;
+use super::ecs::container_instance::DescribedContainerInstance;
 use super::ecs::task::{LastStatus, StopCode};
 use super::lambda::invocation::{EnvironmentId, EventId, GivenUp, InvocationEnd, InvocationId};
 use super::{Operation, World};
@@ -100,8 +101,13 @@ pub enum Occurrence {
     ContainerInstanceStatus { container_instance: ContainerInstanceArn, status: ContainerInstanceStatus },
     /// A container instance's agent came or went.
     AgentConnected { container_instance: ContainerInstanceArn, connected: bool },
+    /// Something about a container instance changed, and this is what it is now. People read of the change itself: the
+    /// timeline leaves this out.
+    ContainerInstanceChanged(Arc<DescribedContainerInstance>),
     /// A service wants so many tasks.
     DesiredCount { service: String, desired_count: u32 },
+    /// A service's tasks are to be replaced by those of another task definition.
+    DeploymentStarted { service: String, task_definition: String },
     /// A task was placed; it is PENDING.
     TaskPlaced { task: TaskArn, group: String, container_instance: ContainerInstanceArn },
     /// A task is desired STOPPED.

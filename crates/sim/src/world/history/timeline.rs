@@ -12,7 +12,15 @@ use crate::world::lambda::invocation::InvocationEnd;
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.entries.iter().try_for_each(|entry| writeln!(f, "{entry}"))
+        let mut told = self.entries.iter().filter(|entry| entry.is_told());
+        told.try_for_each(|entry| writeln!(f, "{entry}"))
+    }
+}
+
+impl Entry {
+    /// Whether the timeline has a line for it.
+    fn is_told(&self) -> bool {
+        !matches!(self.what, Occurrence::ContainerInstanceChanged(_))
     }
 }
 
@@ -79,8 +87,15 @@ impl fmt::Display for Occurrence {
                 let now = if *connected { "connected" } else { "disconnected" };
                 write!(f, "container instance {}: agent {now}", host(container_instance))
             }
+            Self::ContainerInstanceChanged(instance) => {
+                write!(f, "container instance {}: version {}", host(&instance.arn), instance.version)
+            }
             Self::DesiredCount { service, desired_count } => {
                 write!(f, "service {service}: desired count {desired_count}")
+            }
+            Self::DeploymentStarted { service, task_definition } => {
+                let revision = task_definition.rsplit('/').next().unwrap_or(task_definition);
+                write!(f, "service {service}: deployment of {revision}")
             }
             Self::TaskPlaced { task: arn, group, container_instance } => {
                 write!(f, "task {}: {group} PENDING on {}", task(arn), host(container_instance))

@@ -1,0 +1,74 @@
+//! `ECS Service Action`: what ECS tells of a service. A placement failure is the one event that speaks of demand.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use fleetkeeper_core::container_instance::ContainerInstanceArn;
+use serde_json::{Map, Value, json};
+
+use super::cluster_arn;
+use super::event::iso;
+use crate::world::{ACCOUNT, REGION};
+
+/// What happened to a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAction {
+    /// Its cluster's name.
+    pub cluster: String,
+    /// Its name.
+    pub service: String,
+    /// What happened.
+    pub name: ServiceActionName,
+}
+
+/// What can happen to a service, as far as the world tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceActionName {
+    /// `SERVICE_TASK_PLACEMENT_FAILURE`: a task found no room.
+    TaskPlacementFailure {
+        /// `RESOURCE:CPU`, ...
+        reason: &'static str,
+        /// The instances that match best.
+        container_instances: Vec<ContainerInstanceArn>,
+    },
+    /// `SERVICE_STEADY_STATE`: it has what it wants.
+    SteadyState,
+}
+
+impl ServiceAction {
+    /// The event as EventBridge delivers it. Unlike a state change it has no version.
+    #[must_use]
+    pub fn event(&self, id: &str, at: DateTime<Utc>) -> Value {
+        let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{}/{}", self.cluster, self.service);
+        json!({
+            "version": "0",
+            "id": id,
+            "detail-type": "ECS Service Action",
+            "source": "aws.ecs",
+            "account": ACCOUNT,
+            "time": at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            "region": REGION,
+            "resources": [arn],
+            "detail": self.detail(at),
+        })
+    }
+
+    fn detail(&self, at: DateTime<Utc>) -> Map<String, Value> {
+        let mut detail = Map::new();
+        let mut insert = |name: &str, value: Value| detail.insert(name.to_owned(), value);
+        match &self.name {
+            ServiceActionName::TaskPlacementFailure { reason, container_instances } => {
+                let arns: Vec<&str> = container_instances.iter().map(|arn| arn.0.as_str()).collect();
+                insert("eventType", json!("ERROR"));
+                insert("eventName", json!("SERVICE_TASK_PLACEMENT_FAILURE"));
+                insert("containerInstanceArns", json!(arns));
+                insert("reason", json!(reason));
+            }
+            ServiceActionName::SteadyState => {
+                insert("eventType", json!("INFO"));
+                insert("eventName", json!("SERVICE_STEADY_STATE"));
+            }
+        }
+        insert("clusterArn", json!(cluster_arn(&self.cluster)));
+        insert("createdAt", json!(iso(at)));
+        detail
+    }
+}

@@ -1,0 +1,94 @@
+//! Where tasks go: mixed hosts, network interfaces, attributes, and the reasons why nothing fits.
+
+use fleetkeeper_sim::{InstanceType, Service, TaskDefinition};
+
+use crate::scene::{described, last_statuses, tasks_on, web, world_of_hosts};
+
+#[test]
+fn an_awsvpc_task_holds_its_network_interface_until_it_has_stopped() {
+    let (mut world, hosts) = world_of_hosts(1);
+    let own = || TaskDefinition::new("own", 128, 128).awsvpc().stopping(10).deprovisioning(20);
+    let first = world.run_task("demo", &own()).unwrap();
+    world.run_task("demo", &own()).unwrap();
+    assert_eq!(
+        (described(&world, &hosts[0]).awsvpc_tasks, described(&world, &hosts[0]).awsvpc_task_limit),
+        (2, 2)
+    );
+    assert_eq!(world.run_task("demo", &own()).unwrap_err().message, "RESOURCE:ENI");
+    world.run_task("demo", &web()).unwrap();
+
+    // Its CPU is free for others at once, its network interface is not.
+    world.advance_seconds(10);
+    world.stop_task("demo", &first).unwrap();
+    assert_eq!(world.run_task("demo", &own()).unwrap_err().message, "RESOURCE:ENI");
+    world.advance_seconds(29);
+    assert_eq!(last_statuses(&world, std::slice::from_ref(&first)), ["DEPROVISIONING"]);
+    assert_eq!(world.run_task("demo", &own()).unwrap_err().message, "RESOURCE:ENI");
+    world.advance_seconds(1);
+    assert_eq!(described(&world, &hosts[0]).awsvpc_tasks, 1);
+    world.run_task("demo", &own()).unwrap();
+}
+
+#[test]
+fn an_awsvpc_task_takes_none_of_its_hosts_ports() {
+    let (mut world, hosts) = world_of_hosts(1);
+    let own = || TaskDefinition::new("own", 128, 128).tcp_port(80).udp_port(53).awsvpc();
+    let before = described(&world, &hosts[0]).remaining;
+    world.run_task("demo", &own()).unwrap();
+    let after = described(&world, &hosts[0]).remaining;
+    assert_eq!(after.tcp_ports_taken, before.tcp_ports_taken);
+    assert_eq!(after.udp_ports_taken, before.udp_ports_taken);
+    world.run_task("demo", &own()).unwrap();
+    world.run_task("demo", &TaskDefinition::new("proxy", 128, 128).tcp_port(80)).unwrap();
+}
+
+#[test]
+fn a_constraint_keeps_tasks_to_hosts_with_the_attribute() {
+    let (mut world, hosts) = world_of_hosts(2);
+    let ssd = || TaskDefinition::new("store", 1000, 256).member_of("disk", "ssd");
+    let refused = "MemberOf placement constraint unsatisfied";
+    assert_eq!(world.run_task("demo", &ssd()).unwrap_err().message, refused);
+    assert_eq!(world.start_task("demo", &ssd(), &hosts[0]).unwrap_err().message, refused);
+
+    let fast = InstanceType::new("i3.large", 2048, 15_000).attribute("disk", "ssd").in_zone("us-east-1b");
+    let fast = world.launch_now_of_type("hosts", fast).unwrap();
+    world.create_service("demo", Service::new("store", 3, ssd())).unwrap();
+    world.advance_seconds(60);
+    assert_eq!(tasks_on(&world, &fast, "RUNNING").len(), 2);
+    assert!(hosts.iter().all(|host| tasks_on(&world, host, "RUNNING").is_empty()));
+    // The host that meets the constraint is the closest match, and what it lacks is the reason.
+    assert_eq!(world.run_task("demo", &ssd()).unwrap_err().message, "RESOURCE:CPU");
+
+    let zone = |host| described(&world, host).attributes["ecs.availability-zone"].clone();
+    assert_eq!(
+        (zone(&fast).as_deref(), zone(&hosts[0]).as_deref()),
+        (Some("us-east-1b"), Some("us-east-1a"))
+    );
+    let in_zone = TaskDefinition::new("near", 10, 10).member_of("ecs.availability-zone", "us-east-1b");
+    world.run_task("demo", &in_zone).unwrap();
+    assert_eq!(tasks_on(&world, &fast, "RUNNING").len(), 3);
+}
+
+#[test]
+fn hosts_of_different_sizes_take_what_fits_on_each() {
+    let (mut world, _) = world_of_hosts(0);
+    let small = world.launch_now_of_type("hosts", InstanceType::new("c5.large", 2048, 3767)).unwrap();
+    let large = world.launch_now_of_type("hosts", InstanceType::new("c5.2xlarge", 8192, 15_500)).unwrap();
+    world.create_service("demo", Service::new("big", 5, TaskDefinition::new("big", 1500, 2000))).unwrap();
+    world.advance_seconds(60);
+    let count = |host| tasks_on(&world, host, "RUNNING").len();
+    assert_eq!((count(&small), count(&large)), (1, 4));
+}
+
+#[test]
+fn stopped_tasks_no_longer_count_when_hosts_are_compared() {
+    let (mut world, hosts) = world_of_hosts(2);
+    for _ in 0..3 {
+        world.start_task("demo", &TaskDefinition::new("job", 10, 10).running_for(5), &hosts[0]).unwrap();
+    }
+    world.advance_seconds(60);
+    world.start_task("demo", &web(), &hosts[1]).unwrap();
+    world.run_task("demo", &web()).unwrap();
+    assert_eq!(tasks_on(&world, &hosts[0], "RUNNING").len(), 1);
+    assert_eq!(tasks_on(&world, &hosts[0], "STOPPED").len(), 3);
+}

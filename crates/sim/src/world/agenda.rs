@@ -24,8 +24,10 @@ pub(crate) enum Transition {
     ForgetTask { cluster: String, task: TaskArn },
     /// A deregistered container instance is no longer told of.
     ForgetContainerInstance { cluster: String, container_instance: ContainerInstanceArn },
-    /// A launched EC2 instance is up, and its agent registers.
+    /// A launched EC2 instance is up.
     InService { group: String, instance: Ec2InstanceId },
+    /// An instance refresh takes a look.
+    InstanceRefresh { group: String },
     /// A lifecycle action may have run out.
     LifecycleActionDeadline { group: String, token: String },
     /// An event reaches its function, or tries again.

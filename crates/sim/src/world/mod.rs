@@ -122,7 +122,8 @@ impl World {
                 Transition::ForgetContainerInstance { cluster, container_instance } => {
                     self.forget_container_instance(&cluster, &container_instance);
                 }
-                Transition::InService { group, instance } => self.enter_service(&group, &instance),
+                Transition::InService { group, instance } => self.instance_is_up(&group, &instance),
+                Transition::InstanceRefresh { group } => self.step_instance_refresh(&group),
                 Transition::LifecycleActionDeadline { group, token } => {
                     self.lifecycle_action_deadline(&group, &token);
                 }

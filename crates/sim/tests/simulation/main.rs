@@ -7,6 +7,8 @@ mod draining;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod hooks;
 #[cfg(test)]
 mod http;
@@ -20,3 +22,5 @@ mod same_twice;
 mod scene;
 #[cfg(test)]
 mod task_life;
+#[cfg(test)]
+mod warm_pool;

@@ -70,7 +70,7 @@ pub enum CallOutcome {
 pub enum Occurrence {
     /// A group wants so many instances.
     DesiredCapacity { group: String, desired_capacity: u32 },
-    /// An EC2 instance starts.
+    /// An EC2 instance starts: a new one, or one from the warm pool.
     InstanceLaunching { group: String, instance: Ec2InstanceId },
     /// An EC2 instance is up.
     InstanceInService { group: String, instance: Ec2InstanceId },
@@ -78,6 +78,14 @@ pub enum Occurrence {
     InstanceTerminating { group: String, instance: Ec2InstanceId },
     /// An EC2 instance is gone.
     InstanceTerminated { group: String, instance: Ec2InstanceId },
+    /// An EC2 instance is to be stopped, in the warm pool.
+    InstanceEnteringWarmPool { group: String, instance: Ec2InstanceId },
+    /// An EC2 instance is stopped, in the warm pool. It may be launched again.
+    InstanceInWarmPool { group: String, instance: Ec2InstanceId },
+    /// An EC2 instance was parked as its way out was abandoned.
+    InstanceRetained { group: String, instance: Ec2InstanceId },
+    /// An instance refresh began, or ended.
+    InstanceRefresh { group: String, in_progress: bool },
     /// A hook holds an instance back.
     ActionOpened { group: String, hook: String, instance: Ec2InstanceId, token: String },
     /// A hook's timer started anew.

@@ -56,6 +56,19 @@ impl fmt::Display for Occurrence {
                 write!(f, "group {group}: {instance} terminating")
             }
             Self::InstanceTerminated { group, instance } => write!(f, "group {group}: {instance} terminated"),
+            Self::InstanceEnteringWarmPool { group, instance } => {
+                write!(f, "group {group}: {instance} on its way to the warm pool")
+            }
+            Self::InstanceInWarmPool { group, instance } => {
+                write!(f, "group {group}: {instance} stopped in the warm pool")
+            }
+            Self::InstanceRetained { group, instance } => write!(f, "group {group}: {instance} retained"),
+            Self::InstanceRefresh { group, in_progress: true } => {
+                write!(f, "group {group}: instance refresh")
+            }
+            Self::InstanceRefresh { group, in_progress: false } => {
+                write!(f, "group {group}: instance refresh done")
+            }
             Self::ActionOpened { hook, instance, token, .. } => {
                 write!(f, "hook {hook}: {instance} waits, token {token}")
             }

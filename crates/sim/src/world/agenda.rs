@@ -28,6 +28,8 @@ pub(crate) enum Transition {
     InService { group: String, instance: Ec2InstanceId },
     /// An instance refresh takes a look.
     InstanceRefresh { group: String },
+    /// An alarm is evaluated.
+    EvaluateAlarm { alarm: String },
     /// A lifecycle action may have run out.
     LifecycleActionDeadline { group: String, token: String },
     /// An event reaches its function, or tries again.

@@ -1,6 +1,8 @@
 //! The simulated world does what AWS does, as far as it goes.
 
 #[cfg(test)]
+mod alarms;
+#[cfg(test)]
 mod api_limits;
 #[cfg(test)]
 mod draining;
@@ -18,6 +20,8 @@ mod lambda;
 mod ports;
 #[cfg(test)]
 mod same_twice;
+#[cfg(test)]
+mod scaling;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]

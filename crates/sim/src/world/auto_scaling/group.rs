@@ -8,6 +8,7 @@ use super::hook::{Action, LifecycleHook};
 use super::instance::GroupInstance;
 pub use super::instance::LifecycleState;
 use super::instance_refresh::InstanceRefresh;
+use super::scaling_policy::StepScalingPolicy;
 use super::termination_policy::TerminationPolicy;
 use super::warm_pool::WarmPool;
 use crate::world::ecs::container_instance::InstanceType;
@@ -119,6 +120,9 @@ pub(crate) struct Group {
     /// The topics of its notification configurations.
     pub(crate) notified_topics: BTreeSet<String>,
     pub(crate) refresh: Option<InstanceRefresh>,
+    pub(crate) policies: BTreeMap<String, StepScalingPolicy>,
+    /// While a policy's instances are launched: their warm-up.
+    pub(crate) scaling_out_with_warmup: Option<u32>,
 }
 
 impl World {
@@ -133,6 +137,8 @@ impl World {
             actions: BTreeMap::new(),
             notified_topics: BTreeSet::new(),
             refresh: None,
+            policies: BTreeMap::new(),
+            scaling_out_with_warmup: None,
         };
         self.groups.insert(name.clone(), group);
         self.balance(&name);

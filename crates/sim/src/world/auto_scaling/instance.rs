@@ -15,6 +15,10 @@ pub(crate) struct GroupInstance {
     pub(crate) launched_at: DateTime<Utc>,
     /// Where its last launch took it from.
     pub(crate) origin: Place,
+    /// Since when it is in service; none for one that the world was given in service.
+    pub(crate) in_service_at: Option<DateTime<Utc>>,
+    /// The warm-up of one that a scaling policy added.
+    pub(crate) scale_out_warmup_seconds: Option<u32>,
 }
 
 /// Where an instance is in its group's life.

@@ -26,6 +26,10 @@ impl World {
         self.group_mut(group)?.desired_capacity += 1;
         let id = self.launch(group, instance_type)?;
         self.enter_service(group, &id);
+        if let Some(instance) = self.group_mut(group)?.instances.get_mut(&id) {
+            // As if it had been there for long: it has no warm-up.
+            instance.in_service_at = None;
+        }
         Ok(id)
     }
 
@@ -54,6 +58,8 @@ impl World {
             zone: found.emptiest_zone(),
             launched_at,
             origin: Place::Ec2,
+            in_service_at: None,
+            scale_out_warmup_seconds: found.scaling_out_with_warmup,
         };
         found.instances.insert(id.clone(), instance);
         self.record(Occurrence::InstanceLaunching { group: group.to_owned(), instance: id.clone() });
@@ -80,9 +86,11 @@ impl World {
     /// An instance comes in service, and its agent registers: no sooner, as if the agent waited for the launch hooks,
     /// so that an abandoned launch never has tasks.
     pub(crate) fn enter_service(&mut self, name: &str, id: &Ec2InstanceId) {
+        let now = self.now;
         let Some(group) = self.groups.get_mut(name) else { return };
         let Some(instance) = group.instances.get_mut(id) else { return };
         instance.state = LifecycleState::InService;
+        instance.in_service_at = Some(now);
         let (instance_type, origin) = (instance.instance_type.clone(), instance.origin);
         let cluster = group.settings.cluster.clone();
         self.record(Occurrence::InstanceInService { group: name.to_owned(), instance: id.clone() });

@@ -8,6 +8,7 @@
 //! | [`termination`] | from the decision to the end of an instance |
 //! | [`warm_pool`] | where instances wait, stopped, for the next launch |
 //! | [`instance_refresh`] | replacing all instances, some at a time |
+//! | [`scaling_policy`], `policy_execution` | step scaling policies, and what they make of a breach |
 //! | [`hook`], `wait` | hooks, and the actions that hold instances back at them |
 //! | [`lifecycle_action`] | the API operations on actions |
 //! | [`notice`], [`notification`] | the messages to topics |
@@ -21,6 +22,8 @@ pub mod launch;
 pub mod lifecycle_action;
 pub mod notice;
 pub mod notification;
+pub(crate) mod policy_execution;
+pub mod scaling_policy;
 pub mod termination;
 pub mod termination_policy;
 pub(crate) mod wait;

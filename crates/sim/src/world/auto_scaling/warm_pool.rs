@@ -73,10 +73,13 @@ impl World {
         let group = self.groups.get_mut(name)?;
         let seconds = group.settings.warm_pool.as_ref()?.start_seconds;
         let id = group.longest_in_pool()?;
+        let warmup = group.scaling_out_with_warmup;
         let instance = group.instances.get_mut(&id)?;
         instance.state = LifecycleState::Pending;
         instance.launched_at = now;
         instance.origin = Place::WarmPool;
+        instance.in_service_at = None;
+        instance.scale_out_warmup_seconds = warmup;
         self.record(Occurrence::InstanceLaunching { group: name.to_owned(), instance: id.clone() });
         Some((id, seconds))
     }

@@ -11,6 +11,7 @@ use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 use serde_json::Value;
 
 use super::auto_scaling::hook::ActionResult;
+use super::cloud_watch::alarm::AlarmState;
 use super::ecs::task::{LastStatus, StopCode};
 use super::lambda::invocation::{EnvironmentId, EventId, GivenUp, InvocationEnd, InvocationId};
 use super::{Operation, World};
@@ -129,6 +130,10 @@ pub enum Occurrence {
     MessagePublished { topic_arn: Arc<str>, message: Arc<str>, attempt: u32 },
     /// Metric data were put.
     MetricDataPut { namespace: String, values: Vec<(&'static str, f64)> },
+    /// An alarm's state changed.
+    AlarmState { alarm: String, from: AlarmState, to: AlarmState },
+    /// A scaling policy changes its group's desired capacity, at an alarm's call.
+    PolicyExecuted { group: String, policy: String, alarm: String, from: u32, to: u32 },
     /// An AWS API was called.
     ApiCalled { operation: Operation, outcome: CallOutcome },
     /// A function began to work on an event.

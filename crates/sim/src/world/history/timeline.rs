@@ -122,6 +122,10 @@ impl fmt::Display for Occurrence {
                 write!(f, "metrics {namespace}:")?;
                 values.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
             }
+            Self::AlarmState { alarm, from, to } => write!(f, "alarm {alarm}: {from}, now {to}"),
+            Self::PolicyExecuted { group, policy, alarm, from, to } => {
+                write!(f, "group {group}: policy {policy} at alarm {alarm}, {from} -> {to}")
+            }
             Self::ApiCalled { operation, outcome } => match outcome {
                 CallOutcome::Answered => write!(f, "call {operation}"),
                 CallOutcome::Failed(code) => write!(f, "call {operation}: {code}"),

@@ -261,7 +261,7 @@ fn part(name: &str) -> String {
     let mut lines = template.lines().skip_while(|line| *line != format!("  {name}:"));
     let head = lines.next().unwrap_or_else(|| panic!("{name} is in the template"));
     let body = lines.take_while(|line| line.starts_with("    "));
-    std::iter::once(head).chain(body).map(|line| format!("{}\n", line.trim())).collect()
+    std::iter::once(head).chain(body).map(str::trim).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

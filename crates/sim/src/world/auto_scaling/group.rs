@@ -79,7 +79,7 @@ impl AutoScalingGroup {
         self
     }
 
-    /// In these Availability Zones. ECS is told of the first one for all of them.
+    /// In these Availability Zones. ECS is told of `us-east-1a` for whatever zone.
     #[must_use]
     pub fn in_zones(mut self, zones: &[&str]) -> Self {
         self.zones = zones.iter().map(|zone| (*zone).to_owned()).collect();

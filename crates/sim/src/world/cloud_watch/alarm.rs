@@ -1,14 +1,11 @@
-//! Alarms, and what becomes of them each minute.
+//! Alarms.
 
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::evaluation::{self, EXTRA_POINTS};
 use super::metric::{Metric, Statistic};
-use crate::world::agenda::{Ticket, Transition};
-use crate::world::history::Occurrence;
-use crate::world::{ApiError, World};
+use crate::world::ApiError;
 
 /// An alarm on one metric.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +88,7 @@ pub enum ComparisonOperator {
 }
 
 impl ComparisonOperator {
-    fn breaches(self, value: f64, threshold: f64) -> bool {
+    pub(crate) fn breaches(self, value: f64, threshold: f64) -> bool {
         match self {
             Self::GreaterThanThreshold => value > threshold,
             Self::GreaterThanOrEqualToThreshold => value >= threshold,
@@ -175,7 +172,7 @@ impl Alarm {
         self
     }
 
-    fn check(&self) -> Result<(), ApiError> {
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
         let refused = |said: &str| Err(ApiError::validation(said));
         if !matches!(self.period_seconds, 10 | 20 | 30)
             && (self.period_seconds == 0 || !self.period_seconds.is_multiple_of(60))
@@ -196,111 +193,18 @@ impl Alarm {
     }
 
     /// The end of the newest whole period at a time. Periods of a minute and more slide, minute by minute.
-    fn last_period_end(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub(crate) fn last_period_end(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let grain = if self.period_seconds < 60 { 10 } else { 60 };
         now - TimeDelta::seconds(now.timestamp().rem_euclid(grain))
             - TimeDelta::nanoseconds(i64::from(now.timestamp_subsec_nanos()))
     }
 
     /// The next time that it is evaluated: each minute or, with a period below that, every ten seconds.
-    fn next_evaluation(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub(crate) fn next_evaluation(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let (grain, second) =
             if self.period_seconds < 60 { (10, 0) } else { (60, i64::from(self.evaluated_at_second % 60)) };
         let start = self.last_period_end(now);
         let this = start + TimeDelta::seconds(second);
         if this > now { this } else { this + TimeDelta::seconds(grain) }
-    }
-}
-
-/// An alarm and how it stands.
-#[derive(Debug, Clone)]
-pub(crate) struct WatchedAlarm {
-    alarm: Alarm,
-    state: AlarmState,
-    /// The agenda's entry of its next evaluation.
-    ticket: Option<Ticket>,
-    /// When its actions were last invoked.
-    invoked_at: Option<DateTime<Utc>>,
-}
-
-impl World {
-    /// `PutMetricAlarm`. An alarm of this name is overwritten, and keeps its state.
-    pub fn put_metric_alarm(&mut self, alarm: Alarm) -> Result<(), ApiError> {
-        alarm.check()?;
-        let name = alarm.name.clone();
-        let state = self.alarm_state(&name).unwrap_or(AlarmState::InsufficientData);
-        self.alarms.insert(name.clone(), WatchedAlarm { alarm, state, ticket: None, invoked_at: None });
-        self.schedule_evaluation(&name);
-        Ok(())
-    }
-
-    /// `DeleteAlarms`, of one.
-    pub fn delete_alarm(&mut self, name: &str) {
-        self.alarms.remove(name);
-    }
-
-    /// An alarm's state; none, if there is no such alarm.
-    #[must_use]
-    pub fn alarm_state(&self, name: &str) -> Option<AlarmState> {
-        self.alarms.get(name).map(|watched| watched.state)
-    }
-
-    fn schedule_evaluation(&mut self, name: &str) {
-        let Some(watched) = self.alarms.get_mut(name) else { return };
-        let next = watched.alarm.next_evaluation(self.now);
-        let evaluate = Transition::EvaluateAlarm { alarm: name.to_owned() };
-        watched.ticket = Some(self.agenda.enter(next, evaluate));
-    }
-
-    pub(crate) fn evaluate_alarm(&mut self, name: &str, ticket: Ticket) {
-        let Some(watched) = self.alarms.get(name).filter(|watched| watched.ticket == Some(ticket)) else {
-            return;
-        };
-        let alarm = watched.alarm.clone();
-        let values = self.data_points(&alarm);
-        let breaches = |value: f64| alarm.comparison.breaches(value, alarm.threshold);
-        let points: Vec<_> = values.iter().map(|value| value.map(breaches)).collect();
-        let periods = usize::try_from(alarm.evaluation_periods).unwrap_or(usize::MAX);
-        let to_alarm = alarm.datapoints_to_alarm.unwrap_or(alarm.evaluation_periods);
-        let to_alarm = usize::try_from(to_alarm).unwrap_or(usize::MAX);
-        let from = watched.state;
-        let to = evaluation::state(&points, periods, to_alarm, alarm.treat_missing_data).unwrap_or(from);
-        let now = self.now;
-        let Some(watched) = self.alarms.get_mut(name) else { return };
-        watched.state = to;
-        // Actions are invoked on a change of state; those of Auto Scaling once more each minute while the state lasts.
-        let again = watched.invoked_at.is_none_or(|last| now - last >= TimeDelta::minutes(1));
-        let invoked = from != to || again;
-        if invoked {
-            watched.invoked_at = Some(now);
-        }
-        self.schedule_evaluation(name);
-        if from != to {
-            self.record(Occurrence::AlarmState { alarm: name.to_owned(), from, to });
-        }
-        // Without a single value in the evaluation range there is no distance from the threshold to find a step by.
-        let newest = values.iter().rev().flatten().copied().next();
-        if let Some(value) = newest.filter(|_| invoked) {
-            for action in alarm.actions.iter().filter(|action| action.on == to) {
-                self.execute_policy(&action.group, &action.policy, name, value - alarm.threshold);
-            }
-        }
-    }
-
-    /// The values of an alarm's evaluation range, oldest first: its evaluation periods, and a few more.
-    fn data_points(&self, alarm: &Alarm) -> Vec<Option<f64>> {
-        let range = alarm.evaluation_periods.saturating_add(EXTRA_POINTS);
-        let Some(series) = self.metrics.series(&alarm.metric) else {
-            return (0..range).map(|_| None).collect();
-        };
-        let end = alarm.last_period_end(self.now);
-        let period = TimeDelta::seconds(i64::from(alarm.period_seconds));
-        (1..=range)
-            .rev()
-            .map(|back| {
-                let from = end - period * i32::try_from(back).unwrap_or(i32::MAX);
-                series.statistic(alarm.statistic, from, alarm.period_seconds)
-            })
-            .collect()
     }
 }

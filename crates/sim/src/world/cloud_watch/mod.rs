@@ -4,12 +4,13 @@
 //! | --- | --- |
 //! | [`metric_data`] | what was put |
 //! | [`metric`] | metrics: what was put, in periods |
-//! | [`alarm`] | alarms, and what becomes of them each minute |
+//! | [`alarm`], [`watch`] | alarms, and what becomes of them each minute |
 //! | `evaluation` | from data points to an alarm's state |
 
 pub mod alarm;
 pub(crate) mod evaluation;
 pub mod metric;
 pub mod metric_data;
+pub mod watch;
 
 pub use metric_data::MetricData;

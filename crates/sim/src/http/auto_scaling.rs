@@ -86,7 +86,7 @@ fn member(group: &str, hook: &LifecycleHook) -> String {
     let mut elements = vec![
         xml::element("AutoScalingGroupName", group),
         xml::element("LifecycleHookName", &hook.name),
-        xml::element("LifecycleTransition", "autoscaling:EC2_INSTANCE_TERMINATING"),
+        xml::element("LifecycleTransition", hook.transition.as_str()),
         xml::element("HeartbeatTimeout", &hook.heartbeat_timeout_seconds.to_string()),
         xml::element("GlobalTimeout", &hook.global_timeout_seconds().to_string()),
         xml::element("DefaultResult", hook.default_result.as_str()),

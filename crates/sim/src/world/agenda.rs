@@ -26,8 +26,12 @@ pub(crate) enum Transition {
     ForgetContainerInstance { cluster: String, container_instance: ContainerInstanceArn },
     /// An agent disconnects or connects by itself.
     AgentFlap { cluster: String, container_instance: ContainerInstanceArn, connected: bool },
-    /// A launched EC2 instance is up, and its agent registers.
+    /// A launched EC2 instance is up.
     InService { group: String, instance: Ec2InstanceId },
+    /// An instance refresh takes a look.
+    InstanceRefresh { group: String },
+    /// An alarm is evaluated.
+    EvaluateAlarm { alarm: String },
     /// A lifecycle action may have run out.
     LifecycleActionDeadline { group: String, token: String },
     /// An event reaches its function, or tries again.

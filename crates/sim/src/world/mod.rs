@@ -6,8 +6,10 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | [`ecs`] | clusters, container instances, tasks, services and their scheduler |
-//! | [`auto_scaling`] | groups, their instances, lifecycle hooks and actions |
-//! | [`sns`], [`cloud_watch`] | what was published, what was measured |
+//! | [`auto_scaling`] | groups, their instances, lifecycle hooks and actions, scaling policies |
+//! | [`cloud_watch`] | what was measured, and the alarms that watch it |
+//! | [`fleetkeeper_scaling`] | the alarms and policies that Fleetkeeper's users deploy |
+//! | [`sns`] | what was published |
 //! | [`outbox`] | what AWS would send out: notices and events |
 //! | [`event_source`], [`lambda`] | who gets it, and how functions are invoked with it |
 //! | [`disorder`], [`chance`] | duplicates, delays, kills, as one seed decides |
@@ -21,6 +23,7 @@ pub mod disorder;
 pub mod ecs;
 pub mod error;
 pub mod event_source;
+pub mod fleetkeeper_scaling;
 pub mod history;
 mod ids;
 pub mod lambda;
@@ -35,6 +38,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use agenda::{Agenda, Transition};
 use auto_scaling::group::Group;
 use cloud_watch::MetricData;
+use cloud_watch::metric::MetricStore;
+use cloud_watch::watch::WatchedAlarm;
 use disorder::Weather;
 use ecs::Cluster;
 use ecs::lagging_copy::LaggingCopy;
@@ -66,6 +71,9 @@ pub struct World {
     groups: BTreeMap<String, Group>,
     published: Vec<PublishedMessage>,
     metric_data: Vec<MetricData>,
+    metric_data_forgotten: bool,
+    metrics: MetricStore,
+    alarms: BTreeMap<String, WatchedAlarm>,
     outbox: Vec<Emission>,
     event_sources: EventSources,
     lambda: Lambda,
@@ -91,6 +99,9 @@ impl World {
             groups: BTreeMap::new(),
             published: Vec::new(),
             metric_data: Vec::new(),
+            metric_data_forgotten: false,
+            metrics: MetricStore::default(),
+            alarms: BTreeMap::new(),
             outbox: Vec::new(),
             event_sources: EventSources::default(),
             lambda: Lambda::default(),
@@ -131,7 +142,9 @@ impl World {
                 Transition::AgentFlap { cluster, container_instance, connected } => {
                     self.flap(&cluster, &container_instance, connected);
                 }
-                Transition::InService { group, instance } => self.enter_service(&group, &instance),
+                Transition::InService { group, instance } => self.instance_is_up(&group, &instance),
+                Transition::InstanceRefresh { group } => self.step_instance_refresh(&group),
+                Transition::EvaluateAlarm { alarm } => self.evaluate_alarm(&alarm, ticket),
                 Transition::LifecycleActionDeadline { group, token } => {
                     self.lifecycle_action_deadline(&group, &token);
                 }

@@ -41,6 +41,11 @@ pub enum Origin {
         /// The group's name.
         group: String,
     },
+    /// A group that launched or terminated an instance.
+    GroupNotification {
+        /// The group's name.
+        group: String,
+    },
     /// A call of `Publish`.
     Publish,
     /// Something that is none of this world's.

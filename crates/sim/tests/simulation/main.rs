@@ -1,6 +1,8 @@
 //! The simulated world does what AWS does, as far as it goes.
 
 #[cfg(test)]
+mod alarms;
+#[cfg(test)]
 mod api_limits;
 #[cfg(test)]
 mod daemons;
@@ -12,6 +14,8 @@ mod draining;
 mod events;
 #[cfg(test)]
 mod flapping_agents;
+#[cfg(test)]
+mod groups;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
@@ -29,6 +33,10 @@ mod request_rates;
 #[cfg(test)]
 mod same_twice;
 #[cfg(test)]
+mod scaling;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod task_life;
+#[cfg(test)]
+mod warm_pool;

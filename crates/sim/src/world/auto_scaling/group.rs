@@ -1,14 +1,18 @@
-//! Auto Scaling groups and their instances.
+//! Auto Scaling groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
 use super::hook::{Action, LifecycleHook};
+use super::instance::GroupInstance;
+pub use super::instance::LifecycleState;
+use super::instance_refresh::InstanceRefresh;
+use super::scaling_policy::StepScalingPolicy;
+use super::termination_policy::TerminationPolicy;
+use super::warm_pool::WarmPool;
 use crate::world::ecs::container_instance::InstanceType;
-use crate::world::outbox::Emitted;
-use crate::world::{ApiError, World, sns};
+use crate::world::{ApiError, World};
 
 /// An Auto Scaling group, as it is created.
 #[derive(Debug, Clone)]
@@ -25,6 +29,14 @@ pub struct AutoScalingGroup {
     pub max_size: u32,
     /// From the launch to the registration of a new instance.
     pub launch_seconds: u32,
+    /// The Availability Zones that it spreads its instances over.
+    pub zones: Vec<String>,
+    /// Which instance a scale-in takes.
+    pub termination_policy: TerminationPolicy,
+    /// Where a scale-in sends its instances; without one they are terminated.
+    pub warm_pool: Option<WarmPool>,
+    /// `TerminateHookAbandon: retain`: an abandoned termination parks its instance instead of ending it.
+    pub retains_abandoned: bool,
 }
 
 impl AutoScalingGroup {
@@ -38,6 +50,10 @@ impl AutoScalingGroup {
             min_size: 0,
             max_size: 1000,
             launch_seconds: 120,
+            zones: vec!["us-east-1a".to_owned()],
+            termination_policy: TerminationPolicy::Default,
+            warm_pool: None,
+            retains_abandoned: false,
         }
     }
 
@@ -62,6 +78,34 @@ impl AutoScalingGroup {
         self.launch_seconds = seconds;
         self
     }
+
+    /// In these Availability Zones. ECS is told of `us-east-1a` for whatever zone.
+    #[must_use]
+    pub fn in_zones(mut self, zones: &[&str]) -> Self {
+        self.zones = zones.iter().map(|zone| (*zone).to_owned()).collect();
+        self
+    }
+
+    /// With a termination policy of its own.
+    #[must_use]
+    pub fn termination_policy(mut self, policy: TerminationPolicy) -> Self {
+        self.termination_policy = policy;
+        self
+    }
+
+    /// With a warm pool that a scale-in sends instances to.
+    #[must_use]
+    pub fn warm_pool(mut self, pool: WarmPool) -> Self {
+        self.warm_pool = Some(pool);
+        self
+    }
+
+    /// With the instance lifecycle policy `TerminateHookAbandon: retain`.
+    #[must_use]
+    pub fn retaining_abandoned(mut self) -> Self {
+        self.retains_abandoned = true;
+        self
+    }
 }
 
 /// A group as the world keeps it.
@@ -73,37 +117,12 @@ pub(crate) struct Group {
     pub(crate) instances: BTreeMap<Ec2InstanceId, GroupInstance>,
     /// Actions under way, by token.
     pub(crate) actions: BTreeMap<String, Action>,
-}
-
-/// An instance of a group.
-#[derive(Debug, Clone)]
-pub(crate) struct GroupInstance {
-    pub(crate) state: LifecycleState,
-    pub(crate) instance_type: InstanceType,
-    pub(crate) launched_at: DateTime<Utc>,
-}
-
-/// Where an instance is in its group's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LifecycleState {
-    /// Launching.
-    Pending,
-    /// In use.
-    InService,
-    /// Held back by at least one hook.
-    TerminatingWait,
-}
-
-impl LifecycleState {
-    /// As AWS writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "Pending",
-            Self::InService => "InService",
-            Self::TerminatingWait => "Terminating:Wait",
-        }
-    }
+    /// The topics of its notification configurations.
+    pub(crate) notified_topics: BTreeSet<String>,
+    pub(crate) refresh: Option<InstanceRefresh>,
+    pub(crate) policies: BTreeMap<String, StepScalingPolicy>,
+    /// While a policy's instances are launched: their warm-up.
+    pub(crate) scaling_out_with_warmup: Option<u32>,
 }
 
 impl World {
@@ -116,6 +135,10 @@ impl World {
             hooks: BTreeMap::new(),
             instances: BTreeMap::new(),
             actions: BTreeMap::new(),
+            notified_topics: BTreeSet::new(),
+            refresh: None,
+            policies: BTreeMap::new(),
+            scaling_out_with_warmup: None,
         };
         self.groups.insert(name.clone(), group);
         self.balance(&name);
@@ -126,15 +149,7 @@ impl World {
         let topic = hook.notification_target_arn.clone();
         self.group_mut(group)?.hooks.insert(hook.name.clone(), hook);
         if let Some(topic_arn) = topic {
-            let message =
-                super::notice::test_notification(&self.ids.uuid(), &self.ids.uuid(), group, self.now);
-            self.emit(Emitted::SnsMessage(sns::SnsMessage {
-                topic_arn,
-                subject: Some(format!("Auto Scaling: test notification for group \"{group}\"")),
-                message: message.to_string(),
-                attempt: None,
-                origin: sns::Origin::TestNotification { group: group.to_owned() },
-            }));
+            self.send_test_notification(group, topic_arn);
         }
         Ok(())
     }

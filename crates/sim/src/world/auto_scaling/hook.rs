@@ -1,4 +1,4 @@
-//! Lifecycle hooks on termination, and the actions that wait on them.
+//! Lifecycle hooks, and the actions that wait on them.
 
 use std::fmt;
 
@@ -10,7 +10,8 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 pub enum ActionResult {
     /// The group goes on once its other hooks are done, too.
     Continue,
-    /// The group goes on at once: its other hooks are skipped. A termination goes on in either case.
+    /// The group goes on at once: its other hooks are skipped. A termination goes on in either case, unless the group
+    /// retains what is abandoned; a launch is taken back.
     Abandon,
 }
 
@@ -31,11 +32,33 @@ impl fmt::Display for ActionResult {
     }
 }
 
-/// A hook on `autoscaling:EC2_INSTANCE_TERMINATING`.
+/// What a hook waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LifecycleTransition {
+    /// An instance is up, but not in service yet.
+    InstanceLaunching,
+    /// An instance is to be terminated, or to go to the warm pool.
+    InstanceTerminating,
+}
+
+impl LifecycleTransition {
+    /// As AWS writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InstanceLaunching => "autoscaling:EC2_INSTANCE_LAUNCHING",
+            Self::InstanceTerminating => "autoscaling:EC2_INSTANCE_TERMINATING",
+        }
+    }
+}
+
+/// A lifecycle hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LifecycleHook {
     /// Its name.
     pub name: String,
+    /// What it waits for.
+    pub transition: LifecycleTransition,
     /// 30 to 7,200 s; 3,600 by default.
     pub heartbeat_timeout_seconds: u32,
     /// What happens when an action's time is up; ABANDON by default.
@@ -47,16 +70,23 @@ pub struct LifecycleHook {
 }
 
 impl LifecycleHook {
-    /// A hook with AWS's defaults that notifies a topic.
+    /// A hook on `autoscaling:EC2_INSTANCE_TERMINATING` with AWS's defaults that notifies a topic.
     #[must_use]
     pub fn new(name: &str, topic_arn: &str) -> Self {
         Self {
             name: name.to_owned(),
+            transition: LifecycleTransition::InstanceTerminating,
             heartbeat_timeout_seconds: 3600,
             default_result: ActionResult::Abandon,
             notification_target_arn: Some(topic_arn.to_owned()),
             notification_metadata: None,
         }
+    }
+
+    /// A hook on `autoscaling:EC2_INSTANCE_LAUNCHING` with AWS's defaults that notifies a topic.
+    #[must_use]
+    pub fn launching(name: &str, topic_arn: &str) -> Self {
+        Self { transition: LifecycleTransition::InstanceLaunching, ..Self::new(name, topic_arn) }
     }
 
     /// With a heartbeat timeout of its own.

@@ -2,16 +2,29 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`group`] | groups and their instances |
-//! | [`capacity`] | launching and choosing what to terminate, so that the group has what it wants |
-//! | [`hook`] | hooks, and the actions that wait on them |
+//! | [`group`], `instance` | groups, and where their instances are in their lives |
+//! | [`capacity`], [`termination_policy`] | launching and choosing what to terminate, so that the group has what it wants |
+//! | [`launch`] | from the launch of an instance to its service |
 //! | [`termination`] | from the decision to the end of an instance |
+//! | [`warm_pool`] | where instances wait, stopped, for the next launch |
+//! | [`instance_refresh`] | replacing all instances, some at a time |
+//! | [`scaling_policy`], `policy_execution` | step scaling policies, and what they make of a breach |
+//! | [`hook`], `wait` | hooks, and the actions that hold instances back at them |
 //! | [`lifecycle_action`] | the API operations on actions |
-//! | [`notice`] | the messages to a hook's topic |
+//! | [`notice`], [`notification`] | the messages to topics |
 
 pub mod capacity;
 pub mod group;
 pub mod hook;
+pub(crate) mod instance;
+pub mod instance_refresh;
+pub mod launch;
 pub mod lifecycle_action;
 pub mod notice;
+pub mod notification;
+pub(crate) mod policy_execution;
+pub mod scaling_policy;
 pub mod termination;
+pub mod termination_policy;
+pub(crate) mod wait;
+pub mod warm_pool;

@@ -1,34 +1,59 @@
-//! The messages that Auto Scaling sends to a hook's topic: JSON objects as text.
+//! The messages that Auto Scaling sends to topics: JSON objects as text.
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use serde_json::{Value, json};
 
-use super::hook::LifecycleHook;
+use super::hook::{LifecycleHook, LifecycleTransition};
+use super::notification::GroupEvent;
 use crate::world::ecs::event::iso;
 use crate::world::{ACCOUNT, REGION};
 
+/// Where an instance comes from or goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Nowhere: it is launched, or terminated.
+    Ec2,
+    /// In service.
+    AutoScalingGroup,
+    /// Stopped, for the next launch.
+    WarmPool,
+}
+
+impl Place {
+    /// As AWS writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ec2 => "EC2",
+            Self::AutoScalingGroup => "AutoScalingGroup",
+            Self::WarmPool => "WarmPool",
+        }
+    }
+}
+
 /// An instance waits at a hook.
-pub(crate) fn terminating(
+pub(crate) fn lifecycle(
     request_id: &str,
     group: &str,
     hook: &LifecycleHook,
     instance: &Ec2InstanceId,
     token: &str,
+    (origin, destination): (Place, Place),
     at: DateTime<Utc>,
 ) -> Value {
     let mut message = json!({
         "Service": "AWS Auto Scaling",
         "Time": iso(at),
         "RequestId": request_id,
-        "Origin": "AutoScalingGroup",
-        "Destination": "EC2",
+        "Origin": origin.as_str(),
+        "Destination": destination.as_str(),
         "LifecycleActionToken": token,
         "AccountId": ACCOUNT,
         "AutoScalingGroupName": group,
         "LifecycleHookName": hook.name,
         "EC2InstanceId": instance.as_str(),
-        "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+        "LifecycleTransition": hook.transition.as_str(),
     });
     if let (Value::Object(members), Some(metadata)) = (&mut message, &hook.notification_metadata) {
         members.insert("NotificationMetadata".to_owned(), json!(metadata));
@@ -37,8 +62,47 @@ pub(crate) fn terminating(
 }
 
 /// The subject of such a message, as Auto Scaling writes it.
-pub(crate) fn subject(instance: &Ec2InstanceId) -> String {
-    format!("Auto Scaling:  Lifecycle action 'TERMINATING' for instance {instance} in progress.")
+pub(crate) fn subject(transition: LifecycleTransition, instance: &Ec2InstanceId) -> String {
+    let what = match transition {
+        LifecycleTransition::InstanceLaunching => "LAUNCHING",
+        LifecycleTransition::InstanceTerminating => "TERMINATING",
+    };
+    format!("Auto Scaling:  Lifecycle action '{what}' for instance {instance} in progress.")
+}
+
+/// An instance was launched or terminated: no lifecycle action, and nothing waits for an answer.
+pub(crate) fn notification(
+    request_id: &str,
+    group_id: &str,
+    group: &str,
+    event: GroupEvent,
+    instance: &Ec2InstanceId,
+    zone: &str,
+    at: DateTime<Utc>,
+) -> Value {
+    json!({
+        "Progress": 100,
+        "AccountId": ACCOUNT,
+        "Description": format!("{}: {instance}", event.words().1),
+        "RequestId": request_id,
+        "EndTime": iso(at),
+        "AutoScalingGroupARN": group_arn(group_id, group),
+        "ActivityId": request_id,
+        "StartTime": iso(at),
+        "Service": "AWS Auto Scaling",
+        "Time": iso(at),
+        "EC2InstanceId": instance.as_str(),
+        "StatusCode": "Successful",
+        "StatusMessage": "",
+        "Details": {"Availability Zone": zone},
+        "AutoScalingGroupName": group,
+        "Cause": format!("At {} the group's capacity was adjusted.", iso(at)),
+        "Event": event.as_str(),
+    })
+}
+
+fn group_arn(id: &str, group: &str) -> String {
+    format!("arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:{id}:autoScalingGroupName/{group}")
 }
 
 /// A hook was put: there is no transition, no instance and no token in this one.
@@ -46,9 +110,7 @@ pub(crate) fn test_notification(request_id: &str, group_id: &str, group: &str, a
     json!({
         "AccountId": ACCOUNT,
         "RequestId": request_id,
-        "AutoScalingGroupARN": format!(
-            "arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:{group_id}:autoScalingGroupName/{group}"
-        ),
+        "AutoScalingGroupARN": group_arn(group_id, group),
         "AutoScalingGroupName": group,
         "Service": "AWS Auto Scaling",
         "Event": "autoscaling:TEST_NOTIFICATION",

@@ -11,6 +11,7 @@ use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 use serde_json::Value;
 
 use super::auto_scaling::hook::ActionResult;
+use super::cloud_watch::alarm::AlarmState;
 use super::ecs::container_instance::DescribedContainerInstance;
 use super::ecs::task::{LastStatus, StopCode};
 use super::lambda::invocation::{EnvironmentId, EventId, GivenUp, InvocationEnd, InvocationId};
@@ -71,7 +72,7 @@ pub enum CallOutcome {
 pub enum Occurrence {
     /// A group wants so many instances.
     DesiredCapacity { group: String, desired_capacity: u32 },
-    /// An EC2 instance starts.
+    /// An EC2 instance starts: a new one, or one from the warm pool.
     InstanceLaunching { group: String, instance: Ec2InstanceId },
     /// An EC2 instance is up.
     InstanceInService { group: String, instance: Ec2InstanceId },
@@ -79,6 +80,14 @@ pub enum Occurrence {
     InstanceTerminating { group: String, instance: Ec2InstanceId },
     /// An EC2 instance is gone.
     InstanceTerminated { group: String, instance: Ec2InstanceId },
+    /// An EC2 instance is to be stopped, in the warm pool.
+    InstanceEnteringWarmPool { group: String, instance: Ec2InstanceId },
+    /// An EC2 instance is stopped, in the warm pool. It may be launched again.
+    InstanceInWarmPool { group: String, instance: Ec2InstanceId },
+    /// An EC2 instance was parked as its way out was abandoned.
+    InstanceRetained { group: String, instance: Ec2InstanceId },
+    /// An instance refresh began, or ended.
+    InstanceRefresh { group: String, in_progress: bool },
     /// A hook holds an instance back.
     ActionOpened { group: String, hook: String, instance: Ec2InstanceId, token: String },
     /// A hook's timer started anew.
@@ -127,6 +136,10 @@ pub enum Occurrence {
     MessagePublished { topic_arn: Arc<str>, message: Arc<str>, attempt: u32 },
     /// Metric data were put.
     MetricDataPut { namespace: String, values: Vec<(&'static str, f64)> },
+    /// An alarm's state changed.
+    AlarmState { alarm: String, from: AlarmState, to: AlarmState },
+    /// A scaling policy changes its group's desired capacity, at an alarm's call.
+    PolicyExecuted { group: String, policy: String, alarm: String, from: u32, to: u32 },
     /// An AWS API was called.
     ApiCalled { operation: Operation, outcome: CallOutcome },
     /// A function began to work on an event.

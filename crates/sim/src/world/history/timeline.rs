@@ -55,15 +55,17 @@ fn host(arn: &ContainerInstanceArn) -> Short<'_> {
 impl fmt::Display for Occurrence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DesiredCapacity { group, desired_capacity } => {
-                write!(f, "group {group}: desired capacity {desired_capacity}")
-            }
-            Self::InstanceLaunching { group, instance } => write!(f, "group {group}: {instance} launching"),
-            Self::InstanceInService { group, instance } => write!(f, "group {group}: {instance} in service"),
-            Self::InstanceTerminating { group, instance } => {
-                write!(f, "group {group}: {instance} terminating")
-            }
-            Self::InstanceTerminated { group, instance } => write!(f, "group {group}: {instance} terminated"),
+            Self::DesiredCapacity { .. }
+            | Self::InstanceLaunching { .. }
+            | Self::InstanceInService { .. }
+            | Self::InstanceTerminating { .. }
+            | Self::InstanceTerminated { .. }
+            | Self::InstanceEnteringWarmPool { .. }
+            | Self::InstanceInWarmPool { .. }
+            | Self::InstanceRetained { .. }
+            | Self::InstanceRefresh { .. }
+            | Self::AlarmState { .. }
+            | Self::PolicyExecuted { .. } => self.fmt_of_group(f),
             Self::ActionOpened { hook, instance, token, .. } => {
                 write!(f, "hook {hook}: {instance} waits, token {token}")
             }
@@ -147,6 +149,41 @@ impl fmt::Display for Occurrence {
             Self::EventGivenUp { function, event, why } => {
                 write!(f, "{function}: event {} given up, {why}", event.0)
             }
+        }
+    }
+}
+
+impl Occurrence {
+    /// What happens to a group's size and its instances.
+    fn fmt_of_group(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DesiredCapacity { group, desired_capacity } => {
+                write!(f, "group {group}: desired capacity {desired_capacity}")
+            }
+            Self::InstanceLaunching { group, instance } => write!(f, "group {group}: {instance} launching"),
+            Self::InstanceInService { group, instance } => write!(f, "group {group}: {instance} in service"),
+            Self::InstanceTerminating { group, instance } => {
+                write!(f, "group {group}: {instance} terminating")
+            }
+            Self::InstanceTerminated { group, instance } => write!(f, "group {group}: {instance} terminated"),
+            Self::InstanceEnteringWarmPool { group, instance } => {
+                write!(f, "group {group}: {instance} on its way to the warm pool")
+            }
+            Self::InstanceInWarmPool { group, instance } => {
+                write!(f, "group {group}: {instance} stopped in the warm pool")
+            }
+            Self::InstanceRetained { group, instance } => write!(f, "group {group}: {instance} retained"),
+            Self::InstanceRefresh { group, in_progress: true } => {
+                write!(f, "group {group}: instance refresh")
+            }
+            Self::InstanceRefresh { group, in_progress: false } => {
+                write!(f, "group {group}: instance refresh done")
+            }
+            Self::AlarmState { alarm, from, to } => write!(f, "alarm {alarm}: {from}, now {to}"),
+            Self::PolicyExecuted { group, policy, alarm, from, to } => {
+                write!(f, "group {group}: policy {policy} at alarm {alarm}, {from} -> {to}")
+            }
+            _ => Ok(()),
         }
     }
 }

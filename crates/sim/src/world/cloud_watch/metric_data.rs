@@ -1,10 +1,10 @@
-//! CloudWatch: the metric data that were put.
+//! The metric data that were put.
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::ports::{METRIC_DATA_MAX, MetricDatum, StorageResolution};
 
-use super::history::Occurrence;
-use super::{ApiError, World};
+use crate::world::history::Occurrence;
+use crate::world::{ApiError, World};
 
 /// One request's metric data.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,11 +38,21 @@ impl World {
         }
         let values = put.data.iter().map(|datum| (datum.name, datum.value)).collect();
         self.record(Occurrence::MetricDataPut { namespace: put.namespace.clone(), values });
+        self.metrics.add(&put);
+        if self.metric_data_forgotten {
+            self.metric_data.clear();
+        }
         self.metric_data.push(put);
         Ok(())
     }
 
-    /// What was put so far, request by request.
+    /// Keeps no more than the last request's data from now on: hours of them are heavy. Statistics and alarms lose
+    /// nothing.
+    pub fn forget_metric_data(&mut self) {
+        self.metric_data_forgotten = true;
+    }
+
+    /// What was put so far, request by request: all of it, unless the world forgets it.
     #[must_use]
     pub fn metric_data(&self) -> &[MetricData] {
         &self.metric_data

@@ -1,0 +1,98 @@
+//! The instances of a group, and where each is in its life.
+
+use chrono::{DateTime, Utc};
+
+use super::notice::Place;
+use crate::world::ecs::container_instance::InstanceType;
+
+/// An instance of a group.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupInstance {
+    pub(crate) state: LifecycleState,
+    pub(crate) instance_type: InstanceType,
+    pub(crate) zone: String,
+    /// When it was launched or, back from a warm pool, started.
+    pub(crate) launched_at: DateTime<Utc>,
+    /// Where its last launch took it from.
+    pub(crate) origin: Place,
+    /// Since when it is in service; none for one that the world was given in service.
+    pub(crate) in_service_at: Option<DateTime<Utc>>,
+    /// The warm-up of one that a scaling policy added.
+    pub(crate) scale_out_warmup_seconds: Option<u32>,
+}
+
+/// Where an instance is in its group's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LifecycleState {
+    /// Launching.
+    Pending,
+    /// Up, and held back by at least one launch hook.
+    PendingWait,
+    /// In use.
+    InService,
+    /// Held back by at least one hook.
+    TerminatingWait,
+    /// Its termination was abandoned, and the group keeps what is abandoned.
+    TerminatingRetained,
+    /// On its way to the warm pool, held back by at least one hook.
+    WarmedPendingWait,
+    /// Its way to the warm pool was abandoned, and the group keeps what is abandoned.
+    WarmedPendingRetained,
+    /// Stopped, in the warm pool.
+    WarmedStopped,
+    /// To be terminated out of the warm pool, held back by at least one hook.
+    WarmedTerminatingWait,
+    /// Its termination out of the warm pool was abandoned, and the group keeps what is abandoned.
+    WarmedTerminatingRetained,
+}
+
+impl LifecycleState {
+    /// As AWS writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::PendingWait => "Pending:Wait",
+            Self::InService => "InService",
+            Self::TerminatingWait => "Terminating:Wait",
+            Self::TerminatingRetained => "Terminating:Retained",
+            Self::WarmedPendingWait => "Warmed:Pending:Wait",
+            Self::WarmedPendingRetained => "Warmed:Pending:Retained",
+            Self::WarmedStopped => "Warmed:Stopped",
+            Self::WarmedTerminatingWait => "Warmed:Terminating:Wait",
+            Self::WarmedTerminatingRetained => "Warmed:Terminating:Retained",
+        }
+    }
+
+    /// Whether such an instance counts towards the desired capacity: one that is on its way out no longer does.
+    #[must_use]
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::Pending | Self::PendingWait | Self::InService)
+    }
+
+    /// Whether it is on its way out of service, held back by a hook.
+    #[must_use]
+    pub const fn is_leaving(self) -> bool {
+        matches!(self, Self::TerminatingWait | Self::WarmedPendingWait)
+    }
+
+    /// Whether it was parked when its way out was abandoned.
+    #[must_use]
+    pub const fn is_retained(self) -> bool {
+        matches!(
+            self,
+            Self::TerminatingRetained | Self::WarmedPendingRetained | Self::WarmedTerminatingRetained
+        )
+    }
+
+    /// Where an abandoned action parks an instance that waited in this state; none where it waits for nothing that
+    /// could be abandoned so.
+    pub(crate) const fn retained(self) -> Option<Self> {
+        match self {
+            Self::TerminatingWait => Some(Self::TerminatingRetained),
+            Self::WarmedPendingWait => Some(Self::WarmedPendingRetained),
+            Self::WarmedTerminatingWait => Some(Self::WarmedTerminatingRetained),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Instance refresh: all instances of a group are replaced, some at a time.
+
+use std::collections::BTreeSet;
+
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+
+use super::group::Group;
+use super::instance::LifecycleState;
+use super::notice::Place;
+use crate::world::agenda::Transition;
+use crate::world::history::Occurrence;
+use crate::world::{ApiError, World};
+
+/// A refresh under way.
+#[derive(Debug, Clone)]
+pub(crate) struct InstanceRefresh {
+    min_healthy_percent: u32,
+    /// What is still to be taken out of service.
+    old: BTreeSet<Ec2InstanceId>,
+    /// What was taken out in the wave under way.
+    leaving: BTreeSet<Ec2InstanceId>,
+    /// A look at it is on the agenda.
+    due: bool,
+}
+
+impl World {
+    /// `StartInstanceRefresh`: every instance that the group has now is terminated, through its hooks, and replaced.
+    /// So many instances go at once as leave the minimum healthy percentage of the desired capacity in service, at
+    /// least one; at 100 a replacement is launched ahead of each. A wave begins once those of the last are gone.
+    pub fn instance_refresh(&mut self, group: &str, min_healthy_percent: u32) -> Result<(), ApiError> {
+        let found = self.group_mut(group)?;
+        if found.refresh.is_some() {
+            let said = "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.";
+            return Err(ApiError::client("InstanceRefreshInProgress", said));
+        }
+        if min_healthy_percent > 100 {
+            return Err(ApiError::validation("MinHealthyPercentage must be between 0 and 100."));
+        }
+        let old = found.counting().map(|(id, _)| id.clone()).collect();
+        found.refresh =
+            Some(InstanceRefresh { min_healthy_percent, old, leaving: BTreeSet::new(), due: false });
+        self.record(Occurrence::InstanceRefresh { group: group.to_owned(), in_progress: true });
+        self.go_on_with_refresh(group);
+        Ok(())
+    }
+
+    /// Something changed that a refresh may wait for: it takes a look once everything of this moment has happened.
+    pub(crate) fn go_on_with_refresh(&mut self, group: &str) {
+        let Some(refresh) = self.groups.get_mut(group).and_then(|found| found.refresh.as_mut()) else {
+            return;
+        };
+        if !std::mem::replace(&mut refresh.due, true) {
+            self.agenda.enter(self.now, Transition::InstanceRefresh { group: group.to_owned() });
+        }
+    }
+
+    pub(crate) fn step_instance_refresh(&mut self, name: &str) {
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let Some(wave) = group.next_wave() else { return };
+        let over = group.refresh.as_ref().is_some_and(|it| it.old.is_empty() && it.leaving.is_empty());
+        if over {
+            group.refresh = None;
+            self.record(Occurrence::InstanceRefresh { group: name.to_owned(), in_progress: false });
+            return;
+        }
+        for id in &wave {
+            self.take_out_of_service(name, id, Place::Ec2);
+        }
+        self.balance(name);
+    }
+}
+
+impl Group {
+    /// What is terminated now; none where no refresh is under way.
+    fn next_wave(&mut self) -> Option<Vec<Ec2InstanceId>> {
+        let in_service = |state: LifecycleState| state == LifecycleState::InService;
+        let healthy = self.instances.values().filter(|instance| in_service(instance.state)).count();
+        let floor = self.floor()?;
+        let instances = &self.instances;
+        let state = |id: &Ec2InstanceId| instances.get(id).map(|instance| instance.state);
+        let refresh = self.refresh.as_mut()?;
+        refresh.due = false;
+        refresh.leaving.retain(|id| state(id).is_some_and(LifecycleState::is_leaving));
+        refresh.old.retain(|id| state(id).is_some_and(LifecycleState::counts));
+        let room = if refresh.leaving.is_empty() { healthy.saturating_sub(floor) } else { 0 };
+        // What is not up yet takes nothing with it: it goes with the first wave.
+        let mut wave: Vec<_> =
+            refresh.old.iter().filter(|id| !state(id).is_some_and(in_service)).cloned().collect();
+        let mut up: Vec<_> = refresh.old.iter().filter(|id| state(id).is_some_and(in_service)).collect();
+        up.sort_by_key(|id| instances.get(*id).map(|instance| instance.launched_at));
+        wave.extend(up.into_iter().take(room).cloned());
+        for id in &wave {
+            refresh.old.remove(id);
+        }
+        refresh.leaving.extend(wave.iter().cloned());
+        Some(wave)
+    }
+
+    /// How many instances stay in service while a refresh is under way.
+    fn floor(&self) -> Option<usize> {
+        let percent = self.refresh.as_ref()?.min_healthy_percent;
+        let desired = usize::try_from(self.desired_capacity).unwrap_or(usize::MAX);
+        let share = desired.saturating_mul(usize::try_from(percent).unwrap_or(100)).div_ceil(100);
+        Some(if percent < 100 { share.min(desired.saturating_sub(1)) } else { desired })
+    }
+
+    /// How many instances a refresh has on top of the desired capacity: one, while nothing may be missing.
+    pub(crate) fn surge(&self) -> usize {
+        let ahead =
+            self.refresh.as_ref().is_some_and(|it| it.min_healthy_percent >= 100 && !it.old.is_empty());
+        usize::from(ahead)
+    }
+}

@@ -1,0 +1,107 @@
+//! From the launch of an instance to its service.
+
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+
+use super::hook::LifecycleTransition;
+use super::instance::{GroupInstance, LifecycleState};
+use super::notice::Place;
+use crate::world::agenda::Transition;
+use crate::world::ecs::container_instance::InstanceType;
+use crate::world::history::Occurrence;
+use crate::world::{ApiError, World};
+
+impl World {
+    /// One more instance of the group's type, in service at once, past its launch hooks.
+    pub fn launch_now(&mut self, group: &str) -> Result<Ec2InstanceId, ApiError> {
+        let instance_type = self.group(group)?.settings.instance_type.clone();
+        self.launch_now_of_type(group, instance_type)
+    }
+
+    /// One more instance, of a type of the caller's choice, in service at once.
+    pub fn launch_now_of_type(
+        &mut self,
+        group: &str,
+        instance_type: InstanceType,
+    ) -> Result<Ec2InstanceId, ApiError> {
+        self.group_mut(group)?.desired_capacity += 1;
+        let id = self.launch(group, instance_type)?;
+        self.enter_service(group, &id);
+        if let Some(instance) = self.group_mut(group)?.instances.get_mut(&id) {
+            // As if it had been there for long: it has no warm-up.
+            instance.in_service_at = None;
+        }
+        Ok(id)
+    }
+
+    /// The group launches an instance: one from its warm pool, or else a new one.
+    pub(crate) fn launch_one(&mut self, name: &str) {
+        let (instance, seconds) = if let Some(warm) = self.start_warm_instance(name) {
+            warm
+        } else {
+            let Some(group) = self.groups.get(name) else { return };
+            let (instance_type, seconds) =
+                (group.settings.instance_type.clone(), group.settings.launch_seconds);
+            let Ok(instance) = self.launch(name, instance_type) else { return };
+            (instance, seconds)
+        };
+        let up = self.after(seconds);
+        self.agenda.enter(up, Transition::InService { group: name.to_owned(), instance });
+    }
+
+    fn launch(&mut self, group: &str, instance_type: InstanceType) -> Result<Ec2InstanceId, ApiError> {
+        let id = self.ids.ec2_instance();
+        let launched_at = self.now;
+        let found = self.group_mut(group)?;
+        let instance = GroupInstance {
+            state: LifecycleState::Pending,
+            instance_type,
+            zone: found.emptiest_zone(),
+            launched_at,
+            origin: Place::Ec2,
+            in_service_at: None,
+            scale_out_warmup_seconds: found.scaling_out_with_warmup,
+        };
+        found.instances.insert(id.clone(), instance);
+        self.record(Occurrence::InstanceLaunching { group: group.to_owned(), instance: id.clone() });
+        Ok(id)
+    }
+
+    /// A launched instance is up: it comes in service, if no launch hook holds it back.
+    pub(crate) fn instance_is_up(&mut self, name: &str, id: &Ec2InstanceId) {
+        let Some(instance) = self.groups.get_mut(name).and_then(|group| group.instances.get_mut(id)) else {
+            return;
+        };
+        if instance.state != LifecycleState::Pending {
+            return;
+        }
+        let origin = instance.origin;
+        let hooks = self.hooks_on(name, LifecycleTransition::InstanceLaunching);
+        if hooks.is_empty() {
+            self.enter_service(name, id);
+        } else {
+            self.hold(name, id, &hooks, LifecycleState::PendingWait, (origin, Place::AutoScalingGroup));
+        }
+    }
+
+    /// An instance comes in service, and its agent registers: no sooner, as if the agent waited for the launch hooks,
+    /// so that an abandoned launch never has tasks.
+    pub(crate) fn enter_service(&mut self, name: &str, id: &Ec2InstanceId) {
+        let now = self.now;
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let Some(instance) = group.instances.get_mut(id) else { return };
+        instance.state = LifecycleState::InService;
+        instance.in_service_at = Some(now);
+        let (instance_type, origin) = (instance.instance_type.clone(), instance.origin);
+        let cluster = group.settings.cluster.clone();
+        self.record(Occurrence::InstanceInService { group: name.to_owned(), instance: id.clone() });
+        self.notify_of(name, id, super::notification::GroupEvent::InstanceLaunch);
+        match (cluster, origin) {
+            (Some(cluster), Place::WarmPool) => self.rejoin_cluster(name, &cluster, id, &instance_type),
+            (Some(cluster), _) => {
+                self.register_container_instance(&cluster, id, &instance_type);
+            }
+            (None, _) => {}
+        }
+        self.go_on_with_refresh(name);
+    }
+}

@@ -1,0 +1,69 @@
+//! A group's ordinary notifications: what happened, to whom it may concern. A topic may carry them beside a hook's.
+
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+
+use super::notice;
+use crate::world::outbox::Emitted;
+use crate::world::{ApiError, World, sns};
+
+/// What a notification is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GroupEvent {
+    InstanceLaunch,
+    InstanceTerminate,
+}
+
+impl GroupEvent {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::InstanceLaunch => "autoscaling:EC2_INSTANCE_LAUNCH",
+            Self::InstanceTerminate => "autoscaling:EC2_INSTANCE_TERMINATE",
+        }
+    }
+
+    /// What the group did, as the subject and the description say it.
+    pub(crate) const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::InstanceLaunch => ("launch", "Launching a new EC2 instance"),
+            Self::InstanceTerminate => ("termination", "Terminating EC2 instance"),
+        }
+    }
+}
+
+impl World {
+    /// `PutNotificationConfiguration`, of launches and terminations: AWS sends a test message to the topic at once.
+    pub fn put_notification_configuration(&mut self, group: &str, topic_arn: &str) -> Result<(), ApiError> {
+        self.group_mut(group)?.notified_topics.insert(topic_arn.to_owned());
+        self.send_test_notification(group, topic_arn.to_owned());
+        Ok(())
+    }
+
+    pub(crate) fn notify_of(&mut self, group: &str, id: &Ec2InstanceId, event: GroupEvent) {
+        let Some(found) = self.groups.get(group).filter(|found| !found.notified_topics.is_empty()) else {
+            return;
+        };
+        let zone = found.instances.get(id).map(|instance| instance.zone.clone()).unwrap_or_default();
+        for topic_arn in found.notified_topics.clone() {
+            let ids = (self.ids.uuid(), self.ids.uuid());
+            let message = notice::notification(&ids.0, &ids.1, group, event, id, &zone, self.now);
+            self.emit(Emitted::SnsMessage(sns::SnsMessage {
+                topic_arn,
+                subject: Some(format!("Auto Scaling: {} for group \"{group}\"", event.words().0)),
+                message: message.to_string(),
+                attempt: None,
+                origin: sns::Origin::GroupNotification { group: group.to_owned() },
+            }));
+        }
+    }
+
+    pub(crate) fn send_test_notification(&mut self, group: &str, topic_arn: String) {
+        let message = notice::test_notification(&self.ids.uuid(), &self.ids.uuid(), group, self.now);
+        self.emit(Emitted::SnsMessage(sns::SnsMessage {
+            topic_arn,
+            subject: Some(format!("Auto Scaling: test notification for group \"{group}\"")),
+            message: message.to_string(),
+            attempt: None,
+            origin: sns::Origin::TestNotification { group: group.to_owned() },
+        }));
+    }
+}

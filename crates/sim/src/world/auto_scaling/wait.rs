@@ -1,0 +1,123 @@
+//! What holds an instance back at hooks, and what comes after.
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+
+use super::hook::{Action, ActionResult, LifecycleHook, LifecycleTransition};
+use super::instance::LifecycleState;
+use super::notice::{self, Place};
+use crate::world::agenda::Transition;
+use crate::world::history::{ActionEnd, Occurrence};
+use crate::world::outbox::Emitted;
+use crate::world::{World, sns};
+
+impl World {
+    pub(crate) fn hooks_on(&self, group: &str, transition: LifecycleTransition) -> Vec<LifecycleHook> {
+        let hooks = self.groups.get(group).map(|group| group.hooks.values());
+        hooks.into_iter().flatten().filter(|hook| hook.transition == transition).cloned().collect()
+    }
+
+    /// An instance waits at hooks. Several run at the same time, and the group waits for all of them.
+    pub(crate) fn hold(
+        &mut self,
+        group: &str,
+        id: &Ec2InstanceId,
+        hooks: &[LifecycleHook],
+        state: LifecycleState,
+        way: (Place, Place),
+    ) {
+        self.set_lifecycle_state(group, id, state);
+        for hook in hooks {
+            self.open_action(group, hook, id, way);
+        }
+    }
+
+    fn open_action(&mut self, group: &str, hook: &LifecycleHook, id: &Ec2InstanceId, way: (Place, Place)) {
+        let token = self.ids.uuid();
+        let action = Action::new(hook, id, self.now);
+        let deadline = action.deadline;
+        if let Some(found) = self.groups.get_mut(group) {
+            found.actions.insert(token.clone(), action);
+        }
+        self.watch_deadline(group, &token, deadline);
+        self.record(Occurrence::ActionOpened {
+            group: group.to_owned(),
+            hook: hook.name.clone(),
+            instance: id.clone(),
+            token: token.clone(),
+        });
+        let Some(topic_arn) = hook.notification_target_arn.clone() else { return };
+        let request_id = self.ids.uuid();
+        let message = notice::lifecycle(&request_id, group, hook, id, &token, way, self.now).to_string();
+        self.emit(Emitted::SnsMessage(sns::SnsMessage {
+            topic_arn,
+            subject: Some(notice::subject(hook.transition, id)),
+            message,
+            attempt: None,
+            origin: sns::Origin::LifecycleHook {
+                group: group.to_owned(),
+                hook: hook.name.clone(),
+                instance: id.clone(),
+                token,
+            },
+        }));
+    }
+
+    pub(crate) fn watch_deadline(&mut self, group: &str, token: &str, deadline: DateTime<Utc>) {
+        let watch = Transition::LifecycleActionDeadline { group: group.to_owned(), token: token.to_owned() };
+        self.agenda.enter(deadline, watch);
+    }
+
+    /// An action's time may be up; a heartbeat may have moved it.
+    pub(crate) fn lifecycle_action_deadline(&mut self, group: &str, token: &str) {
+        let Some(found) = self.groups.get(group) else { return };
+        let Some(action) = found.actions.get(token).filter(|action| action.deadline <= self.now) else {
+            return;
+        };
+        let result = found.hooks.get(&action.hook).map_or(ActionResult::Abandon, |hook| hook.default_result);
+        self.end_action(group, token, ActionEnd::Expired(result));
+    }
+
+    /// An action is over. Its instance goes on with the end of its last action, or at once on ABANDON.
+    pub(crate) fn end_action(&mut self, group: &str, token: &str, end: ActionEnd) {
+        let Some(found) = self.groups.get_mut(group) else { return };
+        let Some(action) = found.actions.remove(token) else { return };
+        let others = found.actions.values().any(|other| other.instance == action.instance);
+        self.record(Occurrence::ActionEnded {
+            group: group.to_owned(),
+            hook: action.hook,
+            instance: action.instance.clone(),
+            token: token.to_owned(),
+            end,
+        });
+        let abandoned = end.result() == ActionResult::Abandon;
+        if !others || abandoned {
+            self.waited(group, &action.instance, abandoned);
+        }
+    }
+
+    /// No hook holds an instance back any more.
+    fn waited(&mut self, group: &str, id: &Ec2InstanceId, abandoned: bool) {
+        let Some(found) = self.groups.get_mut(group) else { return };
+        found.actions.retain(|_, action| action.instance != *id);
+        let retains = found.settings.retains_abandoned && abandoned;
+        let Some(state) = found.instances.get(id).map(|instance| instance.state) else { return };
+        match (state, state.retained().filter(|_| retains)) {
+            (_, Some(retained)) => self.retain_instance(group, id, retained),
+            (LifecycleState::PendingWait, _) if abandoned => {
+                // AWS terminates what could not be launched, and launches another.
+                self.end_instance(group, id);
+                self.balance(group);
+            }
+            (LifecycleState::PendingWait, _) => self.enter_service(group, id),
+            (LifecycleState::WarmedPendingWait, _) if !abandoned => self.enter_warm_pool(group, id),
+            _ => self.end_instance(group, id),
+        }
+    }
+
+    pub(crate) fn set_lifecycle_state(&mut self, group: &str, id: &Ec2InstanceId, state: LifecycleState) {
+        if let Some(instance) = self.groups.get_mut(group).and_then(|group| group.instances.get_mut(id)) {
+            instance.state = state;
+        }
+    }
+}

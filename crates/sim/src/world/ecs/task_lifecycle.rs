@@ -176,6 +176,16 @@ impl World {
         self.request_service_scheduler(cluster);
     }
 
+    /// A task changed in a way that reads and its service's scheduler find.
+    fn task_changed(&mut self, cluster: &str, arn: &TaskArn) {
+        let Some(found) = self.clusters.get_mut(cluster) else { return };
+        let service = found.tasks.get(arn).and_then(|task| task.service.as_ref());
+        if let Some(service) = service.and_then(|name| found.services.get_mut(name)) {
+            service.settled = false;
+        }
+        self.copy_later(cluster, |cluster| Some(Change::Task(Box::new(cluster.tasks.get(arn)?.clone()))));
+    }
+
     /// A task has STOPPED: it is told of for a while, and no longer among those that its host and service have.
     fn remember_stopped(&mut self, cluster: &str, arn: &TaskArn) {
         let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 
 use super::REMEMBERED_SECONDS;
-use super::container_instance::{
-    ContainerInstance, InstanceType, Reserved, attributes, registered_resources,
-};
+use super::container_instance::{ContainerInstance, Reserved};
+use super::instance_type::{InstanceType, attributes, registered_resources};
 use super::lagging_copy::Change;
 use super::service::SchedulingStrategy;
 use crate::world::agenda::Transition;

@@ -1,74 +1,19 @@
 //! Container instances.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{
-    ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib, Port, Resources,
+    ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib, Resources,
 };
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
+pub use super::instance_type::{Attributes, InstanceType};
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 use super::{Cluster, cluster_arn};
-use crate::world::{ApiError, REGION, World};
-
-/// What an EC2 instance type brings to a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstanceType {
-    /// `c5.large`, ...
-    pub name: String,
-    /// CPU units, 1,024 to a vCPU.
-    pub cpu: CpuUnits,
-    /// What the agent finds, which is less than what is advertised.
-    pub memory: Mib,
-    /// How many awsvpc tasks it holds: its network interfaces less the primary one, as without trunking.
-    pub awsvpc_task_limit: u32,
-    /// Where it is: `us-east-1a`, ...
-    pub availability_zone: String,
-    /// Custom attributes (`ECS_INSTANCE_ATTRIBUTES`), beside those that ECS and the agent set.
-    pub attributes: BTreeMap<String, String>,
-}
-
-/// Attributes by name; a capability has no value.
-pub type Attributes = BTreeMap<String, Option<String>>;
-
-impl InstanceType {
-    /// An instance type with three network interfaces, as a `c5.large` has, in the Region's first zone.
-    #[must_use]
-    pub fn new(name: &str, cpu: u64, memory: u64) -> Self {
-        Self {
-            name: name.to_owned(),
-            cpu: CpuUnits(cpu),
-            memory: Mib(memory),
-            awsvpc_task_limit: 2,
-            availability_zone: format!("{REGION}a"),
-            attributes: BTreeMap::new(),
-        }
-    }
-
-    /// Holding so many awsvpc tasks.
-    #[must_use]
-    pub fn awsvpc_tasks(mut self, limit: u32) -> Self {
-        self.awsvpc_task_limit = limit;
-        self
-    }
-
-    /// In an availability zone: `us-east-1b`.
-    #[must_use]
-    pub fn in_zone(mut self, availability_zone: &str) -> Self {
-        availability_zone.clone_into(&mut self.availability_zone);
-        self
-    }
-
-    /// With a custom attribute, for placement constraints.
-    #[must_use]
-    pub fn attribute(mut self, name: &str, value: &str) -> Self {
-        self.attributes.insert(name.to_owned(), value.to_owned());
-        self
-    }
-}
+use crate::world::{ApiError, World};
 
 /// What ECS counts as taken on an instance, kept as a sum: placing then looks at no single task.
 #[derive(Debug, Clone, Default)]
@@ -150,34 +95,6 @@ pub struct DescribedContainerInstance {
     pub registered_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
-}
-
-/// What an instance of a type registers: the agent keeps SSH's, Docker's and its own ports (`ECS_RESERVED_PORTS`).
-pub(crate) fn registered_resources(instance_type: &InstanceType) -> Resources {
-    Resources {
-        cpu: instance_type.cpu,
-        memory: instance_type.memory,
-        tcp_ports_taken: [22, 2375, 2376, 51678, 51679].map(Port).into(),
-        udp_ports_taken: BTreeSet::new(),
-    }
-}
-
-/// The attributes that ECS and the agent set, those that are of use.
-pub(crate) fn attributes(instance_type: &InstanceType) -> Attributes {
-    let valued = [
-        ("ecs.availability-zone", instance_type.availability_zone.as_str()),
-        ("ecs.cpu-architecture", "x86_64"),
-        ("ecs.instance-type", instance_type.name.as_str()),
-        ("ecs.os-type", "linux"),
-    ];
-    let capability = ("com.amazonaws.ecs.capability.docker-remote-api.1.44".to_owned(), None);
-    let custom = instance_type.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    valued
-        .into_iter()
-        .chain(custom)
-        .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
-        .chain([capability])
-        .collect()
 }
 
 impl Cluster {

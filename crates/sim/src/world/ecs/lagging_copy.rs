@@ -155,9 +155,4 @@ impl World {
         let due = now + TimeDelta::seconds(i64::from(copy.settings.lag_seconds));
         copy.on_their_way.push_back((due, cluster.to_owned(), change));
     }
-
-    /// A task changed in a way that a read tells of.
-    pub(crate) fn task_changed(&mut self, cluster: &str, arn: &TaskArn) {
-        self.copy_later(cluster, |cluster| Some(Change::Task(Box::new(cluster.tasks.get(arn)?.clone()))));
-    }
 }

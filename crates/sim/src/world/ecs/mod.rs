@@ -2,8 +2,8 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
-//! | [`task_definition`], [`task`], `task_lifecycle` | what runs, and the statuses it goes through |
+//! | [`instance_type`], [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
+//! | [`task_definition`], [`task`], `task_lifecycle`, `task_end` | what runs, and the statuses it goes through |
 //! | [`flapping_agents`] | agents that disconnect by themselves |
 //! | `agent` | what starts tasks on a host, once the last ones have really stopped |
 //! | [`standalone`] | tasks that no service wants |
@@ -22,11 +22,11 @@ pub mod describe;
 pub mod event;
 pub(crate) mod filter;
 pub mod flapping_agents;
+pub mod instance_type;
 pub mod lagging_copy;
 pub mod list;
 pub(crate) mod placement;
 pub mod registration;
-
 pub(crate) mod replica_plan;
 pub mod request_rate;
 pub mod service;
@@ -37,6 +37,7 @@ pub mod standalone;
 pub mod steadiness;
 pub mod task;
 pub mod task_definition;
+pub(crate) mod task_end;
 pub(crate) mod task_lifecycle;
 pub mod update_state;
 pub(crate) mod view;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 
 use super::REMEMBERED_SECONDS;
-use super::container_instance::{
-    ContainerInstance, InstanceType, Reserved, attributes, registered_resources,
-};
+use super::container_instance::{ContainerInstance, Reserved};
+use super::instance_type::{InstanceType, attributes, registered_resources};
 use super::lagging_copy::Change;
+use super::service::SchedulingStrategy;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::outbox::Emitted;
@@ -51,6 +51,7 @@ impl World {
             ec2_instance_id: ec2_instance_id.clone(),
         });
         self.container_instance_changed(cluster, &arn);
+        self.unsettle(cluster, Some(SchedulingStrategy::Daemon));
         self.request_service_scheduler(cluster);
         self.begin_flapping(cluster, &arn);
         Some(arn)
@@ -98,6 +99,7 @@ impl World {
         if connected {
             self.agent_is_back(cluster, arn);
         }
+        self.unsettle(cluster, Some(SchedulingStrategy::Daemon));
         self.request_service_scheduler(cluster);
     }
 
@@ -127,6 +129,7 @@ impl World {
         instance.status = status.clone();
         self.record(Occurrence::ContainerInstanceStatus { container_instance: arn.clone(), status });
         self.container_instance_changed(cluster, arn);
+        self.unsettle(cluster, None);
         self.request_service_scheduler(cluster);
     }
 
@@ -157,6 +160,7 @@ impl World {
             container_instance: arn.clone(),
         };
         self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
+        self.unsettle(cluster, Some(SchedulingStrategy::Daemon));
         self.request_service_scheduler(cluster);
     }
 

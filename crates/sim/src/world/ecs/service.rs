@@ -39,6 +39,8 @@ pub struct Service {
     pub(crate) placement_failure_sent_at: Option<DateTime<Utc>>,
     /// Whether an event has told that it has what it wants, and it has had that ever since.
     pub(crate) steady: bool,
+    /// Whether the scheduler has nothing to do about it until something changes.
+    pub(crate) settled: bool,
 }
 
 impl Service {
@@ -55,6 +57,7 @@ impl Service {
             placement_failure: None,
             placement_failure_sent_at: None,
             steady: false,
+            settled: false,
         }
     }
 
@@ -141,6 +144,9 @@ impl World {
 
     fn service_mut(&mut self, cluster: &str, service: &str) -> Result<&mut Service, ApiError> {
         let found = self.cluster_mut(cluster)?.services.get_mut(service);
-        found.ok_or_else(|| ApiError::client("ServiceNotFoundException", "Service not found."))
+        let found =
+            found.ok_or_else(|| ApiError::client("ServiceNotFoundException", "Service not found."))?;
+        found.settled = false;
+        Ok(found)
     }
 }

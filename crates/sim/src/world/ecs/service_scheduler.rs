@@ -67,6 +67,15 @@ impl World {
         }
     }
 
+    /// Hosts changed in a way that makes the scheduler look again at services that had all they wanted: at those of one
+    /// strategy, or at all.
+    pub(crate) fn unsettle(&mut self, cluster: &str, only: Option<SchedulingStrategy>) {
+        let Some(cluster) = self.clusters.get_mut(cluster) else { return };
+        for service in cluster.services.values_mut() {
+            service.settled &= only.is_some_and(|only| only != service.scheduling_strategy);
+        }
+    }
+
     pub(crate) fn run_service_scheduler(&mut self, name: &str) {
         let now = self.now;
         let Some(cluster) = self.clusters.get_mut(name) else { return };
@@ -75,6 +84,7 @@ impl World {
         let (daemons, replicas): (Vec<&Service>, Vec<&Service>) = cluster
             .services
             .values()
+            .filter(|service| !service.settled)
             .partition(|service| service.scheduling_strategy == SchedulingStrategy::Daemon);
         let services: Vec<String> =
             daemons.into_iter().chain(replicas).map(|service| service.name.clone()).collect();
@@ -163,6 +173,7 @@ impl World {
         let steady = found.services.get(service).is_some_and(|known| found.is_steady(known, self.now));
         let Some(found) = self.clusters.get_mut(cluster) else { return };
         let Some(known) = found.services.get_mut(service) else { return };
+        known.settled = steady;
         let before = std::mem::replace(&mut known.steady, steady);
         if steady && !before {
             self.emit_service_action(cluster, service, ServiceActionName::SteadyState);

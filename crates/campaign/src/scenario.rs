@@ -40,6 +40,17 @@ pub struct ClusterPlan {
     pub standalone: Vec<StandalonePlan>,
     /// How long the service scheduler takes to notice a change, in seconds.
     pub scheduler_delay_seconds: u32,
+    /// Agents that disconnect by themselves, as healthy ones do.
+    pub flapping_agents: Option<FlappingPlan>,
+}
+
+/// Agents that disconnect and connect again by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlappingPlan {
+    /// From one disconnection of an agent to its next.
+    pub every_seconds: u32,
+    /// How long it stays away.
+    pub for_seconds: u32,
 }
 
 /// An Auto Scaling group, with the drainer's hook.
@@ -59,13 +70,28 @@ pub struct GroupPlan {
     pub default_abandon: bool,
     /// A drain timeout in the hook's metadata.
     pub metadata_drain_timeout_seconds: Option<u32>,
-    /// A second hook, which somebody else completes after so many seconds.
+    /// A second hook, which ends after so many seconds.
     pub other_hook_seconds: Option<u32>,
+    /// A warm pool that takes back what is scaled in.
+    pub warm_pool: Option<WarmPoolPlan>,
+    /// Whether an instance whose termination was abandoned is retained.
+    pub retains_abandoned: bool,
+}
+
+/// A warm pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmPoolPlan {
+    /// From the start of a stopped instance to its agent's return.
+    pub start_seconds: u32,
+    /// Whether an agent that is back registers anew.
+    pub registers_anew: bool,
 }
 
 /// A service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServicePlan {
+    /// Whether it is a DAEMON service: one task a host, whatever it wants else.
+    pub daemon: bool,
     /// How many tasks it wants.
     pub tasks: u32,
     /// Minimum healthy percent.
@@ -96,6 +122,8 @@ pub struct TaskPlan {
     pub tcp_port: Option<u16>,
     /// A static UDP port.
     pub udp_port: Option<u16>,
+    /// Whether it has a network interface of its own.
+    pub awsvpc: bool,
     /// In PENDING.
     pub pending_seconds: u32,
     /// From RUNNING to healthy.
@@ -184,6 +212,10 @@ pub enum What {
     RegisterAnew(usize),
     /// A service is told to have so many tasks.
     SetDesiredCount(u32),
+    /// A service gets a new task definition: a rolling deployment.
+    Deploy,
+    /// All hosts are replaced, in waves that leave so many percent in service.
+    RefreshInstances(u32),
     /// Somebody runs a standalone task.
     RunTask(StandalonePlan),
     /// Somebody starts a standalone task on a host that is being drained, or another.
@@ -275,4 +307,17 @@ pub struct ApiPlan {
     pub page_limit: Option<usize>,
     /// Lists pass over their filters, as emulators do.
     pub filters_ignored: bool,
+    /// ECS's request rates, and how many reads a second others of the account make.
+    pub request_rates: Option<u32>,
+    /// Reads that may lag behind.
+    pub lagging_reads: Option<LagPlan>,
+}
+
+/// Reads that may be served by a copy that lags behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LagPlan {
+    /// How far.
+    pub seconds: u32,
+    /// So many in a thousand.
+    pub per_mille: u32,
 }

@@ -9,8 +9,8 @@ use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::{ApiError, World};
 use serde_json::{Value, json};
 
-use crate::scenario::{Happening, Scenario, Stray, What};
-use crate::set_up::{cluster_name, group_name, service_name, standalone};
+use crate::scenario::{Happening, Scenario, ServicePlan, Stray, What};
+use crate::set_up::{cluster_name, group_name, service_name, standalone, task_definition};
 use crate::stage::{DRAINER, HOOK, TOPIC};
 
 /// What is left to happen.
@@ -75,22 +75,28 @@ impl Script {
 }
 
 /// Where something happens.
-struct Place {
+struct Place<'a> {
     cluster: String,
     group: String,
-    service: Option<String>,
+    service: Option<Service<'a>>,
 }
 
-impl Place {
-    fn of(scenario: &Scenario, happening: &Happening) -> Option<Self> {
+struct Service<'a> {
+    name: String,
+    plan: &'a ServicePlan,
+}
+
+impl<'a> Place<'a> {
+    fn of(scenario: &'a Scenario, happening: &Happening) -> Option<Self> {
         let number = happening.cluster.checked_rem(scenario.clusters.len())?;
         let plan = scenario.clusters.get(number)?;
         let group = happening.of.checked_rem(plan.groups.len())?;
         let service = happening.of.checked_rem(plan.services.len());
+        let service = service.and_then(|service| Some((service, plan.services.get(service)?)));
         Some(Self {
             cluster: cluster_name(number),
             group: group_name(number, group),
-            service: service.map(|service| service_name(number, service)),
+            service: service.map(|(service, plan)| Service { name: service_name(number, service), plan }),
         })
     }
 
@@ -100,7 +106,7 @@ impl Place {
     }
 }
 
-fn happen(world: &mut World, place: &Place, what: &What) -> Result<(), ApiError> {
+fn happen(world: &mut World, place: &Place<'_>, what: &What) -> Result<(), ApiError> {
     let Place { cluster, group, service } = place;
     match what {
         What::Terminate { host, hosts, replaced } => {
@@ -113,10 +119,16 @@ fn happen(world: &mut World, place: &Place, what: &What) -> Result<(), ApiError>
         }
         What::SetDesiredCapacity(desired) => world.set_desired_capacity(group, *desired)?,
         What::SetDesiredCount(count) => {
-            if let Some(service) = service {
-                world.set_desired_count(cluster, service, *count)?;
+            if let Some(Service { name, .. }) = service {
+                world.set_desired_count(cluster, name, *count)?;
             }
         }
+        What::Deploy => {
+            if let Some(Service { name, plan }) = service {
+                world.update_service(cluster, name, task_definition(name, &plan.task))?;
+            }
+        }
+        What::RefreshInstances(min_healthy_percent) => world.instance_refresh(group, *min_healthy_percent)?,
         What::RunTask(plan) => {
             world.run_task(cluster, &standalone(plan))?;
         }

@@ -1,14 +1,20 @@
 //! The world that a history begins in, and the functions' settings.
 
+use chrono::{DateTime, Utc};
 use fleetkeeper_core::setting::{SettingError, Settings};
+use fleetkeeper_sim::world::auto_scaling::warm_pool::WarmPool;
 use fleetkeeper_sim::world::ecs::cluster_arn;
+use fleetkeeper_sim::world::ecs::flapping_agents::FlappingAgents;
+use fleetkeeper_sim::world::ecs::lagging_copy::LaggingReads;
 use fleetkeeper_sim::world::event_source::EventRule;
+use fleetkeeper_sim::world::fleetkeeper_scaling::FleetkeeperScaling;
 use fleetkeeper_sim::world::lambda::function::LambdaFunction;
 use fleetkeeper_sim::world::{ApiError, World};
 use fleetkeeper_sim::{ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition};
 
 use crate::scenario::{
-    CalculatorPlan, ClusterPlan, DrainerPlan, GroupPlan, Scenario, StandalonePlan, TaskPlan,
+    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FlappingPlan, GroupPlan, LagPlan, Scenario,
+    StandalonePlan, TaskPlan, WarmPoolPlan,
 };
 use crate::stage::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
@@ -43,10 +49,41 @@ pub(crate) fn set_up(world: &mut World, scenario: &Scenario) -> Result<(), ApiEr
     }
     world.advance_seconds(PROLOGUE_SECONDS);
     world.take_outbox();
-    if scenario.api.filters_ignored {
+    add_functions(world, scenario);
+    add_scaling(world, scenario)
+}
+
+/// What AWS does within its promises, until it is to be quiet.
+pub(crate) fn trouble(world: &mut World, scenario: &Scenario, until: DateTime<Utc>) -> Result<(), ApiError> {
+    let ApiPlan { filters_ignored, request_rates, lagging_reads, .. } = &scenario.api;
+    if *filters_ignored {
         world.ignore_filters();
     }
-    add_functions(world, scenario);
+    if let Some(others) = request_rates {
+        world.limit_request_rates();
+        world.other_readers(*others);
+    }
+    if let Some(LagPlan { seconds, per_mille }) = *lagging_reads {
+        let (lag_seconds, share_per_mille) = (seconds, per_mille);
+        world.lag_reads(LaggingReads { lag_seconds, share_per_mille, until, seed: scenario.seed });
+    }
+    for (number, plan) in scenario.clusters.iter().enumerate() {
+        if let Some(FlappingPlan { every_seconds, for_seconds }) = plan.flapping_agents {
+            let settings = FlappingAgents { every_seconds, for_seconds, until, seed: scenario.seed };
+            world.flap_agents(&cluster_name(number), settings)?;
+        }
+    }
+    world.disturb(scenario.disorder.clone(), scenario.seed, until);
+    Ok(())
+}
+
+/// The alarms and policies that users deploy, on the first group.
+fn add_scaling(world: &mut World, scenario: &Scenario) -> Result<(), ApiError> {
+    // The history has what was put.
+    world.forget_metric_data();
+    if scenario.calculator.as_ref().is_some_and(|plan| plan.scales) {
+        world.deploy_scaling(&FleetkeeperScaling::new(&cluster_name(0), &group_name(0, 0)))?;
+    }
     Ok(())
 }
 
@@ -60,8 +97,13 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
     for (service, plan) in plan.services.iter().enumerate() {
         let service = service_name(number, service);
         let definition = task_definition(&service, &plan.task);
-        let service = Service::new(&service, plan.tasks, definition);
-        world.create_service(&name, service.percents(plan.minimum_percent, plan.maximum_percent))?;
+        let service = if plan.daemon {
+            Service::daemon(&service, definition)
+        } else {
+            Service::new(&service, plan.tasks, definition)
+                .percents(plan.minimum_percent, plan.maximum_percent)
+        };
+        world.create_service(&name, service)?;
     }
     world.advance_seconds(5);
     for plan in &plan.standalone {
@@ -73,8 +115,15 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
 
 fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> Result<(), ApiError> {
     let of_type = InstanceType::new("c5.large", plan.cpu, plan.memory);
-    let group = AutoScalingGroup::new(name, of_type).in_cluster(cluster);
-    world.add_group(group.launching_in(plan.launch_seconds));
+    let mut group =
+        AutoScalingGroup::new(name, of_type).in_cluster(cluster).launching_in(plan.launch_seconds);
+    if let Some(WarmPoolPlan { start_seconds, registers_anew }) = plan.warm_pool {
+        group = group.warm_pool(WarmPool { start_seconds, registers_anew });
+    }
+    if plan.retains_abandoned {
+        group = group.retaining_abandoned();
+    }
+    world.add_group(group);
     let mut hook = LifecycleHook::new(HOOK, TOPIC).heartbeat_timeout(plan.heartbeat_seconds);
     if !plan.default_abandon {
         hook = hook.default_result(ActionResult::Continue);
@@ -132,6 +181,9 @@ pub(crate) fn task_definition(family: &str, plan: &TaskPlan) -> TaskDefinition {
     }
     if let Some(port) = plan.udp_port {
         definition = definition.udp_port(port);
+    }
+    if plan.awsvpc {
+        definition = definition.awsvpc();
     }
     definition
 }

@@ -10,7 +10,7 @@ use fleetkeeper_sim::world::{ApiError, Operation, World};
 use crate::functions::{AsShipped, CalculatorFunction, DrainerFunction, Wiring};
 use crate::scenario::{FaultPlan, Op, Scenario, Wrong};
 use crate::script::Script;
-use crate::set_up::{calculator_config, drainer_config, set_up};
+use crate::set_up::{calculator_config, drainer_config, set_up, trouble};
 
 /// The drainer's topic.
 pub const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
@@ -70,7 +70,7 @@ async fn act(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplay
     let began = world.now();
     let at = |seconds: u32| began + TimeDelta::seconds(i64::from(seconds));
     let quiet_from = at(scenario.quiet_after_seconds);
-    world.disturb(scenario.disorder.clone(), scenario.seed, quiet_from);
+    trouble(&mut world, scenario, quiet_from).map_err(Unplayable::World)?;
     let world = SharedWorld::in_tokio_time(world);
     world.faults(|faults| plant(faults, scenario, began, quiet_from));
 

@@ -87,13 +87,25 @@ impl Ministack {
         dimensions: &[(&str, &str)],
     ) -> Result<Vec<f64>, Error> {
         let now = chrono::Utc::now().timestamp();
+        self.metric_statistic((namespace, name, dimensions), "Minimum", (now - 300, now + 60), 1)
+    }
+
+    /// A metric's statistic in each period of so many seconds between two times, in seconds since 1970.
+    pub fn metric_statistic(
+        &self,
+        (namespace, name, dimensions): (&str, &str, &[(&str, &str)]),
+        statistic: &str,
+        (from, until): (i64, i64),
+        period: u32,
+    ) -> Result<Vec<f64>, Error> {
         let dimensions: Vec<_> =
             dimensions.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect();
         let metric = json!({"Namespace": namespace, "MetricName": name, "Dimensions": dimensions});
         let query = json!({
-            "StartTime": now - 300,
-            "EndTime": now + 60,
-            "MetricDataQueries": [{"Id": "q", "MetricStat": {"Metric": metric, "Period": 1, "Stat": "Minimum"}}],
+            "StartTime": from,
+            "EndTime": until,
+            "MetricDataQueries":
+                [{"Id": "q", "MetricStat": {"Metric": metric, "Period": period, "Stat": statistic}}],
         });
         let answer = self.json("monitoring", "GraniteServiceVersion20100801.GetMetricData", &query)?;
         let values = answer.pointer("/MetricDataResults/0/Values").and_then(Value::as_array);

@@ -19,6 +19,8 @@ use fleetkeeper_core::read;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::http::Face;
 use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::cloud_watch::MetricData;
+use fleetkeeper_sim::world::cloud_watch::metric::{Metric, Statistic};
 use fleetkeeper_sim::{
     AutoScalingGroup, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws, TaskDefinition, World,
 };
@@ -211,4 +213,43 @@ async fn sns_and_cloudwatch_take_what_the_adapters_send() {
     assert_eq!(read("ContainerCapacity", &[("ClusterName", "demo")]), Some(2.0));
     assert_eq!(read("ContainerCapacity", &[("ClusterName", "demo"), ("Resource", "MEMORY")]), Some(8.0));
     assert_eq!(read("IdleHostCapacity", &[("ClusterName", "demo")]), Some(1.6));
+}
+
+/// What the simulated alarms read is what CloudWatch makes of the same data.
+#[tokio::test]
+async fn a_minutes_statistics_are_those_of_the_simulated_world() {
+    const NAMESPACE: &str = "ECS/Fleetkeeper";
+    let minute = Utc::now().timestamp() / 60 * 60 - 60;
+    let mut world = World::new(Utc::now());
+    let emulator = Ministack::start().unwrap();
+    let cloudwatch = CloudWatch::new(&sdk_at(emulator.url()).await);
+    let dimensions = [("ClusterName", "demo")];
+    for (second, value) in [(5, 4.0), (20, 1.0), (59, 2.5), (60, 9.0)] {
+        let at = chrono::DateTime::from_timestamp(minute + second, 0).unwrap();
+        let data = [MetricDatum {
+            name: "ContainerCapacity",
+            dimensions: dimensions.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            unit: MetricUnit::Count,
+            value,
+        }];
+        let resolution = StorageResolution::OneMinute;
+        cloudwatch.put_metric_data(NAMESPACE, resolution, at, &data).await.unwrap();
+        let put = MetricData { namespace: NAMESPACE.to_owned(), resolution, at, data: data.to_vec() };
+        world.put_metric_data(put).unwrap();
+    }
+    let metric = Metric::new(NAMESPACE, "ContainerCapacity", &dimensions);
+    let from = chrono::DateTime::from_timestamp(minute, 0).unwrap();
+    for (name, statistic, value) in [
+        ("Average", Statistic::Average, 2.5),
+        ("Minimum", Statistic::Minimum, 1.0),
+        ("Maximum", Statistic::Maximum, 4.0),
+        ("Sum", Statistic::Sum, 7.5),
+        ("SampleCount", Statistic::SampleCount, 3.0),
+    ] {
+        let there = emulator
+            .metric_statistic((NAMESPACE, "ContainerCapacity", &dimensions), name, (minute, minute + 60), 60)
+            .unwrap();
+        assert_eq!(there, [value], "{name}");
+        assert_eq!(world.metric_statistic(&metric, statistic, from, 60), Some(value), "{name}");
+    }
 }

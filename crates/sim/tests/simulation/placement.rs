@@ -92,3 +92,34 @@ fn stopped_tasks_no_longer_count_when_hosts_are_compared() {
     assert_eq!(tasks_on(&world, &hosts[0], "RUNNING").len(), 1);
     assert_eq!(tasks_on(&world, &hosts[0], "STOPPED").len(), 3);
 }
+
+#[test]
+fn what_remains_is_what_the_wanted_tasks_leave_whatever_happened() {
+    let (mut world, mut hosts) = world_of_hosts(4);
+    world.create_service("demo", Service::new("web", 9, web()).percents(50, 150)).unwrap();
+    world.create_service("demo", Service::daemon("logs", TaskDefinition::new("logs", 64, 32))).unwrap();
+    world.run_task("demo", &TaskDefinition::new("job", 200, 100).running_for(90)).unwrap();
+    world.advance_seconds(60);
+    crate::scene::drain(&mut world, &hosts[0]);
+    world.set_agent_connected("demo", &hosts[1], false).unwrap();
+    world.update_service("demo", "web", TaskDefinition::new("web", 300, 700)).unwrap();
+    let lost = hosts.remove(2);
+    let lost_arn = described(&world, &lost).arn;
+    assert!(described(&world, &lost).running_tasks > 0);
+    world.lose_instance("hosts", &lost).unwrap();
+    let lost = world.describe_container_instances(Some("demo"), &[lost_arn.0]).unwrap().items.remove(0);
+    assert_eq!((lost.remaining, lost.running_tasks), (lost.registered, 0));
+    world.set_desired_count("demo", "web", 5).unwrap();
+    for _ in 0..300 {
+        world.advance_seconds(1);
+        for host in &hosts {
+            let host_now = described(&world, host);
+            let wanted = tasks_on(&world, host, "RUNNING");
+            let (cpu, memory) = wanted.iter().map(|arn| crate::scene::task(&world, arn).definition).fold(
+                (host_now.registered.cpu.0, host_now.registered.memory.0),
+                |(cpu, memory), definition| (cpu - definition.cpu.0, memory - definition.memory.0),
+            );
+            assert_eq!((host_now.remaining.cpu.0, host_now.remaining.memory.0), (cpu, memory));
+        }
+    }
+}

@@ -3,7 +3,13 @@
 //! A checker reads what happened, from the first entry of the history to the last, and nothing that the world keeps to
 //! work by: two that are wrong in the same way would agree.
 
+mod invocations;
+mod lifecycle_actions;
 mod no_early_kill;
+mod no_lost_drain;
+mod no_stuck_instance;
+mod occupancy;
+mod same_twice;
 
 use std::fmt;
 
@@ -12,6 +18,9 @@ use chrono::{DateTime, Utc};
 use crate::stage::Played;
 
 pub use no_early_kill::NoEarlyKill;
+pub use no_lost_drain::NoLostDrain;
+pub use no_stuck_instance::NoStuckInstance;
+pub use same_twice::SameTwice;
 
 /// A rule.
 pub trait Rule: Sync {
@@ -40,7 +49,7 @@ impl fmt::Display for Breach {
 }
 
 /// All rules, in their order.
-pub const RULES: [&dyn Rule; 1] = [&NoEarlyKill];
+pub const RULES: [&dyn Rule; 4] = [&NoEarlyKill, &NoStuckInstance, &NoLostDrain, &SameTwice];
 
 /// The first rule that a history breaks.
 pub fn check(played: &Played) -> Result<(), Breach> {

@@ -3,7 +3,8 @@
 //! What the calculator puts for a cluster of which no container instance changed from 5 s (`SETTLE`, the most that reads
 //! are taken to lag behind) before the invocation began is exactly what the cluster comes to: `ActiveHosts`,
 //! `DrainingHosts`, `DisconnectedHosts` and `ContainerCapacity`, whatever the size of a page. An invocation that ECS told
-//! that an instance is MISSING, though it was not, can't know better and is passed over.
+//! that an instance is MISSING, though it was not, can't know better and is passed over; one whose reads went wrong
+//! otherwise puts nothing, which is rule 7.
 
 use super::metric_puts::{MetricPut, each_metric_put, number};
 use super::{Breach, Rule};
@@ -24,7 +25,7 @@ impl Rule for EveryInstanceCounts {
 }
 
 fn counts(put: &MetricPut<'_>) -> Result<(), String> {
-    if put.reads.told_missing || !put.fleet.is_still_since(put.seen_from) {
+    if !put.is_known() {
         return Ok(());
     }
     let all = put.fleet.all;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::drain::SETTLE;
+use chrono::{DateTime, Utc};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::cluster_arn;
 use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
@@ -11,6 +10,7 @@ use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use serde_json::Value;
 
 use super::fleet::Fleet;
+use super::read_lag;
 use crate::scenario::CalculatorPlan;
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
@@ -18,7 +18,7 @@ use crate::stage::{CALCULATOR, Played};
 /// One `PutMetricData` of an invocation.
 #[derive(Debug)]
 pub(super) struct MetricPut<'a> {
-    /// From when on the invocation may have seen the cluster: reads may lag behind by [`SETTLE`] before its start.
+    /// From when on the invocation may have seen the cluster: reads may lag behind.
     pub(super) seen_from: DateTime<Utc>,
     pub(super) values: &'a [(&'static str, f64)],
     pub(super) fleet: &'a Fleet<'a>,
@@ -44,6 +44,13 @@ struct Reader<'a> {
 }
 
 impl MetricPut<'_> {
+    /// Whether the invocation could know the cluster as it is: nothing changed since it may have seen it, and all reads
+    /// told the truth.
+    pub(super) fn is_known(&self) -> bool {
+        let Reads { failed, told_missing, untold } = self.reads;
+        self.fleet.is_still_since(self.seen_from) && !(failed || told_missing || untold)
+    }
+
     /// The value of the cluster's metric of a name: those with a second dimension come after it.
     pub(super) fn value(&self, name: &str) -> Option<f64> {
         self.values.iter().find(|(of, _)| *of == name).map(|(_, value)| *value)
@@ -90,7 +97,7 @@ pub(super) fn each_metric_put(
                 };
                 let named = reader.payload.pointer("/detail/clusterArn").and_then(Value::as_str);
                 let fleet = fleets.entry(named.unwrap_or(&of_schedule)).or_default();
-                let seen_from = reader.started - TimeDelta::from_std(SETTLE).unwrap_or_default();
+                let seen_from = reader.started - read_lag(&played.scenario);
                 let reads = reader.reads;
                 let put = MetricPut { seen_from, values, fleet, worst, reads };
                 look(&put).map_err(|how| (entry.at, format!("[{}] {how}", by.0)))?;

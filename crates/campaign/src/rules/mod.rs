@@ -26,8 +26,10 @@ mod within_the_bucket;
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::drain::SETTLE;
 
+use crate::scenario::Scenario;
 use crate::stage::Played;
 
 pub use every_instance_counts::EveryInstanceCounts;
@@ -80,4 +82,10 @@ pub const RULES: [&dyn Rule; 8] = [
 /// The first rule that a history breaks.
 pub fn check(played: &Played) -> Result<(), Breach> {
     RULES.iter().try_for_each(|rule| rule.check(played))
+}
+
+/// How far behind the truth a read may be: what the drainer takes it to be, or what the scenario has it be.
+fn read_lag(scenario: &Scenario) -> TimeDelta {
+    let lag = scenario.api.lagging_reads.map_or(0, |plan| plan.seconds);
+    TimeDelta::from_std(SETTLE).unwrap_or_default().max(TimeDelta::seconds(i64::from(lag)))
 }

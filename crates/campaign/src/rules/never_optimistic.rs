@@ -3,7 +3,7 @@
 //! What an invocation puts is at most the sum, over the container instances, of the most of the worst case that each had
 //! room for at any time from 5 s (`SETTLE`, the most that reads are taken to lag behind) before the invocation began until
 //! it put: a read is not of one instant. Where no instance changed meanwhile it is exactly what fits, host by host, which
-//! for identical containers is the best that any placement can do. (Less is put only where ECS told that an instance is
+//! for identical containers is the best that any placement can do. (Less may be put where ECS told that an instance is
 //! MISSING, though it was not.)
 
 use super::metric_puts::{MetricPut, each_metric_put, number};
@@ -33,8 +33,7 @@ fn promises(put: &MetricPut<'_>) -> Result<(), String> {
         return Err(format!("put PlaceableContainers {value} where at most {most} ever fitted"));
     }
     let fits = put.fleet.all.placeable;
-    let known = put.fleet.is_still_since(put.seen_from) && !put.reads.told_missing;
-    if known && value < number(fits) {
+    if put.is_known() && value < number(fits) {
         return Err(format!("put PlaceableContainers {value} where {fits} fit"));
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! The reads of one look at a cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::cluster_arn;
@@ -10,7 +11,7 @@ use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use serde_json::Value;
 
 use super::{WithinTheBucket, page_size};
-use crate::rules::{Breach, Rule};
+use crate::rules::{Breach, Rule, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
 
@@ -24,7 +25,9 @@ struct Look<'a> {
 pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let of_schedule = cluster_arn(&cluster_name(0));
     let page = page_size(played);
+    let lag = read_lag(&played.scenario);
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut left: BTreeMap<&str, VecDeque<DateTime<Utc>>> = BTreeMap::new();
     let mut looks: BTreeMap<InvocationId, Look<'_>> = BTreeMap::new();
     for entry in played.world.history().entries() {
         match &entry.what {
@@ -38,6 +41,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                     }
                 } else if to.status == ContainerInstanceStatus::Inactive {
                     *size = size.saturating_sub(1);
+                    left.entry(&to.cluster_arn).or_default().push_back(entry.at);
                 }
             }
             Occurrence::InvocationStarted { invocation, function, payload, .. }
@@ -45,7 +49,12 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
             {
                 let named = payload.pointer("/detail/clusterArn").and_then(Value::as_str);
                 let cluster = named.unwrap_or(&of_schedule);
-                let instances = sizes.get(cluster).copied().unwrap_or(0);
+                // A list that lags behind still has those that just left.
+                let left = left.entry(cluster).or_default();
+                while left.front().is_some_and(|first| *first < entry.at - lag) {
+                    left.pop_front();
+                }
+                let instances = sizes.get(cluster).copied().unwrap_or(0) + left.len();
                 looks.insert(*invocation, Look { cluster, instances, lists: 0, describes: 0 });
             }
             Occurrence::InvocationEnded { invocation, .. } => {

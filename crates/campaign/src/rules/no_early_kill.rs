@@ -1,13 +1,24 @@
-//! Rule 1, no early kill: a hook is completed only if every task on the instance has STOPPED, or the instance is not in
-//! the cluster.
+//! Rule 1, no early kill: a hook is completed only if every task on the instance has `lastStatus` STOPPED, or the
+//! instance is not in the cluster.
+//!
+//! Whenever a call of a function completes an action of the drainer's hook, it completes it with CONTINUE, and at that
+//! very time none of the EC2 instance's container instances that are not INACTIVE (an agent that registered anew leaves
+//! an old one behind) has a task that is anything but STOPPED. On a ghost, tasks count by what ECS last knew of them.
+//!
+//! AWS has no call that completes an action if nothing was placed meanwhile. So what came behind a reader's back does not
+//! count: a task that was placed after the invocation's last reading of the tasks began (the first `ListTasks` since its
+//! last `DescribeContainerInstances`), or on a container instance that registered after its last
+//! `ListContainerInstances`. This version of the drainer never lets an instance go because the drain's time is up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
-use fleetkeeper_core::task::TaskArn;
-use fleetkeeper_sim::world::ecs::task::LastStatus;
+use chrono::{DateTime, Utc};
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::auto_scaling::hook::ActionResult;
 use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
+use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
+use super::occupancy::Occupancy;
 use super::{Breach, Rule};
 use crate::stage::{HOOK, Played};
 
@@ -15,39 +26,63 @@ use crate::stage::{HOOK, Played};
 #[derive(Debug)]
 pub struct NoEarlyKill;
 
+/// When an invocation last asked what there is.
+#[derive(Debug, Default)]
+struct Asked {
+    for_instances: Option<DateTime<Utc>>,
+    for_tasks: Option<DateTime<Utc>>,
+}
+
 impl Rule for NoEarlyKill {
     fn name(&self) -> &'static str {
         "no early kill"
     }
 
     fn check(&self, played: &Played) -> Result<(), Breach> {
-        let mut hosts: BTreeMap<&Ec2InstanceId, BTreeSet<&ContainerInstanceArn>> = BTreeMap::new();
-        let mut unfinished: BTreeMap<&TaskArn, &ContainerInstanceArn> = BTreeMap::new();
+        let mut occupancy = Occupancy::default();
+        let mut asked: BTreeMap<InvocationId, Asked> = BTreeMap::new();
         for entry in played.world.history().entries() {
+            occupancy.see(entry);
+            let Some(by) = entry.by else { continue };
             match &entry.what {
-                Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
-                    hosts.entry(ec2_instance_id).or_default().insert(container_instance);
+                Occurrence::ApiCalled { operation, .. } => {
+                    asked.entry(by).or_default().see(*operation, entry.at);
                 }
-                Occurrence::TaskPlaced { task, container_instance, .. } => {
-                    unfinished.insert(task, container_instance);
+                Occurrence::InvocationEnded { invocation, .. } => {
+                    asked.remove(invocation);
                 }
-                Occurrence::TaskStatus { task, status: LastStatus::Stopped }
-                | Occurrence::TaskKilled { task, .. } => {
-                    unfinished.remove(task);
-                }
-                Occurrence::ActionEnded { hook, instance, end: ActionEnd::Completed(_), .. }
-                    if hook == HOOK && entry.by.is_some() =>
+                Occurrence::ActionEnded { hook, instance, end: ActionEnd::Completed(result), .. }
+                    if hook == HOOK =>
                 {
-                    let of = hosts.get(instance);
-                    let left = unfinished.iter().find(|(_, on)| of.is_some_and(|of| of.contains(*on)));
+                    let breach = |how| Err(Breach { rule: self.name(), at: entry.at, how });
+                    if *result != ActionResult::Continue {
+                        return breach(format!("{instance} was completed with {result}"));
+                    }
+                    let asked = asked.entry(by).or_default();
+                    let left = occupancy.of(instance).find_map(|occupied| {
+                        let known = asked.for_instances.is_some_and(|at| occupied.registered <= at);
+                        let listed = |placed: DateTime<Utc>| asked.for_tasks.is_none_or(|at| placed <= at);
+                        let mut left = occupied.unfinished.iter().filter(|(_, placed)| listed(**placed));
+                        left.next().filter(|_| known || asked.for_instances.is_none())
+                    });
                     if let Some((task, _)) = left {
-                        let how = format!("{instance} was let go with {} unfinished", task.0);
-                        return Err(Breach { rule: self.name(), at: entry.at, how });
+                        return breach(format!("{instance} was let go with {task} unfinished"));
                     }
                 }
                 _ => {}
             }
         }
         Ok(())
+    }
+}
+
+impl Asked {
+    fn see(&mut self, operation: Operation, at: DateTime<Utc>) {
+        match operation {
+            Operation::ListContainerInstances => self.for_instances = Some(at),
+            Operation::DescribeContainerInstances => self.for_tasks = None,
+            Operation::ListTasks => self.for_tasks = self.for_tasks.or(Some(at)),
+            _ => {}
+        }
     }
 }

@@ -69,6 +69,15 @@ impl Operation {
         )
     }
 
+    /// Whether it is on several resources, each of which may fail by itself.
+    #[must_use]
+    pub const fn is_on_several(self) -> bool {
+        matches!(
+            self,
+            Self::DescribeContainerInstances | Self::UpdateContainerInstancesState | Self::DescribeTasks
+        )
+    }
+
     /// The service that answers it.
     #[must_use]
     pub const fn service(self) -> AwsService {

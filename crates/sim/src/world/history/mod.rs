@@ -58,6 +58,8 @@ impl ActionEnd {
 pub enum CallOutcome {
     /// Answered.
     Answered,
+    /// Answered, but a fault put the first of the resources asked for into `failures[]`, for this reason.
+    AnsweredInPart(&'static str),
     /// Answered with an error of this code.
     Failed(&'static str),
     /// Answered, but its caller never got to see it: it saw an error of this code.

@@ -128,6 +128,9 @@ impl fmt::Display for Occurrence {
             }
             Self::ApiCalled { operation, outcome } => match outcome {
                 CallOutcome::Answered => write!(f, "call {operation}"),
+                CallOutcome::AnsweredInPart(reason) => {
+                    write!(f, "call {operation}: {reason} for the first resource")
+                }
                 CallOutcome::Failed(code) => write!(f, "call {operation}: {code}"),
                 CallOutcome::AnswerLost(code) => write!(f, "call {operation}: answer lost, {code}"),
                 CallOutcome::Hung => write!(f, "call {operation}: no answer"),

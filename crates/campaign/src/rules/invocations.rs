@@ -1,0 +1,111 @@
+//! The invocations of a history: what each was given, when it ran, how it ended.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_sim::world::history::{Entry, Occurrence};
+use fleetkeeper_sim::world::lambda::invocation::{EventId, InvocationEnd, InvocationId};
+use serde_json::Value;
+
+/// The transition that a notice of the drainer's is about.
+const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+
+/// An invocation.
+#[derive(Debug)]
+pub(super) struct Invocation<'a> {
+    pub(super) function: &'a str,
+    pub(super) event: EventId,
+    pub(super) attempt: u32,
+    pub(super) started: DateTime<Utc>,
+    /// How it ended; none where it was running when the history ended.
+    pub(super) ended: Option<Ended<'a>>,
+    pub(super) payload: &'a Value,
+}
+
+/// The end of an invocation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended<'a> {
+    /// Its entry's place in the history.
+    pub(super) position: usize,
+    pub(super) at: DateTime<Utc>,
+    pub(super) how: &'a InvocationEnd,
+}
+
+/// A message on the drainer's topic, as an invocation gets it.
+#[derive(Debug)]
+pub(super) enum Message<'a> {
+    /// An instance is to be drained.
+    Terminating(Notice<'a>),
+    /// Another notification of Auto Scaling.
+    Other,
+    /// Something else.
+    Unreadable,
+}
+
+/// A notice that an instance waits at a hook.
+#[derive(Debug)]
+pub(super) struct Notice<'a> {
+    pub(super) text: &'a str,
+    pub(super) topic_arn: &'a str,
+    pub(super) token: String,
+}
+
+/// All invocations, oldest first.
+pub(super) fn invocations(entries: &[Entry]) -> BTreeMap<InvocationId, Invocation<'_>> {
+    let mut all = BTreeMap::new();
+    for (position, entry) in entries.iter().enumerate() {
+        match &entry.what {
+            Occurrence::InvocationStarted { invocation, function, event, attempt, payload, .. } => {
+                let begun = Invocation {
+                    function,
+                    event: *event,
+                    attempt: *attempt,
+                    started: entry.at,
+                    ended: None,
+                    payload,
+                };
+                all.insert(*invocation, begun);
+            }
+            Occurrence::InvocationEnded { invocation, end } => {
+                if let Some(invocation) = all.get_mut(invocation) {
+                    invocation.ended = Some(Ended { position, at: entry.at, how: end });
+                }
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The messages in the payload of the drainer's invocations.
+pub(super) fn messages(payload: &Value) -> Vec<Message<'_>> {
+    let records = payload.get("Records").and_then(Value::as_array);
+    records.into_iter().flatten().map(message).collect()
+}
+
+/// The notices among them.
+pub(super) fn notices(payload: &Value) -> Vec<Notice<'_>> {
+    let terminating = |message| match message {
+        Message::Terminating(notice) => Some(notice),
+        Message::Other | Message::Unreadable => None,
+    };
+    messages(payload).into_iter().filter_map(terminating).collect()
+}
+
+fn message(record: &Value) -> Message<'_> {
+    let member = |name: &str| record.get("Sns").and_then(|sns| sns.get(name)).and_then(Value::as_str);
+    let (Some(text), Some(topic_arn)) = (member("Message"), member("TopicArn")) else {
+        return Message::Unreadable;
+    };
+    let Ok(fields) = serde_json::from_str::<Value>(text) else { return Message::Unreadable };
+    let field = |name: &str| fields.get(name).and_then(Value::as_str);
+    match (field("LifecycleTransition"), field("Event")) {
+        (Some(TERMINATING), _) => match field("LifecycleActionToken") {
+            Some(token) => Message::Terminating(Notice { text, topic_arn, token: token.to_owned() }),
+            None => Message::Unreadable,
+        },
+        (Some(_), _) => Message::Other,
+        (None, Some(event)) if event.starts_with("autoscaling:") => Message::Other,
+        (None, _) => Message::Unreadable,
+    }
+}

@@ -1,0 +1,137 @@
+//! The lifecycle actions of the drainer's hook, from their opening to their end.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
+use fleetkeeper_sim::world::lambda::invocation::InvocationId;
+
+use crate::scenario::{GroupPlan, Scenario};
+use crate::set_up::group_name;
+use crate::stage::HOOK;
+
+/// An action of the drainer's hook.
+#[derive(Debug)]
+pub(super) struct LifecycleAction<'a> {
+    pub(super) instance: &'a Ec2InstanceId,
+    pub(super) opened: DateTime<Utc>,
+    /// When its timer was started anew, and by whom.
+    pub(super) heartbeats: Vec<(DateTime<Utc>, Option<InvocationId>)>,
+    pub(super) ended: Option<Ended>,
+    pub(super) timeouts: Timeouts,
+}
+
+/// The end of an action.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    /// Its entry's place in the history.
+    pub(super) position: usize,
+    pub(super) at: DateTime<Utc>,
+    pub(super) how: How,
+}
+
+/// How an action ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Somebody completed it.
+    Completed,
+    /// By the hook's own timeout.
+    Expired,
+    /// With its instance.
+    InstanceGone,
+}
+
+/// What bounds an action in time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    /// The hook's heartbeat timeout.
+    pub(super) heartbeat: TimeDelta,
+    /// The longest drain wanted, and never more than the hook's global timeout: past it no heartbeat is recorded.
+    pub(super) drain: TimeDelta,
+    /// The hook's global timeout: 100 heartbeat timeouts, and never more than 48 hours.
+    pub(super) global: TimeDelta,
+}
+
+impl LifecycleAction<'_> {
+    /// Whether it was open when the entry at this place of the history was made.
+    pub(super) fn is_open_before(&self, position: usize) -> bool {
+        self.ended.is_none_or(|ended| ended.position > position)
+    }
+
+    /// Whether it was open at a time, or ended just then.
+    pub(super) fn is_open_at(&self, time: DateTime<Utc>) -> bool {
+        self.ended.is_none_or(|ended| ended.at >= time)
+    }
+
+    /// When the drain's time is up.
+    pub(super) fn drain_ends(&self) -> DateTime<Utc> {
+        self.opened + self.timeouts.drain
+    }
+
+    /// When its hook has ended it for certain, once no heartbeat is recorded past the drain's time.
+    pub(super) fn expires_by(&self) -> DateTime<Utc> {
+        (self.drain_ends() + self.timeouts.heartbeat).min(self.opened + self.timeouts.global)
+    }
+}
+
+/// The actions of the drainer's hook, by their tokens.
+pub(super) fn lifecycle_actions<'a>(
+    entries: &'a [Entry],
+    scenario: &Scenario,
+) -> BTreeMap<&'a str, LifecycleAction<'a>> {
+    let groups = timeouts_of_groups(scenario);
+    let mut actions: BTreeMap<&str, LifecycleAction<'_>> = BTreeMap::new();
+    let mut waits: BTreeMap<&Ec2InstanceId, &str> = BTreeMap::new();
+    for (position, entry) in entries.iter().enumerate() {
+        match &entry.what {
+            Occurrence::ActionOpened { group, hook, instance, token } if hook == HOOK => {
+                let Some(timeouts) = groups.get(group).copied() else { continue };
+                waits.insert(instance, token);
+                let (opened, heartbeats) = (entry.at, Vec::new());
+                let action = LifecycleAction { instance, opened, heartbeats, ended: None, timeouts };
+                actions.insert(token, action);
+            }
+            Occurrence::ActionHeartbeat { token, .. } => {
+                if let Some(action) = actions.get_mut(token.as_str()) {
+                    action.heartbeats.push((entry.at, entry.by));
+                }
+            }
+            Occurrence::ActionEnded { token, end, .. } => {
+                let how = match end {
+                    ActionEnd::Completed(_) => How::Completed,
+                    ActionEnd::Expired(_) => How::Expired,
+                };
+                if let Some(action) = actions.get_mut(token.as_str()) {
+                    action.ended = action.ended.or(Some(Ended { position, at: entry.at, how }));
+                }
+            }
+            // Whatever else it waited for, it waits no more.
+            Occurrence::InstanceTerminated { instance, .. } => {
+                if let Some(action) = waits.remove(instance).and_then(|token| actions.get_mut(token)) {
+                    let gone = Ended { position, at: entry.at, how: How::InstanceGone };
+                    action.ended = action.ended.or(Some(gone));
+                }
+            }
+            _ => {}
+        }
+    }
+    actions
+}
+
+fn timeouts_of_groups(scenario: &Scenario) -> BTreeMap<String, Timeouts> {
+    let mut groups = BTreeMap::new();
+    for (cluster, plan) in scenario.clusters.iter().enumerate() {
+        for (group, plan) in plan.groups.iter().enumerate() {
+            groups.insert(group_name(cluster, group), timeouts(plan, scenario));
+        }
+    }
+    groups
+}
+
+fn timeouts(group: &GroupPlan, scenario: &Scenario) -> Timeouts {
+    let seconds = |seconds: u32| TimeDelta::seconds(i64::from(seconds));
+    let global = seconds(group.heartbeat_seconds.saturating_mul(100).min(172_800));
+    let drain = group.metadata_drain_timeout_seconds.unwrap_or(scenario.drainer.drain_timeout_seconds);
+    Timeouts { heartbeat: seconds(group.heartbeat_seconds), drain: seconds(drain).min(global), global }
+}

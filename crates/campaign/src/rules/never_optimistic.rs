@@ -1,0 +1,40 @@
+//! Rule 6, never optimistic: `PlaceableContainers` never promises more than ECS could place.
+//!
+//! What an invocation puts is at most the sum, over the container instances, of the most of the worst case that each had
+//! room for at any time from 5 s (`SETTLE`, the most that reads are taken to lag behind) before the invocation began until
+//! it put: a read is not of one instant. Where no instance changed meanwhile it is exactly what fits, host by host, which
+//! for identical containers is the best that any placement can do. (Less may be put where ECS told that an instance is
+//! MISSING, though it was not.)
+
+use super::metric_puts::{MetricPut, each_metric_put, number};
+use super::{Breach, Rule};
+use crate::stage::Played;
+
+/// See the module.
+#[derive(Debug)]
+pub struct NeverOptimistic;
+
+impl Rule for NeverOptimistic {
+    fn name(&self) -> &'static str {
+        "never optimistic"
+    }
+
+    fn check(&self, played: &Played) -> Result<(), Breach> {
+        each_metric_put(played, promises).map_err(|(at, how)| Breach { rule: self.name(), at, how })
+    }
+}
+
+fn promises(put: &MetricPut<'_>) -> Result<(), String> {
+    let Some(value) = put.value("PlaceableContainers") else {
+        return Err("put no PlaceableContainers".to_owned());
+    };
+    let most = put.fleet.most_placeable_since(put.seen_from);
+    if value > number(most) {
+        return Err(format!("put PlaceableContainers {value} where at most {most} ever fitted"));
+    }
+    let fits = put.fleet.all.placeable;
+    if put.is_known() && value < number(fits) {
+        return Err(format!("put PlaceableContainers {value} where {fits} fit"));
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! Rule 7, no runaway: what would scale without end, or can't be worked out, is reported and never put.
+//!
+//! An invocation puts nothing at all
+//!
+//! - where a read of its own failed, was throttled or was never answered, or where ECS did not tell of an instance for
+//!   another reason than that it is MISSING;
+//! - where the worst case fits on no host, however empty: from 5 s (`SETTLE`, the most that reads are taken to lag behind)
+//!   before the invocation began until it put, there was a host that took tasks (ACTIVE, agent connected) all the time,
+//!   and the worst case fitted on the registered resources of none.
+//!
+//! This is about the metrics alone: what alarms and their policies make of them is not checked here.
+
+use super::metric_puts::{MetricPut, each_metric_put};
+use super::{Breach, Rule};
+use crate::stage::Played;
+
+/// See the module.
+#[derive(Debug)]
+pub struct NoRunaway;
+
+impl Rule for NoRunaway {
+    fn name(&self) -> &'static str {
+        "no runaway"
+    }
+
+    fn check(&self, played: &Played) -> Result<(), Breach> {
+        each_metric_put(played, metrics).map_err(|(at, how)| Breach { rule: self.name(), at, how })
+    }
+}
+
+fn metrics(put: &MetricPut<'_>) -> Result<(), String> {
+    if put.reads.failed {
+        return Err("put metric data though a read had failed".to_owned());
+    }
+    if put.reads.untold {
+        return Err("put metric data though ECS had not told of an instance".to_owned());
+    }
+    let too_small = put.fleet.too_small_since.is_some_and(|since| since < put.seen_from);
+    if too_small && put.fleet.has_host_since(put.seen_from) {
+        return Err("put metric data though the worst case fits on no host".to_owned());
+    }
+    Ok(())
+}

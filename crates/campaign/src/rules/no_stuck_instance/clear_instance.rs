@@ -1,0 +1,116 @@
+//! What is clear goes, as soon as the world is calm.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
+use fleetkeeper_sim::world::history::Occurrence;
+use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
+
+use super::{Story, breach, time_to_complete};
+use crate::rules::Breach;
+use crate::rules::invocations::notices;
+use crate::rules::occupancy::Occupancy;
+use crate::stage::DRAINER;
+
+/// The hosts as the history goes on, and since when each is clear.
+struct Watch<'a> {
+    story: &'a Story<'a>,
+    occupancy: Occupancy<'a>,
+    /// None of what is not clear. An instance that was never in a cluster always was.
+    clear_since: BTreeMap<&'a Ec2InstanceId, Option<DateTime<Utc>>>,
+}
+
+/// An action on an instance that is clear ends within its time.
+pub(super) fn goes(story: &Story<'_>) -> Result<(), Breach> {
+    let entries = story.played.world.history().entries();
+    let mut of_instances: BTreeMap<&Ec2InstanceId, Vec<&str>> = BTreeMap::new();
+    let mut ends: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for (token, action) in &story.actions {
+        of_instances.entry(action.instance).or_default().push(token);
+        ends.entry(action.ended.map_or(entries.len(), |ended| ended.position)).or_default().push(token);
+    }
+    let mut watch = Watch { story, occupancy: Occupancy::default(), clear_since: BTreeMap::new() };
+    for (position, entry) in entries.iter().enumerate() {
+        for token in ends.get(&position).into_iter().flatten() {
+            watch.in_time(token, position, entry.at)?;
+        }
+        if let Occurrence::InvocationEnded { invocation, end } = &entry.what {
+            watch.invocation_ends(*invocation, end, position, entry.at)?;
+        }
+        let Some(touched) = watch.occupancy.see(entry) else { continue };
+        for token in of_instances.get(touched).into_iter().flatten() {
+            watch.in_time(token, position, entry.at)?;
+        }
+        let clear = watch.occupancy.of(touched).all(|it| it.unfinished.is_empty() && is_settled(&it.status));
+        watch.clear_since.insert(touched, clear.then_some(entry.at));
+    }
+    let last = ends.get(&entries.len()).into_iter().flatten();
+    last.into_iter().try_for_each(|token| watch.in_time(token, entries.len(), story.played.world.now()))
+}
+
+/// REGISTERING, say, is waited for.
+fn is_settled(status: &ContainerInstanceStatus) -> bool {
+    matches!(status, ContainerInstanceStatus::Active | ContainerInstanceStatus::Draining)
+}
+
+impl Watch<'_> {
+    /// Since when an instance is clear and the world calm.
+    fn ready_since(&self, instance: &Ec2InstanceId) -> Option<DateTime<Utc>> {
+        let clear_since =
+            self.clear_since.get(instance).copied().unwrap_or(Some(DateTime::<Utc>::MIN_UTC))?;
+        Some(clear_since.max(self.story.calm_from))
+    }
+
+    /// No invocation has worked for too long by now on an action that was open until now.
+    fn in_time(&self, token: &str, position: usize, now: DateTime<Utc>) -> Result<(), Breach> {
+        if now < self.story.calm_from {
+            return Ok(());
+        }
+        let Some(action) = self.story.actions.get(token) else { return Ok(()) };
+        let over = action.ended.is_some_and(|ended| ended.position < position);
+        let Some(ready) = self.ready_since(action.instance).filter(|_| !over) else { return Ok(()) };
+        let tasks: usize = self.occupancy.of(action.instance).map(|occupied| occupied.ever).sum();
+        // Pages of lists and batches of descriptions: of the tasks, and where filters are ignored of the whole cluster.
+        let calls = (tasks + self.occupancy.len()) * 4 + 50;
+        let takes = time_to_complete(&self.story.played.scenario, calls);
+        for id in self.story.told.get(token).into_iter().flatten() {
+            let Some(invocation) = self.story.invocations.get(id) else { continue };
+            let until = invocation.ended.map_or(now, |ended| ended.at.min(now));
+            if until - invocation.started.max(ready) > takes {
+                let (instance, id) = (action.instance, id.0);
+                return breach(until, format!("{instance} is clear, and [{id}] does not let it go"));
+            }
+        }
+        Ok(())
+    }
+
+    /// An invocation that had a clear instance before it from its start has let it go.
+    fn invocation_ends(
+        &self,
+        id: InvocationId,
+        end: &InvocationEnd,
+        position: usize,
+        now: DateTime<Utc>,
+    ) -> Result<(), Breach> {
+        let Some(invocation) = self.story.invocations.get(&id) else { return Ok(()) };
+        let killed = matches!(end, InvocationEnd::Killed(_));
+        if killed || invocation.function != DRAINER || now < self.story.calm_from {
+            return Ok(());
+        }
+        for notice in notices(invocation.payload) {
+            let Some(action) = self.story.actions.get(notice.token.as_str()) else { continue };
+            self.in_time(&notice.token, position, now)?;
+            let takes_tasks = |status: &ContainerInstanceStatus| *status == ContainerInstanceStatus::Active;
+            let draining = self.occupancy.of(action.instance).all(|occupied| !takes_tasks(&occupied.status));
+            let ready = self.ready_since(action.instance).filter(|_| draining);
+            let open = action.is_open_before(position) && now < action.expires_by();
+            if open && ready.is_some_and(|ready| invocation.started >= ready) {
+                let how =
+                    format!("{} was clear for all of [{}], which ended before it", action.instance, id.0);
+                return breach(now, how);
+            }
+        }
+        Ok(())
+    }
+}

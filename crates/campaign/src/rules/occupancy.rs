@@ -1,0 +1,97 @@
+//! What is on the hosts, in ECS's eyes, as a history goes on.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::ecs::task::LastStatus;
+use fleetkeeper_sim::world::history::{Entry, Occurrence};
+
+/// The container instances that are not INACTIVE, and what on them has not STOPPED.
+///
+/// By ECS's `lastStatus`: on a ghost, whose host went while its agent was disconnected, tasks stay as they were.
+#[derive(Debug, Default)]
+pub(super) struct Occupancy<'a> {
+    container_instances: BTreeMap<&'a ContainerInstanceArn, Occupied<'a>>,
+    of_ec2_instances: BTreeMap<&'a Ec2InstanceId, Vec<&'a ContainerInstanceArn>>,
+    homes: BTreeMap<&'a TaskArn, &'a ContainerInstanceArn>,
+}
+
+/// A container instance.
+#[derive(Debug)]
+pub(super) struct Occupied<'a> {
+    pub(super) ec2_instance_id: &'a Ec2InstanceId,
+    pub(super) registered: DateTime<Utc>,
+    pub(super) status: ContainerInstanceStatus,
+    /// What has not STOPPED, and when it was placed.
+    pub(super) unfinished: BTreeMap<&'a TaskArn, DateTime<Utc>>,
+    /// How many tasks were ever placed there.
+    pub(super) ever: usize,
+}
+
+impl<'a> Occupancy<'a> {
+    /// Takes in an entry; the EC2 instance on which something changed by it, if any.
+    pub(super) fn see(&mut self, entry: &'a Entry) -> Option<&'a Ec2InstanceId> {
+        match &entry.what {
+            Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
+                self.of_ec2_instances.entry(ec2_instance_id).or_default().push(container_instance);
+                let occupied = Occupied {
+                    ec2_instance_id,
+                    registered: entry.at,
+                    status: ContainerInstanceStatus::Active,
+                    unfinished: BTreeMap::new(),
+                    ever: 0,
+                };
+                self.container_instances.insert(container_instance, occupied);
+                Some(ec2_instance_id)
+            }
+            Occurrence::ContainerInstanceStatus { container_instance, status } => {
+                if *status == ContainerInstanceStatus::Inactive {
+                    let gone = self.container_instances.remove(container_instance)?;
+                    let others = self.of_ec2_instances.entry(gone.ec2_instance_id).or_default();
+                    others.retain(|arn| *arn != container_instance);
+                    return Some(gone.ec2_instance_id);
+                }
+                let occupied = self.container_instances.get_mut(container_instance)?;
+                occupied.status = status.clone();
+                Some(occupied.ec2_instance_id)
+            }
+            Occurrence::AgentConnected { container_instance, .. } => {
+                self.container_instances.get(container_instance).map(|occupied| occupied.ec2_instance_id)
+            }
+            Occurrence::TaskPlaced { task, container_instance, .. } => {
+                let occupied = self.container_instances.get_mut(container_instance)?;
+                occupied.unfinished.insert(task, entry.at);
+                occupied.ever += 1;
+                self.homes.insert(task, container_instance);
+                Some(occupied.ec2_instance_id)
+            }
+            Occurrence::TaskStatus { task, status } => {
+                let occupied = self.container_instances.get_mut(*self.homes.get(task)?)?;
+                if *status == LastStatus::Stopped {
+                    occupied.unfinished.remove(task);
+                    self.homes.remove(task);
+                }
+                Some(occupied.ec2_instance_id)
+            }
+            _ => None,
+        }
+    }
+
+    /// The container instances of an EC2 instance.
+    pub(super) fn of(&self, id: &Ec2InstanceId) -> impl Iterator<Item = &Occupied<'a>> {
+        let arns = self.of_ec2_instances.get(id).into_iter().flatten();
+        arns.filter_map(|arn| self.container_instances.get(arn))
+    }
+
+    /// How many container instances there are.
+    pub(super) fn len(&self) -> usize {
+        self.container_instances.len()
+    }
+
+    /// The EC2 instance of a container instance.
+    pub(super) fn ec2_instance(&self, arn: &ContainerInstanceArn) -> Option<&'a Ec2InstanceId> {
+        self.container_instances.get(arn).map(|occupied| occupied.ec2_instance_id)
+    }
+}

@@ -1,0 +1,136 @@
+//! The reads of one delivery of a drain, and that it becomes one delivery at most.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::drain::SETTLE;
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
+use fleetkeeper_sim::world::lambda::invocation::InvocationId;
+
+use super::{WINDOW, WithinTheBucket, is_read, page_size};
+use crate::rules::invocations::notices;
+use crate::rules::lifecycle_actions::lifecycle_actions;
+use crate::rules::occupancy::Occupancy;
+use crate::rules::{Breach, Rule};
+use crate::stage::{DRAINER, Played};
+
+/// The longest pause between two tries, and the longest step before it.
+const TRY_TAKES: TimeDelta = TimeDelta::seconds(60);
+
+/// A publish that takes longer than this is tried again, though it may have taken effect.
+const PUBLISH_PATIENCE_MS: u32 = 3000;
+
+#[derive(Default)]
+struct Delivery<'a> {
+    instances: Vec<&'a Ec2InstanceId>,
+    reads: VecDeque<DateTime<Utc>>,
+    /// What may make it read everything anew: changes of its instance, and calls that failed.
+    reasons: VecDeque<DateTime<Utc>>,
+    published: usize,
+    /// The messages that AWS did not say that it took.
+    doubtful: usize,
+    records: usize,
+}
+
+pub(super) fn check(played: &Played) -> Result<(), Breach> {
+    let entries = played.world.history().entries();
+    let actions = lifecycle_actions(entries, &played.scenario);
+    let mut occupancy = Occupancy::default();
+    let mut deliveries: BTreeMap<InvocationId, Delivery<'_>> = BTreeMap::new();
+    let mut of_instances: BTreeMap<&Ec2InstanceId, Vec<InvocationId>> = BTreeMap::new();
+    for entry in entries {
+        if let Some(changed) = occupancy.see(entry) {
+            for id in of_instances.get(changed).into_iter().flatten() {
+                if let Some(delivery) = deliveries.get_mut(id) {
+                    delivery.reasons.push_back(entry.at);
+                }
+            }
+        }
+        match &entry.what {
+            Occurrence::InvocationStarted { invocation, function, payload, .. }
+                if function.as_ref() == DRAINER =>
+            {
+                let mut delivery = Delivery::default();
+                for notice in notices(payload) {
+                    delivery.records += 1;
+                    if let Some(action) = actions.get(notice.token.as_str()) {
+                        delivery.instances.push(action.instance);
+                        of_instances.entry(action.instance).or_default().push(*invocation);
+                    }
+                }
+                deliveries.insert(*invocation, delivery);
+            }
+            Occurrence::InvocationEnded { invocation, .. } => {
+                for instance in deliveries.remove(invocation).into_iter().flat_map(|it| it.instances) {
+                    let of = of_instances.entry(instance).or_default();
+                    of.retain(|id| id != invocation);
+                }
+            }
+            Occurrence::ApiCalled { .. } | Occurrence::MessagePublished { .. } => {
+                let found = entry.by.and_then(|by| deliveries.get_mut(&by).map(|delivery| (by, delivery)));
+                let Some((by, delivery)) = found else { continue };
+                if let Err(how) = delivery.see(entry, played, &occupancy) {
+                    let how = format!("[{}] {how}", by.0);
+                    return Err(Breach { rule: WithinTheBucket.name(), at: entry.at, how });
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Delivery<'_> {
+    fn see(&mut self, entry: &Entry, played: &Played, occupancy: &Occupancy<'_>) -> Result<(), String> {
+        let Occurrence::ApiCalled { operation, outcome } = &entry.what else {
+            self.published += 1;
+            let slow = played.scenario.disorder.calls.slow_ms_max >= PUBLISH_PATIENCE_MS;
+            return if self.published > self.records + self.doubtful && !slow {
+                Err(format!("publishes {} times", self.published))
+            } else {
+                Ok(())
+            };
+        };
+        if *outcome != CallOutcome::Answered {
+            self.reasons.push_back(entry.at);
+            self.doubtful += usize::from(*operation == Operation::Publish);
+        }
+        if !is_read(*operation) {
+            return Ok(());
+        }
+        let poll = TimeDelta::seconds(i64::from(played.scenario.drainer.poll_seconds.max(1)));
+        let settle = TimeDelta::from_std(SETTLE).unwrap_or_default();
+        self.reads.push_back(entry.at);
+        forget(&mut self.reads, entry.at - WINDOW);
+        forget(&mut self.reasons, entry.at - WINDOW - settle - poll * 2 - TRY_TAKES * 2);
+        let times = |time: TimeDelta| usize::try_from(time.num_seconds() / poll.num_seconds()).unwrap_or(0);
+        let everything = times(settle) + 4 + self.reasons.len();
+        let (look, all) = self.costs(page_size(played), occupancy);
+        let most = (times(WINDOW) + 1) * look + everything * all;
+        if self.reads.len() > most {
+            return Err(format!("makes {} reads in a minute, of {most} at most", self.reads.len()));
+        }
+        Ok(())
+    }
+
+    /// The reads of a look, and of everything.
+    fn costs(&self, page: usize, occupancy: &Occupancy<'_>) -> (usize, usize) {
+        let (mut look, mut all) = (0, 0);
+        for instance in &self.instances {
+            let tasks = occupancy.of(instance).map(|occupied| occupied.ever);
+            let pages = tasks.map(|tasks| (tasks.div_ceil(page) + 1) * 4);
+            let tasks: usize = occupancy.of(instance).map(|occupied| occupied.ever).sum();
+            look += tasks.div_ceil(100).max(1);
+            all += pages.sum::<usize>() + occupancy.len().div_ceil(page).max(1) * 2 + 1;
+        }
+        (look.max(1), all.max(3))
+    }
+}
+
+fn forget(times: &mut VecDeque<DateTime<Utc>>, before: DateTime<Utc>) {
+    while times.front().is_some_and(|first| *first <= before) {
+        times.pop_front();
+    }
+}

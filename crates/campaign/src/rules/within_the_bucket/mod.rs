@@ -1,0 +1,74 @@
+//! Rule 8, within the bucket: ECS gives all readers of an account and Region 100 reads (`ListContainerInstances`,
+//! `DescribeContainerInstances`, `ListTasks`, `DescribeTasks`) at once and 20 a second, and nothing here lives off more
+//! than its share.
+//!
+//! **One delivery of a drain.** In any [`WINDOW`] an invocation of the drainer makes at most
+//!
+//! ```text
+//! (WINDOW / poll + 1) * look + (SETTLE / poll + 4 + changes + failures) * everything
+//! ```
+//!
+//! reads. A *look* is one read, or one for each 100 tasks on the instance. *Everything* is what it reads at its start, once
+//! the instance seems empty, and while it is seen to be gone or listed tasks are missing, which may last for `SETTLE`: the
+//! pages of the list of container instances and a description of each (one page, but where filters are ignored all of
+//! the cluster's), one more look, and the pages of both lists of tasks and a description of each, for each of its
+//! container instances. It reads everything anew only where something changed on the instance or a call of its own
+//! failed. Changes and failures count for as long as they may be behind a read of the window: `SETTLE` and two polls, and
+//! a pause between two tries, on either side of a step. Retries are paused longer than looks, so that failures add no
+//! looks. An invocation publishes a message once; again only where AWS did not say that it took it.
+//!
+//! **One look at a cluster.** An invocation of the calculator lists as many pages as its container instances fill, those
+//! that register meanwhile included, as well as
+//! those that left so shortly before that a read may not know it, and describes each page once.
+//!
+//! **All together.** The reads of any [`WINDOW`] are bounded by the number of deliveries and looks at work in it, each
+//! within the above: with the default poll interval a drain on which nothing changes makes [`LOOKS_A_MINUTE`] reads a
+//! minute. The sum grows with the number of drains. No bound over hundreds of drains at once is claimed here: the functions
+//! know nothing of each other, and nothing shares the bucket out between them.
+
+mod calculator;
+mod drainer;
+
+use chrono::TimeDelta;
+use fleetkeeper_sim::world::Operation;
+
+use super::{Breach, Rule};
+use crate::stage::Played;
+
+/// See the module.
+#[derive(Debug)]
+pub struct WithinTheBucket;
+
+/// The time over which a drainer's reads are counted.
+pub const WINDOW: TimeDelta = TimeDelta::seconds(60);
+
+/// What one drain on which nothing changes reads in a minute with the default poll interval of 5 s, of the 1,200 reads
+/// that ECS sustains: a hundred such drains would live off all of it.
+pub const LOOKS_A_MINUTE: u32 = 12;
+
+impl Rule for WithinTheBucket {
+    fn name(&self) -> &'static str {
+        "within the bucket"
+    }
+
+    fn check(&self, played: &Played) -> Result<(), Breach> {
+        drainer::check(played)?;
+        calculator::check(played)
+    }
+}
+
+/// Whether an operation takes from the bucket.
+const fn is_read(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::ListContainerInstances
+            | Operation::DescribeContainerInstances
+            | Operation::ListTasks
+            | Operation::DescribeTasks
+    )
+}
+
+/// The most that a page of a list holds.
+fn page_size(played: &Played) -> usize {
+    played.scenario.api.page_limit.unwrap_or(100).clamp(1, 100)
+}

@@ -1,0 +1,106 @@
+//! Each rule sees the bug that it is there for, and no rule sees one where there is none.
+
+use fleetkeeper_campaign::rules::{Breach, RULES};
+use fleetkeeper_campaign::scenario::{Op, Scenario, What, Wrong};
+use fleetkeeper_campaign::stage::{Played, play, play_with};
+
+use crate::mutation::{Mutation, With};
+use crate::scenes::{always, at, calm, long_drain, measured, termination};
+
+fn broken(played: &Played) -> Vec<Breach> {
+    RULES.iter().filter_map(|rule| rule.check(played).err()).collect()
+}
+
+/// This bug breaks this rule and no other; the handlers as they are shipped break none.
+fn is_seen(mutation: Mutation, scenario: &Scenario, rule: &str) {
+    assert_eq!(broken(&play(scenario).unwrap()), [], "as shipped");
+    let played = play_with(scenario, &With(mutation)).unwrap();
+    let broken: Vec<_> = broken(&played).into_iter().map(|breach| breach.rule).collect();
+    assert_eq!(broken, [rule], "{mutation:?}\n{}", played.world.history());
+}
+
+/// This bug breaks this rule, and others that look at the same figures.
+fn is_seen_among(mutation: Mutation, scenario: &Scenario, rule: &str) {
+    assert_eq!(broken(&play(scenario).unwrap()), [], "as shipped");
+    let broken = broken(&play_with(scenario, &With(mutation)).unwrap());
+    assert!(broken.iter().any(|breach| breach.rule == rule), "{broken:?}");
+}
+
+#[test]
+fn tasks_that_are_being_stopped_are_killed() {
+    is_seen(Mutation::StoppingTasksUnseen, &termination(), "no early kill");
+}
+
+#[test]
+fn a_hook_that_is_never_completed_is_stuck() {
+    is_seen(Mutation::NeverCompletes, &termination(), "no stuck instance");
+}
+
+#[test]
+fn a_hook_that_runs_out_under_a_drain_is_not_kept_alive() {
+    is_seen(Mutation::NoHeartbeat, &long_drain(), "no stuck instance");
+}
+
+#[test]
+fn a_message_that_is_not_published_again_is_lost() {
+    is_seen(Mutation::NotRepublished, &long_drain(), "no lost drain");
+}
+
+#[test]
+fn an_old_message_drains_what_waits_for_somebody_else() {
+    let mut scenario = termination();
+    scenario.clusters[0].groups[0].other_hook_seconds = Some(1200);
+    scenario.quiet_after_seconds = 600;
+    scenario.happenings.push(at(30, What::CompleteByHand(0)));
+    scenario.happenings.push(at(200, What::SetActive(0)));
+    scenario.happenings.push(at(210, What::Redeliver(0)));
+    is_seen(Mutation::ActionTakenForGranted, &scenario, "same twice");
+}
+
+#[test]
+fn instances_on_later_pages_do_not_count() {
+    let mut scenario = measured();
+    scenario.api.page_limit = Some(2);
+    is_seen_among(Mutation::FirstPageOnly, &scenario, "every instance counts");
+}
+
+#[test]
+fn containers_are_promised_that_do_not_fit() {
+    is_seen(Mutation::PromisesTwice, &measured(), "never optimistic");
+}
+
+#[test]
+fn room_that_is_not_there_is_promised() {
+    is_seen_among(Mutation::TwiceTheRoom, &measured(), "never optimistic");
+}
+
+#[test]
+fn what_ecs_did_not_tell_of_is_passed_over() {
+    let mut scenario = measured();
+    scenario.quiet_after_seconds = 200;
+    scenario.quiet_seconds = 10;
+    scenario.faults.push(always(Op::DescribeContainerInstances, Wrong::Untold));
+    is_seen(Mutation::UntoldPassedOver, &scenario, "no runaway");
+}
+
+#[test]
+fn a_container_that_fits_on_no_host_scales_without_end() {
+    let mut scenario = measured();
+    scenario.calculator.as_mut().unwrap().cpu = 4096;
+    is_seen(Mutation::AnyHostLargeEnough, &scenario, "no runaway");
+}
+
+#[test]
+fn one_that_looks_ten_times_as_often_lives_off_more_than_its_share() {
+    is_seen(Mutation::LooksTenTimes, &long_drain(), "within the bucket");
+}
+
+#[test]
+fn a_page_that_is_listed_twice_is_one_read_too_many() {
+    is_seen(Mutation::ListsTwice, &measured(), "within the bucket");
+}
+
+#[test]
+fn where_nothing_happens_nothing_is_broken() {
+    assert_eq!(broken(&play(&calm()).unwrap()), []);
+}

@@ -1,0 +1,209 @@
+//! Ports that something was done to: what a handler would do that has the bug.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_campaign::functions::Wiring;
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
+use fleetkeeper_core::lifecycle::{
+    LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+};
+use fleetkeeper_core::ports::{
+    Answer, CallError, CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery,
+    ContainerInstances, LifecycleActions, MetricDatum, Metrics, NotificationTopic, Page, PageToken,
+    StorageResolution, Tasks,
+};
+use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
+use fleetkeeper_sim::SimulatedAws;
+
+/// A bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mutation {
+    /// Tasks that are being stopped are not looked for.
+    StoppingTasksUnseen,
+    /// Completing the hook fails, always.
+    NeverCompletes,
+    /// No heartbeat is ever sent.
+    NoHeartbeat,
+    /// The message is not published again.
+    NotRepublished,
+    /// An action is always taken to be there.
+    ActionTakenForGranted,
+    /// Only the first page of a list is read.
+    FirstPageOnly,
+    /// Twice as much is free.
+    TwiceTheRoom,
+    /// What ECS did not tell of is passed over.
+    UntoldPassedOver,
+    /// Each host is taken to be as large as need be.
+    AnyHostLargeEnough,
+    /// It looks ten times where once would do.
+    LooksTenTimes,
+    /// Twice as many containers are promised as fit.
+    PromisesTwice,
+    /// Every page is listed twice.
+    ListsTwice,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct With(pub(crate) Mutation);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Mutant {
+    aws: SimulatedAws,
+    mutation: Mutation,
+}
+
+impl Wiring for With {
+    type Aws = Mutant;
+
+    fn ports(&self, aws: SimulatedAws) -> Mutant {
+        Mutant { aws, mutation: self.0 }
+    }
+}
+
+impl Mutant {
+    fn has(&self, mutation: Mutation) -> bool {
+        self.mutation == mutation
+    }
+}
+
+impl ContainerInstances for Mutant {
+    async fn list_container_instances(
+        &self,
+        cluster: &Cluster,
+        query: &ContainerInstanceQuery,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ContainerInstanceArn>, CallError> {
+        if self.has(Mutation::ListsTwice) {
+            self.aws.list_container_instances(cluster, query, page).await?;
+        }
+        let mut listed = self.aws.list_container_instances(cluster, query, page).await?;
+        if self.has(Mutation::FirstPageOnly) {
+            listed.next = None;
+        }
+        Ok(listed)
+    }
+
+    async fn describe_container_instances(
+        &self,
+        cluster: &Cluster,
+        arns: &[ContainerInstanceArn],
+    ) -> Result<Answer<ContainerInstance>, CallError> {
+        for _ in 0..if self.has(Mutation::LooksTenTimes) { 9 } else { 0 } {
+            self.aws.describe_container_instances(cluster, arns).await?;
+        }
+        let mut answer = self.aws.describe_container_instances(cluster, arns).await?;
+        if self.has(Mutation::UntoldPassedOver) {
+            for failure in &mut answer.failures {
+                failure.reason = "MISSING".to_owned();
+            }
+        }
+        for instance in &mut answer.items {
+            if self.has(Mutation::TwiceTheRoom) {
+                instance.remaining.cpu.0 *= 2;
+                instance.remaining.memory.0 *= 2;
+                instance.registered.cpu.0 *= 2;
+                instance.registered.memory.0 *= 2;
+            }
+            if self.has(Mutation::AnyHostLargeEnough) {
+                instance.registered.cpu.0 = u64::from(u32::MAX);
+            }
+        }
+        Ok(answer)
+    }
+}
+
+impl ContainerInstanceDraining for Mutant {
+    async fn set_draining(
+        &self,
+        cluster: &Cluster,
+        arns: &[ContainerInstanceArn],
+    ) -> Result<Answer<ContainerInstanceArn>, CallError> {
+        self.aws.set_draining(cluster, arns).await
+    }
+}
+
+impl Tasks for Mutant {
+    async fn list_tasks(
+        &self,
+        cluster: &Cluster,
+        container_instance: &ContainerInstanceArn,
+        desired: DesiredStatus,
+        page: Option<&PageToken>,
+    ) -> Result<Page<TaskArn>, CallError> {
+        if self.has(Mutation::StoppingTasksUnseen) && desired == DesiredStatus::Stopped {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        self.aws.list_tasks(cluster, container_instance, desired, page).await
+    }
+
+    async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {
+        self.aws.describe_tasks(cluster, arns).await
+    }
+}
+
+impl LifecycleActions for Mutant {
+    async fn describe_hook(&self, action: &LifecycleAction) -> Result<Option<LifecycleHook>, CallError> {
+        self.aws.describe_hook(action).await
+    }
+
+    async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<LifecycleActionState, CallError> {
+        match self.mutation {
+            Mutation::NoHeartbeat | Mutation::ActionTakenForGranted => Ok(LifecycleActionState::Active),
+            _ => self.aws.record_heartbeat(action).await,
+        }
+    }
+
+    async fn complete(
+        &self,
+        action: &LifecycleAction,
+        result: LifecycleActionResult,
+    ) -> Result<LifecycleActionState, CallError> {
+        if self.has(Mutation::NeverCompletes) {
+            return Err(CallError {
+                operation: "autoscaling:CompleteLifecycleAction",
+                resource: action.hook.clone(),
+                kind: CallErrorKind::Unavailable,
+                source: None,
+            });
+        }
+        self.aws.complete(action, result).await
+    }
+}
+
+impl NotificationTopic for Mutant {
+    async fn publish(&self, topic_arn: &str, message: &str, attempt: u32) -> Result<(), CallError> {
+        if self.has(Mutation::NotRepublished) {
+            return Ok(());
+        }
+        self.aws.publish(topic_arn, message, attempt).await
+    }
+}
+
+impl Metrics for Mutant {
+    async fn put_metric_data(
+        &self,
+        namespace: &str,
+        resolution: StorageResolution,
+        at: DateTime<Utc>,
+        data: &[MetricDatum],
+    ) -> Result<(), CallError> {
+        let mut data = data.to_vec();
+        for datum in data.iter_mut().filter(|datum| datum.name == "PlaceableContainers") {
+            datum.value *= if self.has(Mutation::PromisesTwice) { 2.0 } else { 1.0 };
+        }
+        self.aws.put_metric_data(namespace, resolution, at, &data).await
+    }
+}
+
+impl Clock for Mutant {
+    fn now(&self) -> DateTime<Utc> {
+        self.aws.now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.aws.sleep(duration).await;
+    }
+}

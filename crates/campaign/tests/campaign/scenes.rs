@@ -1,0 +1,110 @@
+//! Small scenarios, written by hand.
+
+use fleetkeeper_campaign::scenario::{
+    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, Op, Scenario,
+    ServicePlan, TaskPlan, What, Wrong,
+};
+use fleetkeeper_sim::world::disorder::Disorder;
+
+/// Three hosts with a service of four tasks that take half a minute to stop, and nothing else.
+pub(crate) fn calm() -> Scenario {
+    Scenario {
+        seed: 1,
+        clusters: vec![ClusterPlan {
+            flapping_agents: None,
+            groups: vec![group()],
+            services: vec![ServicePlan {
+                daemon: false,
+                tasks: 4,
+                minimum_percent: 50,
+                maximum_percent: 200,
+                task: task(),
+            }],
+            standalone: Vec::new(),
+            scheduler_delay_seconds: 1,
+        }],
+        drainer: DrainerPlan {
+            timeout_seconds: 120,
+            poll_seconds: 5,
+            margin_seconds: 10,
+            drain_timeout_seconds: 3600,
+            reserved_concurrency: None,
+            recursion_terminated: false,
+        },
+        calculator: None,
+        happenings: Vec::new(),
+        disorder: Disorder::default(),
+        faults: Vec::new(),
+        api: ApiPlan::default(),
+        quiet_after_seconds: 60,
+        quiet_seconds: 1800,
+    }
+}
+
+/// One of them is terminated.
+pub(crate) fn termination() -> Scenario {
+    let mut scenario = calm();
+    scenario.happenings.push(at(10, What::Terminate { host: 0, hosts: 1, replaced: false }));
+    scenario
+}
+
+/// A host is terminated on which a job runs for ten minutes: nothing moves it away.
+pub(crate) fn long_drain() -> Scenario {
+    let mut scenario = termination();
+    let job = fleetkeeper_campaign::scenario::StandalonePlan { run_seconds: 600, task: task() };
+    scenario.happenings.insert(0, at(5, What::StartTask { host: 0, task: job }));
+    scenario
+}
+
+/// A scheduled calculator beside the hosts, on which nothing happens.
+pub(crate) fn measured() -> Scenario {
+    let calculator = CalculatorPlan {
+        timeout_seconds: 60,
+        cpu: 512,
+        memory: 512,
+        tcp_port: None,
+        scheduled: true,
+        on_events: false,
+        scales: false,
+    };
+    Scenario { calculator: Some(calculator), quiet_seconds: 300, ..calm() }
+}
+
+pub(crate) fn at(at_seconds: u32, what: What) -> Happening {
+    Happening { at_seconds, cluster: 0, of: 0, what }
+}
+
+/// All calls of an operation go wrong from the start of the history on, until it is quiet.
+pub(crate) fn always(operation: Op, fault: Wrong) -> FaultPlan {
+    FaultPlan { operation: Some(operation), fault, per_mille: 1000, from_seconds: 0, seconds: 100_000 }
+}
+
+fn group() -> GroupPlan {
+    GroupPlan {
+        hosts: 3,
+        cpu: 2048,
+        memory: 3884,
+        launch_seconds: 60,
+        heartbeat_seconds: 300,
+        default_abandon: false,
+        metadata_drain_timeout_seconds: None,
+        other_hook_seconds: None,
+        warm_pool: None,
+        retains_abandoned: false,
+    }
+}
+
+pub(crate) fn task() -> TaskPlan {
+    TaskPlan {
+        cpu: 256,
+        memory: 256,
+        awsvpc: false,
+        tcp_port: None,
+        udp_port: None,
+        pending_seconds: 3,
+        healthy_seconds: 10,
+        deregistration_seconds: 20,
+        stop_seconds: 10,
+        deprovisioning_seconds: 0,
+    }
+}

@@ -4,6 +4,7 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | [`scenario`] | what a history begins with and what happens in it, as plain data |
+//! | [`strategy`] | draws scenarios by chance, each from a seed |
 //! | [`stage`], `set_up`, `script` | plays it: the world, the functions in it, what happens |
 //! | [`functions`] | the shipped handlers, as functions of the simulated world |
 //! | [`rules`] | what must always hold, each rule as a checker of a whole history |
@@ -14,3 +15,4 @@ pub mod scenario;
 mod script;
 pub mod set_up;
 pub mod stage;
+pub mod strategy;

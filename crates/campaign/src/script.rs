@@ -133,7 +133,7 @@ fn happen(world: &mut World, place: &Place, what: &What) -> Result<(), ApiError>
                 What::LoseHost(_) => world.lose_instance(group, &id)?,
                 What::RegisterAnew(_) => world.register_anew(cluster, &id).map(|_| ())?,
                 What::StartTask { task, .. } => {
-                    world.start_task(cluster, &standalone(task), &id).map(|_| ())?
+                    world.start_task(cluster, &standalone(task), &id).map(|_| ())?;
                 }
                 What::SetActive(_) => world.set_container_instance_status(cluster, &id, "ACTIVE".into())?,
                 _ => {}

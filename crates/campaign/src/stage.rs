@@ -50,10 +50,14 @@ pub fn play(scenario: &Scenario) -> Result<Played, Unplayable> {
 
 /// Plays a scenario with ports that something was done to.
 pub fn play_with(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplayable> {
-    // A thread's own runtime: its clock stands still while anything can go on.
+    runtime().block_on(Box::pin(act(scenario, wiring)))
+}
+
+/// A history's own: its clock stands still while anything can go on.
+fn runtime() -> tokio::runtime::Runtime {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     #[expect(clippy::expect_used, reason = "a runtime without I/O has nothing to ask the system for")]
-    runtime.expect("a runtime").block_on(Box::pin(act(scenario, wiring)))
+    runtime.expect("a runtime")
 }
 
 async fn act(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplayable> {

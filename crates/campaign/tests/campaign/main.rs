@@ -1,0 +1,3 @@
+//! Campaigns: scenarios drawn from seeds, played, checked, shrunk.
+
+mod drawn;

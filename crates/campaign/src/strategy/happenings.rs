@@ -45,7 +45,7 @@ fn nth() -> impl Strategy<Value = usize> {
 
 fn terminate() -> BoxedStrategy<What> {
     let hosts = prop_oneof![9 => 1_u32..=2, 1 => 3_u32..=6];
-    (nth(), hosts, any::<bool>())
+    (nth(), hosts, proptest::bool::weighted(0.7))
         .prop_map(|(host, hosts, replaced)| What::Terminate { host, hosts, replaced })
         .boxed()
 }

@@ -6,10 +6,12 @@
 //! | `drainer`, `calculator` | how the functions are configured |
 //! | `happenings` | what people and hosts do |
 //! | `disorder`, `faults`, `api` | what goes wrong |
+//! | `chains` | bounds what would grow without end |
 //! | `length` | how long it lasts |
 
 mod api;
 mod calculator;
+mod chains;
 mod cluster;
 mod disorder;
 mod drainer;
@@ -24,6 +26,7 @@ use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::scenario::Scenario;
+use chains::Chains;
 
 /// A scenario with all that it may shrink to.
 pub type ScenarioTree = Box<dyn ValueTree<Value = Scenario>>;
@@ -64,7 +67,10 @@ fn scenario() -> BoxedStrategy<Scenario> {
             let (calculator, drainer) = functions;
             let calculator = calculator.map(|drawn| drawn.of(&clusters));
             let happenings = happenings.into_iter().map(|drawn| drawn.within(quiet_after_seconds)).collect();
-            let faults = faults.into_iter().map(|drawn| drawn.within(quiet_after_seconds)).collect();
+            let chains = Chains::of(&clusters, &drainer, quiet_after_seconds);
+            let disorder = chains.bound_disorder(disorder);
+            let faults = faults.into_iter().map(|drawn| drawn.within(quiet_after_seconds));
+            let faults = faults.map(|fault| chains.bound_fault(fault)).collect();
             let quiet_seconds = length::quiet(&clusters, &drainer);
             Scenario {
                 seed: 0,

@@ -1,6 +1,8 @@
 # What there is to do here, each from a fresh clone with Rust (rustup) and Python 3.10 or newer:
 #
 #   make demo       watch both functions work on a simulated cluster, in an emulator of AWS
+#   make sim        play thousands of simulated histories under faults, each checked against the rules
+#                   (SEEDS=1000000 plays so many; SEED=123 or REPLAY=file shows one)
 #   make test       every test, the end-to-end ones included
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
 #   make validate   the SAM template, translated and linted, offline
@@ -14,6 +16,8 @@ DENY_VERSION := 0.20.2
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 FUNCTIONS := lifecycle-drainer capacity-calculator
+SIM_OPTIONS = $(if $(FROM),--from $(FROM)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) \
+	$(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY))
 LAMBDA_BUILD := cargo lambda build --release --locked --output-format zip $(FUNCTIONS:%=--package %)
 
 # The end-to-end tests and the demo run what would be deployed, built for this machine.
@@ -21,7 +25,7 @@ HOST_PACKAGES := target/emulator
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 flag = $(if $(filter arm64 aarch64,$(1)),--arm64,$(if $(filter x86_64,$(1)),--x86-64,$(error ARCH=$(1) is not accepted: arm64 or x86_64)))
 
-.PHONY: help demo test lint validate build tools host-packages
+.PHONY: help demo sim test lint validate build tools host-packages
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -29,6 +33,9 @@ help:
 demo: tools host-packages
 	cargo build --locked --package fleetkeeper-tests --bin demo
 	target/debug/demo
+
+sim:
+	cargo run --locked --profile sim --package fleetkeeper-campaign --bin sim -- $(SIM_OPTIONS)
 
 test: tools host-packages
 	cargo test --workspace --locked

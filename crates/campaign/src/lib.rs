@@ -4,13 +4,21 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | [`scenario`] | what a history begins with and what happens in it, as plain data |
+//! | [`strategy`] | draws scenarios by chance, each from a seed |
 //! | [`stage`], `set_up`, `script` | plays it: the world, the functions in it, what happens |
+//! | [`campaign`] | plays many seeds on several threads, and adds up what came of them |
+//! | [`coverage`] | the rare states that histories were in |
+//! | [`shrink`] | makes a scenario that fails as small as it gets |
 //! | [`functions`] | the shipped handlers, as functions of the simulated world |
 //! | [`rules`] | what must always hold, each rule as a checker of a whole history |
 
+pub mod campaign;
+pub mod coverage;
 pub mod functions;
 pub mod rules;
 pub mod scenario;
 mod script;
 pub mod set_up;
+pub mod shrink;
 pub mod stage;
+pub mod strategy;

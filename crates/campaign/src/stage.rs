@@ -46,6 +46,13 @@ pub enum Unplayable {
     World(ApiError),
     /// There is nothing to run it on.
     Runtime(std::io::Error),
+    /// It does not come to an end within any bounds: so much had happened by then.
+    Runaway {
+        /// How many entries the history had.
+        entries: usize,
+        /// By then.
+        at: DateTime<Utc>,
+    },
 }
 
 /// Plays a scenario with the handlers as they are shipped.
@@ -81,12 +88,28 @@ async fn act(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplay
     }
     let mut script = Script::of(scenario, began, quiet_from);
     while let Some((time, act)) = script.next() {
-        driver.run_until(time).await;
+        run_until(&mut driver, time).await?;
         world.with(|world| script.play(world, scenario, time, act));
     }
-    driver.run_until(quiet_from + TimeDelta::seconds(i64::from(scenario.quiet_seconds))).await;
+    run_until(&mut driver, quiet_from + TimeDelta::seconds(i64::from(scenario.quiet_seconds))).await?;
     drop(driver);
     Ok(Played { scenario: scenario.clone(), world: world.take(), began, quiet_from })
+}
+
+/// More than this in one history is a runaway: drains of hundreds of hosts make some hundred thousand.
+const ENTRIES_MAX: usize = 2_000_000;
+
+/// Looked at every minute, so that a runaway does not eat the machine first.
+async fn run_until(driver: &mut Driver, until: DateTime<Utc>) -> Result<(), Unplayable> {
+    while driver.world().now() < until {
+        let minute = driver.world().now() + TimeDelta::seconds(60);
+        driver.run_until(minute.min(until)).await;
+        let entries = driver.world().with(|world| world.history().entries().len());
+        if entries > ENTRIES_MAX {
+            return Err(Unplayable::Runaway { entries, at: driver.world().now() });
+        }
+    }
+    Ok(())
 }
 
 fn plant(faults: &mut Faults, scenario: &Scenario, began: DateTime<Utc>, quiet_from: DateTime<Utc>) {

@@ -211,7 +211,8 @@ impl State {
                 }
                 Err(error) => failed(error),
             },
-            Some(Fault::Failure { reason }) if operation.is_on_several() => match world.serve(operation, run) {
+            Some(Fault::Failure { reason }) if operation.is_on_several() => match world.serve(operation, run)
+            {
                 Ok(answer) => (CallOutcome::AnsweredInPart(reason), Ok(answer)),
                 Err(error) => failed(error),
             },

@@ -1,0 +1,63 @@
+//! How far it is: on a terminal one line that is written anew, otherwise a line now and then.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use fleetkeeper_campaign::campaign::Tally;
+
+pub(crate) struct Progress {
+    seeds: u64,
+    began: Instant,
+    every: Duration,
+    on_terminal: bool,
+    told: Mutex<Instant>,
+}
+
+impl Progress {
+    pub(crate) fn new(seeds: u64, began: Instant) -> Self {
+        let on_terminal = stderr().is_terminal();
+        let every = if on_terminal { Duration::from_millis(250) } else { Duration::from_secs(10) };
+        Self { seeds, began, every, on_terminal, told: Mutex::new(began) }
+    }
+
+    pub(crate) fn look(&self, tally: &Tally) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.elapsed() < self.every {
+            return;
+        }
+        *told = Instant::now();
+        let a_second = per_second(tally.histories, self.began.elapsed());
+        let left = self.seeds.saturating_sub(tally.histories).checked_div(a_second).unwrap_or(0);
+        let line = format!(
+            "{} of {} histories, {a_second}/s, {} failed, {left} s left",
+            tally.histories,
+            self.seeds,
+            tally.failures.len()
+        );
+        if self.on_terminal {
+            eprint!("\r{line}\u{1b}[K");
+        } else {
+            eprintln!("{line}");
+        }
+    }
+
+    /// How many scenarios were played to shrink one.
+    pub(crate) fn shrinking(&self, plays: u32) {
+        if self.on_terminal {
+            eprint!("\rshrinking: {plays} played\u{1b}[K");
+        }
+    }
+
+    pub(crate) fn done(&self) {
+        if self.on_terminal {
+            eprint!("\r\u{1b}[K");
+        }
+    }
+}
+
+/// Rounded down.
+pub(crate) fn per_second(count: u64, took: Duration) -> u64 {
+    let rate = u128::from(count) * 1000 / took.as_millis().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,171 @@
+//! The rare states of invocations, deliveries and calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
+use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd, InvocationId};
+use serde_json::Value;
+
+use super::{Seen, Wrong};
+use crate::stage::{CALCULATOR, DRAINER};
+
+/// What is known of the functions so far.
+#[derive(Default)]
+pub(super) struct Functions {
+    running: BTreeMap<InvocationId, Invocation>,
+    attempts: BTreeSet<(EventId, u32)>,
+    done: BTreeSet<EventId>,
+    /// When the newest event was sent that each function began to work on.
+    newest: BTreeMap<Arc<str>, DateTime<Utc>>,
+}
+
+struct Invocation {
+    function: Arc<str>,
+    event: EventId,
+    put: bool,
+    /// Lists of the same kind in a row.
+    lists: Option<(Operation, u32)>,
+}
+
+/// What comes later than this was late. Times of EventBridge's events are whole seconds.
+const LATE: TimeDelta = TimeDelta::seconds(2);
+
+impl Functions {
+    pub(super) fn look(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
+        match &entry.what {
+            Occurrence::InvocationStarted { cold, hops, .. } => {
+                seen.insert(if *cold { Seen::ColdStart } else { Seen::WarmStart });
+                if *hops > 16 {
+                    seen.insert(Seen::LongChain);
+                }
+                self.started(entry, seen);
+            }
+            Occurrence::InvocationEnded { invocation, end } => {
+                if let Some(invocation) = self.running.remove(invocation) {
+                    self.ended(&invocation, end, seen);
+                }
+            }
+            Occurrence::InvocationThrottled { .. } => {
+                seen.insert(Seen::Throttled);
+            }
+            Occurrence::EventGivenUp { why, .. } => {
+                seen.insert(match why {
+                    GivenUp::RetriesExhausted => Seen::RetriesExhausted,
+                    GivenUp::EventAgeExceeded => Seen::EventAgeExceeded,
+                    GivenUp::RecursiveLoop => Seen::RecursionCut,
+                });
+            }
+            Occurrence::MetricDataPut { .. } => {
+                seen.insert(Seen::MetricsPut);
+                if let Some(invocation) = entry.by.and_then(|by| self.running.get_mut(&by)) {
+                    invocation.put = true;
+                }
+            }
+            Occurrence::ApiCalled { operation, outcome } => {
+                seen.extend(wrong(outcome).map(|wrong| Seen::Fault(*operation, wrong)));
+                if let Some(invocation) = entry.by.and_then(|by| self.running.get_mut(&by)) {
+                    invocation.called(*operation, outcome, seen);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn started(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
+        let Occurrence::InvocationStarted { invocation, function, event, attempt, payload, .. } = &entry.what
+        else {
+            return;
+        };
+        if !self.attempts.insert((*event, *attempt)) {
+            let again = if self.done.contains(event) { Seen::SecondRun } else { Seen::Duplicate };
+            seen.insert(again);
+        }
+        if let Some(sent) = sent_at(payload).filter(|_| *attempt == 1) {
+            if entry.at > sent + LATE {
+                seen.insert(Seen::Late);
+            }
+            let newest = self.newest.entry(Arc::clone(function)).or_insert(sent);
+            if sent < *newest {
+                seen.insert(Seen::OutOfOrder);
+            }
+            *newest = sent.max(*newest);
+        }
+        let function = Arc::clone(function);
+        self.running.insert(*invocation, Invocation { function, event: *event, put: false, lists: None });
+    }
+
+    fn ended(&mut self, invocation: &Invocation, end: &InvocationEnd, seen: &mut BTreeSet<Seen>) {
+        match end {
+            InvocationEnd::Returned(answer) => {
+                self.done.insert(invocation.event);
+                if found_no_instance(answer) {
+                    seen.insert(Seen::NoInstanceFound);
+                }
+            }
+            InvocationEnd::Failed(_) if invocation.is(CALCULATOR) && !invocation.put => {
+                seen.insert(Seen::CalculatorPutNothing);
+            }
+            InvocationEnd::Failed(_) => {}
+            InvocationEnd::TimedOut => {
+                seen.insert(Seen::TimedOut);
+            }
+            InvocationEnd::Killed(at) if invocation.is(DRAINER) => {
+                seen.insert(Seen::DrainerDied(*at));
+            }
+            InvocationEnd::Killed(at) => {
+                seen.insert(Seen::CalculatorDied(*at));
+            }
+        }
+    }
+}
+
+impl Invocation {
+    fn is(&self, function: &str) -> bool {
+        self.function.as_ref() == function
+    }
+
+    /// One list after the other with nothing between them is a list of several pages. A host's tasks are listed twice
+    /// as it is: those desired RUNNING and those desired STOPPED.
+    fn called(&mut self, operation: Operation, outcome: &CallOutcome, seen: &mut BTreeSet<Seen>) {
+        let (pages, state) = match operation {
+            Operation::ListContainerInstances => (2, Seen::HostsPaged),
+            Operation::ListTasks => (3, Seen::TasksPaged),
+            _ => {
+                self.lists = None;
+                return;
+            }
+        };
+        let before = self.lists.filter(|(list, _)| *list == operation).map_or(0, |(_, count)| count);
+        self.lists = (*outcome == CallOutcome::Answered).then_some((operation, before + 1));
+        if self.lists.is_some_and(|(_, count)| count >= pages) {
+            seen.insert(state);
+        }
+    }
+}
+
+fn sent_at(payload: &Value) -> Option<DateTime<Utc>> {
+    let sent = payload.pointer("/Records/0/Sns/Timestamp").or_else(|| payload.pointer("/time"))?;
+    sent.as_str()?.parse().ok()
+}
+
+fn found_no_instance(answer: &Value) -> bool {
+    let reason = answer.pointer("/records/0/reason").and_then(Value::as_str);
+    reason.is_some_and(|reason| reason.contains("not in the cluster"))
+}
+
+fn wrong(outcome: &CallOutcome) -> Option<Wrong> {
+    match outcome {
+        CallOutcome::Answered | CallOutcome::AnsweredInPart(_) => None,
+        CallOutcome::AnswerLost(_) => Some(Wrong::AnswerLost),
+        CallOutcome::Hung => Some(Wrong::Hung),
+        CallOutcome::Failed(code) => match *code {
+            "ThrottlingException" | "Throttling" => Some(Wrong::Throttled),
+            "AccessDeniedException" | "AccessDenied" | "AuthorizationError" => Some(Wrong::Refused),
+            "ServerException" | "InternalFailure" => Some(Wrong::Unavailable),
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,116 @@
+//! The rare states of hosts, their hooks and their tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
+use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::ecs::task::LastStatus;
+use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
+
+use super::Seen;
+use crate::stage::HOOK;
+
+/// What is known of the hosts so far.
+#[derive(Default)]
+pub(super) struct Hosts {
+    known: BTreeMap<Ec2InstanceId, Host>,
+    of: BTreeMap<ContainerInstanceArn, Ec2InstanceId>,
+    standalone: BTreeMap<TaskArn, Ec2InstanceId>,
+}
+
+#[derive(Default)]
+struct Host {
+    registered_as: Option<ContainerInstanceArn>,
+    disconnected: bool,
+    terminating: bool,
+    /// The hooks that hold it back.
+    hooks: BTreeSet<String>,
+    expired: bool,
+}
+
+impl Hosts {
+    pub(super) fn look(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
+        match &entry.what {
+            Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
+                self.of.insert(container_instance.clone(), ec2_instance_id.clone());
+                let host = self.known.entry(ec2_instance_id.clone()).or_default();
+                if host.registered_as.replace(container_instance.clone()).is_some() {
+                    seen.insert(Seen::RegisteredAnew);
+                }
+                host.disconnected = false;
+            }
+            Occurrence::AgentConnected { container_instance, connected } => {
+                if let Some(host) = self.host_of(container_instance) {
+                    host.disconnected = !connected;
+                }
+            }
+            Occurrence::InstanceTerminating { instance, .. } => {
+                self.known.entry(instance.clone()).or_default().terminating = true;
+            }
+            Occurrence::InstanceTerminated { instance, .. } => self.terminated(instance, seen),
+            Occurrence::ActionOpened { hook, instance, .. } => {
+                self.known.entry(instance.clone()).or_default().hooks.insert(hook.clone());
+            }
+            Occurrence::ActionEnded { hook, instance, end, .. } => {
+                let host = self.known.entry(instance.clone()).or_default();
+                host.action_ended(hook, *end, entry.by.is_some(), seen);
+            }
+            Occurrence::TaskPlaced { task, group, container_instance } if group.starts_with("family:") => {
+                if let Some(host) = self.of.get(container_instance) {
+                    self.standalone.insert(task.clone(), host.clone());
+                }
+            }
+            Occurrence::TaskStatus { task, status: LastStatus::Stopped } => {
+                let host = self.standalone.remove(task).and_then(|host| self.known.get(&host));
+                if host.is_some_and(|host| host.hooks.contains(HOOK)) {
+                    seen.insert(Seen::StandaloneWaitedFor);
+                }
+            }
+            Occurrence::TaskKilled { container_instance, .. }
+                if self.host_of(container_instance).is_some_and(|host| host.expired) =>
+            {
+                seen.insert(Seen::TaskKilledAfterExpiry);
+            }
+            _ => {}
+        }
+    }
+
+    fn host_of(&mut self, container_instance: &ContainerInstanceArn) -> Option<&mut Host> {
+        self.known.get_mut(self.of.get(container_instance)?)
+    }
+
+    fn terminated(&mut self, instance: &Ec2InstanceId, seen: &mut BTreeSet<Seen>) {
+        let Some(host) = self.known.get_mut(instance) else { return };
+        if !host.terminating {
+            seen.insert(Seen::HostLost);
+        } else if !host.hooks.is_empty() {
+            seen.insert(Seen::ActionAbandoned);
+        }
+        host.hooks.clear();
+    }
+}
+
+impl Host {
+    fn action_ended(&mut self, hook: &str, end: ActionEnd, by_function: bool, seen: &mut BTreeSet<Seen>) {
+        self.hooks.remove(hook);
+        if hook != HOOK {
+            let ours = self.hooks.contains(HOOK);
+            seen.insert(if ours { Seen::OtherHookFirst } else { Seen::OtherHookLast });
+            return;
+        }
+        match end {
+            ActionEnd::Expired(_) => {
+                self.expired = true;
+                seen.insert(Seen::HookExpired);
+            }
+            ActionEnd::Completed(_) if !by_function => {
+                seen.insert(Seen::HookCompletedByHand);
+            }
+            ActionEnd::Completed(_) => {
+                if self.disconnected {
+                    seen.insert(Seen::DisconnectedAtCompletion);
+                }
+            }
+        }
+    }
+}

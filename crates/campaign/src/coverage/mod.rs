@@ -1,0 +1,34 @@
+//! The rare states that histories were in. A campaign that never saw one has not tested it.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | `seen` | the states, their names, which are expected |
+//! | `functions` | those of invocations and calls, found in a history |
+//! | `hosts` | those of hosts, hooks and tasks |
+
+mod functions;
+mod hosts;
+mod seen;
+
+use std::collections::BTreeSet;
+
+use crate::stage::Played;
+use functions::Functions;
+use hosts::Hosts;
+
+pub use seen::{Seen, Wrong, all};
+
+/// With fewer histories than this a state that was never seen says little.
+pub const SEEDS_MIN: u64 = 10_000;
+
+/// The rare states of a history.
+#[must_use]
+pub fn seen(played: &Played) -> BTreeSet<Seen> {
+    let mut seen = BTreeSet::new();
+    let (mut functions, mut hosts) = (Functions::default(), Hosts::default());
+    for entry in played.world.history().entries() {
+        functions.look(entry, &mut seen);
+        hosts.look(entry, &mut seen);
+    }
+    seen
+}

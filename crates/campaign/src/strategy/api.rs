@@ -1,0 +1,24 @@
+//! How AWS's API behaves within what it promises.
+
+use proptest::option::weighted;
+use proptest::prelude::Strategy;
+use proptest::prop_oneof;
+
+use crate::scenario::{ApiPlan, LagPlan};
+
+pub(super) fn api() -> impl Strategy<Value = ApiPlan> {
+    let page = prop_oneof![2 => 1_usize..=3, 1 => 4_usize..=99];
+    let lag = (1_u32..=4, 50_u32..=1000).prop_map(|(seconds, per_mille)| LagPlan { seconds, per_mille });
+    (weighted(0.25, page), proptest::bool::weighted(0.05), weighted(0.3, others()), weighted(0.3, lag))
+        .prop_map(|(page_limit, filters_ignored, request_rates, lagging_reads)| ApiPlan {
+            page_limit,
+            filters_ignored,
+            request_rates,
+            lagging_reads,
+        })
+}
+
+/// The reads a second that others of the account make: from none to nearly all that there are.
+fn others() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => 0_u32..=10, 1 => 11_u32..=18]
+}

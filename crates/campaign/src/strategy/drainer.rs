@@ -1,0 +1,43 @@
+//! The lifecycle-drainer's settings: all that it accepts, with short invocations frequent, so that chains get long.
+
+use proptest::option::weighted;
+use proptest::prelude::Strategy;
+use proptest::prop_oneof;
+
+use crate::scenario::DrainerPlan;
+
+pub(super) fn drainer() -> impl Strategy<Value = DrainerPlan> {
+    let timing = (timeout(), poll(), margin(), drain_timeout());
+    (timing, weighted(0.2, 1_u32..=5), proptest::bool::weighted(0.15)).prop_map(
+        |((timeout, poll_seconds, margin_seconds, drain_timeout_seconds), reserved_concurrency, cut)| {
+            DrainerPlan {
+                timeout_seconds: timeout.max(poll_seconds + margin_seconds + SETTLE_SECONDS + 1),
+                poll_seconds,
+                margin_seconds,
+                drain_timeout_seconds,
+                reserved_concurrency,
+                recursion_terminated: cut,
+            }
+        },
+    )
+}
+
+/// What an invocation must have besides a poll interval and its margin, or it is refused.
+const SETTLE_SECONDS: u32 = 5;
+
+fn timeout() -> impl Strategy<Value = u32> {
+    prop_oneof![5 => 30_u32..=60, 3 => 61_u32..=300, 2 => 301_u32..=900]
+}
+
+fn poll() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => 1_u32..=10, 1 => 11_u32..=60]
+}
+
+fn margin() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => 5_u32..=15, 1 => 16_u32..=60]
+}
+
+/// `DRAIN_TIMEOUT_SECONDS`, or the hook's own.
+pub(super) fn drain_timeout() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => 60_u32..=900, 5 => 901_u32..=3600, 1 => 3601_u32..=7200]
+}

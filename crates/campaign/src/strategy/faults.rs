@@ -1,0 +1,78 @@
+//! Calls that go wrong: none, one operation for a while, several, all.
+
+use proptest::collection::vec;
+use proptest::prelude::{BoxedStrategy, Just, Strategy};
+use proptest::prop_oneof;
+use proptest::sample::select;
+
+use crate::scenario::{FaultPlan, Op, Wrong};
+
+/// A fault from a part of the time before the quiet on.
+#[derive(Debug, Clone)]
+pub(super) struct Drawn {
+    plan: FaultPlan,
+    from_per_mille: u64,
+}
+
+pub(super) fn faults() -> impl Strategy<Value = Vec<Drawn>> {
+    prop_oneof![
+        3 => Just(Vec::new()),
+        3 => vec(fault(one()), 1..=1),
+        3 => vec(fault(one()), 2..=5),
+        1 => vec(fault(prop_oneof![one(), Just(None)].boxed()), 1..=3),
+    ]
+}
+
+fn fault(operation: BoxedStrategy<Option<Op>>) -> impl Strategy<Value = Drawn> {
+    (operation, wrong(), per_mille(), 0_u64..1000, seconds()).prop_map(
+        |(operation, fault, per_mille, from_per_mille, seconds)| Drawn {
+            plan: FaultPlan { operation, fault, per_mille, from_seconds: 0, seconds },
+            from_per_mille,
+        },
+    )
+}
+
+impl Drawn {
+    pub(super) fn within(self, quiet_after_seconds: u32) -> FaultPlan {
+        let from = u64::from(quiet_after_seconds) * self.from_per_mille / 1000;
+        FaultPlan { from_seconds: u32::try_from(from).unwrap_or(u32::MAX), ..self.plan }
+    }
+}
+
+fn one() -> BoxedStrategy<Option<Op>> {
+    select(OPERATIONS.as_slice()).prop_map(Some).boxed()
+}
+
+const OPERATIONS: [Op; 10] = [
+    Op::ListContainerInstances,
+    Op::DescribeContainerInstances,
+    Op::UpdateContainerInstancesState,
+    Op::ListTasks,
+    Op::DescribeTasks,
+    Op::DescribeLifecycleHooks,
+    Op::RecordLifecycleActionHeartbeat,
+    Op::CompleteLifecycleAction,
+    Op::Publish,
+    Op::PutMetricData,
+];
+
+fn wrong() -> impl Strategy<Value = Wrong> {
+    prop_oneof![
+        3 => Just(Wrong::Throttled),
+        1 => Just(Wrong::Refused),
+        2 => Just(Wrong::Unavailable),
+        2 => Just(Wrong::AnswerLost),
+        1 => Just(Wrong::Hang),
+        1 => Just(Wrong::Missing),
+        1 => Just(Wrong::Untold),
+    ]
+}
+
+fn per_mille() -> impl Strategy<Value = u32> {
+    prop_oneof![2 => 10_u32..=200, 2 => 201_u32..=999, 1 => Just(1000)]
+}
+
+/// Seconds, minutes, or all the time.
+fn seconds() -> impl Strategy<Value = u32> {
+    prop_oneof![2 => 1_u32..=60, 4 => 61_u32..=900, 2 => Just(3600)]
+}

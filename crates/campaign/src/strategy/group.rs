@@ -1,0 +1,57 @@
+//! Auto Scaling groups and their hooks.
+
+use proptest::collection::vec;
+use proptest::option::weighted;
+use proptest::prelude::{Just, Strategy, any};
+use proptest::prop_oneof;
+
+use super::drainer;
+use crate::scenario::{GroupPlan, WarmPoolPlan};
+
+/// Without hosts: the cluster shares out its own.
+pub(super) fn groups() -> impl Strategy<Value = Vec<GroupPlan>> {
+    prop_oneof![4 => vec(group(), 1..=1), 1 => vec(group(), 1..=3)]
+}
+
+fn group() -> impl Strategy<Value = GroupPlan> {
+    let hook =
+        (heartbeat(), any::<bool>(), weighted(0.15, drainer::drain_timeout()), weighted(0.15, 30_u32..=900));
+    let pool = weighted(0.15, warm_pool());
+    (size(), 20_u32..=300, hook, pool, proptest::bool::weighted(0.1)).prop_map(|drawn| {
+        let ((cpu, memory), launch_seconds, hook, warm_pool, retains_abandoned) = drawn;
+        let (heartbeat_seconds, default_abandon, metadata_drain_timeout_seconds, other_hook_seconds) = hook;
+        GroupPlan {
+            hosts: 0,
+            cpu,
+            memory,
+            launch_seconds,
+            heartbeat_seconds,
+            default_abandon,
+            metadata_drain_timeout_seconds,
+            other_hook_seconds,
+            warm_pool,
+            retains_abandoned,
+        }
+    })
+}
+
+fn warm_pool() -> impl Strategy<Value = WarmPoolPlan> {
+    (5_u32..=60, any::<bool>())
+        .prop_map(|(start_seconds, registers_anew)| WarmPoolPlan { start_seconds, registers_anew })
+}
+
+/// CPU units and MiB as an instance registers them: some memory is the system's.
+fn size() -> impl Strategy<Value = (u64, u64)> {
+    prop_oneof![
+        Just((1024, 1024)),
+        Just((2048, 3884)),
+        Just((2048, 7764)),
+        Just((4096, 15_722)),
+        (512_u64..=8192, 400_u64..=16_000),
+    ]
+}
+
+/// From AWS's least to the template's default.
+fn heartbeat() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => 30_u32..=60, 4 => 61_u32..=300, 3 => 301_u32..=900]
+}

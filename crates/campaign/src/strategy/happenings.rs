@@ -1,0 +1,86 @@
+//! What people and hosts do: mostly one to five terminations, with anything else among them.
+
+use proptest::collection::vec;
+use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
+use proptest::prop_oneof;
+
+use super::task;
+use crate::scenario::{Happening, Stray, What};
+
+/// Something that happens after a part of the time before the quiet.
+#[derive(Debug, Clone)]
+pub(super) struct Drawn {
+    what: Happening,
+    at_per_mille: u64,
+}
+
+pub(super) fn happenings() -> impl Strategy<Value = Vec<Drawn>> {
+    let terminations = || vec(happening(terminate()), 1..=5);
+    let mixed = || vec(happening(prop_oneof![1 => terminate(), 2 => other()].boxed()), 1..=10);
+    prop_oneof![
+        4 => terminations(),
+        1 => vec(happening(mass_termination()), 1..=2),
+        5 => (terminations(), mixed()).prop_map(|(first, second)| [first, second].concat()),
+    ]
+}
+
+fn happening(what: BoxedStrategy<What>) -> impl Strategy<Value = Drawn> {
+    (what, 0_u64..1000, 0_usize..3, 0_usize..6).prop_map(|(what, at_per_mille, cluster, of)| Drawn {
+        what: Happening { at_seconds: 0, cluster, of, what },
+        at_per_mille,
+    })
+}
+
+impl Drawn {
+    pub(super) fn within(self, quiet_after_seconds: u32) -> Happening {
+        let at = u64::from(quiet_after_seconds) * self.at_per_mille / 1000;
+        Happening { at_seconds: u32::try_from(at).unwrap_or(u32::MAX), ..self.what }
+    }
+}
+
+/// The nth of the hosts, the actions, the messages: counted round.
+fn nth() -> impl Strategy<Value = usize> {
+    0_usize..20
+}
+
+fn terminate() -> BoxedStrategy<What> {
+    let hosts = prop_oneof![9 => 1_u32..=2, 1 => 3_u32..=6];
+    (nth(), hosts, proptest::bool::weighted(0.7))
+        .prop_map(|(host, hosts, replaced)| What::Terminate { host, hosts, replaced })
+        .boxed()
+}
+
+fn mass_termination() -> BoxedStrategy<What> {
+    (nth(), 3_u32..=100, any::<bool>())
+        .prop_map(|(host, hosts, replaced)| What::Terminate { host, hosts, replaced })
+        .boxed()
+}
+
+fn other() -> BoxedStrategy<What> {
+    prop_oneof![
+        3 => (0_u32..=12).prop_map(What::SetDesiredCapacity),
+        2 => nth().prop_map(What::LoseHost),
+        3 => (nth(), 1_u32..=1800).prop_map(|(host, seconds)| What::DisconnectAgent { host, seconds }),
+        2 => nth().prop_map(What::RegisterAnew),
+        3 => (0_u32..=20).prop_map(What::SetDesiredCount),
+        2 => Just(What::Deploy),
+        1 => prop_oneof![Just(0_u32), Just(50), Just(90), Just(100)].prop_map(What::RefreshInstances),
+        1 => task::standalone().prop_map(What::RunTask),
+        2 => (nth(), task::standalone()).prop_map(|(host, task)| What::StartTask { host, task }),
+        2 => nth().prop_map(What::SetActive),
+        2 => nth().prop_map(What::CompleteByHand),
+        3 => nth().prop_map(What::Redeliver),
+        2 => stray().prop_map(What::StrayMessage),
+    ]
+    .boxed()
+}
+
+fn stray() -> impl Strategy<Value = Stray> {
+    prop_oneof![
+        Just(Stray::TestNotification),
+        Just(Stray::GroupNotification),
+        Just(Stray::Launching),
+        Just(Stray::Text),
+        Just(Stray::Json),
+    ]
+}

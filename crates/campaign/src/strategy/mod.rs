@@ -1,0 +1,117 @@
+//! Scenarios drawn by chance, one room a part. What is drawn shrinks: to fewer, smaller, calmer.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | `cluster`, `group`, `service`, `task` | what a history begins with |
+//! | `drainer`, `calculator` | how the functions are configured |
+//! | `happenings` | what people and hosts do |
+//! | `disorder`, `faults`, `api` | what goes wrong |
+//! | `chains` | bounds what would grow without end |
+//! | `length` | how long it lasts |
+
+mod api;
+mod calculator;
+mod chains;
+mod cluster;
+mod disorder;
+mod drainer;
+mod faults;
+mod group;
+mod happenings;
+mod length;
+mod service;
+mod task;
+
+use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::scenario::Scenario;
+use chains::Chains;
+
+/// A scenario with all that it may shrink to.
+pub type ScenarioTree = Box<dyn ValueTree<Value = Scenario>>;
+
+/// The scenario of a seed: always the same, as long as these strategies are.
+#[must_use]
+pub fn scenario_of(seed: u64) -> Scenario {
+    scenario_tree(seed).current()
+}
+
+/// The scenario of a seed, with all that it may shrink to.
+#[must_use]
+pub fn scenario_tree(seed: u64) -> ScenarioTree {
+    thread_local! {
+        static SCENARIOS: BoxedStrategy<Scenario> = scenario();
+    }
+    let mut bytes = [0; 32];
+    for (byte, of_seed) in bytes.iter_mut().zip(seed.to_le_bytes()) {
+        *byte = of_seed;
+    }
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    Box::new(Seeded { seed, tree: SCENARIOS.with(|scenarios| draw(scenarios, &mut runner)) })
+}
+
+fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Tree {
+    #[expect(clippy::expect_used, reason = "nothing that is drawn here is ever rejected")]
+    strategy.new_tree(runner).expect("a scenario")
+}
+
+/// What goes wrong comes first: a scenario is calmed before it is made smaller.
+fn scenario() -> BoxedStrategy<Scenario> {
+    let wrong = (disorder::disorder(), faults::faults(), api::api());
+    let functions = (calculator::calculator(), drainer::drainer());
+    (wrong, functions, happenings::happenings(), cluster::clusters(), length::quiet_after())
+        .prop_map(|(wrong, functions, happenings, clusters, quiet_after_seconds)| {
+            let (disorder, faults, api) = wrong;
+            let (calculator, drainer) = functions;
+            let calculator = calculator.map(|drawn| drawn.of(&clusters));
+            let happenings = happenings.into_iter().map(|drawn| drawn.within(quiet_after_seconds)).collect();
+            let chains = Chains::of(&clusters, &drainer, quiet_after_seconds);
+            let disorder = chains.bound_disorder(disorder);
+            let faults = faults.into_iter().map(|drawn| drawn.within(quiet_after_seconds));
+            let faults = faults.map(|fault| chains.bound_fault(fault)).collect();
+            let quiet_seconds = length::quiet(&clusters, &drainer);
+            Scenario {
+                seed: 0,
+                clusters,
+                drainer,
+                calculator,
+                happenings,
+                disorder,
+                faults,
+                api,
+                quiet_after_seconds,
+                quiet_seconds,
+            }
+        })
+        .boxed()
+}
+
+/// The seed goes on to decide what chance decides while the scenario is played, whatever it shrinks to.
+struct Seeded<T> {
+    seed: u64,
+    tree: T,
+}
+
+impl<T: ValueTree<Value = Scenario>> ValueTree for Seeded<T> {
+    type Value = Scenario;
+
+    fn current(&self) -> Scenario {
+        Scenario { seed: self.seed, ..self.tree.current() }
+    }
+
+    fn simplify(&mut self) -> bool {
+        self.tree.simplify()
+    }
+
+    fn complicate(&mut self) -> bool {
+        self.tree.complicate()
+    }
+}
+
+impl<T> std::fmt::Debug for Seeded<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seeded").field("seed", &self.seed).finish_non_exhaustive()
+    }
+}

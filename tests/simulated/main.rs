@@ -7,8 +7,18 @@ mod drain_errors;
 #[cfg(test)]
 mod drain_messages;
 #[cfg(test)]
-mod drain_rules;
-#[cfg(test)]
 mod drain_timing;
 #[cfg(test)]
+mod every_instance_counts;
+#[cfg(test)]
+mod no_early_kill;
+#[cfg(test)]
+mod no_lost_drain;
+#[cfg(test)]
+mod no_stuck_instance;
+#[cfg(test)]
+mod same_twice;
+#[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod within_the_bucket;

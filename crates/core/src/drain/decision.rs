@@ -9,8 +9,8 @@ use super::sight::{Sight, TaskSight};
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus};
 
 /// Reads of ECS lag behind its changes (API reference, `RunTask`, "eventual consistency"): an instance that is seen to
-/// be gone, or closed and empty, must have been so for this long before it is believed; so must a task that is listed
-/// and then missing.
+/// be gone, or closed and empty, must have been so for this long before it is believed. What ECS lists is never gone,
+/// even where it does not find it a moment later.
 pub const SETTLE: Duration = Duration::from_secs(5);
 
 /// How long after the action's start an instance that is still REGISTERING is waited for. It becomes ACTIVE and can be
@@ -38,6 +38,10 @@ pub enum Decision {
 pub enum WaitReason {
     /// The cluster does not have the instance; one look is not believed.
     NotSeen,
+    /// ECS lists the instance and does not find it.
+    Missing,
+    /// It takes tasks, and is not set DRAINING before the lifecycle action is known to be open: the notice is old.
+    Unconfirmed,
     /// It was set DRAINING; its tasks are looked at next.
     JustSetDraining,
     /// No task is counted, but it has not been seen closed for long enough to believe that.
@@ -55,7 +59,7 @@ pub enum WaitReason {
     },
     /// Tasks whose containers are not gone yet: deregistering from a load balancer, or in their stop timeout.
     TasksStopping(usize),
-    /// Tasks that ECS lists and does not find: one look is not believed.
+    /// Tasks that ECS lists and does not find.
     TasksMissing,
 }
 
@@ -76,7 +80,7 @@ pub fn decide(sight: &Sight, began: DateTime<Utc>, now: DateTime<Utc>) -> Decisi
     let settled = |since: Option<DateTime<Utc>>| since.is_some_and(|since| now >= since + SETTLE);
     let instances = sight.instances();
 
-    if instances.is_empty() {
+    if instances.is_empty() && !sight.missing() {
         return if settled(sight.absent_since()) {
             Decision::Complete(CompleteReason::NotInCluster)
         } else {
@@ -90,6 +94,9 @@ pub fn decide(sight: &Sight, began: DateTime<Utc>, now: DateTime<Utc>) -> Decisi
         .collect();
     if !active.is_empty() {
         return Decision::SetDraining(active);
+    }
+    if sight.missing() {
+        return Decision::Wait(WaitReason::Missing);
     }
     for instance in instances {
         match &instance.status {
@@ -117,10 +124,8 @@ pub fn decide(sight: &Sight, began: DateTime<Utc>, now: DateTime<Utc>) -> Decisi
         TaskSight::Unfinished(tasks) if !tasks.is_empty() => {
             Decision::Wait(WaitReason::TasksStopping(tasks.len()))
         }
-        TaskSight::Unfinished(_) => match sight.tasks_missing_since() {
-            since @ Some(_) if !settled(since) => Decision::Wait(WaitReason::TasksMissing),
-            _ => Decision::Complete(CompleteReason::Drained),
-        },
+        TaskSight::Unfinished(_) if sight.tasks_missing() => Decision::Wait(WaitReason::TasksMissing),
+        TaskSight::Unfinished(_) => Decision::Complete(CompleteReason::Drained),
     }
 }
 
@@ -128,6 +133,10 @@ impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSeen => f.write_str("the instance is not seen in the cluster: looking once more"),
+            Self::Missing => f.write_str("ECS lists the instance and does not find it"),
+            Self::Unconfirmed => {
+                f.write_str("the notice is old, and whether its lifecycle action is still open is not known")
+            }
             Self::JustSetDraining => {
                 f.write_str("the instance was set DRAINING: its tasks are looked at next")
             }
@@ -138,7 +147,7 @@ impl fmt::Display for WaitReason {
                 write!(f, "tasks on the instance: {running} running, {pending} pending")
             }
             Self::TasksStopping(count) => write!(f, "tasks still stopping: {count}"),
-            Self::TasksMissing => f.write_str("tasks are listed and not found: looking once more"),
+            Self::TasksMissing => f.write_str("ECS lists tasks and does not find them"),
         }
     }
 }
@@ -182,9 +191,9 @@ mod tests {
     /// A sight of `instances` since second 0, with `tasks` read where given.
     fn seen(instances: Vec<ContainerInstance>, tasks: Option<Vec<Task>>) -> Sight {
         let mut sight = Sight::default();
-        sight.find_instances(instances, at(0));
+        sight.find_instances(instances, 0, at(0));
         if let Some(tasks) = tasks {
-            sight.see_tasks(tasks, 0, at(0));
+            sight.see_tasks(tasks, 0);
         }
         sight
     }
@@ -204,7 +213,7 @@ mod tests {
     #[test]
     fn an_instance_that_was_there_meanwhile_is_absent_anew() {
         let mut sight = seen(vec![], None);
-        sight.find_instances(vec![instance("a", "DRAINING", 0, 0)], at(10));
+        sight.find_instances(vec![instance("a", "DRAINING", 0, 0)], 0, at(10));
         sight.see_instances(vec![], at(20));
         assert_eq!(decide(&sight, at(0), at(24)), Decision::Wait(WaitReason::NotSeen));
         assert_eq!(decide(&sight, at(0), at(25)), Decision::Complete(CompleteReason::NotInCluster));
@@ -305,7 +314,7 @@ mod tests {
         let mut sight = seen(vec![instance("a", "DRAINING", 1, 0)], None);
         sight.see_instances(vec![instance("a", "DRAINING", 0, 0)], at(50));
         assert_eq!(decide(&sight, at(0), at(100)), Decision::FindInstances);
-        sight.find_instances(vec![instance("a", "DRAINING", 0, 0)], at(50));
+        sight.find_instances(vec![instance("a", "DRAINING", 0, 0)], 0, at(50));
         assert_eq!(decide(&sight, at(0), at(100)), Decision::ReadTasks);
     }
 
@@ -313,24 +322,42 @@ mod tests {
     fn an_instance_that_is_new_settles_anew_and_one_that_left_does_not() {
         let (a, b) = (instance("a", "DRAINING", 0, 0), instance("b", "DRAINING", 0, 0));
         let mut sight = seen(vec![a.clone()], None);
-        sight.find_instances(vec![a, b.clone()], at(50));
+        sight.find_instances(vec![a, b.clone()], 0, at(50));
         assert_eq!(decide(&sight, at(0), at(54)), Decision::Wait(WaitReason::Settling));
-        sight.find_instances(vec![b], at(54));
+        sight.find_instances(vec![b], 0, at(54));
         assert_eq!(decide(&sight, at(0), at(55)), Decision::ReadTasks);
     }
 
     #[test]
-    fn tasks_that_are_listed_and_missing_have_gone_only_once_they_stay_missing() {
+    fn tasks_that_are_listed_are_there_even_where_they_are_missing() {
         let mut sight = seen(vec![instance("a", "DRAINING", 0, 0)], None);
-        sight.see_tasks(vec![task("STOPPED")], 1, at(10));
-        assert_eq!(decide(&sight, at(0), at(14)), Decision::Wait(WaitReason::TasksMissing));
-        sight.see_tasks(vec![task("STOPPED")], 1, at(15));
-        assert_eq!(decide(&sight, at(0), at(15)), Decision::Complete(CompleteReason::Drained));
-        sight.see_tasks(vec![task("STOPPING")], 1, at(15));
-        assert_eq!(decide(&sight, at(0), at(15)), Decision::Wait(WaitReason::TasksStopping(1)));
-        sight.see_tasks(vec![task("STOPPED")], 0, at(16));
-        sight.see_tasks(vec![task("STOPPED")], 1, at(17));
-        assert_eq!(decide(&sight, at(0), at(17)), Decision::Wait(WaitReason::TasksMissing));
+        sight.see_tasks(vec![task("STOPPED")], 1);
+        assert_eq!(decide(&sight, at(0), at(100_000)), Decision::Wait(WaitReason::TasksMissing));
+        sight.see_tasks(vec![task("STOPPING")], 1);
+        assert_eq!(decide(&sight, at(0), at(100)), Decision::Wait(WaitReason::TasksStopping(1)));
+        sight.see_tasks(vec![task("STOPPED")], 0);
+        assert_eq!(decide(&sight, at(0), at(100)), Decision::Complete(CompleteReason::Drained));
+    }
+
+    #[test]
+    fn an_instance_that_is_listed_is_there_even_where_it_is_missing() {
+        let mut sight = seen(vec![], None);
+        sight.find_instances(vec![], 1, at(10));
+        assert_eq!(decide(&sight, at(0), at(100_000)), Decision::Wait(WaitReason::Missing));
+        sight.find_instances(vec![], 0, at(20));
+        assert_eq!(decide(&sight, at(0), at(24)), Decision::Wait(WaitReason::NotSeen));
+        assert_eq!(decide(&sight, at(0), at(25)), Decision::Complete(CompleteReason::NotInCluster));
+    }
+
+    #[test]
+    fn one_that_is_listed_and_missing_holds_back_the_others_of_the_same_host() {
+        let both = |a| {
+            let mut sight = seen(vec![instance("a", a, 0, 0)], Some(vec![]));
+            sight.find_instances(vec![instance("a", a, 0, 0)], 1, at(50));
+            decide(&sight, at(0), at(100))
+        };
+        assert_eq!(both("DRAINING"), Decision::Wait(WaitReason::Missing));
+        assert_eq!(both("ACTIVE"), Decision::SetDraining(vec![ContainerInstanceArn("a".to_owned())]));
     }
 
     #[test]

@@ -13,10 +13,11 @@ use crate::task::{Task, TaskArn};
 pub struct Sight {
     instances: Vec<ContainerInstance>,
     found: bool,
+    missing: bool,
     absent_since: Option<DateTime<Utc>>,
     closed_since: Option<DateTime<Utc>>,
     tasks: TaskSight,
-    tasks_missing_since: Option<DateTime<Utc>>,
+    tasks_missing: bool,
 }
 
 /// What has been seen of the instance's tasks since the counts were last seen to be 0.
@@ -54,6 +55,12 @@ impl Sight {
         self.found
     }
 
+    /// Whether ECS lists the EC2 instance and does not find it when it is described: what it lists is there.
+    #[must_use]
+    pub fn missing(&self) -> bool {
+        self.missing
+    }
+
     /// Since when the cluster is seen not to have the instance.
     #[must_use]
     pub fn absent_since(&self) -> Option<DateTime<Utc>> {
@@ -72,16 +79,21 @@ impl Sight {
         &self.tasks
     }
 
-    /// Since when tasks that ECS lists are missing when they are described.
+    /// Whether ECS lists tasks and does not find them when they are described: what it lists is there.
     #[must_use]
-    pub fn tasks_missing_since(&self) -> Option<DateTime<Utc>> {
-        self.tasks_missing_since
+    pub fn tasks_missing(&self) -> bool {
+        self.tasks_missing
     }
 
-    /// Takes in all container instances that the cluster has of the EC2 instance.
-    pub fn find_instances(&mut self, instances: Vec<ContainerInstance>, now: DateTime<Utc>) {
+    /// Takes in all container instances that the cluster has of the EC2 instance, and how many more it listed that were
+    /// missing when they were described.
+    pub fn find_instances(&mut self, instances: Vec<ContainerInstance>, missing: usize, now: DateTime<Utc>) {
         self.see_instances(instances, now);
         self.found = true;
+        self.missing = missing > 0;
+        if self.missing {
+            self.absent_since = None;
+        }
     }
 
     /// Takes in a look at the container instances that are known. An INACTIVE one is no longer in the cluster.
@@ -94,13 +106,14 @@ impl Sight {
         self.closed_since = closed.then(|| self.closed_since.filter(|_| known).unwrap_or(now));
         self.instances = instances;
         self.found = false;
+        self.missing = false;
         self.tasks = TaskSight::Unread;
     }
 
     /// Takes in a look at all the tasks, and how many that ECS listed were missing when they were described.
-    pub fn see_tasks(&mut self, tasks: Vec<Task>, missing: usize, now: DateTime<Utc>) {
+    pub fn see_tasks(&mut self, tasks: Vec<Task>, missing: usize) {
         self.tasks = TaskSight::Unfinished(unfinished(tasks));
-        self.tasks_missing_since = (missing > 0).then(|| self.tasks_missing_since.unwrap_or(now));
+        self.tasks_missing = missing > 0;
     }
 
     /// Takes in a look at the tasks that were unfinished. Once they have stopped, everything is read again: a few

@@ -55,6 +55,11 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
         }
     }
 
+    /// Whether the action is known to be open: it has just begun, or a heartbeat found it.
+    pub(super) fn known_open(&self) -> bool {
+        self.last_heartbeat.is_some()
+    }
+
     /// When to see to it again that the hook is kept alive.
     pub(super) fn next_keep_alive(&self) -> DateTime<Utc> {
         self.timing.next_heartbeat(self.last_heartbeat, self.clock.now())

@@ -49,7 +49,8 @@ where
         let query = ContainerInstanceQuery::OfEc2Instance(self.ec2_instance_id.clone());
         let call = read::container_instances(self.ecs, &self.cluster, &query);
         let answer = self.in_time("ecs:ListContainerInstances", call).await?;
-        sight.find_instances(self.ours(answer)?, self.clock.now());
+        let missing = answer.failures.len();
+        sight.find_instances(self.ours(answer)?, missing, self.clock.now());
         Ok(())
     }
 
@@ -62,7 +63,7 @@ where
             missing += answer.failures.len();
             tasks.extend(self.whole("ecs:DescribeTasks", answer)?);
         }
-        sight.see_tasks(tasks, missing, self.clock.now());
+        sight.see_tasks(tasks, missing);
         Ok(())
     }
 

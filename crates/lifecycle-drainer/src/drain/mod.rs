@@ -33,8 +33,8 @@ const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
 /// would be run again by Lambda a minute later, and a hook may not last as long.
 const MAY_PASS: Duration = Duration::from_secs(60);
 
-/// The action of a notice younger than this is taken to be there. An older notice may have been delivered, and its drain
-/// done, before: a heartbeat asks for its action before anything is changed.
+/// The action of a notice younger than this is taken to be open. An older notice may have been delivered, and its drain
+/// done, before: nothing is changed before a heartbeat has found its action.
 const FRESH: Duration = Duration::from_secs(60);
 
 /// What a step's calls may take, where the hook's heartbeats leave them more.
@@ -214,15 +214,15 @@ where
     }
 
     async fn step(&mut self) -> Result<Step, CallError> {
+        if self.hook.keep_alive().await == LifecycleActionState::Gone {
+            return Ok(Step::Done(self.hook.gone()));
+        }
         if self.clock.now() >= self.hook.timing.hook_has_ended_by() {
             tracing::warn!(
                 drainTimeoutSeconds = self.hook.timing.drain_timeout.as_secs(),
                 "the drain outlived its hook, which has ended by its own timeout"
             );
             return Ok(Step::Done(Outcome::HookTimedOut));
-        }
-        if self.hook.keep_alive().await == LifecycleActionState::Gone {
-            return Ok(Step::Done(self.hook.gone()));
         }
         // A call that does not answer must not outlast the hook.
         let patience = self.hook.timing.heartbeat_interval().min(STEP_MOST);
@@ -233,6 +233,9 @@ where
             match decide(&self.sight, self.hook.timing.began, self.clock.now()) {
                 Decision::FindInstances => self.instance.find(&mut self.sight).await?,
                 Decision::ReadTasks => self.instance.read_tasks(&mut self.sight).await?,
+                Decision::SetDraining(_) if !self.hook.known_open() => {
+                    return Ok(Step::Wait(WaitReason::Unconfirmed));
+                }
                 Decision::SetDraining(arns) => {
                     self.instance.set_draining(&arns).await?;
                     return Ok(Step::Wait(WaitReason::JustSetDraining));

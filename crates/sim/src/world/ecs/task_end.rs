@@ -58,6 +58,7 @@ impl World {
         }
         self.record(killed);
         if noticed {
+            self.record(Occurrence::TaskStatus { task: arn.clone(), status: LastStatus::Stopped });
             let instance = self.container_instance_mut(cluster, &container_instance);
             if let (Some(instance), Some(definition)) = (instance, reserved) {
                 instance.reserved.release(&definition);

@@ -1,0 +1,86 @@
+//! Whatever fails, the next delivery resumes.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use fleetkeeper_sim::faults::{Fault, When};
+use fleetkeeper_sim::world::Operation;
+
+use crate::scene::{LONGEST, Scene, first, two_hosts_with_web};
+
+#[tokio::test(start_paused = true)]
+async fn time_that_is_up_republishes_and_the_next_invocation_goes_on() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(25);
+    let (answer, invocations) = scene.see_through(&scene.terminate(0)).await;
+
+    assert!(invocations > 2, "{invocations}");
+    assert_eq!(first(&answer)["outcome"], "completed");
+    assert_eq!(first(&answer)["attempt"], invocations);
+    let attempts: Vec<_> = scene.world(|world| world.published().iter().map(|it| it.attempt).collect());
+    assert_eq!(attempts, (2..=invocations).collect::<Vec<_>>());
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wherever_the_function_dies_the_next_delivery_resumes() {
+    // In one invocation, and in several: there it may also die before, in and after its publish.
+    for (timeout, at_least) in [(LONGEST, 40), (Duration::from_secs(25), 10)] {
+        let mut steps = 0;
+        loop {
+            let mut scene = Scene::new(two_hosts_with_web());
+            scene.timeout = timeout;
+            let notice = scene.terminate(0);
+            let lived = dies_after(steps, scene.deliver(&notice)).await.is_some();
+            // Lambda runs a function that died once more, with the same event.
+            let (answer, _) = scene.see_through(&notice).await;
+            let outcome = first(&answer)["outcome"].clone();
+            assert!(outcome == "completed" || outcome == "action-gone", "{steps}: {outcome}");
+            scene.assert_all_drained(1);
+            if lived {
+                assert!(steps > at_least, "{steps}");
+                break;
+            }
+            steps += 1;
+        }
+    }
+}
+
+/// Lets `function` go on so many times from where it waits to where it waits next, and then drops it.
+async fn dies_after<T>(steps: u32, function: impl Future<Output = T>) -> Option<T> {
+    let mut function = pin!(function);
+    let mut left = steps;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        function.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cannot_be_republished_is_an_error() {
+    for fault in [Fault::Unavailable, Fault::Refused, Fault::Hang] {
+        let mut scene = Scene::new(two_hosts_with_web());
+        scene.timeout = Duration::from_secs(25);
+        scene.plant(Operation::Publish, When::Always, fault);
+        let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
+
+        assert_eq!(error.kind(), "HandOnFailed");
+        assert!(scene.calls(Operation::Publish) > 2, "{fault:?}");
+        assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_that_fails_is_tried_again() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(25);
+    scene.plant(Operation::Publish, When::First(3), Fault::Throttled);
+    scene.see_through(&scene.terminate(0)).await;
+    scene.assert_all_drained(1);
+}

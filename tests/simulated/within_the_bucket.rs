@@ -1,0 +1,28 @@
+//! A drain reads no more than its share.
+
+use fleetkeeper_sim::Service;
+use fleetkeeper_sim::world::Operation;
+
+use crate::scene::{Scene, two_hosts_with, web};
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_costs_one_read_a_poll() {
+    let slow = web().deregistration_delay(300);
+    let scene = Scene::new(two_hosts_with(Service::new("web", 4, slow), 600));
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    scene.see_through(&notice).await;
+
+    let reads = [
+        Operation::ListContainerInstances,
+        Operation::DescribeContainerInstances,
+        Operation::ListTasks,
+        Operation::DescribeTasks,
+    ];
+    let reads: u32 = reads.into_iter().map(|operation| scene.calls(operation)).sum();
+    let polls = u32::try_from((scene.ends()[0].0 - began).num_seconds() / 5).unwrap();
+    assert!(polls > 60);
+    // Finding it, confirming that nothing is left, and confirming it again once the last task had stopped.
+    assert!(reads <= polls + 10, "{reads} reads in {polls} polls");
+    scene.assert_all_drained(1);
+}

@@ -122,8 +122,8 @@ impl Seen {
     #[must_use]
     pub fn expected(self) -> bool {
         // No history is as long as an event's greatest age, 6 hours; and both functions end before their time is up,
-        // whatever does not answer.
-        !matches!(self, Self::EventAgeExceeded | Self::TimedOut)
+        // whatever does not answer. No happening takes a host out of its cluster before its drain.
+        !matches!(self, Self::EventAgeExceeded | Self::TimedOut | Self::NoInstanceFound)
     }
 
     fn plain_name(self) -> &'static str {

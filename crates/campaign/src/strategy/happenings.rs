@@ -15,12 +15,12 @@ pub(super) struct Drawn {
 }
 
 pub(super) fn happenings() -> impl Strategy<Value = Vec<Drawn>> {
-    let terminations = || vec(happening(terminate()), 1..=5);
-    let mixed = || vec(happening(prop_oneof![1 => terminate(), 2 => other()].boxed()), 1..=10);
+    let mixed = || vec(happening(prop_oneof![1 => terminate(), 2 => other()].boxed()), 0..=10);
+    let both = (vec(happening(terminate()), 0..=5), mixed());
     prop_oneof![
-        4 => terminations(),
+        4 => vec(happening(terminate()), 1..=5),
         1 => vec(happening(mass_termination()), 1..=2),
-        5 => (terminations(), mixed()).prop_map(|(first, second)| [first, second].concat()),
+        5 => both.prop_map(|(first, second)| [first, second].concat()),
     ]
 }
 

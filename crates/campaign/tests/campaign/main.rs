@@ -2,11 +2,20 @@
 //! purpose.
 
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod corner_cases;
+#[cfg(test)]
 mod drawn;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod mutation;
 #[cfg(test)]
+mod regressions;
+#[cfg(test)]
 mod scenes;
+#[cfg(test)]
+mod shrunk;
+#[cfg(test)]
+mod small;

@@ -74,12 +74,15 @@ fn time_to_complete(scenario: &Scenario, calls: usize) -> TimeDelta {
 }
 
 /// How long an invocation takes at most until it has recorded a heartbeat: a third of the timeout until one is due, and
-/// where calls are slow, a step's calls and two on the hook before.
+/// where calls are slow a step's calls, two on the hook, and the pause to the next step: a heartbeat that falls due in the
+/// midst of a step waits until then.
 fn time_to_heartbeat(scenario: &Scenario, action: &LifecycleAction<'_>, quiet: bool) -> TimeDelta {
     let interval = action.timeouts.heartbeat.max(HEARTBEAT_LEAST) / 3;
     let calls = &scenario.disorder.calls;
     let slow = !quiet && (calls.slow_per_mille > 0 || calls.jitter_ms_max > 200);
-    let slowness = if slow { interval.min(STEP_TAKES) + HEARTBEAT_TAKES * 2 } else { TimeDelta::zero() };
+    let pause = interval.min(poll_interval(scenario));
+    let step = interval.min(STEP_TAKES) + HEARTBEAT_TAKES * 2 + pause;
+    let slowness = if slow { step } else { TimeDelta::zero() };
     interval + TimeDelta::seconds(5) + slowness
 }
 

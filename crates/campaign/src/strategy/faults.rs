@@ -35,24 +35,8 @@ fn fault(operation: BoxedStrategy<Option<Op>>) -> impl Strategy<Value = Drawn> {
 impl Drawn {
     pub(super) fn within(self, quiet_after_seconds: u32) -> FaultPlan {
         let from = u64::from(quiet_after_seconds) * self.from_per_mille / 1000;
-        let seconds = if self.plan.fault == Wrong::Missing {
-            self.plan.seconds.min(LAG_SECONDS_MAX)
-        } else {
-            self.plan.seconds
-        };
-        FaultPlan { from_seconds: u32::try_from(from).unwrap_or(u32::MAX), seconds, ..self.plan }
+        FaultPlan { from_seconds: u32::try_from(from).unwrap_or(u32::MAX), ..self.plan }
     }
-}
-
-/// What is there may be MISSING for as long as ECS's reads lag, which is less than the drainer's settling time. Twice
-/// in a row for longer it would be a lie, and a drainer that believes nothing could never let go of what is gone.
-const LAG_SECONDS_MAX: u32 = 4;
-
-/// Two lags that follow each other are a longer one: the first only.
-pub(super) fn lag_once(faults: Vec<FaultPlan>) -> Vec<FaultPlan> {
-    let mut lagged = false;
-    let mut again = |fault: &FaultPlan| fault.fault == Wrong::Missing && std::mem::replace(&mut lagged, true);
-    faults.into_iter().filter(|fault| !again(fault)).collect()
 }
 
 fn one() -> BoxedStrategy<Option<Op>> {

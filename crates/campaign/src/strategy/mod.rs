@@ -70,7 +70,7 @@ fn scenario() -> BoxedStrategy<Scenario> {
             let chains = Chains::of(&clusters, &drainer, quiet_after_seconds);
             let disorder = chains.bound_disorder(disorder);
             let faults = faults.into_iter().map(|drawn| drawn.within(quiet_after_seconds));
-            let faults = faults::lag_once(faults.map(|fault| chains.bound_fault(fault)).collect());
+            let faults = faults.map(|fault| chains.bound_fault(fault)).collect();
             let quiet_seconds = length::quiet(&clusters, &drainer);
             Scenario {
                 seed: 0,

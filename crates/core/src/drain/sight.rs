@@ -120,8 +120,12 @@ impl Sight {
     /// tasks that are known to have stopped do not show that there is no other.
     pub fn see_unfinished_tasks(&mut self, tasks: Vec<Task>) {
         let unfinished = unfinished(tasks);
-        self.tasks =
-            if unfinished.is_empty() { TaskSight::Unread } else { TaskSight::Unfinished(unfinished) };
+        if unfinished.is_empty() {
+            self.tasks = TaskSight::Unread;
+            self.found = false;
+        } else {
+            self.tasks = TaskSight::Unfinished(unfinished);
+        }
     }
 
     /// What to look at next.

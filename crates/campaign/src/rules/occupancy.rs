@@ -24,6 +24,7 @@ pub(super) struct Occupied<'a> {
     pub(super) ec2_instance_id: &'a Ec2InstanceId,
     pub(super) registered: DateTime<Utc>,
     pub(super) status: ContainerInstanceStatus,
+    agent_connected: bool,
     /// What has not STOPPED, and when it was placed.
     pub(super) unfinished: BTreeMap<&'a TaskArn, DateTime<Utc>>,
     /// How many tasks were ever placed there.
@@ -40,6 +41,7 @@ impl<'a> Occupancy<'a> {
                     ec2_instance_id,
                     registered: entry.at,
                     status: ContainerInstanceStatus::Active,
+                    agent_connected: true,
                     unfinished: BTreeMap::new(),
                     ever: 0,
                 };
@@ -57,8 +59,19 @@ impl<'a> Occupancy<'a> {
                 occupied.status = status.clone();
                 Some(occupied.ec2_instance_id)
             }
-            Occurrence::AgentConnected { container_instance, .. } => {
-                self.container_instances.get(container_instance).map(|occupied| occupied.ec2_instance_id)
+            Occurrence::AgentConnected { container_instance, connected } => {
+                let occupied = self.container_instances.get_mut(container_instance)?;
+                occupied.agent_connected = *connected;
+                Some(occupied.ec2_instance_id)
+            }
+            // ECS learns of it from the agent: by then the task has STOPPED.
+            Occurrence::TaskKilled { task, container_instance, .. } => {
+                let occupied = self.container_instances.get_mut(container_instance)?;
+                if occupied.agent_connected {
+                    occupied.unfinished.remove(task);
+                    self.homes.remove(task);
+                }
+                Some(occupied.ec2_instance_id)
             }
             Occurrence::TaskPlaced { task, container_instance, .. } => {
                 let occupied = self.container_instances.get_mut(container_instance)?;

@@ -22,6 +22,9 @@ const TRY_TAKES: TimeDelta = TimeDelta::seconds(60);
 /// A publish that takes longer than this is tried again, though it may have taken effect.
 const PUBLISH_PATIENCE_MS: u32 = 3000;
 
+/// What a call takes at least.
+const LATENCY_MS: u32 = 20;
+
 #[derive(Default)]
 struct Delivery<'a> {
     instances: Vec<&'a Ec2InstanceId>,
@@ -32,6 +35,8 @@ struct Delivery<'a> {
     /// The messages that AWS did not say that it took.
     doubtful: usize,
     records: usize,
+    /// The reads of a look, and of everything, at their most: an instance that left is still told of for an hour.
+    costs: (usize, usize),
 }
 
 pub(super) fn check(played: &Played) -> Result<(), Breach> {
@@ -60,6 +65,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                         of_instances.entry(action.instance).or_default().push(*invocation);
                     }
                 }
+                delivery.grow(page_size(played), &occupancy);
                 deliveries.insert(*invocation, delivery);
             }
             Occurrence::InvocationEnded { invocation, .. } => {
@@ -71,7 +77,8 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
             Occurrence::ApiCalled { .. } | Occurrence::MessagePublished { .. } => {
                 let found = entry.by.and_then(|by| deliveries.get_mut(&by).map(|delivery| (by, delivery)));
                 let Some((by, delivery)) = found else { continue };
-                if let Err(how) = delivery.see(entry, played, &occupancy) {
+                delivery.grow(page_size(played), &occupancy);
+                if let Err(how) = delivery.see(entry, played) {
                     let how = format!("[{}] {how}", by.0);
                     return Err(Breach { rule: WithinTheBucket.name(), at: entry.at, how });
                 }
@@ -83,10 +90,11 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
 }
 
 impl Delivery<'_> {
-    fn see(&mut self, entry: &Entry, played: &Played, occupancy: &Occupancy<'_>) -> Result<(), String> {
+    fn see(&mut self, entry: &Entry, played: &Played) -> Result<(), String> {
         let Occurrence::ApiCalled { operation, outcome } = &entry.what else {
             self.published += 1;
-            let slow = played.scenario.disorder.calls.slow_ms_max >= PUBLISH_PATIENCE_MS;
+            let calls = &played.scenario.disorder.calls;
+            let slow = calls.slow_ms_max + calls.jitter_ms_max + LATENCY_MS >= PUBLISH_PATIENCE_MS;
             return if self.published > self.records + self.doubtful && !slow {
                 Err(format!("publishes {} times", self.published))
             } else {
@@ -107,7 +115,7 @@ impl Delivery<'_> {
         forget(&mut self.reasons, entry.at - WINDOW - settle - poll * 2 - TRY_TAKES * 2);
         let times = |time: TimeDelta| usize::try_from(time.num_seconds() / poll.num_seconds()).unwrap_or(0);
         let everything = times(settle) + 4 + self.reasons.len();
-        let (look, all) = self.costs(page_size(played), occupancy);
+        let (look, all) = self.costs;
         let most = (times(WINDOW) + 1) * look + everything * all;
         if self.reads.len() > most {
             return Err(format!("makes {} reads in a minute, of {most} at most", self.reads.len()));
@@ -115,8 +123,7 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    /// The reads of a look, and of everything.
-    fn costs(&self, page: usize, occupancy: &Occupancy<'_>) -> (usize, usize) {
+    fn grow(&mut self, page: usize, occupancy: &Occupancy<'_>) {
         let (mut look, mut all) = (0, 0);
         for instance in &self.instances {
             let tasks = occupancy.of(instance).map(|occupied| occupied.ever);
@@ -125,7 +132,7 @@ impl Delivery<'_> {
             look += tasks.div_ceil(100).max(1);
             all += pages.sum::<usize>() + occupancy.len().div_ceil(page).max(1) * 2 + 1;
         }
-        (look.max(1), all.max(3))
+        self.costs = (look.max(self.costs.0).max(1), all.max(self.costs.1).max(3));
     }
 }
 

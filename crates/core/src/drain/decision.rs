@@ -44,7 +44,8 @@ pub enum WaitReason {
     Unconfirmed,
     /// It was set DRAINING; its tasks are looked at next.
     JustSetDraining,
-    /// No task is counted, but it has not been seen closed for long enough to believe that.
+    /// No task is counted, but has not been for long enough to believe that: a task that is counted no more may not be
+    /// listed yet among those that stop.
     Settling,
     /// It is REGISTERING, and will be ACTIVE soon.
     Registering,
@@ -115,7 +116,7 @@ pub fn decide(sight: &Sight, began: DateTime<Utc>, now: DateTime<Utc>) -> Decisi
     if running > 0 || pending > 0 {
         return Decision::Wait(WaitReason::TasksRunning { running, pending });
     }
-    if !settled(sight.closed_since()) {
+    if !settled(sight.empty_since()) {
         return Decision::Wait(WaitReason::Settling);
     }
     match sight.tasks() {
@@ -242,6 +243,14 @@ mod tests {
         let sight = seen(vec![instance("a", "DRAINING", 0, 0)], None);
         assert_eq!(decide(&sight, at(0), at(4)), Decision::Wait(WaitReason::Settling));
         assert_eq!(decide(&sight, at(0), at(5)), Decision::ReadTasks);
+    }
+
+    #[test]
+    fn nor_is_the_first_zero_of_an_instance_that_has_been_closed_for_long() {
+        let mut sight = seen(vec![instance("a", "DRAINING", 1, 0)], None);
+        sight.find_instances(vec![instance("a", "DRAINING", 0, 0)], 0, at(100));
+        assert_eq!(decide(&sight, at(0), at(104)), Decision::Wait(WaitReason::Settling));
+        assert_eq!(decide(&sight, at(0), at(105)), Decision::ReadTasks);
     }
 
     #[test]

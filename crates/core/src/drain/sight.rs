@@ -15,7 +15,7 @@ pub struct Sight {
     found: bool,
     missing: bool,
     absent_since: Option<DateTime<Utc>>,
-    closed_since: Option<DateTime<Utc>>,
+    empty_since: Option<DateTime<Utc>>,
     tasks: TaskSight,
     tasks_missing: bool,
 }
@@ -67,10 +67,10 @@ impl Sight {
         self.absent_since
     }
 
-    /// Since when the instance is seen to take no tasks (DRAINING, say).
+    /// Since when the instance is seen to take no tasks (DRAINING, say) and to count none.
     #[must_use]
-    pub fn closed_since(&self) -> Option<DateTime<Utc>> {
-        self.closed_since
+    pub fn empty_since(&self) -> Option<DateTime<Utc>> {
+        self.empty_since
     }
 
     /// What has been seen of its tasks.
@@ -100,10 +100,10 @@ impl Sight {
     pub fn see_instances(&mut self, mut instances: Vec<ContainerInstance>, now: DateTime<Utc>) {
         instances.retain(|instance| instance.status != ContainerInstanceStatus::Inactive);
         let absent = instances.is_empty();
-        let closed = !absent && instances.iter().all(|it| it.status != ContainerInstanceStatus::Active);
+        let empty = !absent && instances.iter().all(is_empty);
         let known = instances.iter().all(|it| self.instances.iter().any(|known| known.arn == it.arn));
         self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
-        self.closed_since = closed.then(|| self.closed_since.filter(|_| known).unwrap_or(now));
+        self.empty_since = empty.then(|| self.empty_since.filter(|_| known).unwrap_or(now));
         self.instances = instances;
         self.found = false;
         self.missing = false;
@@ -139,6 +139,11 @@ impl Sight {
             _ => Look::Instances(self.instances.iter().map(|instance| instance.arn.clone()).collect()),
         }
     }
+}
+
+fn is_empty(instance: &ContainerInstance) -> bool {
+    instance.status != ContainerInstanceStatus::Active
+        && (instance.running_tasks, instance.pending_tasks) == (0, 0)
 }
 
 fn unfinished(tasks: Vec<Task>) -> Vec<Task> {

@@ -34,10 +34,10 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
     /// of either does not hold up the drain: until the hook is read the strictest timeouts are taken, and two more
     /// heartbeats fit into its timeout.
     pub(super) async fn keep_alive(&mut self) -> LifecycleActionState {
-        let now = self.clock.now();
-        if self.read_at.is_some_and(|at| now >= at) {
+        if self.read_at.is_some_and(|at| self.clock.now() >= at) {
             self.read().await;
         }
+        let now = self.clock.now();
         if !self.timing.heartbeat_due(self.last_heartbeat, now) {
             return LifecycleActionState::Active;
         }

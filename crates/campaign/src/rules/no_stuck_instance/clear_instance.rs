@@ -7,7 +7,7 @@ use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceI
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 
-use super::{Story, breach, time_to_complete};
+use super::{Story, breach, time_to_complete, trouble_lasts};
 use crate::rules::Breach;
 use crate::rules::invocations::notices;
 use crate::rules::occupancy::Occupancy;
@@ -62,6 +62,11 @@ impl Watch<'_> {
         Some(clear_since.max(self.story.calm_from))
     }
 
+    /// Whether no part of an instance takes tasks.
+    fn is_draining(&self, instance: &Ec2InstanceId) -> bool {
+        self.occupancy.of(instance).all(|occupied| occupied.status != ContainerInstanceStatus::Active)
+    }
+
     /// No invocation has worked for too long by now on an action that was open until now.
     fn in_time(&self, token: &str, position: usize, now: DateTime<Utc>) -> Result<(), Breach> {
         if now < self.story.calm_from {
@@ -77,7 +82,12 @@ impl Watch<'_> {
         for id in self.story.told.get(token).into_iter().flatten() {
             let Some(invocation) = self.story.invocations.get(id) else { continue };
             let until = invocation.ended.map_or(now, |ended| ended.at.min(now));
-            if until - invocation.started.max(ready) > takes {
+            if until > action.drain_ends() && !self.is_draining(action.instance) {
+                continue;
+            }
+            let calm =
+                self.story.last_trouble.get(id).map(|at| *at + trouble_lasts(&self.story.played.scenario));
+            if until - invocation.started.max(ready).max(calm.unwrap_or(ready)) > takes {
                 let (instance, id) = (action.instance, id.0);
                 return breach(until, format!("{instance} is clear, and [{id}] does not let it go"));
             }
@@ -101,9 +111,8 @@ impl Watch<'_> {
         for notice in notices(invocation.payload) {
             let Some(action) = self.story.actions.get(notice.token.as_str()) else { continue };
             self.in_time(&notice.token, position, now)?;
-            let takes_tasks = |status: &ContainerInstanceStatus| *status == ContainerInstanceStatus::Active;
-            let draining = self.occupancy.of(action.instance).all(|occupied| !takes_tasks(&occupied.status));
-            let ready = self.ready_since(action.instance).filter(|_| draining);
+            let untroubled = !self.story.last_trouble.contains_key(&id) && self.is_draining(action.instance);
+            let ready = self.ready_since(action.instance).filter(|_| untroubled);
             let open = action.is_open_before(position) && now < action.expires_by();
             if open && ready.is_some_and(|ready| invocation.started >= ready) {
                 let how =

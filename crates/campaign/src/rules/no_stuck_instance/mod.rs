@@ -2,13 +2,15 @@
 //!
 //! An instance is *clear* since nothing on it changed any more, with every task on it STOPPED. The world is *calm* from
 //! [`trouble_lasts`] after it became quiet: a call that never answers is given up after 60 s (a step) and 10 s (reading
-//! the hook, a heartbeat), and then a try is paused for 60 s or a poll interval, whichever is longer. For an action of
-//! the drainer's hook:
+//! the hook, a heartbeat), and then a try is paused for 60 s or a poll interval, whichever is longer. For an invocation
+//! that ECS's request rates hold up it is calm as long after the last call that they refused. For an action of the
+//! drainer's hook:
 //!
 //! - An invocation that works on it completes it within [`time_to_complete`] of the instance being clear, the world calm
 //!   and its own start: the instance must be seen empty for `SETTLE`, and once more where listed tasks are missing, both
 //!   rounded up to whole polls; a poll to see it clear and one to see it DRAINING; and 40 ms a call, of as many as a look
 //!   may take.
+//! - Past the drain's time that holds of an instance that is DRAINING: one that is ACTIVE is not touched any more.
 //! - An invocation that began when all that was so, the instance DRAINING, does not end before it: it neither hands on
 //!   nor fails nor runs out of time. Else short invocations could hand on for ever. (It may be killed.)
 //! - No function records a heartbeat later than 10 s, the most that one may take, after the drain's time was up.
@@ -28,6 +30,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::drain::SETTLE;
+use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
 use super::invocations::{Invocation, invocations, notices};
@@ -109,6 +112,8 @@ struct Story<'a> {
     /// The invocations that were told of an action, by its token.
     told: BTreeMap<&'a str, Vec<InvocationId>>,
     calm_from: DateTime<Utc>,
+    /// The last call of each invocation that was not answered as asked: once it is quiet, by ECS's request rates.
+    last_trouble: BTreeMap<InvocationId, DateTime<Utc>>,
 }
 
 impl<'a> Story<'a> {
@@ -125,8 +130,20 @@ impl<'a> Story<'a> {
             }
         }
         let calm_from = played.quiet_from + trouble_lasts(&played.scenario);
-        Self { played, actions, invocations, told, calm_from }
+        Self { played, actions, invocations, told, calm_from, last_trouble: last_trouble(entries) }
     }
+}
+
+fn last_trouble(entries: &[Entry]) -> BTreeMap<InvocationId, DateTime<Utc>> {
+    let mut last = BTreeMap::new();
+    for entry in entries {
+        if let (Some(by), Occurrence::ApiCalled { outcome, .. }) = (entry.by, &entry.what)
+            && *outcome != CallOutcome::Answered
+        {
+            last.insert(by, entry.at);
+        }
+    }
+    last
 }
 
 fn breach(at: DateTime<Utc>, how: String) -> Result<(), Breach> {

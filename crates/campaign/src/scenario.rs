@@ -225,6 +225,8 @@ pub enum What {
         /// What.
         task: StandalonePlan,
     },
+    /// Somebody deregisters an instance, whatever runs on it.
+    Deregister(usize),
     /// Somebody sets an instance back to ACTIVE.
     SetActive(usize),
     /// Somebody completes the drainer's hook of the nth action that is open.

@@ -139,6 +139,7 @@ fn happen(world: &mut World, place: &Place<'_>, what: &What) -> Result<(), ApiEr
         | What::DisconnectAgent { host, .. }
         | What::RegisterAnew(host)
         | What::StartTask { host, .. }
+        | What::Deregister(host)
         | What::SetActive(host) => {
             let Some(id) = place.host(world, *host) else { return Ok(()) };
             match what {
@@ -148,6 +149,9 @@ fn happen(world: &mut World, place: &Place<'_>, what: &What) -> Result<(), ApiEr
                 }
                 What::StartTask { task, .. } => {
                     world.start_task(cluster, &standalone(task), &id)?;
+                }
+                What::Deregister(_) => {
+                    world.set_container_instance_status(cluster, &id, "INACTIVE".into())?;
                 }
                 What::SetActive(_) => world.set_container_instance_status(cluster, &id, "ACTIVE".into())?,
                 _ => {}

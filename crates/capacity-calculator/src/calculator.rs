@@ -1,12 +1,16 @@
 //! Reads the cluster, decides, puts the metrics.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::capacity::{self, Report, ResourceCapacity};
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::container_instance::ContainerInstance;
+use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{Clock, ContainerInstanceQuery, ContainerInstances, Failure, Metrics};
+use fleetkeeper_core::ports::{
+    Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Failure, Metrics,
+};
 use fleetkeeper_core::read;
 use fleetkeeper_core::time_left::within;
 use serde_json::Value;
@@ -20,6 +24,13 @@ use crate::trigger::Trigger;
 /// What is left of the invocation for its own answer: the error that says what did not answer must still get out.
 pub const DEADLINE_MARGIN: TimeDelta = TimeDelta::seconds(1);
 
+/// What ECS lists and does not find is asked for again after this long: reads lag, most of all where an instance has
+/// just registered, which is what wakes this function.
+const MISSING_PAUSE: Duration = Duration::from_secs(2);
+
+/// So many times, which is longer than reads lag.
+const MISSING_TRIES: u32 = 3;
+
 /// The function: what it reads, what it writes, its clock and its variables.
 #[derive(Debug, Clone)]
 pub struct CapacityCalculator<E, M, C> {
@@ -31,12 +42,6 @@ pub struct CapacityCalculator<E, M, C> {
     pub clock: C,
     /// The variables.
     pub config: Config,
-}
-
-/// A cluster's container instances at one time.
-struct Snapshot {
-    instances: Vec<ContainerInstance>,
-    left_meanwhile: usize,
 }
 
 // Lambda runs one invocation at a time on one thread: no future here needs to be Send.
@@ -67,40 +72,57 @@ impl<E: ContainerInstances, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
             .or(self.config.cluster.as_ref())
             .ok_or_else(|| CapacityError::NoCluster { trigger: trigger.kind.clone() })?;
 
-        let snapshot = self.snapshot(cluster, until).await?;
-        let report = capacity::figures(&snapshot.instances, &self.config.worst_case)
+        let instances = self.snapshot(cluster, until).await?;
+        let report = capacity::figures(&instances, &self.config.worst_case)
             .map_err(|source| CapacityError::FitsNoHost { cluster: cluster.name().to_owned(), source })?;
         let published = self.put(&report, cluster, until).await?;
 
         let cluster = cluster.name().to_owned();
-        Ok(Summary { cluster, trigger, report, left_meanwhile: snapshot.left_meanwhile, published })
+        Ok(Summary { cluster, trigger, report, published })
     }
 
     /// All container instances. One that ECS cannot tell of might be the one with room, or the full one: no figure
     /// without it.
-    async fn snapshot(&self, cluster: &Cluster, until: DateTime<Utc>) -> Result<Snapshot, CapacityError> {
+    async fn snapshot(
+        &self,
+        cluster: &Cluster,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<ContainerInstance>, CapacityError> {
         let calls = "ecs:ListContainerInstances and ecs:DescribeContainerInstances";
-        let read = read::container_instances(&self.ecs, cluster, &ContainerInstanceQuery::All);
-        let answer = within(&self.clock, until, calls, &format!("cluster {cluster}"), read)
+        let answer = within(&self.clock, until, calls, &format!("cluster {cluster}"), self.read(cluster))
             .await
             .map_err(|source| CapacityError::NotRead { cluster: cluster.name().to_owned(), source })?;
-
-        let listed = answer.items.len() + answer.failures.len();
-        let (left, untold): (Vec<_>, Vec<_>) = answer.failures.into_iter().partition(Failure::is_missing);
-        for failure in &left {
-            warn!(cluster = cluster.name(), %failure, "a container instance left after it was listed: not counted");
+        if answer.failures.is_empty() {
+            return Ok(answer.items);
         }
-        for failure in &untold {
+        for failure in &answer.failures {
             error!(cluster = cluster.name(), %failure, "ECS could not tell of a container instance");
         }
-        if !untold.is_empty() {
-            return Err(CapacityError::Untold {
-                cluster: cluster.name().to_owned(),
-                failures: untold,
-                listed,
-            });
+        let listed = answer.items.len() + answer.failures.len();
+        Err(CapacityError::Untold { cluster: cluster.name().to_owned(), failures: answer.failures, listed })
+    }
+
+    /// What ECS lists is there, even where it does not find it at once: counted as gone it would make the cluster seem
+    /// fuller, or empty, and have it scaled.
+    async fn read(&self, cluster: &Cluster) -> Result<Answer<ContainerInstance>, CallError> {
+        let mut answer = read::container_instances(&self.ecs, cluster, &ContainerInstanceQuery::All).await?;
+        for _ in 0..MISSING_TRIES {
+            if answer.failures.is_empty() || !answer.failures.iter().all(Failure::is_missing) {
+                break;
+            }
+            let missing = std::mem::take(&mut answer.failures).into_iter();
+            let arns: Vec<_> = missing.map(|failure| ContainerInstanceArn(failure.arn)).collect();
+            warn!(
+                cluster = cluster.name(),
+                missing = arns.len(),
+                "ECS lists container instances and does not find them: asking again"
+            );
+            self.clock.sleep(MISSING_PAUSE).await;
+            let found = read::describe_container_instances(&self.ecs, cluster, &arns).await?;
+            answer.items.extend(found.items);
+            answer.failures = found.failures;
         }
-        Ok(Snapshot { instances: answer.items, left_meanwhile: left.len() })
+        Ok(answer)
     }
 
     /// One `PutMetricData`, so that all metrics have one timestamp and none is put without the others.

@@ -29,7 +29,7 @@ pub enum CapacityError {
         #[source]
         source: CallError,
     },
-    /// ECS answered, but could not tell of some container instances, for another reason than that they left.
+    /// ECS answered, but could not tell of some container instances that it lists.
     #[error(
         "ecs:DescribeContainerInstances on cluster {cluster} could not tell of {} of {listed} container instances, first {}",
         failures.len(),

@@ -17,8 +17,6 @@ pub struct Summary {
     /// The figures, and what binds them.
     #[serde(flatten)]
     pub report: Report,
-    /// Container instances that left between being listed and being described.
-    pub left_meanwhile: usize,
     /// What was put where.
     pub published: Published,
 }

@@ -158,7 +158,9 @@ fn found_no_instance(answer: &Value) -> bool {
 
 fn wrong(outcome: &CallOutcome) -> Option<Wrong> {
     match outcome {
-        CallOutcome::Answered | CallOutcome::AnsweredInPart(_) => None,
+        CallOutcome::Answered => None,
+        CallOutcome::AnsweredInPart("MISSING") => Some(Wrong::Missing),
+        CallOutcome::AnsweredInPart(_) => Some(Wrong::Untold),
         CallOutcome::AnswerLost(_) => Some(Wrong::AnswerLost),
         CallOutcome::Hung => Some(Wrong::Hung),
         CallOutcome::Failed(code) => match *code {

@@ -16,6 +16,7 @@ pub(super) struct Hosts {
     known: BTreeMap<Ec2InstanceId, Host>,
     of: BTreeMap<ContainerInstanceArn, Ec2InstanceId>,
     standalone: BTreeMap<TaskArn, Ec2InstanceId>,
+    warm: BTreeSet<Ec2InstanceId>,
 }
 
 #[derive(Default)]
@@ -42,6 +43,9 @@ impl Hosts {
             Occurrence::AgentConnected { container_instance, connected } => {
                 if let Some(host) = self.host_of(container_instance) {
                     host.disconnected = !connected;
+                    if host.disconnected && host.hooks.contains(HOOK) {
+                        seen.insert(Seen::AgentLostMeanwhile);
+                    }
                 }
             }
             Occurrence::InstanceTerminating { instance, .. } => {
@@ -70,6 +74,26 @@ impl Hosts {
                 if self.host_of(container_instance).is_some_and(|host| host.expired) =>
             {
                 seen.insert(Seen::TaskKilledAfterExpiry);
+            }
+            Occurrence::InstanceInWarmPool { instance, .. } => {
+                self.warm.insert(instance.clone());
+            }
+            Occurrence::InstanceInService { instance, .. } if self.warm.remove(instance) => {
+                seen.insert(Seen::WarmStarted);
+            }
+            Occurrence::InstanceRetained { .. } => {
+                seen.insert(Seen::Retained);
+            }
+            Occurrence::InstanceRefresh { .. } => {
+                seen.insert(Seen::InstancesRefreshed);
+            }
+            Occurrence::DeploymentStarted { .. }
+                if self.known.values().any(|host| host.hooks.contains(HOOK)) =>
+            {
+                seen.insert(Seen::DeployedMeanwhile);
+            }
+            Occurrence::PolicyExecuted { from, to, .. } => {
+                seen.insert(if to > from { Seen::ScaledOut } else { Seen::ScaledIn });
             }
             _ => {}
         }

@@ -36,6 +36,13 @@ pub enum Seen {
     DisconnectedAtCompletion,
     StandaloneWaitedFor,
     TaskKilledAfterExpiry,
+    WarmStarted,
+    Retained,
+    InstancesRefreshed,
+    DeployedMeanwhile,
+    AgentLostMeanwhile,
+    ScaledOut,
+    ScaledIn,
     /// The drainer died there.
     DrainerDied(AwaitPoint),
     /// The calculator died there.
@@ -53,36 +60,46 @@ pub enum Wrong {
     Unavailable,
     AnswerLost,
     Hung,
+    Missing,
+    Untold,
 }
 
-const PLAIN: [Seen; 27] = [
-    Seen::Duplicate,
-    Seen::SecondRun,
-    Seen::Late,
-    Seen::OutOfOrder,
-    Seen::ColdStart,
-    Seen::WarmStart,
-    Seen::TimedOut,
-    Seen::Throttled,
-    Seen::RetriesExhausted,
-    Seen::EventAgeExceeded,
-    Seen::RecursionCut,
-    Seen::LongChain,
-    Seen::NoInstanceFound,
-    Seen::MetricsPut,
-    Seen::CalculatorPutNothing,
-    Seen::HostsPaged,
-    Seen::TasksPaged,
-    Seen::HookExpired,
-    Seen::HookCompletedByHand,
-    Seen::OtherHookFirst,
-    Seen::OtherHookLast,
-    Seen::ActionAbandoned,
-    Seen::HostLost,
-    Seen::RegisteredAnew,
-    Seen::DisconnectedAtCompletion,
-    Seen::StandaloneWaitedFor,
-    Seen::TaskKilledAfterExpiry,
+/// The states that are one each, and their names.
+const PLAIN: [(Seen, &str); 34] = [
+    (Seen::Duplicate, "an event delivered twice"),
+    (Seen::SecondRun, "an event that was done, run once more"),
+    (Seen::Late, "an event delivered late"),
+    (Seen::OutOfOrder, "events out of order"),
+    (Seen::ColdStart, "a cold start"),
+    (Seen::WarmStart, "a warm start"),
+    (Seen::TimedOut, "an invocation cut off by its timeout"),
+    (Seen::Throttled, "throttled"),
+    (Seen::RetriesExhausted, "a dead letter: retries exhausted"),
+    (Seen::EventAgeExceeded, "a dead letter: event age exceeded"),
+    (Seen::RecursionCut, "a dead letter: a chain cut after 16 invocations"),
+    (Seen::LongChain, "a chain of more than 16 invocations"),
+    (Seen::NoInstanceFound, "a drain that found no instance"),
+    (Seen::MetricsPut, "metrics put"),
+    (Seen::CalculatorPutNothing, "an error of the calculator that put nothing"),
+    (Seen::HostsPaged, "more than one page of hosts"),
+    (Seen::TasksPaged, "more than one page of a host's tasks"),
+    (Seen::HookExpired, "a hook that expired"),
+    (Seen::HookCompletedByHand, "a hook completed by hand"),
+    (Seen::OtherHookFirst, "another hook done first"),
+    (Seen::OtherHookLast, "another hook done last"),
+    (Seen::ActionAbandoned, "an action that ended another with it"),
+    (Seen::HostLost, "a host lost without notice"),
+    (Seen::RegisteredAnew, "a host registered anew"),
+    (Seen::DisconnectedAtCompletion, "a hook completed while the agent was disconnected"),
+    (Seen::StandaloneWaitedFor, "a standalone task waited for"),
+    (Seen::TaskKilledAfterExpiry, "a task killed after its hook expired"),
+    (Seen::WarmStarted, "a host started from the warm pool"),
+    (Seen::Retained, "a host retained, its termination abandoned"),
+    (Seen::InstancesRefreshed, "an instance refresh"),
+    (Seen::DeployedMeanwhile, "a deployment begun while a hook was open"),
+    (Seen::AgentLostMeanwhile, "an agent disconnected while a hook was open"),
+    (Seen::ScaledOut, "a scale-out by an alarm"),
+    (Seen::ScaledIn, "a scale-in by an alarm"),
 ];
 
 const DRAINER_CALLS: [Operation; 9] = [
@@ -107,12 +124,15 @@ const WRONG: [Wrong; 5] =
 #[must_use]
 pub fn all() -> Vec<Seen> {
     let waits = |call: &Operation| [AwaitPoint::Request(*call), AwaitPoint::Answer(*call)];
-    let mut all = PLAIN.to_vec();
+    let mut all: Vec<Seen> = PLAIN.iter().map(|(state, _)| *state).collect();
     all.extend(DRAINER_CALLS.iter().flat_map(waits).map(Seen::DrainerDied));
     all.push(Seen::DrainerDied(AwaitPoint::Time));
     all.extend(CALCULATOR_CALLS.iter().flat_map(waits).map(Seen::CalculatorDied));
     for call in DRAINER_CALLS.into_iter().chain([Operation::PutMetricData]) {
         all.extend(WRONG.map(|wrong| Seen::Fault(call, wrong)));
+        if call.is_on_several() {
+            all.extend([Wrong::Missing, Wrong::Untold].map(|wrong| Seen::Fault(call, wrong)));
+        }
     }
     all
 }
@@ -122,52 +142,21 @@ impl Seen {
     #[must_use]
     pub fn expected(self) -> bool {
         // No history is as long as an event's greatest age, 6 hours; and both functions end before their time is up,
-        // whatever does not answer. No happening takes a host out of its cluster before its drain.
-        !matches!(self, Self::EventAgeExceeded | Self::TimedOut | Self::NoInstanceFound)
-    }
-
-    fn plain_name(self) -> &'static str {
-        match self {
-            Self::Duplicate => "an event delivered twice",
-            Self::SecondRun => "an event that was done, run once more",
-            Self::Late => "an event delivered late",
-            Self::OutOfOrder => "events out of order",
-            Self::ColdStart => "a cold start",
-            Self::WarmStart => "a warm start",
-            Self::TimedOut => "an invocation cut off by its timeout",
-            Self::Throttled => "an event held up by reserved concurrency",
-            Self::RetriesExhausted => "a dead letter: retries exhausted",
-            Self::EventAgeExceeded => "a dead letter: event age exceeded",
-            Self::RecursionCut => "a dead letter: a chain cut after 16 invocations",
-            Self::LongChain => "a chain of more than 16 invocations",
-            Self::NoInstanceFound => "a drain that found no instance",
-            Self::MetricsPut => "metrics put",
-            Self::CalculatorPutNothing => "an error of the calculator that put nothing",
-            Self::HostsPaged => "more than one page of hosts",
-            Self::TasksPaged => "more than one page of a host's tasks",
-            Self::HookExpired => "a hook that expired",
-            Self::HookCompletedByHand => "a hook completed by hand",
-            Self::OtherHookFirst => "another hook done first",
-            Self::OtherHookLast => "another hook done last",
-            Self::ActionAbandoned => "an action that ended another with it",
-            Self::HostLost => "a host lost without notice",
-            Self::RegisteredAnew => "a host registered anew",
-            Self::DisconnectedAtCompletion => "a hook completed while the agent was disconnected",
-            Self::StandaloneWaitedFor => "a standalone task waited for",
-            Self::TaskKilledAfterExpiry => "a task killed after its hook expired",
-            Self::DrainerDied(_) => "lifecycle-drainer died",
-            Self::CalculatorDied(_) => "capacity-calculator died",
-            Self::Fault(..) => "a call",
-        }
+        // whatever does not answer.
+        !matches!(self, Self::EventAgeExceeded | Self::TimedOut)
     }
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DrainerDied(at) | Self::CalculatorDied(at) => write!(f, "{} {at}", self.plain_name()),
+            Self::DrainerDied(at) => write!(f, "lifecycle-drainer died {at}"),
+            Self::CalculatorDied(at) => write!(f, "capacity-calculator died {at}"),
             Self::Fault(call, wrong) => write!(f, "{call} {wrong}"),
-            plain => f.write_str(plain.plain_name()),
+            plain => {
+                let named = PLAIN.iter().find(|(state, _)| state == plain);
+                f.write_str(named.map_or("unnamed", |(_, name)| name))
+            }
         }
     }
 }
@@ -180,6 +169,8 @@ impl fmt::Display for Wrong {
             Self::Unavailable => "unavailable",
             Self::AnswerLost => "done, its answer lost",
             Self::Hung => "never answered",
+            Self::Missing => "answered, with a resource MISSING",
+            Self::Untold => "answered, with a resource not reached",
         })
     }
 }

@@ -28,10 +28,18 @@ pub(super) struct Figures {
     pub(super) large_enough: u64,
 }
 
+/// How many of the worst case an empty instance has room for, resource by resource.
+#[derive(Debug, Clone, Copy, Default)]
+struct PerHost {
+    cpu: u64,
+    memory: u64,
+}
+
 /// A cluster as it is now, and how it came to be.
 #[derive(Debug, Default)]
 pub(super) struct Fleet<'a> {
     each: BTreeMap<&'a ContainerInstanceArn, Figures>,
+    per_host: BTreeMap<&'a ContainerInstanceArn, PerHost>,
     pub(super) all: Figures,
     /// Every change of an instance, oldest first.
     changes: Vec<Change<'a>>,
@@ -63,6 +71,13 @@ impl<'a> Fleet<'a> {
         let after = figures(to, worst);
         let before = self.each.insert(of, after).unwrap_or_default();
         self.all = self.all.less(before).plus(after);
+        if after.active == 1 {
+            let fit = |has: u64, takes: u64| has.checked_div(takes).unwrap_or(0);
+            let (cpu, memory) = (to.registered.cpu.0, to.registered.memory.0);
+            self.per_host.insert(of, PerHost { cpu: fit(cpu, worst.cpu), memory: fit(memory, worst.memory) });
+        } else {
+            self.per_host.remove(of);
+        }
         self.changes.push(Change { at, of, before: before.placeable, after: after.placeable });
         match (before.active, after.active) {
             (0, 1) => {
@@ -78,6 +93,16 @@ impl<'a> Fleet<'a> {
         }
         let too_small = self.all.active > 0 && self.all.large_enough == 0;
         self.too_small_since = too_small.then(|| self.too_small_since.unwrap_or(at));
+    }
+
+    /// Whether more than so many hosts' worth is free, in each resource that the worst case uses: more than
+    /// `IdleHostCapacity` says. The largest host is what each resource is measured by.
+    pub(super) fn idles_more_than(&self, hosts: u64, worst: &CalculatorPlan) -> bool {
+        let largest = |of: fn(&PerHost) -> u64| self.per_host.values().map(of).max().unwrap_or(0);
+        let idles = |uses: bool, free: u64, a_host: u64| !uses || (a_host > 0 && free > a_host * hosts);
+        idles(worst.cpu > 0, self.all.by_cpu, largest(|per| per.cpu))
+            && idles(worst.memory > 0, self.all.by_memory, largest(|per| per.memory))
+            && idles(worst.tcp_port.is_some(), self.all.by_port, 1)
     }
 
     /// Whether nothing changed since a time.

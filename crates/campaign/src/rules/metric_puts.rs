@@ -31,8 +31,6 @@ pub(super) struct MetricPut<'a> {
 pub(super) struct Reads {
     /// One failed or was not answered.
     pub(super) failed: bool,
-    /// One was told of an instance that it is MISSING, though it was there.
-    pub(super) told_missing: bool,
     /// One was not told of an instance.
     pub(super) untold: bool,
 }
@@ -47,8 +45,8 @@ impl MetricPut<'_> {
     /// Whether the invocation could know the cluster as it is: nothing changed since it may have seen it, and all reads
     /// told the truth.
     pub(super) fn is_known(&self) -> bool {
-        let Reads { failed, told_missing, untold } = self.reads;
-        self.fleet.is_still_since(self.seen_from) && !(failed || told_missing || untold)
+        let Reads { failed, untold } = self.reads;
+        self.fleet.is_still_since(self.seen_from) && !(failed || untold)
     }
 
     /// The value of the cluster's metric of a name: those with a second dimension come after it.
@@ -114,8 +112,8 @@ impl Reads {
             return;
         }
         match outcome {
-            CallOutcome::Answered => {}
-            CallOutcome::AnsweredInPart("MISSING") => self.told_missing = true,
+            // What is MISSING may be found by the next read.
+            CallOutcome::Answered | CallOutcome::AnsweredInPart("MISSING") => {}
             CallOutcome::AnsweredInPart(_) => self.untold = true,
             CallOutcome::Failed(_) | CallOutcome::AnswerLost(_) | CallOutcome::Hung => self.failed = true,
         }

@@ -3,8 +3,7 @@
 //! What an invocation puts is at most the sum, over the container instances, of the most of the worst case that each had
 //! room for at any time from 5 s (`SETTLE`, the most that reads are taken to lag behind) before the invocation began until
 //! it put: a read is not of one instant. Where no instance changed meanwhile it is exactly what fits, host by host, which
-//! for identical containers is the best that any placement can do. (Less may be put where ECS told that an instance is
-//! MISSING, though it was not.)
+//! for identical containers is the best that any placement can do.
 
 use super::metric_puts::{MetricPut, each_metric_put, number};
 use super::{Breach, Rule};

@@ -30,7 +30,7 @@ fn timeout() -> impl Strategy<Value = u32> {
 }
 
 fn poll() -> impl Strategy<Value = u32> {
-    prop_oneof![4 => 1_u32..=10, 1 => 11_u32..=60]
+    prop_oneof![1 => 1_u32..=1, 5 => 2_u32..=15, 2 => 16_u32..=60]
 }
 
 fn margin() -> impl Strategy<Value = u32> {
@@ -39,5 +39,5 @@ fn margin() -> impl Strategy<Value = u32> {
 
 /// `DRAIN_TIMEOUT_SECONDS`, or the hook's own.
 pub(super) fn drain_timeout() -> impl Strategy<Value = u32> {
-    prop_oneof![3 => 60_u32..=900, 5 => 901_u32..=3600, 1 => 3601_u32..=7200]
+    prop_oneof![6 => 60_u32..=900, 4 => 901_u32..=3600, 1 => 3601_u32..=7200]
 }

@@ -67,6 +67,7 @@ fn other() -> BoxedStrategy<What> {
         1 => prop_oneof![Just(0_u32), Just(50), Just(90), Just(100)].prop_map(What::RefreshInstances),
         1 => task::standalone().prop_map(What::RunTask),
         2 => (nth(), task::standalone()).prop_map(|(host, task)| What::StartTask { host, task }),
+        1 => nth().prop_map(What::Deregister),
         2 => nth().prop_map(What::SetActive),
         2 => nth().prop_map(What::CompleteByHand),
         3 => nth().prop_map(What::Redeliver),

@@ -83,7 +83,6 @@ async fn the_answer_is_short_and_says_what_binds() {
                 {"resource": "MEMORY", "containerCapacity": 3, "perHost": 2, "fullHosts": 0},
                 {"resource": "TCP_PORTS", "containerCapacity": 1, "perHost": 1, "fullHosts": 1},
             ],
-            "leftMeanwhile": 0,
             "published": {"namespace": "ECS/Fleetkeeper", "metrics": 9, "at": "2026-11-22T12:00:01.020Z"},
         })
     );

@@ -19,13 +19,31 @@ fn said(error: &CapacityError) -> (&'static str, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_left_meanwhile_is_not_counted_and_the_others_are() {
+async fn an_instance_that_is_listed_and_missing_is_asked_for_again_and_counted() {
     let failing = BTreeMap::from([(host(1).arn.0, "MISSING"), (host(250).arn.0, "MISSING")]);
-    let ecs = Ecs { pages: pages(&[100, 100, 100]), failing, ..Ecs::default() };
+    let ecs = Ecs { pages: pages(&[100, 100, 100]), failing, failing_first: Some(4), ..Ecs::default() };
     let (outcome, puts) = handle(ecs, CloudWatch::default(), &[]).await;
-    let summary = outcome.unwrap();
-    assert_eq!((summary.left_meanwhile, summary.report.active_hosts), (2, 298));
-    assert_eq!(puts[0].value("ContainerCapacity"), 596.0);
+    assert_eq!(outcome.unwrap().report.active_hosts, 300);
+    assert_eq!(puts[0].value("ContainerCapacity"), 600.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_stays_missing_stops_everything() {
+    let failing = BTreeMap::from([(host(0).arn.0, "MISSING")]);
+    let ecs = Ecs { pages: pages(&[1]), failing, ..Ecs::default() };
+    let (outcome, puts) = handle(ecs, CloudWatch::default(), &[]).await;
+    assert_eq!(
+        said(&outcome.unwrap_err()),
+        (
+            "ContainerInstancesUntold",
+            format!(
+                "ecs:DescribeContainerInstances on cluster demo could not tell of 1 of 1 container instances, first {}: \
+                 MISSING",
+                host(0).arn
+            )
+        )
+    );
+    assert!(puts.is_empty(), "an empty cluster would be scaled");
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,9 +56,9 @@ async fn an_instance_that_ecs_cannot_tell_of_stops_everything() {
     assert_eq!(
         chain,
         format!(
-            "ecs:DescribeContainerInstances on cluster demo could not tell of 1 of 300 container instances, first {}: \
-             INTERNAL",
-            host(250).arn
+            "ecs:DescribeContainerInstances on cluster demo could not tell of 2 of 300 container instances, first {}: \
+             MISSING",
+            host(1).arn
         )
     );
     assert!(puts.is_empty());

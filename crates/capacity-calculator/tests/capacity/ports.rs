@@ -48,6 +48,8 @@ pub(crate) struct Ecs {
     pub(crate) pages: Vec<Vec<ContainerInstance>>,
     /// Reasons of `failures[]`, by ARN.
     pub(crate) failing: BTreeMap<String, &'static str>,
+    /// Only so many of the describe calls, from the first on, fail so; else all do.
+    pub(crate) failing_first: Option<usize>,
     pub(crate) list: Mood,
     pub(crate) describe: Mood,
     /// Only the call of this number (from 0), of each operation, is in its mood; else all are.
@@ -101,7 +103,8 @@ impl ContainerInstances for Ecs {
 
         let mut answer = Answer { items: Vec::new(), failures: Vec::new() };
         for arn in arns {
-            match self.failing.get(&arn.0) {
+            let fails = self.failing_first.is_none_or(|first| number < first);
+            match self.failing.get(&arn.0).filter(|_| fails) {
                 Some(reason) => answer.failures.push(Failure {
                     arn: arn.0.clone(),
                     reason: (*reason).to_owned(),

@@ -1,9 +1,10 @@
 //! The reads of one look at a cluster.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::container_instance::ContainerInstanceStatus;
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
+use fleetkeeper_core::ports::DESCRIBE_MAX;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::cluster_arn;
 use fleetkeeper_sim::world::history::Occurrence;
@@ -14,6 +15,9 @@ use super::{WithinTheBucket, page_size};
 use crate::rules::{Breach, Rule, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
+
+/// What is listed and MISSING is asked for so many times more.
+const MISSING_TRIES: usize = 3;
 
 struct Look<'a> {
     cluster: &'a str,
@@ -26,22 +30,21 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let of_schedule = cluster_arn(&cluster_name(0));
     let page = page_size(played);
     let lag = read_lag(&played.scenario);
-    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut members: BTreeMap<&str, BTreeSet<&ContainerInstanceArn>> = BTreeMap::new();
     let mut left: BTreeMap<&str, VecDeque<DateTime<Utc>>> = BTreeMap::new();
     let mut looks: BTreeMap<InvocationId, Look<'_>> = BTreeMap::new();
     for entry in played.world.history().entries() {
         match &entry.what {
             Occurrence::ContainerInstanceChanged(to) => {
-                let size = sizes.entry(&to.cluster_arn).or_default();
-                // A registration is the first version.
-                if to.version == 1 {
-                    *size += 1;
+                let members = members.entry(&to.cluster_arn).or_default();
+                if to.status == ContainerInstanceStatus::Inactive {
+                    if members.remove(&to.arn) {
+                        left.entry(&to.cluster_arn).or_default().push_back(entry.at);
+                    }
+                } else if members.insert(&to.arn) {
                     for look in looks.values_mut().filter(|look| look.cluster == to.cluster_arn) {
                         look.instances += 1;
                     }
-                } else if to.status == ContainerInstanceStatus::Inactive {
-                    *size = size.saturating_sub(1);
-                    left.entry(&to.cluster_arn).or_default().push_back(entry.at);
                 }
             }
             Occurrence::InvocationStarted { invocation, function, payload, .. }
@@ -54,7 +57,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                 while left.front().is_some_and(|first| *first < entry.at - lag) {
                     left.pop_front();
                 }
-                let instances = sizes.get(cluster).copied().unwrap_or(0) + left.len();
+                let instances = members.get(cluster).map_or(0, BTreeSet::len) + left.len();
                 looks.insert(*invocation, Look { cluster, instances, lists: 0, describes: 0 });
             }
             Occurrence::InvocationEnded { invocation, .. } => {
@@ -72,7 +75,8 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                     _ => {}
                 }
                 let pages = look.instances.div_ceil(page).max(1);
-                if look.lists > pages || look.describes > pages {
+                let asked_again = MISSING_TRIES * look.instances.div_ceil(DESCRIBE_MAX).max(1);
+                if look.lists > pages || look.describes > pages + asked_again {
                     let how = format!("[{}] reads more than the {pages} pages of its cluster", by.0);
                     return Err(Breach { rule: WithinTheBucket.name(), at: entry.at, how });
                 }

@@ -18,8 +18,8 @@
 //! looks. An invocation publishes a message once; again only where AWS did not say that it took it.
 //!
 //! **One look at a cluster.** An invocation of the calculator lists as many pages as its container instances fill, those
-//! that register meanwhile included, as well as
-//! those that left so shortly before that a read may not know it, and describes each page once.
+//! that register meanwhile included, as well as those that left so shortly before that a read may not know it. It
+//! describes each page once, and what was MISSING three times more.
 //!
 //! **All together.** The reads of any [`WINDOW`] are bounded by the number of deliveries and looks at work in it, each
 //! within the above: with the default poll interval a drain on which nothing changes makes [`LOOKS_A_MINUTE`] reads a

@@ -8,7 +8,9 @@
 //!   before the invocation began until it put, there was a host that took tasks (ACTIVE, agent connected) all the time,
 //!   and the worst case fitted on the registered resources of none.
 //!
-//! This is about the metrics alone: what alarms and their policies make of them is not checked here.
+//! Where alarms and policies scale by the metrics ([`policies`]), they do so for a reason that was real.
+
+mod policies;
 
 use super::metric_puts::{MetricPut, each_metric_put};
 use super::{Breach, Rule};
@@ -24,7 +26,9 @@ impl Rule for NoRunaway {
     }
 
     fn check(&self, played: &Played) -> Result<(), Breach> {
-        each_metric_put(played, metrics).map_err(|(at, how)| Breach { rule: self.name(), at, how })
+        let breach = |(at, how)| Breach { rule: self.name(), at, how };
+        each_metric_put(played, metrics).map_err(breach)?;
+        policies::scale_for_a_reason(played).map_err(breach)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Every hook ends.
 
+use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::ActionEnd;
-use fleetkeeper_sim::{ActionResult, TaskDefinition};
+use fleetkeeper_sim::{ActionResult, Service, TaskDefinition};
+use futures_util::future::join;
 
-use crate::scene::{CLUSTER, Scene, first, two_hosts_with_web, world_of_hosts};
+use crate::scene::{CLUSTER, Scene, first, two_hosts_with, two_hosts_with_web, web, world_of_hosts};
 
 #[tokio::test(start_paused = true)]
 async fn one_that_ecs_cannot_drain_ends_with_its_hook() {
@@ -52,4 +54,42 @@ async fn a_hook_that_was_deleted_meanwhile_ends_the_drain() {
     assert_eq!(first(&answer)["outcome"], "action-gone");
     assert_eq!(scene.calls(Operation::DescribeLifecycleHooks), 1);
     assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_deregistered_while_its_tasks_stop_goes_within_a_minute() {
+    // Whatever the polls, and with the tasks looked at all the same.
+    for poll in ["5", "60", "61"] {
+        let slow = web().deregistration_delay(300);
+        let variables = [("ECS_CLUSTER", CLUSTER), ("POLL_INTERVAL_SECONDS", poll)];
+        let scene = Scene::with_settings(two_hosts_with(Service::new("web", 4, slow), 600), &variables);
+        let notice = scene.terminate(0);
+        let deregistered = async {
+            scene.wait(200).await;
+            let status = ContainerInstanceStatus::Inactive;
+            scene.world(|world| {
+                world.set_container_instance_status(CLUSTER, &scene.hosts[0], status).unwrap()
+            });
+            scene.aws.world().now()
+        };
+        let ((answer, _), at) = join(scene.see_through(&notice), deregistered).await;
+        assert_eq!(first(&answer)["reason"], "the instance is not in the cluster");
+        let took = (scene.ends()[0].0 - at).num_seconds();
+        assert!(took <= 60 + 2 * poll.parse::<i64>().unwrap(), "{took} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_a_minute_apart_see_the_tasks_stop() {
+    for poll in ["59", "60", "61"] {
+        let variables = [("ECS_CLUSTER", CLUSTER), ("POLL_INTERVAL_SECONDS", poll)];
+        let slow = web().deregistration_delay(120);
+        let scene = Scene::with_settings(two_hosts_with(Service::new("web", 4, slow), 600), &variables);
+        let notice = scene.terminate(0);
+        let began = scene.aws.world().now();
+        scene.see_through(&notice).await;
+        scene.assert_all_drained(1);
+        let took = (scene.ends()[0].0 - began).num_seconds();
+        assert!(took < 160 + 5 * 61, "{took} s");
+    }
 }

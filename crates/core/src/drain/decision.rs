@@ -312,11 +312,25 @@ mod tests {
     #[test]
     fn once_the_known_tasks_have_stopped_everything_is_read_again() {
         let mut sight = seen(vec![instance("a", "DRAINING", 0, 0)], Some(vec![task("STOPPING")]));
-        assert!(matches!(sight.next_look(), super::super::Look::Tasks(tasks) if tasks.len() == 1));
+        assert!(matches!(sight.next_look(at(10)), super::super::Look::Tasks(tasks) if tasks.len() == 1));
         sight.see_unfinished_tasks(vec![task("STOPPED")]);
-        assert!(matches!(sight.next_look(), super::super::Look::Instances(_)));
+        assert!(matches!(sight.next_look(at(10)), super::super::Look::Instances(_)));
         // The cluster, too: an agent may have registered anew while they stopped.
         assert_eq!(decide(&sight, at(0), at(100)), Decision::FindInstances);
+    }
+
+    #[test]
+    fn while_tasks_stop_their_instance_is_looked_at_once_a_minute() {
+        let mut sight = seen(vec![instance("a", "DRAINING", 0, 0)], Some(vec![task("STOPPING")]));
+        assert!(matches!(sight.next_look(at(59)), super::super::Look::Tasks(_)));
+        assert!(matches!(sight.next_look(at(60)), super::super::Look::Instances(_)));
+        // It is as it was, and so are they.
+        sight.see_instances(vec![instance("a", "DRAINING", 0, 0)], at(60));
+        assert_eq!(decide(&sight, at(0), at(60)), Decision::Wait(WaitReason::TasksStopping(1)));
+        assert!(matches!(sight.next_look(at(119)), super::super::Look::Tasks(_)));
+        // Somebody has deregistered it.
+        sight.see_instances(vec![instance("a", "INACTIVE", 0, 0)], at(120));
+        assert_eq!(decide(&sight, at(0), at(125)), Decision::Complete(CompleteReason::NotInCluster));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a drain has seen so far of its instance.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus};
@@ -18,6 +20,7 @@ pub struct Sight {
     empty_since: Option<DateTime<Utc>>,
     tasks: TaskSight,
     tasks_missing: bool,
+    instances_seen: Option<DateTime<Utc>>,
 }
 
 /// What has been seen of the instance's tasks since the counts were last seen to be 0.
@@ -40,6 +43,10 @@ pub enum Look {
     /// Nothing is left but tasks that were stopping.
     Tasks(Vec<TaskArn>),
 }
+
+/// While its tasks stop, an instance is looked at this often: somebody may deregister it, and then nothing tells of them
+/// any more.
+const INSTANCES_LATELY: Duration = Duration::from_secs(60);
 
 impl Sight {
     /// The container instances as they were last seen; none that has left the cluster is among them.
@@ -96,7 +103,8 @@ impl Sight {
         }
     }
 
-    /// Takes in a look at the container instances that are known. An INACTIVE one is no longer in the cluster.
+    /// Takes in a look at the container instances that are known. An INACTIVE one is no longer in the cluster. Where all
+    /// are as empty as they were, what is known of their tasks still holds.
     pub fn see_instances(&mut self, mut instances: Vec<ContainerInstance>, now: DateTime<Utc>) {
         instances.retain(|instance| instance.status != ContainerInstanceStatus::Inactive);
         let absent = instances.is_empty();
@@ -105,9 +113,13 @@ impl Sight {
         self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
         self.empty_since = empty.then(|| self.empty_since.filter(|_| known).unwrap_or(now));
         self.instances = instances;
+        self.instances_seen = Some(now);
         self.found = false;
         self.missing = false;
-        self.tasks = TaskSight::Unread;
+        let stopping = matches!(&self.tasks, TaskSight::Unfinished(tasks) if !tasks.is_empty());
+        if !(stopping && empty && known) {
+            self.tasks = TaskSight::Unread;
+        }
     }
 
     /// Takes in a look at all the tasks, and how many that ECS listed were missing when they were described.
@@ -130,10 +142,11 @@ impl Sight {
 
     /// What to look at next.
     #[must_use]
-    pub fn next_look(&self) -> Look {
+    pub fn next_look(&self, now: DateTime<Utc>) -> Look {
+        let seen_lately = self.instances_seen.is_some_and(|seen| now < seen + INSTANCES_LATELY);
         match &self.tasks {
             _ if self.instances.is_empty() => Look::Find,
-            TaskSight::Unfinished(tasks) if !tasks.is_empty() => {
+            TaskSight::Unfinished(tasks) if !tasks.is_empty() && seen_lately => {
                 Look::Tasks(tasks.iter().map(|task| task.arn.clone()).collect())
             }
             _ => Look::Instances(self.instances.iter().map(|instance| instance.arn.clone()).collect()),

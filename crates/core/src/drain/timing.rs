@@ -53,11 +53,13 @@ impl DrainTiming {
         now < self.deadline() && last.is_none_or(|last| now >= last + self.heartbeat_interval())
     }
 
-    /// When to see to the heartbeat next: when it falls due, or an interval from `now` where it is overdue already.
+    /// When to see to the heartbeat next: an interval after the last one that was tried, so that one that fails is not
+    /// tried again without a pause; `now` where that has passed meanwhile.
     #[must_use]
-    pub fn next_heartbeat(&self, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
-        let due = last.map(|last| last + self.heartbeat_interval());
-        due.filter(|due| *due > now).unwrap_or(now + self.heartbeat_interval())
+    pub fn next_heartbeat(&self, last_tried: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
+        let due = last_tried.map(|last| last + self.heartbeat_interval());
+        // Past the deadline there is none, whatever is overdue.
+        due.filter(|_| now < self.deadline()).unwrap_or(now + self.heartbeat_interval()).max(now)
     }
 
     /// When the action has ended for certain, by its hook's own timeout: no heartbeat is recorded past the deadline.
@@ -98,11 +100,18 @@ mod tests {
     }
 
     #[test]
-    fn the_next_heartbeat_is_never_now_so_that_one_that_fails_is_not_tried_without_a_pause() {
+    fn the_next_heartbeat_is_an_interval_after_the_last_that_was_tried() {
         let timing = timing(3600, Some((900, 90_000)));
         assert_eq!(timing.next_heartbeat(Some(at(0)), at(299)), at(300));
-        assert_eq!(timing.next_heartbeat(Some(at(0)), at(300)), at(600));
+        assert_eq!(timing.next_heartbeat(Some(at(300)), at(300)), at(600));
         assert_eq!(timing.next_heartbeat(None, at(7)), at(307));
+    }
+
+    #[test]
+    fn one_that_fell_due_meanwhile_is_next_but_none_is_past_the_deadline() {
+        let timing = timing(3600, Some((900, 90_000)));
+        assert_eq!(timing.next_heartbeat(Some(at(0)), at(301)), at(301));
+        assert_eq!(timing.next_heartbeat(Some(at(0)), at(3600)), at(3900));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(super) struct Hook<'a, AutoScaling, C> {
     /// When to try to read the hook; none once it has been read.
     pub(super) read_at: Option<DateTime<Utc>>,
     pub(super) last_heartbeat: Option<DateTime<Utc>>,
+    /// When the last heartbeat was tried, whatever came of it.
+    pub(super) last_tried: Option<DateTime<Utc>>,
 }
 
 impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
@@ -41,6 +43,7 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
         if !self.timing.heartbeat_due(self.last_heartbeat, now) {
             return LifecycleActionState::Active;
         }
+        self.last_tried = Some(now);
         let call = self.auto_scaling.record_heartbeat(&self.action);
         match self.meanwhile("autoscaling:RecordLifecycleActionHeartbeat", call).await {
             Ok(state) => {
@@ -62,7 +65,7 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
 
     /// When to see to it again that the hook is kept alive.
     pub(super) fn next_keep_alive(&self) -> DateTime<Utc> {
-        self.timing.next_heartbeat(self.last_heartbeat, self.clock.now())
+        self.timing.next_heartbeat(self.last_tried, self.clock.now())
     }
 
     async fn read(&mut self) {

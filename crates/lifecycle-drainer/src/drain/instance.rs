@@ -9,7 +9,7 @@ use fleetkeeper_core::ports::{
     ContainerInstances, Tasks, UPDATE_STATE_MAX,
 };
 use fleetkeeper_core::read;
-use fleetkeeper_core::task::Task;
+use fleetkeeper_core::task::{Task, TaskArn};
 use fleetkeeper_core::time_left::within;
 
 /// An EC2 instance in a cluster, and the calls on it. Each is bounded by `until`.
@@ -26,21 +26,29 @@ where
     Ecs: ContainerInstances + ContainerInstanceDraining + Tasks,
     C: Clock,
 {
-    /// Takes the next look that `sight` asks for: one read, but for the first one and the last.
+    /// Takes the next look that `sight` asks for: one read, but for the first one and the last, and once a minute while
+    /// tasks stop.
     pub(super) async fn look(&self, sight: &mut Sight) -> Result<(), CallError> {
-        match sight.next_look() {
-            Look::Find => self.find(sight).await?,
+        match sight.next_look(self.clock.now()) {
+            Look::Find => return self.find(sight).await,
+            Look::Tasks(arns) => return self.look_at_tasks(sight, &arns).await,
             Look::Instances(arns) => {
                 let call = read::describe_container_instances(self.ecs, &self.cluster, &arns);
                 let answer = self.in_time("ecs:DescribeContainerInstances", call).await?;
                 sight.see_instances(self.ours(answer)?, self.clock.now());
             }
-            Look::Tasks(arns) => {
-                let call = read::describe_tasks(self.ecs, &self.cluster, &arns);
-                let answer = self.in_time("ecs:DescribeTasks", call).await?;
-                sight.see_unfinished_tasks(self.whole("ecs:DescribeTasks", answer)?);
-            }
         }
+        // An instance that is as it was leaves its tasks to be looked at.
+        if let Look::Tasks(arns) = sight.next_look(self.clock.now()) {
+            self.look_at_tasks(sight, &arns).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_at_tasks(&self, sight: &mut Sight, arns: &[TaskArn]) -> Result<(), CallError> {
+        let call = read::describe_tasks(self.ecs, &self.cluster, arns);
+        let answer = self.in_time("ecs:DescribeTasks", call).await?;
+        sight.see_unfinished_tasks(self.whole("ecs:DescribeTasks", answer)?);
         Ok(())
     }
 

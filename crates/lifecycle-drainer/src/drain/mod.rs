@@ -111,6 +111,8 @@ where
         let drain_timeout = notice.drain_timeout.unwrap_or(config.drain_timeout);
         // Auto Scaling's clock may be ahead of this one.
         let began = notice.time.min(invocation.begins);
+        // The action's start counts as a heartbeat.
+        let known_open_at = (invocation.begins < began + FRESH).then_some(began);
         Self {
             sns,
             clock,
@@ -131,8 +133,8 @@ where
                 action: notice.action,
                 timing: DrainTiming { began, drain_timeout, hook: None },
                 read_at: Some(invocation.begins),
-                // The action's start counts as a heartbeat.
-                last_heartbeat: (invocation.begins < began + FRESH).then_some(began),
+                last_heartbeat: known_open_at,
+                last_tried: known_open_at,
             },
             delivery,
             sight: Sight::default(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
@@ -12,6 +12,9 @@ use crate::rules::Breach;
 use crate::rules::invocations::notices;
 use crate::rules::occupancy::Occupancy;
 use crate::stage::DRAINER;
+
+/// An instance whose tasks are being waited for is itself looked at this often: it may have been deregistered.
+const NOTICED_WITHIN: TimeDelta = TimeDelta::seconds(60);
 
 /// The hosts as the history goes on, and since when each is clear.
 struct Watch<'a> {
@@ -78,7 +81,9 @@ impl Watch<'_> {
         let tasks: usize = self.occupancy.of(action.instance).map(|occupied| occupied.ever).sum();
         // Pages of lists and batches of descriptions: of the tasks, and where filters are ignored of the whole cluster.
         let calls = (tasks + self.occupancy.len()) * 4 + 50;
-        let takes = time_to_complete(&self.story.played.scenario, calls);
+        let gone = self.occupancy.of(action.instance).next().is_none();
+        let noticed = if gone { NOTICED_WITHIN } else { TimeDelta::zero() };
+        let takes = time_to_complete(&self.story.played.scenario, calls) + noticed;
         for id in self.story.told.get(token).into_iter().flatten() {
             let Some(invocation) = self.story.invocations.get(id) else { continue };
             let until = invocation.ended.map_or(now, |ended| ended.at.min(now));

@@ -10,6 +10,7 @@
 //!   and its own start: the instance must be seen empty for `SETTLE`, and once more where listed tasks are missing, both
 //!   rounded up to whole polls; a poll to see it clear and one to see it DRAINING; and 40 ms a call, of as many as a look
 //!   may take.
+//! - Where the instance is no longer in the cluster it has a minute more, in which that is noticed.
 //! - Past the drain's time that holds of an instance that is DRAINING: one that is ACTIVE is not touched any more.
 //! - An invocation that began when all that was so, the instance DRAINING, does not end before it: it neither hands on
 //!   nor fails nor runs out of time. Else short invocations could hand on for ever. (It may be killed.)

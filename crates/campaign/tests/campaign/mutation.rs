@@ -5,7 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleetkeeper_campaign::functions::Wiring;
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
+use fleetkeeper_core::container_instance::{
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus,
+};
 use fleetkeeper_core::lifecycle::{
     LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
 };
@@ -96,8 +98,11 @@ impl ContainerInstances for Mutant {
         }
         let mut answer = self.aws.describe_container_instances(cluster, arns).await?;
         if self.has(Mutation::UntoldPassedOver) {
-            for failure in &mut answer.failures {
-                failure.reason = "MISSING".to_owned();
+            // As if it were INACTIVE. What is left out altogether is missed by who asked for it.
+            for failure in std::mem::take(&mut answer.failures) {
+                let other = answer.items[0].clone();
+                let (arn, status) = (ContainerInstanceArn(failure.arn), ContainerInstanceStatus::Inactive);
+                answer.items.push(ContainerInstance { arn, status, ..other });
             }
         }
         for instance in &mut answer.items {

@@ -76,6 +76,27 @@ pub struct GroupPlan {
     pub warm_pool: Option<WarmPoolPlan>,
     /// Whether an instance whose termination was abandoned is retained.
     pub retains_abandoned: bool,
+    /// A hook on launches, which ends after so many seconds. Its notices come to the drainer's topic, too.
+    #[serde(default)]
+    pub launch_hook_seconds: Option<u32>,
+    /// Whether the group's ordinary notifications come to the drainer's topic, too.
+    #[serde(default)]
+    pub notifies: bool,
+    /// Which instance a scale-in takes.
+    #[serde(default)]
+    pub takes: Takes,
+}
+
+/// Which instance a scale-in takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Takes {
+    /// As by default.
+    #[default]
+    AsByDefault,
+    /// The oldest.
+    Oldest,
+    /// The newest.
+    Newest,
 }
 
 /// A warm pool.
@@ -98,6 +119,9 @@ pub struct ServicePlan {
     pub minimum_percent: u32,
     /// Maximum percent.
     pub maximum_percent: u32,
+    /// The one group of the cluster, counted round, on whose instances its tasks may be placed.
+    #[serde(default)]
+    pub only_on_group: Option<usize>,
     /// What its tasks are.
     pub task: TaskPlan,
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_sim::TaskDefinition;
 use fleetkeeper_sim::world::auto_scaling::lifecycle_action::ActionReference;
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::{ApiError, World};
 use serde_json::{Value, json};
 
-use crate::scenario::{Happening, Scenario, ServicePlan, Stray, What};
-use crate::set_up::{cluster_name, group_name, service_name, standalone, task_definition};
+use crate::scenario::{Happening, Scenario, Stray, What};
+use crate::set_up::{cluster_name, group_name, service_definition, service_name, standalone};
 use crate::stage::{DRAINER, HOOK, TOPIC};
 
 /// What is left to happen.
@@ -75,29 +76,29 @@ impl Script {
 }
 
 /// Where something happens.
-struct Place<'a> {
+struct Place {
     cluster: String,
     group: String,
-    service: Option<Service<'a>>,
+    service: Option<Service>,
 }
 
-struct Service<'a> {
+struct Service {
     name: String,
-    plan: &'a ServicePlan,
+    definition: TaskDefinition,
 }
 
-impl<'a> Place<'a> {
-    fn of(scenario: &'a Scenario, happening: &Happening) -> Option<Self> {
+impl Place {
+    fn of(scenario: &Scenario, happening: &Happening) -> Option<Self> {
         let number = happening.cluster.checked_rem(scenario.clusters.len())?;
         let plan = scenario.clusters.get(number)?;
         let group = happening.of.checked_rem(plan.groups.len())?;
         let service = happening.of.checked_rem(plan.services.len());
-        let service = service.and_then(|service| Some((service, plan.services.get(service)?)));
-        Some(Self {
-            cluster: cluster_name(number),
-            group: group_name(number, group),
-            service: service.map(|(service, plan)| Service { name: service_name(number, service), plan }),
-        })
+        let service = service.and_then(|service| {
+            let name = service_name(number, service);
+            let of = plan.services.get(service)?;
+            Some(Service { definition: service_definition(&name, number, of, plan.groups.len()), name })
+        });
+        Some(Self { cluster: cluster_name(number), group: group_name(number, group), service })
     }
 
     fn host(&self, world: &World, nth: usize) -> Option<Ec2InstanceId> {
@@ -106,7 +107,7 @@ impl<'a> Place<'a> {
     }
 }
 
-fn happen(world: &mut World, place: &Place<'_>, what: &What) -> Result<(), ApiError> {
+fn happen(world: &mut World, place: &Place, what: &What) -> Result<(), ApiError> {
     let Place { cluster, group, service } = place;
     match what {
         What::Terminate { host, hosts, replaced } => {
@@ -124,8 +125,8 @@ fn happen(world: &mut World, place: &Place<'_>, what: &What) -> Result<(), ApiEr
             }
         }
         What::Deploy => {
-            if let Some(Service { name, plan }) = service {
-                world.update_service(cluster, name, task_definition(name, &plan.task))?;
+            if let Some(Service { name, definition }) = service {
+                world.update_service(cluster, name, definition.clone())?;
             }
         }
         What::RefreshInstances(min_healthy_percent) => world.instance_refresh(group, *min_healthy_percent)?,

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::setting::{SettingError, Settings};
+use fleetkeeper_sim::world::auto_scaling::termination_policy::TerminationPolicy;
 use fleetkeeper_sim::world::auto_scaling::warm_pool::WarmPool;
 use fleetkeeper_sim::world::ecs::cluster_arn;
 use fleetkeeper_sim::world::ecs::flapping_agents::FlappingAgents;
@@ -14,12 +15,15 @@ use fleetkeeper_sim::{ActionResult, AutoScalingGroup, InstanceType, LifecycleHoo
 
 use crate::scenario::{
     ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FlappingPlan, GroupPlan, LagPlan, Scenario,
-    StandalonePlan, TaskPlan, WarmPoolPlan,
+    ServicePlan, StandalonePlan, Takes, TaskPlan, WarmPoolPlan,
 };
 use crate::stage::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
 /// When a history begins its hosts are up and its tasks running and healthy, as far as there is room.
 const PROLOGUE_SECONDS: u32 = 180;
+
+/// The attribute that tells which group an instance is of.
+const GROUP_ATTRIBUTE: &str = "group";
 
 /// The name of a cluster.
 #[must_use]
@@ -94,14 +98,14 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
     for (group, plan) in plan.groups.iter().enumerate() {
         add_group(world, &name, &group_name(number, group), plan)?;
     }
-    for (service, plan) in plan.services.iter().enumerate() {
+    for (service, service_plan) in plan.services.iter().enumerate() {
         let service = service_name(number, service);
-        let definition = task_definition(&service, &plan.task);
-        let service = if plan.daemon {
+        let definition = service_definition(&service, number, service_plan, plan.groups.len());
+        let service = if service_plan.daemon {
             Service::daemon(&service, definition)
         } else {
-            Service::new(&service, plan.tasks, definition)
-                .percents(plan.minimum_percent, plan.maximum_percent)
+            let ServicePlan { tasks, minimum_percent, maximum_percent, .. } = *service_plan;
+            Service::new(&service, tasks, definition).percents(minimum_percent, maximum_percent)
         };
         world.create_service(&name, service)?;
     }
@@ -114,7 +118,7 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
 }
 
 fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> Result<(), ApiError> {
-    let of_type = InstanceType::new("c5.large", plan.cpu, plan.memory);
+    let of_type = InstanceType::new("c5.large", plan.cpu, plan.memory).attribute(GROUP_ATTRIBUTE, name);
     let mut group =
         AutoScalingGroup::new(name, of_type).in_cluster(cluster).launching_in(plan.launch_seconds);
     if let Some(WarmPoolPlan { start_seconds, registers_anew }) = plan.warm_pool {
@@ -123,7 +127,11 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
     if plan.retains_abandoned {
         group = group.retaining_abandoned();
     }
-    world.add_group(group);
+    world.add_group(group.termination_policy(match plan.takes {
+        Takes::AsByDefault => TerminationPolicy::Default,
+        Takes::Oldest => TerminationPolicy::OldestInstance,
+        Takes::Newest => TerminationPolicy::NewestInstance,
+    }));
     let mut hook = LifecycleHook::new(HOOK, TOPIC).heartbeat_timeout(plan.heartbeat_seconds);
     if !plan.default_abandon {
         hook = hook.default_result(ActionResult::Continue);
@@ -141,6 +149,13 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
     }
     for _ in 0..plan.hosts {
         world.launch_now(name)?;
+    }
+    if let Some(seconds) = plan.launch_hook_seconds {
+        let hook = LifecycleHook::launching("launching", TOPIC).heartbeat_timeout(seconds);
+        world.put_lifecycle_hook(name, hook.default_result(ActionResult::Continue))?;
+    }
+    if plan.notifies {
+        world.put_notification_configuration(name, TOPIC)?;
     }
     Ok(())
 }
@@ -165,6 +180,20 @@ fn add_functions(world: &mut World, scenario: &Scenario) {
     }
     if plan.scheduled {
         world.put_schedule(CALCULATOR, 60);
+    }
+}
+
+/// What a service's tasks are, and where they may be.
+pub(crate) fn service_definition(
+    family: &str,
+    cluster: usize,
+    service: &ServicePlan,
+    groups: usize,
+) -> TaskDefinition {
+    let definition = task_definition(family, &service.task);
+    match service.only_on_group.and_then(|group| group.checked_rem(groups)) {
+        Some(group) => definition.member_of(GROUP_ATTRIBUTE, &group_name(cluster, group)),
+        None => definition,
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 
 use super::drainer;
-use crate::scenario::{GroupPlan, WarmPoolPlan};
+use crate::scenario::{GroupPlan, Takes, WarmPoolPlan};
 
 /// Without hosts: the cluster shares out its own.
 pub(super) fn groups() -> impl Strategy<Value = Vec<GroupPlan>> {
@@ -16,9 +16,11 @@ pub(super) fn groups() -> impl Strategy<Value = Vec<GroupPlan>> {
 fn group() -> impl Strategy<Value = GroupPlan> {
     let hook =
         (heartbeat(), any::<bool>(), weighted(0.15, drainer::drain_timeout()), weighted(0.15, 30_u32..=900));
-    let pool = weighted(0.15, warm_pool());
-    (size(), 20_u32..=300, hook, pool, proptest::bool::weighted(0.1)).prop_map(|drawn| {
-        let ((cpu, memory), launch_seconds, hook, warm_pool, retains_abandoned) = drawn;
+    let ends = (weighted(0.15, warm_pool()), proptest::bool::weighted(0.1), takes());
+    let besides = (weighted(0.1, 30_u32..=300), proptest::bool::weighted(0.1));
+    (size(), 20_u32..=300, hook, ends, besides).prop_map(|drawn| {
+        let ((cpu, memory), launch_seconds, hook, ends, (launch_hook_seconds, notifies)) = drawn;
+        let (warm_pool, retains_abandoned, takes) = ends;
         let (heartbeat_seconds, default_abandon, metadata_drain_timeout_seconds, other_hook_seconds) = hook;
         GroupPlan {
             hosts: 0,
@@ -31,8 +33,15 @@ fn group() -> impl Strategy<Value = GroupPlan> {
             other_hook_seconds,
             warm_pool,
             retains_abandoned,
+            launch_hook_seconds,
+            notifies,
+            takes,
         }
     })
+}
+
+fn takes() -> impl Strategy<Value = Takes> {
+    prop_oneof![2 => Just(Takes::AsByDefault), 1 => Just(Takes::Oldest), 1 => Just(Takes::Newest)]
 }
 
 fn warm_pool() -> impl Strategy<Value = WarmPoolPlan> {

@@ -1,6 +1,7 @@
 //! Services.
 
 use proptest::collection::vec;
+use proptest::option::weighted;
 use proptest::prelude::{Just, Strategy};
 use proptest::prop_oneof;
 
@@ -19,12 +20,12 @@ pub(super) fn services() -> impl Strategy<Value = Vec<Filling>> {
 }
 
 fn service() -> impl Strategy<Value = Filling> {
-    (per_mille(), percents(), task::task(), proptest::bool::weighted(0.15)).prop_map(
-        |(per_mille, (minimum_percent, maximum_percent), task, daemon)| Filling {
-            service: ServicePlan { daemon, tasks: 0, minimum_percent, maximum_percent, task },
-            per_mille,
-        },
-    )
+    let where_to = (proptest::bool::weighted(0.15), weighted(0.15, 0_usize..3));
+    (per_mille(), percents(), task::task(), where_to).prop_map(|drawn| {
+        let (per_mille, (minimum_percent, maximum_percent), task, (daemon, only_on_group)) = drawn;
+        let service = ServicePlan { daemon, tasks: 0, minimum_percent, maximum_percent, only_on_group, task };
+        Filling { service, per_mille }
+    })
 }
 
 /// Most clusters have room for what leaves a host, some have not, some lack room from the start.

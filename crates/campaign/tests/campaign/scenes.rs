@@ -2,7 +2,7 @@
 
 use fleetkeeper_campaign::scenario::{
     ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, Op, Scenario,
-    ServicePlan, TaskPlan, What, Wrong,
+    ServicePlan, Takes, TaskPlan, What, Wrong,
 };
 use fleetkeeper_sim::world::disorder::Disorder;
 
@@ -14,6 +14,7 @@ pub(crate) fn calm() -> Scenario {
             flapping_agents: None,
             groups: vec![group()],
             services: vec![ServicePlan {
+                only_on_group: None,
                 daemon: false,
                 tasks: 4,
                 minimum_percent: 50,
@@ -81,6 +82,9 @@ pub(crate) fn always(operation: Op, fault: Wrong) -> FaultPlan {
 
 fn group() -> GroupPlan {
     GroupPlan {
+        launch_hook_seconds: None,
+        notifies: false,
+        takes: Takes::AsByDefault,
         hosts: 3,
         cpu: 2048,
         memory: 3884,

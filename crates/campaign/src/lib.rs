@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`scenario`] | what a history begins with and what happens in it, as plain data |
 //! | [`strategy`] | draws scenarios by chance, each from a seed |
-//! | [`stage`], `set_up`, `script` | plays it: the world, the functions in it, what happens |
+//! | [`stage`], `set_up`, `settings`, `script` | plays it: the world, the functions in it, what happens |
 //! | [`campaign`] | plays many seeds on several threads, and adds up what came of them |
 //! | [`coverage`] | the rare states that histories were in |
 //! | [`shrink`] | makes a scenario that fails as small as it gets |
@@ -19,6 +19,7 @@ pub mod rules;
 pub mod scenario;
 mod script;
 pub mod set_up;
+mod settings;
 pub mod shrink;
 pub mod stage;
 pub mod strategy;

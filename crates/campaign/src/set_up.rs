@@ -1,7 +1,6 @@
-//! The world that a history begins in, and the functions' settings.
+//! The world that a history begins in.
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::setting::{SettingError, Settings};
 use fleetkeeper_sim::world::auto_scaling::termination_policy::TerminationPolicy;
 use fleetkeeper_sim::world::auto_scaling::warm_pool::WarmPool;
 use fleetkeeper_sim::world::ecs::cluster_arn;
@@ -14,8 +13,8 @@ use fleetkeeper_sim::world::{ApiError, World};
 use fleetkeeper_sim::{ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition};
 
 use crate::scenario::{
-    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FlappingPlan, GroupPlan, LagPlan, Scenario,
-    ServicePlan, StandalonePlan, Takes, TaskPlan, WarmPoolPlan,
+    ApiPlan, ClusterPlan, FlappingPlan, GroupPlan, LagPlan, Scenario, ServicePlan, StandalonePlan, Takes,
+    TaskPlan, WarmPoolPlan,
 };
 use crate::stage::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
@@ -220,28 +219,4 @@ pub(crate) fn task_definition(family: &str, plan: &TaskPlan) -> TaskDefinition {
 /// A standalone task's definition.
 pub(crate) fn standalone(plan: &StandalonePlan) -> TaskDefinition {
     task_definition("job", &plan.task).running_for(plan.run_seconds)
-}
-
-/// The drainer's settings, read as the function reads its variables.
-pub(crate) fn drainer_config(plan: &DrainerPlan) -> Result<lifecycle_drainer::Config, SettingError> {
-    let lookup = |name: &str| match name {
-        "ECS_CLUSTER" => Some(cluster_name(0)),
-        "DRAIN_TIMEOUT_SECONDS" => Some(plan.drain_timeout_seconds.to_string()),
-        "POLL_INTERVAL_SECONDS" => Some(plan.poll_seconds.to_string()),
-        "DEADLINE_MARGIN_SECONDS" => Some(plan.margin_seconds.to_string()),
-        _ => None,
-    };
-    lifecycle_drainer::Config::read(&Settings::new(&lookup))
-}
-
-/// The calculator's settings, read as the function reads its variables.
-pub(crate) fn calculator_config(plan: &CalculatorPlan) -> Result<capacity_calculator::Config, SettingError> {
-    let lookup = |name: &str| match name {
-        "ECS_CLUSTER" => Some(cluster_name(0)),
-        "CONTAINER_MAX_CPU" => Some(plan.cpu.to_string()),
-        "CONTAINER_MAX_MEMORY" => Some(plan.memory.to_string()),
-        "TCP_PORT_RESOURCES" => plan.tcp_port.map(|port| port.to_string()),
-        _ => None,
-    };
-    capacity_calculator::Config::read(&Settings::new(&lookup))
 }

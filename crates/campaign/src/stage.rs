@@ -10,7 +10,8 @@ use fleetkeeper_sim::world::{ApiError, Operation, World};
 use crate::functions::{AsShipped, CalculatorFunction, DrainerFunction, Wiring};
 use crate::scenario::{FaultPlan, Op, Scenario, Wrong};
 use crate::script::Script;
-use crate::set_up::{calculator_config, drainer_config, set_up, trouble};
+use crate::set_up::{set_up, trouble};
+use crate::settings::{calculator_config, drainer_config};
 
 /// The drainer's topic.
 pub const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
@@ -38,16 +39,20 @@ pub struct Played {
 }
 
 /// A scenario that can't be played.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Unplayable {
     /// The functions refuse their settings.
-    Setting(SettingError),
+    #[error("a function refuses its settings")]
+    Setting(#[source] SettingError),
     /// The world refuses to be set up.
-    World(ApiError),
+    #[error("the world can't be set up")]
+    World(#[source] ApiError),
     /// There is nothing to run it on.
-    Runtime(std::io::Error),
-    /// It does not come to an end within any bounds: so much had happened by then.
-    Runaway {
+    #[error("there is nothing to run it on")]
+    Runtime(#[source] std::io::Error),
+    /// So much happens that it does not come to an end.
+    #[error("{entries} entries by {}", at.format("%H:%M:%S"))]
+    Endless {
         /// How many entries the history had.
         entries: usize,
         /// By then.
@@ -96,17 +101,17 @@ async fn act(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplay
     Ok(Played { scenario: scenario.clone(), world: world.take(), began, quiet_from })
 }
 
-/// More than this in one history is a runaway: drains of hundreds of hosts make some hundred thousand.
+/// A history of more than this is endless: drains of hundreds of hosts make some hundred thousand.
 const ENTRIES_MAX: usize = 2_000_000;
 
-/// Looked at every minute, so that a runaway does not eat the machine first.
+/// Looked at every minute, so that an endless history does not eat the machine first.
 async fn run_until(driver: &mut Driver, until: DateTime<Utc>) -> Result<(), Unplayable> {
     while driver.world().now() < until {
         let minute = driver.world().now() + TimeDelta::seconds(60);
         driver.run_until(minute.min(until)).await;
         let entries = driver.world().with(|world| world.history().entries().len());
         if entries > ENTRIES_MAX {
-            return Err(Unplayable::Runaway { entries, at: driver.world().now() });
+            return Err(Unplayable::Endless { entries, at: driver.world().now() });
         }
     }
     Ok(())

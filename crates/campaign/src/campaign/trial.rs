@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use fleetkeeper_core::error_chain::ErrorChain;
+
 use super::panics;
 use super::tally::Figures;
 use crate::coverage::{self, Seen};
@@ -63,11 +65,11 @@ pub fn timeline(scenario: &Scenario) -> Result<String, Failed> {
 fn played(scenario: &Scenario) -> Result<Played, Failed> {
     match panics::catch(|| play(scenario)) {
         Err(how) => Err(Failed { rule: "no panic", how }),
-        Ok(Err(Unplayable::Runaway { entries, at })) => {
-            let how = format!("{entries} entries by {}", at.format("%H:%M:%S"));
-            Err(Failed { rule: "no runaway", how })
+        Ok(Err(unplayable)) => {
+            let endless = matches!(unplayable, Unplayable::Endless { .. });
+            let rule = if endless { "no endless history" } else { "playable" };
+            Err(Failed { rule, how: ErrorChain(&unplayable).to_string() })
         }
-        Ok(Err(unplayable)) => Err(Failed { rule: "playable", how: format!("{unplayable:?}") }),
         Ok(Ok(played)) => Ok(played),
     }
 }

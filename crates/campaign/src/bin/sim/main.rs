@@ -22,27 +22,22 @@ use std::time::Instant;
 use fleetkeeper_campaign::campaign::Campaign;
 use fleetkeeper_campaign::rules::RULES;
 
-use options::{Command, Options};
+use options::Command;
 use progress::Progress;
 
 fn main() -> ExitCode {
-    let options = match Options::read(std::env::args().skip(1)) {
-        Ok(options) => options,
-        Err(refused) => {
-            eprintln!("sim: {refused}");
-            return ExitCode::from(2);
-        }
-    };
-    match options.command {
-        Command::Help => {
+    match Command::read(lexopt::Parser::from_env()) {
+        Ok(Command::Help) => {
             println!("{}", options::HELP);
             ExitCode::SUCCESS
         }
-        Command::Campaign { from, seeds } => {
-            play(&Campaign { from, seeds, jobs: options.jobs, rules: &RULES })
+        Ok(Command::Campaign { from, seeds, jobs }) => play(&Campaign { from, seeds, jobs, rules: &RULES }),
+        Ok(Command::Seed(seed)) => replay::seed(seed),
+        Ok(Command::Replay(path)) => replay::file(&path),
+        Err(refused) => {
+            eprintln!("sim: {refused}");
+            ExitCode::from(2)
         }
-        Command::Seed(seed) => replay::seed(seed),
-        Command::Replay(path) => replay::file(&path),
     }
 }
 

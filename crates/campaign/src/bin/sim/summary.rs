@@ -30,7 +30,7 @@ pub(crate) fn print(tally: &Tally, took: Duration) {
     println!("\nrules broken");
     let broken = |rule: &str| tally.failures.iter().filter(|(_, failed)| failed.rule == rule).count();
     let names = RULES.iter().map(|rule| rule.name());
-    for name in names.chain(["no panic", "no runaway", "playable"]) {
+    for name in names.chain(["no panic", "no endless history", "playable"]) {
         line(name, u64::try_from(broken(name)).unwrap_or(u64::MAX));
     }
 }

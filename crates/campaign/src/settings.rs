@@ -1,0 +1,30 @@
+//! The functions' settings, read as the functions read their variables.
+
+use fleetkeeper_core::setting::{SettingError, Settings};
+
+use crate::scenario::{CalculatorPlan, DrainerPlan};
+use crate::set_up::cluster_name;
+
+/// The drainer's settings.
+pub(crate) fn drainer_config(plan: &DrainerPlan) -> Result<lifecycle_drainer::Config, SettingError> {
+    let lookup = |name: &str| match name {
+        "ECS_CLUSTER" => Some(cluster_name(0)),
+        "DRAIN_TIMEOUT_SECONDS" => Some(plan.drain_timeout_seconds.to_string()),
+        "POLL_INTERVAL_SECONDS" => Some(plan.poll_seconds.to_string()),
+        "DEADLINE_MARGIN_SECONDS" => Some(plan.margin_seconds.to_string()),
+        _ => None,
+    };
+    lifecycle_drainer::Config::read(&Settings::new(&lookup))
+}
+
+/// The calculator's settings.
+pub(crate) fn calculator_config(plan: &CalculatorPlan) -> Result<capacity_calculator::Config, SettingError> {
+    let lookup = |name: &str| match name {
+        "ECS_CLUSTER" => Some(cluster_name(0)),
+        "CONTAINER_MAX_CPU" => Some(plan.cpu.to_string()),
+        "CONTAINER_MAX_MEMORY" => Some(plan.memory.to_string()),
+        "TCP_PORT_RESOURCES" => plan.tcp_port.map(|port| port.to_string()),
+        _ => None,
+    };
+    capacity_calculator::Config::read(&Settings::new(&lookup))
+}

@@ -68,7 +68,7 @@ async fn one_that_is_deregistered_while_its_tasks_stop_goes_within_a_minute() {
             scene.wait(200).await;
             let status = ContainerInstanceStatus::Inactive;
             scene.world(|world| {
-                world.set_container_instance_status(CLUSTER, &scene.hosts[0], status).unwrap()
+                world.set_container_instance_status(CLUSTER, &scene.hosts[0], status).unwrap();
             });
             scene.aws.world().now()
         };

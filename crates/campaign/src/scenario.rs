@@ -1,6 +1,7 @@
 //! What a history begins with and what happens in it, as plain data: drawn from a seed, shrunk, written down as JSON and
 //! played again.
 
+use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
 use serde::{Deserialize, Serialize};
 
@@ -280,7 +281,7 @@ pub enum Stray {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultPlan {
     /// Which calls; all where none is named.
-    pub operation: Option<Op>,
+    pub operation: Option<Operation>,
     /// How.
     pub fault: Wrong,
     /// So many in a thousand.
@@ -289,22 +290,6 @@ pub struct FaultPlan {
     pub from_seconds: u32,
     /// For how long.
     pub seconds: u32,
-}
-
-/// An operation of AWS, by the part of its name behind the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "their names are AWS's")]
-pub enum Op {
-    ListContainerInstances,
-    DescribeContainerInstances,
-    UpdateContainerInstancesState,
-    ListTasks,
-    DescribeTasks,
-    DescribeLifecycleHooks,
-    RecordLifecycleActionHeartbeat,
-    CompleteLifecycleAction,
-    Publish,
-    PutMetricData,
 }
 
 /// How a call goes wrong.

@@ -5,10 +5,10 @@ use fleetkeeper_core::setting::SettingError;
 use fleetkeeper_sim::SharedWorld;
 use fleetkeeper_sim::driver::Driver;
 use fleetkeeper_sim::faults::{Fault, Faults, When};
-use fleetkeeper_sim::world::{ApiError, Operation, World};
+use fleetkeeper_sim::world::{ApiError, World};
 
 use crate::functions::{AsShipped, CalculatorFunction, DrainerFunction, Wiring};
-use crate::scenario::{FaultPlan, Op, Scenario, Wrong};
+use crate::scenario::{FaultPlan, Scenario, Wrong};
 use crate::script::Script;
 use crate::set_up::{set_up, trouble};
 use crate::settings::{calculator_config, drainer_config};
@@ -133,25 +133,8 @@ fn plant(faults: &mut Faults, scenario: &Scenario, began: DateTime<Utc>, quiet_f
             Wrong::Untold => Fault::Failure { reason: "INTERNAL" },
         };
         match operation {
-            Some(operation) => faults.plant(named(*operation), when, fault),
+            Some(operation) => faults.plant(*operation, when, fault),
             None => faults.plant_on_all(when, fault),
         }
-    }
-}
-
-/// The operation of a name.
-#[must_use]
-pub const fn named(operation: Op) -> Operation {
-    match operation {
-        Op::ListContainerInstances => Operation::ListContainerInstances,
-        Op::DescribeContainerInstances => Operation::DescribeContainerInstances,
-        Op::UpdateContainerInstancesState => Operation::UpdateContainerInstancesState,
-        Op::ListTasks => Operation::ListTasks,
-        Op::DescribeTasks => Operation::DescribeTasks,
-        Op::DescribeLifecycleHooks => Operation::DescribeLifecycleHooks,
-        Op::RecordLifecycleActionHeartbeat => Operation::RecordLifecycleActionHeartbeat,
-        Op::CompleteLifecycleAction => Operation::CompleteLifecycleAction,
-        Op::Publish => Operation::Publish,
-        Op::PutMetricData => Operation::PutMetricData,
     }
 }

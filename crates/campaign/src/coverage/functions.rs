@@ -9,7 +9,8 @@ use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd, InvocationId};
 use serde_json::Value;
 
-use super::{Seen, Wrong};
+use super::Seen;
+use crate::scenario::Wrong;
 use crate::stage::{CALCULATOR, DRAINER};
 
 /// What is known of the functions so far.
@@ -162,7 +163,7 @@ fn wrong(outcome: &CallOutcome) -> Option<Wrong> {
         CallOutcome::AnsweredInPart("MISSING") => Some(Wrong::Missing),
         CallOutcome::AnsweredInPart(_) => Some(Wrong::Untold),
         CallOutcome::AnswerLost(_) => Some(Wrong::AnswerLost),
-        CallOutcome::Hung => Some(Wrong::Hung),
+        CallOutcome::Hung => Some(Wrong::Hang),
         CallOutcome::Failed(code) => match *code {
             "ThrottlingException" | "Throttling" => Some(Wrong::Throttled),
             "AccessDeniedException" | "AccessDenied" | "AuthorizationError" => Some(Wrong::Refused),

@@ -16,7 +16,7 @@ use crate::stage::Played;
 use functions::Functions;
 use hosts::Hosts;
 
-pub use seen::{Seen, Wrong, all};
+pub use seen::{Seen, all};
 
 /// With fewer histories than this a state that was never seen says little.
 pub const SEEDS_MIN: u64 = 10_000;

@@ -5,6 +5,8 @@ use std::fmt;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::lambda::invocation::AwaitPoint;
 
+use crate::scenario::Wrong;
+
 /// A rare state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each has its name in words below")]
@@ -49,19 +51,6 @@ pub enum Seen {
     CalculatorDied(AwaitPoint),
     /// A call went wrong.
     Fault(Operation, Wrong),
-}
-
-/// How a call went wrong, as far as its outcome tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each has its name in words below")]
-pub enum Wrong {
-    Throttled,
-    Refused,
-    Unavailable,
-    AnswerLost,
-    Hung,
-    Missing,
-    Untold,
 }
 
 /// The states that are one each, and their names.
@@ -118,7 +107,7 @@ const CALCULATOR_CALLS: [Operation; 3] =
     [Operation::ListContainerInstances, Operation::DescribeContainerInstances, Operation::PutMetricData];
 
 const WRONG: [Wrong; 5] =
-    [Wrong::Throttled, Wrong::Refused, Wrong::Unavailable, Wrong::AnswerLost, Wrong::Hung];
+    [Wrong::Throttled, Wrong::Refused, Wrong::Unavailable, Wrong::AnswerLost, Wrong::Hang];
 
 /// Every state, in its order.
 #[must_use]
@@ -161,6 +150,7 @@ impl fmt::Display for Seen {
     }
 }
 
+/// As the outcome of a call tells of it.
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -168,7 +158,7 @@ impl fmt::Display for Wrong {
             Self::Refused => "refused",
             Self::Unavailable => "unavailable",
             Self::AnswerLost => "done, its answer lost",
-            Self::Hung => "never answered",
+            Self::Hang => "never answered",
             Self::Missing => "answered, with a resource MISSING",
             Self::Untold => "answered, with a resource not reached",
         })

@@ -1,9 +1,10 @@
 //! What doubles a message doubles its chain of invocations, and each of both again: bounded, so that a history is a
 //! history of some drains and not of millions.
 
+use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
 
-use crate::scenario::{ClusterPlan, DrainerPlan, FaultPlan, Op, Wrong};
+use crate::scenario::{ClusterPlan, DrainerPlan, FaultPlan, Wrong};
 
 /// How long chains get while anything goes wrong.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +40,7 @@ impl Chains {
 
     /// Of a publish whose answer is lost there may be some six copies.
     pub(super) fn bound_fault(self, fault: FaultPlan) -> FaultPlan {
-        let publishes = fault.operation.is_none_or(|operation| operation == Op::Publish);
+        let publishes = fault.operation.is_none_or(|operation| operation == Operation::Publish);
         if fault.fault == Wrong::AnswerLost && publishes {
             return FaultPlan { seconds: fault.seconds.min(self.invocation_seconds), ..fault };
         }

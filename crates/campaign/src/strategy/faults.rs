@@ -1,11 +1,12 @@
 //! Calls that go wrong: none, one operation for a while, several, all.
 
+use fleetkeeper_sim::world::Operation;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy};
 use proptest::prop_oneof;
 use proptest::sample::select;
 
-use crate::scenario::{FaultPlan, Op, Wrong};
+use crate::scenario::{FaultPlan, Wrong};
 
 /// A fault from a part of the time before the quiet on.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ pub(super) fn faults() -> impl Strategy<Value = Vec<Drawn>> {
     ]
 }
 
-fn fault(operation: BoxedStrategy<Option<Op>>) -> impl Strategy<Value = Drawn> {
+fn fault(operation: BoxedStrategy<Option<Operation>>) -> impl Strategy<Value = Drawn> {
     (operation, wrong(), per_mille(), 0_u64..1000, seconds()).prop_map(
         |(operation, fault, per_mille, from_per_mille, seconds)| Drawn {
             plan: FaultPlan { operation, fault, per_mille, from_seconds: 0, seconds },
@@ -39,21 +40,21 @@ impl Drawn {
     }
 }
 
-fn one() -> BoxedStrategy<Option<Op>> {
+fn one() -> BoxedStrategy<Option<Operation>> {
     select(OPERATIONS.as_slice()).prop_map(Some).boxed()
 }
 
-const OPERATIONS: [Op; 10] = [
-    Op::ListContainerInstances,
-    Op::DescribeContainerInstances,
-    Op::UpdateContainerInstancesState,
-    Op::ListTasks,
-    Op::DescribeTasks,
-    Op::DescribeLifecycleHooks,
-    Op::RecordLifecycleActionHeartbeat,
-    Op::CompleteLifecycleAction,
-    Op::Publish,
-    Op::PutMetricData,
+const OPERATIONS: [Operation; 10] = [
+    Operation::ListContainerInstances,
+    Operation::DescribeContainerInstances,
+    Operation::UpdateContainerInstancesState,
+    Operation::ListTasks,
+    Operation::DescribeTasks,
+    Operation::DescribeLifecycleHooks,
+    Operation::RecordLifecycleActionHeartbeat,
+    Operation::CompleteLifecycleAction,
+    Operation::Publish,
+    Operation::PutMetricData,
 ];
 
 fn wrong() -> impl Strategy<Value = Wrong> {

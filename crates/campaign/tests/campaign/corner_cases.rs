@@ -1,8 +1,9 @@
 //! What looks like a breach and is none.
 
 use fleetkeeper_campaign::rules::check;
-use fleetkeeper_campaign::scenario::{Op, Scenario, Stray, What, Wrong};
+use fleetkeeper_campaign::scenario::{Scenario, Stray, What, Wrong};
 use fleetkeeper_campaign::stage::{HOOK, Played, play};
+use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
 
 use crate::scenes::{always, at, long_drain, measured, task, termination};
@@ -31,7 +32,7 @@ fn completed(what: &Occurrence) -> bool {
 fn a_hook_runs_out_where_every_attempt_failed() {
     let mut scenario = termination();
     scenario.quiet_after_seconds = 900;
-    scenario.faults.push(always(Op::ListContainerInstances, Wrong::Refused));
+    scenario.faults.push(always(Operation::ListContainerInstances, Wrong::Refused));
     let played = passes(&scenario);
     assert_eq!(count(&played, |what| matches!(what, Occurrence::EventGivenUp { .. })), 1);
     assert_eq!(count(&played, expired), 1);
@@ -49,7 +50,7 @@ fn a_hook_runs_out_once_the_drains_time_is_up() {
 fn a_hook_runs_out_where_no_heartbeat_is_taken() {
     let mut scenario = long_drain();
     scenario.quiet_after_seconds = 900;
-    scenario.faults.push(always(Op::RecordLifecycleActionHeartbeat, Wrong::Throttled));
+    scenario.faults.push(always(Operation::RecordLifecycleActionHeartbeat, Wrong::Throttled));
     assert_eq!(count(&passes(&scenario), expired), 1);
 }
 
@@ -110,7 +111,7 @@ fn what_is_not_the_drainers_business_is_left_alone() {
 fn an_instance_that_ecs_says_is_missing_need_not_be_counted() {
     let mut scenario = measured();
     scenario.quiet_after_seconds = 200;
-    scenario.faults.push(always(Op::DescribeContainerInstances, Wrong::Missing));
+    scenario.faults.push(always(Operation::DescribeContainerInstances, Wrong::Missing));
     let played = passes(&scenario);
     assert!(count(&played, |what| matches!(what, Occurrence::MetricDataPut { .. })) > 5);
 }
@@ -120,6 +121,6 @@ fn nothing_is_put_of_a_cluster_that_cannot_be_read() {
     let mut scenario = measured();
     scenario.quiet_after_seconds = 200;
     scenario.quiet_seconds = 1;
-    scenario.faults.push(always(Op::ListContainerInstances, Wrong::Throttled));
+    scenario.faults.push(always(Operation::ListContainerInstances, Wrong::Throttled));
     assert_eq!(count(&passes(&scenario), |what| matches!(what, Occurrence::MetricDataPut { .. })), 0);
 }

@@ -1,8 +1,9 @@
 //! Each rule sees the bug that it is there for, and no rule sees one where there is none.
 
 use fleetkeeper_campaign::rules::{Breach, RULES};
-use fleetkeeper_campaign::scenario::{Op, Scenario, What, Wrong};
+use fleetkeeper_campaign::scenario::{Scenario, What, Wrong};
 use fleetkeeper_campaign::stage::{Played, play, play_with};
+use fleetkeeper_sim::world::Operation;
 
 use crate::mutation::{Mutation, With};
 use crate::scenes::{always, at, calm, long_drain, measured, termination};
@@ -79,7 +80,7 @@ fn what_ecs_did_not_tell_of_is_passed_over() {
     let mut scenario = measured();
     scenario.quiet_after_seconds = 200;
     scenario.quiet_seconds = 10;
-    scenario.faults.push(always(Op::DescribeContainerInstances, Wrong::Untold));
+    scenario.faults.push(always(Operation::DescribeContainerInstances, Wrong::Untold));
     is_seen(Mutation::UntoldPassedOver, &scenario, "no runaway");
 }
 

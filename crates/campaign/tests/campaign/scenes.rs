@@ -1,9 +1,10 @@
 //! Small scenarios, written by hand.
 
 use fleetkeeper_campaign::scenario::{
-    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, Op, Scenario,
+    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, Scenario,
     ServicePlan, Takes, TaskPlan, What, Wrong,
 };
+use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
 
 /// Three hosts with a service of four tasks that take half a minute to stop, and nothing else.
@@ -76,7 +77,7 @@ pub(crate) fn at(at_seconds: u32, what: What) -> Happening {
 }
 
 /// All calls of an operation go wrong from the start of the history on, until it is quiet.
-pub(crate) fn always(operation: Op, fault: Wrong) -> FaultPlan {
+pub(crate) fn always(operation: Operation, fault: Wrong) -> FaultPlan {
     FaultPlan { operation: Some(operation), fault, per_mille: 1000, from_seconds: 0, seconds: 100_000 }
 }
 

@@ -65,6 +65,9 @@ pub struct GroupPlan {
     pub memory: u64,
     /// From a launch to the registration.
     pub launch_seconds: u32,
+    /// From there until it is ACTIVE: REGISTERING, while its trunk network interface is attached.
+    #[serde(default)]
+    pub registering_seconds: u32,
     /// The hook's heartbeat timeout.
     pub heartbeat_seconds: u32,
     /// Whether an action that runs out is abandoned.

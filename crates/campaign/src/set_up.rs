@@ -117,7 +117,9 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
 }
 
 fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> Result<(), ApiError> {
-    let of_type = InstanceType::new("c5.large", plan.cpu, plan.memory).attribute(GROUP_ATTRIBUTE, name);
+    let of_type = InstanceType::new("c5.large", plan.cpu, plan.memory)
+        .attribute(GROUP_ATTRIBUTE, name)
+        .registering_for(plan.registering_seconds);
     let mut group =
         AutoScalingGroup::new(name, of_type).in_cluster(cluster).launching_in(plan.launch_seconds);
     if let Some(WarmPoolPlan { start_seconds, registers_anew }) = plan.warm_pool {

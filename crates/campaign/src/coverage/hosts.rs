@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
@@ -17,6 +17,7 @@ pub(super) struct Hosts {
     of: BTreeMap<ContainerInstanceArn, Ec2InstanceId>,
     standalone: BTreeMap<TaskArn, Ec2InstanceId>,
     warm: BTreeSet<Ec2InstanceId>,
+    registering: BTreeSet<Ec2InstanceId>,
 }
 
 #[derive(Default)]
@@ -40,6 +41,14 @@ impl Hosts {
                 }
                 host.disconnected = false;
             }
+            Occurrence::ContainerInstanceStatus { container_instance, status } => {
+                let Some(host) = self.of.get(container_instance) else { return };
+                if *status == ContainerInstanceStatus::Registering {
+                    self.registering.insert(host.clone());
+                } else {
+                    self.registering.remove(host);
+                }
+            }
             Occurrence::AgentConnected { container_instance, connected } => {
                 if let Some(host) = self.host_of(container_instance) {
                     host.disconnected = !connected;
@@ -54,6 +63,9 @@ impl Hosts {
             Occurrence::InstanceTerminated { instance, .. } => self.terminated(instance, seen),
             Occurrence::ActionOpened { hook, instance, .. } => {
                 self.known.entry(instance.clone()).or_default().hooks.insert(hook.clone());
+                if self.registering.contains(instance) {
+                    seen.insert(Seen::RegisteringMeanwhile);
+                }
             }
             Occurrence::ActionEnded { hook, instance, end, .. } => {
                 let host = self.known.entry(instance.clone()).or_default();

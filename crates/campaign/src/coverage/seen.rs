@@ -43,6 +43,7 @@ pub enum Seen {
     InstancesRefreshed,
     DeployedMeanwhile,
     AgentLostMeanwhile,
+    RegisteringMeanwhile,
     ScaledOut,
     ScaledIn,
     /// The drainer died there.
@@ -54,7 +55,7 @@ pub enum Seen {
 }
 
 /// The states that are one each, and their names.
-const PLAIN: [(Seen, &str); 34] = [
+const PLAIN: [(Seen, &str); 35] = [
     (Seen::Duplicate, "an event delivered twice"),
     (Seen::SecondRun, "an event that was done, run once more"),
     (Seen::Late, "an event delivered late"),
@@ -87,6 +88,7 @@ const PLAIN: [(Seen, &str); 34] = [
     (Seen::InstancesRefreshed, "an instance refresh"),
     (Seen::DeployedMeanwhile, "a deployment begun while a hook was open"),
     (Seen::AgentLostMeanwhile, "an agent disconnected while a hook was open"),
+    (Seen::RegisteringMeanwhile, "a host still REGISTERING when its hook opened"),
     (Seen::ScaledOut, "a scale-out by an alarm"),
     (Seen::ScaledIn, "a scale-in by an alarm"),
 ];

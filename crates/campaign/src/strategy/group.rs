@@ -18,8 +18,9 @@ fn group() -> impl Strategy<Value = GroupPlan> {
         (heartbeat(), any::<bool>(), weighted(0.15, drainer::drain_timeout()), weighted(0.15, 30_u32..=900));
     let ends = (weighted(0.15, warm_pool()), proptest::bool::weighted(0.1), takes());
     let besides = (weighted(0.1, 30_u32..=300), proptest::bool::weighted(0.1));
-    (size(), 20_u32..=300, hook, ends, besides).prop_map(|drawn| {
-        let ((cpu, memory), launch_seconds, hook, ends, (launch_hook_seconds, notifies)) = drawn;
+    (size(), launch(), hook, ends, besides).prop_map(|drawn| {
+        let ((cpu, memory), launch, hook, ends, (launch_hook_seconds, notifies)) = drawn;
+        let (launch_seconds, registering_seconds) = launch;
         let (warm_pool, retains_abandoned, takes) = ends;
         let (heartbeat_seconds, default_abandon, metadata_drain_timeout_seconds, other_hook_seconds) = hook;
         GroupPlan {
@@ -27,6 +28,7 @@ fn group() -> impl Strategy<Value = GroupPlan> {
             cpu,
             memory,
             launch_seconds,
+            registering_seconds,
             heartbeat_seconds,
             default_abandon,
             metadata_drain_timeout_seconds,
@@ -38,6 +40,11 @@ fn group() -> impl Strategy<Value = GroupPlan> {
             takes,
         }
     })
+}
+
+/// Seconds until an instance registers, and until it is ACTIVE then.
+fn launch() -> impl Strategy<Value = (u32, u32)> {
+    (20_u32..=300, prop_oneof![4 => Just(0_u32), 1 => 1_u32..=150])
 }
 
 fn takes() -> impl Strategy<Value = Takes> {

@@ -83,6 +83,7 @@ pub(crate) fn always(operation: Operation, fault: Wrong) -> FaultPlan {
 
 fn group() -> GroupPlan {
     GroupPlan {
+        registering_seconds: 0,
         launch_hook_seconds: None,
         notifies: false,
         takes: Takes::AsByDefault,

@@ -24,6 +24,8 @@ pub(crate) enum Transition {
     ForgetTask { cluster: String, task: TaskArn },
     /// A deregistered container instance is no longer told of.
     ForgetContainerInstance { cluster: String, container_instance: ContainerInstanceArn },
+    /// A container instance has all that it registers with.
+    Registered { cluster: String, container_instance: ContainerInstanceArn },
     /// An agent disconnects or connects by itself.
     AgentFlap { cluster: String, container_instance: ContainerInstanceArn, connected: bool },
     /// A launched EC2 instance is up.

@@ -139,6 +139,9 @@ impl World {
                 Transition::ForgetContainerInstance { cluster, container_instance } => {
                     self.forget_container_instance(&cluster, &container_instance);
                 }
+                Transition::Registered { cluster, container_instance } => {
+                    self.is_registered(&cluster, &container_instance);
+                }
                 Transition::AgentFlap { cluster, container_instance, connected } => {
                     self.flap(&cluster, &container_instance, connected);
                 }

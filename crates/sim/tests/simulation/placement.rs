@@ -123,3 +123,19 @@ fn what_remains_is_what_the_wanted_tasks_leave_whatever_happened() {
         }
     }
 }
+
+#[test]
+fn an_instance_whose_trunk_interface_comes_takes_no_tasks_and_cannot_be_drained_before() {
+    let (mut world, _) = world_of_hosts(0);
+    let slow = InstanceType::new("c5.large", 2048, 3767).registering_for(60);
+    let host = world.launch_now_of_type("hosts", slow).unwrap();
+    world.create_service("demo", Service::new("web", 1, web())).unwrap();
+    world.advance_seconds(59);
+    let registering = described(&world, &host);
+    assert_eq!((registering.status.to_string().as_str(), registering.pending_tasks), ("REGISTERING", 0));
+    let refused = world.update_container_instances_state(Some("demo"), &[registering.arn.0], "DRAINING");
+    assert_eq!(refused.unwrap_err().code, "InvalidParameterException");
+    world.advance_seconds(2);
+    let active = described(&world, &host);
+    assert_eq!((active.status.to_string().as_str(), active.pending_tasks), ("ACTIVE", 1));
+}

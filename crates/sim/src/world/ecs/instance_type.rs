@@ -21,6 +21,8 @@ pub struct InstanceType {
     pub availability_zone: String,
     /// Custom attributes (`ECS_INSTANCE_ATTRIBUTES`), beside those that ECS and the agent set.
     pub attributes: BTreeMap<String, String>,
+    /// How long it is REGISTERING, while its trunk network interface is attached; 0 without trunking.
+    pub registering_seconds: u32,
 }
 
 /// Attributes by name; a capability has no value.
@@ -37,7 +39,15 @@ impl InstanceType {
             awsvpc_task_limit: 2,
             availability_zone: format!("{REGION}a"),
             attributes: BTreeMap::new(),
+            registering_seconds: 0,
         }
+    }
+
+    /// REGISTERING for so long before it is ACTIVE.
+    #[must_use]
+    pub fn registering_for(mut self, seconds: u32) -> Self {
+        self.registering_seconds = seconds;
+        self
     }
 
     /// Holding so many awsvpc tasks.

@@ -50,11 +50,33 @@ impl World {
             container_instance: arn.clone(),
             ec2_instance_id: ec2_instance_id.clone(),
         });
+        if instance_type.registering_seconds > 0 {
+            self.begin_registering(cluster, &arn, instance_type.registering_seconds);
+        }
         self.container_instance_changed(cluster, &arn);
         self.unsettle(cluster, Some(SchedulingStrategy::Daemon));
         self.request_service_scheduler(cluster);
         self.begin_flapping(cluster, &arn);
         Some(arn)
+    }
+
+    /// It takes no tasks, and can't be set DRAINING, before its trunk network interface is there (developer guide,
+    /// "elastic network interface trunking").
+    fn begin_registering(&mut self, cluster: &str, arn: &ContainerInstanceArn, seconds: u32) {
+        let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
+        let status = ContainerInstanceStatus::Registering;
+        instance.status = status.clone();
+        self.record(Occurrence::ContainerInstanceStatus { container_instance: arn.clone(), status });
+        let registered =
+            Transition::Registered { cluster: cluster.to_owned(), container_instance: arn.clone() };
+        self.agenda.enter(self.after(seconds), registered);
+    }
+
+    pub(crate) fn is_registered(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
+        let instance = self.container_instance_mut(cluster, arn);
+        if instance.is_some_and(|instance| instance.status == ContainerInstanceStatus::Registering) {
+            self.change_status(cluster, arn, ContainerInstanceStatus::Active);
+        }
     }
 
     /// An agent that lost its state registers its EC2 instance once more. The entry from before stays, without an agent:

@@ -195,3 +195,29 @@ async fn the_hooks_metadata_says_how_long_a_drain_may_last() {
     let lasted = (scene.ends()[0].0 - began).num_seconds();
     assert!((600..=900).contains(&lasted), "{lasted}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_that_fails_is_tried_again_with_each_look_and_each_interval_and_not_at_once() {
+    let slow = web().deregistration_delay(600);
+    let variables = [("ECS_CLUSTER", CLUSTER), ("POLL_INTERVAL_SECONDS", "50")];
+    let scene = Scene::with_settings(two_hosts_with(Service::new("web", 4, slow), 900), &variables);
+    scene.plant(Operation::RecordLifecycleActionHeartbeat, When::Always, Fault::Throttled);
+    scene.see_through(&scene.terminate(0)).await;
+    scene.assert_all_drained(1);
+    // From the 300th second on, at most once a look and once an interval of 300 s.
+    let heartbeats = scene.calls(Operation::RecordLifecycleActionHeartbeat);
+    assert!((1..=15).contains(&heartbeats), "{heartbeats}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_heartbeat_is_recorded_past_the_drains_time_however_long_the_hook_takes_to_be_read() {
+    let variables = [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "100")];
+    let mut scene = Scene::with_settings(two_hosts_with_web(), &variables);
+    scene.timeout = Duration::from_secs(60);
+    let notice = scene.terminate(0);
+    scene.plant(Operation::DescribeLifecycleHooks, When::Nth(1), Fault::Hang);
+    // Ten seconds for the hook, and the drain's time is up meanwhile.
+    scene.wait(95).await;
+    scene.deliver(&notice).await.unwrap();
+    assert_eq!(scene.calls(Operation::RecordLifecycleActionHeartbeat), 0);
+}

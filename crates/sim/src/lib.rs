@@ -1,5 +1,5 @@
-//! The simulated world: ECS, EC2 Auto Scaling, SNS and CloudWatch as far as Fleetkeeper meets them, with their limits,
-//! pages, filters, partial failures and errors.
+//! The simulated world: ECS, EC2 Auto Scaling, SNS, EventBridge, Lambda and CloudWatch as far as Fleetkeeper meets them,
+//! with their limits, pages, filters, partial failures and errors.
 //!
 //! | room | purpose |
 //! | --- | --- |

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! reads. A *look* is one read, or one for each 100 tasks on the instance. *Everything* is what it reads at its start, once
-//! the instance seems empty, and while it is seen to be gone or listed tasks are missing, which may last for `SETTLE`: the
-//! pages of the list of container instances and a description of each (one page, but where filters are ignored all of
+//! the instance seems empty, while it is seen to be gone, which may last for `SETTLE`, and while what is listed is MISSING,
+//! which counts as a failure: the pages of the list of container instances and a description of each (one page, but where filters are ignored all of
 //! the cluster's), one more look, and the pages of both lists of tasks and a description of each, for each of its
 //! container instances. It reads everything anew only where something changed on the instance or a call of its own
 //! failed. Changes and failures count for as long as they may be behind a read of the window: `SETTLE` and two polls, and

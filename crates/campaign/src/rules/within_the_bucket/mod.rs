@@ -8,14 +8,15 @@
 //! (WINDOW / poll + 1) * look + (SETTLE / poll + 4 + changes + failures) * everything
 //! ```
 //!
-//! reads. A *look* is one read, or one for each 100 tasks on the instance. *Everything* is what it reads at its start, once
-//! the instance seems empty, while it is seen to be gone, which may last for `SETTLE`, and while what is listed is MISSING,
-//! which counts as a failure: the pages of the list of container instances and a description of each (one page, but where filters are ignored all of
-//! the cluster's), one more look, and the pages of both lists of tasks and a description of each, for each of its
-//! container instances. It reads everything anew only where something changed on the instance or a call of its own
-//! failed. Changes and failures count for as long as they may be behind a read of the window: `SETTLE` and two polls, and
-//! a pause between two tries, on either side of a step. Retries are paused longer than looks, so that failures add no
-//! looks. An invocation publishes a message once; again only where AWS did not say that it took it.
+//! reads. A *look* is one read, or one for each 100 tasks on the instance. *Everything* is what it reads at its start,
+//! once the instance seems empty, while it is seen to be gone, which may last for `SETTLE`, and while what is listed is
+//! MISSING, which counts as a failure: the pages of the list of container instances and a description of each (one
+//! page, but where filters are ignored all of the cluster's), one more look, and the pages of both lists of tasks and a
+//! description of each, for each of its container instances. It reads everything anew only where something changed on
+//! the instance or a call of its own failed. Changes and failures count for as long as they may be behind a read of the
+//! window: `SETTLE` and two polls, and a pause between two tries, on either side of a step. Retries are paused longer
+//! than looks, so that failures add no looks. An invocation publishes a message once; again only where AWS did not say
+//! that it took it.
 //!
 //! **One look at a cluster.** An invocation of the calculator lists as many pages as its container instances fill, those
 //! that register meanwhile included, as well as those that left so shortly before that a read may not know it. It

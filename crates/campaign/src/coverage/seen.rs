@@ -93,18 +93,6 @@ const PLAIN: [(Seen, &str); 35] = [
     (Seen::ScaledIn, "a scale-in by an alarm"),
 ];
 
-const DRAINER_CALLS: [Operation; 9] = [
-    Operation::ListContainerInstances,
-    Operation::DescribeContainerInstances,
-    Operation::UpdateContainerInstancesState,
-    Operation::ListTasks,
-    Operation::DescribeTasks,
-    Operation::DescribeLifecycleHooks,
-    Operation::RecordLifecycleActionHeartbeat,
-    Operation::CompleteLifecycleAction,
-    Operation::Publish,
-];
-
 const CALCULATOR_CALLS: [Operation; 3] =
     [Operation::ListContainerInstances, Operation::DescribeContainerInstances, Operation::PutMetricData];
 
@@ -116,10 +104,11 @@ const WRONG: [Wrong; 5] =
 pub fn all() -> Vec<Seen> {
     let waits = |call: &Operation| [AwaitPoint::Request(*call), AwaitPoint::Answer(*call)];
     let mut all: Vec<Seen> = PLAIN.iter().map(|(state, _)| *state).collect();
-    all.extend(DRAINER_CALLS.iter().flat_map(waits).map(Seen::DrainerDied));
+    let of_drainer = Operation::ALL.iter().filter(|call| **call != Operation::PutMetricData);
+    all.extend(of_drainer.flat_map(waits).map(Seen::DrainerDied));
     all.push(Seen::DrainerDied(AwaitPoint::Time));
     all.extend(CALCULATOR_CALLS.iter().flat_map(waits).map(Seen::CalculatorDied));
-    for call in DRAINER_CALLS.into_iter().chain([Operation::PutMetricData]) {
+    for call in Operation::ALL {
         all.extend(WRONG.map(|wrong| Seen::Fault(call, wrong)));
         if call.is_on_several() {
             all.extend([Wrong::Missing, Wrong::Untold].map(|wrong| Seen::Fault(call, wrong)));

@@ -8,11 +8,11 @@
 //! AWS has no call that completes an action if nothing was placed meanwhile. So what came behind a reader's back does not
 //! count: a task that was placed after the invocation's last reading of the tasks began (the first `ListTasks` since its
 //! last `DescribeContainerInstances`), or on a container instance that registered after its last
-//! `ListContainerInstances`. This version of the drainer never lets an instance go because the drain's time is up.
+//! `ListContainerInstances`, and where reads lag, before it by less than they do. This version of the drainer never lets an instance go because the drain's time is up.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::auto_scaling::hook::ActionResult;
 use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
@@ -41,6 +41,8 @@ impl Rule for NoEarlyKill {
     fn check(&self, played: &Played) -> Result<(), Breach> {
         let mut occupancy = Occupancy::default();
         let mut asked: BTreeMap<InvocationId, Asked> = BTreeMap::new();
+        let lag = played.scenario.api.lagging_reads.map_or(0, |lag| lag.seconds);
+        let lag = TimeDelta::seconds(i64::from(lag));
         for entry in played.world.history().entries() {
             occupancy.see(entry);
             let Some(by) = entry.by else { continue };
@@ -60,8 +62,9 @@ impl Rule for NoEarlyKill {
                     }
                     let asked = asked.entry(by).or_default();
                     let left = occupancy.of(instance).find_map(|occupied| {
-                        let known = asked.for_instances.is_some_and(|at| occupied.registered <= at);
-                        let listed = |placed: DateTime<Utc>| asked.for_tasks.is_none_or(|at| placed <= at);
+                        let known = asked.for_instances.is_some_and(|at| occupied.registered <= at - lag);
+                        let listed =
+                            |placed: DateTime<Utc>| asked.for_tasks.is_none_or(|at| placed <= at - lag);
                         let mut left = occupied.unfinished.iter().filter(|(_, placed)| listed(**placed));
                         left.next().filter(|_| known || asked.for_instances.is_none())
                     });

@@ -4,7 +4,11 @@ use proptest::option::weighted;
 use proptest::prelude::Strategy;
 use proptest::prop_oneof;
 
-use crate::scenario::{ApiPlan, LagPlan};
+use crate::scenario::{ApiPlan, ClusterPlan, LagPlan};
+
+/// The most pages that a list goes to which passes over its filter: a look at one host that reads hundreds of pages takes
+/// longer than an invocation may, and no AWS does that.
+const MOST_PAGES: usize = 20;
 
 pub(super) fn api() -> impl Strategy<Value = ApiPlan> {
     let page = prop_oneof![2 => 1_usize..=3, 1 => 4_usize..=99];
@@ -21,4 +25,15 @@ pub(super) fn api() -> impl Strategy<Value = ApiPlan> {
 /// The reads a second that others of the account make: from none to nearly all that there are.
 fn others() -> impl Strategy<Value = u32> {
     prop_oneof![3 => 0_u32..=10, 1 => 11_u32..=18]
+}
+
+/// The plan for clusters of a size.
+pub(super) fn within(plan: ApiPlan, clusters: &[ClusterPlan]) -> ApiPlan {
+    let hosts_of = |cluster: &ClusterPlan| cluster.groups.iter().map(|group| group.hosts).sum();
+    let hosts: u32 = clusters.iter().map(hosts_of).max().unwrap_or(0);
+    let least = usize::try_from(hosts).unwrap_or(usize::MAX).div_ceil(MOST_PAGES);
+    match plan.page_limit {
+        Some(limit) if plan.filters_ignored => ApiPlan { page_limit: Some(limit.max(least)), ..plan },
+        _ => plan,
+    }
 }

@@ -41,21 +41,8 @@ impl Drawn {
 }
 
 fn one() -> BoxedStrategy<Option<Operation>> {
-    select(OPERATIONS.as_slice()).prop_map(Some).boxed()
+    select(Operation::ALL.as_slice()).prop_map(Some).boxed()
 }
-
-const OPERATIONS: [Operation; 10] = [
-    Operation::ListContainerInstances,
-    Operation::DescribeContainerInstances,
-    Operation::UpdateContainerInstancesState,
-    Operation::ListTasks,
-    Operation::DescribeTasks,
-    Operation::DescribeLifecycleHooks,
-    Operation::RecordLifecycleActionHeartbeat,
-    Operation::CompleteLifecycleAction,
-    Operation::Publish,
-    Operation::PutMetricData,
-];
 
 fn wrong() -> impl Strategy<Value = Wrong> {
     prop_oneof![

@@ -71,6 +71,7 @@ fn scenario() -> BoxedStrategy<Scenario> {
             let disorder = chains.bound_disorder(disorder);
             let faults = faults.into_iter().map(|drawn| drawn.within(quiet_after_seconds));
             let faults = faults.map(|fault| chains.bound_fault(fault)).collect();
+            let api = api::within(api, &clusters);
             let quiet_seconds = length::quiet(&clusters, &drainer);
             Scenario {
                 seed: 0,

@@ -43,6 +43,20 @@ pub enum AwsService {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::ListContainerInstances,
+        Self::DescribeContainerInstances,
+        Self::UpdateContainerInstancesState,
+        Self::ListTasks,
+        Self::DescribeTasks,
+        Self::DescribeLifecycleHooks,
+        Self::RecordLifecycleActionHeartbeat,
+        Self::CompleteLifecycleAction,
+        Self::Publish,
+        Self::PutMetricData,
+    ];
+
     /// The operation as IAM writes it: `ecs:ListTasks`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -10,7 +10,9 @@ use fleetkeeper_aws::sdk;
 use fleetkeeper_aws::sns::Sns;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::error_chain::ErrorChain;
-use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionResult, LifecycleActionState};
+use fleetkeeper_core::lifecycle::{
+    LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
+};
 use fleetkeeper_core::ports::{
     CallError, CallErrorKind, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances,
     LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic, StorageResolution, Tasks,
@@ -53,7 +55,7 @@ fn world() -> (World, LifecycleAction) {
     let action = LifecycleAction {
         group: text("AutoScalingGroupName"),
         hook: text("LifecycleHookName"),
-        token: text("LifecycleActionToken"),
+        id: LifecycleActionId::Token(text("LifecycleActionToken")),
     };
     (world, action)
 }

@@ -6,7 +6,7 @@ use aws_sdk_autoscaling::Client;
 use aws_sdk_autoscaling::config::http::HttpResponse;
 use aws_sdk_autoscaling::error::{ProvideErrorMetadata, SdkError};
 use fleetkeeper_core::lifecycle::{
-    LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+    LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState, LifecycleHook,
 };
 use fleetkeeper_core::ports::{CallError, LifecycleActions};
 
@@ -58,7 +58,8 @@ impl LifecycleActions for AutoScaling {
             .record_lifecycle_action_heartbeat()
             .auto_scaling_group_name(&action.group)
             .lifecycle_hook_name(&action.hook)
-            .lifecycle_action_token(&action.token)
+            .set_lifecycle_action_token(token_of(action))
+            .set_instance_id(instance_of(action))
             .send()
             .await;
         state_after("autoscaling:RecordLifecycleActionHeartbeat", action, answer)
@@ -74,9 +75,11 @@ impl LifecycleActions for AutoScaling {
             .complete_lifecycle_action()
             .auto_scaling_group_name(&action.group)
             .lifecycle_hook_name(&action.hook)
-            .lifecycle_action_token(&action.token)
+            .set_lifecycle_action_token(token_of(action))
+            .set_instance_id(instance_of(action))
             .lifecycle_action_result(match result {
                 LifecycleActionResult::Continue => "CONTINUE",
+                LifecycleActionResult::Abandon => "ABANDON",
             })
             .send()
             .await;
@@ -100,6 +103,20 @@ where
             }
             _ => Err(call_error(operation, hook_of(action), error)),
         },
+    }
+}
+
+fn token_of(action: &LifecycleAction) -> Option<String> {
+    match &action.id {
+        LifecycleActionId::Token(token) => Some(token.clone()),
+        LifecycleActionId::Instance(_) => None,
+    }
+}
+
+fn instance_of(action: &LifecycleAction) -> Option<String> {
+    match &action.id {
+        LifecycleActionId::Token(_) => None,
+        LifecycleActionId::Instance(id) => Some(id.to_string()),
     }
 }
 

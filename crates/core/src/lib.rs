@@ -23,6 +23,7 @@ pub mod invocation;
 pub mod lifecycle;
 pub mod ports;
 pub mod read;
+pub mod service;
 pub mod setting;
 pub mod task;
 pub mod time_left;

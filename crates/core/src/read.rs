@@ -154,10 +154,9 @@ fn with_untold<Arn: AsRef<str>, Item: Described>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::TaskArn;
 
     fn answer(described: &[&str], failed: &[&str]) -> Answer<Task> {
-        let task = |arn: &&str| Task { arn: TaskArn((*arn).to_owned()), last_status: "RUNNING".to_owned() };
+        let task = |arn: &&str| Task::seen(arn, "RUNNING");
         let failure = |arn: &&str| Failure {
             arn: (*arn).to_owned(),
             reason: "MISSING".to_owned(),

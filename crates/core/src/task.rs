@@ -1,6 +1,12 @@
 //! ECS tasks, as far as a drain needs them.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::container_instance::{ContainerInstanceArn, CpuUnits, Mib, Port};
 
 /// A task's ARN.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +34,16 @@ pub enum DesiredStatus {
     Stopped,
 }
 
+/// A task definition's ARN: family and revision.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TaskDefinitionArn(pub String);
+
+impl fmt::Display for TaskDefinitionArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A task as `DescribeTasks` tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
@@ -35,6 +51,25 @@ pub struct Task {
     pub arn: TaskArn,
     /// Where it is in its life, as AWS wrote it: RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING, STOPPED, ...
     pub last_status: String,
+    /// Where it is to go.
+    pub desired_status: DesiredStatus,
+    /// `service:NAME` for a service's task; `family:NAME`, or what its starter chose, for a standalone one.
+    pub group: String,
+    /// The container instance that it is on.
+    pub container_instance: ContainerInstanceArn,
+    /// What it was made by.
+    pub definition: TaskDefinitionArn,
+    /// What it reserves of its host's CPU: the task's own figure, or where it has none, its containers' sum.
+    pub cpu: CpuUnits,
+    /// What it reserves of its host's memory: the task's own figure, or where it has none, its containers' sum of
+    /// reservations, or limits where there is no reservation.
+    pub memory: Mib,
+    /// The static TCP host ports that it has bound: those below the dynamic range, which begins at 32768.
+    pub tcp_ports: BTreeSet<Port>,
+    /// The static UDP host ports that it has bound.
+    pub udp_ports: BTreeSet<Port>,
+    /// When it stopped.
+    pub stopped_at: Option<DateTime<Utc>>,
 }
 
 impl Task {
@@ -44,4 +79,55 @@ impl Task {
     pub fn is_stopped(&self) -> bool {
         matches!(self.last_status.as_str(), "STOPPED" | "DELETED")
     }
+
+    /// The service that it is of; a task of none is standalone, and ECS never drains it.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.group.strip_prefix("service:")
+    }
 }
+
+#[cfg(test)]
+impl Task {
+    /// A task of service `web` that is to run.
+    pub(crate) fn seen(arn: &str, last_status: &str) -> Self {
+        Self {
+            arn: TaskArn(arn.to_owned()),
+            last_status: last_status.to_owned(),
+            desired_status: DesiredStatus::Running,
+            group: "service:web".to_owned(),
+            container_instance: ContainerInstanceArn("instance".to_owned()),
+            definition: TaskDefinitionArn("web:1".to_owned()),
+            cpu: CpuUnits(256),
+            memory: Mib(512),
+            tcp_ports: BTreeSet::new(),
+            udp_ports: BTreeSet::new(),
+            stopped_at: None,
+        }
+    }
+}
+
+/// A task that is protected from being scaled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskProtection {
+    /// The task.
+    pub task: TaskArn,
+    /// Whether it is protected now.
+    pub protected: bool,
+    /// Until when.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// A task definition as `DescribeTaskDefinition` tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskDefinition {
+    /// Its ARN.
+    pub arn: TaskDefinitionArn,
+    /// The longest that one of its containers may take from its stop signal to its kill: the greatest `stopTimeout`,
+    /// where one that is unset counts as [`DEFAULT_STOP_TIMEOUT`].
+    pub longest_stop_timeout: Duration,
+}
+
+/// What the agent gives a container that has no `stopTimeout` of its own, unless `ECS_CONTAINER_STOP_TIMEOUT` says
+/// otherwise (API reference, `ContainerDefinition`).
+pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);

@@ -166,7 +166,7 @@ impl fmt::Display for CompleteReason {
 mod tests {
     use super::*;
     use crate::container_instance::Resources;
-    use crate::task::{Task, TaskArn};
+    use crate::task::Task;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn task(last_status: &str) -> Task {
-        Task { arn: TaskArn(format!("task-{last_status}")), last_status: last_status.to_owned() }
+        Task::seen(&format!("task-{last_status}"), last_status)
     }
 
     /// A sight of `instances` since second 0, with `tasks` read where given.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::timing::DRAIN_TIMEOUT_SECONDS_MAX;
 use crate::cluster::Cluster;
 use crate::container_instance::Ec2InstanceId;
-use crate::lifecycle::LifecycleAction;
+use crate::lifecycle::{LifecycleAction, LifecycleActionId};
 
 /// The transition that is drained for.
 const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
@@ -124,7 +124,11 @@ fn notice(fields: &Map<String, Value>) -> Result<Notice, UnreadableMessage> {
     let (cluster, drain_timeout) = metadata(text_of(fields, "NotificationMetadata"))?;
     Ok(Notice {
         ec2_instance_id,
-        action: LifecycleAction { group: group.to_owned(), hook: hook.to_owned(), token: token.to_owned() },
+        action: LifecycleAction {
+            group: group.to_owned(),
+            hook: hook.to_owned(),
+            id: LifecycleActionId::Token(token.to_owned()),
+        },
         time,
         cluster,
         drain_timeout,
@@ -215,7 +219,8 @@ mod tests {
         assert_eq!(notice.ec2_instance_id.as_str(), "i-01234567890abcdef");
         assert_eq!(notice.action.group, "demo-asg");
         assert_eq!(notice.action.hook, "drain");
-        assert_eq!(notice.action.token, "86799385-e46d-40b9-a393-6ff3da981d7e");
+        let token = LifecycleActionId::Token("86799385-e46d-40b9-a393-6ff3da981d7e".to_owned());
+        assert_eq!(notice.action.id, token);
         assert_eq!(notice.time.to_rfc3339(), "2026-05-08T16:59:35.661+00:00");
         assert_eq!((notice.cluster, notice.drain_timeout), (None, None));
     }

@@ -109,7 +109,7 @@ impl<AutoScaling: LifecycleActions, C: Clock> Hook<'_, AutoScaling, C> {
     /// Somebody was first, which is as good as done.
     pub(super) fn gone(&self) -> Outcome {
         tracing::info!(
-            token = self.action.token,
+            action = %self.action.id,
             "no active lifecycle action: it was completed before, or has timed out"
         );
         Outcome::ActionGone

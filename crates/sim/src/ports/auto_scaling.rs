@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fleetkeeper_core::lifecycle::{
-    LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+    LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState, LifecycleHook,
 };
 use fleetkeeper_core::ports::{CallError, LifecycleActions};
 
@@ -37,6 +37,7 @@ impl LifecycleActions for SimulatedAws {
         let operation = Operation::CompleteLifecycleAction;
         let result = match result {
             LifecycleActionResult::Continue => "CONTINUE",
+            LifecycleActionResult::Abandon => "ABANDON",
         };
         let answer = self.ask(operation, |world| world.complete_lifecycle_action(reference(action), result));
         state(answer.await).map_err(|error| call_error(operation, &action.group, error))
@@ -44,12 +45,11 @@ impl LifecycleActions for SimulatedAws {
 }
 
 fn reference(action: &LifecycleAction) -> ActionReference<'_> {
-    ActionReference {
-        group: &action.group,
-        hook: &action.hook,
-        token: Some(&action.token),
-        instance_id: None,
-    }
+    let (token, instance_id) = match &action.id {
+        LifecycleActionId::Token(token) => (Some(token.as_str()), None),
+        LifecycleActionId::Instance(id) => (None, Some(id.as_str())),
+    };
+    ActionReference { group: &action.group, hook: &action.hook, token, instance_id }
 }
 
 /// An action that is over is an answer to a port's caller, and an error to AWS.

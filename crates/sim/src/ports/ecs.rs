@@ -6,7 +6,7 @@ use fleetkeeper_core::ports::{
     Answer, CallError, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, Page,
     PageToken, Tasks,
 };
-use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
+use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinitionArn};
 
 use super::SimulatedAws;
 use crate::world::Operation;
@@ -91,10 +91,23 @@ impl Tasks for SimulatedAws {
         let answer = self.call_on_several(operation, cluster.reference(), &named, |world, named| {
             world.describe_tasks(Some(cluster.reference()), named)
         });
-        Ok(map(answer.await?, |task: task::Task| Task {
-            arn: task.arn,
-            last_status: task.last_status.to_string(),
-        }))
+        Ok(map(answer.await?, described_task))
+    }
+}
+
+fn described_task(task: task::Task) -> Task {
+    Task {
+        group: task.group(),
+        arn: task.arn,
+        last_status: task.last_status.to_string(),
+        desired_status: task.desired_status,
+        container_instance: task.container_instance,
+        definition: TaskDefinitionArn(task.definition.arn()),
+        cpu: task.definition.cpu,
+        memory: task.definition.memory,
+        tcp_ports: task.definition.host_tcp_ports().clone(),
+        udp_ports: task.definition.host_udp_ports().clone(),
+        stopped_at: task.stopped_at,
     }
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::ContainerInstanceStatus;
-use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionResult, LifecycleActionState};
+use fleetkeeper_core::lifecycle::{
+    LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
+};
 use fleetkeeper_core::ports::{
     CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances,
     LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic, StorageResolution,
@@ -26,7 +28,11 @@ async fn a_drain_of_an_hour_takes_no_time() {
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
     aws.world().with(|world| world.terminate_instance("hosts", &hosts[0], true)).unwrap();
     let token = aws.world().with(tokens).remove(0);
-    let action = LifecycleAction { group: "hosts".to_owned(), hook: "drain".to_owned(), token };
+    let action = LifecycleAction {
+        group: "hosts".to_owned(),
+        hook: "drain".to_owned(),
+        id: LifecycleActionId::Token(token),
+    };
 
     let hook = aws.describe_hook(&action).await.unwrap().unwrap();
     assert_eq!((hook.heartbeat_timeout.as_secs(), hook.global_timeout.as_secs()), (600, 60_000));

@@ -1,4 +1,6 @@
-//! The container instances' and tasks' ports over ECS.
+//! ECS's ports.
+
+mod task;
 
 use std::collections::BTreeSet;
 
@@ -144,14 +146,7 @@ impl Tasks for Ecs {
             .await
             .map_err(|error| call_error("ecs:DescribeTasks", in_cluster(cluster), error))?;
         Ok(Answer {
-            items: answer
-                .tasks()
-                .iter()
-                .map(|task| Task {
-                    arn: TaskArn(owned(task.task_arn())),
-                    last_status: owned(task.last_status()),
-                })
-                .collect(),
+            items: answer.tasks().iter().map(task::task).collect(),
             failures: answer.failures().iter().map(failure).collect(),
         })
     }

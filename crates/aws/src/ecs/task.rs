@@ -1,0 +1,58 @@
+//! Tasks as `DescribeTasks` tells of them.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ecs::types::{Container as SdkContainer, Task as SdkTask, TransportProtocol};
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, CpuUnits, Mib, Port};
+use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinitionArn};
+
+use super::owned;
+
+/// Where the ports begin that Docker picks by itself, unless the host's kernel is set otherwise.
+const DYNAMIC_PORTS: u16 = 32768;
+
+pub(super) fn task(task: &SdkTask) -> Task {
+    Task {
+        arn: TaskArn(owned(task.task_arn())),
+        last_status: owned(task.last_status()),
+        desired_status: match task.desired_status() {
+            Some("STOPPED") => DesiredStatus::Stopped,
+            _ => DesiredStatus::Running,
+        },
+        group: owned(task.group()),
+        container_instance: ContainerInstanceArn(owned(task.container_instance_arn())),
+        definition: TaskDefinitionArn(owned(task.task_definition_arn())),
+        cpu: CpuUnits(whole(task.cpu()).unwrap_or_else(|| sum(task.containers(), |it| whole(it.cpu())))),
+        memory: Mib(whole(task.memory()).unwrap_or_else(|| {
+            sum(task.containers(), |it| whole(it.memory_reservation()).or_else(|| whole(it.memory())))
+        })),
+        tcp_ports: static_ports(task.containers(), &TransportProtocol::Tcp),
+        udp_ports: static_ports(task.containers(), &TransportProtocol::Udp),
+        stopped_at: task.stopped_at().and_then(time),
+    }
+}
+
+/// A number as ECS writes it into a task: in a text. A task without figures of its own has 0, or none.
+fn whole(text: Option<&str>) -> Option<u64> {
+    text?.parse().ok().filter(|number| *number > 0)
+}
+
+fn sum(containers: &[SdkContainer], figure: impl Fn(&SdkContainer) -> Option<u64>) -> u64 {
+    containers.iter().filter_map(figure).fold(0, u64::saturating_add)
+}
+
+fn static_ports(containers: &[SdkContainer], protocol: &TransportProtocol) -> BTreeSet<Port> {
+    let bindings = containers.iter().flat_map(SdkContainer::network_bindings);
+    bindings
+        .filter(|binding| binding.protocol() == Some(protocol))
+        .filter_map(|binding| binding.host_port().and_then(|port| u16::try_from(port).ok()))
+        .filter(|port| (1..DYNAMIC_PORTS).contains(port))
+        .map(Port)
+        .collect()
+}
+
+pub(super) fn time(time: &aws_sdk_ecs::primitives::DateTime) -> Option<DateTime<Utc>> {
+    let millis = time.to_millis().ok()?;
+    DateTime::from_timestamp_millis(millis)
+}

@@ -1,0 +1,103 @@
+//! ECS.
+
+use super::{Answer, CallError, Page, PageToken};
+use crate::cluster::Cluster;
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
+use crate::service::Service;
+use crate::task::{DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn, TaskProtection};
+
+/// The most container instances or tasks that one describe call takes, and the most ARNs on one page of a list.
+pub const DESCRIBE_MAX: usize = 100;
+
+/// The most container instances that one `UpdateContainerInstancesState` takes.
+pub const UPDATE_STATE_MAX: usize = 10;
+
+/// The most services that one `DescribeServices` takes.
+pub const SERVICES_MAX: usize = 10;
+
+/// Which container instances to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerInstanceQuery {
+    /// Those in every state but INACTIVE.
+    All,
+    /// Those of one EC2 instance, filtered by ECS: one call, whatever the cluster's size.
+    OfEc2Instance(Ec2InstanceId),
+}
+
+/// Reads container instances.
+pub trait ContainerInstances {
+    /// `ListContainerInstances`, one page.
+    async fn list_container_instances(
+        &self,
+        cluster: &Cluster,
+        query: &ContainerInstanceQuery,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ContainerInstanceArn>, CallError>;
+
+    /// `DescribeContainerInstances`, at most [`DESCRIBE_MAX`].
+    async fn describe_container_instances(
+        &self,
+        cluster: &Cluster,
+        arns: &[ContainerInstanceArn],
+    ) -> Result<Answer<ContainerInstance>, CallError>;
+}
+
+/// Sets container instances DRAINING.
+pub trait ContainerInstanceDraining {
+    /// `UpdateContainerInstancesState` to DRAINING, at most [`UPDATE_STATE_MAX`]. Only ACTIVE instances can be set.
+    async fn set_draining(
+        &self,
+        cluster: &Cluster,
+        arns: &[ContainerInstanceArn],
+    ) -> Result<Answer<ContainerInstanceArn>, CallError>;
+}
+
+/// Reads tasks.
+pub trait Tasks {
+    /// `ListTasks` of one container instance, one page.
+    async fn list_tasks(
+        &self,
+        cluster: &Cluster,
+        container_instance: &ContainerInstanceArn,
+        desired: DesiredStatus,
+        page: Option<&PageToken>,
+    ) -> Result<Page<TaskArn>, CallError>;
+
+    /// `DescribeTasks`, at most [`DESCRIBE_MAX`].
+    async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError>;
+}
+
+/// Stops tasks.
+pub trait TaskStopping {
+    /// `StopTask`: the task's desired status becomes STOPPED. It leaves its load balancer and has its stop timeout as by
+    /// any stop. A task that ECS does not know, or has stopped before, is as good as stopped. `reason` is the task's
+    /// `stoppedReason`: at most 255 characters are kept of it.
+    async fn stop_task(&self, cluster: &Cluster, task: &TaskArn, reason: &str) -> Result<(), CallError>;
+}
+
+/// Reads services.
+pub trait Services {
+    /// `DescribeServices`, at most [`SERVICES_MAX`] by name.
+    async fn describe_services(
+        &self,
+        cluster: &Cluster,
+        names: &[String],
+    ) -> Result<Answer<Service>, CallError>;
+}
+
+/// Reads which tasks are protected from being scaled in.
+pub trait TaskProtections {
+    /// `GetTaskProtection`, at most [`DESCRIBE_MAX`]. Only tasks of services can be protected: others are failures
+    /// (`TASK_NOT_VALID`).
+    async fn task_protection(
+        &self,
+        cluster: &Cluster,
+        tasks: &[TaskArn],
+    ) -> Result<Answer<TaskProtection>, CallError>;
+}
+
+/// Reads task definitions.
+pub trait TaskDefinitions {
+    /// `DescribeTaskDefinition`.
+    async fn describe_task_definition(&self, arn: &TaskDefinitionArn) -> Result<TaskDefinition, CallError>;
+}

@@ -14,7 +14,7 @@ use fleetkeeper_core::lifecycle::{
 use fleetkeeper_core::ports::{
     Answer, CallError, CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery,
     ContainerInstances, LifecycleActions, MetricDatum, Metrics, NotificationTopic, Page, PageToken,
-    StorageResolution, Tasks,
+    StorageResolution, Tasks, TasksOf,
 };
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
 use fleetkeeper_sim::SimulatedAws;
@@ -134,14 +134,14 @@ impl Tasks for Mutant {
     async fn list_tasks(
         &self,
         cluster: &Cluster,
-        container_instance: &ContainerInstanceArn,
+        of: TasksOf<'_>,
         desired: DesiredStatus,
         page: Option<&PageToken>,
     ) -> Result<Page<TaskArn>, CallError> {
         if self.has(Mutation::StoppingTasksUnseen) && desired == DesiredStatus::Stopped {
             return Ok(Page { items: Vec::new(), next: None });
         }
-        self.aws.list_tasks(cluster, container_instance, desired, page).await
+        self.aws.list_tasks(cluster, of, desired, page).await
     }
 
     async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {

@@ -54,7 +54,7 @@ where
 
     /// Asks the cluster for the instance.
     pub(super) async fn find(&self, sight: &mut Sight) -> Result<(), CallError> {
-        let query = ContainerInstanceQuery::OfEc2Instance(self.ec2_instance_id.clone());
+        let query = ContainerInstanceQuery::OfEc2Instances(vec![self.ec2_instance_id.clone()]);
         let call = read::container_instances(self.ecs, &self.cluster, &query);
         let answer = self.in_time("ecs:ListContainerInstances", call).await?;
         let missing = answer.failures.len();

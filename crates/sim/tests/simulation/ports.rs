@@ -36,7 +36,7 @@ async fn a_drain_of_an_hour_takes_no_time() {
 
     let hook = aws.describe_hook(&action).await.unwrap().unwrap();
     assert_eq!((hook.heartbeat_timeout.as_secs(), hook.global_timeout.as_secs()), (600, 60_000));
-    let query = ContainerInstanceQuery::OfEc2Instance(hosts[0].clone());
+    let query = ContainerInstanceQuery::OfEc2Instances(vec![hosts[0].clone()]);
     let found = read::container_instances(&aws, &demo(), &query).await.unwrap();
     let arn = found.items[0].arn.clone();
     assert_eq!(found.items.len(), 1);

@@ -12,7 +12,7 @@ use fleetkeeper_core::capacity::{WorstCase, figures};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceStatus, CpuUnits, Mib};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{ContainerInstanceQuery, Tasks};
+use fleetkeeper_core::ports::{ContainerInstanceQuery, Tasks, TasksOf};
 use fleetkeeper_core::read;
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_core::task::DesiredStatus;
@@ -104,7 +104,11 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     let busy = &busy.items[0];
     assert_eq!((busy.running_tasks, busy.remaining.cpu.0), (1, cpu - cpu / 2));
     assert_eq!(
-        ecs.list_tasks(&cluster, &host.arn, DesiredStatus::Running, None).await.unwrap().items.len(),
+        ecs.list_tasks(&cluster, TasksOf::ContainerInstance(&host.arn), DesiredStatus::Running, None)
+            .await
+            .unwrap()
+            .items
+            .len(),
         1
     );
     // moto moves a task on with every look at it; all that counts here is that its status is read.

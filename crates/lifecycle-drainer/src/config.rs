@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::drain::DRAIN_TIMEOUT_SECONDS_MAX;
+use fleetkeeper_core::drain::{DRAIN_TIMEOUT_SECONDS_MAX, OnDrainTimeout};
 use fleetkeeper_core::setting::{SettingError, Settings};
 
 /// Variables of later versions. Setting one and not being heard would be worse than being told.
@@ -19,6 +19,8 @@ pub struct Config {
     pub cluster: Option<Cluster>,
     /// `DRAIN_TIMEOUT_SECONDS`: the longest drain, from the notice's `Time`.
     pub drain_timeout: Duration,
+    /// `ON_DRAIN_TIMEOUT`: what ends a drain whose time is up.
+    pub on_drain_timeout: OnDrainTimeout,
     /// `POLL_INTERVAL_SECONDS`: between two looks at the instance.
     pub poll_interval: Duration,
     /// `DEADLINE_MARGIN_SECONDS`: the message is republished when less than this is left of the invocation.
@@ -39,6 +41,9 @@ impl Config {
         Ok(Self {
             cluster: settings.parsed("ECS_CLUSTER", "a cluster's name or ARN")?,
             drain_timeout: seconds("DRAIN_TIMEOUT_SECONDS", 3600, DRAIN_TIMEOUT_SECONDS_MAX)?,
+            on_drain_timeout: settings
+                .parsed("ON_DRAIN_TIMEOUT", "stop-tasks, continue or abandon")?
+                .unwrap_or_default(),
             poll_interval: seconds("POLL_INTERVAL_SECONDS", 5, 300)?,
             deadline_margin: seconds("DEADLINE_MARGIN_SECONDS", 10, 300)?,
         })

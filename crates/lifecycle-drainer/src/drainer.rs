@@ -3,15 +3,17 @@
 use fleetkeeper_core::drain::{Message, Notice};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::lifecycle::LifecycleAction;
 use fleetkeeper_core::ports::{
-    Clock, ContainerInstanceDraining, ContainerInstances, LifecycleActions, NotificationTopic, Tasks,
+    AutoScalingGroups, Clock, ContainerInstanceDraining, ContainerInstances, LifecycleActions,
+    NotificationTopic, TaskDefinitions, TaskStopping, Tasks,
 };
 use futures_util::future::join_all;
 use serde_json::Value;
 use tracing::Instrument;
 
 use crate::config::Config;
-use crate::drain::{Drain, Request};
+use crate::convoy::{Convoy, Request};
 use crate::error::RecordError;
 use crate::outcome::{RecordOutcome, Response};
 use crate::ports::Ports;
@@ -26,8 +28,8 @@ pub struct Drainer<Ecs, AutoScaling, Sns, C> {
 
 impl<Ecs, AutoScaling, Sns, C> Drainer<Ecs, AutoScaling, Sns, C>
 where
-    Ecs: ContainerInstances + ContainerInstanceDraining + Tasks,
-    AutoScaling: LifecycleActions,
+    Ecs: ContainerInstances + ContainerInstanceDraining + Tasks + TaskStopping + TaskDefinitions,
+    AutoScaling: LifecycleActions + AutoScalingGroups,
     Sns: NotificationTopic,
     C: Clock,
 {
@@ -100,8 +102,9 @@ where
             hook = notice.action.hook,
             attempt = delivery.attempt,
         );
-        let request = Request { cluster, notice, delivery };
-        let drain = Drain::new(&self.ports, &self.config, request, invocation);
-        drain.run().instrument(span).await.map(RecordOutcome::Drain)
+        let LifecycleAction { group, hook, .. } = notice.action.clone();
+        let request = Request { cluster, group, hook, own: Some((notice, delivery)) };
+        let convoy = Convoy::new(&self.ports, &self.config, request, invocation);
+        convoy.run().instrument(span).await.map(RecordOutcome::Drain)
     }
 }

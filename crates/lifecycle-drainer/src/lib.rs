@@ -5,7 +5,7 @@
 //! simulator runs it unchanged.
 
 pub mod config;
-mod drain;
+mod convoy;
 mod drainer;
 pub mod error;
 pub mod outcome;

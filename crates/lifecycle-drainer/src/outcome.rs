@@ -38,16 +38,28 @@ pub struct DrainSummary {
     pub attempt: u32,
     /// Whole seconds since the lifecycle action began.
     pub seconds_since_notice: u64,
+    /// The other instances of the group that were carried along, where there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others: Option<Others>,
     /// The end.
     #[serde(flatten)]
     pub outcome: Outcome,
+}
+
+/// Instances that were carried along.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Others {
+    /// How many still wait.
+    pub waiting: usize,
+    /// How many have ended.
+    pub ended: usize,
 }
 
 /// How a drain ended in this invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The hook was completed with CONTINUE.
+    /// The hook was completed.
     Completed {
         /// Why the instance may go.
         #[serde(serialize_with = "in_words")]
@@ -57,6 +69,15 @@ pub enum Outcome {
     ActionGone,
     /// The drain outlived its hook, which has ended by its own timeout.
     HookTimedOut,
+    /// More instances of the group wait than there are carriers: the drain is left to those.
+    LeftTo {
+        /// The instance whose message carries first.
+        carrier: String,
+        /// How many wait in all.
+        waiting: usize,
+    },
+    /// What the carriers had left undone was looked after.
+    Swept,
     /// The invocation's time was up, and the message was republished.
     #[serde(rename_all = "camelCase")]
     HandedOn {

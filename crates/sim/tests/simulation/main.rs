@@ -35,7 +35,11 @@ mod same_twice;
 #[cfg(test)]
 mod scaling;
 #[cfg(test)]
+mod scaling_activities;
+#[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod stop_task;
 #[cfg(test)]
 mod task_life;
 #[cfg(test)]

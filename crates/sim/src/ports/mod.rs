@@ -3,6 +3,7 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | `ecs` | container instances and tasks |
+//! | `ecs_services` | services, and the protection of their tasks |
 //! | `ecs_tasks` | stopping tasks, and how long that takes |
 //! | `auto_scaling` | lifecycle hooks and actions, and groups |
 //! | `cloud` | the topic, the metrics and the clock |
@@ -28,6 +29,7 @@ mod auto_scaling;
 mod await_point;
 mod cloud;
 mod ecs;
+mod ecs_services;
 mod ecs_tasks;
 mod error;
 

@@ -39,8 +39,12 @@ mod scaling_activities;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod stop_task;
 #[cfg(test)]
 mod task_life;
+#[cfg(test)]
+mod task_protection;
 #[cfg(test)]
 mod warm_pool;

@@ -110,6 +110,8 @@ pub struct Task {
     pub stop_code: Option<StopCode>,
     /// What whoever stopped it gave as the reason.
     pub stopped_reason: Option<String>,
+    /// Until when its service's scheduler leaves it alone.
+    pub protected_until: Option<DateTime<Utc>>,
     /// Goes up with each change.
     pub version: i64,
     /// The agenda's entry that takes it further.

@@ -46,6 +46,7 @@ impl World {
             stopped_at: None,
             stop_code: None,
             stopped_reason: None,
+            protected_until: None,
             version: 1,
             timer: None,
             waits_for_agent: false,

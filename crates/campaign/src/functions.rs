@@ -10,10 +10,25 @@ use fleetkeeper_core::ports::{
 };
 use fleetkeeper_sim::SimulatedAws;
 use fleetkeeper_sim::driver::{Environment, Function};
+use fleetkeeper_sim::world::Operation;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use lifecycle_drainer::{Drainer, Ports};
 use serde_json::Value;
+
+/// The operations that the functions call.
+pub const CALLED: [Operation; 10] = [
+    Operation::ListContainerInstances,
+    Operation::DescribeContainerInstances,
+    Operation::UpdateContainerInstancesState,
+    Operation::ListTasks,
+    Operation::DescribeTasks,
+    Operation::DescribeLifecycleHooks,
+    Operation::RecordLifecycleActionHeartbeat,
+    Operation::CompleteLifecycleAction,
+    Operation::Publish,
+    Operation::PutMetricData,
+];
 
 /// Ports as a function gets them: the simulated ones, or what a mutant makes of them.
 pub trait Wiring: Clone + 'static {

@@ -5,6 +5,7 @@ use std::fmt;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::lambda::invocation::AwaitPoint;
 
+use crate::functions::CALLED;
 use crate::scenario::Wrong;
 
 /// A rare state.
@@ -104,11 +105,11 @@ const WRONG: [Wrong; 5] =
 pub fn all() -> Vec<Seen> {
     let waits = |call: &Operation| [AwaitPoint::Request(*call), AwaitPoint::Answer(*call)];
     let mut all: Vec<Seen> = PLAIN.iter().map(|(state, _)| *state).collect();
-    let of_drainer = Operation::ALL.iter().filter(|call| **call != Operation::PutMetricData);
+    let of_drainer = CALLED.iter().filter(|call| **call != Operation::PutMetricData);
     all.extend(of_drainer.flat_map(waits).map(Seen::DrainerDied));
     all.push(Seen::DrainerDied(AwaitPoint::Time));
     all.extend(CALCULATOR_CALLS.iter().flat_map(waits).map(Seen::CalculatorDied));
-    for call in Operation::ALL {
+    for call in CALLED {
         all.extend(WRONG.map(|wrong| Seen::Fault(call, wrong)));
         if call.is_on_several() {
             all.extend([Wrong::Missing, Wrong::Untold].map(|wrong| Seen::Fault(call, wrong)));

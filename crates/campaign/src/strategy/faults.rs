@@ -6,6 +6,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy};
 use proptest::prop_oneof;
 use proptest::sample::select;
 
+use crate::functions::CALLED;
 use crate::scenario::{FaultPlan, Wrong};
 
 /// A fault from a part of the time before the quiet on.
@@ -41,7 +42,7 @@ impl Drawn {
 }
 
 fn one() -> BoxedStrategy<Option<Operation>> {
-    select(Operation::ALL.as_slice()).prop_map(Some).boxed()
+    select(CALLED.as_slice()).prop_map(Some).boxed()
 }
 
 fn wrong() -> impl Strategy<Value = Wrong> {

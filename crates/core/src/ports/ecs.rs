@@ -19,6 +19,9 @@ pub const FILTER_MAX: usize = 50;
 /// The most services that one `DescribeServices` takes.
 pub const SERVICES_MAX: usize = 10;
 
+/// The most characters of a reason that `StopTask` takes.
+pub const STOP_REASON_MAX: usize = 255;
+
 /// Which container instances to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerInstanceQuery {
@@ -102,7 +105,7 @@ pub trait Tasks {
 pub trait TaskStopping {
     /// `StopTask`: the task's desired status becomes STOPPED. It leaves its load balancer and has its stop timeout as by
     /// any stop. A task that ECS does not know, or has stopped before, is as good as stopped. `reason` is the task's
-    /// `stoppedReason`: at most 255 characters are kept of it.
+    /// `stoppedReason`: at most [`STOP_REASON_MAX`] characters are kept of it.
     async fn stop_task(&self, cluster: &Cluster, task: &TaskArn, reason: &str) -> Result<(), CallError>;
 }
 

@@ -22,7 +22,8 @@ pub use auto_scaling::{AutoScalingGroups, LifecycleActions};
 pub use cloudwatch::{METRIC_DATA_MAX, MetricDatum, MetricUnit, Metrics, StorageResolution};
 pub use ecs::{
     ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, FILTER_MAX,
-    SERVICES_MAX, Services, TaskDefinitions, TaskProtections, TaskStopping, Tasks, TasksOf, UPDATE_STATE_MAX,
+    SERVICES_MAX, STOP_REASON_MAX, Services, TaskDefinitions, TaskProtections, TaskStopping, Tasks, TasksOf,
+    UPDATE_STATE_MAX,
 };
 pub use sns::{ATTEMPT_ATTRIBUTE, NotificationTopic};
 

@@ -1,14 +1,16 @@
-//! Lifecycle hooks and actions.
+//! Lifecycle hooks and actions, and groups.
 
 use std::time::Duration;
 
 use fleetkeeper_core::lifecycle::{
-    LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+    GroupInstance, LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
+    LifecycleHook, ScalingActivity,
 };
-use fleetkeeper_core::ports::{CallError, LifecycleActions};
+use fleetkeeper_core::ports::{AutoScalingGroups, CallError, LifecycleActions, Page, PageToken};
 
 use super::SimulatedAws;
 use super::error::call_error;
+use crate::world::auto_scaling::describe::DescribedInstance;
 use crate::world::auto_scaling::lifecycle_action::{ActionReference, NO_ACTIVE_ACTION};
 use crate::world::{ApiError, Operation};
 
@@ -41,6 +43,41 @@ impl LifecycleActions for SimulatedAws {
         };
         let answer = self.ask(operation, |world| world.complete_lifecycle_action(reference(action), result));
         state(answer.await).map_err(|error| call_error(operation, &action.group, error))
+    }
+}
+
+impl AutoScalingGroups for SimulatedAws {
+    async fn describe_group(&self, group: &str) -> Result<Option<Vec<GroupInstance>>, CallError> {
+        let groups = self.call(Operation::DescribeAutoScalingGroups, group, |world| {
+            Ok(world.describe_auto_scaling_groups(&[group.to_owned()]))
+        });
+        let found = groups.await?.pop();
+        Ok(found.map(|group| {
+            let instances = group.instances.into_iter();
+            let instance = |instance: DescribedInstance| GroupInstance {
+                ec2_instance_id: instance.id,
+                lifecycle_state: instance.state.as_str().to_owned(),
+            };
+            instances.map(instance).collect()
+        }))
+    }
+
+    async fn describe_scaling_activities(
+        &self,
+        group: &str,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
+        let token = page.map(|token| token.0.as_str());
+        let activities = self.call(Operation::DescribeScalingActivities, group, |world| {
+            world.describe_scaling_activities(group, None, token)
+        });
+        let Page { items, next } = activities.await?;
+        let items = items.into_iter().map(|activity| ScalingActivity {
+            description: activity.description,
+            began: activity.began_at,
+            ended: activity.ended_at,
+        });
+        Ok(Page { items: items.collect(), next })
     }
 }
 

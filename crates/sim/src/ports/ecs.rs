@@ -111,7 +111,7 @@ fn described_task(task: task::Task) -> Task {
     }
 }
 
-fn map<A, B>(answer: Answer<A>, item: impl Fn(A) -> B) -> Answer<B> {
+pub(super) fn map<A, B>(answer: Answer<A>, item: impl Fn(A) -> B) -> Answer<B> {
     Answer { items: answer.items.into_iter().map(item).collect(), failures: answer.failures }
 }
 

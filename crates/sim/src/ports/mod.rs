@@ -3,7 +3,9 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | `ecs` | container instances and tasks |
-//! | `auto_scaling` | lifecycle hooks and actions |
+//! | `ecs_services` | services, and the protection of their tasks |
+//! | `ecs_tasks` | stopping tasks, and how long that takes |
+//! | `auto_scaling` | lifecycle hooks and actions, and groups |
 //! | `cloud` | the topic, the metrics and the clock |
 //! | `error` | what an AWS error is to a port's caller |
 //! | `await_point` | what an environment's calls are waiting for |
@@ -27,6 +29,8 @@ mod auto_scaling;
 mod await_point;
 mod cloud;
 mod ecs;
+mod ecs_services;
+mod ecs_tasks;
 mod error;
 
 use std::time::Duration;

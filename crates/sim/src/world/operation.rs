@@ -17,12 +17,24 @@ pub enum Operation {
     ListTasks,
     /// `ecs:DescribeTasks`
     DescribeTasks,
+    /// `ecs:StopTask`
+    StopTask,
+    /// `ecs:DescribeTaskDefinition`
+    DescribeTaskDefinition,
+    /// `ecs:DescribeServices`
+    DescribeServices,
+    /// `ecs:GetTaskProtection`
+    GetTaskProtection,
     /// `autoscaling:DescribeLifecycleHooks`
     DescribeLifecycleHooks,
     /// `autoscaling:RecordLifecycleActionHeartbeat`
     RecordLifecycleActionHeartbeat,
     /// `autoscaling:CompleteLifecycleAction`
     CompleteLifecycleAction,
+    /// `autoscaling:DescribeAutoScalingGroups`
+    DescribeAutoScalingGroups,
+    /// `autoscaling:DescribeScalingActivities`
+    DescribeScalingActivities,
     /// `sns:Publish`
     Publish,
     /// `cloudwatch:PutMetricData`
@@ -44,15 +56,21 @@ pub enum AwsService {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::ListContainerInstances,
         Self::DescribeContainerInstances,
         Self::UpdateContainerInstancesState,
         Self::ListTasks,
         Self::DescribeTasks,
+        Self::StopTask,
+        Self::DescribeTaskDefinition,
+        Self::DescribeServices,
+        Self::GetTaskProtection,
         Self::DescribeLifecycleHooks,
         Self::RecordLifecycleActionHeartbeat,
         Self::CompleteLifecycleAction,
+        Self::DescribeAutoScalingGroups,
+        Self::DescribeScalingActivities,
         Self::Publish,
         Self::PutMetricData,
     ];
@@ -66,9 +84,15 @@ impl Operation {
             Self::UpdateContainerInstancesState => "ecs:UpdateContainerInstancesState",
             Self::ListTasks => "ecs:ListTasks",
             Self::DescribeTasks => "ecs:DescribeTasks",
+            Self::StopTask => "ecs:StopTask",
+            Self::DescribeTaskDefinition => "ecs:DescribeTaskDefinition",
+            Self::DescribeServices => "ecs:DescribeServices",
+            Self::GetTaskProtection => "ecs:GetTaskProtection",
             Self::DescribeLifecycleHooks => "autoscaling:DescribeLifecycleHooks",
             Self::RecordLifecycleActionHeartbeat => "autoscaling:RecordLifecycleActionHeartbeat",
             Self::CompleteLifecycleAction => "autoscaling:CompleteLifecycleAction",
+            Self::DescribeAutoScalingGroups => "autoscaling:DescribeAutoScalingGroups",
+            Self::DescribeScalingActivities => "autoscaling:DescribeScalingActivities",
             Self::Publish => "sns:Publish",
             Self::PutMetricData => "cloudwatch:PutMetricData",
         }
@@ -90,7 +114,11 @@ impl Operation {
     pub const fn is_on_several(self) -> bool {
         matches!(
             self,
-            Self::DescribeContainerInstances | Self::UpdateContainerInstancesState | Self::DescribeTasks
+            Self::DescribeContainerInstances
+                | Self::UpdateContainerInstancesState
+                | Self::DescribeTasks
+                | Self::DescribeServices
+                | Self::GetTaskProtection
         )
     }
 
@@ -102,10 +130,16 @@ impl Operation {
             | Self::DescribeContainerInstances
             | Self::UpdateContainerInstancesState
             | Self::ListTasks
-            | Self::DescribeTasks => AwsService::Ecs,
+            | Self::DescribeTasks
+            | Self::StopTask
+            | Self::DescribeTaskDefinition
+            | Self::DescribeServices
+            | Self::GetTaskProtection => AwsService::Ecs,
             Self::DescribeLifecycleHooks
             | Self::RecordLifecycleActionHeartbeat
-            | Self::CompleteLifecycleAction => AwsService::AutoScaling,
+            | Self::CompleteLifecycleAction
+            | Self::DescribeAutoScalingGroups
+            | Self::DescribeScalingActivities => AwsService::AutoScaling,
             Self::Publish => AwsService::Sns,
             Self::PutMetricData => AwsService::CloudWatch,
         }

@@ -35,8 +35,16 @@ mod same_twice;
 #[cfg(test)]
 mod scaling;
 #[cfg(test)]
+mod scaling_activities;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
+mod stop_task;
+#[cfg(test)]
 mod task_life;
+#[cfg(test)]
+mod task_protection;
 #[cfg(test)]
 mod warm_pool;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
+use super::activity::Activities;
 use super::hook::{Action, LifecycleHook};
 use super::instance::GroupInstance;
 pub use super::instance::LifecycleState;
@@ -119,6 +120,7 @@ pub(crate) struct Group {
     pub(crate) actions: BTreeMap<String, Action>,
     /// The topics of its notification configurations.
     pub(crate) notified_topics: BTreeSet<String>,
+    pub(crate) activities: Activities,
     pub(crate) refresh: Option<InstanceRefresh>,
     pub(crate) policies: BTreeMap<String, StepScalingPolicy>,
     /// While a policy's instances are launched: their warm-up.
@@ -136,6 +138,7 @@ impl World {
             instances: BTreeMap::new(),
             actions: BTreeMap::new(),
             notified_topics: BTreeSet::new(),
+            activities: Activities::default(),
             refresh: None,
             policies: BTreeMap::new(),
             scaling_out_with_warmup: None,

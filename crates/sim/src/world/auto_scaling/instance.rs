@@ -76,6 +76,20 @@ impl LifecycleState {
         matches!(self, Self::TerminatingWait | Self::WarmedPendingWait)
     }
 
+    /// Whether it is in the warm pool, or on its way in or out: `DescribeWarmPool` tells of it, and
+    /// `DescribeAutoScalingGroups` does not.
+    #[must_use]
+    pub const fn is_of_warm_pool(self) -> bool {
+        matches!(
+            self,
+            Self::WarmedPendingWait
+                | Self::WarmedPendingRetained
+                | Self::WarmedStopped
+                | Self::WarmedTerminatingWait
+                | Self::WarmedTerminatingRetained
+        )
+    }
+
     /// Whether it was parked when its way out was abandoned.
     #[must_use]
     pub const fn is_retained(self) -> bool {

@@ -63,6 +63,7 @@ impl World {
         };
         found.instances.insert(id.clone(), instance);
         self.record(Occurrence::InstanceLaunching { group: group.to_owned(), instance: id.clone() });
+        self.begin_launch_activity(group, &id, false);
         Ok(id)
     }
 
@@ -93,6 +94,7 @@ impl World {
         instance.in_service_at = Some(now);
         let (instance_type, origin) = (instance.instance_type.clone(), instance.origin);
         let cluster = group.settings.cluster.clone();
+        self.end_activity(name, id);
         self.record(Occurrence::InstanceInService { group: name.to_owned(), instance: id.clone() });
         self.notify_of(name, id, super::notification::GroupEvent::InstanceLaunch);
         match (cluster, origin) {

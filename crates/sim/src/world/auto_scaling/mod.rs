@@ -11,9 +11,12 @@
 //! | [`scaling_policy`], `policy_execution` | step scaling policies, and what they make of a breach |
 //! | [`hook`], `wait` | hooks, and the actions that hold instances back at them |
 //! | [`lifecycle_action`] | the API operations on actions |
+//! | [`describe`], [`activity`] | what a group tells of its instances, and of what it did and is doing |
 //! | [`notice`], [`notification`] | the messages to topics |
 
+pub mod activity;
 pub mod capacity;
+pub mod describe;
 pub mod group;
 pub mod hook;
 pub(crate) mod instance;

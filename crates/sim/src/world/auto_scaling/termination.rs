@@ -76,6 +76,7 @@ impl World {
                 (Place::AutoScalingGroup, Some(LifecycleState::WarmedPendingWait))
             }
             (state, _) => {
+                self.begin_termination_activity(group, id);
                 self.record(Occurrence::InstanceTerminating { group: group_name, instance: instance_id });
                 match state {
                     LifecycleState::InService => {
@@ -106,6 +107,7 @@ impl World {
     /// The instance stays as it is, out of the group's capacity, until somebody terminates it.
     pub(crate) fn retain_instance(&mut self, group: &str, id: &Ec2InstanceId, state: LifecycleState) {
         self.set_lifecycle_state(group, id, state);
+        self.end_activity(group, id);
         self.record(Occurrence::InstanceRetained { group: group.to_owned(), instance: id.clone() });
         self.go_on_with_refresh(group);
     }
@@ -116,6 +118,8 @@ impl World {
         if !found.instances.contains_key(id) {
             return;
         }
+        self.begin_termination_activity(group, id);
+        self.end_activity(group, id);
         self.notify_of(group, id, GroupEvent::InstanceTerminate);
         let Some(found) = self.groups.get_mut(group) else { return };
         found.instances.remove(id);

@@ -81,6 +81,7 @@ impl World {
         instance.in_service_at = None;
         instance.scale_out_warmup_seconds = warmup;
         self.record(Occurrence::InstanceLaunching { group: name.to_owned(), instance: id.clone() });
+        self.begin_launch_activity(name, &id, true);
         Some((id, seconds))
     }
 

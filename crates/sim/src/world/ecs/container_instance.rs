@@ -155,7 +155,7 @@ impl Cluster {
     }
 }
 
-fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+pub(crate) fn count<T>(items: impl Iterator<Item = T>) -> u32 {
     items.fold(0, |count, _| count + 1)
 }
 

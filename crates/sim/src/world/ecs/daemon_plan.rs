@@ -36,7 +36,7 @@ pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> 
         } else {
             service.has_outgrown(task) && (!task.is_healthy(now) || healthy > minimum)
         };
-        if leaves {
+        if leaves && !task.is_protected(now) {
             healthy -= u64::from(task.is_healthy(now));
             stop.push(task.arn.clone());
         }

@@ -56,7 +56,7 @@ pub(crate) fn at_most(limit: usize, named: &[String], what: &str) -> Result<(), 
     }
 }
 
-fn each<T>(named: &[String], find: impl Fn(&str) -> Result<T, Failure>) -> Answer<T> {
+pub(crate) fn each<T>(named: &[String], find: impl Fn(&str) -> Result<T, Failure>) -> Answer<T> {
     let mut answer = Answer { items: Vec::new(), failures: Vec::new() };
     for named in named {
         match find(named) {

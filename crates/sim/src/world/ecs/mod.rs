@@ -10,15 +10,19 @@
 //! | [`service`], `service_scheduler`, `placement` | how many of it, started and stopped by ECS's rules |
 //! | `replica_plan`, `daemon_plan` | those rules |
 //! | [`steadiness`] | whether a service has what it wants |
-//! | `filter`, [`list`], [`describe`], [`update_state`] | the API operations |
+//! | `filter`, [`list`], [`describe`], [`describe_services`], [`describe_task_definition`], [`update_state`], [`stop_task`] | the API operations |
 //! | `view`, [`lagging_copy`] | what serves a read |
 //! | [`serving`], [`request_rate`] | how calls from outside come to them, or do not |
+//! | [`task_protection`] | tasks that their service's scheduler leaves alone |
 //! | [`event`], [`service_action`] | the events that ECS sends |
+//! | `service_event` | what a service's scheduler tells people |
 
 pub(crate) mod agent;
 pub mod container_instance;
 pub(crate) mod daemon_plan;
 pub mod describe;
+pub mod describe_services;
+pub mod describe_task_definition;
 pub mod event;
 pub(crate) mod filter;
 pub mod flapping_agents;
@@ -31,14 +35,17 @@ pub(crate) mod replica_plan;
 pub mod request_rate;
 pub mod service;
 pub mod service_action;
+pub(crate) mod service_event;
 pub(crate) mod service_scheduler;
 pub mod serving;
 pub mod standalone;
 pub mod steadiness;
+pub mod stop_task;
 pub mod task;
 pub mod task_definition;
 pub(crate) mod task_end;
 pub(crate) mod task_lifecycle;
+pub mod task_protection;
 pub mod update_state;
 pub(crate) mod view;
 

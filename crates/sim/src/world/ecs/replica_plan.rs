@@ -5,6 +5,8 @@
 //! many. Tasks that are stopping count towards the maximum until they have STOPPED, so with a minimum and a maximum of
 //! 100 percent nothing can move, ever. Standalone tasks are not touched.
 //!
+//! A protected task stays where it is; what replaces it starts all the same.
+//!
 //! A rolling deployment replaces tasks by the same rules and within the same limits, after those that are drained.
 
 use std::cmp::Reverse;
@@ -31,13 +33,14 @@ pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> 
     if surplus > 0 {
         staying.sort_by_key(|task| (task.is_healthy(now), Reverse(task.created_at), &task.arn));
     }
-    for task in staying.iter().take(usize::try_from(surplus).unwrap_or(usize::MAX)) {
+    let free = staying.iter().filter(|task| !task.is_protected(now));
+    for task in free.take(usize::try_from(surplus).unwrap_or(usize::MAX)) {
         healthy -= u64::from(task.is_healthy(now));
         stop.push(task.arn.clone());
     }
 
     leaving.sort_by_key(|task| !draining.contains(&task.container_instance));
-    for task in leaving {
+    for task in leaving.into_iter().filter(|task| !task.is_protected(now)) {
         if task.last_status == LastStatus::Pending || !task.is_healthy(now) {
             stop.push(task.arn.clone());
         } else if healthy > service.minimum_healthy() {

@@ -1,7 +1,7 @@
 //! ECS's request rates: token buckets, each for the whole account and Region and shared by all its operations.
 //!
 //! "Request throttling" in the API reference: reads of cluster resources 100 at once and 20 a second, changes of them
-//! 100 and 40. Tokens are counted in thousandths, so that a rate in tokens a second is one in thousandths a
+//! 100 and 40, reads of services 100 and 20, of task definitions 50 and 20, task protections 200 and 80. Tokens are counted in thousandths, so that a rate in tokens a second is one in thousandths a
 //! millisecond, and nothing is ever rounded.
 
 use chrono::{DateTime, Utc};
@@ -16,6 +16,9 @@ pub(crate) struct RequestRates {
     limited: bool,
     read: Bucket,
     modify: Bucket,
+    service_read: Bucket,
+    task_definition_read: Bucket,
+    task_protection: Bucket,
 }
 
 #[derive(Debug, Clone)]
@@ -30,7 +33,14 @@ struct Bucket {
 
 impl Default for RequestRates {
     fn default() -> Self {
-        Self { limited: false, read: Bucket::new(100, 20), modify: Bucket::new(100, 40) }
+        Self {
+            limited: false,
+            read: Bucket::new(100, 20),
+            modify: Bucket::new(100, 40),
+            service_read: Bucket::new(100, 20),
+            task_definition_read: Bucket::new(50, 20),
+            task_protection: Bucket::new(200, 80),
+        }
     }
 }
 
@@ -38,7 +48,10 @@ impl RequestRates {
     fn bucket_of(&mut self, operation: Operation) -> Option<&mut Bucket> {
         match operation {
             read if read.reads_cluster_resources() => Some(&mut self.read),
-            Operation::UpdateContainerInstancesState => Some(&mut self.modify),
+            Operation::UpdateContainerInstancesState | Operation::StopTask => Some(&mut self.modify),
+            Operation::DescribeServices => Some(&mut self.service_read),
+            Operation::DescribeTaskDefinition => Some(&mut self.task_definition_read),
+            Operation::GetTaskProtection => Some(&mut self.task_protection),
             _ => None,
         }
     }
@@ -80,7 +93,14 @@ impl World {
     pub fn limit_request_rates(&mut self) {
         let rates = &mut self.request_rates;
         rates.limited = true;
-        for bucket in [&mut rates.read, &mut rates.modify] {
+        let buckets = [
+            &mut rates.read,
+            &mut rates.modify,
+            &mut rates.service_read,
+            &mut rates.task_definition_read,
+            &mut rates.task_protection,
+        ];
+        for bucket in buckets {
             bucket.level = bucket.burst;
             bucket.as_of_milliseconds = self.now.timestamp_millis();
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::service_event::ServiceEvents;
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 use crate::world::history::Occurrence;
@@ -41,6 +42,8 @@ pub struct Service {
     pub(crate) steady: bool,
     /// Whether the scheduler has nothing to do about it until something changes.
     pub(crate) settled: bool,
+    /// What its scheduler told.
+    pub(crate) events: ServiceEvents,
 }
 
 impl Service {
@@ -58,6 +61,7 @@ impl Service {
             placement_failure_sent_at: None,
             steady: false,
             settled: false,
+            events: ServiceEvents::default(),
         }
     }
 

@@ -102,28 +102,34 @@ impl World {
         for task in &plan.stop {
             self.begin_stopping(cluster, task, StopCode::ServiceSchedulerInitiated);
         }
-        match plan.start {
-            Start::Anywhere(0) => {}
+        self.tell(cluster, service, |known, now| known.tell_stopped(now, &plan.stop));
+        let mut started = Vec::new();
+        let failure = match plan.start {
+            Start::Anywhere(0) => return,
             Start::Anywhere(count) => {
                 let Some(found) = self.clusters.get(cluster) else { return };
                 let mut candidates = Candidates::of(found, &definition);
                 let mut places =
                     (0..count).map(|_| self.place(cluster, service, &definition, &mut candidates));
-                let failure = places.find_map(Result::err);
-                self.note_placement(cluster, service, failure);
+                places.find_map(|placed| placed.map(|task| started.extend(task)).err())
             }
-            Start::OnEach(hosts) if hosts.is_empty() => {}
+            Start::OnEach(hosts) if hosts.is_empty() => return,
             Start::OnEach(hosts) => {
                 let mut failure = None;
                 for host in hosts {
                     let Some(found) = self.clusters.get(cluster) else { return };
                     let mut only = Candidates::only(found, &definition, &host);
                     let placed = self.place(cluster, service, &definition, &mut only);
-                    failure = failure.or(placed.err());
+                    match placed {
+                        Ok(task) => started.extend(task),
+                        Err(reason) => failure = failure.or(Some(reason)),
+                    }
                 }
-                self.note_placement(cluster, service, failure);
+                failure
             }
-        }
+        };
+        self.tell(cluster, service, |known, now| known.tell_started(now, &started));
+        self.note_placement(cluster, service, failure);
     }
 
     /// Places one task of a service.
@@ -133,12 +139,11 @@ impl World {
         service: &str,
         definition: &Arc<TaskDefinition>,
         candidates: &mut Candidates,
-    ) -> Result<(), &'static str> {
-        let Some(found) = self.clusters.get(cluster) else { return Ok(()) };
+    ) -> Result<Option<TaskArn>, &'static str> {
+        let Some(found) = self.clusters.get(cluster) else { return Ok(None) };
         let container_instance = candidates.place(found, definition)?;
         let service = Some(service.to_owned());
-        self.start_placed_task(cluster, &container_instance, Arc::clone(definition), service);
-        Ok(())
+        Ok(Some(self.start_placed_task(cluster, &container_instance, Arc::clone(definition), service)))
     }
 
     /// A service's tasks were to be placed, and found room or did not. While a failure lasts, the history tells of it
@@ -148,23 +153,45 @@ impl World {
         let Some(found) = self.clusters.get_mut(cluster) else { return };
         let Some(known) = found.services.get_mut(service) else { return };
         let before = std::mem::replace(&mut known.placement_failure, failure);
-        let Some(reason) = failure else { return };
+        let Some(reason) = failure else {
+            known.tell_placed();
+            return;
+        };
         let sent = known.placement_failure_sent_at.filter(|sent| now < *sent + BETWEEN_PLACEMENT_FAILURES);
         let next = sent.unwrap_or(now) + BETWEEN_PLACEMENT_FAILURES;
+        let untold = known.has_not_told(now, reason);
         known.placement_failure_sent_at = sent.or(Some(now));
         if before != Some(reason) {
             self.record(Occurrence::PlacementFailed { service: service.to_owned(), reason });
         }
+        if untold {
+            let closest = self.closest(cluster, service, reason);
+            self.tell(cluster, service, |known, now| {
+                known.tell_placement_failure(now, reason, closest.first());
+            });
+        }
         if sent.is_none() {
-            let closest = self
-                .clusters
-                .get(cluster)
-                .and_then(|found| found.services.get(service).map(|known| found.closest(known, reason)));
-            let container_instances = closest.unwrap_or_default();
+            let container_instances = self.closest(cluster, service, reason);
             let name = ServiceActionName::TaskPlacementFailure { reason, container_instances };
             self.emit_service_action(cluster, service, name);
         }
         self.request_service_scheduler_at(cluster, next);
+    }
+
+    /// The instances that match a service's task best, and lack this.
+    fn closest(&self, cluster: &str, service: &str, lacking: &'static str) -> Vec<ContainerInstanceArn> {
+        let found = self.clusters.get(cluster);
+        let closest = found.and_then(|found| Some(found.closest(found.services.get(service)?, lacking)));
+        closest.unwrap_or_default()
+    }
+
+    /// The scheduler tells people something of a service.
+    fn tell(&mut self, cluster: &str, service: &str, tell: impl FnOnce(&mut Service, DateTime<Utc>)) {
+        let now = self.now;
+        let found = self.clusters.get_mut(cluster);
+        if let Some(known) = found.and_then(|found| found.services.get_mut(service)) {
+            tell(known, now);
+        }
     }
 
     /// Sends an event when a service comes to have what it wants.
@@ -176,6 +203,7 @@ impl World {
         known.settled = steady;
         let before = std::mem::replace(&mut known.steady, steady);
         if steady && !before {
+            known.tell_steady(self.now);
             self.emit_service_action(cluster, service, ServiceActionName::SteadyState);
         }
     }

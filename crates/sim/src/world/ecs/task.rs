@@ -108,6 +108,10 @@ pub struct Task {
     pub stopped_at: Option<DateTime<Utc>>,
     /// Why it was stopped.
     pub stop_code: Option<StopCode>,
+    /// What whoever stopped it gave as the reason.
+    pub stopped_reason: Option<String>,
+    /// Until when its service's scheduler leaves it alone.
+    pub protected_until: Option<DateTime<Utc>>,
     /// Goes up with each change.
     pub version: i64,
     /// The agenda's entry that takes it further.

@@ -27,6 +27,9 @@ impl MemberOf {
 /// The host ports of a task that takes none.
 static NO_PORTS: BTreeSet<Port> = BTreeSet::new();
 
+/// What the agent gives containers that have no `stopTimeout`.
+const DEFAULT_STOP_TIMEOUT_SECONDS: u32 = 30;
+
 /// What a task of a kind needs, and how it behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskDefinition {
@@ -54,6 +57,9 @@ pub struct TaskDefinition {
     pub deregistration_delay_seconds: u32,
     /// In STOPPING: from SIGTERM to the containers' end.
     pub stop_seconds: u32,
+    /// `stopTimeout`: containers that take longer from SIGTERM on are killed. Without one they take their time, and
+    /// ECS is said to have one that is long enough, 30 s at least.
+    pub stop_timeout_seconds: Option<u32>,
     /// In DEPROVISIONING: detaching an awsvpc task's network interface; 0 in other network modes.
     pub deprovisioning_seconds: u32,
     /// How long it runs before it ends by itself; a service's task never does.
@@ -77,6 +83,7 @@ impl TaskDefinition {
             healthy_seconds: 40,
             deregistration_delay_seconds: 0,
             stop_seconds: 10,
+            stop_timeout_seconds: None,
             deprovisioning_seconds: 0,
             run_seconds: None,
         }
@@ -155,6 +162,13 @@ impl TaskDefinition {
         self
     }
 
+    /// With a `stopTimeout`: its containers are killed then.
+    #[must_use]
+    pub fn stop_timeout(mut self, seconds: u32) -> Self {
+        self.stop_timeout_seconds = Some(seconds);
+        self
+    }
+
     /// DEPROVISIONING for so long.
     #[must_use]
     pub fn deprovisioning(mut self, seconds: u32) -> Self {
@@ -167,6 +181,16 @@ impl TaskDefinition {
     pub fn running_for(mut self, seconds: u32) -> Self {
         self.run_seconds = Some(seconds);
         self
+    }
+
+    /// The time in STOPPING.
+    pub(crate) fn stopping_seconds(&self) -> u32 {
+        self.stop_timeout_seconds.map_or(self.stop_seconds, |timeout| timeout.min(self.stop_seconds))
+    }
+
+    /// The `stopTimeout` that ECS tells of.
+    pub(crate) fn told_stop_timeout_seconds(&self) -> u32 {
+        self.stop_timeout_seconds.unwrap_or_else(|| self.stop_seconds.max(DEFAULT_STOP_TIMEOUT_SECONDS))
     }
 
     /// Its ARN.

@@ -10,7 +10,7 @@ use super::task::{LastStatus, StopCode, Task};
 use super::task_definition::TaskDefinition;
 use crate::world::agenda::{Ticket, Transition};
 use crate::world::history::Occurrence;
-use crate::world::{ACCOUNT, ApiError, REGION, World};
+use crate::world::{ACCOUNT, REGION, World};
 
 /// What a task's status leads to.
 enum Step {
@@ -45,6 +45,8 @@ impl World {
             stopping_at: None,
             stopped_at: None,
             stop_code: None,
+            stopped_reason: None,
+            protected_until: None,
             version: 1,
             timer: None,
             waits_for_agent: false,
@@ -70,15 +72,6 @@ impl World {
         self.start_waiting_tasks(cluster, container_instance);
         self.container_instance_changed(cluster, container_instance);
         arn
-    }
-
-    /// `StopTask`: ECS sets out to stop a task.
-    pub fn stop_task(&mut self, cluster: &str, task: &TaskArn) -> Result<(), ApiError> {
-        if !self.cluster(cluster)?.tasks.contains_key(task) {
-            return Err(ApiError::invalid_parameter("The referenced task was not found."));
-        }
-        self.begin_stopping(cluster, task, StopCode::UserInitiated);
-        Ok(())
     }
 
     /// From now on the task is desired STOPPED; its containers take their time.
@@ -162,7 +155,7 @@ impl World {
             LastStatus::Deactivating => {
                 self.start_timer(cluster, arn, definition.deregistration_delay_seconds);
             }
-            LastStatus::Stopping => self.start_timer(cluster, arn, definition.stop_seconds),
+            LastStatus::Stopping => self.start_timer(cluster, arn, definition.stopping_seconds()),
             LastStatus::Deprovisioning => self.start_timer(cluster, arn, definition.deprovisioning_seconds),
             LastStatus::Stopped => self.task_is_over(cluster, arn, &container_instance),
         }

@@ -125,6 +125,8 @@ pub enum Occurrence {
     TaskStopping { task: TaskArn, code: StopCode },
     /// A task's last status changed.
     TaskStatus { task: TaskArn, status: LastStatus },
+    /// A task's service leaves it alone until then.
+    TaskProtected { task: TaskArn, until: DateTime<Utc> },
     /// A task that had not STOPPED lost its host: the evidence of an early kill.
     TaskKilled {
         task: TaskArn,

@@ -99,23 +99,11 @@ impl fmt::Display for Occurrence {
                 let revision = task_definition.rsplit('/').next().unwrap_or(task_definition);
                 write!(f, "service {service}: deployment of {revision}")
             }
-            Self::TaskPlaced { task: arn, group, container_instance } => {
-                write!(f, "task {}: {group} PENDING on {}", task(arn), host(container_instance))
-            }
-            Self::TaskStopping { task: arn, code } => {
-                write!(f, "task {}: desired STOPPED, {}", task(arn), code.as_str())
-            }
-            Self::TaskStatus { task: arn, status } => write!(f, "task {}: {status}", task(arn)),
-            Self::TaskKilled { task: arn, container_instance, desired_status, last_status } => {
-                let desired = desired_status_name(*desired_status);
-                write!(
-                    f,
-                    "task {}: KILLED with {} while {last_status}",
-                    task(arn),
-                    host(container_instance)
-                )?;
-                write!(f, " (desired {desired})")
-            }
+            Self::TaskPlaced { .. }
+            | Self::TaskStopping { .. }
+            | Self::TaskStatus { .. }
+            | Self::TaskProtected { .. }
+            | Self::TaskKilled { .. } => self.fmt_of_task(f),
             Self::PlacementFailed { service, reason } => {
                 write!(f, "service {service}: no room for a task, {reason}")
             }
@@ -185,6 +173,34 @@ impl Occurrence {
             Self::AlarmState { alarm, from, to } => write!(f, "alarm {alarm}: {from}, now {to}"),
             Self::PolicyExecuted { group, policy, alarm, from, to } => {
                 write!(f, "group {group}: policy {policy} at alarm {alarm}, {from} -> {to}")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What happens to a task.
+    fn fmt_of_task(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TaskPlaced { task: arn, group, container_instance } => {
+                write!(f, "task {}: {group} PENDING on {}", task(arn), host(container_instance))
+            }
+            Self::TaskStopping { task: arn, code } => {
+                write!(f, "task {}: desired STOPPED, {}", task(arn), code.as_str())
+            }
+            Self::TaskStatus { task: arn, status } => write!(f, "task {}: {status}", task(arn)),
+            Self::TaskProtected { task: arn, until } => {
+                let until = until.to_rfc3339_opts(SecondsFormat::Secs, true);
+                write!(f, "task {}: protected until {until}", task(arn))
+            }
+            Self::TaskKilled { task: arn, container_instance, desired_status, last_status } => {
+                let desired = desired_status_name(*desired_status);
+                write!(
+                    f,
+                    "task {}: KILLED with {} while {last_status}",
+                    task(arn),
+                    host(container_instance)
+                )?;
+                write!(f, " (desired {desired})")
             }
             _ => Ok(()),
         }

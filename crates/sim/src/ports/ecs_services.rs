@@ -1,0 +1,57 @@
+//! Services, and the protection of their tasks.
+
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::ports::{Answer, CallError, Services, TaskProtections};
+use fleetkeeper_core::service::{SchedulingStrategy, Service};
+use fleetkeeper_core::task::{TaskArn, TaskProtection};
+
+use super::SimulatedAws;
+use super::ecs::map;
+use crate::world::Operation;
+use crate::world::ecs::describe_services::DescribedService;
+use crate::world::ecs::service;
+
+impl Services for SimulatedAws {
+    async fn describe_services(
+        &self,
+        cluster: &Cluster,
+        names: &[String],
+    ) -> Result<Answer<Service>, CallError> {
+        let operation = Operation::DescribeServices;
+        let answer = self.call_on_several(operation, cluster.reference(), names, |world, names| {
+            world.describe_services(Some(cluster.reference()), names)
+        });
+        Ok(map(answer.await?, described_service))
+    }
+}
+
+impl TaskProtections for SimulatedAws {
+    async fn task_protection(
+        &self,
+        cluster: &Cluster,
+        tasks: &[TaskArn],
+    ) -> Result<Answer<TaskProtection>, CallError> {
+        let named: Vec<String> = tasks.iter().map(|arn| arn.0.clone()).collect();
+        let operation = Operation::GetTaskProtection;
+        let answer = self.call_on_several(operation, cluster.reference(), &named, |world, named| {
+            world.task_protection(Some(cluster.reference()), named)
+        });
+        answer.await
+    }
+}
+
+fn described_service(service: DescribedService) -> Service {
+    Service {
+        name: service.name,
+        strategy: match service.scheduling_strategy {
+            service::SchedulingStrategy::Replica => SchedulingStrategy::Replica,
+            service::SchedulingStrategy::Daemon => SchedulingStrategy::Daemon,
+        },
+        desired: service.desired,
+        running: service.running,
+        pending: service.pending,
+        minimum_healthy_percent: service.minimum_healthy_percent,
+        maximum_percent: service.maximum_percent,
+        events: service.events,
+    }
+}

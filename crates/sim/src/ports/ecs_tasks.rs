@@ -1,0 +1,38 @@
+//! What becomes of tasks: stopping them, and how long that takes.
+
+use std::time::Duration;
+
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::ports::{CallError, STOP_REASON_MAX, TaskDefinitions, TaskStopping};
+use fleetkeeper_core::task::{TaskArn, TaskDefinition, TaskDefinitionArn};
+
+use super::SimulatedAws;
+use super::error::call_error;
+use crate::world::Operation;
+use crate::world::ecs::stop_task::TASK_NOT_FOUND;
+
+impl TaskStopping for SimulatedAws {
+    async fn stop_task(&self, cluster: &Cluster, task: &TaskArn, reason: &str) -> Result<(), CallError> {
+        let reason: String = reason.chars().take(STOP_REASON_MAX).collect();
+        let operation = Operation::StopTask;
+        let answer = self.ask(operation, |world| {
+            world.stop_task_because(Some(cluster.reference()), &task.0, Some(&reason))
+        });
+        match answer.await {
+            Err(error) if error.message != TASK_NOT_FOUND => Err(call_error(operation, &task.0, error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl TaskDefinitions for SimulatedAws {
+    async fn describe_task_definition(&self, arn: &TaskDefinitionArn) -> Result<TaskDefinition, CallError> {
+        let definition = self
+            .call(Operation::DescribeTaskDefinition, &arn.0, |world| world.describe_task_definition(&arn.0));
+        let definition = definition.await?;
+        Ok(TaskDefinition {
+            arn: TaskDefinitionArn(definition.arn()),
+            longest_stop_timeout: Duration::from_secs(definition.told_stop_timeout_seconds().into()),
+        })
+    }
+}

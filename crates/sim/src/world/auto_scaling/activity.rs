@@ -1,0 +1,148 @@
+//! Scaling activities: what a group did and is doing, and `DescribeScalingActivities`.
+//!
+//! An instance's way into a warm pool is none of them here: AWS does not document what it calls it.
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::ports::{DESCRIBE_MAX, Page, PageToken};
+
+use super::notification::GroupEvent;
+use crate::world::{ApiError, World};
+
+/// Something that a group did, or is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScalingActivity {
+    /// Which of the group's: from 1, in the order of their beginnings.
+    pub number: u64,
+    /// "Terminating EC2 instance: i-...".
+    pub description: String,
+    /// The instance.
+    pub instance: Ec2InstanceId,
+    /// When it began.
+    pub began_at: DateTime<Utc>,
+    /// When it ended; none while it is in progress.
+    pub ended_at: Option<DateTime<Utc>>,
+    pub(crate) event: GroupEvent,
+}
+
+/// A group's activities.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Activities {
+    begun: u64,
+    in_progress: Vec<ScalingActivity>,
+    ended: Vec<ScalingActivity>,
+}
+
+impl Activities {
+    /// Those in progress before all others, the newest first of either.
+    fn in_order(&self) -> Vec<&ScalingActivity> {
+        let mut all: Vec<&ScalingActivity> = self.in_progress.iter().chain(&self.ended).collect();
+        all.sort_by_key(|activity| activity.place());
+        all
+    }
+
+    fn begin(&mut self, event: GroupEvent, words: &str, instance: &Ec2InstanceId, now: DateTime<Utc>) {
+        self.begun += 1;
+        self.in_progress.push(ScalingActivity {
+            number: self.begun,
+            description: format!("{words}: {instance}"),
+            instance: instance.clone(),
+            began_at: now,
+            ended_at: None,
+            event,
+        });
+    }
+
+    fn end(&mut self, instance: &Ec2InstanceId, now: DateTime<Utc>) {
+        let over = self.in_progress.extract_if(.., |activity| activity.instance == *instance);
+        self.ended.extend(over.map(|activity| ScalingActivity { ended_at: Some(now), ..activity }));
+    }
+
+    fn terminates(&self, instance: &Ec2InstanceId) -> bool {
+        let mut of_instance = self.in_progress.iter().filter(|activity| activity.instance == *instance);
+        of_instance.any(|activity| activity.event == GroupEvent::InstanceTerminate)
+    }
+}
+
+impl ScalingActivity {
+    fn place(&self) -> (bool, Reverse<u64>) {
+        (self.ended_at.is_some(), Reverse(self.number))
+    }
+}
+
+impl World {
+    /// `DescribeScalingActivities` of a group, one page of at most 100: those in progress before all others, the newest
+    /// first of either.
+    pub fn describe_scaling_activities(
+        &self,
+        group: &str,
+        max_records: Option<i64>,
+        next_token: Option<&str>,
+    ) -> Result<Page<ScalingActivity>, ApiError> {
+        let size = match max_records.map(usize::try_from) {
+            None => DESCRIBE_MAX,
+            Some(Ok(size)) if (1..=DESCRIBE_MAX).contains(&size) => size,
+            Some(_) => return Err(ApiError::validation("MaxRecords must be between 1 and 100.")),
+        };
+        let size = size.min(self.page_limit);
+        let after = next_token.map(place_of).transpose()?;
+        let all = self.group(group)?.activities.in_order().into_iter();
+        let mut items: Vec<ScalingActivity> = all
+            .filter(|activity| after.is_none_or(|after| activity.place() > after))
+            .take(size + 1)
+            .cloned()
+            .collect();
+        let more = items.len() > size;
+        items.truncate(size);
+        let next = items.last().filter(|_| more).map(|last| {
+            let phase = if last.ended_at.is_some() { "ended" } else { "in-progress" };
+            PageToken(format!("{phase}:{}", last.number))
+        });
+        Ok(Page { items, next })
+    }
+
+    /// A group launches or starts an instance.
+    pub(crate) fn begin_launch_activity(&mut self, group: &str, id: &Ec2InstanceId, from_pool: bool) {
+        let event = GroupEvent::InstanceLaunch;
+        let words = if from_pool { "Launching a new EC2 instance from warm pool" } else { event.words().1 };
+        self.begin_activity(group, event, words, id);
+    }
+
+    /// A group sets out to terminate an instance; if it was being launched, it is so no longer.
+    pub(crate) fn begin_termination_activity(&mut self, group: &str, id: &Ec2InstanceId) {
+        if self.groups.get(group).is_some_and(|group| group.activities.terminates(id)) {
+            return;
+        }
+        self.end_activity(group, id);
+        let event = GroupEvent::InstanceTerminate;
+        self.begin_activity(group, event, event.words().1, id);
+    }
+
+    /// What a group did about an instance is done.
+    pub(crate) fn end_activity(&mut self, group: &str, id: &Ec2InstanceId) {
+        let now = self.now;
+        if let Some(group) = self.groups.get_mut(group) {
+            group.activities.end(id, now);
+        }
+    }
+
+    fn begin_activity(&mut self, group: &str, event: GroupEvent, words: &str, id: &Ec2InstanceId) {
+        let now = self.now;
+        if let Some(group) = self.groups.get_mut(group) {
+            group.activities.begin(event, words, id, now);
+        }
+    }
+}
+
+/// The place that a token names. An activity that ends between two pages is met again among those that have ended: none
+/// is skipped.
+fn place_of(token: &str) -> Result<(bool, Reverse<u64>), ApiError> {
+    let place = match token.split_once(':') {
+        Some(("in-progress", number)) => number.parse().ok().map(|number| (false, Reverse(number))),
+        Some(("ended", number)) => number.parse().ok().map(|number| (true, Reverse(number))),
+        _ => None,
+    };
+    place.ok_or_else(|| ApiError::client("InvalidNextToken", "The token is not valid."))
+}

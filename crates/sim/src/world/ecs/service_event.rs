@@ -1,0 +1,115 @@
+//! What a service's scheduler tells of it, for people: the events that `DescribeServices` gives.
+//!
+//! The texts are ECS's ("Service event messages" in the developer guide). A placement failure is told once, and again after
+//! six hours, where EventBridge gets an event of it every minute.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::container_instance::ContainerInstanceArn;
+use fleetkeeper_core::service::ServiceEvent;
+use fleetkeeper_core::task::TaskArn;
+
+use super::service::Service;
+
+/// As many as ECS keeps.
+const EVENTS_MAX: usize = 100;
+
+/// As many as an event names.
+const TASKS_MAX: usize = 10;
+
+/// How long ECS says nothing more of what lasts.
+const BETWEEN_DUPLICATES: TimeDelta = TimeDelta::hours(6);
+
+/// The latest events of a service, oldest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServiceEvents {
+    latest: VecDeque<ServiceEvent>,
+    /// The placement failure that was told last, and when.
+    failure: Option<(&'static str, DateTime<Utc>)>,
+}
+
+impl ServiceEvents {
+    /// The latest events, newest first.
+    pub(crate) fn newest_first(&self) -> Vec<ServiceEvent> {
+        self.latest.iter().rev().cloned().collect()
+    }
+
+    fn tell(&mut self, at: DateTime<Utc>, message: String) {
+        if self.latest.len() == EVENTS_MAX {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(ServiceEvent { at, message });
+    }
+}
+
+impl Service {
+    pub(crate) fn tell_started(&mut self, at: DateTime<Utc>, tasks: &[TaskArn]) {
+        if !tasks.is_empty() {
+            let said =
+                format!("(service {}) has started {} tasks: {}.", self.name, tasks.len(), names(tasks));
+            self.events.tell(at, said);
+        }
+    }
+
+    pub(crate) fn tell_stopped(&mut self, at: DateTime<Utc>, tasks: &[TaskArn]) {
+        for some in tasks.chunks(TASKS_MAX) {
+            let (name, count) = (&self.name, some.len());
+            let said = format!("(service {name}) has stopped {count} running tasks: {}.", names(some));
+            self.events.tell(at, said);
+        }
+    }
+
+    pub(crate) fn tell_steady(&mut self, at: DateTime<Utc>) {
+        self.events.failure = None;
+        self.events.tell(at, format!("(service {}) has reached a steady state.", self.name));
+    }
+
+    /// All tasks found room: a later failure is a new one.
+    pub(crate) fn tell_placed(&mut self) {
+        self.events.failure = None;
+    }
+
+    /// Whether a placement failure is to be told.
+    pub(crate) fn has_not_told(&self, at: DateTime<Utc>, lacking: &'static str) -> bool {
+        let told = self.events.failure.filter(|(reason, _)| *reason == lacking);
+        told.is_none_or(|(_, before)| before + BETWEEN_DUPLICATES <= at)
+    }
+
+    pub(crate) fn tell_placement_failure(
+        &mut self,
+        at: DateTime<Utc>,
+        lacking: &'static str,
+        closest: Option<&ContainerInstanceArn>,
+    ) {
+        self.events.failure = Some((lacking, at));
+        let why = match closest {
+            Some(arn) => {
+                let id = end(&arn.0);
+                let lacks = match lacking {
+                    "RESOURCE:CPU" => "has insufficient CPU units available".to_owned(),
+                    "RESOURCE:MEMORY" => "has insufficient memory available".to_owned(),
+                    "RESOURCE:PORTS" => "is already using a port required by your task".to_owned(),
+                    other => format!("encountered error \"{other}\""),
+                };
+                format!("The closest matching (container-instance {id}) {lacks}.")
+            }
+            None => "Reason: No Container Instances were found in your cluster.".to_owned(),
+        };
+        let said = format!(
+            "(service {}) was unable to place a task because no container instance met all of its requirements. \
+             {why} For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
+            self.name
+        );
+        self.events.tell(at, said);
+    }
+}
+
+fn names(tasks: &[TaskArn]) -> String {
+    let names: Vec<String> = tasks.iter().map(|task| format!("(task {})", end(&task.0))).collect();
+    names.join(" ")
+}
+
+fn end(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}

@@ -1,4 +1,5 @@
-//! The lifecycle-drainer's decisions: what a message asks for, what has been seen, what to do next and why.
+//! The lifecycle-drainer's decisions: what a message asks for, what has been seen, what to do next and why;
+//! and what a person wants to know: why a drain waits, and whether there is room elsewhere for what it moves.
 
 mod convoy;
 mod deadline;
@@ -6,6 +7,7 @@ mod decision;
 mod diagnosis;
 mod notice;
 mod on_drain_timeout;
+mod preflight;
 mod sight;
 mod timing;
 
@@ -18,5 +20,6 @@ pub use diagnosis::{
 };
 pub use notice::{Ignored, Message, Notice, UnreadableMessage, read_message};
 pub use on_drain_timeout::OnDrainTimeout;
+pub use preflight::{Preflight, Verdict};
 pub use sight::{Look, Sight, TaskSight};
 pub use timing::{DRAIN_TIMEOUT_SECONDS_MAX, DrainTiming, HEARTBEAT_TIMEOUT_MAX, HEARTBEAT_TIMEOUT_MIN};

@@ -233,8 +233,8 @@ mod tests {
     fn the_protected_are_counted_with_the_time_of_the_last_and_those_of_old_are_not() {
         let tasks = ["1", "2", "3", "4", "5"].map(|arn| task(arn, "service:web"));
         let protections = [
-            protection("1", true, Some(100)),
-            protection("2", true, Some(200)),
+            protection("1", true, Some(200)),
+            protection("2", true, Some(100)),
             protection("3", false, Some(300)),
             protection("4", true, Some(60)),
             protection("elsewhere", true, Some(400)),
@@ -247,6 +247,12 @@ mod tests {
         assert_eq!(diagnosis.services[0].cause, Cause::Protected { until: Some(at(200)) });
         // One second before, the fourth was protected, too.
         assert_eq!(diagnose(&evidence, at(0), at(59)).protected_tasks, 3);
+    }
+
+    #[test]
+    fn a_pending_task_is_to_run_like_a_running_one() {
+        let pending = Task { last_status: "PENDING".to_owned(), ..task("1", "service:web") };
+        assert_eq!(causes(&[pending], &[]), [Cause::NotDescribed]);
     }
 
     #[test]

@@ -158,6 +158,8 @@ mod tests {
                 "Reason: No Container Instances were found in your capacity provider.",
                 Lacking::ContainerInstance,
             ),
+            ("Reason: EMPTY CAPACITY PROVIDER.", Lacking::ContainerInstance),
+            ("The closest one has no network interface left.", Lacking::NetworkInterface),
             ("encountered error \"RESOURCE:CPU\".", Lacking::Cpu),
             ("encountered error \"RESOURCE:MEMORY\".", Lacking::Memory),
             ("encountered error \"RESOURCE:PORTS\".", Lacking::Port),

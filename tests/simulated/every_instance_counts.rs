@@ -29,6 +29,7 @@ async fn in_a_cluster_of_250_the_right_one_is_drained_with_few_reads() {
         ("ecs:DescribeTasks", 9),
         ("autoscaling:DescribeLifecycleHooks", 1),
         ("autoscaling:CompleteLifecycleAction", 1),
+        ("autoscaling:DescribeAutoScalingGroups", 3),
     ];
     assert_eq!(calls, expected);
 }

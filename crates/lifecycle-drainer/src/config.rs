@@ -7,10 +7,8 @@ use fleetkeeper_core::drain::{DRAIN_TIMEOUT_SECONDS_MAX, OnDrainTimeout};
 use fleetkeeper_core::setting::{SettingError, Settings};
 
 /// Variables of later versions. Setting one and not being heard would be worse than being told.
-const NOT_YET: [(&str, &str); 2] = [
-    ("ON_DRAIN_TIMEOUT", "leave it unset; past the drain's time the hook's own timeout ends the action"),
-    ("LIFECYCLE_TOPIC_ARN", "leave it unset; a message is republished to the topic that it came from"),
-];
+const NOT_YET: [(&str, &str); 1] =
+    [("LIFECYCLE_TOPIC_ARN", "leave it unset; a message is republished to the topic that it came from")];
 
 /// The settings of the lifecycle-drainer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +93,7 @@ mod tests {
             ("DEADLINE_MARGIN_SECONDS", "301", "a whole number of seconds from 1 to 300"),
             ("DRAIN_TIMEOUT_SECONDS", "172801", "a whole number of seconds from 1 to 172800"),
             ("DEADLINE_MARGIN_SECONDS", "-1", "a whole number of seconds from 1 to 300"),
-            ("ON_DRAIN_TIMEOUT", "stop-tasks", "this version does not know it"),
+            ("ON_DRAIN_TIMEOUT", "stop", "stop-tasks, continue or abandon"),
             ("LIFECYCLE_TOPIC_ARN", "arn:aws:sns:us-east-1:111122223333:t", "this version does not know it"),
         ] {
             let said = read(&[(variable, value)]).unwrap_err().to_string();

@@ -62,9 +62,9 @@ impl<AutoScaling: LifecycleActions, C: Clock> Actions<'_, AutoScaling, C> {
 
     /// Records a heartbeat for each drain where one is due. A failure does not hold up the drains: two more heartbeats fit
     /// into the hook's timeout.
-    pub(super) async fn keep_alive(&self, drains: impl Iterator<Item = &mut Drain>) {
+    pub(super) async fn keep_alive(&self, policy: OnDrainTimeout, drains: impl Iterator<Item = &mut Drain>) {
         let now = self.clock.now();
-        let due = drains.filter(|drain| drain.timing.heartbeat_due(drain.last_heartbeat, now));
+        let due = drains.filter(|drain| drain.heartbeat_due(policy, now));
         let beats = stream::iter(due).map(|drain| async move {
             drain.last_tried = Some(now);
             let call = self.auto_scaling.record_heartbeat(&drain.action);

@@ -21,8 +21,6 @@ pub(super) struct Drain {
     pub(super) last_heartbeat: Option<DateTime<Utc>>,
     /// When the last heartbeat was tried, whatever came of it.
     pub(super) last_tried: Option<DateTime<Utc>>,
-    /// Whether Auto Scaling told that the instance waits.
-    pub(super) seen_waiting: bool,
     pub(super) sight: Sight,
     /// Whether it was looked at in this round: nothing is done by what was seen before.
     pub(super) looked_at: bool,
@@ -47,7 +45,6 @@ impl Drain {
             timing,
             last_heartbeat: None,
             last_tried: None,
-            seen_waiting: false,
             sight: Sight::default(),
             looked_at: false,
             plan: None,
@@ -57,9 +54,17 @@ impl Drain {
         }
     }
 
-    /// Whether the action is known to be open: it has just begun, a heartbeat found it, or the group tells of it.
+    /// Whether the action is known to be open: it has just begun, a heartbeat found it, or it is another's, of which the
+    /// group tells that it waits.
     pub(super) fn known_open(&self) -> bool {
-        self.last_heartbeat.is_some() || self.seen_waiting
+        self.last_heartbeat.is_some() || !self.own
+    }
+
+    /// Whether to record a heartbeat. Past the drain's end none is, but where tasks would have to be stopped for an action
+    /// that is not known to be open: it is asked for.
+    pub(super) fn heartbeat_due(&self, policy: OnDrainTimeout, now: DateTime<Utc>) -> bool {
+        let asks = policy == OnDrainTimeout::StopTasks && !self.known_open() && now >= self.timing.end();
+        asks || self.timing.heartbeat_due(self.last_heartbeat, now)
     }
 
     /// What to do about it now. What there is to do about another's instance is left to others for as long as `patience`

@@ -365,7 +365,8 @@ where
         for drain in self.drains.values_mut() {
             drain.timing.hook = self.actions.hook;
         }
-        self.actions.keep_alive(unended(&mut self.drains)).await;
+        let policy = self.config.on_drain_timeout;
+        self.actions.keep_alive(policy, unended(&mut self.drains)).await;
     }
 
     /// Takes along what waits, where more waits than there are messages at work, and lets go of what does no longer.
@@ -373,9 +374,6 @@ where
         let Some(waiting) = self.group.waiting.clone() else { return };
         let own = self.own.as_ref().map(|(id, _)| id);
         self.drains.retain(|id, _| Some(id) == own || waiting.contains(id));
-        for (id, drain) in &mut self.drains {
-            drain.seen_waiting = waiting.contains(id);
-        }
         let new: BTreeSet<_> = waiting.into_iter().filter(|id| !self.drains.contains_key(id)).collect();
         if new.is_empty() {
             return;
@@ -393,7 +391,6 @@ where
                 stops_until: None,
             };
             let mut drain = Drain::new(id.clone(), self.action_of(Some(&id)), timing, false);
-            drain.seen_waiting = true;
             // Who stands by leaves the first heartbeat to the first carrier.
             drain.last_heartbeat = (!self.patience().is_zero()).then_some(now);
             drain.last_tried = drain.last_heartbeat;
@@ -435,11 +432,14 @@ where
             let next = self.unended().map(|drain| drain.timing.next_heartbeat(drain.last_tried, now)).min();
             let wake = next.map_or(until, |next| until.min(next));
             self.clock.sleep(between(now, wake)).await;
-            if self.clock.now() >= until || self.is_done() {
+            if self.clock.now() >= until {
                 return;
             }
             self.actions.until = self.hand_on_at;
             self.keep_alive().await;
+            if self.is_done() {
+                return;
+            }
         }
     }
 

@@ -6,7 +6,8 @@ use capacity_calculator::CapacityCalculator;
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{
-    Clock, ContainerInstanceDraining, ContainerInstances, LifecycleActions, Metrics, NotificationTopic, Tasks,
+    AutoScalingGroups, Clock, ContainerInstanceDraining, ContainerInstances, LifecycleActions, Metrics,
+    NotificationTopic, TaskDefinitions, TaskStopping, Tasks,
 };
 use fleetkeeper_sim::SimulatedAws;
 use fleetkeeper_sim::driver::{Environment, Function};
@@ -17,7 +18,7 @@ use lifecycle_drainer::{Drainer, Ports};
 use serde_json::Value;
 
 /// The operations that the functions call.
-pub const CALLED: [Operation; 10] = [
+pub const CALLED: [Operation; 14] = [
     Operation::ListContainerInstances,
     Operation::DescribeContainerInstances,
     Operation::UpdateContainerInstancesState,
@@ -26,6 +27,10 @@ pub const CALLED: [Operation; 10] = [
     Operation::DescribeLifecycleHooks,
     Operation::RecordLifecycleActionHeartbeat,
     Operation::CompleteLifecycleAction,
+    Operation::DescribeAutoScalingGroups,
+    Operation::DescribeScalingActivities,
+    Operation::StopTask,
+    Operation::DescribeTaskDefinition,
     Operation::Publish,
     Operation::PutMetricData,
 ];
@@ -36,7 +41,10 @@ pub trait Wiring: Clone + 'static {
     type Aws: ContainerInstances
         + ContainerInstanceDraining
         + Tasks
+        + TaskStopping
+        + TaskDefinitions
         + LifecycleActions
+        + AutoScalingGroups
         + NotificationTopic
         + Metrics
         + Clock
@@ -104,7 +112,15 @@ struct CalculatorEnvironment<A>(CapacityCalculator<A, A, A>);
 
 impl<A> Environment for DrainerEnvironment<A>
 where
-    A: ContainerInstances + ContainerInstanceDraining + Tasks + LifecycleActions + NotificationTopic + Clock,
+    A: ContainerInstances
+        + ContainerInstanceDraining
+        + Tasks
+        + TaskStopping
+        + TaskDefinitions
+        + LifecycleActions
+        + AutoScalingGroups
+        + NotificationTopic
+        + Clock,
 {
     fn invoke(&self, event: Value, invocation: Invocation) -> LocalBoxFuture<'_, Result<Value, String>> {
         answer(self.0.handle(event, invocation)).boxed_local()

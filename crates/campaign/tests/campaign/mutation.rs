@@ -9,14 +9,15 @@ use fleetkeeper_core::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus,
 };
 use fleetkeeper_core::lifecycle::{
-    LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+    GroupInstance, LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+    ScalingActivity,
 };
 use fleetkeeper_core::ports::{
-    Answer, CallError, CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery,
-    ContainerInstances, LifecycleActions, MetricDatum, Metrics, NotificationTopic, Page, PageToken,
-    StorageResolution, Tasks, TasksOf,
+    Answer, AutoScalingGroups, CallError, CallErrorKind, Clock, ContainerInstanceDraining,
+    ContainerInstanceQuery, ContainerInstances, LifecycleActions, MetricDatum, Metrics, NotificationTopic,
+    Page, PageToken, StorageResolution, TaskDefinitions, TaskStopping, Tasks, TasksOf,
 };
-use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
+use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn};
 use fleetkeeper_sim::SimulatedAws;
 
 /// A bug.
@@ -146,6 +147,32 @@ impl Tasks for Mutant {
 
     async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {
         self.aws.describe_tasks(cluster, arns).await
+    }
+}
+
+impl TaskStopping for Mutant {
+    async fn stop_task(&self, cluster: &Cluster, task: &TaskArn, reason: &str) -> Result<(), CallError> {
+        self.aws.stop_task(cluster, task, reason).await
+    }
+}
+
+impl TaskDefinitions for Mutant {
+    async fn describe_task_definition(&self, arn: &TaskDefinitionArn) -> Result<TaskDefinition, CallError> {
+        self.aws.describe_task_definition(arn).await
+    }
+}
+
+impl AutoScalingGroups for Mutant {
+    async fn describe_group(&self, group: &str) -> Result<Option<Vec<GroupInstance>>, CallError> {
+        self.aws.describe_group(group).await
+    }
+
+    async fn describe_scaling_activities(
+        &self,
+        group: &str,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
+        self.aws.describe_scaling_activities(group, page).await
     }
 }
 

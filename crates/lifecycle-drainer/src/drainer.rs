@@ -1,6 +1,6 @@
 //! The handler.
 
-use fleetkeeper_core::drain::{Message, Notice};
+use fleetkeeper_core::drain::{Ignored, Message, Notice};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{
@@ -69,11 +69,14 @@ where
         record: Value,
         invocation: Invocation,
     ) -> Result<RecordOutcome, RecordError> {
-        let delivery = read_record(record)?;
+        let delivery = read_record(record, self.config.lifecycle_topic_arn.as_ref())?;
         match delivery.message.clone() {
             Message::Ignored(ignored) => {
                 tracing::info!(reason = %ignored, "message ignored");
                 Ok(RecordOutcome::Ignored { ignored })
+            }
+            Message::Interruption(_) | Message::Sweep(_) => {
+                Ok(RecordOutcome::Ignored { ignored: Ignored::OtherEvent("not acted on yet".to_owned()) })
             }
             Message::Terminating(notice) => self.drain(notice, delivery, invocation).await,
         }

@@ -1,11 +1,16 @@
 //! The lifecycle-drainer's decisions: what a message asks for, what has been seen, what to do next and why.
 
 mod decision;
-mod notice;
+mod message;
+mod on_drain_timeout;
 mod sight;
 mod timing;
 
 pub use decision::{CompleteReason, Decision, REGISTRATION_PATIENCE, SETTLE, WaitReason, decide};
-pub use notice::{Ignored, Message, Notice, UnreadableMessage, read_message};
+pub use message::{
+    ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, Notice, Sweep,
+    UnreadableMessage, is_event, message_text, read_event, read_message,
+};
+pub use on_drain_timeout::{NotAnOnDrainTimeout, OnDrainTimeout};
 pub use sight::{Look, Sight, TaskSight};
 pub use timing::{DRAIN_TIMEOUT_SECONDS_MAX, DrainTiming, HEARTBEAT_TIMEOUT_MAX, HEARTBEAT_TIMEOUT_MIN};

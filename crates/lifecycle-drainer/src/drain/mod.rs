@@ -251,6 +251,12 @@ where
     /// Republishes the message, so that another invocation goes on.
     async fn hand_on(&self) -> Result<DrainSummary, RecordError> {
         let Delivery { topic_arn, text, attempt, .. } = &self.delivery;
+        let Some(topic_arn) = topic_arn else {
+            return Err(RecordError::NoTopic {
+                ec2_instance_id: self.instance.ec2_instance_id.to_string(),
+                cluster: self.instance.cluster.to_string(),
+            });
+        };
         let next_attempt = attempt.saturating_add(1);
         let until = self.invocation.ends - RETURN_RESERVE;
         let mut pause = PUBLISH_RETRY;

@@ -5,6 +5,7 @@
 //! | `ecs` | container instances and tasks |
 //! | `auto_scaling` | lifecycle hooks and actions |
 //! | `cloud` | the topic, the metrics and the clock |
+//! | `embedded_metrics` | the log that CloudWatch takes metrics from |
 //! | `error` | what an AWS error is to a port's caller |
 //! | `await_point` | what an environment's calls are waiting for |
 //!
@@ -27,6 +28,7 @@ mod auto_scaling;
 mod await_point;
 mod cloud;
 mod ecs;
+mod embedded_metrics;
 mod error;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::SecondsFormat;
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::TaskArn;
+use serde_json::Value;
 
 use super::{ActionEnd, CallOutcome, Entry, History, Occurrence};
 use crate::world::ecs::task::desired_status_name;
@@ -126,6 +127,7 @@ impl fmt::Display for Occurrence {
                 write!(f, "metrics {namespace}:")?;
                 values.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
             }
+            Self::EmbeddedMetricsPut { document } => fmt_of_embedded_metrics(f, document),
             Self::ApiCalled { operation, outcome } => match outcome {
                 CallOutcome::Answered => write!(f, "call {operation}"),
                 CallOutcome::AnsweredInPart(reason) => {
@@ -154,6 +156,24 @@ impl fmt::Display for Occurrence {
             }
         }
     }
+}
+
+/// The values that the document's directives name, and their dimensions.
+fn fmt_of_embedded_metrics(f: &mut fmt::Formatter<'_>, document: &Value) -> fmt::Result {
+    let items = |of: &Value| of.as_array().cloned().unwrap_or_default();
+    let value = |name: &Value| document.get(name.as_str().unwrap_or_default()).unwrap_or(&Value::Null);
+    f.write_str("log")?;
+    for directive in items(&document["_aws"]["CloudWatchMetrics"]) {
+        write!(f, ": metrics {}", directive["Namespace"].as_str().unwrap_or_default())?;
+        for dimension in items(&directive["Dimensions"]).iter().flat_map(items) {
+            let name = dimension.as_str().unwrap_or_default();
+            write!(f, " {name}={}", value(&dimension).as_str().unwrap_or_default())?;
+        }
+        for metric in items(&directive["Metrics"]) {
+            write!(f, " {}={}", metric["Name"].as_str().unwrap_or_default(), value(&metric["Name"]))?;
+        }
+    }
+    Ok(())
 }
 
 impl Occurrence {

@@ -160,17 +160,19 @@ impl fmt::Display for Occurrence {
 
 /// The values that the document's directives name, and their dimensions.
 fn fmt_of_embedded_metrics(f: &mut fmt::Formatter<'_>, document: &Value) -> fmt::Result {
-    let items = |of: &Value| of.as_array().cloned().unwrap_or_default();
-    let value = |name: &Value| document.get(name.as_str().unwrap_or_default()).unwrap_or(&Value::Null);
+    let items = |of: Option<&Value>| of.and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |of: Option<&Value>| of.and_then(Value::as_str).unwrap_or_default().to_owned();
     f.write_str("log")?;
-    for directive in items(&document["_aws"]["CloudWatchMetrics"]) {
-        write!(f, ": metrics {}", directive["Namespace"].as_str().unwrap_or_default())?;
-        for dimension in items(&directive["Dimensions"]).iter().flat_map(items) {
-            let name = dimension.as_str().unwrap_or_default();
-            write!(f, " {name}={}", value(&dimension).as_str().unwrap_or_default())?;
+    for directive in items(document.pointer("/_aws/CloudWatchMetrics")) {
+        write!(f, ": metrics {}", text(directive.get("Namespace")))?;
+        for set in items(directive.get("Dimensions")) {
+            for name in items(Some(&set)).iter().filter_map(Value::as_str) {
+                write!(f, " {name}={}", text(document.get(name)))?;
+            }
         }
-        for metric in items(&directive["Metrics"]) {
-            write!(f, " {}={}", metric["Name"].as_str().unwrap_or_default(), value(&metric["Name"]))?;
+        for metric in items(directive.get("Metrics")) {
+            let name = text(metric.get("Name"));
+            write!(f, " {name}={}", document.get(&name).unwrap_or(&Value::Null))?;
         }
     }
     Ok(())

@@ -135,6 +135,10 @@ async fn what_cannot_be_read_is_an_error_that_names_what_was_missing() {
         (json!({}), "lacks Records"),
         (json!("text"), "lacks Records"),
         (json!({"source": "aws.ecs", "detail": {}}), "lacks Records"),
+        (
+            json!({"source": "aws.ecs", "detail-type": "Other", "detail": {}}),
+            "\"Other\" of \"aws.ecs\" is not accepted",
+        ),
         (lacks_signature, "missing field `Signature`"),
         (sns_event(&[&bad_id]), "\"i-0 or true\" is not accepted: an EC2 instance id"),
     ] {

@@ -10,6 +10,7 @@
 mod auto_scaling;
 mod cloudwatch;
 mod ecs;
+mod embedded_metrics;
 mod sns;
 
 use std::error::Error;
@@ -25,6 +26,7 @@ pub use ecs::{
     SERVICES_MAX, STOP_REASON_MAX, Services, TaskDefinitions, TaskProtections, TaskStopping, Tasks, TasksOf,
     UPDATE_STATE_MAX,
 };
+pub use embedded_metrics::EmbeddedMetrics;
 pub use sns::{ATTEMPT_ATTRIBUTE, NotificationTopic};
 
 /// A page of a list. It may hold fewer than a full page, or nothing, and still have a successor.

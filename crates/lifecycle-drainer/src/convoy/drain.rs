@@ -1,12 +1,15 @@
 //! One instance's drain, as far as one invocation knows of it.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::{
-    Decision, DrainTiming, OnDrainTimeout, Sight, StopPlan, WaitReason, decide_in_time,
+    CompleteReason, Decision, Diagnosis, DrainTiming, OnDrainTimeout, Sight, StopPlan, WaitReason,
+    decide_in_time,
 };
 use fleetkeeper_core::lifecycle::LifecycleAction;
-use std::time::Duration;
+use fleetkeeper_core::task::Task;
 
 use crate::outcome::Outcome;
 
@@ -26,6 +29,13 @@ pub(super) struct Drain {
     pub(super) looked_at: bool,
     pub(super) plan: Option<StopPlan>,
     pub(super) waiting_for: Option<WaitReason>,
+    /// Why, as it was last explained.
+    pub(super) diagnosis: Option<Diagnosis>,
+    pub(super) explained_at: Option<DateTime<Utc>>,
+    /// How many tasks have stopped since the drain began.
+    pub(super) drained_tasks: u32,
+    /// Whether its end has been told as metrics.
+    pub(super) told: bool,
     /// Since when there is something to do about it.
     ready_since: Option<DateTime<Utc>>,
     pub(super) ended: Option<Outcome>,
@@ -49,6 +59,10 @@ impl Drain {
             looked_at: false,
             plan: None,
             waiting_for: None,
+            diagnosis: None,
+            explained_at: None,
+            drained_tasks: 0,
+            told: false,
             ready_since: None,
             ended: None,
         }
@@ -87,6 +101,18 @@ impl Drain {
         }
         let ready_since = *self.ready_since.get_or_insert(now);
         (self.own || now >= ready_since + patience).then_some(decision)
+    }
+
+    /// Whether it waits, or was ended before it was drained.
+    pub(super) fn unfinished(&self) -> bool {
+        matches!(self.ended, None | Some(Outcome::Completed { reason: CompleteReason::TimeUp(_) }))
+    }
+
+    /// Takes in all its tasks.
+    pub(super) fn see_tasks(&mut self, tasks: Vec<Task>, missing: usize) {
+        let stopped = tasks.iter().filter(|task| task.stopped_at.is_some_and(|at| at >= self.timing.began));
+        self.drained_tasks = u32::try_from(stopped.count()).unwrap_or(u32::MAX);
+        self.sight.see_tasks(tasks, missing);
     }
 
     /// One line a reason, not one a look.

@@ -9,8 +9,8 @@ use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceA
 use fleetkeeper_core::drain::{Look, StopPlan};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::ports::{
-    Answer, CallError, CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery,
-    ContainerInstances, FILTER_MAX, TaskDefinitions, TaskStopping, Tasks, TasksOf, UPDATE_STATE_MAX,
+    Answer, CallError, CallErrorKind, Clock, ContainerInstanceQuery, FILTER_MAX, Failure, TasksOf,
+    UPDATE_STATE_MAX,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinitionArn};
@@ -19,6 +19,7 @@ use futures_util::{StreamExt, stream};
 
 use super::drain::Drain;
 use super::paced::Paced;
+use crate::ports::EcsCalls;
 
 /// The tasks of more instances than this are read as the whole cluster's stopping tasks, a hundred a read, and not
 /// instance by instance.
@@ -46,7 +47,7 @@ pub(super) struct Instances<'a, Ecs, C> {
 
 impl<Ecs, C> Instances<'_, Ecs, C>
 where
-    Ecs: ContainerInstances + ContainerInstanceDraining + Tasks + TaskStopping + TaskDefinitions,
+    Ecs: EcsCalls,
     C: Clock,
 {
     /// Takes the next look that each drain's sight asks for. For one drain that is one read, but for the first one and
@@ -161,7 +162,7 @@ where
         for drain in drains {
             let arns: Vec<_> = drain.sight.instances().iter().map(|instance| instance.arn.clone()).collect();
             let tasks = arns.iter().filter_map(|arn| seen.remove(arn)).flatten();
-            drain.sight.see_tasks(tasks.collect(), 0);
+            drain.see_tasks(tasks.collect(), 0);
         }
         Ok(())
     }
@@ -169,13 +170,13 @@ where
     async fn read_tasks_of_each(&self, drains: Vec<&mut Drain>) -> Result<(), CallError> {
         for drain in drains {
             let (tasks, missing) = self.tasks_of(drain).await?;
-            drain.sight.see_tasks(tasks, missing);
+            drain.see_tasks(tasks, missing);
         }
         Ok(())
     }
 
     /// All tasks of an instance, and how many more ECS listed and did not find.
-    async fn tasks_of(&self, drain: &Drain) -> Result<(Vec<Task>, usize), CallError> {
+    pub(super) async fn tasks_of(&self, drain: &Drain) -> Result<(Vec<Task>, usize), CallError> {
         let (mut tasks, mut missing): (Vec<Task>, usize) = (Vec::new(), 0);
         for instance in drain.sight.instances() {
             let call = read::tasks(&self.reads, &self.cluster, &instance.arn);
@@ -323,11 +324,7 @@ where
     }
 
     /// A failure that does not tell of what is no longer there is the call's.
-    fn all_told(
-        &self,
-        operation: &'static str,
-        failures: &[fleetkeeper_core::ports::Failure],
-    ) -> Result<(), CallError> {
+    fn all_told(&self, operation: &'static str, failures: &[Failure]) -> Result<(), CallError> {
         match failures.iter().find(|failure| !failure.is_missing()) {
             None => Ok(()),
             Some(failure) => Err(CallError {
@@ -339,7 +336,7 @@ where
         }
     }
 
-    async fn in_time<T>(
+    pub(super) async fn in_time<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, CallError>>,

@@ -5,11 +5,14 @@
 
 mod actions;
 mod drain;
+mod dry_run;
+mod explain;
 mod group;
 mod hand_on;
 mod instances;
 mod paced;
 mod summary;
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,16 +27,13 @@ use fleetkeeper_core::drain::{
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionId};
-use fleetkeeper_core::ports::{
-    AutoScalingGroups, CallError, CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstances,
-    LifecycleActions, NotificationTopic, TaskDefinitions, TaskStopping, Tasks,
-};
+use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, EmbeddedMetrics, NotificationTopic};
 use fleetkeeper_core::time_left::between;
 
 use crate::config::Config;
 use crate::error::RecordError;
 use crate::outcome::{DrainSummary, Outcome};
-use crate::ports::Ports;
+use crate::ports::{AutoScalingCalls, EcsCalls, Ports};
 use crate::record::Delivery;
 use actions::Actions;
 use drain::Drain;
@@ -81,6 +81,7 @@ pub(crate) struct Request {
 /// The drains in one invocation.
 pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
     sns: &'a Sns,
+    log: &'a dyn EmbeddedMetrics,
     clock: &'a C,
     config: &'a Config,
     invocation: Invocation,
@@ -95,8 +96,12 @@ pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
     instances: Instances<'a, Ecs, C>,
     actions: Actions<'a, AutoScaling, C>,
     group: Group<'a, AutoScaling, C>,
-    /// When the group was last read with nothing left to do, after all had ended.
+    /// Since when all has ended.
     done_at: Option<DateTime<Utc>>,
+    /// When a drain was last explained.
+    explained_at: Option<DateTime<Utc>>,
+    /// When it was last told how many drains are under way.
+    told_at: Option<DateTime<Utc>>,
 }
 
 /// Failures without a success between them.
@@ -110,18 +115,18 @@ struct Trouble {
 
 impl<'a, Ecs, AutoScaling, Sns, C> Convoy<'a, Ecs, AutoScaling, Sns, C>
 where
-    Ecs: ContainerInstances + ContainerInstanceDraining + Tasks + TaskStopping + TaskDefinitions,
-    AutoScaling: LifecycleActions + AutoScalingGroups,
+    Ecs: EcsCalls,
+    AutoScaling: AutoScalingCalls,
     Sns: NotificationTopic,
     C: Clock,
 {
     pub(crate) fn new(
-        ports: &'a Ports<Ecs, AutoScaling, Sns, C>,
+        ports: &'a Ports<Ecs, AutoScaling, Sns, impl EmbeddedMetrics, C>,
         config: &'a Config,
         request: Request,
         invocation: Invocation,
     ) -> Self {
-        let Ports { ecs, auto_scaling, sns, clock } = ports;
+        let Ports { ecs, auto_scaling, sns, log, clock } = ports;
         let Request { cluster, group, hook, own } = request;
         let hand_on_at = invocation.ends - config.deadline_margin;
         // The longest drain of others than the notice's is not known to a sweep: the hook's own bounds it.
@@ -141,6 +146,7 @@ where
         });
         Self {
             sns,
+            log,
             clock,
             config,
             invocation,
@@ -176,6 +182,8 @@ where
                 most_waiting: 0,
             },
             done_at: None,
+            explained_at: None,
+            told_at: None,
         }
     }
 
@@ -203,11 +211,11 @@ where
                 }
             };
             if self.is_done() {
-                return Ok(self.summary());
+                return Ok(self.finish());
             }
             self.rest(pause).await;
             if self.is_done() {
-                return Ok(self.summary());
+                return Ok(self.finish());
             }
             if self.time_is_up() {
                 return match trouble {
@@ -250,6 +258,7 @@ where
         self.give_up_what_has_ended();
         self.let_go_in_time().await?;
         if self.unended().next().is_none() {
+            self.tell();
             return Ok(());
         }
         self.grant_a_step();
@@ -258,6 +267,8 @@ where
         }
         let looked = self.instances.look(unended(&mut self.drains).collect()).await;
         let acted = self.act().await;
+        self.tell();
+        self.explain().await;
         looked.and(acted)
     }
 
@@ -515,7 +526,13 @@ where
         self.config.poll_interval.saturating_mul(doubled).min(RETRY_PAUSE_MAX.max(self.config.poll_interval))
     }
 
+    fn finish(mut self) -> DrainSummary {
+        self.tell_in_progress();
+        self.summary()
+    }
+
     fn failed(&self, source: CallError) -> RecordError {
+        self.tell_failure(&ErrorChain(&source).to_string());
         RecordError::Drain {
             ec2_instance_id: self.about(),
             cluster: self.instances.cluster.to_string(),

@@ -39,6 +39,7 @@ impl<Ecs, AutoScaling, Sns, C: Clock> Convoy<'_, Ecs, AutoScaling, Sns, C> {
             cluster: self.instances.cluster.to_string(),
             attempt: self.own.as_ref().map_or(1, |(_, delivery)| delivery.attempt),
             seconds_since_notice: between(began, self.clock.now()).as_secs(),
+            why: own.filter(|drain| drain.unfinished()).and_then(|drain| drain.diagnosis.clone()),
             others: (others != Others::default()).then_some(others),
             outcome,
         }

@@ -15,3 +15,4 @@ pub mod ecs;
 pub mod lambda;
 pub mod sdk;
 pub mod sns;
+mod timestamp;

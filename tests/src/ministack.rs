@@ -159,7 +159,8 @@ impl Ministack {
         Ok(lines)
     }
 
-    fn json(&self, service: &str, target: &str, query: &Value) -> Result<Value, Error> {
+    /// A call in AWS JSON.
+    pub fn json(&self, service: &str, target: &str, query: &Value) -> Result<Value, Error> {
         let authorization = unsigned(service);
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),

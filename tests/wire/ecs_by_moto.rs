@@ -12,10 +12,13 @@ use fleetkeeper_core::capacity::{WorstCase, figures};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceStatus, CpuUnits, Mib};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{ContainerInstanceQuery, Tasks, TasksOf};
+use fleetkeeper_core::ports::{
+    AutoScalingGroups, ContainerInstanceQuery, Services, TaskDefinitions, TaskStopping, Tasks, TasksOf,
+};
 use fleetkeeper_core::read;
+use fleetkeeper_core::service::SchedulingStrategy;
 use fleetkeeper_core::setting::Settings;
-use fleetkeeper_core::task::DesiredStatus;
+use fleetkeeper_core::task::{DesiredStatus, TaskDefinitionArn};
 use fleetkeeper_tests::http;
 use fleetkeeper_tests::process::{Server, free_port};
 use fleetkeeper_tests::repository::{sample_event, tool};
@@ -48,6 +51,14 @@ impl Moto {
             ("authorization", &http::unsigned("ecs")),
         ];
         http::post(&self.url, &headers, &input.to_string()).unwrap().json(operation).unwrap()
+    }
+
+    fn auto_scaling(&self, form: &str) {
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("authorization", &*http::unsigned("autoscaling")),
+        ];
+        http::post(&self.url, &headers, &format!("{form}&Version=2011-01-01")).unwrap().ok(form).unwrap();
     }
 
     /// Cluster `demo` with so many hosts; their EC2 instance ids.
@@ -120,6 +131,56 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     let after = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     let report = figures(&after.items, &worst).unwrap();
     assert_eq!((report.placeable_containers, report.active_hosts), (239, 120));
+}
+
+#[tokio::test]
+async fn a_stopped_task_gives_its_room_back_and_a_groups_instances_are_read() {
+    let moto = Moto::start();
+    moto.cluster_of(1);
+    let config = sdk_at(&moto.url).await;
+    let ecs = Ecs::new(&config);
+    let cluster: Cluster = "demo".parse().unwrap();
+    let containers = json!([
+        {"name": "web", "image": "web", "cpu": 256, "memory": 128, "stopTimeout": 5},
+        {"name": "log", "image": "log", "cpu": 128, "memory": 64, "stopTimeout": 90},
+    ]);
+    let definition = json!({"family": "web", "containerDefinitions": containers});
+    let registered = moto.ecs("RegisterTaskDefinition", &definition);
+    let arn = registered["taskDefinition"]["taskDefinitionArn"].as_str().unwrap();
+    let told = ecs.describe_task_definition(&TaskDefinitionArn(arn.to_owned())).await.unwrap();
+    assert_eq!((told.arn.0.as_str(), told.longest_stop_timeout.as_secs()), (arn, 90));
+
+    let all = || read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All);
+    let host = all().await.unwrap().items.remove(0);
+    moto.ecs(
+        "StartTask",
+        &json!({"cluster": "demo", "taskDefinition": "web", "containerInstances": [host.arn.0]}),
+    );
+    assert_eq!(all().await.unwrap().items[0].remaining.cpu.0, host.remaining.cpu.0 - 384);
+    let task = read::tasks(&ecs, &cluster, &host.arn).await.unwrap().items.remove(0).arn;
+    ecs.stop_task(&cluster, &task, "out of time").await.unwrap();
+    assert_eq!(all().await.unwrap().items[0].remaining.cpu, host.remaining.cpu);
+
+    moto.ecs(
+        "CreateService",
+        &json!({"cluster": "demo", "serviceName": "agent", "taskDefinition": "web", "schedulingStrategy": "DAEMON"}),
+    );
+    let agent = ecs.describe_services(&cluster, &["agent".to_owned()]).await.unwrap().items.remove(0);
+    assert_eq!(agent.strategy, SchedulingStrategy::Daemon);
+    assert_eq!((agent.minimum_healthy_percent, agent.maximum_percent), (0, 100), "as moto gives none");
+
+    let group = AutoScaling::new(&config);
+    moto.auto_scaling(
+        "Action=CreateLaunchConfiguration&LaunchConfigurationName=host&ImageId=ami-12c6146b&InstanceType=t2.micro",
+    );
+    moto.auto_scaling(
+        "Action=CreateAutoScalingGroup&AutoScalingGroupName=hosts&LaunchConfigurationName=host&MinSize=2&MaxSize=2\
+         &AvailabilityZones.member.1=us-east-1a",
+    );
+    let instances = group.describe_group("hosts").await.unwrap().unwrap();
+    assert_eq!(instances.len(), 2);
+    assert!(instances.iter().all(|instance| instance.lifecycle_state == "InService"), "{instances:?}");
+    assert_eq!(group.describe_group("none").await.unwrap(), None);
 }
 
 #[tokio::test]

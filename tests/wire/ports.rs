@@ -2,7 +2,7 @@
 //! the emulator. What a call answers there is what the simulated port answers: handlers proven on one hold on the other.
 
 use aws_config::{Region, SdkConfig};
-use chrono::Utc;
+use chrono::{SubsecRound, TimeDelta, Utc};
 use fleetkeeper_aws::auto_scaling::AutoScaling;
 use fleetkeeper_aws::cloudwatch::CloudWatch;
 use fleetkeeper_aws::ecs::Ecs;
@@ -14,10 +14,13 @@ use fleetkeeper_core::lifecycle::{
     LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
 };
 use fleetkeeper_core::ports::{
-    CallError, CallErrorKind, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances,
-    LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic, StorageResolution, Tasks,
+    AutoScalingGroups, CallError, CallErrorKind, ContainerInstanceDraining, ContainerInstanceQuery,
+    ContainerInstances, LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic, Services,
+    StorageResolution, TaskDefinitions, TaskProtections, TaskStopping, Tasks,
 };
 use fleetkeeper_core::read;
+use fleetkeeper_core::service::SchedulingStrategy;
+use fleetkeeper_core::task::{DEFAULT_STOP_TIMEOUT, TaskArn, TaskDefinitionArn};
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::http::Face;
 use fleetkeeper_sim::world::Operation;
@@ -27,15 +30,17 @@ use fleetkeeper_sim::{
     AutoScalingGroup, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws, TaskDefinition, World,
 };
 use fleetkeeper_tests::ministack::Ministack;
+use serde_json::json;
 
 pub(crate) async fn sdk_at(url: &str) -> SdkConfig {
     sdk::loader().endpoint_url(url).region(Region::new("us-east-1")).test_credentials().load().await
 }
 
-/// Twenty hosts, a service with ports of its own, pages of seven, and one host that is to go. Nothing in it changes
-/// by time within the seconds of a test.
+/// Twenty hosts, a service with ports of its own and one that finds no room, a protected task, pages of seven, and one
+/// host that is to go. Nothing in it changes by time within the seconds of a test.
 fn world() -> (World, LifecycleAction) {
-    let mut world = World::new(Utc::now());
+    // Whole seconds: ECS writes times as floating-point numbers.
+    let mut world = World::new(Utc::now().trunc_subsecs(0));
     world.set_page_limit(7);
     world.add_cluster("demo");
     let group = AutoScalingGroup::new("demo-asg", InstanceType::new("c5.large", 2048, 3767));
@@ -44,8 +49,13 @@ fn world() -> (World, LifecycleAction) {
     world.put_lifecycle_hook("demo-asg", hook.heartbeat_timeout(600)).unwrap();
     let hosts: Vec<_> = (0..20).map(|_| world.launch_now("demo-asg").unwrap()).collect();
     let task = TaskDefinition::new("web", 256, 512).tcp_port(80).udp_port(53).deregistration_delay(3600);
-    world.create_service("demo", Service::new("web", 20, task)).unwrap();
-    world.advance_seconds(120);
+    world.create_service("demo", Service::new("web", 20, task).percents(50, 150)).unwrap();
+    world.advance_seconds(60);
+    let large = TaskDefinition::new("large", 4096, 512).stop_timeout(90);
+    world.create_service("demo", Service::new("large", 1, large)).unwrap();
+    world.advance_seconds(60);
+    let protected = world.tasks_of_service("demo", "web")[0].arn.clone();
+    world.protect_task("demo", &protected, world.now() + TimeDelta::hours(2)).unwrap();
     world.take_outbox();
     world.terminate_instance("demo-asg", &hosts[0], true).unwrap();
     let sent = world.take_outbox();
@@ -109,6 +119,54 @@ async fn transcript(
     said
 }
 
+/// What a drain asks of services, tasks and groups beside, and what each answered.
+async fn more(
+    ecs: &(impl Services + Tasks + TaskDefinitions + TaskProtections + TaskStopping),
+    auto_scaling: &impl AutoScalingGroups,
+    tasks: &[TaskArn],
+) -> Vec<String> {
+    let mut said = Vec::new();
+    let demo: Cluster = "demo".parse().unwrap();
+    let names = ["web", "large", "none"].map(str::to_owned);
+    said.push(format!("{:?}", ecs.describe_services(&demo, &names).await.unwrap()));
+    said.push(short(&ecs.describe_services(&demo, &vec![names[0].clone(); 11]).await.unwrap_err()));
+
+    let mut gone = tasks[0].clone();
+    gone.0.replace_range(gone.0.len() - 4.., "ffff");
+    let asked = [tasks, std::slice::from_ref(&gone)].concat();
+    let protections = ecs.task_protection(&demo, &asked).await.unwrap();
+    assert_eq!(protections.items.iter().filter(|it| it.protected && it.until.is_some()).count(), 1);
+    said.push(format!("{protections:?}"));
+
+    for family in ["web", "large", "none"] {
+        let arn = format!("arn:aws:ecs:us-east-1:111122223333:task-definition/{family}:1");
+        let told = ecs.describe_task_definition(&TaskDefinitionArn(arn)).await;
+        said.push(told.map_or_else(|error| short(&error), |told| format!("{told:?}")));
+    }
+
+    // One that is stopped twice, and one that is not there: both are as good as stopped.
+    for task in [&tasks[0], &tasks[0], &gone] {
+        said.push(format!("{:?}", ecs.stop_task(&demo, task, &"out of time ".repeat(50)).await.unwrap()));
+    }
+    said.push(format!("{:?}", ecs.describe_tasks(&demo, &tasks[..1]).await.unwrap()));
+    let misspelt: Cluster = "misspelt".parse().unwrap();
+    said.push(short(&ecs.stop_task(&misspelt, &tasks[0], "").await.unwrap_err()));
+
+    for group in ["demo-asg", "none"] {
+        said.push(format!("{:?}", auto_scaling.describe_group(group).await.unwrap()));
+    }
+    let mut page = None;
+    for _ in 0..3 {
+        let activities = auto_scaling.describe_scaling_activities("demo-asg", page.as_ref()).await.unwrap();
+        assert_eq!(activities.items.len(), 7);
+        said.push(format!("{activities:?}"));
+        page = activities.next;
+    }
+    assert_eq!(page, None);
+    said.push(short(&auto_scaling.describe_scaling_activities("none", None).await.unwrap_err()));
+    said
+}
+
 /// Operation, kind and the service's error code.
 fn short(error: &CallError) -> String {
     let chain = ErrorChain(error).to_string();
@@ -132,6 +190,88 @@ async fn ecs_and_auto_scaling_answer_on_the_wire_as_the_simulated_ports_do() {
     let expected = |state| format!("{:?}", Ok::<LifecycleActionState, CallError>(state));
     assert_eq!(on_the_wire[on_the_wire.len() - 3], expected(LifecycleActionState::Active));
     assert_eq!(on_the_wire[on_the_wire.len() - 1], expected(LifecycleActionState::Gone));
+}
+
+#[tokio::test]
+async fn so_do_services_tasks_and_groups() {
+    let (simulated, _) = world();
+    let tasks: Vec<TaskArn> =
+        simulated.tasks_of_service("demo", "web").into_iter().map(|task| task.arn.clone()).collect();
+    let face = Face::start(SharedWorld::in_real_time(simulated.clone())).unwrap();
+    let config = sdk_at(&face.url()).await;
+    let on_the_wire = more(&Ecs::new(&config), &AutoScaling::new(&config), &tasks).await;
+    let reason = |world: &World| {
+        let named = std::slice::from_ref(&tasks[0].0);
+        world.describe_tasks(Some("demo"), named).unwrap().items[0].stopped_reason.clone()
+    };
+    assert_eq!(face.world().with(|world| reason(world)).unwrap().len(), 255, "the SDK does not cut it");
+
+    let aws = SimulatedAws::new(SharedWorld::in_real_time(simulated));
+    let in_the_world = more(&aws, &aws, &tasks).await;
+    for (wire, world) in on_the_wire.iter().zip(&in_the_world) {
+        assert_eq!(wire, world);
+    }
+    assert_eq!(on_the_wire.len(), in_the_world.len());
+    let services = &on_the_wire[0];
+    for part in [
+        "minimum_healthy_percent: 50, maximum_percent: 150",
+        "has insufficient CPU units available.",
+        "reason: \"MISSING\"",
+    ] {
+        assert!(services.contains(part), "{part} in {services}");
+    }
+}
+
+/// A second opinion: what the emulator says of the same things. It has neither protections nor activities.
+#[tokio::test]
+async fn services_and_tasks_are_read_from_the_emulator_alike() {
+    let emulator = Ministack::start().unwrap();
+    let config = sdk_at(emulator.url()).await;
+    let ecs = Ecs::new(&config);
+    let call = |operation: &str, input: &serde_json::Value| {
+        let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
+        emulator.json("ecs", &target, input).unwrap()
+    };
+    call("CreateCluster", &json!({"clusterName": "demo"}));
+    let container = |name: &str| json!({"name": name, "image": "web", "memory": 64});
+    let mut slow = container("slow");
+    slow["stopTimeout"] = json!(75);
+    let definition = json!({"family": "web", "containerDefinitions": [container("web"), slow]});
+    let registered = call("RegisterTaskDefinition", &definition);
+    call("RegisterTaskDefinition", &json!({"family": "plain", "containerDefinitions": [container("web")]}));
+    let service =
+        json!({"cluster": "demo", "serviceName": "web", "taskDefinition": "web", "desiredCount": 2});
+    call("CreateService", &service);
+    let demo: Cluster = "demo".parse().unwrap();
+
+    let arn = registered["taskDefinition"]["taskDefinitionArn"].as_str().unwrap();
+    let told = ecs.describe_task_definition(&TaskDefinitionArn(arn.to_owned())).await.unwrap();
+    assert_eq!((told.arn.0.as_str(), told.longest_stop_timeout.as_secs()), (arn, 75));
+    let plain = ecs.describe_task_definition(&TaskDefinitionArn("plain:1".to_owned())).await.unwrap();
+    assert_eq!(plain.longest_stop_timeout, DEFAULT_STOP_TIMEOUT);
+    let none = ecs.describe_task_definition(&TaskDefinitionArn("none:1".to_owned())).await.unwrap_err();
+    assert_eq!(short(&none), "ecs:DescribeTaskDefinition Refused ClientException");
+
+    let services = ecs.describe_services(&demo, &["web".to_owned(), "none".to_owned()]).await.unwrap();
+    let web = &services.items[0];
+    assert_eq!((web.name.as_str(), web.strategy, web.desired), ("web", SchedulingStrategy::Replica, 2));
+    assert_eq!((web.minimum_healthy_percent, web.maximum_percent), (100, 200));
+    assert!(services.failures[0].is_missing(), "{services:?}");
+
+    let listed = call("ListTasks", &json!({"cluster": "demo"}));
+    let task = TaskArn(listed["taskArns"][0].as_str().unwrap().to_owned());
+    ecs.stop_task(&demo, &task, "out of time").await.unwrap();
+    let stopped = call("DescribeTasks", &json!({"cluster": "demo", "tasks": [task.0]}));
+    let stopped = &stopped["tasks"][0];
+    assert_eq!(
+        (&stopped["desiredStatus"], &stopped["stopCode"]),
+        (&json!("STOPPED"), &json!("UserInitiated"))
+    );
+    assert_eq!(stopped["stoppedReason"], "out of time");
+    ecs.stop_task(&demo, &TaskArn(format!("{}0", task.0)), "").await.unwrap();
+
+    let activities = AutoScaling::new(&config).describe_scaling_activities("none", None).await.unwrap();
+    assert_eq!((activities.items, activities.next), (Vec::new(), None));
 }
 
 #[tokio::test]

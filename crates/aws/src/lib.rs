@@ -17,3 +17,4 @@ pub mod embedded_metrics;
 pub mod lambda;
 pub mod sdk;
 pub mod sns;
+mod timestamp;

@@ -5,20 +5,17 @@ use std::rc::Rc;
 use capacity_calculator::CapacityCalculator;
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{
-    AutoScalingGroups, Clock, ContainerInstanceDraining, ContainerInstances, LifecycleActions, Metrics,
-    NotificationTopic, TaskDefinitions, TaskStopping, Tasks,
-};
+use fleetkeeper_core::ports::{Clock, ContainerInstances, EmbeddedMetrics, Metrics, NotificationTopic};
 use fleetkeeper_sim::SimulatedAws;
 use fleetkeeper_sim::driver::{Environment, Function};
 use fleetkeeper_sim::world::Operation;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use lifecycle_drainer::{Drainer, Ports};
+use lifecycle_drainer::{AutoScalingCalls, Drainer, EcsCalls, Ports};
 use serde_json::Value;
 
 /// The operations that the functions call.
-pub const CALLED: [Operation; 14] = [
+pub const CALLED: [Operation; 16] = [
     Operation::ListContainerInstances,
     Operation::DescribeContainerInstances,
     Operation::UpdateContainerInstancesState,
@@ -31,6 +28,8 @@ pub const CALLED: [Operation; 14] = [
     Operation::DescribeScalingActivities,
     Operation::StopTask,
     Operation::DescribeTaskDefinition,
+    Operation::DescribeServices,
+    Operation::GetTaskProtection,
     Operation::Publish,
     Operation::PutMetricData,
 ];
@@ -38,14 +37,10 @@ pub const CALLED: [Operation; 14] = [
 /// Ports as a function gets them: the simulated ones, or what a mutant makes of them.
 pub trait Wiring: Clone + 'static {
     /// All ports in one.
-    type Aws: ContainerInstances
-        + ContainerInstanceDraining
-        + Tasks
-        + TaskStopping
-        + TaskDefinitions
-        + LifecycleActions
-        + AutoScalingGroups
+    type Aws: EcsCalls
+        + AutoScalingCalls
         + NotificationTopic
+        + EmbeddedMetrics
         + Metrics
         + Clock
         + Clone
@@ -88,7 +83,13 @@ pub struct CalculatorFunction<W> {
 impl<W: Wiring> Function for DrainerFunction<W> {
     fn start(&self, aws: SimulatedAws) -> Rc<dyn Environment> {
         let aws = self.wiring.ports(aws);
-        let ports = Ports { ecs: aws.clone(), auto_scaling: aws.clone(), sns: aws.clone(), clock: aws };
+        let ports = Ports {
+            ecs: aws.clone(),
+            auto_scaling: aws.clone(),
+            sns: aws.clone(),
+            log: aws.clone(),
+            clock: aws,
+        };
         Rc::new(DrainerEnvironment(Drainer::new(ports, self.config.clone())))
     }
 }
@@ -106,21 +107,13 @@ impl<W: Wiring> Function for CalculatorFunction<W> {
     }
 }
 
-struct DrainerEnvironment<A>(Drainer<A, A, A, A>);
+struct DrainerEnvironment<A>(Drainer<A, A, A, A, A>);
 
 struct CalculatorEnvironment<A>(CapacityCalculator<A, A, A>);
 
 impl<A> Environment for DrainerEnvironment<A>
 where
-    A: ContainerInstances
-        + ContainerInstanceDraining
-        + Tasks
-        + TaskStopping
-        + TaskDefinitions
-        + LifecycleActions
-        + AutoScalingGroups
-        + NotificationTopic
-        + Clock,
+    A: EcsCalls + AutoScalingCalls + NotificationTopic + EmbeddedMetrics + Clock,
 {
     fn invoke(&self, event: Value, invocation: Invocation) -> LocalBoxFuture<'_, Result<Value, String>> {
         answer(self.0.handle(event, invocation)).boxed_local()

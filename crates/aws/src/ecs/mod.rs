@@ -1,6 +1,16 @@
 //! ECS's ports.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | `task` | tasks as the API tells of them |
+//! | `stop_task` | stopping them |
+//! | `task_definition`, `service`, `task_protection` | a port each |
 
+mod service;
+mod stop_task;
 mod task;
+mod task_definition;
+mod task_protection;
 
 use std::collections::BTreeSet;
 

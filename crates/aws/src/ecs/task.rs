@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types::{Container as SdkContainer, Task as SdkTask, TransportProtocol};
-use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, CpuUnits, Mib, Port};
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinitionArn};
 
 use super::owned;
+use crate::timestamp::time;
 
 /// Where the ports begin that Docker picks by itself, unless the host's kernel is set otherwise.
 const DYNAMIC_PORTS: u16 = 32768;
@@ -50,9 +50,4 @@ fn static_ports(containers: &[SdkContainer], protocol: &TransportProtocol) -> BT
         .filter(|port| (1..DYNAMIC_PORTS).contains(port))
         .map(Port)
         .collect()
-}
-
-pub(super) fn time(time: &aws_sdk_ecs::primitives::DateTime) -> Option<DateTime<Utc>> {
-    let millis = time.to_millis().ok()?;
-    DateTime::from_timestamp_millis(millis)
 }

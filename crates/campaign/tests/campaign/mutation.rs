@@ -14,10 +14,14 @@ use fleetkeeper_core::lifecycle::{
 };
 use fleetkeeper_core::ports::{
     Answer, AutoScalingGroups, CallError, CallErrorKind, Clock, ContainerInstanceDraining,
-    ContainerInstanceQuery, ContainerInstances, LifecycleActions, MetricDatum, Metrics, NotificationTopic,
-    Page, PageToken, StorageResolution, TaskDefinitions, TaskStopping, Tasks, TasksOf,
+    ContainerInstanceQuery, ContainerInstances, EmbeddedMetrics, LifecycleActions, MetricDatum, Metrics,
+    NotificationTopic, Page, PageToken, Services, StorageResolution, TaskDefinitions, TaskProtections,
+    TaskStopping, Tasks, TasksOf,
 };
-use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn};
+use fleetkeeper_core::service::Service;
+use fleetkeeper_core::task::{
+    DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn, TaskProtection,
+};
 use fleetkeeper_sim::SimulatedAws;
 
 /// A bug.
@@ -173,6 +177,32 @@ impl AutoScalingGroups for Mutant {
         page: Option<&PageToken>,
     ) -> Result<Page<ScalingActivity>, CallError> {
         self.aws.describe_scaling_activities(group, page).await
+    }
+}
+
+impl Services for Mutant {
+    async fn describe_services(
+        &self,
+        cluster: &Cluster,
+        names: &[String],
+    ) -> Result<Answer<Service>, CallError> {
+        self.aws.describe_services(cluster, names).await
+    }
+}
+
+impl TaskProtections for Mutant {
+    async fn task_protection(
+        &self,
+        cluster: &Cluster,
+        tasks: &[TaskArn],
+    ) -> Result<Answer<TaskProtection>, CallError> {
+        self.aws.task_protection(cluster, tasks).await
+    }
+}
+
+impl EmbeddedMetrics for Mutant {
+    fn put(&self, document: &serde_json::Value) {
+        self.aws.put(document);
     }
 }
 

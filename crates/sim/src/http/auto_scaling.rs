@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answer, xml};
+use super::{Answer, auto_scaling_groups, xml};
 use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::hook::LifecycleHook;
 use crate::world::auto_scaling::lifecycle_action::ActionReference;
 use crate::world::{ACCOUNT, ApiError, Operation};
 
-type Form = BTreeMap<String, String>;
+pub(super) type Form = BTreeMap<String, String>;
 
 /// Answers a request; none, where a fault leaves it without.
 pub(super) fn answer(world: &SharedWorld, body: &[u8], request_id: &str) -> Option<Answer> {
@@ -31,6 +31,12 @@ fn call(world: &SharedWorld, action: &str, form: &Form) -> Result<Called<String>
         ("DescribeLifecycleHooks", Some("2011-01-01")) => describe_lifecycle_hooks(world, form),
         ("RecordLifecycleActionHeartbeat", Some("2011-01-01")) => record_heartbeat(world, form),
         ("CompleteLifecycleAction", Some("2011-01-01")) => complete(world, form),
+        ("DescribeAutoScalingGroups", Some("2011-01-01")) => {
+            Ok(auto_scaling_groups::describe_auto_scaling_groups(world, form))
+        }
+        ("DescribeScalingActivities", Some("2011-01-01")) => {
+            auto_scaling_groups::describe_scaling_activities(world, form)
+        }
         (_, version) => {
             let version = version.unwrap_or("(none)");
             let said = format!("The simulated Auto Scaling does not know {action:?} of version {version}.");
@@ -41,11 +47,7 @@ fn call(world: &SharedWorld, action: &str, form: &Form) -> Result<Called<String>
 
 fn describe_lifecycle_hooks(world: &SharedWorld, form: &Form) -> Result<Called<String>, ApiError> {
     let group = required(form, "AutoScalingGroupName")?;
-    let names: Vec<String> = form
-        .iter()
-        .filter(|(name, _)| name.starts_with("LifecycleHookNames.member."))
-        .map(|(_, value)| value.clone())
-        .collect();
+    let names = members(form, "LifecycleHookNames");
     Ok(world.call(None, Operation::DescribeLifecycleHooks, |world| {
         let hooks = world.describe_lifecycle_hooks(group, &names)?;
         let members: String = hooks.iter().map(|hook| member(group, hook)).collect();
@@ -76,7 +78,14 @@ fn reference(form: &Form) -> Result<ActionReference<'_>, ApiError> {
     })
 }
 
-fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, ApiError> {
+/// A list as the Query protocol writes it: `NAME.member.1`, ...
+pub(super) fn members(form: &Form, name: &str) -> Vec<String> {
+    let prefix = format!("{name}.member.");
+    let members = form.iter().filter(|(name, _)| name.starts_with(&prefix));
+    members.map(|(_, value)| value.clone()).collect()
+}
+
+pub(super) fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, ApiError> {
     form.get(name)
         .map(String::as_str)
         .ok_or_else(|| ApiError::validation(format!("1 validation error detected: {name} must not be null")))

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::Answer;
 use super::ecs_shapes::{container_instance, failure, task};
+use super::{Answer, ecs_services, ecs_tasks};
 use crate::shared::{Called, SharedWorld};
 use crate::world::ecs::list::{ListContainerInstances, ListTasks};
 use crate::world::{ApiError, Operation};
@@ -95,6 +95,10 @@ fn call(world: &SharedWorld, operation: &str, body: &[u8]) -> Result<Called<Valu
         "UpdateContainerInstancesState" => Ok(update_container_instances_state(world, &input(body)?)),
         "ListTasks" => Ok(list_tasks(world, &input(body)?)),
         "DescribeTasks" => Ok(describe_tasks(world, &input(body)?)),
+        "StopTask" => Ok(ecs_tasks::stop_task(world, &input(body)?)),
+        "DescribeTaskDefinition" => Ok(ecs_tasks::describe_task_definition(world, &input(body)?)),
+        "DescribeServices" => Ok(ecs_services::describe_services(world, &input(body)?)),
+        "GetTaskProtection" => Ok(ecs_services::get_task_protection(world, &input(body)?)),
         other => Err(unknown_operation(other)),
     }
 }
@@ -173,7 +177,11 @@ fn list<T>(member: &str, page: Page<T>, arn: impl Fn(T) -> String) -> Value {
     Value::Object(answer)
 }
 
-fn several<T>(member: &str, called: Called<Several<T>>, item: impl Fn(&T) -> Value) -> Called<Value> {
+pub(super) fn several<T>(
+    member: &str,
+    called: Called<Several<T>>,
+    item: impl Fn(&T) -> Value,
+) -> Called<Value> {
     match called {
         Called::Hanging => Called::Hanging,
         Called::Answered(answer) => Called::Answered(answer.map(|answer| {

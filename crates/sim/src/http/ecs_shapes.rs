@@ -2,13 +2,17 @@
 //! of other types than its own being 0 or empty.
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::container_instance::Resources;
+use fleetkeeper_core::container_instance::{Port, Resources};
 use fleetkeeper_core::ports::Failure;
+use fleetkeeper_core::task::TaskProtection;
 use serde_json::{Map, Value, json};
 
 use crate::world::ecs::container_instance::DescribedContainerInstance;
+use crate::world::ecs::describe_services::DescribedService;
 use crate::world::ecs::event::ports;
+use crate::world::ecs::service::SchedulingStrategy;
 use crate::world::ecs::task::{LastStatus, Task, desired_status_name};
+use crate::world::ecs::task_definition::TaskDefinition;
 
 pub(super) fn container_instance(instance: &DescribedContainerInstance) -> Value {
     let attributes = instance.attributes.iter().map(|(name, value)| match value {
@@ -52,7 +56,7 @@ pub(super) fn task(task: &Task) -> Value {
     insert("memory", json!(task.definition.memory.0.to_string()));
     insert("version", json!(task.version));
     insert("createdAt", epoch(task.created_at));
-    insert("containers", json!([]));
+    insert("containers", json!([container(task)]));
     insert("attachments", attachments(task));
     insert("attributes", json!([]));
     insert("overrides", json!({"containerOverrides": []}));
@@ -69,6 +73,77 @@ pub(super) fn task(task: &Task) -> Value {
     }
     if let Some(code) = task.stop_code {
         insert("stopCode", json!(code.as_str()));
+    }
+    if let Some(reason) = &task.stopped_reason {
+        insert("stoppedReason", json!(reason));
+    }
+    Value::Object(members)
+}
+
+/// The one container of a task, with the host ports that it binds.
+fn container(task: &Task) -> Value {
+    let binding = |port: &Port, protocol: &str| json!({"bindIP": "0.0.0.0", "containerPort": port.0, "hostPort": port.0, "protocol": protocol});
+    let tcp = task.definition.host_tcp_ports().iter().map(|port| binding(port, "tcp"));
+    let udp = task.definition.host_udp_ports().iter().map(|port| binding(port, "udp"));
+    json!({
+        "name": task.definition.family,
+        "lastStatus": task.last_status.as_str(),
+        "networkBindings": tcp.chain(udp).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn task_definition(definition: &TaskDefinition) -> Value {
+    let container = json!({
+        "name": definition.family,
+        "image": definition.family,
+        "cpu": definition.cpu.0,
+        "memory": definition.memory.0,
+        "essential": true,
+        "stopTimeout": definition.told_stop_timeout_seconds(),
+    });
+    json!({
+        "taskDefinitionArn": definition.arn(),
+        "family": definition.family,
+        "revision": definition.revision,
+        "networkMode": if definition.awsvpc { "awsvpc" } else { "bridge" },
+        "status": "ACTIVE",
+        "containerDefinitions": [container],
+    })
+}
+
+pub(super) fn service(service: &DescribedService) -> Value {
+    let events = service.events.iter().map(|event| {
+        let id = format!("00000000-0000-4000-8000-{:012x}", event.at.timestamp_millis());
+        json!({"id": id, "createdAt": epoch(event.at), "message": event.message})
+    });
+    json!({
+        "serviceArn": service.arn,
+        "serviceName": service.name,
+        "clusterArn": service.cluster_arn,
+        "status": "ACTIVE",
+        "launchType": "EC2",
+        "taskDefinition": service.task_definition,
+        "schedulingStrategy": match service.scheduling_strategy {
+            SchedulingStrategy::Replica => "REPLICA",
+            SchedulingStrategy::Daemon => "DAEMON",
+        },
+        "desiredCount": service.desired,
+        "runningCount": service.running,
+        "pendingCount": service.pending,
+        "deploymentConfiguration": {
+            "minimumHealthyPercent": service.minimum_healthy_percent,
+            "maximumPercent": service.maximum_percent,
+        },
+        "events": events.collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn task_protection(protection: &TaskProtection) -> Value {
+    let mut members = Map::new();
+    members.insert("taskArn".to_owned(), json!(protection.task.0));
+    members.insert("protectionEnabled".to_owned(), json!(protection.protected));
+    if let Some(until) = protection.until {
+        members.insert("expirationDate".to_owned(), epoch(until));
     }
     Value::Object(members)
 }

@@ -5,12 +5,15 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | `ecs`, `ecs_shapes` | ECS: AWS JSON 1.1 |
-//! | `auto_scaling`, `xml` | Auto Scaling: the Query protocol |
+//! | `ecs`, `ecs_tasks`, `ecs_services`, `ecs_shapes` | ECS: AWS JSON 1.1 |
+//! | `auto_scaling`, `auto_scaling_groups`, `xml` | Auto Scaling: the Query protocol |
 
 mod auto_scaling;
+mod auto_scaling_groups;
 mod ecs;
+mod ecs_services;
 mod ecs_shapes;
+mod ecs_tasks;
 mod xml;
 
 use std::io;

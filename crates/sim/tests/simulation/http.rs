@@ -10,7 +10,7 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::{Face, LifecycleHook, SharedWorld, World};
 use serde_json::{Value, json};
 
-use crate::scene::{TOPIC, arn_of, tokens, two_hosts_with_web, world_of_hosts};
+use crate::scene::{TOPIC, arn_of, tasks_on, tokens, two_hosts_with_web, world_of_hosts};
 
 /// An answer: status, head (in lower case) and body.
 struct Answered {
@@ -273,4 +273,98 @@ fn faults_reach_the_wire() {
     let unavailable = ecs(&face, "ListContainerInstances", &list);
     assert_eq!((unavailable.status, unavailable.json()["__type"].as_str()), (500, Some("ServerException")));
     assert_eq!(auto_scaling(&face, &hooks).status, 500);
+}
+
+#[test]
+fn services_protections_and_definitions_have_the_shapes_of_awss() {
+    let (mut world, hosts) = two_hosts_with_web(50, 150);
+    let task = tasks_on(&world, &hosts[0], "RUNNING").remove(0);
+    world.protect_task("demo", &task, "2026-11-22T12:00:00Z".parse().unwrap()).unwrap();
+    let face = face(world);
+    let services = json!({"cluster": "demo", "services": ["web", "none"], "include": ["TAGS"]});
+    let answer = ecs(&face, "DescribeServices", &services).json();
+    let service = &answer["services"][0];
+    assert_eq!((&service["serviceName"], &service["schedulingStrategy"]), (&json!("web"), &json!("REPLICA")));
+    let percents = json!({"minimumHealthyPercent": 50, "maximumPercent": 150});
+    assert_eq!((&service["deploymentConfiguration"], &service["runningCount"]), (&percents, &json!(4)));
+    assert_eq!(service["events"][0]["message"], "(service web) has reached a steady state.");
+    assert!(service["events"][0]["createdAt"].as_f64().unwrap() > 1_795_341_600.0);
+    assert_eq!(answer["failures"][0]["reason"], "MISSING");
+    let too_many = json!({"cluster": "demo", "services": vec!["web"; 11]});
+    refused(&ecs(&face, "DescribeServices", &too_many), "InvalidParameterException");
+
+    let asked = json!({"cluster": "demo", "tasks": [task.0]});
+    let answer = ecs(&face, "GetTaskProtection", &asked).json();
+    assert_eq!(
+        answer["protectedTasks"],
+        json!([{"taskArn": task.0, "protectionEnabled": true, "expirationDate": 1_795_348_800.0}])
+    );
+    let definition = ecs(&face, "DescribeTaskDefinition", &json!({"taskDefinition": "web:1"})).json();
+    assert_eq!(definition["taskDefinition"]["containerDefinitions"][0]["stopTimeout"], 30);
+    refused(&ecs(&face, "DescribeTaskDefinition", &json!({"taskDefinition": "none"})), "ClientException");
+
+    let stop = json!({"cluster": "demo", "task": task.0, "reason": "out of time"});
+    let stopped = ecs(&face, "StopTask", &stop).json();
+    let stopped = &stopped["task"];
+    assert_eq!(
+        (&stopped["desiredStatus"], &stopped["lastStatus"]),
+        (&json!("STOPPED"), &json!("DEACTIVATING"))
+    );
+    assert_eq!(
+        (&stopped["stopCode"], &stopped["stoppedReason"]),
+        (&json!("UserInitiated"), &json!("out of time"))
+    );
+    refused(
+        &ecs(&face, "StopTask", &json!({"cluster": "demo", "task": "none"})),
+        "InvalidParameterException",
+    );
+}
+
+#[test]
+fn groups_and_activities_are_described_in_xml() {
+    let (mut world, hosts) = world_of_hosts(2);
+    world.set_page_limit(2);
+    world.terminate_instance("hosts", &hosts[0], true).unwrap();
+    let face = face(world);
+    let groups = |name| {
+        auto_scaling(
+            &face,
+            &[("Action", "DescribeAutoScalingGroups"), ("AutoScalingGroupNames.member.1", name)],
+        )
+    };
+    let told = groups("hosts").body;
+    for part in [
+        "<AutoScalingGroups><member><AutoScalingGroupName>hosts</AutoScalingGroupName>",
+        &format!("<InstanceId>{}</InstanceId>", hosts[0]),
+        "<LifecycleState>Terminating:Wait</LifecycleState>",
+        "<LifecycleState>InService</LifecycleState>",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert!(groups("none").body.contains("<AutoScalingGroups></AutoScalingGroups>"));
+
+    let activities = |more: &[(&str, &str)]| {
+        let form = [("Action", "DescribeScalingActivities"), ("AutoScalingGroupName", "hosts")];
+        auto_scaling(&face, &[&form, more].concat())
+    };
+    let told = activities(&[]).body;
+    for part in [
+        &format!("<Description>Terminating EC2 instance: {}</Description>", hosts[0]),
+        "<StartTime>2026-11-22T10:00:00.000Z</StartTime><StatusCode>InProgress</StatusCode>",
+        "<NextToken>ended:2</NextToken>",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let last = activities(&[("NextToken", "ended:2"), ("MaxRecords", "100")]).body;
+    assert!(
+        last.contains("<EndTime>2026-11-22T10:00:00.000Z</EndTime>") && !last.contains("NextToken"),
+        "{last}"
+    );
+    for wrong in [("MaxRecords", "101"), ("MaxRecords", "all"), ("NextToken", "x")] {
+        assert_eq!(activities(&[wrong]).status, 400, "{wrong:?}");
+    }
+    face.world().faults(|faults| {
+        faults.plant(Operation::DescribeScalingActivities, When::Nth(1), Fault::Throttled);
+    });
+    assert!(activities(&[]).body.contains("<Code>Throttling</Code>"));
 }

@@ -1,4 +1,6 @@
-//! The lifecycle actions' port over EC2 Auto Scaling.
+//! The ports over EC2 Auto Scaling: lifecycle actions here, groups in `groups`.
+
+mod groups;
 
 use std::time::Duration;
 

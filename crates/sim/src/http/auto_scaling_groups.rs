@@ -1,0 +1,79 @@
+//! Auto Scaling: groups, and what they did and are doing.
+
+use super::auto_scaling::{Form, members, required};
+use super::xml;
+use crate::shared::{Called, SharedWorld};
+use crate::world::auto_scaling::activity::ScalingActivity;
+use crate::world::auto_scaling::describe::{DescribedGroup, DescribedInstance};
+use crate::world::ecs::event::iso;
+use crate::world::{ApiError, Operation};
+
+pub(super) fn describe_auto_scaling_groups(world: &SharedWorld, form: &Form) -> Called<String> {
+    let names = members(form, "AutoScalingGroupNames");
+    world.call(None, Operation::DescribeAutoScalingGroups, |world| {
+        let groups: String = world.describe_auto_scaling_groups(&names).iter().map(group).collect();
+        Ok(format!("<AutoScalingGroups>{groups}</AutoScalingGroups>"))
+    })
+}
+
+pub(super) fn describe_scaling_activities(
+    world: &SharedWorld,
+    form: &Form,
+) -> Result<Called<String>, ApiError> {
+    let group = required(form, "AutoScalingGroupName")?;
+    let max_records = form.get("MaxRecords").map(|number| number.parse()).transpose();
+    let max_records = max_records.map_err(|_| ApiError::validation("MaxRecords must be a number."))?;
+    let token = form.get("NextToken").map(String::as_str);
+    Ok(world.call(None, Operation::DescribeScalingActivities, |world| {
+        let page = world.describe_scaling_activities(group, max_records, token)?;
+        let activities: String = page.items.iter().map(|it| activity(group, it)).collect();
+        let next = page.next.map_or_else(String::new, |next| xml::element("NextToken", &next.0));
+        Ok(format!("<Activities>{activities}</Activities>{next}"))
+    }))
+}
+
+fn group(group: &DescribedGroup) -> String {
+    let zones: String = group.zones.iter().map(|zone| xml::element("member", zone)).collect();
+    let instances: String = group.instances.iter().map(instance).collect();
+    let elements = [
+        xml::element("AutoScalingGroupName", &group.name),
+        xml::element("MinSize", &group.min_size.to_string()),
+        xml::element("MaxSize", &group.max_size.to_string()),
+        xml::element("DesiredCapacity", &group.desired_capacity.to_string()),
+        format!("<AvailabilityZones>{zones}</AvailabilityZones>"),
+        format!("<Instances>{instances}</Instances>"),
+    ];
+    format!("<member>{}</member>", elements.concat())
+}
+
+fn instance(instance: &DescribedInstance) -> String {
+    let elements = [
+        xml::element("InstanceId", instance.id.as_str()),
+        xml::element("InstanceType", &instance.instance_type),
+        xml::element("AvailabilityZone", &instance.zone),
+        xml::element("LifecycleState", instance.state.as_str()),
+        xml::element("HealthStatus", "Healthy"),
+        xml::element("ProtectedFromScaleIn", "false"),
+    ];
+    format!("<member>{}</member>", elements.concat())
+}
+
+fn activity(group: &str, activity: &ScalingActivity) -> String {
+    let (status, progress) = match activity.ended_at {
+        Some(_) => ("Successful", "100"),
+        None => ("InProgress", "50"),
+    };
+    let mut elements = vec![
+        xml::element("ActivityId", &format!("00000000-0000-4000-8000-{:012x}", activity.number)),
+        xml::element("AutoScalingGroupName", group),
+        xml::element("Description", &activity.description),
+        xml::element("Cause", &format!("At {} the group's capacity was adjusted.", iso(activity.began_at))),
+        xml::element("StartTime", &iso(activity.began_at)),
+        xml::element("StatusCode", status),
+        xml::element("Progress", progress),
+    ];
+    if let Some(ended) = activity.ended_at {
+        elements.push(xml::element("EndTime", &iso(ended)));
+    }
+    format!("<member>{}</member>", elements.concat())
+}

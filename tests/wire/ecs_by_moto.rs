@@ -7,6 +7,7 @@ use chrono::Utc;
 use fleetkeeper_aws::auto_scaling::AutoScaling;
 use fleetkeeper_aws::clock::SystemClock;
 use fleetkeeper_aws::ecs::Ecs;
+use fleetkeeper_aws::embedded_metrics::StandardOutput;
 use fleetkeeper_aws::sns::Sns;
 use fleetkeeper_core::capacity::{WorstCase, figures};
 use fleetkeeper_core::cluster::Cluster;
@@ -192,6 +193,7 @@ async fn among_all_that_a_filter_let_through_only_the_right_one_is_drained() {
         ecs: Ecs::new(&config),
         auto_scaling: AutoScaling::new(&config),
         sns: Sns::new(&config),
+        log: StandardOutput,
         clock: SystemClock,
     };
     let variables = |name: &str| (name == "POLL_INTERVAL_SECONDS").then(|| "1".to_owned());

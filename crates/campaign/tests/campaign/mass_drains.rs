@@ -31,8 +31,8 @@ fn mass(hosts: u32, concurrency: Option<u32>) -> Scenario {
 struct Figures {
     drained: usize,
     reads: usize,
-    /// The most reads within a minute, a second.
-    peak: f64,
+    /// The most reads within a minute.
+    peak: usize,
     /// The longest from a host's last task's end to the end of its action.
     latest: TimeDelta,
     invocations: usize,
@@ -86,7 +86,7 @@ fn figures(played: &Played) -> Figures {
     Figures {
         drained,
         reads: reads.len(),
-        peak: most.unwrap_or(0) as f64 / 60.0,
+        peak: most.unwrap_or(0),
         latest,
         invocations,
         calls: calls.into_iter().map(|(operation, count)| (operation.name(), count)).collect(),
@@ -101,7 +101,8 @@ fn however_many_are_terminated_they_stay_within_half_the_bucket_and_none_is_a_mi
             let figures = figures(&play(&mass(hosts, concurrency)).unwrap());
             println!("{hosts} at once, functions at once {concurrency:?}: {figures}");
             assert_eq!(figures.drained, usize::try_from(hosts).unwrap());
-            assert!(figures.peak <= 10.0, "{figures}");
+            // ECS gives 100 at once and 20 a second.
+            assert!(figures.peak <= 50 + 10 * 60, "{figures}");
             assert!(figures.latest <= TimeDelta::seconds(60), "{figures}");
         }
     }
@@ -110,9 +111,10 @@ fn however_many_are_terminated_they_stay_within_half_the_bucket_and_none_is_a_mi
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { drained, reads, peak, latest, invocations, calls } = self;
-        let a_drain = *reads as f64 / (*drained).max(1) as f64;
+        let a_drain = reads * 10 / (*drained).max(1);
         let latest = latest.num_seconds();
-        write!(f, "{drained} drained, {reads} reads ({a_drain:.1} a drain, at most {peak:.1} a second), ")?;
+        write!(f, "{drained} drained, {reads} reads ({}.{} a drain, ", a_drain / 10, a_drain % 10)?;
+        write!(f, "at most {peak} in a minute), ")?;
         write!(f, "let go {latest} s after the last task at most, {invocations} invocations")?;
         for (operation, count) in calls {
             write!(f, "\n    {count:5} {operation}")?;

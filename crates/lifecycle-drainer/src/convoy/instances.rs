@@ -76,7 +76,7 @@ where
         let call = read::describe_container_instances(&self.reads, &self.cluster, &arns);
         let answer = self.in_time("ecs:DescribeContainerInstances", call).await?;
         let untold = self.untold("ecs:DescribeContainerInstances", &answer);
-        let mut seen = self.ours(answer.items, drains);
+        let mut seen = Self::ours(answer.items, drains);
         for drain in drains {
             // What ECS could not tell of is as it was.
             if !drain.sight.instances().iter().any(|instance| untold.contains(&instance.arn.0)) {
@@ -131,7 +131,7 @@ where
         self.untold("ecs:DescribeContainerInstances", &answer);
         self.all_told("ecs:DescribeContainerInstances", &answer.failures)?;
         let missing = answer.failures.len();
-        let mut seen = self.ours(answer.items, drains);
+        let mut seen = Self::ours(answer.items, drains);
         for drain in drains {
             // Which instance a missing one was of is not known: it may be of any.
             let instances = seen.remove(&drain.ec2_instance_id).unwrap_or_default();
@@ -274,9 +274,9 @@ where
         let (mut left, mut failed) = (Vec::new(), None);
         for (task, stopped) in stops {
             match stopped {
-                Ok(()) => {
-                    drain.in_span(|| tracing::warn!(%task, "the drain's time is nearly up: task stopped"))
-                }
+                Ok(()) => drain.in_span(|| {
+                    tracing::warn!(%task, "the drain's time is nearly up: task stopped");
+                }),
                 Err(error) => {
                     left.push(task);
                     failed.get_or_insert(error);
@@ -295,7 +295,6 @@ where
     /// The container instances of the drains' EC2 instances, and no others: whatever a filter let through (an emulator may
     /// ignore it), nothing else is ever touched.
     fn ours(
-        &self,
         instances: Vec<ContainerInstance>,
         drains: &[&mut Drain],
     ) -> BTreeMap<Ec2InstanceId, Vec<ContainerInstance>> {

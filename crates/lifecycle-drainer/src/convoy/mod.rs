@@ -192,7 +192,7 @@ where
     pub(crate) async fn run(mut self) -> Result<DrainSummary, RecordError> {
         self.refuse_too_short_an_invocation()?;
         if let Some(carrier) = self.take_place().await {
-            return Ok(self.left_to(carrier));
+            return Ok(self.left_to(&carrier));
         }
         let mut trouble: Option<Trouble> = None;
         loop {

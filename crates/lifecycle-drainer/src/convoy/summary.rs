@@ -16,7 +16,7 @@ impl<Ecs, AutoScaling, Sns, C: Clock> Convoy<'_, Ecs, AutoScaling, Sns, C> {
         }
     }
 
-    pub(super) fn left_to(&self, carrier: Ec2InstanceId) -> DrainSummary {
+    pub(super) fn left_to(&self, carrier: &Ec2InstanceId) -> DrainSummary {
         let waiting = self.group.most_waiting;
         tracing::info!(%carrier, waiting, "many instances of the group wait: this one is carried with the others");
         DrainSummary { outcome: Outcome::LeftTo { carrier: carrier.to_string(), waiting }, ..self.summary() }

@@ -40,7 +40,8 @@ impl StopPlan {
 }
 
 /// Decides as [`decide`] does, and where that waits, by the time that the drain has left. `open` is whether the lifecycle
-/// action is known to be open: nothing is stopped for one that may be over.
+/// action is known to be open: nothing is stopped for one that may be over, and what was not stopped is not let go for
+/// its time. Such an action is asked for again and again, and past that its hook's own timeout ends it.
 pub fn decide_in_time(
     sight: &Sight,
     timing: &DrainTiming,
@@ -54,8 +55,11 @@ pub fn decide_in_time(
         return decision;
     }
     let deadline = timing.deadline();
-    if policy != OnDrainTimeout::StopTasks || !open {
+    if policy != OnDrainTimeout::StopTasks {
         return if now < deadline { decision } else { Decision::Complete(CompleteReason::TimeUp(policy)) };
+    }
+    if !open {
+        return decision;
     }
     let Decision::Wait(reason) = decision else { return decision };
     let drain = timing.longest();
@@ -73,7 +77,8 @@ pub fn decide_in_time(
             _ => {}
         }
     }
-    if now < timing.end() {
+    // What one look missed may be there, with tasks that nobody has stopped.
+    if now < timing.end() || reason == WaitReason::NotSeen {
         Decision::Wait(reason)
     } else {
         Decision::Complete(CompleteReason::TimeUp(policy))
@@ -324,5 +329,32 @@ mod tests {
             let decision = by_stopping(&active, &drain_of(600), Some(&plan(&["t"], 30, now)), now);
             assert!(matches!(decision, Decision::SetDraining(_)), "{now}");
         }
+    }
+
+    #[test]
+    fn for_an_action_that_may_be_over_nothing_is_stopped_and_none_is_let_go_for_its_time() {
+        for (sight, waits) in [
+            (running(), WaitReason::TasksRunning { running: 1, pending: 0 }),
+            (stopping(), WaitReason::TasksStopping(1)),
+        ] {
+            for plan in [None, Some(plan(&["t"], 30, 590))] {
+                for now in [590, 600, 9000] {
+                    let policy = OnDrainTimeout::StopTasks;
+                    let decision =
+                        decide_in_time(&sight, &drain_of(600), policy, plan.as_ref(), false, at(now));
+                    assert_eq!(decision, Decision::Wait(waits.clone()), "{now}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_look_that_misses_the_instance_is_not_believed_past_the_deadline_either() {
+        let mut absent = Sight::default();
+        absent.find_instances(vec![], 0, at(700));
+        let timing = drain_of(600);
+        assert_eq!(by_stopping(&absent, &timing, None, 700), Decision::Wait(WaitReason::NotSeen));
+        let not_in_cluster = Decision::Complete(CompleteReason::NotInCluster);
+        assert_eq!(by_stopping(&absent, &timing, None, 705), not_in_cluster);
     }
 }

@@ -93,6 +93,21 @@ fn figures(played: &Played) -> Figures {
     }
 }
 
+/// Where the drains outlast many invocations, what carries them is handed on, past all the messages that were left to it.
+#[test]
+fn nor_where_they_outlast_their_invocations() {
+    for concurrency in [None, Some(1), Some(5)] {
+        let mut scenario = mass(200, concurrency);
+        scenario.drainer.timeout_seconds = 60;
+        scenario.clusters[0].services[0].task.deregistration_seconds = 300;
+        let figures = figures(&play(&scenario).unwrap());
+        println!("functions at once {concurrency:?}: {figures}");
+        assert_eq!(figures.drained, 200);
+        assert!(figures.peak <= 50 + 10 * 60, "{figures}");
+        assert!(figures.latest <= TimeDelta::seconds(60), "{figures}");
+    }
+}
+
 /// Prints what drains cost, for so many at once; with no bound to the functions that run at once, and with one.
 #[test]
 fn however_many_are_terminated_they_stay_within_half_the_bucket_and_none_is_a_minute_late() {

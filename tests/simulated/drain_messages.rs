@@ -6,9 +6,12 @@ use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_sim::world::Operation;
-use serde_json::json;
+use fleetkeeper_sim::world::sns::SnsMessage;
+use serde_json::{Value, json};
 
-use crate::scene::{CLUSTER, Scene, first, sample_event, sns_event, two_hosts_with_web, world_of_hosts};
+use crate::scene::{
+    CLUSTER, Scene, TOPIC, first, sample_event, sns_event, two_hosts_with_web, world_of_hosts,
+};
 
 #[tokio::test(start_paused = true)]
 async fn an_instance_that_is_not_in_the_cluster_is_let_go_after_a_second_look() {
@@ -28,7 +31,7 @@ async fn the_hooks_metadata_wins_over_the_variable() {
     let (world, hosts) = world_of_hosts(1, 600);
     let scene = Scene::with_settings((world, hosts), &[("ECS_CLUSTER", "elsewhere")]);
     let mut notice = scene.terminate(0);
-    let mut message: serde_json::Value = serde_json::from_str(&notice.message).unwrap();
+    let mut message: Value = serde_json::from_str(&notice.message).unwrap();
     message["NotificationMetadata"] = json!(r#"{"cluster": "demo"}"#);
     notice.message = message.to_string();
     let (answer, _) = scene.see_through(&notice).await;
@@ -104,6 +107,8 @@ async fn what_is_not_for_the_drainer_is_ignored_with_a_reason_and_without_a_call
         ("sns-test-notification.json", "a test notification"),
         ("sns-lifecycle-launching.json", "EC2_INSTANCE_LAUNCHING"),
         ("sns-autoscaling-notification.json", "an ordinary Auto Scaling notification"),
+        ("eventbridge-lifecycle-launching.json", "EC2 Instance-launch Lifecycle Action"),
+        ("eventbridge-terminate-successful.json", "EC2 Instance Terminate Successful"),
     ] {
         let scene = Scene::new(world_of_hosts(0, 600));
         let answer = scene.invoke(sample_event(sample)).await.unwrap();
@@ -114,13 +119,53 @@ async fn what_is_not_for_the_drainer_is_ignored_with_a_reason_and_without_a_call
 
 #[tokio::test(start_paused = true)]
 async fn the_sample_notices_are_read_with_and_without_the_newer_fields() {
-    for sample in ["sns-lifecycle-terminating.json", "sns-lifecycle-terminating-2018.json"] {
+    for sample in [
+        "sns-lifecycle-terminating.json",
+        "sns-lifecycle-terminating-2018.json",
+        "eventbridge-lifecycle-terminating.json",
+    ] {
         let scene = Scene::new(world_of_hosts(0, 600));
         let answer = scene.invoke(sample_event(sample)).await.unwrap();
         // Their time lies years back: the hook has ended long ago.
         assert_eq!(first(&answer)["cluster"], CLUSTER, "{sample}");
         assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
     }
+}
+
+/// The same lifecycle action as EventBridge tells of it.
+fn as_event(notice: &SnsMessage) -> Value {
+    let message: Value = serde_json::from_str(&notice.message).unwrap();
+    let mut event = sample_event("eventbridge-lifecycle-terminating.json");
+    event["time"] = message["Time"].clone();
+    for (field, value) in event["detail"].as_object_mut().unwrap() {
+        *value = message[field].clone();
+    }
+    event
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_eventbridge_is_drained_for_and_goes_on_through_the_configured_topic() {
+    let variables = [("ECS_CLUSTER", CLUSTER), ("LIFECYCLE_TOPIC_ARN", TOPIC)];
+    let mut scene = Scene::with_settings(two_hosts_with_web(), &variables);
+    scene.timeout = Duration::from_secs(25);
+    let answer = scene.invoke(as_event(&scene.terminate(0))).await.unwrap();
+    assert_eq!((&first(&answer)["outcome"], &first(&answer)["attempt"]), (&json!("handed-on"), &json!(1)));
+
+    let handed_on = scene.sent().remove(0);
+    assert_eq!((handed_on.topic_arn.as_str(), handed_on.attempt), (TOPIC, Some(2)));
+    let (answer, _) = scene.see_through(&handed_on).await;
+    assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped");
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_go_on_is_an_error_that_names_the_variable_and_leaves_the_hook_open() {
+    let mut scene = Scene::new(two_hosts_with_web());
+    scene.timeout = Duration::from_secs(25);
+    let error = scene.invoke(as_event(&scene.terminate(0))).await.unwrap_err();
+    assert!(error.to_string().contains("set LIFECYCLE_TOPIC_ARN"), "{error}");
+    assert_eq!(error.kind(), "NoTopic");
+    assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,6 +180,10 @@ async fn what_cannot_be_read_is_an_error_that_names_what_was_missing() {
         (json!({}), "lacks Records"),
         (json!("text"), "lacks Records"),
         (json!({"source": "aws.ecs", "detail": {}}), "lacks Records"),
+        (
+            json!({"source": "aws.ecs", "detail-type": "Other", "detail": {}}),
+            "\"Other\" of \"aws.ecs\" is not accepted",
+        ),
         (lacks_signature, "missing field `Signature`"),
         (sns_event(&[&bad_id]), "\"i-0 or true\" is not accepted: an EC2 instance id"),
     ] {
@@ -165,8 +214,7 @@ async fn a_deadline_in_the_past_is_a_short_default() {
 
 #[tokio::test(start_paused = true)]
 async fn message_attributes_that_cannot_be_read_do_not_lose_a_drain() {
-    let attribute =
-        |value: serde_json::Value| json!({"fleetkeeper.attempt": {"Type": "Number", "Value": value}});
+    let attribute = |value: Value| json!({"fleetkeeper.attempt": {"Type": "Number", "Value": value}});
     for (attributes, attempt) in [
         (json!(null), 1),
         (json!("none"), 1),
@@ -186,7 +234,8 @@ async fn message_attributes_that_cannot_be_read_do_not_lose_a_drain() {
         let answer = first(&scene.invoke(event).await.unwrap());
         assert_eq!((&answer["outcome"], &answer["attempt"]), (&json!("handed-on"), &json!(attempt)));
         assert_eq!(answer["nextAttempt"], attempt.saturating_add(1), "{attributes}");
-        assert_eq!(answer["waitingFor"], "tasks on the instance: 2 running, 0 pending");
+        let waiting_for = answer["waitingFor"].as_str().unwrap();
+        assert!(waiting_for.starts_with("tasks on the instance: 2 running, 0 pending: web: 2 running: "));
         assert_eq!(answer["secondsSinceNotice"], 15);
     }
 }

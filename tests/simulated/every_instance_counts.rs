@@ -22,13 +22,16 @@ async fn in_a_cluster_of_250_the_right_one_is_drained_with_few_reads() {
     let calls = scene.world(|world| world.history().api_calls());
     let calls: Vec<_> = calls.into_iter().map(|(operation, count)| (operation.name(), count)).collect();
     let expected = [
-        ("ecs:ListContainerInstances", 3),
-        ("ecs:DescribeContainerInstances", 8),
+        ("ecs:ListContainerInstances", 4),
+        ("ecs:DescribeContainerInstances", 9),
         ("ecs:UpdateContainerInstancesState", 1),
-        ("ecs:ListTasks", 4),
-        ("ecs:DescribeTasks", 9),
+        ("ecs:ListTasks", 8),
+        ("ecs:DescribeTasks", 11),
+        ("ecs:DescribeServices", 1),
+        ("ecs:GetTaskProtection", 1),
         ("autoscaling:DescribeLifecycleHooks", 1),
         ("autoscaling:CompleteLifecycleAction", 1),
+        ("autoscaling:DescribeAutoScalingGroups", 3),
     ];
     assert_eq!(calls, expected);
 }

@@ -29,7 +29,7 @@ pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
 /// Lambda's longest timeout.
 pub(crate) const LONGEST: Duration = Duration::from_secs(900);
 
-type Simulated = Drainer<SimulatedAws, SimulatedAws, SimulatedAws, SimulatedAws>;
+type Simulated = Drainer<SimulatedAws, SimulatedAws, SimulatedAws, SimulatedAws, SimulatedAws>;
 
 /// The world and the function in it.
 pub(crate) struct Scene {
@@ -202,7 +202,13 @@ fn drainer(aws: &SimulatedAws, variables: &[(&str, &str)]) -> Simulated {
         variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
     };
     let config = Config::read(&Settings::new(&lookup)).unwrap();
-    let ports = Ports { ecs: aws.clone(), auto_scaling: aws.clone(), sns: aws.clone(), clock: aws.clone() };
+    let ports = Ports {
+        ecs: aws.clone(),
+        auto_scaling: aws.clone(),
+        sns: aws.clone(),
+        log: aws.clone(),
+        clock: aws.clone(),
+    };
     Drainer::new(ports, config)
 }
 

@@ -7,13 +7,14 @@ use chrono::Utc;
 use fleetkeeper_aws::auto_scaling::AutoScaling;
 use fleetkeeper_aws::clock::SystemClock;
 use fleetkeeper_aws::ecs::Ecs;
+use fleetkeeper_aws::embedded_metrics::StandardOutput;
 use fleetkeeper_aws::sns::Sns;
 use fleetkeeper_core::capacity::{WorstCase, figures};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceStatus, CpuUnits, Mib};
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{
-    AutoScalingGroups, ContainerInstanceQuery, Services, TaskDefinitions, TaskStopping, Tasks,
+    AutoScalingGroups, ContainerInstanceQuery, Services, TaskDefinitions, TaskStopping, Tasks, TasksOf,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::service::SchedulingStrategy;
@@ -115,7 +116,11 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     let busy = &busy.items[0];
     assert_eq!((busy.running_tasks, busy.remaining.cpu.0), (1, cpu - cpu / 2));
     assert_eq!(
-        ecs.list_tasks(&cluster, &host.arn, DesiredStatus::Running, None).await.unwrap().items.len(),
+        ecs.list_tasks(&cluster, TasksOf::ContainerInstance(&host.arn), DesiredStatus::Running, None)
+            .await
+            .unwrap()
+            .items
+            .len(),
         1
     );
     // moto moves a task on with every look at it; all that counts here is that its status is read.
@@ -188,6 +193,7 @@ async fn among_all_that_a_filter_let_through_only_the_right_one_is_drained() {
         ecs: Ecs::new(&config),
         auto_scaling: AutoScaling::new(&config),
         sns: Sns::new(&config),
+        log: StandardOutput,
         clock: SystemClock,
     };
     let variables = |name: &str| (name == "POLL_INTERVAL_SECONDS").then(|| "1".to_owned());

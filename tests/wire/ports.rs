@@ -84,7 +84,7 @@ async fn transcript(
     let first = &all.items[0];
     said.push(format!("{all:?}"));
 
-    let query = ContainerInstanceQuery::OfEc2Instance(first.ec2_instance_id.parse().unwrap());
+    let query = ContainerInstanceQuery::OfEc2Instances(vec![first.ec2_instance_id.parse().unwrap()]);
     said.push(format!("{:?}", ecs.list_container_instances(&by_arn, &query, None).await));
     let tasks = read::tasks(ecs, &cluster, &first.arn).await.unwrap();
     assert_eq!(tasks.items.len(), 1);

@@ -5,19 +5,17 @@ use std::rc::Rc;
 use capacity_calculator::CapacityCalculator;
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{
-    Clock, ContainerInstanceDraining, ContainerInstances, LifecycleActions, Metrics, NotificationTopic, Tasks,
-};
+use fleetkeeper_core::ports::{Clock, ContainerInstances, EmbeddedMetrics, Metrics, NotificationTopic};
 use fleetkeeper_sim::SimulatedAws;
 use fleetkeeper_sim::driver::{Environment, Function};
 use fleetkeeper_sim::world::Operation;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use lifecycle_drainer::{Drainer, Ports};
+use lifecycle_drainer::{AutoScalingCalls, Drainer, EcsCalls, Ports};
 use serde_json::Value;
 
 /// The operations that the functions call.
-pub const CALLED: [Operation; 10] = [
+pub const CALLED: [Operation; 16] = [
     Operation::ListContainerInstances,
     Operation::DescribeContainerInstances,
     Operation::UpdateContainerInstancesState,
@@ -26,6 +24,12 @@ pub const CALLED: [Operation; 10] = [
     Operation::DescribeLifecycleHooks,
     Operation::RecordLifecycleActionHeartbeat,
     Operation::CompleteLifecycleAction,
+    Operation::DescribeAutoScalingGroups,
+    Operation::DescribeScalingActivities,
+    Operation::StopTask,
+    Operation::DescribeTaskDefinition,
+    Operation::DescribeServices,
+    Operation::GetTaskProtection,
     Operation::Publish,
     Operation::PutMetricData,
 ];
@@ -33,11 +37,10 @@ pub const CALLED: [Operation; 10] = [
 /// Ports as a function gets them: the simulated ones, or what a mutant makes of them.
 pub trait Wiring: Clone + 'static {
     /// All ports in one.
-    type Aws: ContainerInstances
-        + ContainerInstanceDraining
-        + Tasks
-        + LifecycleActions
+    type Aws: EcsCalls
+        + AutoScalingCalls
         + NotificationTopic
+        + EmbeddedMetrics
         + Metrics
         + Clock
         + Clone
@@ -80,7 +83,13 @@ pub struct CalculatorFunction<W> {
 impl<W: Wiring> Function for DrainerFunction<W> {
     fn start(&self, aws: SimulatedAws) -> Rc<dyn Environment> {
         let aws = self.wiring.ports(aws);
-        let ports = Ports { ecs: aws.clone(), auto_scaling: aws.clone(), sns: aws.clone(), clock: aws };
+        let ports = Ports {
+            ecs: aws.clone(),
+            auto_scaling: aws.clone(),
+            sns: aws.clone(),
+            log: aws.clone(),
+            clock: aws,
+        };
         Rc::new(DrainerEnvironment(Drainer::new(ports, self.config.clone())))
     }
 }
@@ -98,13 +107,13 @@ impl<W: Wiring> Function for CalculatorFunction<W> {
     }
 }
 
-struct DrainerEnvironment<A>(Drainer<A, A, A, A>);
+struct DrainerEnvironment<A>(Drainer<A, A, A, A, A>);
 
 struct CalculatorEnvironment<A>(CapacityCalculator<A, A, A>);
 
 impl<A> Environment for DrainerEnvironment<A>
 where
-    A: ContainerInstances + ContainerInstanceDraining + Tasks + LifecycleActions + NotificationTopic + Clock,
+    A: EcsCalls + AutoScalingCalls + NotificationTopic + EmbeddedMetrics + Clock,
 {
     fn invoke(&self, event: Value, invocation: Invocation) -> LocalBoxFuture<'_, Result<Value, String>> {
         answer(self.0.handle(event, invocation)).boxed_local()

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fleetkeeper_core::capacity::WorstCase;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
+use fleetkeeper_core::metric_namespace::metric_namespace;
 use fleetkeeper_core::ports::StorageResolution;
 use fleetkeeper_core::setting::{SettingError, Settings, digits};
 
@@ -38,9 +39,6 @@ pub struct Config {
 /// What the ECS API takes as an amount of a resource: a 32-bit integer.
 const AMOUNT_MAX: u64 = 2_147_483_647;
 
-const NAMESPACE_ACCEPTED: &str = "a CloudWatch namespace that is not AWS's own (1 to 255 letters, digits, spaces and . - _ / # :, \
-                                  not blank, not starting with a colon or with AWS/)";
-
 impl Config {
     /// Reads the variables; the first one that is malformed is the error.
     pub fn read(settings: &Settings<'_>) -> Result<Self, SettingError> {
@@ -49,9 +47,7 @@ impl Config {
         Ok(Self {
             cluster: settings.parsed("ECS_CLUSTER", "a cluster's name or ARN")?,
             worst_case: worst_case(settings)?,
-            namespace: settings
-                .optional("METRIC_NAMESPACE", NAMESPACE_ACCEPTED, namespace)?
-                .unwrap_or_else(|| "ECS/Fleetkeeper".to_owned()),
+            namespace: metric_namespace(settings)?,
             resolution: settings
                 .optional("METRIC_RESOLUTION_SECONDS", "60 or 1", resolution)?
                 .unwrap_or(StorageResolution::OneMinute),
@@ -96,18 +92,6 @@ fn parse_ports(text: &str) -> Option<BTreeSet<Port>> {
         }
     }
     Some(ports)
-}
-
-/// CloudWatch's rules (user guide, namespaces; API reference, `PutMetricData`). It takes a name that starts with
-/// `AWS/` from nobody but AWS.
-fn namespace(text: &str) -> Option<String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b" .-_/#:".contains(&byte);
-    let accepted = (1..=255).contains(&text.len())
-        && text.bytes().all(allowed)
-        && !text.trim().is_empty()
-        && !text.starts_with(':')
-        && !text.starts_with("AWS/");
-    accepted.then(|| text.to_owned())
 }
 
 fn resolution(text: &str) -> Option<StorageResolution> {

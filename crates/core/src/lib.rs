@@ -2,13 +2,14 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`cluster`], [`container_instance`], [`task`], [`lifecycle`] | what AWS has, as plain data with units |
+//! | [`cluster`], [`container_instance`], [`task`], [`lifecycle`], [`topic`] | what AWS has, as plain data with units |
 //! | [`ports`] | the AWS calls that the functions make, one trait a service, and the clock |
 //! | [`read`] | reads that span pages and batches: nothing is skipped |
 //! | [`drain`] | the lifecycle-drainer's decisions |
 //! | [`capacity`] | the capacity-calculator's figures |
 //! | [`invocation`], [`time_left`] | what an invocation has left, which bounds every call |
 //! | [`setting`] | a variable parsed once, with one clear line where it is malformed |
+//! | [`metric_namespace`] | the variable that both functions have |
 //! | [`error_chain`] | an error with all its sources, in one line |
 //!
 //! Nothing here names an SDK, an async runtime, a clock or the environment: time and settings are arguments, so that
@@ -21,9 +22,11 @@ pub mod drain;
 pub mod error_chain;
 pub mod invocation;
 pub mod lifecycle;
+pub mod metric_namespace;
 pub mod ports;
 pub mod read;
 pub mod service;
 pub mod setting;
 pub mod task;
 pub mod time_left;
+pub mod topic;

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use crate::cluster::Cluster;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn};
 use crate::ports::{
-    Answer, CallError, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, Failure, Tasks,
+    Answer, CallError, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, Failure, Tasks, TasksOf,
 };
 use crate::task::{DesiredStatus, Task, TaskArn};
 
@@ -54,10 +54,21 @@ pub async fn tasks(
     cluster: &Cluster,
     container_instance: &ContainerInstanceArn,
 ) -> Result<Answer<Task>, CallError> {
-    let pages = stream::iter([DesiredStatus::Running, DesiredStatus::Stopped]).flat_map(|desired| {
+    let of = TasksOf::ContainerInstance(container_instance);
+    tasks_desired(ecs, cluster, of, &[DesiredStatus::Running, DesiredStatus::Stopped]).await
+}
+
+/// Lists and describes the tasks of some desired statuses.
+pub async fn tasks_desired(
+    ecs: &impl Tasks,
+    cluster: &Cluster,
+    of: TasksOf<'_>,
+    desired: &[DesiredStatus],
+) -> Result<Answer<Task>, CallError> {
+    let pages = stream::iter(desired.iter().copied()).flat_map(|desired| {
         Box::pin(stream::try_unfold(Some(None), move |page| async move {
             let Some(token) = page else { return Ok(None) };
-            let listed = ecs.list_tasks(cluster, container_instance, desired, token.as_ref()).await?;
+            let listed = ecs.list_tasks(cluster, of, desired, token.as_ref()).await?;
             Ok(Some((listed.items, listed.next.map(Some))))
         }))
     });

@@ -3,14 +3,10 @@
 use std::time::Duration;
 
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::drain::DRAIN_TIMEOUT_SECONDS_MAX;
+use fleetkeeper_core::drain::{DRAIN_TIMEOUT_SECONDS_MAX, OnDrainTimeout};
+use fleetkeeper_core::metric_namespace::metric_namespace;
 use fleetkeeper_core::setting::{SettingError, Settings};
-
-/// Variables of later versions. Setting one and not being heard would be worse than being told.
-const NOT_YET: [(&str, &str); 2] = [
-    ("ON_DRAIN_TIMEOUT", "leave it unset; past the drain's time the hook's own timeout ends the action"),
-    ("LIFECYCLE_TOPIC_ARN", "leave it unset; a message is republished to the topic that it came from"),
-];
+use fleetkeeper_core::topic::TopicArn;
 
 /// The settings of the lifecycle-drainer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,16 +19,19 @@ pub struct Config {
     pub poll_interval: Duration,
     /// `DEADLINE_MARGIN_SECONDS`: the message is republished when less than this is left of the invocation.
     pub deadline_margin: Duration,
+    /// `ON_DRAIN_TIMEOUT`: what is done with an instance when its drain's time is up.
+    pub on_drain_timeout: OnDrainTimeout,
+    /// `LIFECYCLE_TOPIC_ARN`: where a message goes that came through no topic, when its drain outlasts the invocation.
+    pub lifecycle_topic_arn: Option<TopicArn>,
+    /// `FLEETKEEPER_DRY_RUN`: nothing is changed, all is told.
+    pub dry_run: bool,
+    /// `METRIC_NAMESPACE`: the namespace of the drains' metrics.
+    pub metric_namespace: String,
 }
 
 impl Config {
     /// Reads the variables; the first one that is malformed is the error.
     pub fn read(settings: &Settings<'_>) -> Result<Self, SettingError> {
-        for (variable, instead) in NOT_YET {
-            settings.optional(variable, format_args!("this version does not know it: {instead}"), |_| {
-                None::<()>
-            })?;
-        }
         let seconds = |variable, default, most| {
             Ok(settings.seconds(variable, 1, most)?.unwrap_or(Duration::from_secs(default)))
         };
@@ -41,6 +40,12 @@ impl Config {
             drain_timeout: seconds("DRAIN_TIMEOUT_SECONDS", 3600, DRAIN_TIMEOUT_SECONDS_MAX)?,
             poll_interval: seconds("POLL_INTERVAL_SECONDS", 5, 300)?,
             deadline_margin: seconds("DEADLINE_MARGIN_SECONDS", 10, 300)?,
+            on_drain_timeout: settings
+                .parsed("ON_DRAIN_TIMEOUT", OnDrainTimeout::ACCEPTED)?
+                .unwrap_or_default(),
+            lifecycle_topic_arn: settings.parsed("LIFECYCLE_TOPIC_ARN", TopicArn::ACCEPTED)?,
+            dry_run: settings.parsed("FLEETKEEPER_DRY_RUN", "true or false")?.unwrap_or_default(),
+            metric_namespace: metric_namespace(settings)?,
         })
     }
 }
@@ -63,6 +68,10 @@ mod tests {
         assert_eq!(config.drain_timeout, Duration::from_secs(3600));
         assert_eq!(config.poll_interval, Duration::from_secs(5));
         assert_eq!(config.deadline_margin, Duration::from_secs(10));
+        assert_eq!(config.on_drain_timeout, OnDrainTimeout::StopTasks);
+        assert_eq!(config.lifecycle_topic_arn, None);
+        assert!(!config.dry_run);
+        assert_eq!(config.metric_namespace, "ECS/Fleetkeeper");
     }
 
     #[test]
@@ -72,12 +81,20 @@ mod tests {
             ("DRAIN_TIMEOUT_SECONDS", "172800"),
             ("POLL_INTERVAL_SECONDS", "1"),
             ("DEADLINE_MARGIN_SECONDS", "30"),
+            ("ON_DRAIN_TIMEOUT", "abandon"),
+            ("LIFECYCLE_TOPIC_ARN", "arn:aws:sns:us-east-1:111122223333:t"),
+            ("FLEETKEEPER_DRY_RUN", "true"),
+            ("METRIC_NAMESPACE", "Team/ECS"),
         ])
         .unwrap();
         assert_eq!(config.cluster.unwrap().name(), "demo");
         assert_eq!(config.drain_timeout, Duration::from_secs(172_800));
         assert_eq!(config.poll_interval, Duration::from_secs(1));
         assert_eq!(config.deadline_margin, Duration::from_secs(30));
+        assert_eq!(config.on_drain_timeout, OnDrainTimeout::Abandon);
+        assert_eq!(config.lifecycle_topic_arn.unwrap().as_str(), "arn:aws:sns:us-east-1:111122223333:t");
+        assert!(config.dry_run);
+        assert_eq!(config.metric_namespace, "Team/ECS");
     }
 
     #[test]
@@ -90,11 +107,21 @@ mod tests {
             ("DEADLINE_MARGIN_SECONDS", "301", "a whole number of seconds from 1 to 300"),
             ("DRAIN_TIMEOUT_SECONDS", "172801", "a whole number of seconds from 1 to 172800"),
             ("DEADLINE_MARGIN_SECONDS", "-1", "a whole number of seconds from 1 to 300"),
-            ("ON_DRAIN_TIMEOUT", "stop-tasks", "this version does not know it"),
-            ("LIFECYCLE_TOPIC_ARN", "arn:aws:sns:us-east-1:111122223333:t", "this version does not know it"),
+            ("ON_DRAIN_TIMEOUT", "", "stop-tasks, continue or abandon"),
+            ("ON_DRAIN_TIMEOUT", "CONTINUE", "stop-tasks, continue or abandon"),
+            ("LIFECYCLE_TOPIC_ARN", "", "the ARN of a standard SNS topic"),
+            (
+                "LIFECYCLE_TOPIC_ARN",
+                "arn:aws:sns:us-east-1:111122223333:t.fifo",
+                "the ARN of a standard SNS topic",
+            ),
+            ("FLEETKEEPER_DRY_RUN", "", "true or false"),
+            ("FLEETKEEPER_DRY_RUN", "1", "true or false"),
+            ("METRIC_NAMESPACE", "AWS/ECS", "a CloudWatch namespace that is not AWS's own"),
         ] {
             let said = read(&[(variable, value)]).unwrap_err().to_string();
             assert!(said.starts_with(&format!("{variable}={value:?} is not accepted: {accepted}")), "{said}");
+            assert_eq!(said.lines().count(), 1);
         }
     }
 }

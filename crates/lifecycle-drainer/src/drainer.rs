@@ -1,38 +1,40 @@
 //! The handler.
 
-use fleetkeeper_core::drain::{Message, Notice};
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::drain::{Interruption, Message, Notice, Sweep};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{
-    Clock, ContainerInstanceDraining, ContainerInstances, LifecycleActions, NotificationTopic, Tasks,
-};
+use fleetkeeper_core::lifecycle::LifecycleAction;
+use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, NotificationTopic};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tracing::Instrument;
 
 use crate::config::Config;
-use crate::drain::{Drain, Request};
+use crate::convoy::{Convoy, Request};
 use crate::error::RecordError;
+use crate::interruption::Interrupted;
 use crate::outcome::{RecordOutcome, Response};
-use crate::ports::Ports;
+use crate::ports::{AutoScalingCalls, EcsCalls, Ports};
 use crate::record::{Delivery, read_record, records};
 
 /// The lifecycle-drainer.
 #[derive(Debug)]
-pub struct Drainer<Ecs, AutoScaling, Sns, C> {
-    ports: Ports<Ecs, AutoScaling, Sns, C>,
+pub struct Drainer<Ecs, AutoScaling, Sns, Log, C> {
+    ports: Ports<Ecs, AutoScaling, Sns, Log, C>,
     config: Config,
 }
 
-impl<Ecs, AutoScaling, Sns, C> Drainer<Ecs, AutoScaling, Sns, C>
+impl<Ecs, AutoScaling, Sns, Log, C> Drainer<Ecs, AutoScaling, Sns, Log, C>
 where
-    Ecs: ContainerInstances + ContainerInstanceDraining + Tasks,
-    AutoScaling: LifecycleActions,
+    Ecs: EcsCalls,
+    AutoScaling: AutoScalingCalls,
     Sns: NotificationTopic,
+    Log: EmbeddedMetrics,
     C: Clock,
 {
     /// A drainer over `ports`.
-    pub fn new(ports: Ports<Ecs, AutoScaling, Sns, C>, config: Config) -> Self {
+    pub fn new(ports: Ports<Ecs, AutoScaling, Sns, Log, C>, config: Config) -> Self {
         Self { ports, config }
     }
 
@@ -69,12 +71,14 @@ where
         record: Value,
         invocation: Invocation,
     ) -> Result<RecordOutcome, RecordError> {
-        let delivery = read_record(record)?;
+        let delivery = read_record(record, self.config.lifecycle_topic_arn.as_ref())?;
         match delivery.message.clone() {
             Message::Ignored(ignored) => {
                 tracing::info!(reason = %ignored, "message ignored");
                 Ok(RecordOutcome::Ignored { ignored })
             }
+            Message::Interruption(interruption) => self.interruption(interruption, invocation).await,
+            Message::Sweep(sweep) => self.sweep(sweep, invocation).await,
             Message::Terminating(notice) => self.drain(notice, delivery, invocation).await,
         }
     }
@@ -100,8 +104,47 @@ where
             hook = notice.action.hook,
             attempt = delivery.attempt,
         );
-        let request = Request { cluster, notice, delivery };
-        let drain = Drain::new(&self.ports, &self.config, request, invocation);
-        drain.run().instrument(span).await.map(RecordOutcome::Drain)
+        let LifecycleAction { group, hook, .. } = notice.action.clone();
+        let request = Request { cluster, group, hook, own: Some((notice, delivery)) };
+        self.look_after(request, invocation).instrument(span).await
+    }
+
+    async fn sweep(&self, sweep: Sweep, invocation: Invocation) -> Result<RecordOutcome, RecordError> {
+        let Sweep { cluster, group, hook } = sweep;
+        let cluster = self.cluster(cluster, || format!("the sweep of group {group}"))?;
+        let span = tracing::error_span!("sweep", cluster = cluster.name(), group, hook);
+        let request = Request { cluster, group, hook, own: None };
+        self.look_after(request, invocation).instrument(span).await
+    }
+
+    async fn look_after(
+        &self,
+        request: Request,
+        invocation: Invocation,
+    ) -> Result<RecordOutcome, RecordError> {
+        let convoy = Convoy::new(&self.ports, &self.config, request, invocation);
+        let summary = if self.config.dry_run { convoy.dry_run().await } else { convoy.run().await };
+        summary.map(|summary| RecordOutcome::Drain(Box::new(summary)))
+    }
+
+    async fn interruption(
+        &self,
+        interruption: Interruption,
+        invocation: Invocation,
+    ) -> Result<RecordOutcome, RecordError> {
+        let id = interruption.ec2_instance_id.clone();
+        let cluster = self.cluster(None, || interruption.kind.to_string())?;
+        let span =
+            tracing::error_span!("interruption", cluster = cluster.name(), ec2InstanceId = id.as_str());
+        let Ports { ecs, clock, .. } = &self.ports;
+        let dry_run = self.config.dry_run;
+        let interrupted = Interrupted { ecs, clock, cluster, interruption, dry_run };
+        interrupted.run(invocation).instrument(span).await.map(RecordOutcome::Interruption)
+    }
+
+    /// The cluster that an event names, or `ECS_CLUSTER`.
+    fn cluster(&self, named: Option<Cluster>, of: impl Fn() -> String) -> Result<Cluster, RecordError> {
+        let cluster = named.or_else(|| self.config.cluster.clone());
+        cluster.ok_or_else(|| RecordError::NoClusterOfEvent { of: of() })
     }
 }

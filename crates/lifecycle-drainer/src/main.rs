@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use fleetkeeper_aws::auto_scaling::AutoScaling;
 use fleetkeeper_aws::clock::SystemClock;
 use fleetkeeper_aws::ecs::Ecs;
+use fleetkeeper_aws::embedded_metrics::StandardOutput;
 use fleetkeeper_aws::lambda::{FunctionError, serve, start};
 use fleetkeeper_aws::sdk;
 use fleetkeeper_aws::sns::Sns;
@@ -16,7 +17,8 @@ async fn main() -> ExitCode {
         let config = Config::read(&settings)?;
         let aws = sdk::config().await;
         let (ecs, auto_scaling, sns) = (Ecs::new(&aws), AutoScaling::new(&aws), Sns::new(&aws));
-        let drainer = Drainer::new(Ports { ecs, auto_scaling, sns, clock: SystemClock }, config);
+        let drainer =
+            Drainer::new(Ports { ecs, auto_scaling, sns, log: StandardOutput, clock: SystemClock }, config);
         serve(async |event, invocation| {
             let answer = drainer.handle(event, invocation).await;
             answer.map_err(|error| FunctionError { kind: error.kind(), error: error.into() })

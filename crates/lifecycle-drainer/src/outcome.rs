@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
 
-use fleetkeeper_core::drain::{CompleteReason, Ignored};
+use fleetkeeper_core::drain::{CompleteReason, Diagnosis, Ignored};
 
 /// The answer to an event: one entry a record.
 #[derive(Debug, Serialize)]
@@ -23,7 +23,23 @@ pub enum RecordOutcome {
         ignored: Ignored,
     },
     /// An instance was looked after.
-    Drain(DrainSummary),
+    Drain(Box<DrainSummary>),
+    /// EC2 takes an instance back, or may.
+    Interruption(InterruptionSummary),
+}
+
+/// What came of an interruption.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InterruptionSummary {
+    /// The instance.
+    pub ec2_instance_id: String,
+    /// The cluster that was asked for it.
+    pub cluster: String,
+    /// What is to come for it.
+    pub interruption: String,
+    /// `set-draining`, `draining-already`, `not-in-cluster` or `dry-run`.
+    pub outcome: &'static str,
 }
 
 /// What came of a drain in this invocation.
@@ -38,16 +54,31 @@ pub struct DrainSummary {
     pub attempt: u32,
     /// Whole seconds since the lifecycle action began.
     pub seconds_since_notice: u64,
+    /// What it waits for, service by service, where that was looked into and it still waits or its time was up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Diagnosis>,
+    /// The other instances of the group that were carried along, where there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others: Option<Others>,
     /// The end.
     #[serde(flatten)]
     pub outcome: Outcome,
+}
+
+/// Instances that were carried along.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Others {
+    /// How many still wait.
+    pub waiting: usize,
+    /// How many have ended.
+    pub ended: usize,
 }
 
 /// How a drain ended in this invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The hook was completed with CONTINUE.
+    /// The hook was completed.
     Completed {
         /// Why the instance may go.
         #[serde(serialize_with = "in_words")]
@@ -57,6 +88,20 @@ pub enum Outcome {
     ActionGone,
     /// The drain outlived its hook, which has ended by its own timeout.
     HookTimedOut,
+    /// More instances of the group wait than there are carriers: the drain is left to those.
+    LeftTo {
+        /// The instance whose message carries first.
+        carrier: String,
+        /// How many wait in all.
+        waiting: usize,
+    },
+    /// What the carriers had left undone was looked after.
+    Swept,
+    /// Nothing was changed.
+    DryRun {
+        /// What would have been done.
+        would: String,
+    },
     /// The invocation's time was up, and the message was republished.
     #[serde(rename_all = "camelCase")]
     HandedOn {

@@ -25,7 +25,7 @@ use fleetkeeper_core::container_instance::{
 };
 use fleetkeeper_core::ports::{
     Answer, CallError, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, Failure, Page,
-    PageToken, Tasks,
+    PageToken, Tasks, TasksOf,
 };
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
 
@@ -52,16 +52,11 @@ impl ContainerInstances for Ecs {
         query: &ContainerInstanceQuery,
         page: Option<&PageToken>,
     ) -> Result<Page<ContainerInstanceArn>, CallError> {
-        let filter = match query {
-            ContainerInstanceQuery::All => None,
-            // An EC2 instance id needs no quotes in the cluster query language.
-            ContainerInstanceQuery::OfEc2Instance(id) => Some(format!("ec2InstanceId == {id}")),
-        };
         let answer = self
             .client
             .list_container_instances()
             .cluster(cluster.reference())
-            .set_filter(filter)
+            .set_filter(query.filter())
             .set_next_token(page.map(|token| token.0.clone()))
             .send()
             .await
@@ -123,7 +118,7 @@ impl Tasks for Ecs {
     async fn list_tasks(
         &self,
         cluster: &Cluster,
-        container_instance: &ContainerInstanceArn,
+        of: TasksOf<'_>,
         desired: DesiredStatus,
         page: Option<&PageToken>,
     ) -> Result<Page<TaskArn>, CallError> {
@@ -131,7 +126,10 @@ impl Tasks for Ecs {
             .client
             .list_tasks()
             .cluster(cluster.reference())
-            .container_instance(&container_instance.0)
+            .set_container_instance(match of {
+                TasksOf::Cluster => None,
+                TasksOf::ContainerInstance(arn) => Some(arn.0.clone()),
+            })
             .desired_status(match desired {
                 DesiredStatus::Running => SdkDesired::Running,
                 DesiredStatus::Stopped => SdkDesired::Stopped,
@@ -139,7 +137,7 @@ impl Tasks for Ecs {
             .set_next_token(page.map(|token| token.0.clone()))
             .send()
             .await
-            .map_err(|error| call_error("ecs:ListTasks", container_instance, error))?;
+            .map_err(|error| call_error("ecs:ListTasks", in_cluster(cluster), error))?;
         Ok(Page {
             items: answer.task_arns.unwrap_or_default().into_iter().map(TaskArn).collect(),
             next: answer.next_token.map(PageToken),

@@ -8,6 +8,8 @@ mod corner_cases;
 #[cfg(test)]
 mod drawn;
 #[cfg(test)]
+mod mass_drains;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod mutation;

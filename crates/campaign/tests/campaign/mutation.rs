@@ -9,14 +9,19 @@ use fleetkeeper_core::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus,
 };
 use fleetkeeper_core::lifecycle::{
-    LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+    GroupInstance, LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+    ScalingActivity,
 };
 use fleetkeeper_core::ports::{
-    Answer, CallError, CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery,
-    ContainerInstances, LifecycleActions, MetricDatum, Metrics, NotificationTopic, Page, PageToken,
-    StorageResolution, Tasks,
+    Answer, AutoScalingGroups, CallError, CallErrorKind, Clock, ContainerInstanceDraining,
+    ContainerInstanceQuery, ContainerInstances, EmbeddedMetrics, LifecycleActions, MetricDatum, Metrics,
+    NotificationTopic, Page, PageToken, Services, StorageResolution, TaskDefinitions, TaskProtections,
+    TaskStopping, Tasks, TasksOf,
 };
-use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
+use fleetkeeper_core::service::Service;
+use fleetkeeper_core::task::{
+    DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn, TaskProtection,
+};
 use fleetkeeper_sim::SimulatedAws;
 
 /// A bug.
@@ -134,18 +139,70 @@ impl Tasks for Mutant {
     async fn list_tasks(
         &self,
         cluster: &Cluster,
-        container_instance: &ContainerInstanceArn,
+        of: TasksOf<'_>,
         desired: DesiredStatus,
         page: Option<&PageToken>,
     ) -> Result<Page<TaskArn>, CallError> {
         if self.has(Mutation::StoppingTasksUnseen) && desired == DesiredStatus::Stopped {
             return Ok(Page { items: Vec::new(), next: None });
         }
-        self.aws.list_tasks(cluster, container_instance, desired, page).await
+        self.aws.list_tasks(cluster, of, desired, page).await
     }
 
     async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {
         self.aws.describe_tasks(cluster, arns).await
+    }
+}
+
+impl TaskStopping for Mutant {
+    async fn stop_task(&self, cluster: &Cluster, task: &TaskArn, reason: &str) -> Result<(), CallError> {
+        self.aws.stop_task(cluster, task, reason).await
+    }
+}
+
+impl TaskDefinitions for Mutant {
+    async fn describe_task_definition(&self, arn: &TaskDefinitionArn) -> Result<TaskDefinition, CallError> {
+        self.aws.describe_task_definition(arn).await
+    }
+}
+
+impl AutoScalingGroups for Mutant {
+    async fn describe_group(&self, group: &str) -> Result<Option<Vec<GroupInstance>>, CallError> {
+        self.aws.describe_group(group).await
+    }
+
+    async fn describe_scaling_activities(
+        &self,
+        group: &str,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
+        self.aws.describe_scaling_activities(group, page).await
+    }
+}
+
+impl Services for Mutant {
+    async fn describe_services(
+        &self,
+        cluster: &Cluster,
+        names: &[String],
+    ) -> Result<Answer<Service>, CallError> {
+        self.aws.describe_services(cluster, names).await
+    }
+}
+
+impl TaskProtections for Mutant {
+    async fn task_protection(
+        &self,
+        cluster: &Cluster,
+        tasks: &[TaskArn],
+    ) -> Result<Answer<TaskProtection>, CallError> {
+        self.aws.task_protection(cluster, tasks).await
+    }
+}
+
+impl EmbeddedMetrics for Mutant {
+    fn put(&self, document: &serde_json::Value) {
+        self.aws.put(document);
     }
 }
 

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::on_drain_timeout::OnDrainTimeout;
 use super::sight::{Sight, TaskSight};
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus};
+use crate::task::TaskArn;
 
 /// Reads of ECS lag behind its changes (API reference, `RunTask`, "eventual consistency"): an instance that is seen to
 /// be gone, or closed and empty, must have been so for this long before it is believed. What ECS lists is never gone,
@@ -27,6 +29,10 @@ pub enum Decision {
     FindInstances,
     /// The counts are 0: read the tasks, for those still stopping are not counted.
     ReadTasks,
+    /// The deadline comes near: read which tasks there are to stop, and how long they may take.
+    PlanStops,
+    /// Stop these tasks: the drain's time is nearly up.
+    StopTasks(Vec<TaskArn>),
     /// Look again later.
     Wait(WaitReason),
     /// Let the instance go.
@@ -71,6 +77,8 @@ pub enum CompleteReason {
     Drained,
     /// It is not in the cluster.
     NotInCluster,
+    /// The drain's time is up, and what is to be done then has been done.
+    TimeUp(OnDrainTimeout),
 }
 
 /// Decides by the first rule that applies. `began` is when the lifecycle action began.
@@ -158,6 +166,9 @@ impl fmt::Display for CompleteReason {
         f.write_str(match self {
             Self::Drained => "drained: every task on the instance has stopped",
             Self::NotInCluster => "the instance is not in the cluster",
+            Self::TimeUp(OnDrainTimeout::StopTasks) => "the drain's time is up: what was left was stopped",
+            Self::TimeUp(OnDrainTimeout::Continue) => "the drain's time is up: let go with what was left",
+            Self::TimeUp(OnDrainTimeout::Abandon) => "the drain's time is up: given up",
         })
     }
 }

@@ -15,6 +15,12 @@ pub const HEARTBEAT_TIMEOUT_MIN: Duration = Duration::from_secs(30);
 /// The greatest heartbeat timeout that Auto Scaling takes.
 pub const HEARTBEAT_TIMEOUT_MAX: Duration = Duration::from_secs(7200);
 
+/// The longest that any action lasts: 48 hours.
+const HOOK_LONGEST: Duration = Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX);
+
+/// A drain's end comes this long before its hook's global timeout, so that it is the drainer's own.
+const HOOK_RESERVE: Duration = Duration::from_secs(30);
+
 /// A heartbeat is due when a third of the timeout has passed: two may fail before the hook runs out.
 const HEARTBEATS_PER_TIMEOUT: u32 = 3;
 
@@ -28,15 +34,38 @@ pub struct DrainTiming {
     pub drain_timeout: Duration,
     /// The hook, once it has been read.
     pub hook: Option<LifecycleHook>,
+    /// Until when tasks that were stopped late may take.
+    pub stops_until: Option<DateTime<Utc>>,
 }
 
 impl DrainTiming {
-    /// The drain's deadline: never past the hook's global timeout.
+    /// The longest that the drain may take: never past the hook's global timeout, and before that by as much as lets our
+    /// own end come first.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        let hook = self.hook.map_or(Duration::MAX, |hook| hook.global_timeout.saturating_sub(HOOK_RESERVE));
+        self.drain_timeout.min(hook)
+    }
+
+    /// The drain's deadline.
     #[must_use]
     pub fn deadline(&self) -> DateTime<Utc> {
-        let longest =
-            self.hook.map_or(self.drain_timeout, |hook| self.drain_timeout.min(hook.global_timeout));
-        self.began + longest
+        self.began + self.longest()
+    }
+
+    /// When the drain ends, whatever is left: at its deadline, or where tasks were stopped late, once they have had their
+    /// time.
+    #[must_use]
+    pub fn end(&self) -> DateTime<Utc> {
+        let deadline = self.deadline();
+        self.stops_until.map_or(deadline, |until| deadline.max(until)).min(self.hook_must_end_by())
+    }
+
+    /// When the action has to be completed, or its hook's global timeout ends it.
+    #[must_use]
+    pub fn hook_must_end_by(&self) -> DateTime<Utc> {
+        let latest = self.hook.map_or(HOOK_LONGEST, |hook| hook.global_timeout);
+        self.began + latest.saturating_sub(HOOK_RESERVE)
     }
 
     /// How long after a heartbeat the next one is due.
@@ -50,7 +79,7 @@ impl DrainTiming {
     /// none is: the hook's own timeout is left to end the action.
     #[must_use]
     pub fn heartbeat_due(&self, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-        now < self.deadline() && last.is_none_or(|last| now >= last + self.heartbeat_interval())
+        now < self.end() && last.is_none_or(|last| now >= last + self.heartbeat_interval())
     }
 
     /// When to see to the heartbeat next: an interval after the last one that was tried, so that one that fails is not
@@ -59,14 +88,14 @@ impl DrainTiming {
     pub fn next_heartbeat(&self, last_tried: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
         let due = last_tried.map(|last| last + self.heartbeat_interval());
         // Past the deadline there is none, whatever is overdue.
-        due.filter(|_| now < self.deadline()).unwrap_or(now + self.heartbeat_interval()).max(now)
+        due.filter(|_| now < self.end()).unwrap_or(now + self.heartbeat_interval()).max(now)
     }
 
     /// When the action has ended for certain, by its hook's own timeout: no heartbeat is recorded past the deadline.
     #[must_use]
     pub fn hook_has_ended_by(&self) -> DateTime<Utc> {
         let last_heartbeat_lasts = self.hook.map_or(HEARTBEAT_TIMEOUT_MAX, |hook| hook.heartbeat_timeout);
-        let by_heartbeat = self.deadline() + last_heartbeat_lasts;
+        let by_heartbeat = self.end() + last_heartbeat_lasts;
         self.hook.map_or(by_heartbeat, |hook| by_heartbeat.min(self.began + hook.global_timeout))
     }
 }
@@ -87,6 +116,7 @@ mod tests {
                 heartbeat_timeout: Duration::from_secs(heartbeat),
                 global_timeout: Duration::from_secs(global),
             }),
+            stops_until: None,
         }
     }
 
@@ -136,7 +166,7 @@ mod tests {
     #[test]
     fn the_global_timeout_bounds_both_ends() {
         let timing = timing(3600, Some((30, 3000)));
-        assert_eq!(timing.deadline(), at(3000));
+        assert_eq!(timing.deadline(), at(2970));
         assert_eq!(timing.hook_has_ended_by(), at(3000));
     }
 

@@ -12,6 +12,10 @@ pub const DESCRIBE_MAX: usize = 100;
 /// The most container instances that one `UpdateContainerInstancesState` takes.
 pub const UPDATE_STATE_MAX: usize = 10;
 
+/// The most EC2 instances that a filter is to name: ECS does not say how long an expression may be, and one of 50 ids is
+/// about a thousand characters.
+pub const FILTER_MAX: usize = 50;
+
 /// The most services that one `DescribeServices` takes.
 pub const SERVICES_MAX: usize = 10;
 
@@ -23,8 +27,35 @@ pub const STOP_REASON_MAX: usize = 255;
 pub enum ContainerInstanceQuery {
     /// Those in every state but INACTIVE.
     All,
-    /// Those of one EC2 instance, filtered by ECS: one call, whatever the cluster's size.
-    OfEc2Instance(Ec2InstanceId),
+    /// Those of some EC2 instances, at most [`FILTER_MAX`], filtered by ECS: one call, whatever the cluster's size.
+    OfEc2Instances(Vec<Ec2InstanceId>),
+}
+
+impl ContainerInstanceQuery {
+    /// The filter in ECS's cluster query language, where there is one. An EC2 instance id needs no quotes in it; a list
+    /// has them in ECS's own example (developer guide, "Cluster query language").
+    #[must_use]
+    pub fn filter(&self) -> Option<String> {
+        match self {
+            Self::All => None,
+            Self::OfEc2Instances(ids) => Some(match ids.as_slice() {
+                [id] => format!("ec2InstanceId == {id}"),
+                ids => {
+                    let quoted: Vec<_> = ids.iter().map(|id| format!("'{id}'")).collect();
+                    format!("ec2InstanceId in [{}]", quoted.join(", "))
+                }
+            }),
+        }
+    }
+}
+
+/// Which tasks to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TasksOf<'a> {
+    /// The whole cluster's.
+    Cluster,
+    /// Those of one container instance.
+    ContainerInstance(&'a ContainerInstanceArn),
 }
 
 /// Reads container instances.
@@ -57,11 +88,11 @@ pub trait ContainerInstanceDraining {
 
 /// Reads tasks.
 pub trait Tasks {
-    /// `ListTasks` of one container instance, one page.
+    /// `ListTasks`, one page.
     async fn list_tasks(
         &self,
         cluster: &Cluster,
-        container_instance: &ContainerInstanceArn,
+        of: TasksOf<'_>,
         desired: DesiredStatus,
         page: Option<&PageToken>,
     ) -> Result<Page<TaskArn>, CallError>;

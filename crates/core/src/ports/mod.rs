@@ -10,6 +10,7 @@
 mod auto_scaling;
 mod cloudwatch;
 mod ecs;
+mod embedded_metrics;
 mod sns;
 
 use std::error::Error;
@@ -21,9 +22,11 @@ use chrono::{DateTime, Utc};
 pub use auto_scaling::{AutoScalingGroups, LifecycleActions};
 pub use cloudwatch::{METRIC_DATA_MAX, MetricDatum, MetricUnit, Metrics, StorageResolution};
 pub use ecs::{
-    ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, SERVICES_MAX,
-    STOP_REASON_MAX, Services, TaskDefinitions, TaskProtections, TaskStopping, Tasks, UPDATE_STATE_MAX,
+    ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, FILTER_MAX,
+    SERVICES_MAX, STOP_REASON_MAX, Services, TaskDefinitions, TaskProtections, TaskStopping, Tasks, TasksOf,
+    UPDATE_STATE_MAX,
 };
+pub use embedded_metrics::EmbeddedMetrics;
 pub use sns::{ATTEMPT_ATTRIBUTE, NotificationTopic};
 
 /// A page of a list. It may hold fewer than a full page, or nothing, and still have a successor.

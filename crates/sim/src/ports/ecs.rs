@@ -4,7 +4,7 @@ use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 use fleetkeeper_core::ports::{
     Answer, CallError, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, Page,
-    PageToken, Tasks,
+    PageToken, Tasks, TasksOf,
 };
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinitionArn};
 
@@ -21,10 +21,7 @@ impl ContainerInstances for SimulatedAws {
         query: &ContainerInstanceQuery,
         page: Option<&PageToken>,
     ) -> Result<Page<ContainerInstanceArn>, CallError> {
-        let filter = match query {
-            ContainerInstanceQuery::All => None,
-            ContainerInstanceQuery::OfEc2Instance(id) => Some(format!("ec2InstanceId == {id}")),
-        };
+        let filter = query.filter();
         self.call(Operation::ListContainerInstances, cluster.reference(), |world| {
             world.list_container_instances(ListContainerInstances {
                 cluster: Some(cluster.reference()),
@@ -69,14 +66,17 @@ impl Tasks for SimulatedAws {
     async fn list_tasks(
         &self,
         cluster: &Cluster,
-        container_instance: &ContainerInstanceArn,
+        of: TasksOf<'_>,
         desired: DesiredStatus,
         page: Option<&PageToken>,
     ) -> Result<Page<TaskArn>, CallError> {
-        self.call(Operation::ListTasks, &container_instance.0, |world| {
+        self.call(Operation::ListTasks, cluster.reference(), |world| {
             world.list_tasks(ListTasks {
                 cluster: Some(cluster.reference()),
-                container_instance: Some(&container_instance.0),
+                container_instance: match of {
+                    TasksOf::Cluster => None,
+                    TasksOf::ContainerInstance(arn) => Some(&arn.0),
+                },
                 desired_status: Some(desired_status_name(desired)),
                 next_token: page.map(|token| token.0.as_str()),
                 ..ListTasks::default()

@@ -7,6 +7,7 @@
 //! | `ecs_tasks` | stopping tasks, and how long that takes |
 //! | `auto_scaling` | lifecycle hooks and actions, and groups |
 //! | `cloud` | the topic, the metrics and the clock |
+//! | `embedded_metrics` | the log that CloudWatch takes metrics from |
 //! | `error` | what an AWS error is to a port's caller |
 //! | `await_point` | what an environment's calls are waiting for |
 //!
@@ -31,6 +32,7 @@ mod cloud;
 mod ecs;
 mod ecs_services;
 mod ecs_tasks;
+mod embedded_metrics;
 mod error;
 
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{Clock, NotificationTopic};
+use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, NotificationTopic};
 use fleetkeeper_sim::driver::{Driver, Environment, Function};
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
@@ -30,6 +30,7 @@ enum Code {
     SleepSeconds(u64),
     Republish,
     CountInvocations,
+    PutMetrics,
 }
 
 struct InEnvironment {
@@ -58,6 +59,10 @@ impl Environment for InEnvironment {
                 Code::Republish => {
                     let published = self.aws.publish(TOPIC, "again", 2).await;
                     published.map(|()| json!(null)).map_err(|error| error.to_string())
+                }
+                Code::PutMetrics => {
+                    self.aws.put(&json!({"_aws": {"CloudWatchMetrics": []}}));
+                    Ok(json!(null))
                 }
                 Code::CountInvocations => Ok(json!(self.invocations.get())),
             }
@@ -246,6 +251,18 @@ async fn a_function_dies_where_it_waits_and_is_tried_again() {
     }
     let both = [AwaitPoint::Request(Operation::Publish), AwaitPoint::Answer(Operation::Publish)];
     assert_eq!(met.into_iter().collect::<Vec<_>>(), both);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_in_the_log_are_its_invocations() {
+    let world = run_hours(sent_to(Code::PutMetrics, function(), |_| ()), 1).await;
+    world.with(|world| {
+        let mut entries = world.history().entries().iter();
+        let put = entries.find(|entry| matches!(entry.what, Occurrence::EmbeddedMetricsPut { .. }));
+        assert!(put.unwrap().by.is_some(), "{}", world.history());
+        world.send_to_topic(TOPIC, "by the world");
+        assert!(world.history().entries().last().unwrap().by.is_none());
+    });
 }
 
 #[tokio::test(start_paused = true)]

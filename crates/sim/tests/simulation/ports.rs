@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::ContainerInstanceStatus;
+use fleetkeeper_core::drain::DrainMetrics;
 use fleetkeeper_core::lifecycle::{
     LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
 };
 use fleetkeeper_core::ports::{
     CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances,
-    LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic, StorageResolution,
+    EmbeddedMetrics, LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic,
+    StorageResolution,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::{SharedWorld, SimulatedAws};
 
 use crate::scene::{arn_of, start, tokens, two_hosts_with_web, world_of_hosts};
@@ -36,7 +39,7 @@ async fn a_drain_of_an_hour_takes_no_time() {
 
     let hook = aws.describe_hook(&action).await.unwrap().unwrap();
     assert_eq!((hook.heartbeat_timeout.as_secs(), hook.global_timeout.as_secs()), (600, 60_000));
-    let query = ContainerInstanceQuery::OfEc2Instance(hosts[0].clone());
+    let query = ContainerInstanceQuery::OfEc2Instances(vec![hosts[0].clone()]);
     let found = read::container_instances(&aws, &demo(), &query).await.unwrap();
     let arn = found.items[0].arn.clone();
     assert_eq!(found.items.len(), 1);
@@ -143,4 +146,26 @@ async fn messages_and_metrics_are_kept_as_they_were_sent() {
     assert_eq!(put("AWS/ECS", 3.0).await.unwrap_err().kind, CallErrorKind::Refused);
     assert_eq!(put("ECS/Fleetkeeper", f64::NAN).await.unwrap_err().kind, CallErrorKind::Refused);
     assert_eq!(aws.world().with(|world| world.metric_data().len()), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_in_the_log_are_recorded_with_a_line_for_people() {
+    let (world, _) = world_of_hosts(0);
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let document = DrainMetrics::in_progress("ECS/Fleetkeeper", &demo(), aws.now(), 2).document();
+    aws.put(&document);
+    aws.world().with(|world| {
+        let Some(last) = world.history().entries().last() else { panic!("nothing was recorded") };
+        let Occurrence::EmbeddedMetricsPut { document: put } = &last.what else { panic!("{last}") };
+        assert_eq!(**put, document);
+        let told = last.to_string();
+        assert!(
+            told.ends_with("  log: metrics ECS/Fleetkeeper ClusterName=demo DrainsInProgress=2.0"),
+            "{told}"
+        );
+        assert!(world.history().api_calls().is_empty());
+        // What is no such document is recorded all the same.
+        world.put_embedded_metrics(serde_json::Value::Null);
+        assert!(world.history().to_string().ends_with("  log\n"));
+    });
 }

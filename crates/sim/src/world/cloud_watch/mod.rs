@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | [`metric_data`] | what was put |
 //! | [`metric`] | metrics: what was put, in periods |
+//! | `embedded_metrics` | metrics that a function writes into its log |
 //! | [`alarm`], [`watch`] | alarms, and what becomes of them each minute |
 //! | `evaluation` | from data points to an alarm's state |
 
 pub mod alarm;
+mod embedded_metrics;
 pub(crate) mod evaluation;
 pub mod metric;
 pub mod metric_data;

@@ -47,14 +47,14 @@ impl World {
         input: ListContainerInstances<'_>,
     ) -> Result<Page<ContainerInstanceArn>, ApiError> {
         let name = self.cluster_name(input.cluster)?;
-        let ec2_instance_id = input.filter.map(filter::ec2_instance_id).transpose()?;
+        let wanted = input.filter.map(filter::ec2_instance_ids).transpose()?;
         if let Some(status) = input.status.filter(|status| !STATUSES.contains(status)) {
             return Err(ApiError::invalid_parameter(format!("Invalid status: {status}")));
         }
-        let ec2_instance_id = ec2_instance_id.filter(|_| !self.filters_ignored);
+        let wanted = wanted.filter(|_| !self.filters_ignored);
         let cluster = self.view(&name)?;
         let found = cluster.container_instances().filter(|(_, id, status)| {
-            ec2_instance_id.is_none_or(|wanted| id.as_str() == wanted)
+            wanted.as_ref().is_none_or(|wanted| wanted.contains(id.as_str()))
                 && match input.status {
                     Some(wanted) => status.to_string() == wanted,
                     None => **status != ContainerInstanceStatus::Inactive,

@@ -143,6 +143,8 @@ pub enum Occurrence {
     MessagePublished { topic_arn: Arc<str>, message: Arc<str>, attempt: u32 },
     /// Metric data were put.
     MetricDataPut { namespace: String, values: Vec<(&'static str, f64)> },
+    /// A document of the embedded metric format was written into a function's log.
+    EmbeddedMetricsPut { document: Arc<Value> },
     /// An alarm's state changed.
     AlarmState { alarm: String, from: AlarmState, to: AlarmState },
     /// A scaling policy changes its group's desired capacity, at an alarm's call.

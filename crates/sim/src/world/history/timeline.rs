@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::SecondsFormat;
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::TaskArn;
+use serde_json::Value;
 
 use super::{ActionEnd, CallOutcome, Entry, History, Occurrence};
 use crate::world::ecs::task::desired_status_name;
@@ -115,6 +116,7 @@ impl fmt::Display for Occurrence {
                 write!(f, "metrics {namespace}:")?;
                 values.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
             }
+            Self::EmbeddedMetricsPut { document } => fmt_of_embedded_metrics(f, document),
             Self::ApiCalled { operation, outcome } => match outcome {
                 CallOutcome::Answered => write!(f, "call {operation}"),
                 CallOutcome::AnsweredInPart(reason) => {
@@ -143,6 +145,26 @@ impl fmt::Display for Occurrence {
             }
         }
     }
+}
+
+/// The values that the document's directives name, and their dimensions.
+fn fmt_of_embedded_metrics(f: &mut fmt::Formatter<'_>, document: &Value) -> fmt::Result {
+    let items = |of: Option<&Value>| of.and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |of: Option<&Value>| of.and_then(Value::as_str).unwrap_or_default().to_owned();
+    f.write_str("log")?;
+    for directive in items(document.pointer("/_aws/CloudWatchMetrics")) {
+        write!(f, ": metrics {}", text(directive.get("Namespace")))?;
+        for set in items(directive.get("Dimensions")) {
+            for name in items(Some(&set)).iter().filter_map(Value::as_str) {
+                write!(f, " {name}={}", text(document.get(name)))?;
+            }
+        }
+        for metric in items(directive.get("Metrics")) {
+            let name = text(metric.get("Name"));
+            write!(f, " {name}={}", document.get(&name).unwrap_or(&Value::Null))?;
+        }
+    }
+    Ok(())
 }
 
 impl Occurrence {

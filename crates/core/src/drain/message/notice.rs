@@ -1,21 +1,19 @@
-//! The text of a message on the lifecycle topic.
+//! A lifecycle action of a termination.
 
-use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::timing::DRAIN_TIMEOUT_SECONDS_MAX;
+use super::destination::Destination;
+use super::ignored::Ignored;
+use super::member::{ec2_instance_id, missing, text_of, time};
+use super::metadata::metadata;
+use super::unreadable::UnreadableMessage;
+use super::{Message, TERMINATING};
 use crate::cluster::Cluster;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::{LifecycleAction, LifecycleActionId};
-
-/// The transition that is drained for.
-const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
-
-/// What EC2 Auto Scaling sends once to every new hook target. It has none of a lifecycle message's other fields.
-const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
 
 /// An instance is about to be terminated, and its group waits for the action to be completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,101 +24,35 @@ pub struct Notice {
     pub action: LifecycleAction,
     /// When the action began.
     pub time: DateTime<Utc>,
+    /// Where the instance comes from, as Auto Scaling wrote it; none in older messages.
+    pub origin: Option<String>,
+    /// Where the instance goes; none in older messages.
+    pub destination: Option<Destination>,
     /// The cluster that the hook's `NotificationMetadata` names.
     pub cluster: Option<Cluster>,
     /// The longest drain that the hook's `NotificationMetadata` allows.
     pub drain_timeout: Option<Duration>,
 }
 
-/// What a message on the topic asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// To drain an instance.
-    Terminating(Notice),
-    /// Nothing that is for Fleetkeeper.
-    Ignored(Ignored),
-}
-
-/// Why a message is left alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ignored {
-    /// A hook was created or changed, and Auto Scaling tries its target.
-    TestNotification,
-    /// A lifecycle action of another transition: a launch, say.
-    OtherTransition(String),
-    /// An ordinary Auto Scaling notification, on the same topic.
-    OrdinaryNotification(String),
-}
-
-impl fmt::Display for Ignored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TestNotification => f.write_str("a test notification of Auto Scaling"),
-            Self::OtherTransition(transition) => {
-                write!(f, "a lifecycle action of another transition, {transition}")
-            }
-            Self::OrdinaryNotification(event) => write!(f, "an ordinary Auto Scaling notification, {event}"),
-        }
-    }
-}
-
-/// A message that can't be read, with what was missing or malformed.
-#[derive(Debug, thiserror::Error)]
-pub enum UnreadableMessage {
-    /// Auto Scaling sends SNS a JSON object (its key-value rendering is for e-mail only).
-    #[error("the message is not a JSON object, as Auto Scaling sends one")]
-    NotAnObject(#[source] Option<serde_json::Error>),
-    /// Fields that every lifecycle message has.
-    #[error("the message lacks {}", .0.join(", "))]
-    Missing(Vec<&'static str>),
-    /// A field that holds something else than is accepted.
-    #[error("the message's {field} can't be read: {problem}")]
-    Malformed {
-        /// The field.
-        field: &'static str,
-        /// What it holds and what is accepted.
-        problem: String,
-    },
-}
-
-/// Reads the text of an SNS message that came to the lifecycle topic.
-pub fn read_message(text: &str) -> Result<Message, UnreadableMessage> {
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| UnreadableMessage::NotAnObject(Some(error)))?;
-    let Value::Object(fields) = value else { return Err(UnreadableMessage::NotAnObject(None)) };
-
-    let event = text_of(&fields, "Event");
-    match text_of(&fields, "LifecycleTransition") {
-        // Where the string of a test notification stands has varied.
-        Some(TEST_NOTIFICATION) => Ok(Message::Ignored(Ignored::TestNotification)),
-        Some(TERMINATING) => notice(&fields).map(Message::Terminating),
+/// Reads a lifecycle action in the form that SNS gets it.
+pub(super) fn read_lifecycle_action(fields: &Map<String, Value>) -> Result<Message, UnreadableMessage> {
+    match text_of(fields, "LifecycleTransition") {
+        Some(TERMINATING) => notice(fields).map(Message::Terminating),
         Some(other) => Ok(Message::Ignored(Ignored::OtherTransition(other.to_owned()))),
-        None => match event {
-            Some(TEST_NOTIFICATION) => Ok(Message::Ignored(Ignored::TestNotification)),
-            Some(event) if event.starts_with("autoscaling:") => {
-                Ok(Message::Ignored(Ignored::OrdinaryNotification(event.to_owned())))
-            }
-            _ => Err(UnreadableMessage::Missing(vec!["LifecycleTransition"])),
-        },
+        None => Err(missing(fields, &["LifecycleTransition"])),
     }
 }
 
 fn notice(fields: &Map<String, Value>) -> Result<Notice, UnreadableMessage> {
     const REQUIRED: [&str; 5] =
         ["EC2InstanceId", "AutoScalingGroupName", "LifecycleHookName", "LifecycleActionToken", "Time"];
-    let [Some(id), Some(group), Some(hook), Some(token), Some(time)] =
+    let [Some(id), Some(group), Some(hook), Some(token), Some(began)] =
         REQUIRED.map(|field| text_of(fields, field))
     else {
-        return Err(UnreadableMessage::Missing(
-            REQUIRED.into_iter().filter(|field| text_of(fields, field).is_none()).collect(),
-        ));
+        return Err(missing(fields, &REQUIRED));
     };
-    let ec2_instance_id = id.parse().map_err(|problem| malformed("EC2InstanceId", problem))?;
-    let time = DateTime::parse_from_rfc3339(time)
-        .map_err(|problem| {
-            malformed("Time", format_args!("{time:?} is not accepted: an RFC 3339 time ({problem})"))
-        })?
-        .with_timezone(&Utc);
+    let ec2_instance_id = ec2_instance_id("EC2InstanceId", id)?;
+    let time = time("Time", began)?;
     let (cluster, drain_timeout) = metadata(text_of(fields, "NotificationMetadata"))?;
     Ok(Notice {
         ec2_instance_id,
@@ -130,64 +62,17 @@ fn notice(fields: &Map<String, Value>) -> Result<Notice, UnreadableMessage> {
             id: LifecycleActionId::Token(token.to_owned()),
         },
         time,
+        origin: text_of(fields, "Origin").map(str::to_owned),
+        destination: text_of(fields, "Destination").map(Destination::from),
         cluster,
         drain_timeout,
     })
 }
 
-/// The hook's `NotificationMetadata` is the user's: a text that is no JSON object is somebody else's and says nothing
-/// here, and so do keys that are not ours. What is ours and malformed is an error, or a cluster would go unheard.
-fn metadata(text: Option<&str>) -> Result<(Option<Cluster>, Option<Duration>), UnreadableMessage> {
-    const FIELD: &str = "NotificationMetadata";
-    let Some(text) = text.filter(|text| text.trim_start().starts_with('{')) else { return Ok((None, None)) };
-    let ours: Map<String, Value> = serde_json::from_str(text).map_err(|problem| {
-        malformed(FIELD, format_args!("it begins like a JSON object and is none ({problem})"))
-    })?;
-
-    let cluster = match ours.get("cluster") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(cluster)) => {
-            Some(cluster.parse().map_err(|problem| malformed(FIELD, format_args!("cluster: {problem}")))?)
-        }
-        Some(other) => {
-            return Err(malformed(
-                FIELD,
-                format_args!("cluster: {other} is not accepted: a cluster's name or ARN"),
-            ));
-        }
-    };
-    let drain_timeout = match ours.get("drainTimeoutSeconds") {
-        None | Some(Value::Null) => None,
-        Some(value) => match value.as_u64() {
-            Some(seconds) if (1..=DRAIN_TIMEOUT_SECONDS_MAX).contains(&seconds) => {
-                Some(Duration::from_secs(seconds))
-            }
-            _ => {
-                return Err(malformed(
-                    FIELD,
-                    format_args!(
-                        "drainTimeoutSeconds: {value} is not accepted: a whole number of seconds from 1 to \
-                         {DRAIN_TIMEOUT_SECONDS_MAX}"
-                    ),
-                ));
-            }
-        },
-    };
-    Ok((cluster, drain_timeout))
-}
-
-/// A field's text; one that is empty is as good as missing.
-fn text_of<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
-    fields.get(field).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-fn malformed(field: &'static str, problem: impl fmt::Display) -> UnreadableMessage {
-    UnreadableMessage::Malformed { field, problem: problem.to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drain::message::read_message;
 
     fn terminating(change: impl FnOnce(&mut Map<String, Value>)) -> String {
         let mut fields = serde_json::json!({
@@ -209,7 +94,7 @@ mod tests {
     fn read_notice(text: &str) -> Notice {
         match read_message(text).unwrap() {
             Message::Terminating(notice) => notice,
-            Message::Ignored(ignored) => panic!("ignored: {ignored}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -223,6 +108,17 @@ mod tests {
         assert_eq!(notice.action.id, token);
         assert_eq!(notice.time.to_rfc3339(), "2026-05-08T16:59:35.661+00:00");
         assert_eq!((notice.cluster, notice.drain_timeout), (None, None));
+        assert_eq!((notice.origin, notice.destination), (None, None));
+    }
+
+    #[test]
+    fn origin_and_destination_are_kept() {
+        let notice = read_notice(&terminating(|fields| {
+            fields.insert("Origin".into(), "AutoScalingGroup".into());
+            fields.insert("Destination".into(), "WarmPool".into());
+        }));
+        assert_eq!(notice.origin.as_deref(), Some("AutoScalingGroup"));
+        assert_eq!(notice.destination, Some(Destination::WarmPool));
     }
 
     #[test]

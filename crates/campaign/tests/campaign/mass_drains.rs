@@ -1,0 +1,124 @@
+//! Many instances of one cluster terminated at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_campaign::scenario::{Scenario, ServicePlan, What};
+use fleetkeeper_campaign::stage::{HOOK, Played, play};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
+
+use crate::scenes::{at, calm, task};
+
+/// So many hosts terminated at once, of one and a half times as many and ten more, each with some four tasks.
+fn mass(hosts: u32, concurrency: Option<u32>) -> Scenario {
+    let mut scenario = calm();
+    let cluster = &mut scenario.clusters[0];
+    cluster.groups[0].hosts = hosts + hosts / 2 + 10;
+    cluster.groups[0].heartbeat_seconds = 900;
+    cluster.services = vec![ServicePlan { tasks: hosts * 4, ..cluster.services[0].clone() }];
+    cluster.services[0].task = task();
+    scenario.drainer.timeout_seconds = 900;
+    scenario.drainer.reserved_concurrency = concurrency;
+    scenario.happenings.push(at(10, What::Terminate { host: 0, hosts, replaced: false }));
+    scenario.quiet_after_seconds = 1200;
+    scenario.quiet_seconds = 1200;
+    scenario
+}
+
+struct Figures {
+    drained: usize,
+    reads: usize,
+    /// The most reads within a minute.
+    peak: usize,
+    /// The longest from a host's last task's end to the end of its action.
+    latest: TimeDelta,
+    invocations: usize,
+    calls: BTreeMap<&'static str, u32>,
+}
+
+fn figures(played: &Played) -> Figures {
+    let entries = played.world.history().entries();
+    let mut emptied: BTreeMap<String, DateTime<Utc>> = BTreeMap::new();
+    let mut hosts: BTreeMap<Ec2InstanceId, String> = BTreeMap::new();
+    let mut on: BTreeMap<String, String> = BTreeMap::new();
+    let (mut reads, mut drained, mut latest) = (Vec::new(), 0, TimeDelta::zero());
+    let mut invocations = 0;
+    for entry in entries {
+        match &entry.what {
+            Occurrence::ContainerInstanceChanged(to) => {
+                hosts.insert(to.ec2_instance_id.clone(), to.arn.0.clone());
+            }
+            Occurrence::TaskPlaced { task, container_instance, .. } => {
+                on.insert(task.0.clone(), container_instance.0.clone());
+            }
+            Occurrence::TaskStatus { task, status, .. } if status.as_str() == "STOPPED" => {
+                emptied.insert(on[&task.0].clone(), entry.at);
+            }
+            Occurrence::ApiCalled { operation, .. } => {
+                let read = matches!(
+                    operation,
+                    Operation::ListContainerInstances
+                        | Operation::DescribeContainerInstances
+                        | Operation::ListTasks
+                        | Operation::DescribeTasks
+                );
+                if read {
+                    reads.push(entry.at);
+                }
+            }
+            Occurrence::InvocationStarted { .. } => invocations += 1,
+            Occurrence::ActionEnded { hook, instance, end, .. } if hook == HOOK => {
+                assert!(matches!(end, ActionEnd::Completed(_)), "{instance}: {end:?}");
+                drained += 1;
+                let empty = emptied.get(&hosts[instance]).copied().unwrap_or(played.began);
+                latest = latest.max(entry.at - empty);
+            }
+            _ => {}
+        }
+    }
+    let window = TimeDelta::seconds(60);
+    let most =
+        reads.iter().map(|at| reads.iter().filter(|it| (*at..*at + window).contains(*it)).count()).max();
+    let calls = played.world.history().api_calls();
+    Figures {
+        drained,
+        reads: reads.len(),
+        peak: most.unwrap_or(0),
+        latest,
+        invocations,
+        calls: calls.into_iter().map(|(operation, count)| (operation.name(), count)).collect(),
+    }
+}
+
+/// Prints what drains cost, for so many at once; with no bound to the functions that run at once, and with one.
+#[test]
+fn however_many_are_terminated_they_stay_within_half_the_bucket_and_none_is_a_minute_late() {
+    for concurrency in [None, Some(1)] {
+        for hosts in [1, 3, 10, 100, 500] {
+            let figures = figures(&play(&mass(hosts, concurrency)).unwrap());
+            println!("{hosts} at once, functions at once {concurrency:?}: {figures}");
+            assert_eq!(figures.drained, usize::try_from(hosts).unwrap());
+            // ECS gives 100 at once and 20 a second.
+            assert!(figures.peak <= 50 + 10 * 60, "{figures}");
+            assert!(figures.latest <= TimeDelta::seconds(60), "{figures}");
+        }
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { drained, reads, peak, latest, invocations, calls } = self;
+        let a_drain = reads * 10 / (*drained).max(1);
+        let latest = latest.num_seconds();
+        write!(f, "{drained} drained, {reads} reads ({}.{} a drain, ", a_drain / 10, a_drain % 10)?;
+        write!(f, "at most {peak} in a minute), ")?;
+        write!(f, "let go {latest} s after the last task at most, {invocations} invocations")?;
+        for (operation, count) in calls {
+            write!(f, "\n    {count:5} {operation}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,276 @@
+//! An event of EventBridge: handed to the function by a rule, or sent to the topic by one.
+
+use serde_json::{Map, Value};
+
+use super::ignored::Ignored;
+use super::interruption::{rebalance, spot_interruption};
+use super::member::text_of;
+use super::notice::read_lifecycle_action;
+use super::sweep::read_sweep;
+use super::unreadable::{UnreadableMessage, malformed};
+use super::{Message, TERMINATING};
+
+const AUTO_SCALING: &str = "aws.autoscaling";
+const EC2: &str = "aws.ec2";
+
+const TERMINATE_LIFECYCLE_ACTION: &str = "EC2 Instance-terminate Lifecycle Action";
+const SPOT_INTERRUPTION: &str = "EC2 Spot Instance Interruption Warning";
+const REBALANCE: &str = "EC2 Instance Rebalance Recommendation";
+
+/// What the SNS message of a lifecycle action and the `detail` of its event have in common.
+const IN_DETAIL: [&str; 8] = [
+    "AutoScalingGroupName",
+    "Destination",
+    "EC2InstanceId",
+    "LifecycleActionToken",
+    "LifecycleHookName",
+    "LifecycleTransition",
+    "NotificationMetadata",
+    "Origin",
+];
+
+/// Whether an object is an event of EventBridge, or a rule's constant input with a `sweep`, rather than what Auto
+/// Scaling sends to SNS.
+#[must_use]
+pub fn is_event(fields: &Map<String, Value>) -> bool {
+    fields.contains_key("sweep") || fields.get("detail-type").is_some_and(Value::is_string)
+}
+
+/// Reads an event.
+pub fn read_event(event: &Map<String, Value>) -> Result<Message, UnreadableMessage> {
+    if let Some(sweep) = event.get("sweep") {
+        return read_sweep(sweep).map(Message::Sweep);
+    }
+    match source_and_type(event) {
+        (AUTO_SCALING, TERMINATE_LIFECYCLE_ACTION) => {
+            detail(event)?;
+            read_lifecycle_action(&lifecycle_message(event)).map_err(by_the_events_names)
+        }
+        (AUTO_SCALING, other) => Ok(Message::Ignored(Ignored::OtherEvent(other.to_owned()))),
+        (EC2, SPOT_INTERRUPTION) => spot_interruption(event).map(Message::Interruption),
+        (EC2, REBALANCE) => rebalance(event).map(Message::Interruption),
+        (of, detail_type) => {
+            Err(UnreadableMessage::UnknownEvent { of: of.to_owned(), detail_type: detail_type.to_owned() })
+        }
+    }
+}
+
+/// An event as the text of a message on the lifecycle topic: a lifecycle action's as Auto Scaling would have sent it
+/// there, any other as it is. [`super::read_message`] reads the same from it.
+#[must_use]
+pub fn message_text(event: &Map<String, Value>) -> String {
+    let terminating = text_of_detail(event, "LifecycleTransition") == Some(TERMINATING);
+    let message = match source_and_type(event) {
+        (AUTO_SCALING, TERMINATE_LIFECYCLE_ACTION) if terminating && !event.contains_key("sweep") => {
+            lifecycle_message(event)
+        }
+        _ => event.clone(),
+    };
+    Value::Object(message).to_string()
+}
+
+/// The event's own part.
+pub(super) fn detail(event: &Map<String, Value>) -> Result<&Map<String, Value>, UnreadableMessage> {
+    match event.get("detail") {
+        Some(Value::Object(detail)) => Ok(detail),
+        None | Some(Value::Null) => Err(UnreadableMessage::Missing(vec!["detail".to_owned()])),
+        Some(_) => Err(malformed("detail", "it is not accepted: a JSON object")),
+    }
+}
+
+fn source_and_type(event: &Map<String, Value>) -> (&str, &str) {
+    let text = |field| text_of(event, field).unwrap_or_default();
+    (text("source"), text("detail-type"))
+}
+
+fn text_of_detail<'a>(event: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
+    event.get("detail").and_then(Value::as_object).and_then(|detail| text_of(detail, field))
+}
+
+/// A lifecycle action's event has no `Time` in its detail: its own time is when the action began.
+fn lifecycle_message(event: &Map<String, Value>) -> Map<String, Value> {
+    let detail = event.get("detail").and_then(Value::as_object);
+    let of_detail = IN_DETAIL.into_iter().filter_map(|field| Some((field, detail?.get(field)?)));
+    let time = event.get("time").map(|time| ("Time", time));
+    of_detail.chain(time).map(|(field, value)| (field.to_owned(), value.clone())).collect()
+}
+
+/// What is wrong is named as it stands in the event.
+fn by_the_events_names(error: UnreadableMessage) -> UnreadableMessage {
+    let rename = |field: String| if field == "Time" { "time".to_owned() } else { format!("detail.{field}") };
+    match error {
+        UnreadableMessage::Missing(fields) => {
+            UnreadableMessage::Missing(fields.into_iter().map(rename).collect())
+        }
+        UnreadableMessage::Malformed { field, problem } => {
+            UnreadableMessage::Malformed { field: rename(field), problem }
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::drain::message::{Destination, Notice, read_message};
+    use crate::lifecycle::LifecycleActionId;
+
+    fn terminating() -> Map<String, Value> {
+        let event = json!({
+            "version": "0", "id": "12345678-1234-1234-1234-123456789012", "source": AUTO_SCALING,
+            "detail-type": TERMINATE_LIFECYCLE_ACTION, "account": "111122223333", "time": "2026-11-02T09:15:27Z",
+            "region": "us-east-1", "resources": ["arn:aws:autoscaling:us-east-1:111122223333:autoScalingGroup:x"],
+            "detail": {
+                "LifecycleActionToken": "87654321-4321-4bcd-8a1b-0123456789ab", "AutoScalingGroupName": "demo-asg",
+                "LifecycleHookName": "drain", "EC2InstanceId": "i-0a1b2c3d4e5f60718",
+                "LifecycleTransition": TERMINATING, "NotificationMetadata": "{\"cluster\": \"demo\"}",
+                "Origin": "AutoScalingGroup", "Destination": "WarmPool",
+            },
+        });
+        event.as_object().unwrap().clone()
+    }
+
+    fn read_notice(event: &Map<String, Value>) -> Notice {
+        match read_event(event).unwrap() {
+            Message::Terminating(notice) => notice,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn set(event: &mut Map<String, Value>, field: &str, value: Option<Value>) {
+        let detail = event.get_mut("detail").unwrap().as_object_mut().unwrap();
+        match value {
+            Some(value) => detail.insert(field.to_owned(), value),
+            None => detail.remove(field),
+        };
+    }
+
+    #[test]
+    fn a_lifecycle_action_is_a_notice_that_began_at_the_events_time() {
+        let notice = read_notice(&terminating());
+        assert_eq!(notice.ec2_instance_id.as_str(), "i-0a1b2c3d4e5f60718");
+        assert_eq!((notice.action.group.as_str(), notice.action.hook.as_str()), ("demo-asg", "drain"));
+        let token = LifecycleActionId::Token("87654321-4321-4bcd-8a1b-0123456789ab".to_owned());
+        assert_eq!(notice.action.id, token);
+        assert_eq!(notice.time.to_rfc3339(), "2026-11-02T09:15:27+00:00");
+        assert_eq!(notice.cluster.unwrap().name(), "demo");
+        assert_eq!(notice.origin.as_deref(), Some("AutoScalingGroup"));
+        assert_eq!(notice.destination, Some(Destination::WarmPool));
+    }
+
+    #[test]
+    fn what_is_missing_or_malformed_is_named_as_it_stands_in_the_event() {
+        let mut event = terminating();
+        set(&mut event, "EC2InstanceId", None);
+        event.remove("time");
+        assert_eq!(
+            read_event(&event).unwrap_err().to_string(),
+            "the message lacks detail.EC2InstanceId, time"
+        );
+
+        for (field, value, part) in [
+            ("EC2InstanceId", json!("i-1"), "detail.EC2InstanceId can't be read: \"i-1\" is not accepted"),
+            ("NotificationMetadata", json!("{\"cluster\": 5}"), "detail.NotificationMetadata can't be read"),
+            ("LifecycleTransition", json!(null), "lacks detail.LifecycleTransition"),
+        ] {
+            let mut event = terminating();
+            set(&mut event, field, Some(value));
+            let said = read_event(&event).unwrap_err().to_string();
+            assert!(said.contains(part), "{said}");
+        }
+        for (detail, part) in [(json!(null), "lacks detail"), (json!("{}"), "detail can't be read")] {
+            let mut event = terminating();
+            event.insert("detail".to_owned(), detail);
+            let said = read_event(&event).unwrap_err().to_string();
+            assert!(said.contains(part), "{said}");
+        }
+    }
+
+    #[test]
+    fn other_events_of_auto_scaling_are_ignored_with_their_reason() {
+        for detail_type in ["EC2 Instance-launch Lifecycle Action", "EC2 Instance Terminate Successful"] {
+            let mut event = terminating();
+            event.insert("detail-type".to_owned(), detail_type.into());
+            let Message::Ignored(ignored) = read_event(&event).unwrap() else { panic!("not ignored") };
+            assert_eq!(ignored.to_string(), format!("another event of Auto Scaling, {detail_type}"));
+        }
+        let mut event = terminating();
+        set(&mut event, "LifecycleTransition", Some(json!("autoscaling:OTHER")));
+        assert!(matches!(read_event(&event), Ok(Message::Ignored(Ignored::OtherTransition(_)))));
+        assert_eq!(read_message(&message_text(&event)).unwrap(), read_event(&event).unwrap());
+    }
+
+    #[test]
+    fn an_event_that_is_not_known_names_itself_and_what_is_accepted() {
+        for (of, detail_type) in [
+            (json!("aws.ec2"), "EC2 Instance State-change Notification"),
+            (json!("aws.events"), "Scheduled Event"),
+            (json!("my.app"), TERMINATE_LIFECYCLE_ACTION),
+            (json!(null), SPOT_INTERRUPTION),
+        ] {
+            let mut event = terminating();
+            event.insert("source".to_owned(), of);
+            event.insert("detail-type".to_owned(), detail_type.into());
+            let said = read_message(&Value::Object(event).to_string()).unwrap_err().to_string();
+            assert!(said.contains(detail_type) && said.contains("accepted are an SNS event"), "{said}");
+            for accepted in [TERMINATE_LIFECYCLE_ACTION, SPOT_INTERRUPTION, REBALANCE, "\"sweep\": {"] {
+                assert!(said.contains(accepted), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_text_for_the_topic_is_a_lifecycle_message_or_the_event_itself() {
+        let text = message_text(&terminating());
+        let message: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(message["Time"], "2026-11-02T09:15:27Z");
+        assert_eq!(message.as_object().unwrap().len(), 9);
+        assert!(!is_event(message.as_object().unwrap()));
+
+        let mut spot = terminating();
+        spot.insert("source".to_owned(), EC2.into());
+        spot.insert("detail-type".to_owned(), REBALANCE.into());
+        assert_eq!(serde_json::from_str::<Value>(&message_text(&spot)).unwrap(), Value::Object(spot));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever a lifecycle action's event says, the same is read from its text on the topic, and from the event
+        /// itself there.
+        #[test]
+        fn the_text_for_the_topic_reads_back_to_the_same(
+            group in "\\PC{1,40}",
+            hook in "[A-Za-z0-9_/-]{1,40}",
+            token in "[a-f0-9-]{1,36}",
+            instance in "i-([0-9a-f]{8}|[0-9a-f]{17})",
+            millis in 0_i64..4_102_444_800_000,
+            metadata in prop::option::of(prop_oneof![
+                Just("{\"cluster\": \"blue\", \"drainTimeoutSeconds\": 600}".to_owned()),
+                "[ -z]{0,40}",
+            ]),
+            origin in prop::option::of("[A-Za-z0-9]{0,12}"),
+            destination in prop::option::of(prop_oneof!["EC2", "WarmPool", "AutoScalingGroup", "[A-Za-z]{0,12}"]),
+        ) {
+            let mut event = terminating();
+            let time = chrono::DateTime::from_timestamp_millis(millis).unwrap();
+            event.insert("time".to_owned(), time.to_rfc3339().into());
+            for (field, value) in [
+                ("AutoScalingGroupName", Some(group.clone())), ("LifecycleHookName", Some(hook)),
+                ("LifecycleActionToken", Some(token)), ("EC2InstanceId", Some(instance)),
+                ("NotificationMetadata", metadata), ("Origin", origin), ("Destination", destination),
+            ] {
+                set(&mut event, field, value.map(Value::from));
+            }
+            let notice = read_notice(&event);
+            prop_assert_eq!(&notice.action.group, &group);
+            prop_assert_eq!(notice.time, time);
+            let notice = Message::Terminating(notice);
+            prop_assert_eq!(&read_message(&message_text(&event)).unwrap(), &notice);
+            prop_assert_eq!(&read_message(&Value::Object(event).to_string()).unwrap(), &notice);
+        }
+    }
+}

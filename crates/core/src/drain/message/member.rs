@@ -1,0 +1,36 @@
+//! A message's members.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::unreadable::{UnreadableMessage, malformed};
+use crate::container_instance::Ec2InstanceId;
+
+/// A member's text; one that is empty is as good as missing.
+pub(super) fn text_of<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
+    fields.get(field).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// The error that names all of `required` that are not there.
+pub(super) fn missing(fields: &Map<String, Value>, required: &[&str]) -> UnreadableMessage {
+    let absent = required.iter().filter(|field| text_of(fields, field).is_none());
+    UnreadableMessage::Missing(absent.map(|field| (*field).to_owned()).collect())
+}
+
+pub(super) fn ec2_instance_id(
+    field: impl fmt::Display,
+    id: &str,
+) -> Result<Ec2InstanceId, UnreadableMessage> {
+    id.parse().map_err(|problem| malformed(field, problem))
+}
+
+pub(super) fn time(field: impl fmt::Display, text: &str) -> Result<DateTime<Utc>, UnreadableMessage> {
+    match DateTime::parse_from_rfc3339(text) {
+        Ok(time) => Ok(time.with_timezone(&Utc)),
+        Err(problem) => {
+            Err(malformed(field, format_args!("{text:?} is not accepted: an RFC 3339 time ({problem})")))
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Before a drain: whether the rest of the cluster has room for what runs on the instance.
+//!
+//! | room | purpose |
+//! | --- | --- |
+//! | `placement` | the tasks that move, placed on the other instances page by page |
+//! | `verdict` | what came of it, a line for a person |
+//!
+//! It is an estimate: CPU, memory and static ports are looked at, placement constraints, network interfaces and GPUs are
+//! not; and ECS may place otherwise than here. A drain is never held back by it.
+
+mod placement;
+mod verdict;
+
+#[cfg(test)]
+mod made_up;
+#[cfg(test)]
+mod properties;
+
+pub use placement::Preflight;
+pub use verdict::Verdict;

@@ -1,0 +1,137 @@
+//! One instance's drain, as far as one invocation knows of it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::drain::{
+    CompleteReason, Decision, Diagnosis, DrainTiming, OnDrainTimeout, Sight, StopPlan, WaitReason,
+    decide_in_time,
+};
+use fleetkeeper_core::lifecycle::LifecycleAction;
+use fleetkeeper_core::task::Task;
+
+use crate::outcome::Outcome;
+
+/// A drain.
+#[derive(Debug)]
+pub(super) struct Drain {
+    pub(super) ec2_instance_id: Ec2InstanceId,
+    /// Whether this invocation's message is about it. Others are carried along.
+    pub(super) own: bool,
+    pub(super) action: LifecycleAction,
+    pub(super) timing: DrainTiming,
+    pub(super) last_heartbeat: Option<DateTime<Utc>>,
+    /// When the last heartbeat was tried, whatever came of it.
+    pub(super) last_tried: Option<DateTime<Utc>>,
+    pub(super) sight: Sight,
+    /// Whether it was looked at in this round: nothing is done by what was seen before.
+    pub(super) looked_at: bool,
+    pub(super) plan: Option<StopPlan>,
+    pub(super) waiting_for: Option<WaitReason>,
+    /// Why, as it was last explained.
+    pub(super) diagnosis: Option<Diagnosis>,
+    pub(super) explained_at: Option<DateTime<Utc>>,
+    /// How many tasks have stopped since the drain began.
+    pub(super) drained_tasks: u32,
+    /// Whether its end has been told as metrics.
+    pub(super) told: bool,
+    /// Since when there is something to do about it.
+    ready_since: Option<DateTime<Utc>>,
+    pub(super) ended: Option<Outcome>,
+}
+
+impl Drain {
+    pub(super) fn new(
+        ec2_instance_id: Ec2InstanceId,
+        action: LifecycleAction,
+        timing: DrainTiming,
+        own: bool,
+    ) -> Self {
+        Self {
+            ec2_instance_id,
+            own,
+            action,
+            timing,
+            last_heartbeat: None,
+            last_tried: None,
+            sight: Sight::default(),
+            looked_at: false,
+            plan: None,
+            waiting_for: None,
+            diagnosis: None,
+            explained_at: None,
+            drained_tasks: 0,
+            told: false,
+            ready_since: None,
+            ended: None,
+        }
+    }
+
+    /// Whether the action is known to be open: it has just begun, a heartbeat found it, or it is another's, of which the
+    /// group tells that it waits.
+    pub(super) fn known_open(&self) -> bool {
+        self.last_heartbeat.is_some() || !self.own
+    }
+
+    /// Whether to record a heartbeat. Past the drain's end none is, but where tasks would have to be stopped for an action
+    /// that is not known to be open: it is asked for.
+    pub(super) fn heartbeat_due(&self, policy: OnDrainTimeout, now: DateTime<Utc>) -> bool {
+        let asks = policy == OnDrainTimeout::StopTasks && !self.known_open() && now >= self.timing.end();
+        asks || self.timing.heartbeat_due(self.last_heartbeat, now)
+    }
+
+    /// What to do about it now. What there is to do about another's instance is left to others for as long as `patience`
+    /// goes: then there is nothing to do.
+    pub(super) fn decide(
+        &mut self,
+        policy: OnDrainTimeout,
+        patience: Duration,
+        now: DateTime<Utc>,
+    ) -> Option<Decision> {
+        let open = self.known_open();
+        let decision = decide_in_time(&self.sight, &self.timing, policy, self.plan.as_ref(), open, now);
+        let decision = match decision {
+            Decision::SetDraining(_) if !open => Decision::Wait(WaitReason::Unconfirmed),
+            other => other,
+        };
+        if matches!(decision, Decision::Wait(_)) {
+            self.ready_since = None;
+            return Some(decision);
+        }
+        let ready_since = *self.ready_since.get_or_insert(now);
+        (self.own || now >= ready_since + patience).then_some(decision)
+    }
+
+    /// Whether it waits, or was ended before it was drained.
+    pub(super) fn unfinished(&self) -> bool {
+        matches!(self.ended, None | Some(Outcome::Completed { reason: CompleteReason::TimeUp(_) }))
+    }
+
+    /// Takes in all its tasks.
+    pub(super) fn see_tasks(&mut self, tasks: Vec<Task>, missing: usize) {
+        let stopped = tasks.iter().filter(|task| task.stopped_at.is_some_and(|at| at >= self.timing.began));
+        self.drained_tasks = u32::try_from(stopped.count()).unwrap_or(u32::MAX);
+        self.sight.see_tasks(tasks, missing);
+    }
+
+    /// One line a reason, not one a look.
+    pub(super) fn say(&mut self, reason: WaitReason) {
+        if self.waiting_for.as_ref() == Some(&reason) {
+            self.in_span(|| tracing::debug!(%reason, "still waiting"));
+        } else {
+            self.in_span(|| tracing::info!(%reason, "waiting"));
+            self.waiting_for = Some(reason);
+        }
+    }
+
+    /// Logs with the instance's id, where the invocation's own is another.
+    pub(super) fn in_span(&self, log: impl FnOnce()) {
+        if self.own {
+            log();
+        } else {
+            let id = self.ec2_instance_id.as_str();
+            tracing::error_span!("carried", ec2InstanceId = id).in_scope(log);
+        }
+    }
+}

@@ -1,0 +1,546 @@
+//! The drains that one invocation looks after, for as long as it goes: look, decide, act, wait.
+//!
+//! Mostly that is the one that its message is about. Where more of its group's instances wait than there are carriers
+//! ([`fleetkeeper_core::drain::role`]), the invocation carries all of them, or leaves its own to those that do.
+
+mod actions;
+mod drain;
+mod dry_run;
+mod explain;
+mod group;
+mod hand_on;
+mod instances;
+mod paced;
+mod summary;
+mod tell;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::drain::{
+    CompleteReason, DRAIN_TIMEOUT_SECONDS_MAX, Decision, DrainTiming, GROUP_INTERVAL, Notice, OnDrainTimeout,
+    Role, SETTLE, SWEEP_LASTS, WaitReason, mates_left, role,
+};
+use fleetkeeper_core::error_chain::ErrorChain;
+use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionId};
+use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, EmbeddedMetrics, NotificationTopic};
+use fleetkeeper_core::time_left::between;
+
+use crate::config::Config;
+use crate::error::RecordError;
+use crate::outcome::{DrainSummary, Outcome};
+use crate::ports::{AutoScalingCalls, EcsCalls, Ports};
+use crate::record::Delivery;
+use actions::Actions;
+use drain::Drain;
+use group::{GROUP_PATIENCE, GROUP_RETRY, Group};
+use instances::Instances;
+use paced::Paced;
+
+/// What AWS refuses is tried again for this long only: permissions and new clusters take a while to be known
+/// everywhere, and past that an error that wakes somebody does more than another try.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Failures that began less than this ago, after a look that worked, are left to the next invocation. As an error they
+/// would be run again by Lambda a minute later, and a hook may not last as long.
+const MAY_PASS: Duration = Duration::from_secs(60);
+
+/// The action of a notice younger than this is taken to be open. An older notice may have been delivered, and its drain
+/// done, before: nothing is changed before its action is found to be open.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// What a step's calls may take, where the hook's heartbeats leave them more.
+const STEP_MOST: Duration = Duration::from_secs(60);
+
+/// The longest pause between two tries, where the poll interval is not longer.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// What was left to a carrier that is done shows in its group after this long at most.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// A drain that nobody has begun to look after for this long is left to a sweep.
+const SWEPT_AFTER: Duration = Duration::from_secs(120);
+
+/// What is to be looked after.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The cluster, from the notice or the settings.
+    pub(crate) cluster: Cluster,
+    /// The group.
+    pub(crate) group: String,
+    /// The hook that its instances wait at.
+    pub(crate) hook: String,
+    /// The instance that the message is about, and the message; a sweep is about none.
+    pub(crate) own: Option<(Notice, Delivery)>,
+}
+
+/// The drains in one invocation.
+pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
+    sns: &'a Sns,
+    log: &'a dyn EmbeddedMetrics,
+    clock: &'a C,
+    config: &'a Config,
+    invocation: Invocation,
+    /// When the margin begins.
+    hand_on_at: DateTime<Utc>,
+    hook: String,
+    drain_timeout: Duration,
+    /// The instance and the message that this invocation is about.
+    own: Option<(Ec2InstanceId, Delivery)>,
+    role: Role,
+    drains: BTreeMap<Ec2InstanceId, Drain>,
+    instances: Instances<'a, Ecs, C>,
+    actions: Actions<'a, AutoScaling, C>,
+    group: Group<'a, AutoScaling, C>,
+    /// Since when all has ended.
+    done_at: Option<DateTime<Utc>>,
+    /// When a drain was last explained.
+    explained_at: Option<DateTime<Utc>>,
+    /// When it was last told how many drains are under way.
+    told_at: Option<DateTime<Utc>>,
+}
+
+/// Failures without a success between them.
+struct Trouble {
+    since: DateTime<Utc>,
+    /// Since when AWS refuses, and does nothing else.
+    refused_since: Option<DateTime<Utc>>,
+    tries: u32,
+    error: CallError,
+}
+
+impl<'a, Ecs, AutoScaling, Sns, C> Convoy<'a, Ecs, AutoScaling, Sns, C>
+where
+    Ecs: EcsCalls,
+    AutoScaling: AutoScalingCalls,
+    Sns: NotificationTopic,
+    C: Clock,
+{
+    pub(crate) fn new(
+        ports: &'a Ports<Ecs, AutoScaling, Sns, impl EmbeddedMetrics, C>,
+        config: &'a Config,
+        request: Request,
+        invocation: Invocation,
+    ) -> Self {
+        let Ports { ecs, auto_scaling, sns, log, clock } = ports;
+        let Request { cluster, group, hook, own } = request;
+        let hand_on_at = invocation.ends - config.deadline_margin;
+        // The longest drain of others than the notice's is not known to a sweep: the hook's own bounds it.
+        let mut drain_timeout = Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX);
+        let mut drains = BTreeMap::new();
+        let own = own.map(|(notice, delivery)| {
+            drain_timeout = notice.drain_timeout.unwrap_or(config.drain_timeout);
+            // Auto Scaling's clock may be ahead of this one.
+            let began = notice.time.min(invocation.begins);
+            let timing = DrainTiming { began, drain_timeout, hook: None, stops_until: None };
+            let mut drain = Drain::new(notice.ec2_instance_id.clone(), notice.action, timing, true);
+            // The action's start counts as a heartbeat.
+            drain.last_heartbeat = (invocation.begins < began + FRESH).then_some(began);
+            drain.last_tried = drain.last_heartbeat;
+            drains.insert(notice.ec2_instance_id.clone(), drain);
+            (notice.ec2_instance_id, delivery)
+        });
+        Self {
+            sns,
+            log,
+            clock,
+            config,
+            invocation,
+            hand_on_at,
+            hook,
+            drain_timeout,
+            role: if own.is_some() { Role::Carrier(0) } else { Role::Sweeper },
+            own,
+            drains,
+            instances: Instances {
+                ecs,
+                reads: Paced::new(ecs, clock),
+                clock,
+                until: hand_on_at,
+                cluster,
+                stop_timeouts: BTreeMap::new(),
+            },
+            actions: Actions {
+                auto_scaling,
+                clock,
+                until: hand_on_at,
+                hook: None,
+                read_at: Some(invocation.begins),
+            },
+            group: Group {
+                auto_scaling,
+                clock,
+                until: hand_on_at,
+                name: group,
+                read_at: Some(invocation.begins),
+                waiting: None,
+                seen_at: None,
+                most_waiting: 0,
+            },
+            done_at: None,
+            explained_at: None,
+            told_at: None,
+        }
+    }
+
+    /// Drains until the hooks are completed, their actions are gone, or the invocation's time is up. A failure of AWS never
+    /// completes a hook: it is tried again for as long as there is time, and is then this function's error.
+    pub(crate) async fn run(mut self) -> Result<DrainSummary, RecordError> {
+        self.refuse_too_short_an_invocation()?;
+        if let Some(carrier) = self.take_place().await {
+            return Ok(self.left_to(&carrier));
+        }
+        let mut trouble: Option<Trouble> = None;
+        loop {
+            let pause = match self.round().await {
+                Ok(()) => {
+                    trouble = None;
+                    self.config.poll_interval
+                }
+                // Cut off by the time to hand on, not by AWS.
+                Err(error) if error.kind == CallErrorKind::OutOfTime && self.time_is_up() => Duration::ZERO,
+                Err(error) => {
+                    let met = self.meet(trouble.take(), error)?;
+                    let pause = self.pause_after(met.tries);
+                    trouble = Some(met);
+                    pause
+                }
+            };
+            if self.is_done() {
+                return Ok(self.finish());
+            }
+            self.rest(pause).await;
+            if self.is_done() {
+                return Ok(self.finish());
+            }
+            if self.time_is_up() {
+                return match trouble {
+                    Some(trouble) if !self.may_pass(&trouble) => Err(self.failed(trouble.error)),
+                    _ => self.hand_on().await,
+                };
+            }
+        }
+    }
+
+    /// Reads who else waits, and finds who carries what. Before that is known nothing is read of ECS: hundreds of
+    /// invocations may be at this point at once. The answer is the carrier, where others carry.
+    async fn take_place(&mut self) -> Option<Ec2InstanceId> {
+        let (own, _) = self.own.as_ref()?;
+        let own = own.clone();
+        loop {
+            self.group.read(GROUP_INTERVAL).await;
+            if let Some(waiting) = &self.group.waiting {
+                self.role = role(&own, waiting);
+                return match &self.role {
+                    Role::Follower(carrier) => Some(carrier.clone()),
+                    Role::Carrier(_) | Role::Sweeper => None,
+                };
+            }
+            let refused = self.group.read_at.is_none();
+            if refused || self.clock.now() >= self.invocation.begins + GROUP_PATIENCE || self.time_is_up() {
+                return None;
+            }
+            self.rest(GROUP_RETRY).await;
+        }
+    }
+
+    /// One look at everything, and what follows from it.
+    async fn round(&mut self) -> Result<(), CallError> {
+        self.keep_alive().await;
+        if self.group.read_at.is_some_and(|at| self.clock.now() >= at) {
+            self.group.read(GROUP_INTERVAL).await;
+        }
+        self.muster().await;
+        self.give_up_what_has_ended();
+        self.let_go_in_time().await?;
+        if self.unended().next().is_none() {
+            self.tell();
+            return Ok(());
+        }
+        self.grant_a_step();
+        for drain in unended(&mut self.drains) {
+            drain.looked_at = false;
+        }
+        let looked = self.instances.look(unended(&mut self.drains).collect()).await;
+        let acted = self.act().await;
+        self.tell();
+        self.explain().await;
+        looked.and(acted)
+    }
+
+    /// Decides about each drain, and does it, until all wait.
+    async fn act(&mut self) -> Result<(), CallError> {
+        let mut failed: Option<CallError> = None;
+        // Those that have had their turn in this round.
+        let mut rested: BTreeSet<Ec2InstanceId> = BTreeSet::new();
+        loop {
+            let (mut find, mut read, mut plan) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut set, mut stop, mut complete) = (Vec::new(), Vec::new(), Vec::new());
+            let now = self.clock.now();
+            let patience = self.patience();
+            for drain in unended(&mut self.drains) {
+                if !drain.looked_at || rested.contains(&drain.ec2_instance_id) {
+                    continue;
+                }
+                match drain.decide(self.config.on_drain_timeout, patience, now) {
+                    None => {}
+                    Some(Decision::Wait(reason)) => drain.say(reason),
+                    Some(Decision::FindInstances) => find.push(drain),
+                    Some(Decision::ReadTasks) => read.push(drain),
+                    Some(Decision::PlanStops) => plan.push(drain),
+                    Some(Decision::SetDraining(arns)) => set.push((drain, arns)),
+                    Some(Decision::StopTasks(tasks)) => stop.push((drain, tasks)),
+                    Some(Decision::Complete(reason)) => complete.push((drain, reason)),
+                }
+            }
+            let more = !(find.is_empty() && read.is_empty() && plan.is_empty());
+            let id = |drain: &&mut Drain| drain.ec2_instance_id.clone();
+            let asked: Vec<_> = find.iter().chain(&read).chain(&plan).map(id).collect();
+            rested.extend(set.iter().map(|(drain, _)| id(drain)));
+            rested.extend(stop.iter().map(|(drain, _)| id(drain)));
+            rested.extend(complete.iter().map(|(drain, _)| id(drain)));
+
+            let mut done = Ok(());
+            if !complete.is_empty() {
+                done = done.and(self.actions.complete(complete).await);
+            }
+            if !set.is_empty() {
+                done = done.and(self.instances.set_draining(&set).await);
+                for (drain, _) in set {
+                    drain.say(WaitReason::JustSetDraining);
+                }
+            }
+            for (drain, tasks) in stop {
+                done = done.and(self.instances.stop_tasks(drain, tasks).await);
+            }
+            let mut asking = Ok(());
+            if !find.is_empty() {
+                asking = asking.and(self.instances.find(find).await);
+            }
+            if !read.is_empty() {
+                asking = asking.and(self.instances.read_tasks(read).await);
+            }
+            for drain in plan {
+                asking = asking.and(self.instances.plan_stops(drain).await);
+            }
+            if asking.is_err() {
+                rested.extend(asked);
+            }
+            failed = failed.or(done.err()).or(asking.err());
+            if !more {
+                return failed.map_or(Ok(()), Err);
+            }
+            // Many drains' reads take their time.
+            if self.drains.len() > 1 {
+                self.keep_alive().await;
+                self.grant_a_step();
+            }
+        }
+    }
+
+    /// Where the policy asks nothing of ECS, no failure of ECS holds back the end of a drain whose time is up.
+    async fn let_go_in_time(&mut self) -> Result<(), CallError> {
+        let policy = self.config.on_drain_timeout;
+        if policy == OnDrainTimeout::StopTasks {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let over = unended(&mut self.drains).filter(|drain| now >= drain.timing.end());
+        let over: Vec<_> = over.map(|drain| (drain, CompleteReason::TimeUp(policy))).collect();
+        if over.is_empty() { Ok(()) } else { self.actions.complete(over).await }
+    }
+
+    /// An action whose hook's own timeout has passed is over.
+    fn give_up_what_has_ended(&mut self) {
+        let now = self.clock.now();
+        for drain in unended(&mut self.drains).filter(|drain| now >= drain.timing.hook_has_ended_by()) {
+            drain.in_span(|| {
+                tracing::warn!(
+                    drainTimeoutSeconds = drain.timing.drain_timeout.as_secs(),
+                    "the drain outlived its hook, which has ended by its own timeout"
+                );
+            });
+            drain.ended = Some(Outcome::HookTimedOut);
+        }
+    }
+
+    /// Reads the hook, where that has not been done, and keeps the actions alive.
+    async fn keep_alive(&mut self) {
+        let of =
+            self.drains.values().next().map_or_else(|| self.action_of(None), |drain| drain.action.clone());
+        self.actions.read_hook(&of).await;
+        for drain in self.drains.values_mut() {
+            drain.timing.hook = self.actions.hook;
+        }
+        let policy = self.config.on_drain_timeout;
+        self.actions.keep_alive(policy, unended(&mut self.drains)).await;
+    }
+
+    /// Takes along what waits, where more waits than there are messages at work, and lets go of what does no longer.
+    async fn muster(&mut self) {
+        let Some(waiting) = self.group.waiting.clone() else { return };
+        let own = self.own.as_ref().map(|(id, _)| id);
+        self.drains.retain(|id, _| Some(id) == own || waiting.contains(id));
+        let new: BTreeSet<_> = waiting.into_iter().filter(|id| !self.drains.contains_key(id)).collect();
+        if new.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        let since = self.group.terminating_since(&new).await;
+        for (id, began) in since {
+            if self.role == Role::Sweeper && now < began + SWEPT_AFTER {
+                continue;
+            }
+            let timing = DrainTiming {
+                began,
+                drain_timeout: self.drain_timeout,
+                hook: self.actions.hook,
+                stops_until: None,
+            };
+            let mut drain = Drain::new(id.clone(), self.action_of(Some(&id)), timing, false);
+            // Who stands by leaves the first heartbeat to the first carrier.
+            drain.last_heartbeat = (!self.patience().is_zero()).then_some(now);
+            drain.last_tried = drain.last_heartbeat;
+            self.drains.insert(id, drain);
+        }
+        let others = self.drains.len().saturating_sub(usize::from(self.own.is_some()));
+        tracing::info!(others, role = ?self.role, "other instances of the group wait, too: carried along");
+    }
+
+    fn action_of(&self, id: Option<&Ec2InstanceId>) -> LifecycleAction {
+        let id = id.map_or_else(
+            || LifecycleActionId::Token(String::new()),
+            |id| LifecycleActionId::Instance(id.clone()),
+        );
+        LifecycleAction { group: self.group.name.clone(), hook: self.hook.clone(), id }
+    }
+
+    fn patience(&self) -> Duration {
+        self.role.patience(self.group.waiting.as_ref().map_or(1, BTreeSet::len))
+    }
+
+    /// A call that does not answer must not outlast the hook.
+    fn grant_a_step(&mut self) {
+        let patience = match self.drains.values().next() {
+            Some(only) if self.drains.len() == 1 => only.timing.heartbeat_interval().min(STEP_MOST),
+            _ => STEP_MOST,
+        };
+        let until = self.hand_on_at.min(self.clock.now() + patience);
+        self.instances.until = until;
+        self.actions.until = until;
+    }
+
+    /// Waits, until the time to hand on at most, and keeps the hooks alive meanwhile: between two polls or two tries one
+    /// may run out.
+    async fn rest(&mut self, pause: Duration) {
+        let until = self.hand_on_at.min(self.clock.now() + pause);
+        loop {
+            let now = self.clock.now();
+            let next = self.unended().map(|drain| drain.timing.next_heartbeat(drain.last_tried, now)).min();
+            let wake = next.map_or(until, |next| until.min(next));
+            self.clock.sleep(between(now, wake)).await;
+            if self.clock.now() >= until {
+                return;
+            }
+            self.actions.until = self.hand_on_at;
+            self.keep_alive().await;
+            if self.is_done() {
+                return;
+            }
+        }
+    }
+
+    /// Each invocation has to see the instance empty for long enough by itself: with too little time for that before
+    /// the margin, drains would be republished for ever and never end.
+    fn refuse_too_short_an_invocation(&self) -> Result<(), RecordError> {
+        if self.invocation.begins + SETTLE + self.config.poll_interval < self.hand_on_at {
+            return Ok(());
+        }
+        Err(RecordError::TooShort {
+            seconds: between(self.invocation.begins, self.invocation.ends).as_secs(),
+            settle: SETTLE.as_secs(),
+            margin: self.config.deadline_margin.as_secs(),
+            poll: self.config.poll_interval.as_secs(),
+        })
+    }
+
+    fn unended(&self) -> impl Iterator<Item = &Drain> {
+        self.drains.values().filter(|drain| drain.ended.is_none())
+    }
+
+    /// Whether nothing is left to do: all drains have ended, and where messages may have been left to this one, nothing
+    /// has begun to wait since.
+    fn is_done(&mut self) -> bool {
+        if self.role == Role::Sweeper && self.clock.now() >= self.invocation.begins + SWEEP_LASTS {
+            return true;
+        }
+        if self.unended().next().is_some() {
+            self.done_at = None;
+            return false;
+        }
+        if !mates_left(self.group.most_waiting) || self.role == Role::Sweeper {
+            return true;
+        }
+        let now = self.clock.now();
+        match self.done_at {
+            None => {
+                self.done_at = Some(now);
+                self.group.read_at = self.group.read_at.map(|_| now + LINGER);
+                false
+            }
+            Some(done) => self.group.seen_at.is_some_and(|seen| seen >= done + LINGER),
+        }
+    }
+
+    fn time_is_up(&self) -> bool {
+        self.clock.now() >= self.hand_on_at
+    }
+
+    /// Whether failures are left to the next invocation. Where no look has worked in this one they are an error.
+    fn may_pass(&self, trouble: &Trouble) -> bool {
+        let looked = self.drains.values().any(|drain| drain.waiting_for.is_some());
+        looked && self.clock.now() < trouble.since + MAY_PASS
+    }
+
+    /// Adds a failure to those before it; what was refused for too long is the end of it.
+    fn meet(&self, before: Option<Trouble>, error: CallError) -> Result<Trouble, RecordError> {
+        let now = self.clock.now();
+        let (since, tries) =
+            before.as_ref().map_or((now, 1), |trouble| (trouble.since, trouble.tries.saturating_add(1)));
+        let refused_since = (error.kind == CallErrorKind::Refused)
+            .then(|| before.and_then(|trouble| trouble.refused_since).unwrap_or(now));
+        tracing::error!(error = %ErrorChain(&error), tries, "a call failed: the hook stays open, the drain goes on");
+        if refused_since.is_some_and(|since| now >= since + REFUSAL_PATIENCE) {
+            return Err(self.failed(error));
+        }
+        Ok(Trouble { since, refused_since, tries, error })
+    }
+
+    /// Doubles from the poll interval on.
+    fn pause_after(&self, tries: u32) -> Duration {
+        let doubled = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.config.poll_interval.saturating_mul(doubled).min(RETRY_PAUSE_MAX.max(self.config.poll_interval))
+    }
+
+    fn finish(mut self) -> DrainSummary {
+        self.tell_in_progress();
+        self.summary()
+    }
+
+    fn failed(&self, source: CallError) -> RecordError {
+        self.tell_failure(&ErrorChain(&source).to_string());
+        RecordError::Drain {
+            ec2_instance_id: self.about(),
+            cluster: self.instances.cluster.to_string(),
+            source,
+        }
+    }
+}
+
+fn unended(drains: &mut BTreeMap<Ec2InstanceId, Drain>) -> impl Iterator<Item = &mut Drain> {
+    drains.values_mut().filter(|drain| drain.ended.is_none())
+}

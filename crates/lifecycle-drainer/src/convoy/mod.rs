@@ -187,6 +187,7 @@ where
                 name: group,
                 read_at: Some(invocation.begins),
                 waiting: None,
+                is_gone: false,
                 seen_at: None,
                 most_waiting: 0,
             },
@@ -253,7 +254,7 @@ where
                     Role::Follower(_) => Role::Carrier(CARRIERS),
                     carrier => carrier,
                 };
-                if told_of || self.to_warm_pool || now >= self.invocation.begins + LAG {
+                if told_of || self.to_warm_pool || self.group.is_gone || now >= self.invocation.begins + LAG {
                     return None;
                 }
             }

@@ -512,18 +512,16 @@ where
             self.done_at = None;
             return false;
         }
+        let waiting = self.group.waiting.as_ref().map_or(0, BTreeSet::len);
         if !mates_left(self.group.most_waiting) || self.role == Role::Sweeper {
             return true;
         }
-        let now = self.clock.now();
-        match self.done_at {
-            None => {
-                self.done_at = Some(now);
-                self.group.read_at = self.group.read_at.map(|_| now + LINGER);
-                false
-            }
-            Some(done) => self.group.seen_at.is_some_and(|seen| seen >= done + LINGER),
-        }
+        // As long as so many wait, if only at other hooks, messages that come are left to them.
+        let done_at = *self.done_at.get_or_insert(self.clock.now());
+        let read_since = self.group.seen_at.filter(|seen| *seen >= done_at + LINGER);
+        let read_by = read_since.unwrap_or(done_at) + LINGER;
+        self.group.read_at = self.group.read_at.map(|at| at.min(read_by));
+        read_since.is_some() && !mates_left(waiting)
     }
 
     fn time_is_up(&self) -> bool {

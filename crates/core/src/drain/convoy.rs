@@ -69,3 +69,104 @@ impl Role {
 pub fn mates_left(waiting: usize) -> bool {
     waiting >= CARRIERS
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(number: u64) -> Ec2InstanceId {
+        format!("i-{number:017x}").parse().unwrap()
+    }
+
+    fn ids(numbers: impl IntoIterator<Item = u64>) -> BTreeSet<Ec2InstanceId> {
+        numbers.into_iter().map(id).collect()
+    }
+
+    #[test]
+    fn those_with_the_lowest_ids_carry_and_the_others_follow_the_first() {
+        let waiting = ids([2, 4, 6, 8, 10]);
+        let roles = [2, 4, 6, 8, 10].map(|own| role(&id(own), &waiting));
+        let follower = Role::Follower(id(2));
+        assert_eq!(
+            roles,
+            [Role::Carrier(0), Role::Carrier(1), Role::Carrier(2), follower.clone(), follower]
+        );
+    }
+
+    #[test]
+    fn one_that_does_not_wait_has_the_role_that_it_would_have() {
+        let waiting = ids([2, 4, 6, 8]);
+        let roles = [1, 3, 5, 7, 9].map(|own| role(&id(own), &waiting));
+        let follower = Role::Follower(id(2));
+        assert_eq!(
+            roles,
+            [Role::Carrier(0), Role::Carrier(1), Role::Carrier(2), follower.clone(), follower]
+        );
+        assert_eq!(role(&id(1), &ids([])), Role::Carrier(0));
+    }
+
+    #[test]
+    fn as_many_as_there_are_carriers_are_left_to_none() {
+        for own in [2, 4, 6] {
+            assert!(matches!(role(&id(own), &ids([2, 4, 6])), Role::Carrier(_)), "{own}");
+        }
+    }
+
+    #[test]
+    fn the_first_acts_at_once_and_each_after_it_a_while_later() {
+        let seconds = |role: Role, waiting| role.patience(waiting).as_secs();
+        assert_eq!([0, 1, 2].map(|rank| seconds(Role::Carrier(rank), 4)), [0, 15, 30]);
+        assert_eq!(seconds(Role::Sweeper, 4), 30);
+    }
+
+    #[test]
+    fn where_there_are_no_more_than_carriers_each_leaves_the_others_to_themselves() {
+        for waiting in 0..=CARRIERS {
+            let seconds = [0, 1, 2].map(|rank| Role::Carrier(rank).patience(waiting).as_secs());
+            assert_eq!(seconds, [15, 15, 30], "{waiting}");
+        }
+    }
+
+    #[test]
+    fn messages_may_be_left_where_as_many_wait_as_there_are_carriers() {
+        assert_eq!([0, 2, 3, 4].map(mates_left), [false, false, true, true]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+        #[test]
+        fn whichever_go_and_in_whatever_order_the_lowest_that_waits_carries(
+            numbers in btree_set(0_u64..1000, 1..30),
+            order in vec(any::<prop::sample::Index>(), 30),
+        ) {
+            let mut waiting = ids(numbers);
+            for goes in order {
+                let Some(lowest) = waiting.first().cloned() else { break };
+                prop_assert_eq!(role(&lowest, &waiting), Role::Carrier(0));
+                let followers = waiting.iter().filter(|own| matches!(role(own, &waiting), Role::Follower(_)));
+                prop_assert_eq!(followers.count(), waiting.len().saturating_sub(CARRIERS));
+                let gone = waiting.iter().nth(goes.index(waiting.len())).cloned();
+                waiting.remove(&gone.unwrap());
+            }
+        }
+
+        /// A message that is left counts on those that go on: nobody who goes makes another of them a follower.
+        #[test]
+        fn who_carries_goes_on_carrying_whoever_goes(
+            numbers in btree_set(0_u64..1000, 1..30),
+            goes in any::<prop::sample::Index>(),
+        ) {
+            let before = ids(numbers);
+            let mut after = before.clone();
+            let gone = before.iter().nth(goes.index(before.len())).cloned().unwrap();
+            after.remove(&gone);
+            for own in before.iter().filter(|own| matches!(role(own, &before), Role::Carrier(_))) {
+                prop_assert!(matches!(role(own, &after), Role::Carrier(_)), "{own}");
+            }
+        }
+    }
+}

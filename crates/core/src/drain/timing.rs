@@ -174,4 +174,41 @@ mod tests {
     fn an_unread_hook_may_last_as_long_as_any() {
         assert_eq!(timing(600, None).hook_has_ended_by(), at(600 + 7200));
     }
+
+    #[test]
+    fn the_longest_is_the_lesser_of_what_is_wanted_and_what_the_hook_lets_end_first() {
+        for (drain, hook, longest) in [
+            (600, None, 600),
+            (600, Some((300, 30_000)), 600),
+            (3600, Some((30, 3000)), 2970),
+            (172_800, Some((7200, 172_800)), 172_770),
+            (600, Some((0, 0)), 0),
+        ] {
+            assert_eq!(timing(drain, hook).longest(), Duration::from_secs(longest), "{drain} {hook:?}");
+        }
+    }
+
+    #[test]
+    fn tasks_that_were_stopped_late_put_off_the_end_and_not_the_deadline() {
+        for (stops_until, end) in [(None, 600), (Some(599), 600), (Some(700), 700)] {
+            let timing = DrainTiming { stops_until: stops_until.map(at), ..timing(600, Some((300, 30_000))) };
+            assert_eq!((timing.deadline(), timing.end()), (at(600), at(end)), "{stops_until:?}");
+        }
+    }
+
+    #[test]
+    fn however_late_tasks_were_stopped_the_end_comes_before_the_hooks() {
+        let late = |hook| DrainTiming { stops_until: Some(at(1_000_000)), ..timing(600, hook) };
+        assert_eq!(late(Some((30, 3000))).end(), at(2970));
+        assert_eq!(late(None).end(), at(172_770));
+    }
+
+    #[test]
+    fn the_hook_is_kept_alive_until_the_end_that_was_put_off() {
+        let timing = DrainTiming { stops_until: Some(at(700)), ..timing(600, Some((300, 30_000))) };
+        assert!(timing.heartbeat_due(Some(at(300)), at(699)));
+        assert!(!timing.heartbeat_due(Some(at(300)), at(700)));
+        assert_eq!(timing.next_heartbeat(Some(at(590)), at(650)), at(690));
+        assert_eq!(timing.hook_has_ended_by(), at(1000));
+    }
 }

@@ -51,6 +51,7 @@ impl Show {
                 of("ContainerMaxMemory", &CONTAINER_MEMORY.to_string()),
                 // The demo plays the schedule itself, in time-lapse.
                 of("ScheduleState", "DISABLED"),
+                of("SweepState", "DISABLED"),
                 of("ScaleOutMinutes", "1"),
                 of("ScaleInMinutes", "1"),
             ],

@@ -44,6 +44,7 @@ fn deploy(name: &'static str, world: World) -> Stack {
             parameter("ContainerMaxCpu", "250"),
             parameter("ContainerMaxMemory", "400"),
             parameter("ScheduleState", "DISABLED"),
+            parameter("SweepState", "DISABLED"),
             parameter("ScaleOutMinutes", "1"),
             parameter("ScaleInMinutes", "1"),
         ],

@@ -175,10 +175,25 @@ pub struct DrainerPlan {
     pub margin_seconds: u32,
     /// `DRAIN_TIMEOUT_SECONDS`.
     pub drain_timeout_seconds: u32,
+    /// `ON_DRAIN_TIMEOUT`.
+    #[serde(default)]
+    pub on_drain_timeout: OnTimeout,
     /// Its reserved concurrency.
     pub reserved_concurrency: Option<u32>,
     /// Whether Lambda's loop detection is left on, against the template.
     pub recursion_terminated: bool,
+}
+
+/// What ends a drain whose time is up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnTimeout {
+    /// `stop-tasks`
+    #[default]
+    StopTasks,
+    /// `continue`
+    Continue,
+    /// `abandon`
+    Abandon,
 }
 
 /// The capacity-calculator.

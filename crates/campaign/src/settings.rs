@@ -2,7 +2,7 @@
 
 use fleetkeeper_core::setting::{SettingError, Settings};
 
-use crate::scenario::{CalculatorPlan, DrainerPlan};
+use crate::scenario::{CalculatorPlan, DrainerPlan, OnTimeout};
 use crate::set_up::cluster_name;
 
 /// The drainer's settings.
@@ -10,11 +10,20 @@ pub(crate) fn drainer_config(plan: &DrainerPlan) -> Result<lifecycle_drainer::Co
     let lookup = |name: &str| match name {
         "ECS_CLUSTER" => Some(cluster_name(0)),
         "DRAIN_TIMEOUT_SECONDS" => Some(plan.drain_timeout_seconds.to_string()),
+        "ON_DRAIN_TIMEOUT" => Some(on_drain_timeout(plan.on_drain_timeout).to_owned()),
         "POLL_INTERVAL_SECONDS" => Some(plan.poll_seconds.to_string()),
         "DEADLINE_MARGIN_SECONDS" => Some(plan.margin_seconds.to_string()),
         _ => None,
     };
     lifecycle_drainer::Config::read(&Settings::new(&lookup))
+}
+
+fn on_drain_timeout(policy: OnTimeout) -> &'static str {
+    match policy {
+        OnTimeout::StopTasks => "stop-tasks",
+        OnTimeout::Continue => "continue",
+        OnTimeout::Abandon => "abandon",
+    }
 }
 
 /// The calculator's settings.

@@ -48,6 +48,8 @@ pub(super) struct Notice<'a> {
     pub(super) text: &'a str,
     pub(super) topic_arn: &'a str,
     pub(super) token: String,
+    pub(super) group: String,
+    pub(super) instance: String,
 }
 
 /// All invocations, oldest first.
@@ -92,6 +94,11 @@ pub(super) fn notices(payload: &Value) -> Vec<Notice<'_>> {
     messages(payload).into_iter().filter_map(terminating).collect()
 }
 
+/// When the message of an invocation was sent.
+pub(super) fn sent_at(payload: &Value) -> Option<DateTime<Utc>> {
+    payload.pointer("/Records/0/Sns/Timestamp")?.as_str()?.parse().ok()
+}
+
 fn message(record: &Value) -> Message<'_> {
     let member = |name: &str| record.get("Sns").and_then(|sns| sns.get(name)).and_then(Value::as_str);
     let (Some(text), Some(topic_arn)) = (member("Message"), member("TopicArn")) else {
@@ -101,7 +108,13 @@ fn message(record: &Value) -> Message<'_> {
     let field = |name: &str| fields.get(name).and_then(Value::as_str);
     match (field("LifecycleTransition"), field("Event")) {
         (Some(TERMINATING), _) => match field("LifecycleActionToken") {
-            Some(token) => Message::Terminating(Notice { text, topic_arn, token: token.to_owned() }),
+            Some(token) => Message::Terminating(Notice {
+                text,
+                topic_arn,
+                token: token.to_owned(),
+                group: field("AutoScalingGroupName").unwrap_or_default().to_owned(),
+                instance: field("EC2InstanceId").unwrap_or_default().to_owned(),
+            }),
             None => Message::Unreadable,
         },
         (Some(_), _) => Message::Other,

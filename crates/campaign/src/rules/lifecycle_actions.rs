@@ -14,8 +14,11 @@ use crate::stage::HOOK;
 /// An action of the drainer's hook.
 #[derive(Debug)]
 pub(super) struct LifecycleAction<'a> {
+    pub(super) group: &'a str,
     pub(super) instance: &'a Ec2InstanceId,
     pub(super) opened: DateTime<Utc>,
+    /// The place of its opening in the history.
+    position: usize,
     /// When its timer was started anew, and by whom.
     pub(super) heartbeats: Vec<(DateTime<Utc>, Option<InvocationId>)>,
     pub(super) ended: Option<Ended>,
@@ -42,18 +45,29 @@ pub(super) enum How {
     InstanceGone,
 }
 
+/// So long before the hook's global timeout a drain ends by itself.
+const HOOK_RESERVE: TimeDelta = TimeDelta::seconds(30);
+
+/// What stopping tasks takes besides the longest stop timeout.
+const STOP_SLACK: TimeDelta = TimeDelta::seconds(30);
+
 /// What bounds an action in time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
     /// The hook's heartbeat timeout.
     pub(super) heartbeat: TimeDelta,
-    /// The longest drain wanted, and never more than the hook's global timeout: past it no heartbeat is recorded.
+    /// The longest drain wanted, and never more than the hook's global timeout less the [`HOOK_RESERVE`].
     pub(super) drain: TimeDelta,
     /// The hook's global timeout: 100 heartbeat timeouts, and never more than 48 hours.
     pub(super) global: TimeDelta,
 }
 
 impl LifecycleAction<'_> {
+    /// Whether it was opened when the entry at this place of the history was made.
+    pub(super) fn opened_before(&self, position: usize) -> bool {
+        self.position < position
+    }
+
     /// Whether it was open when the entry at this place of the history was made.
     pub(super) fn is_open_before(&self, position: usize) -> bool {
         self.ended.is_none_or(|ended| ended.position > position)
@@ -69,9 +83,17 @@ impl LifecycleAction<'_> {
         self.opened + self.timeouts.drain
     }
 
-    /// When its hook has ended it for certain, once no heartbeat is recorded past the drain's time.
-    pub(super) fn expires_by(&self) -> DateTime<Utc> {
-        (self.drain_ends() + self.timeouts.heartbeat).min(self.opened + self.timeouts.global)
+    /// How long before the drain's end tasks are stopped of which the longest stop timeout is this, and for how long they
+    /// are waited for where they were stopped late: never more than half of the drain.
+    pub(super) fn stops_take(&self, longest: TimeDelta) -> TimeDelta {
+        (longest + STOP_SLACK).min(self.timeouts.drain / 2)
+    }
+
+    /// When its hook ends it, where no heartbeat is recorded later than at a time.
+    pub(super) fn expires_after(&self, time: DateTime<Utc>) -> DateTime<Utc> {
+        let until = self.heartbeats.iter().map(|(at, _)| *at).take_while(|at| *at <= time);
+        let last = until.last().unwrap_or(self.opened);
+        (last + self.timeouts.heartbeat).min(self.opened + self.timeouts.global)
     }
 }
 
@@ -89,7 +111,7 @@ pub(super) fn lifecycle_actions<'a>(
                 let Some(timeouts) = groups.get(group).copied() else { continue };
                 waits.insert(instance, token);
                 let (opened, heartbeats) = (entry.at, Vec::new());
-                let action = LifecycleAction { instance, opened, heartbeats, ended: None, timeouts };
+                let action = LifecycleAction { group, instance, opened, position, heartbeats, ended: None, timeouts };
                 actions.insert(token, action);
             }
             Occurrence::ActionHeartbeat { token, .. } => {
@@ -133,5 +155,5 @@ fn timeouts(group: &GroupPlan, scenario: &Scenario) -> Timeouts {
     let seconds = |seconds: u32| TimeDelta::seconds(i64::from(seconds));
     let global = seconds(group.heartbeat_seconds.saturating_mul(100).min(172_800));
     let drain = group.metadata_drain_timeout_seconds.unwrap_or(scenario.drainer.drain_timeout_seconds);
-    Timeouts { heartbeat: seconds(group.heartbeat_seconds), drain: seconds(drain).min(global), global }
+    Timeouts { heartbeat: seconds(group.heartbeat_seconds), drain: seconds(drain).min(global - HOOK_RESERVE), global }
 }

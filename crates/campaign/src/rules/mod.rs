@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `no_early_kill` to `within_the_bucket` | the eight rules, each with its bounds and why they are what they are |
 //! | `invocations`, `lifecycle_actions` | what the functions were told, and the actions of the drainer's hook |
-//! | `occupancy` | what is on the hosts |
+//! | `waiting` | who waits to be terminated, and who carries whom |
+//! | `occupancy`, `stop_timeouts` | what is on the hosts, and how long it takes to stop |
 //! | `fleet`, `metric_puts` | what a cluster comes to, and what the calculator put of it |
 //!
 //! A checker reads what happened, from the first entry of the history to the last, and nothing that the world keeps to
@@ -22,6 +23,8 @@ mod no_runaway;
 mod no_stuck_instance;
 mod occupancy;
 mod same_twice;
+mod stop_timeouts;
+mod waiting;
 mod within_the_bucket;
 
 use std::fmt;

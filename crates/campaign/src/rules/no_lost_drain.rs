@@ -1,10 +1,20 @@
 //! Rule 3, no lost drain: whatever fails, the next delivery resumes.
 //!
-//! An invocation of the drainer that returns while an action that its payload tells of is open has published that very
+//! An invocation of the drainer that returns while the action that its message tells of is open has published that very
 //! message before, the same text to the topic that it came from: otherwise it must fail, so that Lambda runs the event
-//! again. Only once the hook's own timeout has ended the action for certain (a heartbeat timeout after the drain's time
-//! was up, or at the global timeout; 1 s is granted to a heartbeat under way) does it just return. What it can't read is
-//! an error, too, and ends among the dead letters with its content.
+//! again. It just returns only
+//!
+//! - where the instance is left to others: at some time while the invocation ran, as many instances of the group as there
+//!   are carriers waited that have a lower id;
+//! - once the hook's own timeout has ended the action for certain: a heartbeat timeout after the last heartbeat that was
+//!   recorded, the action's opening included, or at the global timeout. 1 s is granted to a heartbeat under way.
+//!
+//! What is left to others is left to somebody: whenever an invocation of the drainer returns while any action of its group
+//! is open, the invocation has published its message, or another message of the group is alive. That is one on which an
+//! invocation works, or one that was sent before and that an invocation is still to begin to work on, for the first time or
+//! again. Only of an action that its hook is just about to end, as above, nobody has to know.
+//!
+//! What it can't read is an error, too, and ends among the dead letters with its content.
 //!
 //! An event of the drainer's is given up only where three attempts on it came to nothing, each of which failed, ran out
 //! of time or died; or with the loop detection left on; or at an age of six hours.
@@ -15,8 +25,9 @@ use chrono::TimeDelta;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd, InvocationId};
 
-use super::invocations::{Ended, Invocation, Message, invocations, messages};
+use super::invocations::{Ended, Invocation, Message, invocations, messages, notices, sent_at};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
+use super::waiting::{Place, places};
 use super::{Breach, Rule};
 use crate::stage::{DRAINER, Played};
 
@@ -37,13 +48,18 @@ impl Rule for NoLostDrain {
 
     fn check(&self, played: &Played) -> Result<(), Breach> {
         let entries = played.world.history().entries();
-        let actions = lifecycle_actions(entries, &played.scenario);
-        let published = published(entries);
         let invocations = invocations(entries);
+        let drains = Drains {
+            actions: lifecycle_actions(entries, &played.scenario),
+            of_groups: of_groups(&invocations),
+            published: published(entries),
+            places: places(entries, &played.scenario),
+            invocations: &invocations,
+        };
         for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
             let returned = |ended: &Ended<'_>| matches!(ended.how, InvocationEnd::Returned(_));
             let Some(ended) = invocation.ended.filter(returned) else { continue };
-            if let Err(how) = hands_on(*id, invocation, ended, &actions, &published) {
+            if let Err(how) = drains.hands_on(*id, invocation, ended) {
                 return Err(Breach { rule: self.name(), at: ended.at, how });
             }
         }
@@ -53,28 +69,73 @@ impl Rule for NoLostDrain {
 
 type Published<'a> = BTreeMap<InvocationId, BTreeSet<(&'a str, &'a str)>>;
 
-fn hands_on(
-    id: InvocationId,
-    invocation: &Invocation<'_>,
-    ended: Ended<'_>,
-    actions: &BTreeMap<&str, LifecycleAction<'_>>,
-    published: &Published<'_>,
-) -> Result<(), String> {
-    for message in messages(invocation.payload) {
-        let notice = match message {
-            Message::Terminating(notice) => notice,
-            Message::Other => continue,
-            Message::Unreadable => return Err(format!("[{}] took what it could not read", id.0)),
-        };
-        let Some(action) = actions.get(notice.token.as_str()) else { continue };
-        let open =
-            action.is_open_before(ended.position) && ended.at < action.expires_by() - HEARTBEAT_UNDER_WAY;
-        let by_it = published.get(&id);
-        if open && !by_it.is_some_and(|by_it| by_it.contains(&(notice.topic_arn, notice.text))) {
-            return Err(format!("[{}] returned and left {} to nobody", id.0, action.instance));
+struct Drains<'a> {
+    actions: BTreeMap<&'a str, LifecycleAction<'a>>,
+    invocations: &'a BTreeMap<InvocationId, Invocation<'a>>,
+    /// The invocations of each group, the newest first.
+    of_groups: BTreeMap<String, Vec<InvocationId>>,
+    published: Published<'a>,
+    places: BTreeMap<InvocationId, Place>,
+}
+
+impl Drains<'_> {
+    fn hands_on(
+        &self,
+        id: InvocationId,
+        invocation: &Invocation<'_>,
+        ended: Ended<'_>,
+    ) -> Result<(), String> {
+        let follows = self.places.get(&id).is_some_and(Place::may_follow);
+        for message in messages(invocation.payload) {
+            let notice = match message {
+                Message::Terminating(notice) => notice,
+                Message::Other => continue,
+                Message::Unreadable => return Err(format!("[{}] took what it could not read", id.0)),
+            };
+            let by_it = self.published.get(&id);
+            if by_it.is_some_and(|by_it| by_it.contains(&(notice.topic_arn, notice.text))) {
+                continue;
+            }
+            let own = self.actions.get(notice.token.as_str());
+            if let Some(action) = own.filter(|action| !follows && has_to_go_on(action, ended)) {
+                return Err(format!("[{}] returned and left {} to nobody", id.0, action.instance));
+            }
+            let mut of_group = self.actions.values().filter(|action| action.group == notice.group);
+            let Some(left) = of_group.find(|action| has_to_go_on(action, ended)) else { continue };
+            if !self.is_alive(&notice.group, id, ended) {
+                let how = format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance);
+                return Err(how);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another message of the group was alive when an invocation ended.
+    fn is_alive(&self, group: &str, id: InvocationId, ended: Ended<'_>) -> bool {
+        let others = self.of_groups.get(group).into_iter().flatten().filter(|other| **other != id);
+        let mut others = others.filter_map(|other| self.invocations.get(other));
+        others.any(|other| {
+            let goes_on = other.ended.is_none_or(|its| its.position > ended.position);
+            let sent = sent_at(other.payload).unwrap_or(other.started);
+            goes_on && (other.started <= ended.at || sent <= ended.at)
+        })
+    }
+}
+
+/// Whether an action is open, and not just about to be ended by its hook's timeout.
+fn has_to_go_on(action: &LifecycleAction<'_>, ended: Ended<'_>) -> bool {
+    let open = action.opened <= ended.at && action.is_open_before(ended.position);
+    open && ended.at < action.expires_after(ended.at) - HEARTBEAT_UNDER_WAY
+}
+
+fn of_groups(invocations: &BTreeMap<InvocationId, Invocation<'_>>) -> BTreeMap<String, Vec<InvocationId>> {
+    let mut of_groups: BTreeMap<String, Vec<InvocationId>> = BTreeMap::new();
+    for (id, invocation) in invocations.iter().rev().filter(|(_, it)| it.function == DRAINER) {
+        for notice in notices(invocation.payload) {
+            of_groups.entry(notice.group).or_default().push(*id);
         }
     }
-    Ok(())
+    of_groups
 }
 
 /// What each invocation published: topic and text.

@@ -1,24 +1,30 @@
 //! Rule 4, same twice: a message delivered twice, late, out of order or after its action ended changes nothing.
 //!
-//! - A function sets an EC2 instance's container instance DRAINING only for an action on that very instance that its
-//!   payload tells of. The action is open; or it was when the invocation began, as it may end while the instance is
-//!   being looked at; or the invocation began within [`FRESH`] of its opening, when it is taken to be there without
-//!   asking.
-//! - A function completes an action, or starts its timer anew, only if its payload tells of it, by its token.
+//! - A function sets an EC2 instance's container instance DRAINING, or stops a task on it, only for an action on that very
+//!   instance that its payload tells of, or that it carries along. The action is open; or it was when the invocation
+//!   began, as it may end while the instance is being looked at; or the payload tells of it and the invocation began
+//!   within [`FRESH`] of its opening, when it is taken to be there without asking.
+//! - A function completes an action, or starts its timer anew, only if its payload tells of it, by its token, or if it
+//!   carries it along.
+//! - An invocation carries along only actions of its message's group, and only where it was one of the carriers at some
+//!   time since it began: fewer instances of the group waited that have a lower id than there are carriers.
 //! - No action ends twice.
 //! - What is no notice of a termination (a test, a launch, an ordinary notification, what can't be read) leads to no API
 //!   call at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
-use fleetkeeper_core::container_instance::ContainerInstanceStatus;
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
+use fleetkeeper_sim::world::ecs::task::StopCode;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
 use super::invocations::{invocations, notices};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::occupancy::Occupancy;
+use super::stop_timeouts::StopTimeouts;
+use super::waiting::{Place, places};
 use super::{Breach, Rule};
 use crate::stage::{DRAINER, HOOK, Played};
 
@@ -37,11 +43,13 @@ impl Rule for SameTwice {
     fn check(&self, played: &Played) -> Result<(), Breach> {
         let entries = played.world.history().entries();
         let actions = lifecycle_actions(entries, &played.scenario);
-        let told = told(entries);
+        let told = told(entries, played);
         let mut occupancy = Occupancy::default();
+        let mut stop_timeouts = StopTimeouts::of(&played.scenario);
         let mut ended: BTreeSet<&str> = BTreeSet::new();
         for (position, entry) in entries.iter().enumerate() {
             occupancy.see(entry);
+            stop_timeouts.see(entry);
             if let Occurrence::ActionEnded { hook, token, .. } = &entry.what
                 && hook == HOOK
                 && !ended.insert(token)
@@ -52,7 +60,8 @@ impl Rule for SameTwice {
             let Some((by, told)) = entry.by.and_then(|by| told.get(&by).map(|told| (by, told))) else {
                 continue;
             };
-            if let Err(how) = meant(entry, position, told, &actions, &occupancy) {
+            let now = Now { position, actions: &actions, occupancy: &occupancy, homes: &stop_timeouts };
+            if let Err(how) = now.meant(entry, told) {
                 return Err(Breach { rule: self.name(), at: entry.at, how: format!("[{}] {how}", by.0) });
             }
         }
@@ -62,49 +71,68 @@ impl Rule for SameTwice {
 
 /// What an invocation of the drainer was told.
 struct Told {
-    started: chrono::DateTime<chrono::Utc>,
+    started: DateTime<Utc>,
     tokens: BTreeSet<String>,
+    /// The group of which it carries others along, where it was a carrier.
+    carries: Option<String>,
 }
 
-fn told(entries: &[Entry]) -> BTreeMap<InvocationId, Told> {
+fn told(entries: &[Entry], played: &Played) -> BTreeMap<InvocationId, Told> {
+    let mut places = places(entries, &played.scenario);
     let all = invocations(entries).into_iter().filter(|(_, it)| it.function == DRAINER);
     all.map(|(id, it)| {
         let tokens = notices(it.payload).into_iter().map(|notice| notice.token).collect();
-        (id, Told { started: it.started, tokens })
+        let carries = places.remove(&id).filter(Place::may_carry).map(|place| place.group);
+        (id, Told { started: it.started, tokens, carries })
     })
     .collect()
 }
 
-/// Whether what an invocation did was asked of it.
-fn meant(
-    entry: &Entry,
+/// The world as it is when something is done.
+struct Now<'a> {
     position: usize,
-    told: &Told,
-    actions: &BTreeMap<&str, LifecycleAction<'_>>,
-    occupancy: &Occupancy<'_>,
-) -> Result<(), String> {
-    match &entry.what {
-        Occurrence::ApiCalled { operation, .. } if told.tokens.is_empty() => {
-            Err(format!("called {operation} though nothing is to be terminated"))
-        }
-        Occurrence::ActionEnded { token, .. } | Occurrence::ActionHeartbeat { token, .. }
-            if !told.tokens.contains(token) =>
-        {
-            Err(format!("was not told of action {token}"))
-        }
-        Occurrence::ContainerInstanceStatus { container_instance, status } => {
-            let Some(instance) = occupancy.ec2_instance(container_instance) else { return Ok(()) };
-            let named = told.tokens.iter().filter_map(|token| actions.get(token.as_str()));
-            let asked_for = named.filter(|action| action.instance == instance).any(|action| {
-                action.is_open_before(position)
-                    || action.is_open_at(told.started)
-                    || told.started <= action.opened + FRESH
-            });
-            if *status == ContainerInstanceStatus::Draining && asked_for {
-                return Ok(());
+    actions: &'a BTreeMap<&'a str, LifecycleAction<'a>>,
+    occupancy: &'a Occupancy<'a>,
+    homes: &'a StopTimeouts<'a>,
+}
+
+impl Now<'_> {
+    /// Whether what an invocation did was asked of it.
+    fn meant(&self, entry: &Entry, told: &Told) -> Result<(), String> {
+        match &entry.what {
+            Occurrence::ApiCalled { operation, .. } if told.tokens.is_empty() => {
+                Err(format!("called {operation} though nothing is to be terminated"))
             }
-            Err(format!("set {instance} {status} with no action open on it"))
+            Occurrence::ActionEnded { token, group, .. } | Occurrence::ActionHeartbeat { token, group, .. }
+                if !(told.tokens.contains(token) || told.carries.as_ref() == Some(group)) =>
+            {
+                Err(format!("was not told of action {token}, and is no carrier"))
+            }
+            Occurrence::ContainerInstanceStatus { container_instance, status } => {
+                let Some(instance) = self.occupancy.ec2_instance(container_instance) else { return Ok(()) };
+                if *status == ContainerInstanceStatus::Draining && self.is_asked_for(instance, told) {
+                    return Ok(());
+                }
+                Err(format!("set {instance} {status} with no action open on it"))
+            }
+            Occurrence::TaskStopping { task, code: StopCode::UserInitiated } => {
+                let home = self.homes.home(task).and_then(|home| self.occupancy.ec2_instance(home));
+                match home.filter(|instance| !self.is_asked_for(instance, told)) {
+                    Some(instance) => Err(format!("stopped {task} on {instance} with no action open on it")),
+                    None => Ok(()),
+                }
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
+    }
+
+    fn is_asked_for(&self, instance: &Ec2InstanceId, told: &Told) -> bool {
+        let of_instance = self.actions.iter().filter(|(_, action)| action.instance == instance);
+        of_instance.into_iter().any(|(token, action)| {
+            let named = told.tokens.contains(*token);
+            let carried = told.carries.as_deref() == Some(action.group) && action.opened_before(self.position);
+            let open = action.is_open_before(self.position) || action.is_open_at(told.started);
+            (named || carried) && open || named && told.started <= action.opened + FRESH
+        })
     }
 }

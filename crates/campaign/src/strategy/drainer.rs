@@ -1,20 +1,22 @@
 //! The lifecycle-drainer's settings: all that it accepts, with short invocations frequent, so that chains get long.
 
 use proptest::option::weighted;
-use proptest::prelude::Strategy;
+use proptest::prelude::{Just, Strategy};
 use proptest::prop_oneof;
 
-use crate::scenario::DrainerPlan;
+use crate::scenario::{DrainerPlan, OnTimeout};
 
 pub(super) fn drainer() -> impl Strategy<Value = DrainerPlan> {
-    let timing = (timeout(), poll(), margin(), drain_timeout());
+    let timing = (timeout(), poll(), margin(), (drain_timeout(), on_timeout()));
     (timing, weighted(0.2, 1_u32..=5), proptest::bool::weighted(0.15)).prop_map(
-        |((timeout, poll_seconds, margin_seconds, drain_timeout_seconds), reserved_concurrency, cut)| {
+        |((timeout, poll_seconds, margin_seconds, drain), reserved_concurrency, cut)| {
+            let (drain_timeout_seconds, on_drain_timeout) = drain;
             DrainerPlan {
                 timeout_seconds: timeout.max(poll_seconds + margin_seconds + SETTLE_SECONDS + 1),
                 poll_seconds,
                 margin_seconds,
                 drain_timeout_seconds,
+                on_drain_timeout,
                 reserved_concurrency,
                 recursion_terminated: cut,
             }
@@ -35,6 +37,10 @@ fn poll() -> impl Strategy<Value = u32> {
 
 fn margin() -> impl Strategy<Value = u32> {
     prop_oneof![4 => 5_u32..=15, 1 => 16_u32..=60]
+}
+
+fn on_timeout() -> impl Strategy<Value = OnTimeout> {
+    prop_oneof![3 => Just(OnTimeout::StopTasks), 1 => Just(OnTimeout::Continue), 1 => Just(OnTimeout::Abandon)]
 }
 
 /// `DRAIN_TIMEOUT_SECONDS`, or the hook's own.

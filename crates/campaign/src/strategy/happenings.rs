@@ -19,8 +19,8 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Drawn>> {
     let both = (vec(happening(terminate()), 0..=5), mixed());
     prop_oneof![
         4 => vec(happening(terminate()), 1..=5),
-        1 => vec(happening(mass_termination()), 1..=2),
-        5 => both.prop_map(|(first, second)| [first, second].concat()),
+        2 => vec(happening(mass_termination()), 1..=2),
+        4 => both.prop_map(|(first, second)| [first, second].concat()),
     ]
 }
 
@@ -50,8 +50,10 @@ fn terminate() -> BoxedStrategy<What> {
         .boxed()
 }
 
+/// More at once than there are carriers.
 fn mass_termination() -> BoxedStrategy<What> {
-    (nth(), 3_u32..=100, any::<bool>())
+    let hosts = prop_oneof![3 => 4_u32..=10, 1 => 11_u32..=300];
+    (nth(), hosts, any::<bool>())
         .prop_map(|(host, hosts, replaced)| What::Terminate { host, hosts, replaced })
         .boxed()
 }

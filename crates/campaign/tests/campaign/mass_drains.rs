@@ -93,6 +93,38 @@ fn figures(played: &Played) -> Figures {
     }
 }
 
+/// Another hook holds the first hosts back long after this one is done with them: who comes then counts on them.
+#[test]
+fn what_begins_to_wait_while_others_still_wait_at_another_hook_is_not_lost() {
+    for hosts in [3, 5] {
+        let mut scenario = mass(hosts, None);
+        scenario.clusters[0].groups[0].other_hook_seconds = Some(600);
+        for (seconds, host) in [(200, 0), (220, 1), (400, 2)] {
+            let late = What::Terminate { host, hosts: 1, replaced: false };
+            scenario.happenings.push(at(seconds, late));
+        }
+        let figures = figures(&play(&scenario).unwrap());
+        println!("{figures}");
+        assert_eq!(figures.drained, usize::try_from(hosts).unwrap() + 3);
+        assert!(figures.latest <= TimeDelta::seconds(60), "{figures}");
+    }
+}
+
+/// Where the drains outlast many invocations, what carries them is handed on, past all the messages that were left to it.
+#[test]
+fn nor_where_they_outlast_their_invocations() {
+    for concurrency in [None, Some(1), Some(5)] {
+        let mut scenario = mass(200, concurrency);
+        scenario.drainer.timeout_seconds = 60;
+        scenario.clusters[0].services[0].task.deregistration_seconds = 300;
+        let figures = figures(&play(&scenario).unwrap());
+        println!("functions at once {concurrency:?}: {figures}");
+        assert_eq!(figures.drained, 200);
+        assert!(figures.peak <= 50 + 10 * 60, "{figures}");
+        assert!(figures.latest <= TimeDelta::seconds(60), "{figures}");
+    }
+}
+
 /// Prints what drains cost, for so many at once; with no bound to the functions that run at once, and with one.
 #[test]
 fn however_many_are_terminated_they_stay_within_half_the_bucket_and_none_is_a_minute_late() {

@@ -1,8 +1,8 @@
 //! Small scenarios, written by hand.
 
 use fleetkeeper_campaign::scenario::{
-    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, Scenario,
-    ServicePlan, Takes, TaskPlan, What, Wrong,
+    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, OnTimeout,
+    Scenario, ServicePlan, Takes, TaskPlan, What, Wrong,
 };
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
@@ -30,6 +30,7 @@ pub(crate) fn calm() -> Scenario {
             poll_seconds: 5,
             margin_seconds: 10,
             drain_timeout_seconds: 3600,
+            on_drain_timeout: OnTimeout::StopTasks,
             reserved_concurrency: None,
             recursion_terminated: false,
         },

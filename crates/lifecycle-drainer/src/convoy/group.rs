@@ -32,6 +32,8 @@ pub(super) struct Group<'a, AutoScaling, C> {
     pub(super) read_at: Option<DateTime<Utc>>,
     /// Those that wait, as it was last read.
     pub(super) waiting: Option<BTreeSet<Ec2InstanceId>>,
+    /// Whether there is no such group: it was deleted by force, with hooks that nobody waits for.
+    pub(super) is_gone: bool,
     /// When it was last read.
     pub(super) seen_at: Option<DateTime<Utc>>,
     /// The most that waited at once.
@@ -46,6 +48,7 @@ impl<AutoScaling: AutoScalingGroups, C: Clock> Group<'_, AutoScaling, C> {
         let call = self.auto_scaling.describe_group(&self.name);
         match self.in_time(OPERATION, call).await {
             Ok(instances) => {
+                self.is_gone = instances.is_none();
                 let waiting = instances.unwrap_or_default().into_iter();
                 let waiting = waiting.filter(GroupInstance::waits_to_terminate);
                 let waiting: BTreeSet<_> = waiting.map(|instance| instance.ec2_instance_id).collect();

@@ -21,8 +21,8 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::{
-    CompleteReason, DRAIN_TIMEOUT_SECONDS_MAX, Decision, DrainTiming, GROUP_INTERVAL, Notice, OnDrainTimeout,
-    Role, SETTLE, SWEEP_LASTS, WaitReason, mates_left, role,
+    CARRIERS, CompleteReason, DRAIN_TIMEOUT_SECONDS_MAX, Decision, Destination, DrainTiming, GROUP_INTERVAL,
+    Notice, OnDrainTimeout, Role, SETTLE, SWEEP_LASTS, WaitReason, mates_left, role,
 };
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
@@ -59,6 +59,9 @@ const STEP_MOST: Duration = Duration::from_secs(60);
 /// The longest pause between two tries, where the poll interval is not longer.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// A group that does not tell of an instance yet is read again for this long.
+const LAG: Duration = Duration::from_secs(10);
+
 /// What was left to a carrier that is done shows in its group after this long at most.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -89,6 +92,7 @@ pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
     hand_on_at: DateTime<Utc>,
     hook: String,
     drain_timeout: Duration,
+    to_warm_pool: bool,
     /// The instance and the message that this invocation is about.
     own: Option<(Ec2InstanceId, Delivery)>,
     role: Role,
@@ -96,6 +100,8 @@ pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
     instances: Instances<'a, Ecs, C>,
     actions: Actions<'a, AutoScaling, C>,
     group: Group<'a, AutoScaling, C>,
+    /// Which reading of the group the drains are by.
+    mustered_at: Option<DateTime<Utc>>,
     /// Since when all has ended.
     done_at: Option<DateTime<Utc>>,
     /// When a drain was last explained.
@@ -132,7 +138,9 @@ where
         // The longest drain of others than the notice's is not known to a sweep: the hook's own bounds it.
         let mut drain_timeout = Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX);
         let mut drains = BTreeMap::new();
+        let mut to_warm_pool = false;
         let own = own.map(|(notice, delivery)| {
+            to_warm_pool = notice.destination == Some(Destination::WarmPool);
             drain_timeout = notice.drain_timeout.unwrap_or(config.drain_timeout);
             // Auto Scaling's clock may be ahead of this one.
             let began = notice.time.min(invocation.begins);
@@ -153,6 +161,7 @@ where
             hand_on_at,
             hook,
             drain_timeout,
+            to_warm_pool,
             role: if own.is_some() { Role::Carrier(0) } else { Role::Sweeper },
             own,
             drains,
@@ -178,9 +187,11 @@ where
                 name: group,
                 read_at: Some(invocation.begins),
                 waiting: None,
+                is_gone: false,
                 seen_at: None,
                 most_waiting: 0,
             },
+            mustered_at: None,
             done_at: None,
             explained_at: None,
             told_at: None,
@@ -233,19 +244,32 @@ where
         let own = own.clone();
         loop {
             self.group.read(GROUP_INTERVAL).await;
+            let now = self.clock.now();
             if let Some(waiting) = &self.group.waiting {
-                self.role = role(&own, waiting);
-                return match &self.role {
-                    Role::Follower(carrier) => Some(carrier.clone()),
-                    Role::Carrier(_) | Role::Sweeper => None,
+                let rank = role(&own, waiting);
+                // Nobody carries what the group does not tell of: it may lag behind, or the instance goes to its warm pool.
+                let told_of = waiting.contains(&own) || self.is_over(&own).await;
+                self.role = match rank {
+                    Role::Follower(carrier) if told_of => return Some(carrier),
+                    Role::Follower(_) => Role::Carrier(CARRIERS),
+                    carrier => carrier,
                 };
+                if told_of || self.to_warm_pool || self.group.is_gone || now >= self.invocation.begins + LAG {
+                    return None;
+                }
             }
             let refused = self.group.read_at.is_none();
-            if refused || self.clock.now() >= self.invocation.begins + GROUP_PATIENCE || self.time_is_up() {
+            if refused || now >= self.invocation.begins + GROUP_PATIENCE || self.time_is_up() {
                 return None;
             }
             self.rest(GROUP_RETRY).await;
         }
+    }
+
+    /// Whether the own action is known to be over. That of a fresh notice is not asked for: it has just begun.
+    async fn is_over(&mut self, own: &Ec2InstanceId) -> bool {
+        self.keep_alive().await;
+        self.drains.get(own).is_some_and(|drain| drain.ended.is_some())
     }
 
     /// One look at everything, and what follows from it.
@@ -310,8 +334,10 @@ where
             }
             if !set.is_empty() {
                 done = done.and(self.instances.set_draining(&set).await);
-                for (drain, _) in set {
-                    drain.say(WaitReason::JustSetDraining);
+                if done.is_ok() {
+                    for (drain, _) in set {
+                        drain.say(WaitReason::JustSetDraining);
+                    }
                 }
             }
             for (drain, tasks) in stop {
@@ -382,6 +408,10 @@ where
 
     /// Takes along what waits, where more waits than there are messages at work, and lets go of what does no longer.
     async fn muster(&mut self) {
+        if self.mustered_at == self.group.seen_at {
+            return;
+        }
+        self.mustered_at = self.group.seen_at;
         let Some(waiting) = self.group.waiting.clone() else { return };
         let own = self.own.as_ref().map(|(id, _)| id);
         self.drains.retain(|id, _| Some(id) == own || waiting.contains(id));
@@ -482,18 +512,16 @@ where
             self.done_at = None;
             return false;
         }
+        let waiting = self.group.waiting.as_ref().map_or(0, BTreeSet::len);
         if !mates_left(self.group.most_waiting) || self.role == Role::Sweeper {
             return true;
         }
-        let now = self.clock.now();
-        match self.done_at {
-            None => {
-                self.done_at = Some(now);
-                self.group.read_at = self.group.read_at.map(|_| now + LINGER);
-                false
-            }
-            Some(done) => self.group.seen_at.is_some_and(|seen| seen >= done + LINGER),
-        }
+        // As long as so many wait, if only at other hooks, messages that come are left to them.
+        let done_at = *self.done_at.get_or_insert(self.clock.now());
+        let read_since = self.group.seen_at.filter(|seen| *seen >= done_at + LINGER);
+        let read_by = read_since.unwrap_or(done_at) + LINGER;
+        self.group.read_at = self.group.read_at.map(|at| at.min(read_by));
+        read_since.is_some() && !mates_left(waiting)
     }
 
     fn time_is_up(&self) -> bool {

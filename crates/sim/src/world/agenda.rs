@@ -36,6 +36,8 @@ pub(crate) enum Transition {
     EvaluateAlarm { alarm: String },
     /// A lifecycle action may have run out.
     LifecycleActionDeadline { group: String, token: String },
+    /// EC2 takes a Spot instance back.
+    SpotReclaim { group: String, instance: Ec2InstanceId },
     /// An event reaches its function, or tries again.
     EventArrives(Box<Pending>),
     /// A schedule invokes its function.

@@ -1,15 +1,18 @@
 //! What invokes functions: subscriptions to topics, EventBridge rules and schedules.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::agenda::Transition;
+use super::auto_scaling::event::TERMINATE_LIFECYCLE_ACTION;
 use super::ecs::cluster_arn;
 use super::ecs::event::iso;
 use super::outbox::{Emission, Emitted};
 use super::sns::{self, SnsMessage};
+use super::spot::{REBALANCE_RECOMMENDATION, SPOT_INTERRUPTION_WARNING};
 use super::{ACCOUNT, REGION, World};
 
 /// Who gets what.
@@ -24,8 +27,8 @@ pub(crate) struct EventSources {
 pub struct EventRule {
     /// Those of these `detail-type`s.
     pub detail_types: Vec<&'static str>,
-    /// Of the cluster with this ARN.
-    pub cluster_arn: String,
+    /// Of the cluster with this ARN, where it is given: then no event that is of no cluster passes.
+    pub cluster_arn: Option<String>,
 }
 
 impl World {
@@ -95,21 +98,36 @@ impl EventRule {
     /// `ECS Container Instance State Change` of a cluster.
     #[must_use]
     pub fn container_instance_state_changes(cluster_arn: String) -> Self {
-        Self { detail_types: vec![CONTAINER_INSTANCE_STATE_CHANGE], cluster_arn }
+        Self { detail_types: vec![CONTAINER_INSTANCE_STATE_CHANGE], cluster_arn: Some(cluster_arn) }
+    }
+
+    /// `EC2 Instance-terminate Lifecycle Action`, of all groups.
+    #[must_use]
+    pub fn terminate_lifecycle_actions() -> Self {
+        Self { detail_types: vec![TERMINATE_LIFECYCLE_ACTION], cluster_arn: None }
+    }
+
+    /// `EC2 Spot Instance Interruption Warning` and `EC2 Instance Rebalance Recommendation`, of all instances.
+    #[must_use]
+    pub fn spot_notices() -> Self {
+        Self { detail_types: vec![SPOT_INTERRUPTION_WARNING, REBALANCE_RECOMMENDATION], cluster_arn: None }
     }
 
     fn matches(&self, event: &Emitted) -> bool {
-        match event {
-            Emitted::SnsMessage(_) => false,
-            Emitted::ContainerInstanceStateChange { container_instance, .. } => {
-                self.detail_types.contains(&CONTAINER_INSTANCE_STATE_CHANGE)
-                    && container_instance.cluster_arn == self.cluster_arn
-            }
+        let (detail_type, of_cluster) = match event {
+            Emitted::SnsMessage(_) => return false,
+            Emitted::ContainerInstanceStateChange { container_instance, .. } => (
+                CONTAINER_INSTANCE_STATE_CHANGE,
+                Some(Cow::Borrowed(container_instance.cluster_arn.as_str())),
+            ),
             Emitted::ServiceAction { action, .. } => {
-                self.detail_types.contains(&SERVICE_ACTION)
-                    && cluster_arn(&action.cluster) == self.cluster_arn
+                (SERVICE_ACTION, Some(Cow::Owned(cluster_arn(&action.cluster))))
             }
-        }
+            Emitted::LifecycleAction { event, .. } => (event.detail_type(), None),
+            Emitted::SpotNotice { notice, .. } => (notice.detail_type(), None),
+        };
+        self.detail_types.contains(&detail_type)
+            && (self.cluster_arn.is_none() || self.cluster_arn.as_deref() == of_cluster.as_deref())
     }
 }
 

@@ -9,6 +9,7 @@ use super::chance::mix;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ids {
     made: u64,
+    events: u64,
 }
 
 impl Ids {
@@ -32,6 +33,14 @@ impl Ids {
         text
     }
 
+    /// The id of an event that is not always looked for: from a counter of its own, so that all other ids stay as they are
+    /// with it and without.
+    pub(crate) fn event(&mut self) -> String {
+        self.events = self.events.wrapping_add(1);
+        let number = mix(!self.events);
+        format!("{:08x}-0000-4000-8000-{:012x}", number >> 32, self.events)
+    }
+
     fn next(&mut self) -> u64 {
         self.made = self.made.wrapping_add(1);
         mix(self.made)
@@ -49,5 +58,8 @@ mod tests {
         assert_eq!(token.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert_eq!(ids.ec2_instance().as_str().len(), 19);
         assert_ne!(ids.arn_end(), ids.arn_end());
+        let events = [ids.event(), ids.event()];
+        assert_ne!(events[0], events[1]);
+        assert_eq!(events[0].split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
     }
 }

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`ecs`] | clusters, container instances, tasks, services and their scheduler |
 //! | [`auto_scaling`] | groups, their instances, lifecycle hooks and actions, scaling policies |
+//! | [`spot`] | EC2's Spot instances: warnings, and their end |
 //! | [`cloud_watch`] | what was measured, and the alarms that watch it |
 //! | [`fleetkeeper_scaling`] | the alarms and policies that Fleetkeeper's users deploy |
 //! | [`sns`] | what was published |
@@ -30,6 +31,7 @@ pub mod lambda;
 pub mod operation;
 pub mod outbox;
 pub mod sns;
+pub mod spot;
 
 use std::collections::BTreeMap;
 
@@ -151,6 +153,7 @@ impl World {
                 Transition::LifecycleActionDeadline { group, token } => {
                     self.lifecycle_action_deadline(&group, &token);
                 }
+                Transition::SpotReclaim { group, instance } => self.reclaim_spot_instance(&group, &instance),
                 Transition::EventArrives(pending) => self.event_arrives(*pending),
                 Transition::Schedule { function, every_seconds } => {
                     self.schedule_ticks(function, every_seconds);

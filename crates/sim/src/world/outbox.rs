@@ -4,12 +4,15 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
 
 use super::World;
+use super::auto_scaling::event::LifecycleActionEvent;
 use super::ecs::container_instance::DescribedContainerInstance;
 use super::ecs::event;
 use super::ecs::service_action::ServiceAction;
 use super::sns::SnsMessage;
+use super::spot::SpotNotice;
 
 /// Something that AWS sent out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,22 @@ pub enum Emitted {
         /// What it is about.
         action: ServiceAction,
     },
+    /// `EC2 Instance-terminate Lifecycle Action` or `EC2 Instance-launch Lifecycle Action`, to EventBridge.
+    LifecycleAction {
+        /// The event's id.
+        id: String,
+        /// What it is about.
+        event: LifecycleActionEvent,
+    },
+    /// `EC2 Spot Instance Interruption Warning` or `EC2 Instance Rebalance Recommendation`, to EventBridge.
+    SpotNotice {
+        /// The event's id.
+        id: String,
+        /// What it tells.
+        notice: SpotNotice,
+        /// The instance that it is about.
+        instance: Ec2InstanceId,
+    },
 }
 
 impl Emission {
@@ -47,7 +66,7 @@ impl Emission {
     pub fn sns_message(&self) -> Option<&SnsMessage> {
         match &self.what {
             Emitted::SnsMessage(message) => Some(message),
-            Emitted::ContainerInstanceStateChange { .. } | Emitted::ServiceAction { .. } => None,
+            _ => None,
         }
     }
 
@@ -60,6 +79,8 @@ impl Emission {
                 Some(event::container_instance_state_change(id, self.at, container_instance))
             }
             Emitted::ServiceAction { id, action } => Some(action.event(id, self.at)),
+            Emitted::LifecycleAction { id, event } => Some(event.event(id, self.at)),
+            Emitted::SpotNotice { id, notice, instance } => Some(notice.event(id, self.at, instance)),
         }
     }
 }

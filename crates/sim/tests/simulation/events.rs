@@ -7,9 +7,9 @@ use std::sync::Arc;
 use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::outbox::{Emission, Emitted};
-use fleetkeeper_sim::{Service, TaskDefinition, World};
+use fleetkeeper_sim::{LifecycleHook, Service, TaskDefinition, World};
 
-use crate::scene::{described, drain, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{TOPIC, described, drain, two_hosts_with_web, web, world_of_hosts};
 
 /// The `ECS Service Action` events since the last time.
 fn service_actions(world: &mut World) -> Vec<Value> {
@@ -147,4 +147,47 @@ fn the_history_holds_what_each_event_told() {
     assert_eq!(**last, described(&world, &hosts[0]));
     assert!(held.iter().any(|instance| instance.ec2_instance_id == hosts[1] && instance.status.to_string() == "INACTIVE"));
     assert!(!world.history().to_string().contains("version"), "people do not read it");
+}
+
+#[test]
+fn a_lifecycle_action_is_told_to_eventbridge_too_or_alone() {
+    let (mut world, hosts) = world_of_hosts(1);
+    let quiet = LifecycleHook::new("quiet", TOPIC).without_topic().metadata(r#"{"cluster":"demo"}"#);
+    world.put_lifecycle_hook("hosts", quiet).unwrap();
+    world.put_lifecycle_hook("hosts", LifecycleHook::launching("up", TOPIC).without_topic()).unwrap();
+    world.take_outbox();
+    world.terminate_instance("hosts", &hosts[0], false).unwrap();
+    world.advance_seconds(120);
+
+    let sent = world.take_outbox();
+    let messages: Vec<_> = sent.iter().filter_map(Emission::sns_message).collect();
+    let message: Value = serde_json::from_str(&messages[0].message).unwrap();
+    assert_eq!(messages.len(), 1);
+    let actions = sent.iter().filter(|emission| matches!(emission.what, Emitted::LifecycleAction { .. }));
+    let [drain, quiet, up] = &actions.filter_map(Emission::event).collect::<Vec<_>>()[..] else { panic!() };
+    assert_eq!(drain["detail-type"], "EC2 Instance-terminate Lifecycle Action");
+    assert_eq!(
+        (&drain["source"], &drain["time"]),
+        (&json!("aws.autoscaling"), &json!("2026-11-22T10:00:00Z"))
+    );
+    assert!(drain["resources"][0].as_str().unwrap().ends_with(":autoScalingGroupName/hosts"));
+    assert_eq!(
+        drain["detail"],
+        json!({
+            "LifecycleActionToken": message["LifecycleActionToken"],
+            "AutoScalingGroupName": "hosts",
+            "LifecycleHookName": "drain",
+            "EC2InstanceId": hosts[0].as_str(),
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+            "Origin": "AutoScalingGroup",
+            "Destination": "EC2",
+        })
+    );
+    assert_eq!(quiet["detail"]["NotificationMetadata"], r#"{"cluster":"demo"}"#);
+    assert_ne!(quiet["detail"]["LifecycleActionToken"], drain["detail"]["LifecycleActionToken"]);
+    assert_eq!(up["detail-type"], "EC2 Instance-launch Lifecycle Action");
+    assert_eq!(
+        (&up["detail"]["Origin"], &up["detail"]["Destination"]),
+        (&json!("EC2"), &json!("AutoScalingGroup"))
+    );
 }

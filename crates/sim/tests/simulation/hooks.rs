@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use fleetkeeper_sim::world::auto_scaling::group::LifecycleState;
 use fleetkeeper_sim::world::auto_scaling::lifecycle_action::ActionReference;
 use fleetkeeper_sim::world::history::Occurrence;
+use fleetkeeper_sim::world::outbox::Emission;
 use fleetkeeper_sim::{ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, World};
 use serde_json::Value;
 
@@ -32,7 +33,7 @@ fn the_notice_is_what_aws_sends() {
 
     world.terminate_instance("hosts", &hosts[0], true).unwrap();
     let sent = world.take_outbox();
-    let message = sent[0].sns_message().unwrap();
+    let message = sent.iter().find_map(Emission::sns_message).unwrap();
     assert_eq!(message.topic_arn, TOPIC);
     let notice: Value = serde_json::from_str(&message.message).unwrap();
     for (member, value) in [

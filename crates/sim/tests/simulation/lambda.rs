@@ -296,3 +296,33 @@ async fn events_reach_the_function_whose_rule_matches_their_cluster() {
     let [InvocationEnd::Returned(event)] = &ends(&world)[..] else { panic!("{:?}", ends(&world)) };
     assert_eq!(event["detail"]["agentConnected"], false);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_termination_and_a_spot_warning_reach_the_function_whose_rules_match_them() {
+    let (mut world, hosts) = world_of_hosts(3);
+    world.create_function(function());
+    world.put_rule(EventRule::terminate_lifecycle_actions(), "worker");
+    world.put_rule(EventRule::spot_notices(), "worker");
+    world.terminate_instance("hosts", &hosts[0], true).unwrap();
+    world.interrupt_spot_instance("hosts", &hosts[1]).unwrap();
+    world.recommend_rebalance("hosts", &hosts[2]).unwrap();
+    let driver = Driver::new(SharedWorld::in_tokio_time(world)).function("worker", Code::Answer);
+    let world = run_hours(driver, 1).await;
+    let mut told: Vec<_> = ends(&world)
+        .into_iter()
+        .map(|end| {
+            let InvocationEnd::Returned(event) = end else { panic!("{end:?}") };
+            let detail = &event["detail"];
+            let id = detail.get("EC2InstanceId").or(detail.get("instance-id")).unwrap().as_str().unwrap();
+            (event["detail-type"].as_str().unwrap().to_owned(), id.to_owned())
+        })
+        .collect();
+    told.sort_unstable();
+    let of = |detail_type: &str, host: usize| (detail_type.to_owned(), hosts[host].to_string());
+    let expected = [
+        of("EC2 Instance Rebalance Recommendation", 2),
+        of("EC2 Instance-terminate Lifecycle Action", 0),
+        of("EC2 Spot Instance Interruption Warning", 1),
+    ];
+    assert_eq!(told, expected);
+}

@@ -41,6 +41,8 @@ mod scene;
 #[cfg(test)]
 mod services;
 #[cfg(test)]
+mod spot_instances;
+#[cfg(test)]
 mod stop_task;
 #[cfg(test)]
 mod task_life;

@@ -7,7 +7,7 @@ use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceI
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 
-use super::{Story, breach, time_to_complete, trouble_lasts};
+use super::{Story, breach, time_among, time_to_complete};
 use crate::rules::Breach;
 use crate::rules::invocations::notices;
 use crate::rules::occupancy::Occupancy;
@@ -84,15 +84,11 @@ impl Watch<'_> {
         let gone = self.occupancy.of(action.instance).next().is_none();
         let noticed = if gone { NOTICED_WITHIN } else { TimeDelta::zero() };
         let takes = time_to_complete(&self.story.played.scenario, calls) + noticed;
-        for id in self.story.told.get(token).into_iter().flatten() {
-            let Some(invocation) = self.story.invocations.get(id) else { continue };
-            let until = invocation.ended.map_or(now, |ended| ended.at.min(now));
-            if until > action.drain_ends() && !self.is_draining(action.instance) {
-                continue;
-            }
-            let calm =
-                self.story.last_trouble.get(id).map(|at| *at + trouble_lasts(&self.story.played.scenario));
-            if until - invocation.started.max(ready).max(calm.unwrap_or(ready)) > takes {
+        for id in self.story.works_on.get(token).into_iter().flatten() {
+            let Some(place) = self.story.places.get(id) else { continue };
+            let until = place.ended.map_or(now, |ended| ended.min(now));
+            let takes = takes + time_among(place.most_waiting, calls);
+            if until - place.started.max(ready).max(self.story.calm_since(*id)) > takes {
                 let (instance, id) = (action.instance, id.0);
                 return breach(until, format!("{instance} is clear, and [{id}] does not let it go"));
             }
@@ -116,9 +112,10 @@ impl Watch<'_> {
         for notice in notices(invocation.payload) {
             let Some(action) = self.story.actions.get(notice.token.as_str()) else { continue };
             self.in_time(&notice.token, position, now)?;
+            let carries = self.story.places.get(&id).is_some_and(|place| !place.may_follow());
             let untroubled = !self.story.last_trouble.contains_key(&id) && self.is_draining(action.instance);
-            let ready = self.ready_since(action.instance).filter(|_| untroubled);
-            let open = action.is_open_before(position) && now < action.expires_by();
+            let ready = self.ready_since(action.instance).filter(|_| untroubled && carries);
+            let open = action.is_open_before(position) && now < action.expires_after(now);
             if open && ready.is_some_and(|ready| invocation.started >= ready) {
                 let how =
                     format!("{} was clear for all of [{}], which ended before it", action.instance, id.0);

@@ -7,20 +7,46 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
-use super::{HEARTBEAT_TAKES, STEP_TAKES, Story, breach, time_to_heartbeat};
+use super::{HEARTBEAT_TAKES, STEP_TAKES, Story, breach, is_serene, time_among, time_to_heartbeat};
 use crate::rules::Breach;
 use crate::rules::lifecycle_actions::{How, LifecycleAction};
+use crate::rules::stop_timeouts::StopTimeouts;
+use crate::scenario::OnTimeout;
 
-/// No heartbeat is recorded past the drain's time.
+/// No heartbeat is recorded past the drain's time, but while tasks are stopped late.
 pub(super) fn heartbeats_end(story: &Story<'_>) -> Result<(), Breach> {
+    let stops = story.played.scenario.drainer.on_drain_timeout == OnTimeout::StopTasks;
+    let most = StopTimeouts::of(&story.played.scenario).most();
+    let stopped = if stops { stop_calls(story) } else { BTreeMap::new() };
     for (token, action) in &story.actions {
         let last = action.drain_ends() + HEARTBEAT_TAKES;
-        let late = action.heartbeats.iter().find(|(at, by)| by.is_some() && *at > last);
-        if let Some((at, _)) = late {
-            return breach(*at, format!("action {token} is kept alive past the drain's time"));
+        let mut asked: BTreeSet<InvocationId> = BTreeSet::new();
+        for (at, by) in &action.heartbeats {
+            let Some(by) = by else { continue };
+            let Some(place) = story.places.get(by) else { continue };
+            let own = place.instance == action.instance.as_str();
+            let asks = stops && asked.insert(*by) && own;
+            let given = *at - action.stops_take(most) - HEARTBEAT_TAKES;
+            let gives = stopped.get(by).is_some_and(|all| all.range(given..=*at).next().is_some());
+            if *at > last && !(asks || gives || !own && place.activities_unread) {
+                return breach(*at, format!("action {token} is kept alive past the drain's time by [{}]", by.0));
+            }
         }
     }
     Ok(())
+}
+
+/// When each invocation called `StopTask`.
+fn stop_calls(story: &Story<'_>) -> BTreeMap<InvocationId, BTreeSet<DateTime<Utc>>> {
+    let mut calls: BTreeMap<InvocationId, BTreeSet<DateTime<Utc>>> = BTreeMap::new();
+    for entry in story.played.world.history().entries() {
+        if let (Some(by), Occurrence::ApiCalled { operation: Operation::StopTask, .. }) =
+            (entry.by, &entry.what)
+        {
+            calls.entry(by).or_default().insert(entry.at);
+        }
+    }
+    calls
 }
 
 /// A hook's own timeout ends an action only where the drainer could not help it.
@@ -28,6 +54,12 @@ pub(super) fn hooks_expire_rightly(story: &Story<'_>) -> Result<(), Breach> {
     let expired = |action: &LifecycleAction<'_>| {
         action.ended.filter(|ended| ended.how == How::Expired).map(|ended| ended.at)
     };
+    let mut all_expired = story.actions.values().filter_map(|action| Some((action, expired(action)?)));
+    if is_serene(&story.played.scenario)
+        && let Some((action, at)) = all_expired.next()
+    {
+        return breach(at, format!("the hook of {} ran out, though nothing went wrong", action.instance));
+    }
     let in_time = |action: &LifecycleAction<'_>| expired(action).filter(|at| *at < action.drain_ends());
     if story.actions.values().all(|action| in_time(action).is_none()) {
         return Ok(());
@@ -37,10 +69,16 @@ pub(super) fn hooks_expire_rightly(story: &Story<'_>) -> Result<(), Breach> {
         let Some(at) = in_time(action) else { continue };
         let since = at - action.timeouts.heartbeat;
         let takes = time_to_heartbeat(&story.played.scenario, action, since >= story.played.quiet_from);
-        for id in story.told.get(token).into_iter().flatten() {
-            let Some(invocation) = story.invocations.get(id) else { continue };
-            let until = invocation.ended.map_or(at, |ended| ended.at.min(at));
-            let worked = until - invocation.started.max(since);
+        for id in story.works_on.get(token).into_iter().flatten() {
+            let Some(place) = story.places.get(id) else { continue };
+            let until = place.ended.map_or(at, |ended| ended.min(at));
+            let worked = until - place.started.max(since);
+            let own = place.instance == action.instance.as_str();
+            let takes = if own && place.most_waiting == 1 {
+                takes
+            } else {
+                takes + time_among(place.most_waiting, place.most_waiting)
+            };
             // What hung before may have taken until then.
             let hindrances = hindered.get(id).map(|all| all.range(since - STEP_TAKES..=at).count());
             if worked > takes && hindrances.is_none_or(|count| count == 0) {

@@ -9,36 +9,53 @@
 //! - An invocation that works on it completes it within [`time_to_complete`] of the instance being clear, the world calm
 //!   and its own start: the instance must be seen empty for `SETTLE`, and once more where listed tasks are missing, both
 //!   rounded up to whole polls; a poll to see it clear and one to see it DRAINING; and 40 ms a call, of as many as a look
-//!   may take.
+//!   may take. On an instance work the invocations of its own message, and those that carry its group. Where several of
+//!   the group wait, they have besides: 30 s until they are seen to wait, 30 s for which they leave each other's instances
+//!   alone, 60 s in which a group that can't be read is waited for, and twice the time of a round, paced: 340 ms a read, of
+//!   which there are seven for each instance that waits.
 //! - Where the instance is no longer in the cluster it has a minute more, in which that is noticed.
-//! - Past the drain's time that holds of an instance that is DRAINING: one that is ACTIVE is not touched any more.
 //! - An invocation that began when all that was so, the instance DRAINING, does not end before it: it neither hands on
-//!   nor fails nor runs out of time. Else short invocations could hand on for ever. (It may be killed.)
-//! - No function records a heartbeat later than 10 s, the most that one may take, after the drain's time was up.
-//! - Its hook's own timeout ends it only where the drain's time was up, or where the drainer could not help it: in the
-//!   last heartbeat timeout no invocation worked on it for as long as a heartbeat takes to fall due and be sent
+//!   nor fails nor runs out of time. Else short invocations could hand on for ever. (It may be killed, and one that is not
+//!   among the carriers leaves the instance to those.)
+//! - Whatever is on the instance, an invocation that works on it completes it within [`time_to_end`] of the drain's end,
+//!   the world calm and its own start: within the above, and with the policy `stop-tasks` the time that tasks are given
+//!   that are stopped only then. Of invocations that began after the drain's end, in a calm world, the third does not leave
+//!   it open: the first stops what there is, the second completes it.
+//! - No function records a heartbeat later than 10 s, the most that one may take, after the drain's time was up; with
+//!   the policy `stop-tasks`, but for one by which it asks whether the action is still open, and those while tasks are
+//!   given their time that it stopped, or tried to stop.
+//! - In a serene history ([`is_serene`]) a hook's own timeout ends no action.
+//! - Elsewhere it does only where the drain's time was up, or where the drainer could not help it: in the last heartbeat
+//!   timeout no invocation worked on it for as long as a heartbeat takes to fall due and be sent
 //!   ([`time_to_heartbeat`]), but for those whose calls hung or whose heartbeats or messages AWS did not take. That is so
 //!   where all attempts died and the event is a dead letter, where one waits for its retry or an environment, and where
 //!   Lambda's loop detection cut the chain.
+//!
+//! An invocation that could not read since when the others of its group wait takes them to have begun just then: of the
+//! drain's end it is not asked to know, but for its own instance.
 //!
 //! What is left open when the history ends then is a drain that still goes on, or one whose hook's own timeout is still
 //! to come. An invocation without the time to see an instance empty refuses to work, and is passed over.
 
 mod clear_instance;
+mod drain_end;
 mod hook_timeout;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::drain::SETTLE;
+use fleetkeeper_sim::world::disorder::Disorder;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
-use super::invocations::{Invocation, invocations, notices};
+use super::invocations::{Invocation, invocations};
+use super::waiting::{Place, places};
+use super::stop_timeouts::StopTimeouts;
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::{Breach, Rule};
-use crate::scenario::Scenario;
-use crate::stage::{DRAINER, Played};
+use crate::scenario::{OnTimeout, Scenario};
+use crate::stage::Played;
 
 /// See the module.
 #[derive(Debug)]
@@ -49,6 +66,15 @@ const HEARTBEAT_TAKES: TimeDelta = TimeDelta::seconds(10);
 
 /// The most that the calls of one step may take together.
 const STEP_TAKES: TimeDelta = TimeDelta::seconds(60);
+
+/// A group is read this often.
+const SEEN_TO_WAIT: TimeDelta = TimeDelta::seconds(30);
+
+/// The most that a carrier leaves another's instance to the carriers before it.
+const LEFT_ALONE: TimeDelta = TimeDelta::seconds(30);
+
+/// The most that a group is waited for that can't be read.
+const GROUP_UNREAD: TimeDelta = TimeDelta::seconds(60);
 
 /// The shortest heartbeat timeout that Auto Scaling takes.
 const HEARTBEAT_LEAST: TimeDelta = TimeDelta::seconds(30);
@@ -62,8 +88,23 @@ impl Rule for NoStuckInstance {
         let story = Story::of(played);
         hook_timeout::heartbeats_end(&story)?;
         hook_timeout::hooks_expire_rightly(&story)?;
-        if has_time_to_see_it_empty(&played.scenario) { clear_instance::goes(&story) } else { Ok(()) }
+        if has_time_to_see_it_empty(&played.scenario) {
+            clear_instance::goes(&story)?;
+            drain_end::comes(&story)?;
+        }
+        Ok(())
     }
+}
+
+/// Whether nothing ever goes wrong, and nothing holds up a function: a history in which no hook runs out.
+fn is_serene(scenario: &Scenario) -> bool {
+    let (drainer, api) = (&scenario.drainer, &scenario.api);
+    let unhindered = drainer.reserved_concurrency.is_none() && !drainer.recursion_terminated;
+    let answered = scenario.faults.is_empty() && api.request_rates.is_none() && !api.filters_ignored;
+    unhindered
+        && answered
+        && scenario.disorder == Disorder::default()
+        && has_time_to_see_it_empty(scenario)
 }
 
 /// How long trouble goes on when nothing goes wrong any more.
@@ -75,6 +116,25 @@ fn trouble_lasts(scenario: &Scenario) -> TimeDelta {
 fn time_to_complete(scenario: &Scenario, calls: usize) -> TimeDelta {
     let calls = TimeDelta::milliseconds(40) * i32::try_from(calls).unwrap_or(i32::MAX);
     (settle() + poll_interval(scenario)) * 2 + poll_interval(scenario) * 2 + calls
+}
+
+/// What an invocation has besides where so many of its group wait.
+fn time_among(waiting: usize, calls: usize) -> TimeDelta {
+    if waiting <= 1 {
+        return TimeDelta::zero();
+    }
+    let reads = i32::try_from(waiting * 7 + calls).unwrap_or(i32::MAX);
+    SEEN_TO_WAIT + LEFT_ALONE + GROUP_UNREAD + TimeDelta::milliseconds(340) * reads * 2
+}
+
+/// How long an invocation takes at most from the drain's end to the action's.
+fn time_to_end(scenario: &Scenario, action: &LifecycleAction<'_>, calls: usize) -> TimeDelta {
+    let stops = if scenario.drainer.on_drain_timeout == OnTimeout::StopTasks {
+        action.stops_take(StopTimeouts::of(scenario).most()) + poll_interval(scenario)
+    } else {
+        TimeDelta::zero()
+    };
+    time_to_complete(scenario, calls) + stops
 }
 
 /// How long an invocation takes at most until it has recorded a heartbeat: a third of the timeout until one is due, and
@@ -110,8 +170,9 @@ struct Story<'a> {
     played: &'a Played,
     actions: BTreeMap<&'a str, LifecycleAction<'a>>,
     invocations: BTreeMap<InvocationId, Invocation<'a>>,
-    /// The invocations that were told of an action, by its token.
-    told: BTreeMap<&'a str, Vec<InvocationId>>,
+    places: BTreeMap<InvocationId, Place>,
+    /// The invocations that worked on an action, by its token.
+    works_on: BTreeMap<&'a str, Vec<InvocationId>>,
     calm_from: DateTime<Utc>,
     /// The last call of each invocation that was not answered as asked: once it is quiet, by ECS's request rates.
     last_trouble: BTreeMap<InvocationId, DateTime<Utc>>,
@@ -122,17 +183,35 @@ impl<'a> Story<'a> {
         let entries = played.world.history().entries();
         let actions = lifecycle_actions(entries, &played.scenario);
         let invocations = invocations(entries);
-        let mut told: BTreeMap<&str, Vec<InvocationId>> = BTreeMap::new();
-        for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
-            for notice in notices(invocation.payload) {
-                if let Some((token, _)) = actions.get_key_value(notice.token.as_str()) {
-                    told.entry(token).or_default().push(*id);
-                }
-            }
+        let places = places(entries, &played.scenario);
+        let mut of_groups: BTreeMap<&str, Vec<InvocationId>> = BTreeMap::new();
+        for (id, place) in &places {
+            of_groups.entry(&place.group).or_default().push(*id);
+        }
+        let mut works_on: BTreeMap<&str, Vec<InvocationId>> = BTreeMap::new();
+        for (token, action) in &actions {
+            let of_group = of_groups.get(action.group).into_iter().flatten();
+            let meanwhile = of_group.filter(|id| places.get(id).is_some_and(|it| works_on_it(it, action)));
+            works_on.insert(token, meanwhile.copied().collect());
         }
         let calm_from = played.quiet_from + trouble_lasts(&played.scenario);
-        Self { played, actions, invocations, told, calm_from, last_trouble: last_trouble(entries) }
+        let last_trouble = last_trouble(entries);
+        Self { played, actions, invocations, places, works_on, calm_from, last_trouble }
     }
+
+    /// Since when an invocation has been calm.
+    fn calm_since(&self, id: InvocationId) -> DateTime<Utc> {
+        let own = self.last_trouble.get(&id).map(|at| *at + trouble_lasts(&self.played.scenario));
+        own.map_or(self.calm_from, |own| own.max(self.calm_from))
+    }
+}
+
+/// Whether an invocation worked on an action: its own instance's, where it was a carrier all the time, or another's.
+fn works_on_it(place: &Place, action: &LifecycleAction<'_>) -> bool {
+    let works = !place.may_follow() || place.blind && place.instance == action.instance.as_str();
+    let meanwhile = action.ended.is_none_or(|ended| place.started <= ended.at)
+        && place.ended.is_none_or(|ended| action.opened <= ended);
+    works && meanwhile
 }
 
 fn last_trouble(entries: &[Entry]) -> BTreeMap<InvocationId, DateTime<Utc>> {

@@ -1,4 +1,4 @@
-//! The reads of one delivery of a drain, and that it becomes one delivery at most.
+//! The reads of an invocation of the drainer, and that its message becomes one message at most.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,13 +7,16 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::SETTLE;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
-use fleetkeeper_sim::world::lambda::invocation::InvocationId;
+use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
+use serde_json::Value;
 
-use super::{WINDOW, WithinTheBucket, is_read, page_size};
+use super::{BURST, INTERVAL, WINDOW, WithinTheBucket, is_read, page_size};
 use crate::rules::invocations::notices;
-use crate::rules::lifecycle_actions::lifecycle_actions;
+use crate::rules::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use crate::rules::occupancy::Occupancy;
+use crate::rules::waiting::{Place, places};
 use crate::rules::{Breach, Rule};
+use crate::scenario::OnTimeout;
 use crate::stage::{DRAINER, Played};
 
 /// The longest pause between two tries, and the longest step before it.
@@ -37,11 +40,25 @@ struct Delivery<'a> {
     records: usize,
     /// The reads of a look, and of everything, at their most: an instance that left is still told of for an hour.
     costs: (usize, usize),
+    place: Option<Place>,
+    /// When what there is to stop is read, at the earliest.
+    plans_from: Option<DateTime<Utc>>,
+    /// How much of the burst is used up, and when it was.
+    used: f64,
+    used_at: DateTime<Utc>,
 }
+
+/// What there is to stop is read every half a minute.
+const PLANS: usize = 3;
+
+/// What there is to stop is read so long before a drain's end, or in its second half.
+const PLAN_AHEAD: TimeDelta = TimeDelta::seconds(600);
 
 pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let entries = played.world.history().entries();
     let actions = lifecycle_actions(entries, &played.scenario);
+    let mut places = places(entries, &played.scenario);
+    let stops = played.scenario.drainer.on_drain_timeout == OnTimeout::StopTasks;
     let mut occupancy = Occupancy::default();
     let mut deliveries: BTreeMap<InvocationId, Delivery<'_>> = BTreeMap::new();
     let mut of_instances: BTreeMap<&Ec2InstanceId, Vec<InvocationId>> = BTreeMap::new();
@@ -57,19 +74,25 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
             Occurrence::InvocationStarted { invocation, function, payload, .. }
                 if function.as_ref() == DRAINER =>
             {
-                let mut delivery = Delivery::default();
+                let mut delivery = Delivery { place: places.remove(invocation), ..Delivery::default() };
                 for notice in notices(payload) {
                     delivery.records += 1;
                     if let Some(action) = actions.get(notice.token.as_str()) {
                         delivery.instances.push(action.instance);
+                        delivery.plans_from = stops.then(|| plans_from(action));
                         of_instances.entry(action.instance).or_default().push(*invocation);
                     }
                 }
                 delivery.grow(page_size(played), &occupancy);
                 deliveries.insert(*invocation, delivery);
             }
-            Occurrence::InvocationEnded { invocation, .. } => {
-                for instance in deliveries.remove(invocation).into_iter().flat_map(|it| it.instances) {
+            Occurrence::InvocationEnded { invocation, end } => {
+                let Some(delivery) = deliveries.remove(invocation) else { continue };
+                if delivery.has_read() && left_to_others(end) {
+                    let how = format!("[{}] reads what it leaves to others", invocation.0);
+                    return Err(Breach { rule: WithinTheBucket.name(), at: entry.at, how });
+                }
+                for instance in delivery.instances {
                     let of = of_instances.entry(instance).or_default();
                     of.retain(|id| id != invocation);
                 }
@@ -111,16 +134,43 @@ impl Delivery<'_> {
         let poll = TimeDelta::seconds(i64::from(played.scenario.drainer.poll_seconds.max(1)));
         let settle = TimeDelta::from_std(SETTLE).unwrap_or_default();
         self.reads.push_back(entry.at);
+        self.keeps_the_pace(entry.at)?;
+        let Some(place) = &self.place else { return Ok(()) };
+        if !(place.may_carry() || place.blind) {
+            return Err("reads, and is no carrier".to_owned());
+        }
+        if place.most_waiting > 1 {
+            self.forget_all(entry.at);
+            return Ok(());
+        }
         forget(&mut self.reads, entry.at - WINDOW);
         forget(&mut self.reasons, entry.at - WINDOW - settle - poll * 2 - TRY_TAKES * 2);
         let times = |time: TimeDelta| usize::try_from(time.num_seconds() / poll.num_seconds()).unwrap_or(0);
-        let everything = times(settle) + 4 + self.reasons.len();
+        let plans = if self.plans_from.is_some_and(|from| entry.at >= from) { PLANS } else { 0 };
+        let everything = times(settle) + 4 + plans + self.reasons.len();
         let (look, all) = self.costs;
         let most = (times(WINDOW) + 1) * look + everything * all;
         if self.reads.len() > most {
             return Err(format!("makes {} reads in a minute, of {most} at most", self.reads.len()));
         }
         Ok(())
+    }
+
+    fn keeps_the_pace(&mut self, now: DateTime<Utc>) -> Result<(), String> {
+        let passed = (now - self.used_at).as_seconds_f64() / INTERVAL;
+        self.used = (self.used - passed).max(0.0) + 1.0;
+        self.used_at = now;
+        if self.used > BURST { Err("reads faster than its pace".to_owned()) } else { Ok(()) }
+    }
+
+    fn has_read(&self) -> bool {
+        self.used > 0.0
+    }
+
+    /// What is bounded by the pace alone is not counted.
+    fn forget_all(&mut self, now: DateTime<Utc>) {
+        forget(&mut self.reads, now);
+        forget(&mut self.reasons, now);
     }
 
     fn grow(&mut self, page: usize, occupancy: &Occupancy<'_>) {
@@ -134,6 +184,15 @@ impl Delivery<'_> {
         }
         self.costs = (look.max(self.costs.0).max(1), all.max(self.costs.1).max(3));
     }
+}
+
+fn plans_from(action: &LifecycleAction<'_>) -> DateTime<Utc> {
+    action.drain_ends() - PLAN_AHEAD.min(action.timeouts.drain / 2)
+}
+
+fn left_to_others(end: &InvocationEnd) -> bool {
+    let InvocationEnd::Returned(answer) = end else { return false };
+    answer.pointer("/records/0/outcome").and_then(Value::as_str) == Some("left-to")
 }
 
 fn forget(times: &mut VecDeque<DateTime<Utc>>, before: DateTime<Utc>) {

@@ -2,10 +2,19 @@
 //! `DescribeContainerInstances`, `ListTasks`, `DescribeTasks`) at once and 20 a second, and nothing here lives off more
 //! than its share.
 //!
-//! **One delivery of a drain.** In any [`WINDOW`] an invocation of the drainer makes at most
+//! **The pace.** The reads of an invocation of the drainer are at most [`BURST`] at once and one each [`INTERVAL`], however
+//! many instances it looks after. (The burst is 16; one read more was under way before it, and one is under way.)
+//!
+//! **Carriers only.** An invocation reads nothing of ECS that was not one of the carriers of its group at some time since it
+//! began, but where it could not read the group. One that leaves its instance to others reads nothing at all. So of any
+//! number of instances that wait at once the messages of three read, and those whose own drain is over: ten reads a second
+//! and two times 48 at once, half of what ECS gives.
+//!
+//! **A lone drain.** In any [`WINDOW`] an invocation of the drainer in whose time no other instance of the group waited makes
+//! at most
 //!
 //! ```text
-//! (WINDOW / poll + 1) * look + (SETTLE / poll + 4 + changes + failures) * everything
+//! (WINDOW / poll + 1) * look + (SETTLE / poll + 4 + plans + changes + failures) * everything
 //! ```
 //!
 //! reads. A *look* is one read, or one for each 100 tasks on the instance. *Everything* is what it reads at its start,
@@ -15,17 +24,16 @@
 //! description of each, for each of its container instances. It reads everything anew only where something changed on
 //! the instance or a call of its own failed. Changes and failures count for as long as they may be behind a read of the
 //! window: `SETTLE` and two polls, and a pause between two tries, on either side of a step. Retries are paused longer
-//! than looks, so that failures add no looks. An invocation publishes a message once; again only where AWS did not say
-//! that it took it.
+//! than looks, so that failures add no looks. *Plans*, with the policy `stop-tasks`, are made from 10 min before the drain's
+//! end on, or in its second half: what there is to stop is read every 30 s while anything runs.
+//!
+//! An invocation publishes a message once; again only where AWS did not say that it took it.
 //!
 //! **One look at a cluster.** An invocation of the calculator lists as many pages as its container instances fill, those
 //! that register meanwhile included, as well as those that left so shortly before that a read may not know it. It
 //! describes each page once, and what was MISSING three times more.
 //!
-//! **All together.** The reads of any [`WINDOW`] are bounded by the number of deliveries and looks at work in it, each
-//! within the above: with the default poll interval a drain on which nothing changes makes [`LOOKS_A_MINUTE`] reads a
-//! minute. The sum grows with the number of drains. No bound over hundreds of drains at once is claimed here: the functions
-//! know nothing of each other, and nothing shares the bucket out between them.
+//! With the default poll interval a drain on which nothing changes makes [`LOOKS_A_MINUTE`] reads a minute.
 
 mod calculator;
 mod drainer;
@@ -42,6 +50,12 @@ pub struct WithinTheBucket;
 
 /// The time over which a drainer's reads are counted.
 pub const WINDOW: TimeDelta = TimeDelta::seconds(60);
+
+/// So many reads an invocation of the drainer makes at once, at most.
+const BURST: f64 = 18.0;
+
+/// After a burst it makes one read in so many seconds.
+const INTERVAL: f64 = 0.3;
 
 /// What one drain on which nothing changes reads in a minute with the default poll interval of 5 s, of the 1,200 reads
 /// that ECS sustains: a hundred such drains would live off all of it.

@@ -89,6 +89,13 @@ impl LifecycleHook {
         Self { transition: LifecycleTransition::InstanceLaunching, ..Self::new(name, topic_arn) }
     }
 
+    /// That notifies no topic: EventBridge alone tells of its actions.
+    #[must_use]
+    pub fn without_topic(mut self) -> Self {
+        self.notification_target_arn = None;
+        self
+    }
+
     /// With a heartbeat timeout of its own.
     #[must_use]
     pub fn heartbeat_timeout(mut self, seconds: u32) -> Self {

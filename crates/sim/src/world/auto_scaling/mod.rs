@@ -12,11 +12,12 @@
 //! | [`hook`], `wait` | hooks, and the actions that hold instances back at them |
 //! | [`lifecycle_action`] | the API operations on actions |
 //! | [`describe`], [`activity`] | what a group tells of its instances, and of what it did and is doing |
-//! | [`notice`], [`notification`] | the messages to topics |
+//! | [`notice`], [`notification`], [`event`] | the messages to topics, and to EventBridge |
 
 pub mod activity;
 pub mod capacity;
 pub mod describe;
+pub mod event;
 pub mod group;
 pub mod hook;
 pub(crate) mod instance;

@@ -101,7 +101,7 @@ pub(crate) fn notification(
     })
 }
 
-fn group_arn(id: &str, group: &str) -> String {
+pub(crate) fn group_arn(id: &str, group: &str) -> String {
     format!("arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:{id}:autoScalingGroupName/{group}")
 }
 

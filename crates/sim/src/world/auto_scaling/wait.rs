@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
+use super::event::LifecycleActionEvent;
 use super::hook::{Action, ActionResult, LifecycleHook, LifecycleTransition};
 use super::instance::LifecycleState;
 use super::notice::{self, Place};
@@ -46,6 +47,7 @@ impl World {
             instance: id.clone(),
             token: token.clone(),
         });
+        self.send_event(group, hook, id, &token, way);
         let Some(topic_arn) = hook.notification_target_arn.clone() else { return };
         let request_id = self.ids.uuid();
         let message = notice::lifecycle(&request_id, group, hook, id, &token, way, self.now).to_string();
@@ -61,6 +63,28 @@ impl World {
                 token,
             },
         }));
+    }
+
+    fn send_event(
+        &mut self,
+        group: &str,
+        hook: &LifecycleHook,
+        id: &Ec2InstanceId,
+        token: &str,
+        (origin, destination): (Place, Place),
+    ) {
+        let event_id = self.ids.event();
+        let event = LifecycleActionEvent {
+            group: group.to_owned(),
+            hook: hook.name.clone(),
+            instance: id.clone(),
+            token: token.to_owned(),
+            transition: hook.transition,
+            notification_metadata: hook.notification_metadata.clone(),
+            origin,
+            destination,
+        };
+        self.emit(Emitted::LifecycleAction { id: event_id, event });
     }
 
     pub(crate) fn watch_deadline(&mut self, group: &str, token: &str, deadline: DateTime<Utc>) {

@@ -15,6 +15,7 @@ use super::cloud_watch::alarm::AlarmState;
 use super::ecs::container_instance::DescribedContainerInstance;
 use super::ecs::task::{LastStatus, StopCode};
 use super::lambda::invocation::{EnvironmentId, EventId, GivenUp, InvocationEnd, InvocationId};
+use super::spot::SpotNotice;
 use super::{Operation, World};
 
 /// Everything that happened.
@@ -88,6 +89,8 @@ pub enum Occurrence {
     InstanceInWarmPool { group: String, instance: Ec2InstanceId },
     /// An EC2 instance was parked as its way out was abandoned.
     InstanceRetained { group: String, instance: Ec2InstanceId },
+    /// EC2 told of a Spot instance.
+    SpotNotice { group: String, instance: Ec2InstanceId, notice: SpotNotice },
     /// An instance refresh began, or ended.
     InstanceRefresh { group: String, in_progress: bool },
     /// A hook holds an instance back.

@@ -64,6 +64,7 @@ impl fmt::Display for Occurrence {
             | Self::InstanceEnteringWarmPool { .. }
             | Self::InstanceInWarmPool { .. }
             | Self::InstanceRetained { .. }
+            | Self::SpotNotice { .. }
             | Self::InstanceRefresh { .. }
             | Self::AlarmState { .. }
             | Self::PolicyExecuted { .. } => self.fmt_of_group(f),
@@ -186,6 +187,7 @@ impl Occurrence {
                 write!(f, "group {group}: {instance} stopped in the warm pool")
             }
             Self::InstanceRetained { group, instance } => write!(f, "group {group}: {instance} retained"),
+            Self::SpotNotice { group, instance, notice } => write!(f, "group {group}: {instance} {notice}"),
             Self::InstanceRefresh { group, in_progress: true } => {
                 write!(f, "group {group}: instance refresh")
             }

@@ -13,6 +13,8 @@ mod drain_timing;
 #[cfg(test)]
 mod every_instance_counts;
 #[cfg(test)]
+mod mass_drains;
+#[cfg(test)]
 mod no_early_kill;
 #[cfg(test)]
 mod no_lost_drain;

@@ -102,6 +102,8 @@ pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
     group: Group<'a, AutoScaling, C>,
     /// Which reading of the group the drains are by.
     mustered_at: Option<DateTime<Utc>>,
+    /// How many others were carried and wait no more.
+    let_go: usize,
     /// Since when all has ended.
     done_at: Option<DateTime<Utc>>,
     /// When a drain was last explained.
@@ -192,6 +194,7 @@ where
                 most_waiting: 0,
             },
             mustered_at: None,
+            let_go: 0,
             done_at: None,
             explained_at: None,
             told_at: None,
@@ -221,6 +224,9 @@ where
                     pause
                 }
             };
+            if let Some(carrier) = self.is_left_late() {
+                return Ok(self.left_to(&carrier));
+            }
             if self.is_done() {
                 return Ok(self.finish());
             }
@@ -266,6 +272,24 @@ where
         }
     }
 
+    /// Finds who carries what where the drain had to go on before its group could be read: as many of them at once must
+    /// not all carry all.
+    fn take_place_late(&mut self) {
+        let (Some((own, _)), Some(waiting)) = (&self.own, &self.group.waiting) else { return };
+        self.role = match role(own, waiting) {
+            Role::Follower(_) if !waiting.contains(own) => Role::Carrier(CARRIERS),
+            role => role,
+        };
+    }
+
+    /// The carrier that the own drain is left to after all, unless it has ended.
+    fn is_left_late(&self) -> Option<Ec2InstanceId> {
+        match &self.role {
+            Role::Follower(carrier) if self.unended().next().is_some() => Some(carrier.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether the own action is known to be over. That of a fresh notice is not asked for: it has just begun.
     async fn is_over(&mut self, own: &Ec2InstanceId) -> bool {
         self.keep_alive().await;
@@ -276,7 +300,11 @@ where
     async fn round(&mut self) -> Result<(), CallError> {
         self.keep_alive().await;
         if self.group.read_at.is_some_and(|at| self.clock.now() >= at) {
+            let first = self.group.waiting.is_none();
             self.group.read(GROUP_INTERVAL).await;
+            if first {
+                self.take_place_late();
+            }
         }
         self.muster().await;
         self.give_up_what_has_ended();
@@ -413,8 +441,13 @@ where
         }
         self.mustered_at = self.group.seen_at;
         let Some(waiting) = self.group.waiting.clone() else { return };
+        if matches!(self.role, Role::Follower(_)) {
+            return;
+        }
         let own = self.own.as_ref().map(|(id, _)| id);
+        let carried = self.drains.len();
         self.drains.retain(|id, _| Some(id) == own || waiting.contains(id));
+        self.let_go += carried - self.drains.len();
         let new: BTreeSet<_> = waiting.into_iter().filter(|id| !self.drains.contains_key(id)).collect();
         if new.is_empty() {
             return;
@@ -455,10 +488,10 @@ where
 
     /// A call that does not answer must not outlast the hook.
     fn grant_a_step(&mut self) {
-        let patience = match self.drains.values().next() {
-            Some(only) if self.drains.len() == 1 => only.timing.heartbeat_interval().min(STEP_MOST),
-            _ => STEP_MOST,
-        };
+        let interval = self.unended().map(|drain| drain.timing.heartbeat_interval()).min();
+        // Many drains' reads take their time: they have half of the hook's timeout, of which a third may have passed.
+        let interval = if self.drains.len() == 1 { interval } else { interval.map(|it| it * 3 / 2) };
+        let patience = interval.unwrap_or(STEP_MOST).min(STEP_MOST);
         let until = self.hand_on_at.min(self.clock.now() + patience);
         self.instances.until = until;
         self.actions.until = until;
@@ -513,7 +546,7 @@ where
             return false;
         }
         let waiting = self.group.waiting.as_ref().map_or(0, BTreeSet::len);
-        if !mates_left(self.group.most_waiting) || self.role == Role::Sweeper {
+        if !mates_left(self.group.most_waiting) || matches!(self.role, Role::Sweeper | Role::Follower(_)) {
             return true;
         }
         // As long as so many wait, if only at other hooks, messages that come are left to them.

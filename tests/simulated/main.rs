@@ -25,4 +25,6 @@ mod same_twice;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod sources;
+#[cfg(test)]
 mod within_the_bucket;

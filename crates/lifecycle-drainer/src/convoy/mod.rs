@@ -65,6 +65,9 @@ const LAG: Duration = Duration::from_secs(10);
 /// What was left to a carrier that is done shows in its group after this long at most.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// The longest between two looks of a sweep.
+const SWEEP_POLL: Duration = Duration::from_secs(10);
+
 /// A drain that nobody has begun to look after for this long is left to a sweep.
 const SWEPT_AFTER: Duration = Duration::from_secs(120);
 
@@ -205,6 +208,9 @@ where
     /// completes a hook: it is tried again for as long as there is time, and is then this function's error.
     pub(crate) async fn run(mut self) -> Result<DrainSummary, RecordError> {
         self.refuse_too_short_an_invocation()?;
+        if self.role == Role::Sweeper {
+            self.hand_on_at = self.hand_on_at.min(self.invocation.begins + SWEEP_LASTS);
+        }
         if let Some(carrier) = self.take_place().await {
             return Ok(self.left_to(&carrier));
         }
@@ -213,7 +219,7 @@ where
             let pause = match self.round().await {
                 Ok(()) => {
                     trouble = None;
-                    self.config.poll_interval
+                    self.poll_interval()
                 }
                 // Cut off by the time to hand on, not by AWS.
                 Err(error) if error.kind == CallErrorKind::OutOfTime && self.time_is_up() => Duration::ZERO,
@@ -538,9 +544,6 @@ where
     /// Whether nothing is left to do: all drains have ended, and where messages may have been left to this one, nothing
     /// has begun to wait since.
     fn is_done(&mut self) -> bool {
-        if self.role == Role::Sweeper && self.clock.now() >= self.invocation.begins + SWEEP_LASTS {
-            return true;
-        }
         if self.unended().next().is_some() {
             self.done_at = None;
             return false;
@@ -579,6 +582,12 @@ where
             return Err(self.failed(error));
         }
         Ok(Trouble { since, refused_since, tries, error })
+    }
+
+    /// A sweep is too short for polls that are far apart.
+    fn poll_interval(&self) -> Duration {
+        let poll = self.config.poll_interval;
+        if self.role == Role::Sweeper { poll.min(SWEEP_POLL) } else { poll }
     }
 
     /// Doubles from the poll interval on.

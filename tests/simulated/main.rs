@@ -11,6 +11,8 @@ mod drain_messages;
 #[cfg(test)]
 mod drain_timing;
 #[cfg(test)]
+mod dry_run;
+#[cfg(test)]
 mod every_instance_counts;
 #[cfg(test)]
 mod mass_drains;

@@ -17,6 +17,8 @@ mod every_instance_counts;
 #[cfg(test)]
 mod mass_drains;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod no_early_kill;
 #[cfg(test)]
 mod no_lost_drain;

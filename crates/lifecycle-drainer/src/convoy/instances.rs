@@ -220,6 +220,7 @@ where
     /// Reads what there is to stop on an instance, and how long that may take.
     pub(super) async fn plan_stops(&mut self, drain: &mut Drain) -> Result<(), CallError> {
         let (mut tasks, _) = self.tasks_of(drain).await?;
+        drain.count_stopped(&tasks);
         tasks.retain(|task| !task.is_stopped());
         let mut longest = Duration::ZERO;
         for task in &tasks {

@@ -529,12 +529,14 @@ where
         if self.invocation.begins + SETTLE + self.config.poll_interval < self.hand_on_at {
             return Ok(());
         }
-        Err(RecordError::TooShort {
+        let error = RecordError::TooShort {
             seconds: between(self.invocation.begins, self.invocation.ends).as_secs(),
             settle: SETTLE.as_secs(),
             margin: self.config.deadline_margin.as_secs(),
             poll: self.config.poll_interval.as_secs(),
-        })
+        };
+        self.tell_failure(&error.to_string());
+        Err(error)
     }
 
     fn unended(&self) -> impl Iterator<Item = &Drain> {

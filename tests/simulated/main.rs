@@ -31,4 +31,8 @@ mod scene;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod special_cases;
+#[cfg(test)]
+mod why_it_waits;
+#[cfg(test)]
 mod within_the_bucket;

@@ -1,0 +1,239 @@
+//! What people are told of a drain that waits, and what finding that out may cost.
+
+use std::time::Duration;
+
+use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_sim::faults::{Fault, When};
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::history::Occurrence;
+use fleetkeeper_sim::{Service, TaskDefinition, World};
+use serde_json::{Value, json};
+
+use crate::scene::{CLUSTER, Scene, first, two_hosts_with, two_hosts_with_web, web, world_of_hosts};
+
+/// The answer of an invocation of one minute, whose drain waits at its end.
+async fn after_a_minute(world: (World, Vec<Ec2InstanceId>)) -> Value {
+    let mut scene = Scene::new(world);
+    scene.timeout = Duration::from_secs(60);
+    let answer = first(&scene.deliver(&scene.terminate(0)).await.unwrap());
+    assert_eq!(answer["outcome"], "handed-on");
+    answer
+}
+
+/// That answer's only service.
+fn service(answer: &Value) -> &Value {
+    let services = answer["why"]["services"].as_array().unwrap();
+    assert_eq!(services.len(), 1, "{answer}");
+    &services[0]
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_room_is_told_with_the_resource_that_is_lacking() {
+    for (task, lacking) in [
+        (TaskDefinition::new("web", 2048, 512), "CPU"),
+        (TaskDefinition::new("web", 512, 3700), "memory"),
+        (TaskDefinition::new("web", 512, 512).tcp_port(80), "a host port"),
+    ] {
+        let answer = after_a_minute(two_hosts_with(Service::new("web", 2, task), 600)).await;
+        assert_eq!(
+            (&service(&answer)["cause"], &service(&answer)["running"]),
+            (&json!("no-room"), &json!(1))
+        );
+        let says = format!("no room for the replacement ({lacking})");
+        assert_eq!(service(&answer)["detail"], says);
+        let waiting_for = answer["waitingFor"].as_str().unwrap();
+        assert!(
+            waiting_for.starts_with("tasks on the instance: 1 running, 0 pending: web: "),
+            "{waiting_for}"
+        );
+        assert!(waiting_for.contains(&says), "{waiting_for}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn percentages_that_let_nothing_move_are_told() {
+    let answer = after_a_minute(two_hosts_with(Service::new("web", 4, web()).percents(100, 100), 600)).await;
+    assert_eq!(service(&answer)["cause"], "no-leeway");
+    let waiting_for = answer["waitingFor"].as_str().unwrap();
+    assert!(waiting_for.contains("minimum 100 % and maximum 100 % of 4"), "{waiting_for}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deregistration_delay_is_told() {
+    let slow = web().deregistration_delay(600);
+    let answer = after_a_minute(two_hosts_with(Service::new("web", 4, slow), 600)).await;
+    let service = service(&answer);
+    assert_eq!((&service["cause"], &service["stopping"]), (&json!("deregistration-delay"), &json!(2)));
+    assert!(answer["waitingFor"].as_str().unwrap().contains("deregistration delay"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn standalone_tasks_are_told() {
+    let (mut world, hosts) = world_of_hosts(1, 600);
+    for _ in 0..2 {
+        world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
+    }
+    world.advance_seconds(30);
+    world.take_outbox();
+    let answer = after_a_minute((world, hosts)).await;
+    let standalone = json!([{"group": "family:batch", "tasks": 2, "stopping": 0}]);
+    assert_eq!((&answer["why"]["standalone"], &answer["why"]["services"]), (&standalone, &json!([])));
+    let waiting_for = answer["waitingFor"].as_str().unwrap();
+    assert!(waiting_for.ends_with("family:batch: 2 standalone, which ECS never drains"), "{waiting_for}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn protected_tasks_are_told_with_the_time_until_which_they_are() {
+    let (mut world, hosts) = two_hosts_with_web();
+    let until = world.now() + Duration::from_secs(7200);
+    let tasks: Vec<_> = world.tasks_of_service(CLUSTER, "web").iter().map(|task| task.arn.clone()).collect();
+    for task in &tasks {
+        world.protect_task(CLUSTER, task, until).unwrap();
+    }
+    let answer = after_a_minute((world, hosts)).await;
+    assert_eq!(service(&answer)["cause"], "protected");
+    assert_eq!(answer["why"]["protectedTasks"], 2);
+    let told: chrono::DateTime<chrono::Utc> =
+        answer["why"]["protectedUntil"].as_str().unwrap().parse().unwrap();
+    assert_eq!(told, until);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_not_connected_is_told() {
+    let (mut world, hosts) = two_hosts_with_web();
+    world.set_agent_connected(CLUSTER, &hosts[0], false).unwrap();
+    world.take_outbox();
+    let answer = after_a_minute((world, hosts)).await;
+    assert_eq!(answer["why"]["agentConnected"], false);
+    assert!(answer["waitingFor"].as_str().unwrap().contains("the agent is disconnected"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_a_drain_that_is_done_says_nothing_of_waiting() {
+    let scene = Scene::new(two_hosts_with_web());
+    let (answer, _) = scene.see_through(&scene.terminate(0)).await;
+    let answer = first(&answer);
+    assert_eq!((answer.get("why"), answer.get("waitingFor"), answer.get("others")), (None, None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_of_a_drain_whose_time_was_up_says_what_held_it() {
+    let (mut world, hosts) = world_of_hosts(1, 600);
+    world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
+    world.advance_seconds(30);
+    world.take_outbox();
+    let variables =
+        [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "300"), ("ON_DRAIN_TIMEOUT", "continue")];
+    let scene = Scene::with_settings((world, hosts), &variables);
+    let (answer, _) = scene.see_through(&scene.terminate(0)).await;
+    assert_eq!(first(&answer)["outcome"], "completed");
+    assert_eq!(first(&answer)["why"]["standalone"][0]["group"], "family:batch");
+}
+
+/// When an operation was called, in seconds since a time.
+fn called(scene: &Scene, operation: Operation, since: chrono::DateTime<chrono::Utc>) -> Vec<i64> {
+    scene.world(|world| {
+        let entries = world.history().entries().iter();
+        let calls = entries.filter(
+            |entry| matches!(entry.what, Occurrence::ApiCalled { operation: of, .. } if of == operation),
+        );
+        calls.map(|call| (call.at - since).num_seconds()).collect()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_looked_into_at_once_and_then_less_and_less_often_whichever_invocation_does() {
+    for timeout in [900, 100] {
+        let mut scene = Scene::new(two_hosts_with(Service::new("web", 4, web()).percents(100, 100), 600));
+        scene.timeout = Duration::from_secs(timeout);
+        let notice = scene.terminate(0);
+        let began = scene.aws.world().now();
+        scene.see_through(&notice).await;
+        let asked = called(&scene, Operation::DescribeServices, began);
+        assert_eq!(asked.len(), called(&scene, Operation::GetTaskProtection, began).len());
+        let pauses: Vec<_> = asked.windows(2).map(|two| two[1] - two[0]).collect();
+        if timeout == 900 {
+            assert_eq!(asked[0], 0);
+            // 30, 60, 120, 240, 300, 300, ... and with each further invocation once at its beginning.
+            assert!((30..=36).contains(&pauses[0]) && (60..=66).contains(&pauses[1]), "{pauses:?}");
+            assert!((120..=132).contains(&pauses[2]) && (240..=252).contains(&pauses[3]), "{pauses:?}");
+            assert!(asked.len() <= 6 + 11 + 4, "{asked:?}");
+        } else {
+            assert!(pauses.iter().skip(3).all(|pause| *pause >= 85), "{pauses:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_read_that_fails_here_holds_up_a_drain() {
+    for operation in [Operation::DescribeServices, Operation::GetTaskProtection] {
+        for fault in [
+            Fault::Refused,
+            Fault::Throttled,
+            Fault::Unavailable,
+            Fault::Failure { reason: "MISSING" },
+            Fault::Failure { reason: "TASK_NOT_VALID" },
+            Fault::Hang,
+        ] {
+            let scene = Scene::new(two_hosts_with_web());
+            scene.plant(operation, When::Always, fault);
+            let notice = scene.terminate(0);
+            let began = scene.aws.world().now();
+            let (answer, invocations) = scene.see_through(&notice).await;
+            assert_eq!(
+                (&first(&answer)["outcome"], invocations),
+                (&json!("completed"), 1),
+                "{operation} {fault:?}"
+            );
+            scene.assert_all_drained(1);
+            // What never answers takes ten seconds of two looks' pauses.
+            let took = (scene.ends()[0].0 - began).num_seconds();
+            assert!(took <= 110, "{operation} {fault:?}: {took} s");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_has_nothing_on_it_is_not_looked_into() {
+    let scene = Scene::new(world_of_hosts(2, 600));
+    scene.see_through(&scene.terminate(0)).await;
+    for operation in [Operation::DescribeServices, Operation::GetTaskProtection] {
+        assert_eq!(scene.calls(operation), 0, "{operation}");
+    }
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_first_delivery_looks_for_room_elsewhere_once() {
+    let mut scene = Scene::new(two_hosts_with(Service::new("web", 4, web()).percents(100, 100), 600));
+    scene.timeout = Duration::from_secs(100);
+    let notice = scene.terminate(0);
+    // Found once, and once more for the room.
+    scene.deliver(&notice).await.unwrap();
+    assert_eq!(scene.calls(Operation::ListContainerInstances), 2);
+    let handed_on = scene.sent().remove(0);
+    scene.deliver(&handed_on).await.unwrap();
+    assert_eq!(scene.calls(Operation::ListContainerInstances), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_is_looked_for_on_five_pages_at_most() {
+    let (mut world, hosts) = world_of_hosts(12, 600);
+    // It fits nowhere else.
+    for host in &hosts {
+        world.start_task(CLUSTER, &TaskDefinition::new("batch", 1024, 256), host).unwrap();
+    }
+    world.create_service(CLUSTER, Service::new("web", 12, TaskDefinition::new("web", 1024, 256))).unwrap();
+    world.advance_seconds(120);
+    world.take_outbox();
+    world.set_page_limit(1);
+    let mut scene = Scene::new((world, hosts));
+    scene.timeout = Duration::from_secs(60);
+    scene.deliver(&scene.terminate(0)).await.unwrap();
+    // One to find the instance.
+    assert!(
+        (6..=7).contains(&scene.calls(Operation::ListContainerInstances)),
+        "{}",
+        scene.calls(Operation::ListContainerInstances)
+    );
+}

@@ -90,10 +90,7 @@ mod tests {
         let waiting = ids([2, 4, 6, 8, 10]);
         let roles = [2, 4, 6, 8, 10].map(|own| role(&id(own), &waiting));
         let follower = Role::Follower(id(2));
-        assert_eq!(
-            roles,
-            [Role::Carrier(0), Role::Carrier(1), Role::Carrier(2), follower.clone(), follower]
-        );
+        assert_eq!(roles, [Role::Carrier(0), Role::Carrier(1), Role::Carrier(2), follower.clone(), follower]);
     }
 
     #[test]
@@ -101,10 +98,7 @@ mod tests {
         let waiting = ids([2, 4, 6, 8]);
         let roles = [1, 3, 5, 7, 9].map(|own| role(&id(own), &waiting));
         let follower = Role::Follower(id(2));
-        assert_eq!(
-            roles,
-            [Role::Carrier(0), Role::Carrier(1), Role::Carrier(2), follower.clone(), follower]
-        );
+        assert_eq!(roles, [Role::Carrier(0), Role::Carrier(1), Role::Carrier(2), follower.clone(), follower]);
         assert_eq!(role(&id(1), &ids([])), Role::Carrier(0));
     }
 

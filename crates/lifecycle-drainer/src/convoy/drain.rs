@@ -77,7 +77,7 @@ impl Drain {
     /// Whether to record a heartbeat. Past the drain's end none is, but where tasks would have to be stopped for an action
     /// that is not known to be open: it is asked for.
     pub(super) fn heartbeat_due(&self, policy: OnDrainTimeout, now: DateTime<Utc>) -> bool {
-        let over = now >= self.timing.end() && now < self.timing.hook_has_ended_by();
+        let over = now >= self.timing.end() && now < self.timing.hook_has_ended_by(policy);
         let asks = policy == OnDrainTimeout::StopTasks && !self.known_open() && over;
         asks || self.timing.heartbeat_due(self.last_heartbeat, now)
     }

@@ -276,9 +276,13 @@ where
     async fn round(&mut self) -> Result<(), CallError> {
         self.keep_alive().await;
         if self.group.read_at.is_some_and(|at| self.clock.now() >= at) {
-            self.group.read(GROUP_INTERVAL).await;
+            // What begins to wait must be seen before its hook runs out.
+            let strictest = DrainTiming::heartbeat_interval_of(self.actions.hook);
+            self.group.read(GROUP_INTERVAL.min(strictest)).await;
         }
-        self.muster().await;
+        if self.muster().await {
+            self.keep_alive().await;
+        }
         self.give_up_what_has_ended();
         self.let_go_in_time().await?;
         if self.unended().next().is_none() {
@@ -383,7 +387,9 @@ where
     /// An action whose hook's own timeout has passed is over.
     fn give_up_what_has_ended(&mut self) {
         let now = self.clock.now();
-        for drain in unended(&mut self.drains).filter(|drain| now >= drain.timing.hook_has_ended_by()) {
+        let policy = self.config.on_drain_timeout;
+        let over = |drain: &&mut Drain| now >= drain.timing.hook_has_ended_by(policy);
+        for drain in unended(&mut self.drains).filter(over) {
             drain.in_span(|| {
                 tracing::warn!(
                     drainTimeoutSeconds = drain.timing.drain_timeout.as_secs(),
@@ -406,18 +412,18 @@ where
         self.actions.keep_alive(policy, unended(&mut self.drains)).await;
     }
 
-    /// Takes along what waits, where more waits than there are messages at work, and lets go of what does no longer.
-    async fn muster(&mut self) {
+    /// Takes along what waits, and lets go of what does no longer. Whether there is something new.
+    async fn muster(&mut self) -> bool {
         if self.mustered_at == self.group.seen_at {
-            return;
+            return false;
         }
         self.mustered_at = self.group.seen_at;
-        let Some(waiting) = self.group.waiting.clone() else { return };
+        let Some(waiting) = self.group.waiting.clone() else { return false };
         let own = self.own.as_ref().map(|(id, _)| id);
         self.drains.retain(|id, _| Some(id) == own || waiting.contains(id));
         let new: BTreeSet<_> = waiting.into_iter().filter(|id| !self.drains.contains_key(id)).collect();
         if new.is_empty() {
-            return;
+            return false;
         }
         let now = self.clock.now();
         let since = self.group.terminating_since(&new).await;
@@ -432,13 +438,14 @@ where
                 stops_until: None,
             };
             let mut drain = Drain::new(id.clone(), self.action_of(Some(&id)), timing, false);
-            // Who stands by leaves the first heartbeat to the first carrier.
-            drain.last_heartbeat = (!self.patience().is_zero()).then_some(now);
+            // Who stands by leaves the first heartbeat to the first carrier, for as long as it is not due.
+            drain.last_heartbeat = (!self.patience().is_zero()).then_some(began);
             drain.last_tried = drain.last_heartbeat;
             self.drains.insert(id, drain);
         }
         let others = self.drains.len().saturating_sub(usize::from(self.own.is_some()));
         tracing::info!(others, role = ?self.role, "other instances of the group wait, too: carried along");
+        true
     }
 
     fn action_of(&self, id: Option<&Ec2InstanceId>) -> LifecycleAction {

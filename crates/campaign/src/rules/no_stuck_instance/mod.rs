@@ -50,9 +50,9 @@ use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
 use super::invocations::{Invocation, invocations};
-use super::waiting::{Place, places};
-use super::stop_timeouts::StopTimeouts;
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
+use super::stop_timeouts::StopTimeouts;
+use super::waiting::{Place, places};
 use super::{Breach, Rule};
 use crate::scenario::{OnTimeout, Scenario};
 use crate::stage::Played;
@@ -101,10 +101,7 @@ fn is_serene(scenario: &Scenario) -> bool {
     let (drainer, api) = (&scenario.drainer, &scenario.api);
     let unhindered = drainer.reserved_concurrency.is_none() && !drainer.recursion_terminated;
     let answered = scenario.faults.is_empty() && api.request_rates.is_none() && !api.filters_ignored;
-    unhindered
-        && answered
-        && scenario.disorder == Disorder::default()
-        && has_time_to_see_it_empty(scenario)
+    unhindered && answered && scenario.disorder == Disorder::default() && has_time_to_see_it_empty(scenario)
 }
 
 /// How long trouble goes on when nothing goes wrong any more.

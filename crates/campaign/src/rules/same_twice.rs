@@ -103,7 +103,8 @@ impl Now<'_> {
             Occurrence::ApiCalled { operation, .. } if told.tokens.is_empty() => {
                 Err(format!("called {operation} though nothing is to be terminated"))
             }
-            Occurrence::ActionEnded { token, group, .. } | Occurrence::ActionHeartbeat { token, group, .. }
+            Occurrence::ActionEnded { token, group, .. }
+            | Occurrence::ActionHeartbeat { token, group, .. }
                 if !(told.tokens.contains(token) || told.carries.as_ref() == Some(group)) =>
             {
                 Err(format!("was not told of action {token}, and is no carrier"))
@@ -130,7 +131,8 @@ impl Now<'_> {
         let of_instance = self.actions.iter().filter(|(_, action)| action.instance == instance);
         of_instance.into_iter().any(|(token, action)| {
             let named = told.tokens.contains(*token);
-            let carried = told.carries.as_deref() == Some(action.group) && action.opened_before(self.position);
+            let carried =
+                told.carries.as_deref() == Some(action.group) && action.opened_before(self.position);
             let open = action.is_open_before(self.position) || action.is_open_at(told.started);
             (named || carried) && open || named && told.started <= action.opened + FRESH
         })

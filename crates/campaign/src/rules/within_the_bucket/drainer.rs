@@ -128,7 +128,7 @@ impl Delivery<'_> {
             self.reasons.push_back(entry.at);
             self.doubtful += usize::from(*operation == Operation::Publish);
         }
-        let carries = self.place.as_ref().is_none_or(Place::may_carry);
+        let carries = self.place.as_ref().is_none_or(|place| place.may_carry(entry.at));
         if *operation == Operation::DescribeScalingActivities && !carries {
             return Err("takes others along, and is no carrier".to_owned());
         }

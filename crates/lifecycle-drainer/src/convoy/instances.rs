@@ -225,12 +225,18 @@ where
         for task in &tasks {
             longest = longest.max(self.stop_timeout(&task.definition).await);
         }
+        let stopping = tasks.iter().any(|task| task.desired_status == DesiredStatus::Stopped);
         tasks.retain(|task| task.desired_status == DesiredStatus::Running);
+        let now = self.clock.now();
         let plan = StopPlan {
             tasks: tasks.into_iter().map(|task| task.arn).collect(),
             longest_stop_timeout: longest,
-            read_at: self.clock.now(),
+            read_at: now,
         };
+        // Stopped late, by an invocation before this one, which would have ended the drain otherwise.
+        if stopping && drain.plan.is_none() && now >= drain.timing.deadline() {
+            drain.timing.stops_until = Some(now + plan.takes(drain.timing.longest()));
+        }
         drain.in_span(|| {
             tracing::info!(
                 tasks = plan.tasks.len(),

@@ -81,3 +81,69 @@ impl<Ecs: Tasks, C: Clock> Tasks for Paced<'_, Ecs, C> {
         self.ecs.describe_tasks(cluster, arns).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// A clock that goes on only where somebody sleeps.
+    struct StandingClock(Cell<DateTime<Utc>>);
+
+    impl StandingClock {
+        fn new() -> Self {
+            Self(Cell::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap()))
+        }
+    }
+
+    impl Clock for StandingClock {
+        fn now(&self) -> DateTime<Utc> {
+            self.0.get()
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            self.0.set(self.0.get() + duration);
+        }
+    }
+
+    /// When each of so many turns comes, in milliseconds from now on.
+    fn turns(paced: &Paced<'_, (), StandingClock>, count: usize) -> Vec<i64> {
+        let start = paced.clock.now();
+        let turn = |_| {
+            paced.turn().now_or_never().unwrap();
+            (paced.clock.now() - start).num_milliseconds()
+        };
+        (0..count).map(turn).collect()
+    }
+
+    #[test]
+    fn sixteen_go_out_at_once_and_then_one_each_300_ms() {
+        let clock = StandingClock::new();
+        let paced = Paced::new(&(), &clock);
+        assert_eq!(turns(&paced, 16), [0; 16]);
+        assert_eq!(turns(&paced, 4), [300, 600, 900, 1200]);
+    }
+
+    #[test]
+    fn what_a_pause_leaves_unused_is_there_after_it_and_no_more_than_sixteen() {
+        let clock = StandingClock::new();
+        let paced = Paced::new(&(), &clock);
+        turns(&paced, 16);
+        clock.sleep(Duration::from_millis(900)).now_or_never().unwrap();
+        assert_eq!(turns(&paced, 5), [0, 0, 0, 300, 600]);
+        clock.sleep(Duration::from_secs(3600)).now_or_never().unwrap();
+        assert_eq!(turns(&paced, 16), [0; 16]);
+        assert_eq!(turns(&paced, 2), [300, 600]);
+    }
+
+    #[test]
+    fn a_read_each_poll_is_never_held_back() {
+        let clock = StandingClock::new();
+        let paced = Paced::new(&(), &clock);
+        for _ in 0..1000 {
+            assert_eq!(turns(&paced, 1), [0]);
+            clock.sleep(Duration::from_millis(300)).now_or_never().unwrap();
+        }
+    }
+}

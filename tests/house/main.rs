@@ -1,4 +1,6 @@
-//! The house: dependencies point down only, and a floor knows nothing of the floor above it.
+//! The house: dependencies point down only, a floor knows nothing of the floor above it, and the template fits the code.
 
 #[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod template;

@@ -27,6 +27,8 @@ mod no_stuck_instance;
 #[cfg(test)]
 mod same_twice;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod sources;

@@ -148,6 +148,17 @@ fn an_event_of_ecs_becomes_metrics_and_a_full_cluster_an_alarm() {
     assert!(!stack.emulator.pattern_matches(rule, &other_cluster).unwrap());
     let event = event_of(&world_with_a_change()).unwrap();
     assert!(stack.emulator.pattern_matches(rule, &event).unwrap(), "{event}");
+
+    // And so is what EC2 tells of Spot Instances.
+    let (spot, rebalance) =
+        ("eventbridge-spot-interruption.json", "eventbridge-rebalance-recommendation.json");
+    for (output, taken, left) in
+        [("SpotInterruptionRuleName", spot, rebalance), ("RebalanceRecommendationRuleName", rebalance, spot)]
+    {
+        let rule = stack.output(output).unwrap();
+        assert!(stack.emulator.pattern_matches(rule, &sample_event(taken).unwrap()).unwrap(), "{taken}");
+        assert!(!stack.emulator.pattern_matches(rule, &sample_event(left).unwrap()).unwrap(), "{left}");
+    }
 }
 
 fn world_with_a_change() -> Vec<Emission> {

@@ -68,6 +68,8 @@ pub struct Task {
     pub tcp_ports: BTreeSet<Port>,
     /// The static UDP host ports that it has bound.
     pub udp_ports: BTreeSet<Port>,
+    /// Since when it is to stop.
+    pub stopping_at: Option<DateTime<Utc>>,
     /// When it stopped.
     pub stopped_at: Option<DateTime<Utc>>,
 }
@@ -102,6 +104,7 @@ impl Task {
             memory: Mib(512),
             tcp_ports: BTreeSet::new(),
             udp_ports: BTreeSet::new(),
+            stopping_at: None,
             stopped_at: None,
         }
     }

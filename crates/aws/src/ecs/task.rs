@@ -29,6 +29,7 @@ pub(super) fn task(task: &SdkTask) -> Task {
         })),
         tcp_ports: static_ports(task.containers(), &TransportProtocol::Tcp),
         udp_ports: static_ports(task.containers(), &TransportProtocol::Udp),
+        stopping_at: task.stopping_at().and_then(time),
         stopped_at: task.stopped_at().and_then(time),
     }
 }

@@ -111,7 +111,8 @@ pub(super) fn lifecycle_actions<'a>(
                 let Some(timeouts) = groups.get(group).copied() else { continue };
                 waits.insert(instance, token);
                 let (opened, heartbeats) = (entry.at, Vec::new());
-                let action = LifecycleAction { group, instance, opened, position, heartbeats, ended: None, timeouts };
+                let action =
+                    LifecycleAction { group, instance, opened, position, heartbeats, ended: None, timeouts };
                 actions.insert(token, action);
             }
             Occurrence::ActionHeartbeat { token, .. } => {
@@ -155,5 +156,9 @@ fn timeouts(group: &GroupPlan, scenario: &Scenario) -> Timeouts {
     let seconds = |seconds: u32| TimeDelta::seconds(i64::from(seconds));
     let global = seconds(group.heartbeat_seconds.saturating_mul(100).min(172_800));
     let drain = group.metadata_drain_timeout_seconds.unwrap_or(scenario.drainer.drain_timeout_seconds);
-    Timeouts { heartbeat: seconds(group.heartbeat_seconds), drain: seconds(drain).min(global - HOOK_RESERVE), global }
+    Timeouts {
+        heartbeat: seconds(group.heartbeat_seconds),
+        drain: seconds(drain).min(global - HOOK_RESERVE),
+        global,
+    }
 }

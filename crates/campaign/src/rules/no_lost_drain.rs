@@ -103,7 +103,8 @@ impl Drains<'_> {
             let mut of_group = self.actions.values().filter(|action| action.group == notice.group);
             let Some(left) = of_group.find(|action| has_to_go_on(action, ended)) else { continue };
             if !self.is_alive(&notice.group, id, ended) {
-                let how = format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance);
+                let how =
+                    format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance);
                 return Err(how);
             }
         }

@@ -73,8 +73,13 @@ impl Rule for SameTwice {
 struct Told {
     started: DateTime<Utc>,
     tokens: BTreeSet<String>,
-    /// The group of which it carries others along, where it was a carrier.
-    carries: Option<String>,
+    place: Option<Place>,
+}
+
+impl Told {
+    fn carries(&self, group: &str, now: DateTime<Utc>) -> bool {
+        self.place.as_ref().is_some_and(|place| place.group == group && place.may_carry(now))
+    }
 }
 
 fn told(entries: &[Entry], played: &Played) -> BTreeMap<InvocationId, Told> {
@@ -82,8 +87,7 @@ fn told(entries: &[Entry], played: &Played) -> BTreeMap<InvocationId, Told> {
     let all = invocations(entries).into_iter().filter(|(_, it)| it.function == DRAINER);
     all.map(|(id, it)| {
         let tokens = notices(it.payload).into_iter().map(|notice| notice.token).collect();
-        let carries = places.remove(&id).filter(Place::may_carry).map(|place| place.group);
-        (id, Told { started: it.started, tokens, carries })
+        (id, Told { started: it.started, tokens, place: places.remove(&id) })
     })
     .collect()
 }
@@ -103,21 +107,23 @@ impl Now<'_> {
             Occurrence::ApiCalled { operation, .. } if told.tokens.is_empty() => {
                 Err(format!("called {operation} though nothing is to be terminated"))
             }
-            Occurrence::ActionEnded { token, group, .. } | Occurrence::ActionHeartbeat { token, group, .. }
-                if !(told.tokens.contains(token) || told.carries.as_ref() == Some(group)) =>
+            Occurrence::ActionEnded { token, group, .. }
+            | Occurrence::ActionHeartbeat { token, group, .. }
+                if !(told.tokens.contains(token) || told.carries(group, entry.at)) =>
             {
                 Err(format!("was not told of action {token}, and is no carrier"))
             }
             Occurrence::ContainerInstanceStatus { container_instance, status } => {
                 let Some(instance) = self.occupancy.ec2_instance(container_instance) else { return Ok(()) };
-                if *status == ContainerInstanceStatus::Draining && self.is_asked_for(instance, told) {
+                if *status == ContainerInstanceStatus::Draining && self.is_asked_for(instance, told, entry.at)
+                {
                     return Ok(());
                 }
                 Err(format!("set {instance} {status} with no action open on it"))
             }
             Occurrence::TaskStopping { task, code: StopCode::UserInitiated } => {
                 let home = self.homes.home(task).and_then(|home| self.occupancy.ec2_instance(home));
-                match home.filter(|instance| !self.is_asked_for(instance, told)) {
+                match home.filter(|instance| !self.is_asked_for(instance, told, entry.at)) {
                     Some(instance) => Err(format!("stopped {task} on {instance} with no action open on it")),
                     None => Ok(()),
                 }
@@ -126,11 +132,11 @@ impl Now<'_> {
         }
     }
 
-    fn is_asked_for(&self, instance: &Ec2InstanceId, told: &Told) -> bool {
+    fn is_asked_for(&self, instance: &Ec2InstanceId, told: &Told, now: DateTime<Utc>) -> bool {
         let of_instance = self.actions.iter().filter(|(_, action)| action.instance == instance);
         of_instance.into_iter().any(|(token, action)| {
             let named = told.tokens.contains(*token);
-            let carried = told.carries.as_deref() == Some(action.group) && action.opened_before(self.position);
+            let carried = told.carries(action.group, now) && action.opened_before(self.position);
             let open = action.is_open_before(self.position) || action.is_open_at(told.started);
             (named || carried) && open || named && told.started <= action.opened + FRESH
         })

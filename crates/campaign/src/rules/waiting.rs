@@ -33,8 +33,9 @@ pub(super) struct Waiting<'a> {
 pub(super) struct Place {
     pub(super) group: String,
     pub(super) instance: String,
-    /// How many that wait had a lower id, at the least and at the most.
-    least_before: usize,
+    /// Since when fewer that have a lower id have waited than there are carriers, if only for a moment.
+    carries_from: Option<DateTime<Utc>>,
+    /// How many that wait had a lower id, at the most.
     most_before: usize,
     /// The most of the group that waited at once, its own instance included.
     pub(super) most_waiting: usize,
@@ -47,9 +48,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Whether it may carry the others: there was a time when it was one of the carriers.
-    pub(super) fn may_carry(&self) -> bool {
-        self.least_before < CARRIERS
+    /// Whether it may carry the others by now: there was a time when it was one of the carriers.
+    pub(super) fn may_carry(&self, now: DateTime<Utc>) -> bool {
+        self.carries_from.is_some_and(|from| from <= now)
     }
 
     /// Whether it may leave its own instance to others: there was a time when it was no carrier.
@@ -111,7 +112,7 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
         if let Some(group) = waiting.see(entry) {
             for id in running.get(group).into_iter().flatten() {
                 if let Some(place) = places.get_mut(id) {
-                    place.see(&waiting);
+                    place.see(&waiting, entry.at);
                 }
             }
         }
@@ -124,7 +125,7 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
                 let mut place = Place {
                     group: notice.group,
                     instance: notice.instance,
-                    least_before: usize::MAX,
+                    carries_from: None,
                     most_before: 0,
                     most_waiting: 0,
                     blind: slow,
@@ -132,7 +133,7 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
                     started: entry.at,
                     ended: None,
                 };
-                place.see(&waiting);
+                place.see(&waiting, entry.at);
                 places.insert(*invocation, place);
             }
             Occurrence::InvocationEnded { invocation, .. } => {
@@ -154,9 +155,9 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
 }
 
 impl Place {
-    fn see(&mut self, waiting: &Waiting<'_>) {
+    fn see(&mut self, waiting: &Waiting<'_>, now: DateTime<Utc>) {
         let (before, all) = waiting.before(&self.group, &self.instance);
-        self.least_before = self.least_before.min(before);
+        self.carries_from = self.carries_from.or((before < CARRIERS).then_some(now));
         self.most_before = self.most_before.max(before);
         self.most_waiting = self.most_waiting.max(all);
     }

@@ -1,9 +1,10 @@
 //! What looks like a breach and is none.
 
 use fleetkeeper_campaign::rules::check;
-use fleetkeeper_campaign::scenario::{Scenario, Stray, What, Wrong};
+use fleetkeeper_campaign::scenario::{OnTimeout, Scenario, Stray, What, Wrong};
 use fleetkeeper_campaign::stage::{HOOK, Played, play};
 use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::ecs::task::StopCode;
 use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
 
 use crate::scenes::{always, at, long_drain, measured, task, termination};
@@ -24,6 +25,10 @@ fn expired(what: &Occurrence) -> bool {
     matches!(what, Occurrence::ActionEnded { hook, end: ActionEnd::Expired(_), .. } if hook == HOOK)
 }
 
+fn stopped_by_hand(what: &Occurrence) -> bool {
+    matches!(what, Occurrence::TaskStopping { code: StopCode::UserInitiated, .. })
+}
+
 fn completed(what: &Occurrence) -> bool {
     matches!(what, Occurrence::ActionEnded { hook, end: ActionEnd::Completed(_), .. } if hook == HOOK)
 }
@@ -39,11 +44,15 @@ fn a_hook_runs_out_where_every_attempt_failed() {
 }
 
 #[test]
-fn a_hook_runs_out_once_the_drains_time_is_up() {
-    let mut scenario = long_drain();
-    scenario.drainer.drain_timeout_seconds = 120;
-    let played = passes(&scenario);
-    assert_eq!((count(&played, expired), count(&played, completed)), (1, 0));
+fn a_drain_ends_by_its_policy_once_its_time_is_up() {
+    for (policy, stopped) in [(OnTimeout::StopTasks, 1), (OnTimeout::Continue, 0), (OnTimeout::Abandon, 0)] {
+        let mut scenario = long_drain();
+        scenario.drainer.drain_timeout_seconds = 120;
+        scenario.drainer.on_drain_timeout = policy;
+        let played = passes(&scenario);
+        assert_eq!((count(&played, expired), count(&played, completed)), (0, 1), "{policy:?}");
+        assert_eq!(count(&played, stopped_by_hand), stopped, "{policy:?}");
+    }
 }
 
 #[test]

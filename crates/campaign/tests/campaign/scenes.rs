@@ -1,8 +1,8 @@
 //! Small scenarios, written by hand.
 
 use fleetkeeper_campaign::scenario::{
-    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, OnTimeout,
-    Scenario, ServicePlan, Takes, TaskPlan, What, Wrong,
+    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, OnTimeout, Scenario,
+    ServicePlan, Takes, TaskPlan, What, Wrong,
 };
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;

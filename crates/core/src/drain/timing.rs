@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::deadline::PLAN_AHEAD;
+use super::on_drain_timeout::OnDrainTimeout;
 use crate::lifecycle::LifecycleHook;
 
 /// The longest drain that can be asked for, by a variable or a notice: no hook lasts longer than 48 hours.
@@ -53,6 +55,12 @@ impl DrainTiming {
         self.began + self.longest()
     }
 
+    /// From when on it is looked at what there is to stop.
+    #[must_use]
+    pub fn stops_from(&self) -> DateTime<Utc> {
+        self.deadline() - PLAN_AHEAD.min(self.longest() / 2)
+    }
+
     /// When the drain ends, whatever is left: at its deadline, or where tasks were stopped late, once they have had their
     /// time.
     #[must_use]
@@ -71,7 +79,13 @@ impl DrainTiming {
     /// How long after a heartbeat the next one is due.
     #[must_use]
     pub fn heartbeat_interval(&self) -> Duration {
-        let timeout = self.hook.map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat_timeout);
+        Self::heartbeat_interval_of(self.hook)
+    }
+
+    /// The same at a hook.
+    #[must_use]
+    pub fn heartbeat_interval_of(hook: Option<LifecycleHook>) -> Duration {
+        let timeout = hook.map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat_timeout);
         timeout.max(HEARTBEAT_TIMEOUT_MIN) / HEARTBEATS_PER_TIMEOUT
     }
 
@@ -91,12 +105,16 @@ impl DrainTiming {
         due.filter(|_| now < self.end()).unwrap_or(now + self.heartbeat_interval()).max(now)
     }
 
-    /// When the action has ended for certain, by its hook's own timeout: no heartbeat is recorded past the deadline.
+    /// When the action has ended for certain, by its hook's own timeouts. No heartbeat is recorded past the end, but where
+    /// tasks are to be stopped late: then another invocation may have recorded one at any time.
     #[must_use]
-    pub fn hook_has_ended_by(&self) -> DateTime<Utc> {
+    pub fn hook_has_ended_by(&self, policy: OnDrainTimeout) -> DateTime<Utc> {
+        let globally = self.began + self.hook.map_or(HOOK_LONGEST, |hook| hook.global_timeout);
+        if policy == OnDrainTimeout::StopTasks {
+            return globally;
+        }
         let last_heartbeat_lasts = self.hook.map_or(HEARTBEAT_TIMEOUT_MAX, |hook| hook.heartbeat_timeout);
-        let by_heartbeat = self.end() + last_heartbeat_lasts;
-        self.hook.map_or(by_heartbeat, |hook| by_heartbeat.min(self.began + hook.global_timeout))
+        globally.min(self.end() + last_heartbeat_lasts)
     }
 }
 
@@ -160,19 +178,20 @@ mod tests {
         let timing = timing(600, Some((300, 30_000)));
         assert!(timing.heartbeat_due(None, at(599)));
         assert!(!timing.heartbeat_due(None, at(600)));
-        assert_eq!(timing.hook_has_ended_by(), at(900));
+        assert_eq!(timing.hook_has_ended_by(OnDrainTimeout::Continue), at(900));
+        assert_eq!(timing.hook_has_ended_by(OnDrainTimeout::StopTasks), at(30_000));
     }
 
     #[test]
     fn the_global_timeout_bounds_both_ends() {
         let timing = timing(3600, Some((30, 3000)));
         assert_eq!(timing.deadline(), at(2970));
-        assert_eq!(timing.hook_has_ended_by(), at(3000));
+        assert_eq!(timing.hook_has_ended_by(OnDrainTimeout::Continue), at(3000));
     }
 
     #[test]
     fn an_unread_hook_may_last_as_long_as_any() {
-        assert_eq!(timing(600, None).hook_has_ended_by(), at(600 + 7200));
+        assert_eq!(timing(600, None).hook_has_ended_by(OnDrainTimeout::Continue), at(600 + 7200));
     }
 
     #[test]
@@ -209,6 +228,6 @@ mod tests {
         assert!(timing.heartbeat_due(Some(at(300)), at(699)));
         assert!(!timing.heartbeat_due(Some(at(300)), at(700)));
         assert_eq!(timing.next_heartbeat(Some(at(590)), at(650)), at(690));
-        assert_eq!(timing.hook_has_ended_by(), at(1000));
+        assert_eq!(timing.hook_has_ended_by(OnDrainTimeout::Continue), at(1000));
     }
 }

@@ -54,7 +54,7 @@ where
                     continue;
                 }
                 Some(Decision::PlanStops) => {
-                    self.instances.plan_stops(drain).await?;
+                    self.instances.plan_stops(vec![drain]).await?;
                     continue;
                 }
                 None => "look again".to_owned(),

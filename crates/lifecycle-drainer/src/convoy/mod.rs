@@ -36,7 +36,7 @@ use crate::outcome::{DrainSummary, Outcome};
 use crate::ports::{AutoScalingCalls, EcsCalls, Ports};
 use crate::record::Delivery;
 use actions::Actions;
-use drain::Drain;
+use drain::{ActionIs, Drain};
 use group::{GROUP_PATIENCE, GROUP_RETRY, Group};
 use instances::Instances;
 use paced::Paced;
@@ -61,6 +61,9 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// A group that does not tell of an instance yet is read again for this long.
 const LAG: Duration = Duration::from_secs(10);
+
+/// Plans of what to stop that are made between two looks.
+const PLANS_A_ROUND: usize = 60;
 
 /// What was left to a carrier that is done shows in its group after this long at most.
 const LINGER: Duration = Duration::from_secs(10);
@@ -99,6 +102,10 @@ pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
     /// The instance and the message that this invocation is about.
     own: Option<(Ec2InstanceId, Delivery)>,
     role: Role,
+    /// Whether the role is by a reading of the group.
+    placed: bool,
+    /// The carrier that all is left to, where that was found late.
+    left_to: Option<Ec2InstanceId>,
     drains: BTreeMap<Ec2InstanceId, Drain>,
     instances: Instances<'a, Ecs, C>,
     actions: Actions<'a, AutoScaling, C>,
@@ -154,6 +161,9 @@ where
             // The action's start counts as a heartbeat.
             drain.last_heartbeat = (invocation.begins < began + FRESH).then_some(began);
             drain.last_tried = drain.last_heartbeat;
+            if drain.last_heartbeat.is_some() {
+                drain.action_is = ActionIs::Open;
+            }
             drains.insert(notice.ec2_instance_id.clone(), drain);
             (notice.ec2_instance_id, delivery)
         });
@@ -168,6 +178,8 @@ where
             drain_timeout,
             to_warm_pool,
             role: if own.is_some() { Role::Carrier(0) } else { Role::Sweeper },
+            placed: own.is_none(),
+            left_to: None,
             own,
             drains,
             instances: Instances {
@@ -216,7 +228,11 @@ where
         }
         let mut trouble: Option<Trouble> = None;
         loop {
-            let pause = match self.round().await {
+            let went = self.round().await;
+            if let Some(carrier) = self.left_to.take() {
+                return Ok(self.left_to(&carrier));
+            }
+            let pause = match went {
                 Ok(()) => {
                     trouble = None;
                     self.poll_interval()
@@ -230,9 +246,6 @@ where
                     pause
                 }
             };
-            if let Some(carrier) = self.is_left_late() {
-                return Ok(self.left_to(&carrier));
-            }
             if self.is_done() {
                 return Ok(self.finish());
             }
@@ -256,49 +269,44 @@ where
         let own = own.clone();
         loop {
             self.group.read(GROUP_INTERVAL).await;
-            let now = self.clock.now();
+            let waited = between(self.invocation.begins, self.clock.now());
             if let Some(waiting) = &self.group.waiting {
-                let rank = role(&own, waiting);
-                // Nobody carries what the group does not tell of: it may lag behind, or the instance goes to its warm pool.
-                let told_of = waiting.contains(&own) || self.is_over(&own).await;
-                self.role = match rank {
-                    Role::Follower(carrier) if told_of => return Some(carrier),
-                    Role::Follower(_) => Role::Carrier(CARRIERS),
-                    carrier => carrier,
-                };
-                if told_of || self.to_warm_pool || self.group.is_gone || now >= self.invocation.begins + LAG {
-                    return None;
+                let listed = waiting.contains(&own);
+                if !listed {
+                    // That of a fresh notice is not asked for: it has just begun.
+                    self.keep_alive().await;
+                }
+                let carrier = self.place(&own);
+                let told_of = listed || self.is_over(&own);
+                if carrier.is_some() || told_of || self.to_warm_pool || self.group.is_gone || waited >= LAG {
+                    return carrier;
                 }
             }
-            let refused = self.group.read_at.is_none();
-            if refused || now >= self.invocation.begins + GROUP_PATIENCE || self.time_is_up() {
+            let patience = GROUP_PATIENCE + spread(&own);
+            if self.group.read_at.is_none() || waited >= patience || self.time_is_up() {
                 return None;
             }
             self.rest(GROUP_RETRY).await;
         }
     }
 
-    /// Finds who carries what where the drain had to go on before its group could be read: as many of them at once must
-    /// not all carry all.
-    fn take_place_late(&mut self) {
-        let (Some((own, _)), Some(waiting)) = (&self.own, &self.group.waiting) else { return };
-        self.role = match role(own, waiting) {
-            Role::Follower(_) if !waiting.contains(own) => Role::Carrier(CARRIERS),
-            role => role,
+    /// Takes the role that the group's reading gives; the answer is the carrier where it is to be left to others.
+    fn place(&mut self, own: &Ec2InstanceId) -> Option<Ec2InstanceId> {
+        let waiting = self.group.waiting.as_ref()?;
+        // Nobody carries what the group does not tell of: it may lag behind, or the instance goes to its warm pool.
+        let told_of = waiting.contains(own) || self.is_over(own);
+        let role = role(own, waiting);
+        self.placed = true;
+        self.role = match role {
+            Role::Follower(carrier) if told_of => return Some(carrier),
+            Role::Follower(_) => Role::Carrier(CARRIERS),
+            carrier => carrier,
         };
+        None
     }
 
-    /// The carrier that the own drain is left to after all, unless it has ended.
-    fn is_left_late(&self) -> Option<Ec2InstanceId> {
-        match &self.role {
-            Role::Follower(carrier) if self.unended().next().is_some() => Some(carrier.clone()),
-            _ => None,
-        }
-    }
-
-    /// Whether the own action is known to be over. That of a fresh notice is not asked for: it has just begun.
-    async fn is_over(&mut self, own: &Ec2InstanceId) -> bool {
-        self.keep_alive().await;
+    /// Whether the own action is known to be over.
+    fn is_over(&self, own: &Ec2InstanceId) -> bool {
         self.drains.get(own).is_some_and(|drain| drain.ended.is_some())
     }
 
@@ -306,13 +314,22 @@ where
     async fn round(&mut self) -> Result<(), CallError> {
         self.keep_alive().await;
         if self.group.read_at.is_some_and(|at| self.clock.now() >= at) {
-            let first = self.group.waiting.is_none();
-            self.group.read(GROUP_INTERVAL).await;
-            if first {
-                self.take_place_late();
+            // What begins to wait must be seen before its hook runs out.
+            let strictest = DrainTiming::heartbeat_interval_of(self.actions.hook);
+            self.group.read(GROUP_INTERVAL.min(strictest)).await;
+        }
+        if !self.placed
+            && let Some((own, _)) = self.own.clone()
+        {
+            // The group could not be read before.
+            self.left_to = self.place(&own);
+            if self.left_to.is_some() {
+                return Ok(());
             }
         }
-        self.muster().await;
+        if self.muster().await {
+            self.keep_alive().await;
+        }
         self.give_up_what_has_ended();
         self.let_go_in_time().await?;
         if self.unended().next().is_none() {
@@ -355,9 +372,10 @@ where
                     Some(Decision::Complete(reason)) => complete.push((drain, reason)),
                 }
             }
-            let more = !(find.is_empty() && read.is_empty() && plan.is_empty());
+            let more = !(find.is_empty() && read.is_empty());
             let id = |drain: &&mut Drain| drain.ec2_instance_id.clone();
             let asked: Vec<_> = find.iter().chain(&read).chain(&plan).map(id).collect();
+            rested.extend(plan.iter().map(id));
             rested.extend(set.iter().map(|(drain, _)| id(drain)));
             rested.extend(stop.iter().map(|(drain, _)| id(drain)));
             rested.extend(complete.iter().map(|(drain, _)| id(drain)));
@@ -384,8 +402,11 @@ where
             if !read.is_empty() {
                 asking = asking.and(self.instances.read_tasks(read).await);
             }
-            for drain in plan {
-                asking = asking.and(self.instances.plan_stops(drain).await);
+            if !plan.is_empty() {
+                // Those that have none first, and not all at once: the others are to be looked at meanwhile.
+                plan.sort_by_key(|drain| drain.plan.as_ref().map(|plan| plan.read_at));
+                plan.truncate(PLANS_A_ROUND);
+                asking = asking.and(self.instances.plan_stops(plan).await);
             }
             if asking.is_err() {
                 rested.extend(asked);
@@ -417,7 +438,9 @@ where
     /// An action whose hook's own timeout has passed is over.
     fn give_up_what_has_ended(&mut self) {
         let now = self.clock.now();
-        for drain in unended(&mut self.drains).filter(|drain| now >= drain.timing.hook_has_ended_by()) {
+        let policy = self.config.on_drain_timeout;
+        let over = |drain: &&mut Drain| now >= drain.timing.hook_has_ended_by(policy);
+        for drain in unended(&mut self.drains).filter(over) {
             drain.in_span(|| {
                 tracing::warn!(
                     drainTimeoutSeconds = drain.timing.drain_timeout.as_secs(),
@@ -440,23 +463,20 @@ where
         self.actions.keep_alive(policy, unended(&mut self.drains)).await;
     }
 
-    /// Takes along what waits, where more waits than there are messages at work, and lets go of what does no longer.
-    async fn muster(&mut self) {
+    /// Takes along what waits, and lets go of what does no longer. Whether there is something new.
+    async fn muster(&mut self) -> bool {
         if self.mustered_at == self.group.seen_at {
-            return;
+            return false;
         }
         self.mustered_at = self.group.seen_at;
-        let Some(waiting) = self.group.waiting.clone() else { return };
-        if matches!(self.role, Role::Follower(_)) {
-            return;
-        }
+        let Some(waiting) = self.group.waiting.clone() else { return false };
         let own = self.own.as_ref().map(|(id, _)| id);
         let carried = self.drains.len();
         self.drains.retain(|id, _| Some(id) == own || waiting.contains(id));
         self.let_go += carried - self.drains.len();
         let new: BTreeSet<_> = waiting.into_iter().filter(|id| !self.drains.contains_key(id)).collect();
         if new.is_empty() {
-            return;
+            return false;
         }
         let now = self.clock.now();
         let since = self.group.terminating_since(&new).await;
@@ -471,13 +491,14 @@ where
                 stops_until: None,
             };
             let mut drain = Drain::new(id.clone(), self.action_of(Some(&id)), timing, false);
-            // Who stands by leaves the first heartbeat to the first carrier.
-            drain.last_heartbeat = (!self.patience().is_zero()).then_some(now);
+            // Who stands by leaves the first heartbeat to the first carrier, for as long as it is not due.
+            drain.last_heartbeat = (!self.patience().is_zero()).then_some(began);
             drain.last_tried = drain.last_heartbeat;
             self.drains.insert(id, drain);
         }
         let others = self.drains.len().saturating_sub(usize::from(self.own.is_some()));
         tracing::info!(others, role = ?self.role, "other instances of the group wait, too: carried along");
+        true
     }
 
     fn action_of(&self, id: Option<&Ec2InstanceId>) -> LifecycleAction {
@@ -551,7 +572,7 @@ where
             return false;
         }
         let waiting = self.group.waiting.as_ref().map_or(0, BTreeSet::len);
-        if !mates_left(self.group.most_waiting) || matches!(self.role, Role::Sweeper | Role::Follower(_)) {
+        if !mates_left(self.group.most_waiting) || self.role == Role::Sweeper {
             return true;
         }
         // As long as so many wait, if only at other hooks, messages that come are left to them.
@@ -611,6 +632,12 @@ where
             source,
         }
     }
+}
+
+/// Spreads over a minute and more what invocations do by themselves that began at the same time.
+fn spread(id: &Ec2InstanceId) -> Duration {
+    let hash = id.as_str().bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    Duration::from_secs(hash % 75)
 }
 
 fn unended(drains: &mut BTreeMap<Ec2InstanceId, Drain>) -> impl Iterator<Item = &mut Drain> {

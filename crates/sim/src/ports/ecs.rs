@@ -107,6 +107,7 @@ fn described_task(task: task::Task) -> Task {
         memory: task.definition.memory,
         tcp_ports: task.definition.host_tcp_ports().clone(),
         udp_ports: task.definition.host_udp_ports().clone(),
+        stopping_at: task.stopping_at,
         stopped_at: task.stopped_at,
     }
 }

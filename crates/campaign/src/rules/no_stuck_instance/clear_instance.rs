@@ -112,7 +112,8 @@ impl Watch<'_> {
         for notice in notices(invocation.payload) {
             let Some(action) = self.story.actions.get(notice.token.as_str()) else { continue };
             self.in_time(&notice.token, position, now)?;
-            let carries = self.story.places.get(&id).is_some_and(|place| !place.may_follow());
+            let place = self.story.places.get(&id);
+            let carries = place.is_some_and(|place| !place.may_follow() && place.most_waiting == 1);
             let untroubled = !self.story.last_trouble.contains_key(&id) && self.is_draining(action.instance);
             let ready = self.ready_since(action.instance).filter(|_| untroubled && carries);
             let open = action.is_open_before(position) && now < action.expires_after(now);

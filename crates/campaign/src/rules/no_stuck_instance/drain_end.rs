@@ -16,10 +16,8 @@ pub(super) fn comes(story: &Story<'_>) -> Result<(), Breach> {
     let mut tasks = 0;
     for entry in story.played.world.history().entries() {
         occupancy.see(entry);
-        tasks += usize::from(matches!(
-            entry.what,
-            fleetkeeper_sim::world::history::Occurrence::TaskPlaced { .. }
-        ));
+        tasks +=
+            usize::from(matches!(entry.what, fleetkeeper_sim::world::history::Occurrence::TaskPlaced { .. }));
     }
     let scenario = &story.played.scenario;
     let page = scenario.api.page_limit.unwrap_or(100).clamp(1, 100);

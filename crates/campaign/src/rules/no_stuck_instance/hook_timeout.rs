@@ -29,7 +29,10 @@ pub(super) fn heartbeats_end(story: &Story<'_>) -> Result<(), Breach> {
             let given = *at - action.stops_take(most) - HEARTBEAT_TAKES;
             let gives = stopped.get(by).is_some_and(|all| all.range(given..=*at).next().is_some());
             if *at > last && !(asks || gives || !own && place.activities_unread) {
-                return breach(*at, format!("action {token} is kept alive past the drain's time by [{}]", by.0));
+                return breach(
+                    *at,
+                    format!("action {token} is kept alive past the drain's time by [{}]", by.0),
+                );
             }
         }
     }

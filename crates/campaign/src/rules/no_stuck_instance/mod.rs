@@ -14,9 +14,9 @@
 //!   alone, 60 s in which a group that can't be read is waited for, and twice the time of a round, paced: 340 ms a read, of
 //!   which there are seven for each instance that waits.
 //! - Where the instance is no longer in the cluster it has a minute more, in which that is noticed.
-//! - An invocation that began when all that was so, the instance DRAINING, does not end before it: it neither hands on
-//!   nor fails nor runs out of time. Else short invocations could hand on for ever. (It may be killed, and one that is not
-//!   among the carriers leaves the instance to those.)
+//! - An invocation that began when all that was so, the instance DRAINING, and in whose time no other instance of the group
+//!   waits, does not end before it: it neither hands on nor fails nor runs out of time. Else short invocations could hand on
+//!   for ever. (It may be killed.)
 //! - Whatever is on the instance, an invocation that works on it completes it within [`time_to_end`] of the drain's end,
 //!   the world calm and its own start: within the above, and with the policy `stop-tasks` the time that tasks are given
 //!   that are stopped only then. Of invocations that began after the drain's end, in a calm world, the third does not leave
@@ -50,9 +50,9 @@ use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
 use super::invocations::{Invocation, invocations};
-use super::waiting::{Place, places};
-use super::stop_timeouts::StopTimeouts;
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
+use super::stop_timeouts::StopTimeouts;
+use super::waiting::{Place, places};
 use super::{Breach, Rule};
 use crate::scenario::{OnTimeout, Scenario};
 use crate::stage::Played;
@@ -101,10 +101,7 @@ fn is_serene(scenario: &Scenario) -> bool {
     let (drainer, api) = (&scenario.drainer, &scenario.api);
     let unhindered = drainer.reserved_concurrency.is_none() && !drainer.recursion_terminated;
     let answered = scenario.faults.is_empty() && api.request_rates.is_none() && !api.filters_ignored;
-    unhindered
-        && answered
-        && scenario.disorder == Disorder::default()
-        && has_time_to_see_it_empty(scenario)
+    unhindered && answered && scenario.disorder == Disorder::default() && has_time_to_see_it_empty(scenario)
 }
 
 /// How long trouble goes on when nothing goes wrong any more.

@@ -128,6 +128,10 @@ impl Delivery<'_> {
             self.reasons.push_back(entry.at);
             self.doubtful += usize::from(*operation == Operation::Publish);
         }
+        let carries = self.place.as_ref().is_none_or(|place| place.may_carry(entry.at));
+        if *operation == Operation::DescribeScalingActivities && !carries {
+            return Err("takes others along, and is no carrier".to_owned());
+        }
         if !is_read(*operation) {
             return Ok(());
         }
@@ -136,10 +140,10 @@ impl Delivery<'_> {
         self.reads.push_back(entry.at);
         self.keeps_the_pace(entry.at)?;
         let Some(place) = &self.place else { return Ok(()) };
-        if !(place.may_carry() || place.blind) {
+        if !(carries || place.blind) {
             return Err("reads, and is no carrier".to_owned());
         }
-        if place.most_waiting > 1 {
+        if carries && place.most_waiting > 1 {
             self.forget_all(entry.at);
             return Ok(());
         }

@@ -6,12 +6,13 @@
 //! many instances it looks after. (The burst is 16; one read more was under way before it, and one is under way.)
 //!
 //! **Carriers only.** An invocation reads nothing of ECS that was not one of the carriers of its group at some time since it
-//! began, but where it could not read the group. One that leaves its instance to others reads nothing at all. So of any
+//! began; where it could not read the group it reads what a lone drain does, and takes nobody along (of which
+//! `DescribeScalingActivities` tells). One that leaves its instance to others reads nothing at all. So of any
 //! number of instances that wait at once the messages of three read, and those whose own drain is over: ten reads a second
 //! and two times 48 at once, half of what ECS gives.
 //!
-//! **A lone drain.** In any [`WINDOW`] an invocation of the drainer in whose time no other instance of the group waited makes
-//! at most
+//! **A lone drain.** In any [`WINDOW`] an invocation of the drainer in whose time no other instance of the group waited, or
+//! that is no carrier, makes at most
 //!
 //! ```text
 //! (WINDOW / poll + 1) * look + (SETTLE / poll + 4 + plans + changes + failures) * everything

@@ -208,5 +208,10 @@ mod tests {
                 "unknown",
             ]
         );
+        // Whoever reads one of them in a log finds there what to do about it.
+        let page = include_str!("../../../../../docs/drains.md");
+        for word in words {
+            assert!(page.contains(&format!("\n| `{word}` |")), "docs/drains.md does not explain {word}");
+        }
     }
 }

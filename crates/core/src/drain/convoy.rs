@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn the_first_acts_at_once_and_each_after_it_a_while_later() {
         let seconds = |role: Role, waiting| role.patience(waiting).as_secs();
-        assert_eq!([0, 1, 2].map(|rank| seconds(Role::Carrier(rank), 4)), [0, 15, 30]);
+        assert_eq!([0, 1, 2, 3].map(|rank| seconds(Role::Carrier(rank), 4)), [0, 15, 30, 45]);
         assert_eq!(seconds(Role::Sweeper, 4), 30);
     }
 

@@ -223,3 +223,24 @@ async fn no_heartbeat_is_recorded_past_the_drains_time_however_long_the_hook_tak
     scene.deliver(&notice).await.unwrap();
     assert_eq!(scene.calls(Operation::RecordLifecycleActionHeartbeat), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_is_kept_alive_while_nothing_of_ecs_answers_wherever_that_begins() {
+    for from in 2..16 {
+        let scene = slow_to_go(30, &[]);
+        let notice = scene.terminate(0);
+        let began = scene.aws.world().now();
+        let outage = When::Between(began + Duration::from_secs(from), began + Duration::from_secs(from + 60));
+        for operation in [
+            Operation::DescribeContainerInstances,
+            Operation::ListTasks,
+            Operation::DescribeTasks,
+            Operation::DescribeServices,
+            Operation::GetTaskProtection,
+        ] {
+            scene.plant(operation, outage, Fault::Hang);
+        }
+        scene.see_through(&notice).await;
+        scene.assert_all_drained(1);
+    }
+}

@@ -11,7 +11,13 @@ mod drain_messages;
 #[cfg(test)]
 mod drain_timing;
 #[cfg(test)]
+mod dry_run;
+#[cfg(test)]
 mod every_instance_counts;
+#[cfg(test)]
+mod mass_drains;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod no_early_kill;
 #[cfg(test)]
@@ -24,5 +30,7 @@ mod same_twice;
 mod samples;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod sources;
 #[cfg(test)]
 mod within_the_bucket;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use fleetkeeper_core::drain::Interruption;
@@ -26,6 +27,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// What one call may take.
 const CALL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Kept of the invocation to return its answer.
+const RETURN_RESERVE: Duration = Duration::from_millis(200);
+
 /// What an interruption is looked after with.
 pub(crate) struct Interrupted<'a, Ecs, C> {
     pub(crate) ecs: &'a Ecs,
@@ -37,9 +41,9 @@ pub(crate) struct Interrupted<'a, Ecs, C> {
 
 impl<Ecs: ContainerInstances + ContainerInstanceDraining, C: Clock> Interrupted<'_, Ecs, C> {
     pub(crate) async fn run(self, invocation: Invocation) -> Result<InterruptionSummary, RecordError> {
-        let until = invocation.ends.min(invocation.begins + PATIENCE);
+        let until = (invocation.ends - RETURN_RESERVE).min(invocation.begins + PATIENCE);
         loop {
-            match self.set_draining().await {
+            match self.set_draining(until).await {
                 Ok(outcome) => {
                     tracing::info!(interruption = %self.interruption.kind, outcome, "instance interrupted");
                     return Ok(InterruptionSummary {
@@ -65,11 +69,11 @@ impl<Ecs: ContainerInstances + ContainerInstanceDraining, C: Clock> Interrupted<
     }
 
     /// Sets what is ACTIVE of it DRAINING. An instance that is not in the cluster is another's: the event goes to all.
-    async fn set_draining(&self) -> Result<&'static str, CallError> {
+    async fn set_draining(&self, until: DateTime<Utc>) -> Result<&'static str, CallError> {
         let id = &self.interruption.ec2_instance_id;
         let query = ContainerInstanceQuery::OfEc2Instances(vec![id.clone()]);
         let call = read::container_instances(self.ecs, &self.cluster, &query);
-        let answer = self.in_time("ecs:ListContainerInstances", call).await?;
+        let answer = self.in_time(until, "ecs:ListContainerInstances", call).await?;
         self.all_reached("ecs:DescribeContainerInstances", &answer.failures)?;
         let ours = answer.items.into_iter().filter(|instance| instance.ec2_instance_id == id.as_str());
         let (active, others): (Vec<_>, Vec<_>) =
@@ -81,7 +85,7 @@ impl<Ecs: ContainerInstances + ContainerInstanceDraining, C: Clock> Interrupted<
             _ if self.dry_run => Ok("dry-run"),
             (arns, _) => {
                 let call = self.ecs.set_draining(&self.cluster, arns);
-                let answer = self.in_time("ecs:UpdateContainerInstancesState", call).await?;
+                let answer = self.in_time(until, "ecs:UpdateContainerInstancesState", call).await?;
                 self.all_reached("ecs:UpdateContainerInstancesState", &answer.failures)?;
                 Ok("set-draining")
             }
@@ -102,10 +106,11 @@ impl<Ecs: ContainerInstances + ContainerInstanceDraining, C: Clock> Interrupted<
 
     async fn in_time<T>(
         &self,
+        until: DateTime<Utc>,
         operation: &'static str,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        let until = self.clock.now() + CALL_PATIENCE;
+        let until = until.min(self.clock.now() + CALL_PATIENCE);
         within(self.clock, until, operation, &format!("cluster {}", self.cluster), call).await
     }
 }

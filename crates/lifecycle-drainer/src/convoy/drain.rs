@@ -127,9 +127,15 @@ impl Drain {
 
     /// Takes in all its tasks.
     pub(super) fn see_tasks(&mut self, tasks: Vec<Task>, missing: usize) {
-        let stopped = tasks.iter().filter(|task| task.stopped_at.is_some_and(|at| at >= self.timing.began));
-        self.drained_tasks = u32::try_from(stopped.count()).unwrap_or(u32::MAX);
+        self.count_stopped(&tasks);
         self.sight.see_tasks(tasks, missing);
+    }
+
+    /// Counts those of all its tasks that have stopped since the drain began. ECS tells of them for an hour only: what was
+    /// counted once stays so.
+    pub(super) fn count_stopped(&mut self, tasks: &[Task]) {
+        let stopped = tasks.iter().filter(|task| task.stopped_at.is_some_and(|at| at >= self.timing.began));
+        self.drained_tasks = self.drained_tasks.max(u32::try_from(stopped.count()).unwrap_or(u32::MAX));
     }
 
     /// One line a reason, not one a look.

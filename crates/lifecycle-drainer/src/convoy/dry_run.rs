@@ -1,6 +1,7 @@
 //! What would be done, and nothing that changes anything.
 
 use fleetkeeper_core::drain::Decision;
+use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::ports::{CallError, Clock, NotificationTopic};
 
 use super::Convoy;
@@ -34,19 +35,34 @@ where
         };
         self.instances.find(vec![drain]).await?;
         let policy = self.config.on_drain_timeout;
-        let would = match drain.decide(policy, std::time::Duration::ZERO, self.clock.now()) {
-            Some(Decision::SetDraining(arns)) => {
-                let arns: Vec<_> = arns.iter().map(AsRef::as_ref).collect();
-                format!("set DRAINING: {}", arns.join(", "))
-            }
-            Some(Decision::Complete(reason)) => format!("complete the hook: {reason}"),
-            Some(Decision::StopTasks(tasks)) => format!("stop {} tasks", tasks.len()),
-            Some(Decision::Wait(reason)) => format!("wait: {reason}"),
-            Some(Decision::FindInstances | Decision::ReadTasks | Decision::PlanStops) | None => {
-                "look again".to_owned()
-            }
+        let would = loop {
+            break match drain.decide(policy, std::time::Duration::ZERO, self.clock.now()) {
+                Some(Decision::SetDraining(arns)) => {
+                    let arns: Vec<_> = arns.iter().map(AsRef::as_ref).collect();
+                    format!("set DRAINING: {}", arns.join(", "))
+                }
+                Some(Decision::Complete(reason)) => format!("complete the hook: {reason}"),
+                Some(Decision::StopTasks(tasks)) => format!("stop {} tasks", tasks.len()),
+                Some(Decision::Wait(reason)) => format!("wait: {reason}"),
+                // To read is no change.
+                Some(Decision::FindInstances) => {
+                    self.instances.find(vec![drain]).await?;
+                    continue;
+                }
+                Some(Decision::ReadTasks) => {
+                    self.instances.read_tasks(vec![drain]).await?;
+                    continue;
+                }
+                Some(Decision::PlanStops) => {
+                    self.instances.plan_stops(vec![drain]).await?;
+                    continue;
+                }
+                None => "look again".to_owned(),
+            };
         };
-        self.instances.explain(drain, true).await?;
+        if let Err(error) = self.instances.explain(drain, true).await {
+            tracing::warn!(error = %ErrorChain(&error), "what the drain would wait for can't be read");
+        }
         Ok(match &drain.diagnosis {
             Some(diagnosis) => format!("{would}; then wait for {diagnosis}"),
             None => would,

@@ -84,6 +84,7 @@ where
 {
     pub(super) async fn explain(&self, drain: &mut Drain, preflight: bool) -> Result<(), CallError> {
         let (mut tasks, _) = self.tasks_of(drain).await?;
+        drain.count_stopped(&tasks);
         tasks.retain(|task| !task.is_stopped());
         if tasks.is_empty() {
             return Ok(());

@@ -68,6 +68,9 @@ const PLANS_A_ROUND: usize = 60;
 /// What was left to a carrier that is done shows in its group after this long at most.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// The longest between two looks of a sweep.
+const SWEEP_POLL: Duration = Duration::from_secs(10);
+
 /// A drain that nobody has begun to look after for this long is left to a sweep.
 const SWEPT_AFTER: Duration = Duration::from_secs(120);
 
@@ -109,6 +112,8 @@ pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
     group: Group<'a, AutoScaling, C>,
     /// Which reading of the group the drains are by.
     mustered_at: Option<DateTime<Utc>>,
+    /// How many others were carried and wait no more.
+    let_go: usize,
     /// Since when all has ended.
     done_at: Option<DateTime<Utc>>,
     /// When a drain was last explained.
@@ -204,6 +209,7 @@ where
                 most_waiting: 0,
             },
             mustered_at: None,
+            let_go: 0,
             done_at: None,
             explained_at: None,
             told_at: None,
@@ -214,6 +220,9 @@ where
     /// completes a hook: it is tried again for as long as there is time, and is then this function's error.
     pub(crate) async fn run(mut self) -> Result<DrainSummary, RecordError> {
         self.refuse_too_short_an_invocation()?;
+        if self.role == Role::Sweeper {
+            self.hand_on_at = self.hand_on_at.min(self.invocation.begins + SWEEP_LASTS);
+        }
         if let Some(carrier) = self.take_place().await {
             return Ok(self.left_to(&carrier));
         }
@@ -226,7 +235,7 @@ where
             let pause = match went {
                 Ok(()) => {
                     trouble = None;
-                    self.config.poll_interval
+                    self.poll_interval()
                 }
                 // Cut off by the time to hand on, not by AWS.
                 Err(error) if error.kind == CallErrorKind::OutOfTime && self.time_is_up() => Duration::ZERO,
@@ -462,7 +471,9 @@ where
         self.mustered_at = self.group.seen_at;
         let Some(waiting) = self.group.waiting.clone() else { return false };
         let own = self.own.as_ref().map(|(id, _)| id);
+        let carried = self.drains.len();
         self.drains.retain(|id, _| Some(id) == own || waiting.contains(id));
+        self.let_go += carried - self.drains.len();
         let new: BTreeSet<_> = waiting.into_iter().filter(|id| !self.drains.contains_key(id)).collect();
         if new.is_empty() {
             return false;
@@ -504,10 +515,10 @@ where
 
     /// A call that does not answer must not outlast the hook.
     fn grant_a_step(&mut self) {
-        let patience = match self.drains.values().next() {
-            Some(only) if self.drains.len() == 1 => only.timing.heartbeat_interval().min(STEP_MOST),
-            _ => STEP_MOST,
-        };
+        let interval = self.unended().map(|drain| drain.timing.heartbeat_interval()).min();
+        // Many drains' reads take their time: they have half of the hook's timeout, of which a third may have passed.
+        let interval = if self.drains.len() == 1 { interval } else { interval.map(|it| it * 3 / 2) };
+        let patience = interval.unwrap_or(STEP_MOST).min(STEP_MOST);
         let until = self.hand_on_at.min(self.clock.now() + patience);
         self.instances.until = until;
         self.actions.until = until;
@@ -539,12 +550,14 @@ where
         if self.invocation.begins + SETTLE + self.config.poll_interval < self.hand_on_at {
             return Ok(());
         }
-        Err(RecordError::TooShort {
+        let error = RecordError::TooShort {
             seconds: between(self.invocation.begins, self.invocation.ends).as_secs(),
             settle: SETTLE.as_secs(),
             margin: self.config.deadline_margin.as_secs(),
             poll: self.config.poll_interval.as_secs(),
-        })
+        };
+        self.tell_failure(&error.to_string());
+        Err(error)
     }
 
     fn unended(&self) -> impl Iterator<Item = &Drain> {
@@ -554,15 +567,12 @@ where
     /// Whether nothing is left to do: all drains have ended, and where messages may have been left to this one, nothing
     /// has begun to wait since.
     fn is_done(&mut self) -> bool {
-        if self.role == Role::Sweeper && self.clock.now() >= self.invocation.begins + SWEEP_LASTS {
-            return true;
-        }
         if self.unended().next().is_some() {
             self.done_at = None;
             return false;
         }
         let waiting = self.group.waiting.as_ref().map_or(0, BTreeSet::len);
-        if !mates_left(self.group.most_waiting) || self.role == Role::Sweeper {
+        if !mates_left(self.group.most_waiting) || matches!(self.role, Role::Sweeper | Role::Follower(_)) {
             return true;
         }
         // As long as so many wait, if only at other hooks, messages that come are left to them.
@@ -595,6 +605,12 @@ where
             return Err(self.failed(error));
         }
         Ok(Trouble { since, refused_since, tries, error })
+    }
+
+    /// A sweep is too short for polls that are far apart.
+    fn poll_interval(&self) -> Duration {
+        let poll = self.config.poll_interval;
+        if self.role == Role::Sweeper { poll.min(SWEEP_POLL) } else { poll }
     }
 
     /// Doubles from the poll interval on.

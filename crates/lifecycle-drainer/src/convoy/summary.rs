@@ -33,7 +33,7 @@ impl<Ecs, AutoScaling, Sns, C: Clock> Convoy<'_, Ecs, AutoScaling, Sns, C> {
         let began = own.map_or(self.invocation.begins, |drain| drain.timing.began);
         let others = self.drains.values().filter(|drain| !drain.own);
         let waiting = others.clone().filter(|drain| drain.ended.is_none()).count();
-        let others = Others { waiting, ended: others.count() - waiting };
+        let others = Others { waiting, ended: self.let_go + others.count() - waiting };
         DrainSummary {
             ec2_instance_id: self.about(),
             cluster: self.instances.cluster.to_string(),

@@ -1,0 +1,336 @@
+//! What wakes the drainer beside its topic: EC2's warnings, and the sweep.
+
+use std::time::Duration;
+
+use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
+use fleetkeeper_sim::faults::{Fault, When};
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::{Service, TaskDefinition, World};
+use futures_util::future::join;
+use serde_json::{Value, json};
+
+use crate::scene::{
+    CLUSTER, GROUP, Scene, first, sample_event, two_hosts_with, two_hosts_with_web, web, world_of_hosts,
+};
+
+const INTERRUPTIONS: [&str; 2] =
+    ["eventbridge-spot-interruption.json", "eventbridge-rebalance-recommendation.json"];
+
+/// EC2 says that of an instance.
+fn warning(sample: &str, of: &Ec2InstanceId) -> Value {
+    let mut event = sample_event(sample);
+    event["detail"]["instance-id"] = json!(of.as_str());
+    event
+}
+
+/// A sweep of the group's hook.
+fn sweep() -> Value {
+    json!({"sweep": {"cluster": CLUSTER, "group": GROUP, "hook": "drain"}})
+}
+
+fn status(scene: &Scene, host: usize) -> ContainerInstanceStatus {
+    scene.world(|world| world.container_instance_of(CLUSTER, &scene.hosts[host]).unwrap().status)
+}
+
+/// What comes of it, and how many seconds it takes.
+async fn taking<T>(scene: &Scene, what: impl Future<Output = T>) -> (T, i64) {
+    let began = scene.aws.world().now();
+    let answer = what.await;
+    (answer, (scene.aws.world().now() - began).num_seconds())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_ec2_takes_back_is_set_draining_at_once_and_nothing_else_is_done() {
+    for sample in INTERRUPTIONS {
+        let scene = Scene::new(two_hosts_with_web());
+        let (answer, took) = taking(&scene, scene.invoke(warning(sample, &scene.hosts[0]))).await;
+        let answer = first(&answer.unwrap());
+        assert_eq!((&answer["outcome"], took), (&json!("set-draining"), 0), "{sample}");
+        assert_eq!(answer["ec2InstanceId"], scene.hosts[0].as_str());
+        assert_eq!(status(&scene, 0), ContainerInstanceStatus::Draining);
+        assert_eq!(status(&scene, 1), ContainerInstanceStatus::Active);
+        let calls = scene.world(|world| world.history().api_calls());
+        let once: Vec<_> = calls.into_iter().collect();
+        assert_eq!(
+            once,
+            [
+                (Operation::ListContainerInstances, 1),
+                (Operation::DescribeContainerInstances, 1),
+                (Operation::UpdateContainerInstancesState, 1),
+            ]
+        );
+        assert!(scene.sent().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_of_another_cluster_is_ignored() {
+    for sample in INTERRUPTIONS {
+        let (mut world, hosts) = two_hosts_with_web();
+        world.add_cluster("other");
+        let scene = Scene::with_settings((world, hosts), &[("ECS_CLUSTER", "other")]);
+        let answer = scene.invoke(warning(sample, &scene.hosts[0])).await.unwrap();
+        assert_eq!(first(&answer)["outcome"], "not-in-cluster", "{sample}");
+        assert_eq!(scene.set_draining(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_is_another_touched_where_the_filter_is_ignored() {
+    let (mut world, hosts) = two_hosts_with_web();
+    world.ignore_filters();
+    let scene = Scene::new((world, hosts));
+    for (id, outcome) in
+        [(scene.hosts[1].clone(), "set-draining"), ("i-0a1b2c3d4e5f60718".parse().unwrap(), "not-in-cluster")]
+    {
+        let answer = scene.invoke(warning(INTERRUPTIONS[0], &id)).await.unwrap();
+        assert_eq!(first(&answer)["outcome"], outcome);
+        assert_eq!(status(&scene, 0), ContainerInstanceStatus::Active);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_drains_already_is_not_set_again() {
+    let scene = Scene::new(two_hosts_with_web());
+    for outcome in ["set-draining", "draining-already", "draining-already"] {
+        let answer = scene.invoke(warning(INTERRUPTIONS[1], &scene.hosts[0])).await.unwrap();
+        assert_eq!(first(&answer)["outcome"], outcome);
+    }
+    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_container_instances_of_an_interrupted_instance_are_set_draining() {
+    let (mut world, hosts) = two_hosts_with_web();
+    world.register_anew(CLUSTER, &hosts[0]).unwrap();
+    let scene = Scene::new((world, hosts));
+    scene.invoke(warning(INTERRUPTIONS[0], &scene.hosts[0])).await.unwrap();
+    assert_eq!(scene.set_draining(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_meanwhile_is_tried_again_for_a_minute() {
+    for operation in [
+        Operation::ListContainerInstances,
+        Operation::DescribeContainerInstances,
+        Operation::UpdateContainerInstancesState,
+    ] {
+        for fault in [
+            Fault::Throttled,
+            Fault::Unavailable,
+            Fault::Refused,
+            Fault::AnswerLost,
+            Fault::Hang,
+            Fault::Failure { reason: "MISSING" },
+            Fault::Failure { reason: "INACTIVE" },
+        ] {
+            if matches!(fault, Fault::Failure { .. }) && !operation.is_on_several() {
+                continue;
+            }
+            let scene = Scene::new(two_hosts_with_web());
+            scene.plant(operation, When::First(3), fault);
+            let answer = scene.invoke(warning(INTERRUPTIONS[0], &scene.hosts[0])).await.unwrap();
+            let outcome = first(&answer)["outcome"].clone();
+            assert!(
+                outcome == "set-draining" || outcome == "draining-already",
+                "{operation} {fault:?}: {outcome}"
+            );
+            assert_eq!(status(&scene, 0), ContainerInstanceStatus::Draining);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_keeps_failing_is_an_error_after_a_minute() {
+    for fault in [Fault::Throttled, Fault::Hang] {
+        let scene = Scene::new(two_hosts_with_web());
+        scene.plant(Operation::UpdateContainerInstancesState, When::Always, fault);
+        let (answer, took) = taking(&scene, scene.invoke(warning(INTERRUPTIONS[0], &scene.hosts[0]))).await;
+        let error = answer.unwrap_err();
+        assert_eq!(error.kind(), "DrainFailed");
+        assert!(error.to_string().contains(scene.hosts[0].as_str()), "{error}");
+        assert!((50..=61).contains(&took), "{fault:?}: {took} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_short_the_invocation_what_fails_is_an_error_before_its_end() {
+    for fault in [Fault::Throttled, Fault::Hang] {
+        for seconds in [3, 15, 60] {
+            let mut scene = Scene::new(two_hosts_with_web());
+            scene.timeout = Duration::from_secs(seconds);
+            scene.plant(Operation::ListContainerInstances, When::Always, fault);
+            let error = scene.invoke(warning(INTERRUPTIONS[0], &scene.hosts[0])).await.unwrap_err();
+            assert_eq!(error.kind(), "DrainFailed", "{fault:?} {seconds}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_for_which_no_cluster_is_known_names_the_variable() {
+    let scene = Scene::with_settings(two_hosts_with_web(), &[]);
+    let mut of_no_cluster = sweep();
+    of_no_cluster["sweep"].as_object_mut().unwrap().remove("cluster");
+    for event in [warning(INTERRUPTIONS[0], &scene.hosts[0]), of_no_cluster] {
+        let error = scene.invoke(event).await.unwrap_err();
+        assert_eq!(error.kind(), "NoCluster");
+        assert!(error.to_string().contains("set ECS_CLUSTER"), "{error}");
+    }
+    assert!(scene.world(|world| world.history().api_calls().is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_was_interrupted_and_then_terminated_is_drained_as_any() {
+    let scene = Scene::new(two_hosts_with_web());
+    scene.invoke(warning(INTERRUPTIONS[1], &scene.hosts[0])).await.unwrap();
+    scene.wait(20).await;
+    scene.see_through(&scene.terminate(0)).await;
+    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
+    scene.assert_all_drained(1);
+}
+
+/// Sweeps every minute until so many minutes have passed: none lasts so long that they would pile up.
+async fn sweep_for(scene: &Scene, minutes: u32) {
+    let begin = scene.aws.world().now();
+    for minute in 1..=minutes {
+        let answer = scene.invoke(sweep()).await.unwrap();
+        assert_eq!(first(&answer)["outcome"], "swept");
+        let next = begin + chrono::TimeDelta::minutes(minute.into());
+        let left = (next - scene.aws.world().now()).to_std().unwrap();
+        scene.aws.world().sleep(left).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_of_a_group_in_which_nothing_waits_ends_at_once() {
+    let scene = Scene::new(two_hosts_with_web());
+    let (answer, took) = taking(&scene, scene.invoke(sweep())).await;
+    assert_eq!((&first(&answer.unwrap())["outcome"], took), (&json!("swept"), 0));
+    assert_eq!(scene.calls(Operation::DescribeAutoScalingGroups), 1);
+    let reads =
+        [Operation::ListContainerInstances, Operation::DescribeContainerInstances, Operation::ListTasks];
+    assert_eq!(reads.map(|operation| scene.calls(operation)), [0; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_carries_is_drained_and_completed_by_sweeps() {
+    let scene = Scene::new(two_hosts_with_web());
+    // Its message is lost.
+    scene.terminate(0);
+    sweep_for(&scene, 6).await;
+    scene.assert_all_drained(1);
+    assert_eq!(scene.set_draining(), 1);
+    assert!(scene.sent().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_began_less_than_two_minutes_ago_is_left_alone() {
+    let scene = Scene::new(two_hosts_with_web());
+    scene.terminate(0);
+    for (minute, left_alone) in [(0, true), (1, true), (2, false)] {
+        let (answer, ()) = join(scene.invoke(sweep()), scene.wait(60)).await;
+        answer.unwrap();
+        assert_eq!(scene.set_draining() == 0, left_alone, "{minute}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_beside_a_carrier_at_work_changes_nothing() {
+    let slow = web().deregistration_delay(300);
+    let scene = Scene::new(two_hosts_with(Service::new("web", 2, slow), 600));
+    let notice = scene.terminate(0);
+    let ((answer, _), ()) = join(scene.see_through(&notice), sweep_for(&scene, 8)).await;
+    assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped");
+    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
+    assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 1);
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_never_stops_tasks_or_lets_go_for_a_time_that_it_does_not_know() {
+    let (mut world, hosts) = world_of_hosts(1, 7200);
+    let task = TaskDefinition::new("batch", 256, 256);
+    world.start_task(CLUSTER, &task, &hosts[0]).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    for policy in ["stop-tasks", "continue"] {
+        let variables =
+            [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "300"), ("ON_DRAIN_TIMEOUT", policy)];
+        let scene = Scene::with_settings((world.clone(), hosts.clone()), &variables);
+        scene.terminate(0);
+        sweep_for(&scene, 20).await;
+        assert_eq!(scene.set_draining(), 1);
+        assert_eq!(scene.calls(Operation::StopTask), 0);
+        assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_whose_group_cannot_be_read_does_nothing() {
+    for fault in [Fault::Throttled, Fault::Refused, Fault::Hang] {
+        let scene = Scene::new(two_hosts_with_web());
+        scene.terminate(0);
+        scene.wait(300).await;
+        scene.plant(Operation::DescribeAutoScalingGroups, When::Always, fault);
+        let (answer, took) = taking(&scene, scene.invoke(sweep())).await;
+        assert_eq!(first(&answer.unwrap())["outcome"], "swept");
+        assert!(took <= 60, "{took}");
+        assert_eq!(scene.set_draining(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn since_when_something_waits_is_taken_for_now_where_it_cannot_be_read() {
+    let scene = Scene::new(two_hosts_with_web());
+    scene.terminate(0);
+    scene.wait(300).await;
+    scene.plant(Operation::DescribeScalingActivities, When::Always, Fault::Refused);
+    sweep_for(&scene, 3).await;
+    assert_eq!(scene.set_draining(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_meets_failures_only_ends_in_time_for_the_next_one_which_goes_on() {
+    for operation in [Operation::ListContainerInstances, Operation::DescribeContainerInstances] {
+        for fault in [Fault::Throttled, Fault::Refused, Fault::Hang] {
+            let scene = Scene::new(two_hosts_with_web());
+            scene.terminate(0);
+            scene.wait(120).await;
+            let now = scene.aws.world().now();
+            scene.plant(operation, When::Between(now, now + Duration::from_secs(60)), fault);
+            let (answer, took) = taking(&scene, scene.invoke(sweep())).await;
+            // What never answers is cut off by the sweep's own end, as in any invocation.
+            let told = answer.map_or_else(|error| error.kind(), |_| "nothing");
+            assert_eq!(told, if fault == Fault::Hang { "nothing" } else { "DrainFailed" }, "{operation}");
+            assert!(took < 60, "{operation} {fault:?}: {took} s");
+            assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
+            scene.wait(10).await;
+            sweep_for(&scene, 4).await;
+            scene.assert_all_drained(1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sweeps_act_however_far_apart_the_polls_are() {
+    let variables = [("ECS_CLUSTER", CLUSTER), ("POLL_INTERVAL_SECONDS", "300")];
+    let scene = Scene::with_settings(two_hosts_with_web(), &variables);
+    scene.terminate(0);
+    sweep_for(&scene, 6).await;
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_of_many_are_swept_together() {
+    let (mut world, mut hosts) = world_of_hosts(9, 900);
+    hosts.sort();
+    world.create_service(CLUSTER, Service::new("web", 12, web())).unwrap();
+    world.advance_seconds(60);
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    scene.world(|world: &mut World| world.terminate_instances(GROUP, &scene.hosts[..5], true).unwrap());
+    scene.sent();
+    sweep_for(&scene, 7).await;
+    scene.assert_all_drained(5);
+    assert_eq!(scene.set_draining(), 5);
+}

@@ -75,6 +75,25 @@ pub async fn tasks_desired(
     describe(pages, |arns: Vec<TaskArn>| async move { ecs.describe_tasks(cluster, &arns).await }).await
 }
 
+/// Lists the tasks of a container instance that have one desired status.
+pub async fn task_arns(
+    ecs: &impl Tasks,
+    cluster: &Cluster,
+    container_instance: &ContainerInstanceArn,
+    desired: DesiredStatus,
+) -> Result<Vec<TaskArn>, CallError> {
+    let of = TasksOf::ContainerInstance(container_instance);
+    let (mut arns, mut page) = (Vec::new(), None);
+    loop {
+        let listed = ecs.list_tasks(cluster, of, desired, page.as_ref()).await?;
+        arns.extend(listed.items);
+        page = listed.next;
+        if page.is_none() {
+            return Ok(arns);
+        }
+    }
+}
+
 /// Describes tasks whose ARNs are known.
 pub async fn describe_tasks(
     ecs: &impl Tasks,

@@ -65,9 +65,8 @@ pub fn decide_in_time(
     let drain = timing.longest();
     let takes = plan.map_or(Duration::ZERO, |plan| plan.takes(drain));
     if reason.has_tasks() {
-        let plan_from = deadline - PLAN_AHEAD.min(drain / 2);
         match plan {
-            None if now >= plan_from => return Decision::PlanStops,
+            None if now >= timing.stops_from() => return Decision::PlanStops,
             Some(plan) if now >= deadline - takes && !plan.tasks.is_empty() => {
                 return Decision::StopTasks(plan.tasks.clone());
             }

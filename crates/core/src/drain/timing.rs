@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::deadline::PLAN_AHEAD;
 use super::on_drain_timeout::OnDrainTimeout;
 use crate::lifecycle::LifecycleHook;
 
@@ -52,6 +53,12 @@ impl DrainTiming {
     #[must_use]
     pub fn deadline(&self) -> DateTime<Utc> {
         self.began + self.longest()
+    }
+
+    /// From when on it is looked at what there is to stop.
+    #[must_use]
+    pub fn stops_from(&self) -> DateTime<Utc> {
+        self.deadline() - PLAN_AHEAD.min(self.longest() / 2)
     }
 
     /// When the drain ends, whatever is left: at its deadline, or where tasks were stopped late, once they have had their

@@ -12,7 +12,7 @@ use fleetkeeper_core::ports::{CallError, Clock, LifecycleActions};
 use fleetkeeper_core::time_left::within;
 use futures_util::{StreamExt, stream};
 
-use super::drain::Drain;
+use super::drain::{ActionIs, Drain};
 use crate::outcome::Outcome;
 
 /// A hook that could not be read is tried again after this long.
@@ -77,6 +77,7 @@ impl<AutoScaling: LifecycleActions, C: Clock> Actions<'_, AutoScaling, C> {
             match beat {
                 Ok(LifecycleActionState::Active) => {
                     drain.last_heartbeat = Some(now);
+                    drain.action_is = ActionIs::Open;
                     drain.in_span(|| tracing::debug!("heartbeat recorded"));
                 }
                 Ok(LifecycleActionState::Gone) => drain.ended = Some(gone(drain)),

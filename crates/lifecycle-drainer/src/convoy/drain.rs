@@ -13,6 +13,18 @@ use fleetkeeper_core::task::Task;
 
 use crate::outcome::Outcome;
 
+/// What is known of a lifecycle action that has not ended, as far as is known. That an instance waits does not say that it
+/// is open: it may wait at another hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ActionIs {
+    /// Nothing.
+    Unknown,
+    /// Nothing, and something is to be done once it is.
+    ToBeAskedFor,
+    /// It has just begun, or a heartbeat found it.
+    Open,
+}
+
 /// A drain.
 #[derive(Debug)]
 pub(super) struct Drain {
@@ -22,6 +34,7 @@ pub(super) struct Drain {
     pub(super) action: LifecycleAction,
     pub(super) timing: DrainTiming,
     pub(super) last_heartbeat: Option<DateTime<Utc>>,
+    pub(super) action_is: ActionIs,
     /// When the last heartbeat was tried, whatever came of it.
     pub(super) last_tried: Option<DateTime<Utc>>,
     pub(super) sight: Sight,
@@ -54,6 +67,7 @@ impl Drain {
             action,
             timing,
             last_heartbeat: None,
+            action_is: ActionIs::Unknown,
             last_tried: None,
             sight: Sight::default(),
             looked_at: false,
@@ -68,18 +82,17 @@ impl Drain {
         }
     }
 
-    /// Whether the action is known to be open: it has just begun, a heartbeat found it, or it is another's, of which the
-    /// group tells that it waits.
-    pub(super) fn known_open(&self) -> bool {
-        self.last_heartbeat.is_some() || !self.own
+    fn known_open(&self) -> bool {
+        self.action_is == ActionIs::Open
     }
 
     /// Whether to record a heartbeat. Past the drain's end none is, but where tasks would have to be stopped for an action
     /// that is not known to be open: it is asked for.
     pub(super) fn heartbeat_due(&self, policy: OnDrainTimeout, now: DateTime<Utc>) -> bool {
-        let over = now >= self.timing.end() && now < self.timing.hook_has_ended_by(policy);
-        let asks = policy == OnDrainTimeout::StopTasks && !self.known_open() && over;
-        asks || self.timing.heartbeat_due(self.last_heartbeat, now)
+        let stops = policy == OnDrainTimeout::StopTasks && now >= self.timing.stops_from();
+        let asks = (self.action_is == ActionIs::ToBeAskedFor || stops)
+            && now < self.timing.hook_has_ended_by(policy);
+        asks && !self.known_open() || self.timing.heartbeat_due(self.last_heartbeat, now)
     }
 
     /// What to do about it now. What there is to do about another's instance is left to others for as long as `patience`
@@ -90,18 +103,21 @@ impl Drain {
         patience: Duration,
         now: DateTime<Utc>,
     ) -> Option<Decision> {
-        let open = self.known_open();
-        let decision = decide_in_time(&self.sight, &self.timing, policy, self.plan.as_ref(), open, now);
-        let decision = match decision {
-            Decision::SetDraining(_) if !open => Decision::Wait(WaitReason::Unconfirmed),
-            other => other,
-        };
+        let (plan, open) = (self.plan.as_ref(), self.known_open());
+        let decision = decide_in_time(&self.sight, &self.timing, policy, plan, open, now);
         if matches!(decision, Decision::Wait(_)) {
             self.ready_since = None;
             return Some(decision);
         }
         let ready_since = *self.ready_since.get_or_insert(now);
-        (self.own || now >= ready_since + patience).then_some(decision)
+        if !self.own && now < ready_since + patience {
+            return None;
+        }
+        if matches!(decision, Decision::SetDraining(_)) && !open {
+            self.action_is = ActionIs::ToBeAskedFor;
+            return Some(Decision::Wait(WaitReason::Unconfirmed));
+        }
+        Some(decision)
     }
 
     /// Whether it waits, or was ended before it was drained.

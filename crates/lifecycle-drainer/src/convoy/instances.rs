@@ -217,25 +217,62 @@ where
         Ok(())
     }
 
-    /// Reads what there is to stop on an instance, and how long that may take.
-    pub(super) async fn plan_stops(&mut self, drain: &mut Drain) -> Result<(), CallError> {
-        let (mut tasks, _) = self.tasks_of(drain).await?;
-        tasks.retain(|task| !task.is_stopped());
+    /// Reads what there is to stop on the instances, and how long that may take. Past the deadline, what is stopping
+    /// already counts, too: whichever invocation stopped it, it has its time.
+    pub(super) async fn plan_stops(&mut self, drains: Vec<&mut Drain>) -> Result<(), CallError> {
+        let now = self.clock.now();
+        let mut listed: Vec<(&mut Drain, Vec<TaskArn>)> = Vec::new();
+        let mut failed = None;
+        for drain in drains {
+            match self.to_stop(drain, now).await {
+                Ok(arns) => listed.push((drain, arns)),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        let all: Vec<TaskArn> = listed.iter().flat_map(|(_, arns)| arns).cloned().collect();
+        let call = read::describe_tasks(&self.reads, &self.cluster, &all);
+        let answer = self.in_time("ecs:DescribeTasks", call).await?;
+        self.untold("ecs:DescribeTasks", &answer);
+        self.all_told("ecs:DescribeTasks", &answer.failures)?;
+        let mut seen: BTreeMap<TaskArn, Task> =
+            answer.items.into_iter().map(|task| (task.arn.clone(), task)).collect();
+        for (drain, arns) in listed {
+            let tasks = arns.iter().filter_map(|arn| seen.remove(arn)).filter(|task| !task.is_stopped());
+            self.plan_stops_of(drain, tasks.collect()).await;
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn to_stop(&self, drain: &Drain, now: DateTime<Utc>) -> Result<Vec<TaskArn>, CallError> {
+        let mut arns = Vec::new();
+        for instance in drain.sight.instances() {
+            for desired in [DesiredStatus::Running, DesiredStatus::Stopped] {
+                if desired == DesiredStatus::Running || now >= drain.timing.deadline() {
+                    let call = read::task_arns(&self.reads, &self.cluster, &instance.arn, desired);
+                    arns.extend(self.in_time("ecs:ListTasks", call).await?);
+                }
+            }
+        }
+        Ok(arns)
+    }
+
+    async fn plan_stops_of(&mut self, drain: &mut Drain, mut tasks: Vec<Task>) {
+        let now = self.clock.now();
         let mut longest = Duration::ZERO;
         for task in &tasks {
             longest = longest.max(self.stop_timeout(&task.definition).await);
         }
-        let stopping = tasks.iter().any(|task| task.desired_status == DesiredStatus::Stopped);
+        let stopping = tasks.iter().filter(|task| task.desired_status == DesiredStatus::Stopped);
+        let stopping = stopping.map(|task| task.stopping_at.unwrap_or(now)).max();
         tasks.retain(|task| task.desired_status == DesiredStatus::Running);
-        let now = self.clock.now();
         let plan = StopPlan {
             tasks: tasks.into_iter().map(|task| task.arn).collect(),
             longest_stop_timeout: longest,
             read_at: now,
         };
-        // Stopped late, by an invocation before this one, which would have ended the drain otherwise.
-        if stopping && drain.plan.is_none() && now >= drain.timing.deadline() {
-            drain.timing.stops_until = Some(now + plan.takes(drain.timing.longest()));
+        if let Some(stopping) = stopping {
+            let until = stopping + plan.takes(drain.timing.longest());
+            drain.timing.stops_until = drain.timing.stops_until.max(Some(until));
         }
         drain.in_span(|| {
             tracing::info!(
@@ -246,7 +283,6 @@ where
             );
         });
         drain.plan = Some(plan);
-        Ok(())
     }
 
     async fn stop_timeout(&mut self, definition: &TaskDefinitionArn) -> Duration {

@@ -36,7 +36,7 @@ use crate::outcome::{DrainSummary, Outcome};
 use crate::ports::{AutoScalingCalls, EcsCalls, Ports};
 use crate::record::Delivery;
 use actions::Actions;
-use drain::Drain;
+use drain::{ActionIs, Drain};
 use group::{GROUP_PATIENCE, GROUP_RETRY, Group};
 use instances::Instances;
 use paced::Paced;
@@ -61,6 +61,9 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// A group that does not tell of an instance yet is read again for this long.
 const LAG: Duration = Duration::from_secs(10);
+
+/// Plans of what to stop that are made between two looks.
+const PLANS_A_ROUND: usize = 60;
 
 /// What was left to a carrier that is done shows in its group after this long at most.
 const LINGER: Duration = Duration::from_secs(10);
@@ -96,6 +99,10 @@ pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
     /// The instance and the message that this invocation is about.
     own: Option<(Ec2InstanceId, Delivery)>,
     role: Role,
+    /// Whether the role is by a reading of the group.
+    placed: bool,
+    /// The carrier that all is left to, where that was found late.
+    left_to: Option<Ec2InstanceId>,
     drains: BTreeMap<Ec2InstanceId, Drain>,
     instances: Instances<'a, Ecs, C>,
     actions: Actions<'a, AutoScaling, C>,
@@ -149,6 +156,9 @@ where
             // The action's start counts as a heartbeat.
             drain.last_heartbeat = (invocation.begins < began + FRESH).then_some(began);
             drain.last_tried = drain.last_heartbeat;
+            if drain.last_heartbeat.is_some() {
+                drain.action_is = ActionIs::Open;
+            }
             drains.insert(notice.ec2_instance_id.clone(), drain);
             (notice.ec2_instance_id, delivery)
         });
@@ -163,6 +173,8 @@ where
             drain_timeout,
             to_warm_pool,
             role: if own.is_some() { Role::Carrier(0) } else { Role::Sweeper },
+            placed: own.is_none(),
+            left_to: None,
             own,
             drains,
             instances: Instances {
@@ -207,7 +219,11 @@ where
         }
         let mut trouble: Option<Trouble> = None;
         loop {
-            let pause = match self.round().await {
+            let went = self.round().await;
+            if let Some(carrier) = self.left_to.take() {
+                return Ok(self.left_to(&carrier));
+            }
+            let pause = match went {
                 Ok(()) => {
                     trouble = None;
                     self.config.poll_interval
@@ -244,31 +260,44 @@ where
         let own = own.clone();
         loop {
             self.group.read(GROUP_INTERVAL).await;
-            let now = self.clock.now();
+            let waited = between(self.invocation.begins, self.clock.now());
             if let Some(waiting) = &self.group.waiting {
-                let rank = role(&own, waiting);
-                // Nobody carries what the group does not tell of: it may lag behind, or the instance goes to its warm pool.
-                let told_of = waiting.contains(&own) || self.is_over(&own).await;
-                self.role = match rank {
-                    Role::Follower(carrier) if told_of => return Some(carrier),
-                    Role::Follower(_) => Role::Carrier(CARRIERS),
-                    carrier => carrier,
-                };
-                if told_of || self.to_warm_pool || self.group.is_gone || now >= self.invocation.begins + LAG {
-                    return None;
+                let listed = waiting.contains(&own);
+                if !listed {
+                    // That of a fresh notice is not asked for: it has just begun.
+                    self.keep_alive().await;
+                }
+                let carrier = self.place(&own);
+                let told_of = listed || self.is_over(&own);
+                if carrier.is_some() || told_of || self.to_warm_pool || self.group.is_gone || waited >= LAG {
+                    return carrier;
                 }
             }
-            let refused = self.group.read_at.is_none();
-            if refused || now >= self.invocation.begins + GROUP_PATIENCE || self.time_is_up() {
+            let patience = GROUP_PATIENCE + spread(&own);
+            if self.group.read_at.is_none() || waited >= patience || self.time_is_up() {
                 return None;
             }
             self.rest(GROUP_RETRY).await;
         }
     }
 
-    /// Whether the own action is known to be over. That of a fresh notice is not asked for: it has just begun.
-    async fn is_over(&mut self, own: &Ec2InstanceId) -> bool {
-        self.keep_alive().await;
+    /// Takes the role that the group's reading gives; the answer is the carrier where it is to be left to others.
+    fn place(&mut self, own: &Ec2InstanceId) -> Option<Ec2InstanceId> {
+        let waiting = self.group.waiting.as_ref()?;
+        // Nobody carries what the group does not tell of: it may lag behind, or the instance goes to its warm pool.
+        let told_of = waiting.contains(own) || self.is_over(own);
+        let role = role(own, waiting);
+        self.placed = true;
+        self.role = match role {
+            Role::Follower(carrier) if told_of => return Some(carrier),
+            Role::Follower(_) => Role::Carrier(CARRIERS),
+            carrier => carrier,
+        };
+        None
+    }
+
+    /// Whether the own action is known to be over.
+    fn is_over(&self, own: &Ec2InstanceId) -> bool {
         self.drains.get(own).is_some_and(|drain| drain.ended.is_some())
     }
 
@@ -279,6 +308,15 @@ where
             // What begins to wait must be seen before its hook runs out.
             let strictest = DrainTiming::heartbeat_interval_of(self.actions.hook);
             self.group.read(GROUP_INTERVAL.min(strictest)).await;
+        }
+        if !self.placed
+            && let Some((own, _)) = self.own.clone()
+        {
+            // The group could not be read before.
+            self.left_to = self.place(&own);
+            if self.left_to.is_some() {
+                return Ok(());
+            }
         }
         if self.muster().await {
             self.keep_alive().await;
@@ -325,9 +363,10 @@ where
                     Some(Decision::Complete(reason)) => complete.push((drain, reason)),
                 }
             }
-            let more = !(find.is_empty() && read.is_empty() && plan.is_empty());
+            let more = !(find.is_empty() && read.is_empty());
             let id = |drain: &&mut Drain| drain.ec2_instance_id.clone();
             let asked: Vec<_> = find.iter().chain(&read).chain(&plan).map(id).collect();
+            rested.extend(plan.iter().map(id));
             rested.extend(set.iter().map(|(drain, _)| id(drain)));
             rested.extend(stop.iter().map(|(drain, _)| id(drain)));
             rested.extend(complete.iter().map(|(drain, _)| id(drain)));
@@ -354,8 +393,11 @@ where
             if !read.is_empty() {
                 asking = asking.and(self.instances.read_tasks(read).await);
             }
-            for drain in plan {
-                asking = asking.and(self.instances.plan_stops(drain).await);
+            if !plan.is_empty() {
+                // Those that have none first, and not all at once: the others are to be looked at meanwhile.
+                plan.sort_by_key(|drain| drain.plan.as_ref().map(|plan| plan.read_at));
+                plan.truncate(PLANS_A_ROUND);
+                asking = asking.and(self.instances.plan_stops(plan).await);
             }
             if asking.is_err() {
                 rested.extend(asked);
@@ -574,6 +616,12 @@ where
             source,
         }
     }
+}
+
+/// Spreads over a minute and more what invocations do by themselves that began at the same time.
+fn spread(id: &Ec2InstanceId) -> Duration {
+    let hash = id.as_str().bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    Duration::from_secs(hash % 75)
 }
 
 fn unended(drains: &mut BTreeMap<Ec2InstanceId, Drain>) -> impl Iterator<Item = &mut Drain> {

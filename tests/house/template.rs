@@ -54,7 +54,8 @@ fn by_default(template: &Value, value: &Value) -> Option<String> {
             Some(default.as_str().map_or_else(|| default.to_string(), str::to_owned))
         }
         // A list of ports, which is empty by default.
-        None => value.get("Fn::If").map(|_| None::<String>).unwrap_or_else(|| panic!("{value}")),
+        None if value.get("Fn::If").is_some() => None,
+        None => panic!("{value}"),
     }
 }
 

@@ -95,7 +95,8 @@ async fn a_drain_whose_time_was_up_is_told_to_have_exceeded_it_with_what_held_it
         assert_eq!(values(&scene, "DrainDeadlineExceeded"), [1.0], "{policy}");
         assert_eq!(values(&scene, "DrainErrors"), [0.0]);
         let seconds = values(&scene, "DrainSeconds");
-        assert!((600.0..=612.0).contains(&seconds[0]), "{seconds:?}");
+        // Tasks are stopped within a poll of half the drain, and have that long; their end is seen a poll later.
+        assert!((600.0..=610.0).contains(&seconds[0]), "{seconds:?}");
         let reason = told(&scene, "DrainErrors")[0]["reason"].as_str().unwrap().to_owned();
         assert!(
             reason.starts_with("the drain's time is up: ") && reason.contains("family:batch"),

@@ -6,6 +6,7 @@ use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::lifecycle::LifecycleAction;
 use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, NotificationTopic};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::Value;
 use tracing::Instrument;
@@ -123,8 +124,11 @@ where
         invocation: Invocation,
     ) -> Result<RecordOutcome, RecordError> {
         let convoy = Convoy::new(&self.ports, &self.config, request, invocation);
-        let summary = if self.config.dry_run { convoy.dry_run().await } else { convoy.run().await };
-        summary.map(|summary| RecordOutcome::Drain(Box::new(summary)))
+        // Boxed, as an interruption is: over the SDK, all that they may wait for nests deeper in one future than the
+        // compiler follows.
+        let drained =
+            if self.config.dry_run { convoy.dry_run().boxed_local() } else { convoy.run().boxed_local() };
+        drained.await.map(|summary| RecordOutcome::Drain(Box::new(summary)))
     }
 
     async fn interruption(
@@ -139,7 +143,8 @@ where
         let Ports { ecs, clock, .. } = &self.ports;
         let dry_run = self.config.dry_run;
         let interrupted = Interrupted { ecs, clock, cluster, interruption, dry_run };
-        interrupted.run(invocation).instrument(span).await.map(RecordOutcome::Interruption)
+        let looked_after = interrupted.run(invocation).instrument(span).boxed_local();
+        looked_after.await.map(RecordOutcome::Interruption)
     }
 
     /// The cluster that an event names, or `ECS_CLUSTER`.

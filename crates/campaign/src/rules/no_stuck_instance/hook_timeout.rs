@@ -27,8 +27,8 @@ pub(super) fn heartbeats_end(story: &Story<'_>) -> Result<(), Breach> {
             let own = place.instance == action.instance.as_str();
             let asks = stops && asked.insert(*by) && own;
             let given = *at - action.stops_take(most) - HEARTBEAT_TAKES;
-            let gives = stopped.get(by).is_some_and(|all| all.range(given..=*at).next().is_some());
-            if *at > last && !(asks || gives || !own && place.activities_unread) {
+            let after_stops = stopped.get(by).is_some_and(|all| all.range(given..=*at).next().is_some());
+            if *at > last && !(asks || after_stops || !own && place.activities_unread) {
                 return breach(
                     *at,
                     format!("action {token} is kept alive past the drain's time by [{}]", by.0),

@@ -270,9 +270,31 @@ async fn nothing_is_let_go_after_the_deadline_before_its_action_is_known_to_be_o
     let now = scene.aws.world().now();
     let outage = When::Between(now, now + Duration::from_secs(100));
     scene.plant(Operation::RecordLifecycleActionHeartbeat, outage, Fault::Throttled);
+    let not_known = async {
+        scene.wait(99).await;
+        assert_eq!((scene.calls(Operation::StopTask), scene.set_draining()), (0, 0));
+    };
+    let ((answer, _), ()) = join(scene.see_through(&notice), not_known).await;
+
+    assert_eq!(first(&answer)["reason"], DRAINED);
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_is_a_task_stopped_before_that_on_an_instance_that_drains_already() {
+    let scene = of_five_minutes(&batch(), "stop-tasks");
+    let notice = scene.terminate(0);
+    let arn = scene.world(|world| world.container_instance_of(CLUSTER, &scene.hosts[0]).unwrap().arn.0);
+    scene.world(|world| world.update_container_instances_state(Some(CLUSTER), &[arn], "DRAINING").unwrap());
+    scene.wait(2000).await;
+    let now = scene.aws.world().now();
+    let outage = When::Between(now, now + Duration::from_secs(100));
+    scene.plant(Operation::RecordLifecycleActionHeartbeat, outage, Fault::Throttled);
     let (answer, _) = scene.see_through(&notice).await;
 
     assert_eq!(first(&answer)["reason"], DRAINED);
+    let stopped = stopped_by_a_call(&scene, now);
+    assert!(stopped[0] >= 100, "{stopped:?}");
     scene.assert_all_drained(1);
 }
 

@@ -268,7 +268,8 @@ where
         let (own, _) = self.own.as_ref()?;
         let own = own.clone();
         loop {
-            self.group.read(GROUP_INTERVAL).await;
+            // The hook is not read yet.
+            self.group.read(DrainTiming::heartbeat_interval_of(None)).await;
             let waited = between(self.invocation.begins, self.clock.now());
             if let Some(waiting) = &self.group.waiting {
                 let listed = waiting.contains(&own);

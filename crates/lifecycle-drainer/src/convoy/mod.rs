@@ -11,8 +11,10 @@ mod group;
 mod hand_on;
 mod instances;
 mod paced;
+mod place;
 mod summary;
 mod tell;
+mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,12 +23,10 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::{
-    CARRIERS, CompleteReason, DRAIN_TIMEOUT_SECONDS_MAX, Decision, Destination, DrainTiming, GROUP_INTERVAL,
-    Notice, OnDrainTimeout, Role, SETTLE, SWEEP_LASTS, WaitReason, mates_left, role,
+    CompleteReason, DRAIN_TIMEOUT_SECONDS_MAX, Decision, Destination, DrainTiming, GROUP_INTERVAL, Notice,
+    OnDrainTimeout, Role, SETTLE, SWEEP_LASTS, WaitReason, mates_left,
 };
-use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionId};
 use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, EmbeddedMetrics, NotificationTopic};
 use fleetkeeper_core::time_left::between;
 
@@ -37,17 +37,11 @@ use crate::ports::{AutoScalingCalls, EcsCalls, Ports};
 use crate::record::Delivery;
 use actions::Actions;
 use drain::{ActionIs, Drain};
-use group::{GROUP_PATIENCE, GROUP_RETRY, Group};
+use group::Group;
 use instances::Instances;
 use paced::Paced;
-
-/// What AWS refuses is tried again for this long only: permissions and new clusters take a while to be known
-/// everywhere, and past that an error that wakes somebody does more than another try.
-const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
-
-/// Failures that began less than this ago, after a look that worked, are left to the next invocation. As an error they
-/// would be run again by Lambda a minute later, and a hook may not last as long.
-const MAY_PASS: Duration = Duration::from_secs(60);
+use place::BY_ITSELF;
+use trouble::Trouble;
 
 /// The action of a notice younger than this is taken to be open. An older notice may have been delivered, and its drain
 /// done, before: nothing is changed before its action is found to be open.
@@ -55,12 +49,6 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// What a step's calls may take, where the hook's heartbeats leave them more.
 const STEP_MOST: Duration = Duration::from_secs(60);
-
-/// The longest pause between two tries, where the poll interval is not longer.
-const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
-
-/// A group that does not tell of an instance yet is read again for this long.
-const LAG: Duration = Duration::from_secs(10);
 
 /// Plans of what to stop that are made between two looks.
 const PLANS_A_ROUND: usize = 60;
@@ -70,12 +58,6 @@ const LINGER: Duration = Duration::from_secs(10);
 
 /// The longest between two looks of a sweep.
 const SWEEP_POLL: Duration = Duration::from_secs(10);
-
-/// The role of one that can be left to nobody, though there are carriers.
-const BY_ITSELF: Role = Role::Carrier(CARRIERS);
-
-/// A drain that nobody has begun to look after for this long is left to a sweep.
-const SWEPT_AFTER: Duration = Duration::from_secs(120);
 
 /// What is to be looked after.
 #[derive(Debug)]
@@ -123,15 +105,6 @@ pub(crate) struct Convoy<'a, Ecs, AutoScaling, Sns, C> {
     explained_at: Option<DateTime<Utc>>,
     /// When it was last told how many drains are under way.
     told_at: Option<DateTime<Utc>>,
-}
-
-/// Failures without a success between them.
-struct Trouble {
-    since: DateTime<Utc>,
-    /// Since when AWS refuses, and does nothing else.
-    refused_since: Option<DateTime<Utc>>,
-    tries: u32,
-    error: CallError,
 }
 
 impl<'a, Ecs, AutoScaling, Sns, C> Convoy<'a, Ecs, AutoScaling, Sns, C>
@@ -263,55 +236,6 @@ where
                 };
             }
         }
-    }
-
-    /// Reads who else waits, and finds who carries what. Before that is known nothing is read of ECS: hundreds of
-    /// invocations may be at this point at once. The answer is the carrier, where others carry.
-    async fn take_place(&mut self) -> Option<Ec2InstanceId> {
-        let (own, _) = self.own.as_ref()?;
-        let own = own.clone();
-        loop {
-            // The hook is not read yet.
-            self.group.read(DrainTiming::heartbeat_interval_of(None)).await;
-            let waited = between(self.invocation.begins, self.clock.now());
-            if let Some(waiting) = &self.group.waiting {
-                let listed = waiting.contains(&own);
-                if !listed {
-                    // That of a fresh notice is not asked for: it has just begun.
-                    self.keep_alive().await;
-                }
-                let carrier = self.place(&own);
-                let told_of = listed || self.is_over(&own);
-                if carrier.is_some() || told_of || self.to_warm_pool || self.group.is_gone || waited >= LAG {
-                    return carrier;
-                }
-            }
-            let patience = GROUP_PATIENCE + spread(&own);
-            if self.group.read_at.is_none() || waited >= patience || self.time_is_up() {
-                return None;
-            }
-            self.rest(GROUP_RETRY).await;
-        }
-    }
-
-    /// Takes the role that the group's reading gives; the answer is the carrier where it is to be left to others.
-    fn place(&mut self, own: &Ec2InstanceId) -> Option<Ec2InstanceId> {
-        let waiting = self.group.waiting.as_ref()?;
-        // Nobody carries what the group does not tell of: it may lag behind, or the instance goes to its warm pool.
-        let told_of = waiting.contains(own) || self.is_over(own);
-        let role = role(own, waiting);
-        self.placed = true;
-        self.role = match role {
-            Role::Follower(carrier) if told_of => return Some(carrier),
-            Role::Follower(_) => BY_ITSELF,
-            carrier => carrier,
-        };
-        None
-    }
-
-    /// Whether the own action is known to be over.
-    fn is_over(&self, own: &Ec2InstanceId) -> bool {
-        self.drains.get(own).is_some_and(|drain| drain.ended.is_some())
     }
 
     /// One look at everything, and what follows from it.
@@ -467,71 +391,6 @@ where
         self.actions.keep_alive(policy, unended(&mut self.drains)).await;
     }
 
-    /// Takes along what waits, and lets go of what does no longer. Whether there is something new.
-    async fn muster(&mut self) -> bool {
-        if self.mustered_at == self.group.seen_at {
-            return false;
-        }
-        self.mustered_at = self.group.seen_at;
-        let Some(waiting) = self.group.waiting.clone() else { return false };
-        if !self.takes_along(&waiting) {
-            return false;
-        }
-        let own = self.own.as_ref().map(|(id, _)| id);
-        let carried = self.drains.len();
-        self.drains.retain(|id, _| Some(id) == own || waiting.contains(id));
-        self.let_go += carried - self.drains.len();
-        let new: BTreeSet<_> = waiting.into_iter().filter(|id| !self.drains.contains_key(id)).collect();
-        if new.is_empty() {
-            return false;
-        }
-        let now = self.clock.now();
-        let since = self.group.terminating_since(&new).await;
-        for (id, began) in since {
-            if self.role == Role::Sweeper && now < began + SWEPT_AFTER {
-                continue;
-            }
-            let timing = DrainTiming {
-                began,
-                drain_timeout: self.drain_timeout,
-                hook: self.actions.hook,
-                stops_until: None,
-            };
-            let mut drain = Drain::new(id.clone(), self.action_of(Some(&id)), timing, false);
-            // Who stands by leaves the first heartbeat to the first carrier, for as long as it is not due.
-            drain.last_heartbeat = (!self.patience().is_zero()).then_some(began);
-            drain.last_tried = drain.last_heartbeat;
-            self.drains.insert(id, drain);
-        }
-        let others = self.drains.len().saturating_sub(usize::from(self.own.is_some()));
-        tracing::info!(others, role = ?self.role, "other instances of the group wait, too: carried along");
-        true
-    }
-
-    /// Whether it carries others. What is left to nobody, as the group does not tell of it, only ever drains its own, or
-    /// each instance on its way to a warm pool would carry all; but once it is one of the carriers others count on it.
-    fn takes_along(&mut self, waiting: &BTreeSet<Ec2InstanceId>) -> bool {
-        if self.role == BY_ITSELF
-            && let Some((own, _)) = &self.own
-            && let carrier @ Role::Carrier(_) = role(own, waiting)
-        {
-            self.role = carrier;
-        }
-        self.role != BY_ITSELF
-    }
-
-    fn action_of(&self, id: Option<&Ec2InstanceId>) -> LifecycleAction {
-        let id = id.map_or_else(
-            || LifecycleActionId::Token(String::new()),
-            |id| LifecycleActionId::Instance(id.clone()),
-        );
-        LifecycleAction { group: self.group.name.clone(), hook: self.hook.clone(), id }
-    }
-
-    fn patience(&self) -> Duration {
-        self.role.patience(self.group.waiting.as_ref().map_or(1, BTreeSet::len))
-    }
-
     /// A call that does not answer must not outlast the hook.
     fn grant_a_step(&mut self) {
         let interval = self.unended().map(|drain| drain.timing.heartbeat_interval()).min();
@@ -606,57 +465,16 @@ where
         self.clock.now() >= self.hand_on_at
     }
 
-    /// Whether failures are left to the next invocation. Where no look has worked in this one they are an error.
-    fn may_pass(&self, trouble: &Trouble) -> bool {
-        let looked = self.drains.values().any(|drain| drain.waiting_for.is_some());
-        looked && self.clock.now() < trouble.since + MAY_PASS
-    }
-
-    /// Adds a failure to those before it; what was refused for too long is the end of it.
-    fn meet(&self, before: Option<Trouble>, error: CallError) -> Result<Trouble, RecordError> {
-        let now = self.clock.now();
-        let (since, tries) =
-            before.as_ref().map_or((now, 1), |trouble| (trouble.since, trouble.tries.saturating_add(1)));
-        let refused_since = (error.kind == CallErrorKind::Refused)
-            .then(|| before.and_then(|trouble| trouble.refused_since).unwrap_or(now));
-        tracing::error!(error = %ErrorChain(&error), tries, "a call failed: the hook stays open, the drain goes on");
-        if refused_since.is_some_and(|since| now >= since + REFUSAL_PATIENCE) {
-            return Err(self.failed(error));
-        }
-        Ok(Trouble { since, refused_since, tries, error })
-    }
-
     /// A sweep is too short for polls that are far apart.
     fn poll_interval(&self) -> Duration {
         let poll = self.config.poll_interval;
         if self.role == Role::Sweeper { poll.min(SWEEP_POLL) } else { poll }
     }
 
-    /// Doubles from the poll interval on.
-    fn pause_after(&self, tries: u32) -> Duration {
-        let doubled = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.config.poll_interval.saturating_mul(doubled).min(RETRY_PAUSE_MAX.max(self.config.poll_interval))
-    }
-
     fn finish(mut self) -> DrainSummary {
         self.tell_in_progress();
         self.summary()
     }
-
-    fn failed(&self, source: CallError) -> RecordError {
-        self.tell_failure(&ErrorChain(&source).to_string());
-        RecordError::Drain {
-            ec2_instance_id: self.about(),
-            cluster: self.instances.cluster.to_string(),
-            source,
-        }
-    }
-}
-
-/// Spreads over a minute and more what invocations do by themselves that began at the same time.
-fn spread(id: &Ec2InstanceId) -> Duration {
-    let hash = id.as_str().bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
-    Duration::from_secs(hash % 75)
 }
 
 fn unended(drains: &mut BTreeMap<Ec2InstanceId, Drain>) -> impl Iterator<Item = &mut Drain> {

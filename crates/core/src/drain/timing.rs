@@ -105,6 +105,14 @@ impl DrainTiming {
         due.filter(|_| now < self.end()).unwrap_or(now + self.heartbeat_interval()).max(now)
     }
 
+    /// When to look next, after a pause at most. The drain's end is not slept through; and past it no heartbeat keeps the
+    /// action open, so that it must be looked at before the hook runs out, however long the pause.
+    #[must_use]
+    pub fn next_look(&self, now: DateTime<Utc>, pause: Duration) -> DateTime<Utc> {
+        let end = self.end();
+        (now + pause).min(if now < end { end } else { now + self.heartbeat_interval() })
+    }
+
     /// When the action has ended for certain, by its hook's own timeouts. No heartbeat is recorded past the end, but where
     /// tasks are to be stopped late: then another invocation may have recorded one at any time.
     #[must_use]
@@ -160,6 +168,15 @@ mod tests {
         let timing = timing(3600, Some((900, 90_000)));
         assert_eq!(timing.next_heartbeat(Some(at(0)), at(301)), at(301));
         assert_eq!(timing.next_heartbeat(Some(at(0)), at(3600)), at(3900));
+    }
+
+    #[test]
+    fn the_end_is_not_slept_through_and_past_it_the_next_look_comes_before_the_hook_runs_out() {
+        let timing = timing(600, Some((36, 3600)));
+        for (now, pause, look) in [(0, 55, 55), (590, 5, 595), (590, 55, 600), (600, 5, 605), (600, 55, 612)]
+        {
+            assert_eq!(timing.next_look(at(now), Duration::from_secs(pause)), at(look), "{now} {pause}");
+        }
     }
 
     #[test]

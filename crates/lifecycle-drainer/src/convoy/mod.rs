@@ -405,7 +405,9 @@ where
     /// Waits, until the time to hand on at most, and keeps the hooks alive meanwhile: between two polls or two tries one
     /// may run out.
     async fn rest(&mut self, pause: Duration) {
-        let until = self.hand_on_at.min(self.clock.now() + pause);
+        let now = self.clock.now();
+        let looks = self.unended().map(|drain| drain.timing.next_look(now, pause)).min();
+        let until = self.hand_on_at.min(looks.unwrap_or(now + pause));
         loop {
             let now = self.clock.now();
             let next = self.unended().map(|drain| drain.timing.next_heartbeat(drain.last_tried, now)).min();

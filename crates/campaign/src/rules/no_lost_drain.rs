@@ -12,7 +12,8 @@
 //! What is left to others is left to somebody: whenever an invocation of the drainer returns while any action of its group
 //! is open, the invocation has published its message, or another message of the group is alive. That is one on which an
 //! invocation works, or one that was sent before and that an invocation is still to begin to work on, for the first time or
-//! again. Only of an action that its hook is just about to end, as above, nobody has to know.
+//! again. Only of an action that its hook is just about to end, as above, nobody has to know; and one that leaves its
+//! instance to others does not know that their messages are dead letters: those of as many that wait as there are carriers.
 //!
 //! What it can't read is an error, too, and ends among the dead letters with its content.
 //!
@@ -21,7 +22,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::drain::CARRIERS;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd, InvocationId};
 
@@ -53,6 +55,7 @@ impl Rule for NoLostDrain {
             actions: lifecycle_actions(entries, &played.scenario),
             of_groups: of_groups(&invocations),
             published: published(entries),
+            dead_letters: dead_letters(entries, &invocations),
             places: places(entries, &played.scenario),
             invocations: &invocations,
         };
@@ -75,6 +78,7 @@ struct Drains<'a> {
     /// The invocations of each group, the newest first.
     of_groups: BTreeMap<String, Vec<InvocationId>>,
     published: Published<'a>,
+    dead_letters: Vec<(DateTime<Utc>, String)>,
     places: BTreeMap<InvocationId, Place>,
 }
 
@@ -102,13 +106,23 @@ impl Drains<'_> {
             }
             let mut of_group = self.actions.values().filter(|action| action.group == notice.group);
             let Some(left) = of_group.find(|action| has_to_go_on(action, ended)) else { continue };
-            if !self.is_alive(&notice.group, id, ended) {
+            if !self.is_alive(&notice.group, id, ended) && !(follows && self.carriers_are_dead(ended)) {
                 let how =
                     format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance);
                 return Err(how);
             }
         }
         Ok(())
+    }
+
+    /// Whether as many instances as there are carriers still wait of which the messages are dead letters.
+    fn carriers_are_dead(&self, ended: Ended<'_>) -> bool {
+        let dead = self.dead_letters.iter().filter(|(at, _)| *at <= ended.at).map(|(_, token)| token);
+        let tokens: BTreeSet<_> = dead.collect();
+        let waits = |token: &&&String| {
+            self.actions.get(token.as_str()).is_some_and(|action| action.is_open_before(ended.position))
+        };
+        tokens.iter().filter(waits).count() >= CARRIERS
     }
 
     /// Whether another message of the group was alive when an invocation ended.
@@ -137,6 +151,23 @@ fn of_groups(invocations: &BTreeMap<InvocationId, Invocation<'_>>) -> BTreeMap<S
         }
     }
     of_groups
+}
+
+/// When messages were given up after three tries, and of which actions they told.
+fn dead_letters(
+    entries: &[Entry],
+    invocations: &BTreeMap<InvocationId, Invocation<'_>>,
+) -> Vec<(DateTime<Utc>, String)> {
+    let of_drainer = invocations.values().filter(|it| it.function == DRAINER && it.attempt == ATTEMPTS);
+    let tokens: BTreeMap<EventId, String> =
+        of_drainer.filter_map(|it| Some((it.event, notices(it.payload).into_iter().next()?.token))).collect();
+    let given_up = |entry: &Entry| match &entry.what {
+        Occurrence::EventGivenUp { event, why: GivenUp::RetriesExhausted, .. } => {
+            Some((entry.at, tokens.get(event)?.clone()))
+        }
+        _ => None,
+    };
+    entries.iter().filter_map(given_up).collect()
 }
 
 /// What each invocation published: topic and text.

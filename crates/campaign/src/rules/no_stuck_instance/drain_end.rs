@@ -2,12 +2,12 @@
 
 use chrono::TimeDelta;
 
-use super::{Story, breach, time_among, time_to_end};
+use super::{Story, breach, time_among, time_for_stops, time_to_end};
 use crate::rules::Breach;
 use crate::rules::occupancy::Occupancy;
 use crate::stage::DRAINER;
 
-/// Of the invocations that begin after a drain's end, so many may leave it open.
+/// Of the invocations that begin after a drain's end, and the time of what was stopped late, so many may leave it open.
 const MAY_LEAVE_OPEN: usize = 2;
 
 /// An action whose drain's time is up ends within its time.
@@ -42,7 +42,8 @@ pub(super) fn comes(story: &Story<'_>) -> Result<(), Breach> {
                 return breach(ready + takes, how);
             }
             let left = place.ended.is_some_and(|ended| ended < until) && own && place.most_waiting == 1;
-            left_open += usize::from(left && worked > TimeDelta::zero() && ready == place.started);
+            let given = action.drain_ends().max(story.calm_since(*id)) + time_for_stops(scenario, action);
+            left_open += usize::from(left && worked > TimeDelta::zero() && place.started >= given);
             if left_open > MAY_LEAVE_OPEN {
                 let how = format!("the drain of {} is over, and {DRAINER} hands on and on", action.instance);
                 return breach(place.started, how);

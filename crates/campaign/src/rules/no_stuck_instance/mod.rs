@@ -19,11 +19,11 @@
 //!   for ever. (It may be killed.)
 //! - Whatever is on the instance, an invocation that works on it completes it within [`time_to_end`] of the drain's end,
 //!   the world calm and its own start: within the above, and with the policy `stop-tasks` the time that tasks are given
-//!   that are stopped only then. Of invocations that began after the drain's end, in a calm world, the third does not leave
-//!   it open: the first stops what there is, the second completes it.
+//!   that are stopped only then. Of invocations that began after the drain's end and that time, in a calm world, the third
+//!   does not leave it open: the first stops what there is, the second completes it.
 //! - No function records a heartbeat later than 10 s, the most that one may take, after the drain's time was up; with
-//!   the policy `stop-tasks`, but for one of each invocation by which it asks whether the action is still open, its own or
-//!   one that it carries (and may not have had to know of before), and those while tasks are given their time that it stopped, or tried to stop.
+//!   the policy `stop-tasks`, but for one that is answered of each invocation, by which it asks whether the action is still
+//!   open, its own or one that it carries (and may not have had to know of before), and those while tasks are given their time that it stopped, or tried to stop.
 //! - In a serene history ([`is_serene`]) a hook's own timeout ends no action.
 //! - Elsewhere it does only where the drain's time was up, or where the drainer could not help it: in the last heartbeat
 //!   timeout no invocation worked on it for as long as a heartbeat takes to fall due and be sent
@@ -126,12 +126,16 @@ fn time_among(waiting: usize, calls: usize) -> TimeDelta {
 
 /// How long an invocation takes at most from the drain's end to the action's.
 fn time_to_end(scenario: &Scenario, action: &LifecycleAction<'_>, calls: usize) -> TimeDelta {
-    let stops = if scenario.drainer.on_drain_timeout == OnTimeout::StopTasks {
+    time_to_complete(scenario, calls) + time_for_stops(scenario, action)
+}
+
+/// The time that tasks are given that are stopped only at the drain's end.
+fn time_for_stops(scenario: &Scenario, action: &LifecycleAction<'_>) -> TimeDelta {
+    if scenario.drainer.on_drain_timeout == OnTimeout::StopTasks {
         action.stops_take(StopTimeouts::of(scenario).most()) + poll_interval(scenario)
     } else {
         TimeDelta::zero()
-    };
-    time_to_complete(scenario, calls) + stops
+    }
 }
 
 /// How long an invocation takes at most until it has recorded a heartbeat: a third of the timeout until one is due, and

@@ -71,8 +71,8 @@ async fn in_whatever_state_an_instance_is_nothing_is_changed() {
         world.set_container_instance_status(CLUSTER, &hosts[0], status.clone()).unwrap();
         world.take_outbox();
         let scene = dry((world, hosts), &[]);
-        let would = would(&scene, &scene.terminate(0)).await;
-        assert!(would.starts_with(says), "{status}: {would}");
+        let told = would(&scene, &scene.terminate(0)).await;
+        assert!(told.starts_with(says), "{status}: {told}");
     }
 }
 
@@ -119,8 +119,8 @@ async fn past_the_deadline_what_the_policy_would_do_is_told() {
         let scene = dry((world, hosts), &[("DRAIN_TIMEOUT_SECONDS", "30"), ("ON_DRAIN_TIMEOUT", policy)]);
         let notice = scene.terminate(0);
         scene.wait(40).await;
-        let would = would(&scene, &notice).await;
-        assert!(would.starts_with(says), "{would}");
+        let told = would(&scene, &notice).await;
+        assert!(told.starts_with(says), "{told}");
     }
 }
 

@@ -17,8 +17,6 @@ pub(super) struct LifecycleAction<'a> {
     pub(super) group: &'a str,
     pub(super) instance: &'a Ec2InstanceId,
     pub(super) opened: DateTime<Utc>,
-    /// The place of its opening in the history.
-    position: usize,
     /// When its timer was started anew, and by whom.
     pub(super) heartbeats: Vec<(DateTime<Utc>, Option<InvocationId>)>,
     pub(super) ended: Option<Ended>,
@@ -63,11 +61,6 @@ pub(super) struct Timeouts {
 }
 
 impl LifecycleAction<'_> {
-    /// Whether it was opened when the entry at this place of the history was made.
-    pub(super) fn opened_before(&self, position: usize) -> bool {
-        self.position < position
-    }
-
     /// Whether it was open when the entry at this place of the history was made.
     pub(super) fn is_open_before(&self, position: usize) -> bool {
         self.ended.is_none_or(|ended| ended.position > position)
@@ -111,8 +104,7 @@ pub(super) fn lifecycle_actions<'a>(
                 let Some(timeouts) = groups.get(group).copied() else { continue };
                 waits.insert(instance, token);
                 let (opened, heartbeats) = (entry.at, Vec::new());
-                let action =
-                    LifecycleAction { group, instance, opened, position, heartbeats, ended: None, timeouts };
+                let action = LifecycleAction { group, instance, opened, heartbeats, ended: None, timeouts };
                 actions.insert(token, action);
             }
             Occurrence::ActionHeartbeat { token, .. } => {

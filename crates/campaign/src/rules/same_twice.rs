@@ -3,7 +3,9 @@
 //! - A function sets an EC2 instance's container instance DRAINING, or stops a task on it, only for an action on that very
 //!   instance that its payload tells of, or that it carries along. The action is open; or it was when the invocation
 //!   began, as it may end while the instance is being looked at; or the payload tells of it and the invocation began
-//!   within [`FRESH`] of its opening, when it is taken to be there without asking.
+//!   within [`FRESH`] of its opening, when it is taken to be there without asking. An action that it carries along is
+//!   never taken to be there: a heartbeat of the invocation's own found it open before. (The instance may wait at another
+//!   hook.)
 //! - A function completes an action, or starts its timer anew, only if its payload tells of it, by its token, or if it
 //!   carries it along.
 //! - An invocation carries along only actions of its message's group, and only where it was one of the carriers at some
@@ -71,6 +73,7 @@ impl Rule for SameTwice {
 
 /// What an invocation of the drainer was told.
 struct Told {
+    id: InvocationId,
     started: DateTime<Utc>,
     tokens: BTreeSet<String>,
     place: Option<Place>,
@@ -87,7 +90,7 @@ fn told(entries: &[Entry], played: &Played) -> BTreeMap<InvocationId, Told> {
     let all = invocations(entries).into_iter().filter(|(_, it)| it.function == DRAINER);
     all.map(|(id, it)| {
         let tokens = notices(it.payload).into_iter().map(|notice| notice.token).collect();
-        (id, Told { started: it.started, tokens, place: places.remove(&id) })
+        (id, Told { id, started: it.started, tokens, place: places.remove(&id) })
     })
     .collect()
 }
@@ -136,7 +139,8 @@ impl Now<'_> {
         let of_instance = self.actions.iter().filter(|(_, action)| action.instance == instance);
         of_instance.into_iter().any(|(token, action)| {
             let named = told.tokens.contains(*token);
-            let carried = told.carries(action.group, now) && action.opened_before(self.position);
+            let found_open = action.heartbeats.iter().any(|(at, by)| *by == Some(told.id) && *at <= now);
+            let carried = told.carries(action.group, now) && found_open;
             let open = action.is_open_before(self.position) || action.is_open_at(told.started);
             (named || carried) && open || named && told.started <= action.opened + FRESH
         })

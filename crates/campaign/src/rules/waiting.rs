@@ -41,6 +41,8 @@ pub(super) struct Place {
     pub(super) most_waiting: usize,
     /// Whether a read of the group may have failed, so that it went on by itself.
     pub(super) blind: bool,
+    /// Whether the group did not tell of its instance at some time, so that it was left to nobody: on its way to a warm pool.
+    pub(super) untold: bool,
     /// Whether the group's activities may not have told since when others wait.
     pub(super) activities_unread: bool,
     pub(super) started: DateTime<Utc>,
@@ -51,6 +53,11 @@ impl Place {
     /// Whether it may carry the others by now: there was a time when it was one of the carriers.
     pub(super) fn may_carry(&self, now: DateTime<Utc>) -> bool {
         self.carries_from.is_some_and(|from| from <= now)
+    }
+
+    /// Whether it may work on its own instance, though others carry its group.
+    pub(super) fn may_go_alone(&self) -> bool {
+        self.blind || self.untold
     }
 
     /// Whether it may leave its own instance to others: there was a time when it was no carrier.
@@ -93,6 +100,10 @@ impl<'a> Waiting<'a> {
         self.groups.get_mut(group)?.remove(id).then_some(group)
     }
 
+    fn tells_of(&self, group: &str, id: &str) -> bool {
+        self.groups.get(group).is_some_and(|waiting| waiting.contains(id))
+    }
+
     /// How many of a group wait that have a lower id, counted up to the number of carriers, and how many in all.
     fn before(&self, group: &str, id: &str) -> (usize, usize) {
         let Some(waiting) = self.groups.get(group) else { return (0, 1) };
@@ -129,6 +140,7 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
                     most_before: 0,
                     most_waiting: 0,
                     blind: slow,
+                    untold: false,
                     activities_unread: slow,
                     started: entry.at,
                     ended: None,
@@ -160,5 +172,6 @@ impl Place {
         self.carries_from = self.carries_from.or((before < CARRIERS).then_some(now));
         self.most_before = self.most_before.max(before);
         self.most_waiting = self.most_waiting.max(all);
+        self.untold |= !waiting.tells_of(&self.group, &self.instance);
     }
 }

@@ -71,6 +71,9 @@ const LINGER: Duration = Duration::from_secs(10);
 /// The longest between two looks of a sweep.
 const SWEEP_POLL: Duration = Duration::from_secs(10);
 
+/// The role of one that can be left to nobody, though there are carriers.
+const BY_ITSELF: Role = Role::Carrier(CARRIERS);
+
 /// A drain that nobody has begun to look after for this long is left to a sweep.
 const SWEPT_AFTER: Duration = Duration::from_secs(120);
 
@@ -268,7 +271,8 @@ where
         let (own, _) = self.own.as_ref()?;
         let own = own.clone();
         loop {
-            self.group.read(GROUP_INTERVAL).await;
+            // The hook is not read yet.
+            self.group.read(DrainTiming::heartbeat_interval_of(None)).await;
             let waited = between(self.invocation.begins, self.clock.now());
             if let Some(waiting) = &self.group.waiting {
                 let listed = waiting.contains(&own);
@@ -299,7 +303,7 @@ where
         self.placed = true;
         self.role = match role {
             Role::Follower(carrier) if told_of => return Some(carrier),
-            Role::Follower(_) => Role::Carrier(CARRIERS),
+            Role::Follower(_) => BY_ITSELF,
             carrier => carrier,
         };
         None
@@ -470,6 +474,9 @@ where
         }
         self.mustered_at = self.group.seen_at;
         let Some(waiting) = self.group.waiting.clone() else { return false };
+        if !self.takes_along(&waiting) {
+            return false;
+        }
         let own = self.own.as_ref().map(|(id, _)| id);
         let carried = self.drains.len();
         self.drains.retain(|id, _| Some(id) == own || waiting.contains(id));
@@ -499,6 +506,18 @@ where
         let others = self.drains.len().saturating_sub(usize::from(self.own.is_some()));
         tracing::info!(others, role = ?self.role, "other instances of the group wait, too: carried along");
         true
+    }
+
+    /// Whether it carries others. What is left to nobody, as the group does not tell of it, only ever drains its own, or
+    /// each instance on its way to a warm pool would carry all; but once it is one of the carriers others count on it.
+    fn takes_along(&mut self, waiting: &BTreeSet<Ec2InstanceId>) -> bool {
+        if self.role == BY_ITSELF
+            && let Some((own, _)) = &self.own
+            && let carrier @ Role::Carrier(_) = role(own, waiting)
+        {
+            self.role = carrier;
+        }
+        self.role != BY_ITSELF
     }
 
     fn action_of(&self, id: Option<&Ec2InstanceId>) -> LifecycleAction {
@@ -580,7 +599,7 @@ where
         let read_since = self.group.seen_at.filter(|seen| *seen >= done_at + LINGER);
         let read_by = read_since.unwrap_or(done_at) + LINGER;
         self.group.read_at = self.group.read_at.map(|at| at.min(read_by));
-        read_since.is_some() && !mates_left(waiting)
+        read_since.is_some() && (!mates_left(waiting) || self.role == BY_ITSELF)
     }
 
     fn time_is_up(&self) -> bool {

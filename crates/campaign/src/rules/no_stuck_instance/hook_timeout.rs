@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
@@ -10,6 +11,7 @@ use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use super::{HEARTBEAT_TAKES, STEP_TAKES, Story, breach, is_serene, time_among, time_to_heartbeat};
 use crate::rules::Breach;
 use crate::rules::lifecycle_actions::{How, LifecycleAction};
+use crate::rules::occupancy::Occupancy;
 use crate::rules::stop_timeouts::StopTimeouts;
 use crate::scenario::OnTimeout;
 
@@ -17,7 +19,8 @@ use crate::scenario::OnTimeout;
 pub(super) fn heartbeats_end(story: &Story<'_>) -> Result<(), Breach> {
     let stops = story.played.scenario.drainer.on_drain_timeout == OnTimeout::StopTasks;
     let most = StopTimeouts::of(&story.played.scenario).most();
-    let stopped = if stops { stop_calls(story) } else { BTreeMap::new() };
+    let tried = if stops { stop_calls(story) } else { BTreeMap::new() };
+    let stopped = if stops { stops_on(story) } else { BTreeMap::new() };
     for (token, action) in &story.actions {
         let last = action.drain_ends() + HEARTBEAT_TAKES;
         let mut asked: BTreeSet<InvocationId> = BTreeSet::new();
@@ -25,10 +28,12 @@ pub(super) fn heartbeats_end(story: &Story<'_>) -> Result<(), Breach> {
             let Some(by) = by else { continue };
             let Some(place) = story.places.get(by) else { continue };
             let own = place.instance == action.instance.as_str();
-            let asks = stops && asked.insert(*by) && own;
+            let asks = stops && asked.insert(*by);
             let given = *at - action.stops_take(most) - HEARTBEAT_TAKES;
-            let gives = stopped.get(by).is_some_and(|all| all.range(given..=*at).next().is_some());
-            if *at > last && !(asks || gives || !own && place.activities_unread) {
+            let within = |all: &BTreeSet<DateTime<Utc>>| all.range(given..=*at).next().is_some();
+            let after_stops =
+                tried.get(by).is_some_and(within) || stopped.get(action.instance).is_some_and(within);
+            if *at > last && !(asks || after_stops || !own && place.activities_unread) {
                 return breach(
                     *at,
                     format!("action {token} is kept alive past the drain's time by [{}]", by.0),
@@ -50,6 +55,23 @@ fn stop_calls(story: &Story<'_>) -> BTreeMap<InvocationId, BTreeSet<DateTime<Utc
         }
     }
     calls
+}
+
+/// When tasks on each instance began to stop.
+fn stops_on<'a>(story: &Story<'a>) -> BTreeMap<&'a Ec2InstanceId, BTreeSet<DateTime<Utc>>> {
+    let mut stops: BTreeMap<&Ec2InstanceId, BTreeSet<DateTime<Utc>>> = BTreeMap::new();
+    let mut occupancy = Occupancy::default();
+    let mut homes = StopTimeouts::of(&story.played.scenario);
+    for entry in story.played.world.history().entries() {
+        occupancy.see(entry);
+        homes.see(entry);
+        if let Occurrence::TaskStopping { task, .. } = &entry.what
+            && let Some(instance) = homes.home(task).and_then(|home| occupancy.ec2_instance(home))
+        {
+            stops.entry(instance).or_default().insert(entry.at);
+        }
+    }
+    stops
 }
 
 /// A hook's own timeout ends an action only where the drainer could not help it.

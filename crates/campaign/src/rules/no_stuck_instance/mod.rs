@@ -10,8 +10,8 @@
 //!   and its own start: the instance must be seen empty for `SETTLE`, and once more where listed tasks are missing, both
 //!   rounded up to whole polls; a poll to see it clear and one to see it DRAINING; and 40 ms a call, of as many as a look
 //!   may take. On an instance work the invocations of its own message, and those that carry its group. Where several of
-//!   the group wait, they have besides: 30 s until they are seen to wait, 30 s for which they leave each other's instances
-//!   alone, 60 s in which a group that can't be read is waited for, and twice the time of a round, paced: 340 ms a read, of
+//!   the group wait, they have besides: 30 s until they are seen to wait, 45 s for which they leave each other's instances
+//!   alone, 120 s in which a group that can't be read is waited for, and twice the time of a round, paced: 340 ms a read, of
 //!   which there are seven for each instance that waits.
 //! - Where the instance is no longer in the cluster it has a minute more, in which that is noticed.
 //! - An invocation that began when all that was so, the instance DRAINING, and in whose time no other instance of the group
@@ -22,8 +22,8 @@
 //!   that are stopped only then. Of invocations that began after the drain's end, in a calm world, the third does not leave
 //!   it open: the first stops what there is, the second completes it.
 //! - No function records a heartbeat later than 10 s, the most that one may take, after the drain's time was up; with
-//!   the policy `stop-tasks`, but for one by which it asks whether the action is still open, and those while tasks are
-//!   given their time that it stopped, or tried to stop.
+//!   the policy `stop-tasks`, but for one of each invocation by which it asks whether the action is still open, its own or
+//!   one that it carries (and may not have had to know of before), and those while tasks are given their time that it stopped, or tried to stop.
 //! - In a serene history ([`is_serene`]) a hook's own timeout ends no action.
 //! - Elsewhere it does only where the drain's time was up, or where the drainer could not help it: in the last heartbeat
 //!   timeout no invocation worked on it for as long as a heartbeat takes to fall due and be sent
@@ -71,10 +71,10 @@ const STEP_TAKES: TimeDelta = TimeDelta::seconds(60);
 const SEEN_TO_WAIT: TimeDelta = TimeDelta::seconds(30);
 
 /// The most that a carrier leaves another's instance to the carriers before it.
-const LEFT_ALONE: TimeDelta = TimeDelta::seconds(30);
+const LEFT_ALONE: TimeDelta = TimeDelta::seconds(45);
 
-/// The most that a group is waited for that can't be read.
-const GROUP_UNREAD: TimeDelta = TimeDelta::seconds(60);
+/// The most that a group is waited for that can't be read: 45 s, and what spreads the invocations over a minute and more.
+const GROUP_UNREAD: TimeDelta = TimeDelta::seconds(45 + 75);
 
 /// The shortest heartbeat timeout that Auto Scaling takes.
 const HEARTBEAT_LEAST: TimeDelta = TimeDelta::seconds(30);
@@ -205,7 +205,7 @@ impl<'a> Story<'a> {
 
 /// Whether an invocation worked on an action: its own instance's, where it was a carrier all the time, or another's.
 fn works_on_it(place: &Place, action: &LifecycleAction<'_>) -> bool {
-    let works = !place.may_follow() || place.blind && place.instance == action.instance.as_str();
+    let works = !place.may_follow() || place.may_go_alone() && place.instance == action.instance.as_str();
     let meanwhile = action.ended.is_none_or(|ended| place.started <= ended.at)
         && place.ended.is_none_or(|ended| action.opened <= ended);
     works && meanwhile

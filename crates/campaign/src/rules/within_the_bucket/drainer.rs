@@ -22,6 +22,9 @@ use crate::stage::{DRAINER, Played};
 /// The longest pause between two tries, and the longest step before it.
 const TRY_TAKES: TimeDelta = TimeDelta::seconds(60);
 
+/// A group that can't be read is waited for at least this long.
+const GROUP_PATIENCE: TimeDelta = TimeDelta::seconds(45);
+
 /// A publish that takes longer than this is tried again, though it may have taken effect.
 const PUBLISH_PATIENCE_MS: u32 = 3000;
 
@@ -88,7 +91,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
             }
             Occurrence::InvocationEnded { invocation, end } => {
                 let Some(delivery) = deliveries.remove(invocation) else { continue };
-                if delivery.has_read() && left_to_others(end) {
+                if delivery.has_read() && left_to_others(end) && !delivery.was_blind(entry.at) {
                     let how = format!("[{}] reads what it leaves to others", invocation.0);
                     return Err(Breach { rule: WithinTheBucket.name(), at: entry.at, how });
                 }
@@ -140,7 +143,7 @@ impl Delivery<'_> {
         self.reads.push_back(entry.at);
         self.keeps_the_pace(entry.at)?;
         let Some(place) = &self.place else { return Ok(()) };
-        if !(carries || place.blind) {
+        if !(carries || place.may_go_alone()) {
             return Err("reads, and is no carrier".to_owned());
         }
         if carries && place.most_waiting > 1 {
@@ -165,6 +168,11 @@ impl Delivery<'_> {
         self.used = (self.used - passed).max(0.0) + 1.0;
         self.used_at = now;
         if self.used > BURST { Err("reads faster than its pace".to_owned()) } else { Ok(()) }
+    }
+
+    /// Whether it may have gone on by itself, as its group could not be read for so long.
+    fn was_blind(&self, until: DateTime<Utc>) -> bool {
+        self.place.as_ref().is_some_and(|place| place.blind && until >= place.started + GROUP_PATIENCE)
     }
 
     fn has_read(&self) -> bool {

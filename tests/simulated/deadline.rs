@@ -376,6 +376,27 @@ async fn where_tasks_are_to_be_stopped_an_outage_of_ecs_leaves_the_end_to_the_ho
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_seen_before_an_outage_of_ecs_ends_no_drain_in_which_tasks_were_stopped() {
+    let slow = batch().stopping(1000).stop_timeout(1000);
+    let scene = of_ten_minutes(a_host_with(&slow), "stop-tasks");
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    // The tasks are stopped halfway, and the last look that works sees them stop.
+    let outage = When::Between(began + Duration::from_secs(560), began + Duration::from_secs(5000));
+    for operation in [
+        Operation::ListContainerInstances,
+        Operation::DescribeContainerInstances,
+        Operation::ListTasks,
+        Operation::DescribeTasks,
+    ] {
+        scene.plant(operation, outage, Fault::Unavailable);
+    }
+    scene.deliver(&notice).await.unwrap_err();
+    assert_eq!(scene.calls(Operation::StopTask), 1);
+    assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn tasks_that_come_to_run_after_the_first_were_stopped_are_stopped_too() {
     let scene = of_ten_minutes(a_host_with(&batch()), "stop-tasks");
     let notice = scene.terminate(0);

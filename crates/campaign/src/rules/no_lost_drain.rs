@@ -56,6 +56,7 @@ impl Rule for NoLostDrain {
             of_groups: of_groups(&invocations),
             published: published(entries),
             dead_letters: dead_letters(entries, &invocations),
+            first_cut: entries.iter().find(|entry| is_cut(&entry.what)).map(|entry| entry.at),
             places: places(entries, &played.scenario),
             invocations: &invocations,
         };
@@ -79,6 +80,9 @@ struct Drains<'a> {
     of_groups: BTreeMap<String, Vec<InvocationId>>,
     published: Published<'a>,
     dead_letters: Vec<(DateTime<Utc>, String)>,
+    /// When Lambda first cut a chain of invocations as a recursive loop: whether those that others count on were cut is not
+    /// to be known, and the template allows them all.
+    first_cut: Option<DateTime<Utc>>,
     places: BTreeMap<InvocationId, Place>,
 }
 
@@ -106,7 +110,8 @@ impl Drains<'_> {
             }
             let mut of_group = self.actions.values().filter(|action| action.group == notice.group);
             let Some(left) = of_group.find(|action| has_to_go_on(action, ended)) else { continue };
-            if !self.is_alive(&notice.group, id, ended) && !(follows && self.carriers_are_dead(ended)) {
+            let unknowingly = follows && (self.carriers_are_dead(ended) || self.chains_were_cut(ended));
+            if !self.is_alive(&notice.group, id, ended) && !unknowingly {
                 let how =
                     format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance);
                 return Err(how);
@@ -123,6 +128,11 @@ impl Drains<'_> {
             self.actions.get(token.as_str()).is_some_and(|action| action.is_open_before(ended.position))
         };
         tokens.iter().filter(waits).count() >= CARRIERS
+    }
+
+    /// Whether Lambda has cut chains of invocations before.
+    fn chains_were_cut(&self, ended: Ended<'_>) -> bool {
+        self.first_cut.is_some_and(|cut| cut <= ended.at)
     }
 
     /// Whether another message of the group was alive when an invocation ended.
@@ -151,6 +161,10 @@ fn of_groups(invocations: &BTreeMap<InvocationId, Invocation<'_>>) -> BTreeMap<S
         }
     }
     of_groups
+}
+
+fn is_cut(what: &Occurrence) -> bool {
+    matches!(what, Occurrence::EventGivenUp { why: GivenUp::RecursiveLoop, .. })
 }
 
 /// When messages were given up after three tries, and of which actions they told.

@@ -47,7 +47,9 @@ where
                 }
                 let carrier = self.place(&own);
                 let told_of = listed || self.is_over(&own);
-                if carrier.is_some() || told_of || self.to_warm_pool || self.group.is_gone || waited >= LAG {
+                let old =
+                    self.drains.get(&own).is_none_or(|drain| self.clock.now() >= drain.timing.began + LAG);
+                if carrier.is_some() || told_of || self.to_warm_pool || self.group.is_gone || old {
                     return carrier;
                 }
             }

@@ -41,7 +41,7 @@ mod clear_instance;
 mod drain_end;
 mod hook_timeout;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::drain::SETTLE;
@@ -190,9 +190,14 @@ impl<'a> Story<'a> {
             of_groups.entry(&place.group).or_default().push(*id);
         }
         let mut works_on: BTreeMap<&str, Vec<InvocationId>> = BTreeMap::new();
+        let to_warm_pool = to_warm_pool(entries);
         for (token, action) in &actions {
             let of_group = of_groups.get(action.group).into_iter().flatten();
-            let meanwhile = of_group.filter(|id| places.get(id).is_some_and(|it| works_on_it(it, action)));
+            let of_group = of_group.filter(|id| places.get(id).is_some_and(|it| works_on_it(it, action)));
+            // The group tells of none that goes to its warm pool: its own message's invocations alone know of it.
+            let own =
+                |id: &InvocationId| places.get(id).is_some_and(|it| it.instance == action.instance.as_str());
+            let meanwhile = of_group.filter(|id| !to_warm_pool.contains(token) || own(id));
             works_on.insert(token, meanwhile.copied().collect());
         }
         let calm_from = played.quiet_from + trouble_lasts(&played.scenario);
@@ -213,6 +218,26 @@ fn works_on_it(place: &Place, action: &LifecycleAction<'_>) -> bool {
     let meanwhile = action.ended.is_none_or(|ended| place.started <= ended.at)
         && place.ended.is_none_or(|ended| action.opened <= ended);
     works && meanwhile
+}
+
+/// The actions of instances on their way to a warm pool.
+fn to_warm_pool(entries: &[Entry]) -> BTreeSet<&str> {
+    let (mut warm, mut actions) = (BTreeSet::new(), BTreeSet::new());
+    for entry in entries {
+        match &entry.what {
+            Occurrence::InstanceEnteringWarmPool { instance, .. } => {
+                warm.insert(instance);
+            }
+            Occurrence::InstanceInService { instance, .. } => {
+                warm.remove(instance);
+            }
+            Occurrence::ActionOpened { instance, token, .. } if warm.contains(instance) => {
+                actions.insert(token.as_str());
+            }
+            _ => {}
+        }
+    }
+    actions
 }
 
 fn last_trouble(entries: &[Entry]) -> BTreeMap<InvocationId, DateTime<Utc>> {

@@ -88,7 +88,8 @@ impl Watch<'_> {
             let Some(place) = self.story.places.get(id) else { continue };
             let until = place.ended.map_or(now, |ended| ended.min(now));
             let takes = takes + time_among(place.most_waiting, calls);
-            if until - place.started.max(ready).max(self.story.calm_since(*id)) > takes {
+            let from = place.started.max(ready).max(action.opened).max(self.story.calm_since(*id));
+            if until - from > takes {
                 let (instance, id) = (action.instance, id.0);
                 return breach(until, format!("{instance} is clear, and [{id}] does not let it go"));
             }

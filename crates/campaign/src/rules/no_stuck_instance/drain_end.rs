@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::hook_timeout::stops_on;
 use super::{Story, breach, time_among, time_for_stops, time_to_end};
 use crate::rules::Breach;
 use crate::rules::occupancy::Occupancy;
@@ -22,6 +23,7 @@ pub(super) fn comes(story: &Story<'_>) -> Result<(), Breach> {
     let scenario = &story.played.scenario;
     let page = scenario.api.page_limit.unwrap_or(100).clamp(1, 100);
     let calls = (tasks + occupancy.len()).div_ceil(page) * 4 + 50;
+    let stopped = stops_on(story);
     for (token, action) in &story.actions {
         let until = action.ended.map_or(story.played.world.now(), |ended| ended.at);
         if until < action.drain_ends().max(story.calm_from) {
@@ -42,7 +44,10 @@ pub(super) fn comes(story: &Story<'_>) -> Result<(), Breach> {
                 return breach(ready + takes, how);
             }
             let left = place.ended.is_some_and(|ended| ended < until) && own && place.most_waiting == 1;
-            let given = action.drain_ends().max(story.calm_since(*id)) + time_for_stops(scenario, action);
+            // Tasks that stop have their time, whoever stopped them when.
+            let stops = stopped.get(action.instance).and_then(|all| all.range(..place.started).next_back());
+            let over = action.drain_ends().max(story.calm_since(*id));
+            let given = stops.map_or(over, |stopped| over.max(*stopped)) + time_for_stops(scenario, action);
             left_open += usize::from(left && worked > TimeDelta::zero() && place.started >= given);
             if left_open > MAY_LEAVE_OPEN {
                 let how = format!("the drain of {} is over, and {DRAINER} hands on and on", action.instance);

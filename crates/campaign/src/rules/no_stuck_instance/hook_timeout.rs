@@ -58,7 +58,7 @@ fn stop_calls(story: &Story<'_>) -> BTreeMap<InvocationId, BTreeSet<DateTime<Utc
 }
 
 /// When tasks on each instance began to stop.
-fn stops_on<'a>(story: &Story<'a>) -> BTreeMap<&'a Ec2InstanceId, BTreeSet<DateTime<Utc>>> {
+pub(super) fn stops_on<'a>(story: &Story<'a>) -> BTreeMap<&'a Ec2InstanceId, BTreeSet<DateTime<Utc>>> {
     let mut stops: BTreeMap<&Ec2InstanceId, BTreeSet<DateTime<Utc>>> = BTreeMap::new();
     let mut occupancy = Occupancy::default();
     let mut homes = StopTimeouts::of(&story.played.scenario);

@@ -290,8 +290,14 @@ where
                     continue;
                 }
                 match drain.decide(self.config.on_drain_timeout, patience, now) {
-                    None => {}
-                    Some(Decision::Wait(reason)) => drain.say(reason),
+                    // What waits does so until it is looked at again: while others are read time passes, and shows nothing.
+                    None => {
+                        rested.insert(drain.ec2_instance_id.clone());
+                    }
+                    Some(Decision::Wait(reason)) => {
+                        drain.say(reason);
+                        rested.insert(drain.ec2_instance_id.clone());
+                    }
                     Some(Decision::FindInstances) => find.push(drain),
                     Some(Decision::ReadTasks) => read.push(drain),
                     Some(Decision::PlanStops) => plan.push(drain),

@@ -28,7 +28,7 @@ const EACH_MOST: usize = 10;
 /// Calls that change something, under way at once.
 const CHANGES_IN_FLIGHT: usize = 8;
 
-/// What a task definition that can't be read is taken to allow: the most that Fargate takes, and more than most have.
+/// What is taken for the stop timeout of what can't be read: the most that Fargate takes, and more than most have.
 const STOP_TIMEOUT_ASSUMED: Duration = Duration::from_secs(120);
 
 /// The `stoppedReason` of a task that a drain stopped.
@@ -237,8 +237,16 @@ where
         let mut seen: BTreeMap<TaskArn, Task> =
             answer.items.into_iter().map(|task| (task.arn.clone(), task)).collect();
         for (drain, arns) in listed {
-            let tasks = arns.iter().filter_map(|arn| seen.remove(arn)).filter(|task| !task.is_stopped());
-            self.plan_stops_of(drain, tasks.collect()).await;
+            let (mut tasks, mut missing) = (Vec::new(), Vec::new());
+            for arn in arns {
+                match seen.remove(&arn) {
+                    Some(task) if task.is_stopped() => {}
+                    Some(task) => tasks.push(task),
+                    // What ECS lists is there, even where it does not find it.
+                    None => missing.push(arn),
+                }
+            }
+            self.plan_stops_of(drain, tasks, missing).await;
         }
         failed.map_or(Ok(()), Err)
     }
@@ -256,9 +264,9 @@ where
         Ok(arns)
     }
 
-    async fn plan_stops_of(&mut self, drain: &mut Drain, mut tasks: Vec<Task>) {
+    async fn plan_stops_of(&mut self, drain: &mut Drain, mut tasks: Vec<Task>, missing: Vec<TaskArn>) {
         let now = self.clock.now();
-        let mut longest = Duration::ZERO;
+        let mut longest = if missing.is_empty() { Duration::ZERO } else { STOP_TIMEOUT_ASSUMED };
         for task in &tasks {
             longest = longest.max(self.stop_timeout(&task.definition).await);
         }
@@ -266,7 +274,7 @@ where
         let stopping = stopping.map(|task| task.stopping_at.unwrap_or(now)).max();
         tasks.retain(|task| task.desired_status == DesiredStatus::Running);
         let plan = StopPlan {
-            tasks: tasks.into_iter().map(|task| task.arn).collect(),
+            tasks: tasks.into_iter().map(|task| task.arn).chain(missing).collect(),
             longest_stop_timeout: longest,
             read_at: now,
         };

@@ -57,6 +57,8 @@ where
             if self.group.read_at.is_none() || waited >= patience || self.time_is_up() {
                 return None;
             }
+            // Of an old notice it is not known when its hook was last kept alive.
+            self.keep_alive().await;
             self.rest(GROUP_RETRY).await;
         }
     }

@@ -29,7 +29,7 @@ use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd
 
 use super::invocations::{Ended, Invocation, Message, invocations, messages, notices, sent_at};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
-use super::waiting::{Place, places};
+use super::waiting::{Place, places, to_warm_pool};
 use super::{Breach, Rule};
 use crate::stage::{DRAINER, Played};
 
@@ -58,6 +58,7 @@ impl Rule for NoLostDrain {
             dead_letters: dead_letters(entries, &invocations),
             first_cut: entries.iter().find(|entry| is_cut(&entry.what)).map(|entry| entry.at),
             places: places(entries, &played.scenario),
+            to_warm_pool: to_warm_pool(entries),
             invocations: &invocations,
         };
         for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
@@ -84,6 +85,7 @@ struct Drains<'a> {
     /// to be known, and the template allows them all.
     first_cut: Option<DateTime<Utc>>,
     places: BTreeMap<InvocationId, Place>,
+    to_warm_pool: BTreeSet<&'a str>,
 }
 
 impl Drains<'_> {
@@ -108,7 +110,9 @@ impl Drains<'_> {
             if let Some(action) = own.filter(|action| !follows && has_to_go_on(action, ended)) {
                 return Err(format!("[{}] returned and left {} to nobody", id.0, action.instance));
             }
-            let mut of_group = self.actions.values().filter(|action| action.group == notice.group);
+            let told_of = self.actions.iter().filter(|(token, _)| !self.to_warm_pool.contains(*token));
+            let mut of_group =
+                told_of.map(|(_, action)| action).filter(|action| action.group == notice.group);
             let Some(left) = of_group.find(|action| has_to_go_on(action, ended)) else { continue };
             let unknowingly = follows && (self.carriers_are_dead(ended) || self.chains_were_cut(ended));
             if !self.is_alive(&notice.group, id, ended) && !unknowingly {

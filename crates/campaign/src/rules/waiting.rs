@@ -112,6 +112,26 @@ impl<'a> Waiting<'a> {
     }
 }
 
+/// The actions of instances on their way to a warm pool, of which their group does not tell.
+pub(super) fn to_warm_pool(entries: &[Entry]) -> BTreeSet<&str> {
+    let (mut warm, mut actions) = (BTreeSet::new(), BTreeSet::new());
+    for entry in entries {
+        match &entry.what {
+            Occurrence::InstanceEnteringWarmPool { instance, .. } => {
+                warm.insert(instance);
+            }
+            Occurrence::InstanceInService { instance, .. } => {
+                warm.remove(instance);
+            }
+            Occurrence::ActionOpened { instance, token, .. } if warm.contains(instance) => {
+                actions.insert(token.as_str());
+            }
+            _ => {}
+        }
+    }
+    actions
+}
+
 /// The places of all invocations of the drainer that were about an instance. An event has one record.
 pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<InvocationId, Place> {
     let calls = &scenario.disorder.calls;

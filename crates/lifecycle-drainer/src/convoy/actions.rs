@@ -66,14 +66,20 @@ impl<AutoScaling: LifecycleActions, C: Clock> Actions<'_, AutoScaling, C> {
         let now = self.clock.now();
         let due = drains.filter(|drain| drain.heartbeat_due(policy, now));
         let beats = stream::iter(due).map(|drain| async move {
+            // Of many the last are sent some time after the first: by then it may be too late for one.
+            let now = self.clock.now();
+            if !drain.heartbeat_due(policy, now) {
+                return None;
+            }
             drain.last_tried = Some(now);
             let call = self.auto_scaling.record_heartbeat(&drain.action);
             let beat =
                 self.meanwhile("autoscaling:RecordLifecycleActionHeartbeat", &drain.action, call).await;
-            (drain, beat)
+            Some((drain, now, beat))
         });
         let mut beats = beats.buffer_unordered(IN_FLIGHT);
-        while let Some((drain, beat)) = beats.next().await {
+        while let Some(sent) = beats.next().await {
+            let Some((drain, now, beat)) = sent else { continue };
             match beat {
                 Ok(LifecycleActionState::Active) => {
                     drain.last_heartbeat = Some(now);

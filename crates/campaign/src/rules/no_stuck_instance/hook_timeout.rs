@@ -19,6 +19,7 @@ use crate::scenario::OnTimeout;
 pub(super) fn heartbeats_end(story: &Story<'_>) -> Result<(), Breach> {
     let stops = story.played.scenario.drainer.on_drain_timeout == OnTimeout::StopTasks;
     let most = StopTimeouts::of(&story.played.scenario).most();
+    let unanswered = hindered(story);
     let tried = if stops { stop_calls(story) } else { BTreeMap::new() };
     let stopped = if stops { stops_on(story) } else { BTreeMap::new() };
     for (token, action) in &story.actions {
@@ -28,7 +29,9 @@ pub(super) fn heartbeats_end(story: &Story<'_>) -> Result<(), Breach> {
             let Some(by) = by else { continue };
             let Some(place) = story.places.get(by) else { continue };
             let own = place.instance == action.instance.as_str();
-            let asks = stops && asked.insert(*by);
+            // One that was not answered told it nothing.
+            let unanswered = unanswered.get(by).is_some_and(|all| all.range(..*at).next_back().is_some());
+            let asks = stops && (asked.insert(*by) || unanswered);
             let given = *at - action.stops_take(most) - HEARTBEAT_TAKES;
             let within = |all: &BTreeSet<DateTime<Utc>>| all.range(given..=*at).next().is_some();
             let after_stops =

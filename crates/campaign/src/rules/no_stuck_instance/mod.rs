@@ -41,7 +41,7 @@ mod clear_instance;
 mod drain_end;
 mod hook_timeout;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::drain::SETTLE;
@@ -52,7 +52,7 @@ use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use super::invocations::{Invocation, invocations};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::stop_timeouts::StopTimeouts;
-use super::waiting::{Place, places};
+use super::waiting::{Place, places, to_warm_pool};
 use super::{Breach, Rule};
 use crate::scenario::{OnTimeout, Scenario};
 use crate::stage::Played;
@@ -218,26 +218,6 @@ fn works_on_it(place: &Place, action: &LifecycleAction<'_>) -> bool {
     let meanwhile = action.ended.is_none_or(|ended| place.started <= ended.at)
         && place.ended.is_none_or(|ended| action.opened <= ended);
     works && meanwhile
-}
-
-/// The actions of instances on their way to a warm pool.
-fn to_warm_pool(entries: &[Entry]) -> BTreeSet<&str> {
-    let (mut warm, mut actions) = (BTreeSet::new(), BTreeSet::new());
-    for entry in entries {
-        match &entry.what {
-            Occurrence::InstanceEnteringWarmPool { instance, .. } => {
-                warm.insert(instance);
-            }
-            Occurrence::InstanceInService { instance, .. } => {
-                warm.remove(instance);
-            }
-            Occurrence::ActionOpened { instance, token, .. } if warm.contains(instance) => {
-                actions.insert(token.as_str());
-            }
-            _ => {}
-        }
-    }
-    actions
 }
 
 fn last_trouble(entries: &[Entry]) -> BTreeMap<InvocationId, DateTime<Utc>> {

@@ -19,7 +19,7 @@ use hosts::Hosts;
 pub use seen::{Seen, all};
 
 /// With fewer histories than this a state that was never seen says little.
-pub const SEEDS_MIN: u64 = 10_000;
+pub const SEEDS_MIN: u64 = 5_000;
 
 /// The rare states of a history.
 #[must_use]

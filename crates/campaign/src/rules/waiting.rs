@@ -15,7 +15,7 @@ use crate::stage::DRAINER;
 /// The hook on launches.
 const LAUNCHING: &str = "launching";
 
-/// A call on a group that takes longer than this is given up.
+/// A call of Auto Scaling that takes longer than this is given up.
 const PATIENCE_MS: u32 = 10_000;
 
 /// The instances that are in `Terminating:Wait`, by their groups.
@@ -134,8 +134,7 @@ pub(super) fn to_warm_pool(entries: &[Entry]) -> BTreeSet<&str> {
 
 /// The places of all invocations of the drainer that were about an instance. An event has one record.
 pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<InvocationId, Place> {
-    let calls = &scenario.disorder.calls;
-    let slow = calls.slow_ms_max + calls.jitter_ms_max >= PATIENCE_MS && calls.slow_per_mille > 0;
+    let slow = calls_are_given_up(scenario);
     let mut waiting = Waiting::default();
     let mut running: BTreeMap<String, BTreeSet<InvocationId>> = BTreeMap::new();
     let mut places: BTreeMap<InvocationId, Place> = BTreeMap::new();
@@ -184,6 +183,12 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
         }
     }
     places
+}
+
+/// Whether a call of Auto Scaling may be answered only after it was given up.
+pub(super) fn calls_are_given_up(scenario: &Scenario) -> bool {
+    let calls = &scenario.disorder.calls;
+    calls.slow_ms_max + calls.jitter_ms_max >= PATIENCE_MS && calls.slow_per_mille > 0
 }
 
 impl Place {

@@ -38,8 +38,9 @@ pub(super) struct Drain {
     /// When the last heartbeat was tried, whatever came of it.
     pub(super) last_tried: Option<DateTime<Utc>>,
     pub(super) sight: Sight,
-    /// Whether it was looked at in this round: nothing is done by what was seen before.
-    pub(super) looked_at: bool,
+    /// When it was looked at in this round. It is decided by that time: what passes while others are looked at shows nothing
+    /// of it, and nothing is done by what was seen before.
+    pub(super) looked_at: Option<DateTime<Utc>>,
     pub(super) plan: Option<StopPlan>,
     pub(super) waiting_for: Option<WaitReason>,
     /// Why, as it was last explained.
@@ -70,7 +71,7 @@ impl Drain {
             action_is: ActionIs::Unknown,
             last_tried: None,
             sight: Sight::default(),
-            looked_at: false,
+            looked_at: None,
             plan: None,
             waiting_for: None,
             diagnosis: None,

@@ -71,6 +71,11 @@ impl<AutoScaling: AutoScalingGroups, C: Clock> Group<'_, AutoScaling, C> {
         }
     }
 
+    /// Whether it has not been read yet, and may be.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.seen_at.is_none() && self.read_at.is_some()
+    }
+
     /// Since when instances are being terminated, by the group's activities. One that no activity tells of, or where they
     /// can't be read, is taken to have begun now: its drain is given more time, not less.
     pub(super) async fn terminating_since(

@@ -82,7 +82,7 @@ where
             if !drain.sight.instances().iter().any(|instance| untold.contains(&instance.arn.0)) {
                 let instances = seen.remove(&drain.ec2_instance_id).unwrap_or_default();
                 drain.sight.see_instances(instances, self.clock.now());
-                drain.looked_at = true;
+                drain.looked_at = Some(self.clock.now());
             }
         }
         self.all_told("ecs:DescribeContainerInstances", &answer.failures)
@@ -108,7 +108,7 @@ where
             if !arns.iter().any(|arn| untold.contains(&arn.0)) {
                 let tasks = arns.iter().filter_map(|arn| seen.remove(arn));
                 drain.sight.see_unfinished_tasks(tasks.collect());
-                drain.looked_at = true;
+                drain.looked_at = Some(self.clock.now());
             }
         }
         self.all_told(OPERATION, &answer.failures)
@@ -136,7 +136,7 @@ where
             // Which instance a missing one was of is not known: it may be of any.
             let instances = seen.remove(&drain.ec2_instance_id).unwrap_or_default();
             drain.sight.find_instances(instances, missing, self.clock.now());
-            drain.looked_at = true;
+            drain.looked_at = Some(self.clock.now());
         }
         Ok(())
     }

@@ -266,7 +266,7 @@ where
         }
         self.grant_a_step();
         for drain in unended(&mut self.drains) {
-            drain.looked_at = false;
+            drain.looked_at = None;
         }
         let looked = self.instances.look(unended(&mut self.drains).collect()).await;
         let acted = self.act().await;
@@ -283,12 +283,11 @@ where
         loop {
             let (mut find, mut read, mut plan) = (Vec::new(), Vec::new(), Vec::new());
             let (mut set, mut stop, mut complete) = (Vec::new(), Vec::new(), Vec::new());
-            let now = self.clock.now();
             let patience = self.patience();
             for drain in unended(&mut self.drains) {
-                if !drain.looked_at || rested.contains(&drain.ec2_instance_id) {
+                let Some(now) = drain.looked_at.filter(|_| !rested.contains(&drain.ec2_instance_id)) else {
                     continue;
-                }
+                };
                 match drain.decide(self.config.on_drain_timeout, patience, now) {
                     // What waits does so until it is looked at again: while others are read time passes, and shows nothing.
                     None => {
@@ -455,6 +454,10 @@ where
     fn is_done(&mut self) -> bool {
         if self.unended().next().is_some() {
             self.done_at = None;
+            return false;
+        }
+        if self.own.is_some() && self.group.is_unknown() {
+            // Others may have left their messages to this one, though it could not see them.
             return false;
         }
         let waiting = self.group.waiting.as_ref().map_or(0, BTreeSet::len);

@@ -22,7 +22,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) const HELP: &str = "\
-sim [--from SEED] [--seeds N] [--jobs N]   play N histories (10000), from SEED (0) on, N at a time (all cores)
+sim [--from SEED] [--seeds N] [--jobs N]   play N histories (5000), from SEED (0) on, N at a time (all cores)
 sim --seed SEED                            play the history of SEED and show it
 sim --replay FILE                          play the scenario in FILE (JSON) and show its history";
 

@@ -7,14 +7,18 @@ use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceI
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 
-use super::{Story, breach, time_among, time_to_complete};
+use super::{Story, breach, poll_interval, settle, time_among, time_to_complete};
 use crate::rules::Breach;
 use crate::rules::invocations::notices;
 use crate::rules::occupancy::Occupancy;
+use crate::rules::within_the_bucket::is_read;
 use crate::stage::DRAINER;
 
 /// An instance whose tasks are being waited for is itself looked at this often: it may have been deregistered.
 const NOTICED_WITHIN: TimeDelta = TimeDelta::seconds(60);
+
+/// A look of many reads takes this long for each.
+const READ_TAKES: TimeDelta = TimeDelta::milliseconds(340);
 
 /// The hosts as the history goes on, and since when each is clear.
 struct Watch<'a> {
@@ -22,6 +26,8 @@ struct Watch<'a> {
     occupancy: Occupancy<'a>,
     /// None of what is not clear. An instance that was never in a cluster always was.
     clear_since: BTreeMap<&'a Ec2InstanceId, Option<DateTime<Utc>>>,
+    /// How often each invocation has read ECS.
+    reads: BTreeMap<InvocationId, i32>,
 }
 
 /// An action on an instance that is clear ends within its time.
@@ -33,10 +39,20 @@ pub(super) fn goes(story: &Story<'_>) -> Result<(), Breach> {
         of_instances.entry(action.instance).or_default().push(token);
         ends.entry(action.ended.map_or(entries.len(), |ended| ended.position)).or_default().push(token);
     }
-    let mut watch = Watch { story, occupancy: Occupancy::default(), clear_since: BTreeMap::new() };
+    let mut watch = Watch {
+        story,
+        occupancy: Occupancy::default(),
+        clear_since: BTreeMap::new(),
+        reads: BTreeMap::new(),
+    };
     for (position, entry) in entries.iter().enumerate() {
         for token in ends.get(&position).into_iter().flatten() {
             watch.in_time(token, position, entry.at)?;
+        }
+        if let (Some(by), Occurrence::ApiCalled { operation, .. }) = (entry.by, &entry.what)
+            && is_read(*operation)
+        {
+            *watch.reads.entry(by).or_default() += 1;
         }
         if let Occurrence::InvocationEnded { invocation, end } = &entry.what {
             watch.invocation_ends(*invocation, end, position, entry.at)?;
@@ -117,8 +133,11 @@ impl Watch<'_> {
             let carries = place.is_some_and(|place| !place.may_follow() && place.most_waiting == 1);
             let untroubled = !self.story.last_trouble.contains_key(&id) && self.is_draining(action.instance);
             let ready = self.ready_since(action.instance).filter(|_| untroubled && carries);
+            let reads = READ_TAKES * self.reads.get(&id).copied().unwrap_or_default();
+            let had_time =
+                now - invocation.started >= settle() + poll_interval(&self.story.played.scenario) + reads;
             let open = action.is_open_before(position) && now < action.expires_after(now);
-            if open && ready.is_some_and(|ready| invocation.started >= ready) {
+            if open && had_time && ready.is_some_and(|ready| invocation.started >= ready) {
                 let how =
                     format!("{} was clear for all of [{}], which ended before it", action.instance, id.0);
                 return breach(now, how);

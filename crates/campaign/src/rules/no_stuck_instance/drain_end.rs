@@ -59,6 +59,6 @@ pub(super) fn comes(story: &Story<'_>) -> Result<(), Breach> {
 }
 
 /// Whether a group has more activities than pages of them are read.
-fn too_many_pages(waiting: usize, page: usize) -> bool {
+pub(super) fn too_many_pages(waiting: usize, page: usize) -> bool {
     waiting > page * 30
 }

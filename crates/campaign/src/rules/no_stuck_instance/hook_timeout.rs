@@ -8,18 +8,22 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
+use super::drain_end::too_many_pages;
 use super::{HEARTBEAT_TAKES, STEP_TAKES, Story, breach, is_serene, time_among, time_to_heartbeat};
 use crate::rules::Breach;
 use crate::rules::lifecycle_actions::{How, LifecycleAction};
 use crate::rules::occupancy::Occupancy;
 use crate::rules::stop_timeouts::StopTimeouts;
+use crate::rules::waiting::calls_are_given_up;
 use crate::scenario::OnTimeout;
 
 /// No heartbeat is recorded past the drain's time, but while tasks are stopped late.
 pub(super) fn heartbeats_end(story: &Story<'_>) -> Result<(), Breach> {
     let stops = story.played.scenario.drainer.on_drain_timeout == OnTimeout::StopTasks;
     let most = StopTimeouts::of(&story.played.scenario).most();
+    let page = story.played.scenario.api.page_limit.unwrap_or(100).clamp(1, 100);
     let unanswered = hindered(story);
+    let given_up = calls_are_given_up(&story.played.scenario);
     let tried = if stops { stop_calls(story) } else { BTreeMap::new() };
     let stopped = if stops { stops_on(story) } else { BTreeMap::new() };
     for (token, action) in &story.actions {
@@ -31,12 +35,14 @@ pub(super) fn heartbeats_end(story: &Story<'_>) -> Result<(), Breach> {
             let own = place.instance == action.instance.as_str();
             // One that was not answered told it nothing.
             let unanswered = unanswered.get(by).is_some_and(|all| all.range(..*at).next_back().is_some());
-            let asks = stops && (asked.insert(*by) || unanswered);
+            let given_up = given_up && *at < story.calm_from;
+            let asks = stops && (asked.insert(*by) || unanswered || given_up);
             let given = *at - action.stops_take(most) - HEARTBEAT_TAKES;
             let within = |all: &BTreeSet<DateTime<Utc>>| all.range(given..=*at).next().is_some();
             let after_stops =
                 tried.get(by).is_some_and(within) || stopped.get(action.instance).is_some_and(within);
-            if *at > last && !(asks || after_stops || !own && place.activities_unread) {
+            let since_unknown = place.activities_unread || too_many_pages(place.most_waiting, page);
+            if *at > last && !(asks || after_stops || !own && since_unknown) {
                 return breach(
                     *at,
                     format!("action {token} is kept alive past the drain's time by [{}]", by.0),

@@ -15,7 +15,8 @@
 //!   which there are seven for each instance that waits.
 //! - Where the instance is no longer in the cluster it has a minute more, in which that is noticed.
 //! - An invocation that began when all that was so, the instance DRAINING, and in whose time no other instance of the group
-//!   waits, does not end before it: it neither hands on nor fails nor runs out of time. Else short invocations could hand on
+//!   waits, does not end before it: it neither hands on nor fails nor runs out of time, unless its reads, paced, left it
+//!   none. Else short invocations could hand on
 //!   for ever. (It may be killed.)
 //! - Whatever is on the instance, an invocation that works on it completes it within [`time_to_end`] of the drain's end,
 //!   the world calm and its own start: within the above, and with the policy `stop-tasks` the time that tasks are given

@@ -76,7 +76,7 @@ impl Rule for WithinTheBucket {
 }
 
 /// Whether an operation takes from the bucket.
-const fn is_read(operation: Operation) -> bool {
+pub(super) const fn is_read(operation: Operation) -> bool {
     matches!(
         operation,
         Operation::ListContainerInstances

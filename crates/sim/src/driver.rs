@@ -21,7 +21,9 @@ use serde_json::Value;
 use crate::ports::SimulatedAws;
 use crate::shared::SharedWorld;
 use crate::world::World;
-use crate::world::lambda::invocation::{AwaitPoint, EnvironmentId, InvocationEnd, InvocationId, Start};
+use crate::world::lambda::invocation::{
+    AwaitPoint, Death, EnvironmentId, InvocationEnd, InvocationId, Start,
+};
 
 /// A function's code.
 pub trait Function {
@@ -135,7 +137,7 @@ async fn run(world: SharedWorld, warm: Warm, start: Start) -> Ended {
     let deadline = u64::try_from((begins + start.timeout).timestamp_millis()).unwrap_or_default();
     let invocation = Invocation::new(deadline, begins);
     let work = warm.environment.invoke(Value::clone(&start.payload), invocation);
-    let mortal = Mortal { work, aws: &warm.aws, awaits_left: start.dies_at_await };
+    let mortal = Mortal { work, aws: &warm.aws, death: start.death };
     let end = match select(mortal, Box::pin(world.sleep(start.timeout))).await {
         Either::Left((Lived::Finished(Ok(answer)), _)) => InvocationEnd::Returned(Arc::new(answer)),
         Either::Left((Lived::Finished(Err(error)), _)) => InvocationEnd::Failed(error.into()),
@@ -149,7 +151,7 @@ async fn run(world: SharedWorld, warm: Warm, start: Start) -> Ended {
 struct Mortal<'a> {
     work: LocalBoxFuture<'a, Result<Value, String>>,
     aws: &'a SimulatedAws,
-    awaits_left: Option<u32>,
+    death: Option<Death>,
 }
 
 enum Lived {
@@ -164,12 +166,14 @@ impl Future for Mortal<'_> {
         if let Poll::Ready(result) = self.work.poll_unpin(context) {
             return Poll::Ready(Lived::Finished(result));
         }
-        let Some(left) = &mut self.awaits_left else { return Poll::Pending };
+        let at = self.aws.await_point();
+        let left = match &mut self.death {
+            Some(Death::AtAwait(left)) => left,
+            Some(Death::InTheAct(left)) if at.is_final() => left,
+            _ => return Poll::Pending,
+        };
         *left = left.saturating_sub(1);
-        if *left > 0 {
-            return Poll::Pending;
-        }
-        Poll::Ready(Lived::Died(self.aws.await_point()))
+        if *left > 0 { Poll::Pending } else { Poll::Ready(Lived::Died(at)) }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::drain::{CompleteReason, OnDrainTimeout};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd, InvocationId};
@@ -65,6 +66,9 @@ impl Functions {
                     invocation.put = true;
                 }
             }
+            Occurrence::TaskStopping { .. } if entry.by.is_some() => {
+                seen.insert(Seen::TasksStopped);
+            }
             Occurrence::ApiCalled { operation, outcome } => {
                 seen.extend(wrong(outcome).map(|wrong| Seen::Fault(*operation, wrong)));
                 if let Some(invocation) = entry.by.and_then(|by| self.running.get_mut(&by)) {
@@ -102,9 +106,7 @@ impl Functions {
         match end {
             InvocationEnd::Returned(answer) => {
                 self.done.insert(invocation.event);
-                if found_no_instance(answer) {
-                    seen.insert(Seen::NoInstanceFound);
-                }
+                seen.extend(told_by(answer));
             }
             InvocationEnd::Failed(_) if invocation.is(CALCULATOR) && !invocation.put => {
                 seen.insert(Seen::CalculatorPutNothing);
@@ -152,9 +154,25 @@ fn sent_at(payload: &Value) -> Option<DateTime<Utc>> {
     sent.as_str()?.parse().ok()
 }
 
-fn found_no_instance(answer: &Value) -> bool {
-    let reason = answer.pointer("/records/0/reason").and_then(Value::as_str);
-    reason.is_some_and(|reason| reason.contains("not in the cluster"))
+/// The states that the drainer's answer tells of.
+fn told_by(answer: &Value) -> impl Iterator<Item = Seen> {
+    let word = |pointer| answer.pointer(pointer).and_then(Value::as_str);
+    let reason = word("/records/0/reason").and_then(|reason| {
+        let ends = [
+            (CompleteReason::NotInCluster, Seen::NoInstanceFound),
+            (CompleteReason::TimeUp(OnDrainTimeout::StopTasks), Seen::EndedWithTasksStopped),
+            (CompleteReason::TimeUp(OnDrainTimeout::Continue), Seen::EndedWithTasksLeft),
+            (CompleteReason::TimeUp(OnDrainTimeout::Abandon), Seen::EndedByAbandon),
+        ];
+        ends.into_iter().find(|(end, _)| end.to_string() == reason).map(|(_, state)| state)
+    });
+    let left = word("/records/0/outcome").filter(|outcome| *outcome == "left-to").map(|_| Seen::LeftToOthers);
+    let carried =
+        answer.pointer("/records/0/others/ended").and_then(Value::as_u64).filter(|ended| *ended > 0);
+    let carried = carried.map(|_| Seen::OthersCarried);
+    let waiting_for = word("/records/0/waitingFor").filter(|what| what.starts_with("other instances"));
+    let after_its_own = waiting_for.map(|_| Seen::CarriedAfterItsOwn);
+    [reason, left, carried, after_its_own].into_iter().flatten()
 }
 
 fn wrong(outcome: &CallOutcome) -> Option<Wrong> {

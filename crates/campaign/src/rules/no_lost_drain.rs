@@ -14,6 +14,7 @@
 //! invocation works, or one that was sent before and that an invocation is still to begin to work on, for the first time or
 //! again. Only of an action that its hook is just about to end, as above, nobody has to know; and one that leaves its
 //! instance to others does not know that their messages are dead letters: those of as many that wait as there are carriers.
+//! Nor has one to know of others that AWS refused to tell of its group, and never told.
 //!
 //! What it can't read is an error, too, and ends among the dead letters with its content.
 //!
@@ -114,7 +115,9 @@ impl Drains<'_> {
             let mut of_group =
                 told_of.map(|(_, action)| action).filter(|action| action.group == notice.group);
             let Some(left) = of_group.find(|action| has_to_go_on(action, ended)) else { continue };
-            let unknowingly = follows && (self.carriers_are_dead(ended) || self.chains_were_cut(ended));
+            let refused = self.places.get(&id).is_some_and(Place::is_told_nothing);
+            let unknowingly =
+                refused || follows && (self.carriers_are_dead(ended) || self.chains_were_cut(ended));
             if !self.is_alive(&notice.group, id, ended) && !unknowingly {
                 let how =
                     format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance);

@@ -41,6 +41,10 @@ pub(super) struct Place {
     pub(super) most_waiting: usize,
     /// Whether a read of the group may have failed, so that it went on by itself.
     pub(super) blind: bool,
+    /// Whether AWS refused to tell it of its group, if only once.
+    pub(super) refused: bool,
+    /// Whether AWS told it of its group.
+    told: bool,
     /// Whether the group did not tell of its instance at some time, so that it was left to nobody: on its way to a warm pool.
     pub(super) untold: bool,
     /// Whether the group's activities may not have told since when others wait.
@@ -58,6 +62,11 @@ impl Place {
     /// Whether it may work on its own instance, though others carry its group.
     pub(super) fn may_go_alone(&self) -> bool {
         self.blind || self.untold
+    }
+
+    /// Whether AWS refused to tell it of its group, and never told.
+    pub(super) fn is_told_nothing(&self) -> bool {
+        self.refused && !self.told
     }
 
     /// Whether it may leave its own instance to others: there was a time when it was no carrier.
@@ -159,6 +168,8 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
                     most_before: 0,
                     most_waiting: 0,
                     blind: slow,
+                    refused: false,
+                    told: false,
                     untold: false,
                     activities_unread: slow,
                     started: entry.at,
@@ -174,8 +185,17 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
                     of_group.remove(invocation);
                 }
             }
+            Occurrence::ApiCalled {
+                operation: Operation::DescribeAutoScalingGroups,
+                outcome: CallOutcome::Answered,
+            } => {
+                let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
+                place.told = true;
+            }
             Occurrence::ApiCalled { operation, outcome } if *outcome != CallOutcome::Answered => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
+                let refused = *outcome == CallOutcome::Failed("AccessDenied");
+                place.refused |= refused && *operation == Operation::DescribeAutoScalingGroups;
                 place.blind |= *operation == Operation::DescribeAutoScalingGroups;
                 place.activities_unread |= *operation == Operation::DescribeScalingActivities;
             }

@@ -45,6 +45,7 @@ fn invocations(degree: Degree) -> impl Strategy<Value = Invocations> {
         |(killed_per_mille, killed_by_await, twice_per_mille, recycled_per_mille)| Invocations {
             killed_per_mille,
             killed_by_await,
+            killed_in_the_act_per_mille: 500,
             twice_per_mille,
             recycled_per_mille,
         },

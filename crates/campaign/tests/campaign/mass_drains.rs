@@ -125,6 +125,24 @@ fn nor_where_they_outlast_their_invocations() {
     }
 }
 
+/// With more tasks than a step has time to read of, each step goes on where the last one ended. What is late is what the
+/// pace makes of it.
+#[test]
+fn nor_where_there_are_more_tasks_than_can_be_read_at_once() {
+    for (concurrency, heartbeat_seconds) in [(None, 900), (Some(1), 900), (Some(1), 30)] {
+        let mut scenario = mass(200, concurrency);
+        let cluster = &mut scenario.clusters[0];
+        cluster.groups[0].heartbeat_seconds = heartbeat_seconds;
+        cluster.services[0].tasks = 200 * 40;
+        (cluster.services[0].task.cpu, cluster.services[0].task.memory) = (32, 64);
+        let figures = figures(&play(&scenario).unwrap());
+        println!("functions at once {concurrency:?}, a hook of {heartbeat_seconds} s: {figures}");
+        assert_eq!(figures.drained, 200);
+        assert!(figures.peak <= 50 + 10 * 60, "{figures}");
+        assert!(figures.latest <= TimeDelta::seconds(240), "{figures}");
+    }
+}
+
 /// Prints what drains cost, for so many at once; with no bound to the functions that run at once, and with one.
 #[test]
 fn however_many_are_terminated_they_stay_within_half_the_bucket_and_none_is_a_minute_late() {

@@ -77,7 +77,7 @@ pub fn decide_in_time(
         }
     }
     // What one look missed may be there, with tasks that nobody has stopped.
-    if now < timing.end() || reason == WaitReason::NotSeen {
+    if now < timing.end() || matches!(reason, WaitReason::NotSeen | WaitReason::Missing) {
         Decision::Wait(reason)
     } else {
         Decision::Complete(CompleteReason::TimeUp(policy))

@@ -27,4 +27,4 @@ pub use metrics::{DrainMetric, DrainMetrics, DrainSubject, Finish};
 pub use on_drain_timeout::{NotAnOnDrainTimeout, OnDrainTimeout};
 pub use preflight::{Preflight, Verdict};
 pub use sight::{Look, Sight, TaskSight};
-pub use timing::{DRAIN_TIMEOUT_SECONDS_MAX, DrainTiming, HEARTBEAT_TIMEOUT_MAX, HEARTBEAT_TIMEOUT_MIN};
+pub use timing::{DRAIN_TIMEOUT_SECONDS_MAX, DrainTiming, HEARTBEAT_TIMEOUT_MIN};

@@ -5,7 +5,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::deadline::PLAN_AHEAD;
-use super::on_drain_timeout::OnDrainTimeout;
 use crate::lifecycle::LifecycleHook;
 
 /// The longest drain that can be asked for, by a variable or a notice: no hook lasts longer than 48 hours.
@@ -13,9 +12,6 @@ pub const DRAIN_TIMEOUT_SECONDS_MAX: u64 = 172_800;
 
 /// The least heartbeat timeout that Auto Scaling takes (API reference, `PutLifecycleHook`).
 pub const HEARTBEAT_TIMEOUT_MIN: Duration = Duration::from_secs(30);
-
-/// The greatest heartbeat timeout that Auto Scaling takes.
-pub const HEARTBEAT_TIMEOUT_MAX: Duration = Duration::from_secs(7200);
 
 /// The longest that any action lasts: 48 hours.
 const HOOK_LONGEST: Duration = Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX);
@@ -113,16 +109,11 @@ impl DrainTiming {
         (now + pause).min(if now < end { end } else { now + self.heartbeat_interval() })
     }
 
-    /// When the action has ended for certain, by its hook's own timeouts. No heartbeat is recorded past the end, but where
-    /// tasks are to be stopped late: then another invocation may have recorded one at any time.
+    /// When the action has ended for certain, by its hook's global timeout. Before that an invocation that did not know
+    /// when it began, or stopped its tasks late, may have recorded a heartbeat at any time.
     #[must_use]
-    pub fn hook_has_ended_by(&self, policy: OnDrainTimeout) -> DateTime<Utc> {
-        let globally = self.began + self.hook.map_or(HOOK_LONGEST, |hook| hook.global_timeout);
-        if policy == OnDrainTimeout::StopTasks {
-            return globally;
-        }
-        let last_heartbeat_lasts = self.hook.map_or(HEARTBEAT_TIMEOUT_MAX, |hook| hook.heartbeat_timeout);
-        globally.min(self.end() + last_heartbeat_lasts)
+    pub fn hook_has_ended_by(&self) -> DateTime<Utc> {
+        self.began + self.hook.map_or(HOOK_LONGEST, |hook| hook.global_timeout)
     }
 }
 
@@ -191,24 +182,23 @@ mod tests {
     }
 
     #[test]
-    fn no_heartbeat_past_the_deadline_and_the_end_is_one_timeout_later() {
+    fn no_heartbeat_past_the_deadline() {
         let timing = timing(600, Some((300, 30_000)));
         assert!(timing.heartbeat_due(None, at(599)));
         assert!(!timing.heartbeat_due(None, at(600)));
-        assert_eq!(timing.hook_has_ended_by(OnDrainTimeout::Continue), at(900));
-        assert_eq!(timing.hook_has_ended_by(OnDrainTimeout::StopTasks), at(30_000));
+        assert_eq!(timing.hook_has_ended_by(), at(30_000));
     }
 
     #[test]
     fn the_global_timeout_bounds_both_ends() {
         let timing = timing(3600, Some((30, 3000)));
         assert_eq!(timing.deadline(), at(2970));
-        assert_eq!(timing.hook_has_ended_by(OnDrainTimeout::Continue), at(3000));
+        assert_eq!(timing.hook_has_ended_by(), at(3000));
     }
 
     #[test]
     fn an_unread_hook_may_last_as_long_as_any() {
-        assert_eq!(timing(600, None).hook_has_ended_by(OnDrainTimeout::Continue), at(600 + 7200));
+        assert_eq!(timing(600, None).hook_has_ended_by(), at(172_800));
     }
 
     #[test]
@@ -245,6 +235,5 @@ mod tests {
         assert!(timing.heartbeat_due(Some(at(300)), at(699)));
         assert!(!timing.heartbeat_due(Some(at(300)), at(700)));
         assert_eq!(timing.next_heartbeat(Some(at(590)), at(650)), at(690));
-        assert_eq!(timing.hook_has_ended_by(OnDrainTimeout::Continue), at(1000));
     }
 }

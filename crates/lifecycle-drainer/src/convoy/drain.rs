@@ -41,6 +41,8 @@ pub(super) struct Drain {
     /// When it was looked at in this round. It is decided by that time: what passes while others are looked at shows nothing
     /// of it, and nothing is done by what was seen before.
     pub(super) looked_at: Option<DateTime<Utc>>,
+    /// When its stopping tasks were last looked at.
+    pub(super) tasks_looked_at: Option<DateTime<Utc>>,
     pub(super) plan: Option<StopPlan>,
     pub(super) waiting_for: Option<WaitReason>,
     /// Why, as it was last explained.
@@ -72,6 +74,7 @@ impl Drain {
             last_tried: None,
             sight: Sight::default(),
             looked_at: None,
+            tasks_looked_at: None,
             plan: None,
             waiting_for: None,
             diagnosis: None,
@@ -90,9 +93,12 @@ impl Drain {
     /// Whether to record a heartbeat. Past the drain's end none is, but where tasks would have to be stopped for an action
     /// that is not known to be open: it is asked for.
     pub(super) fn heartbeat_due(&self, policy: OnDrainTimeout, now: DateTime<Utc>) -> bool {
-        let stops = policy == OnDrainTimeout::StopTasks && now >= self.timing.stops_from();
-        let asks = (self.action_is == ActionIs::ToBeAskedFor || stops)
-            && now < self.timing.hook_has_ended_by(policy);
+        let asks = if policy == OnDrainTimeout::StopTasks {
+            let asks = self.action_is == ActionIs::ToBeAskedFor || now >= self.timing.stops_from();
+            asks && now < self.timing.hook_has_ended_by()
+        } else {
+            self.action_is == ActionIs::ToBeAskedFor && now < self.timing.end()
+        };
         asks && !self.known_open() || self.timing.heartbeat_due(self.last_heartbeat, now)
     }
 

@@ -50,7 +50,7 @@ where
                     continue;
                 }
                 Some(Decision::ReadTasks) => {
-                    self.instances.read_tasks(vec![drain]).await?;
+                    self.instances.read_tasks(vec![drain]).await.1?;
                     continue;
                 }
                 Some(Decision::PlanStops) => {

@@ -10,6 +10,8 @@ use fleetkeeper_core::lifecycle::GroupInstance;
 use fleetkeeper_core::ports::{AutoScalingGroups, CallError, CallErrorKind, Clock};
 use fleetkeeper_core::time_left::within;
 
+use super::trouble::REFUSAL_PATIENCE;
+
 /// A call that does not answer within this time is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -28,8 +30,10 @@ pub(super) struct Group<'a, AutoScaling, C> {
     pub(super) clock: &'a C,
     pub(super) until: DateTime<Utc>,
     pub(super) name: String,
-    /// When to read it next; never where AWS refuses.
+    /// When to read it next; never where AWS goes on to refuse.
     pub(super) read_at: Option<DateTime<Utc>>,
+    /// Since when AWS refuses to tell of it.
+    pub(super) refused_since: Option<DateTime<Utc>>,
     /// Those that wait, as it was last read.
     pub(super) waiting: Option<BTreeSet<Ec2InstanceId>>,
     /// Whether there is no such group: it was deleted by force, with hooks that nobody waits for.
@@ -54,6 +58,7 @@ impl<AutoScaling: AutoScalingGroups, C: Clock> Group<'_, AutoScaling, C> {
                 let waiting: BTreeSet<_> = waiting.map(|instance| instance.ec2_instance_id).collect();
                 self.most_waiting = self.most_waiting.max(waiting.len());
                 self.waiting = Some(waiting);
+                self.refused_since = None;
                 self.seen_at = Some(now);
                 self.read_at = Some(self.clock.now() + interval);
             }
@@ -62,7 +67,9 @@ impl<AutoScaling: AutoScalingGroups, C: Clock> Group<'_, AutoScaling, C> {
                     error = %ErrorChain(&error),
                     "which other instances wait can't be read: each drain goes on by itself"
                 );
-                self.read_at = None;
+                let now = self.clock.now();
+                let since = *self.refused_since.get_or_insert(now);
+                self.read_at = (now < since + REFUSAL_PATIENCE).then_some(now + GROUP_RETRY);
             }
             Err(error) => {
                 tracing::error!(error = %ErrorChain(&error), "the group can't be read: tried again");

@@ -12,19 +12,22 @@ mod hand_on;
 mod instances;
 mod paced;
 mod place;
+mod stops;
 mod summary;
+mod tasks;
 mod tell;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::{
-    CompleteReason, DRAIN_TIMEOUT_SECONDS_MAX, Decision, Destination, DrainTiming, GROUP_INTERVAL, Notice,
-    OnDrainTimeout, Role, SETTLE, SWEEP_LASTS, WaitReason, mates_left,
+    CARRIERS, CompleteReason, DRAIN_TIMEOUT_SECONDS_MAX, Decision, Destination, DrainTiming, GROUP_INTERVAL,
+    Notice, OnDrainTimeout, Role, SETTLE, SWEEP_LASTS, WaitReason, mates_left,
 };
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, EmbeddedMetrics, NotificationTopic};
@@ -165,6 +168,8 @@ where
                 until: hand_on_at,
                 cluster,
                 stop_timeouts: BTreeMap::new(),
+                many_stopped: false,
+                behind: false,
             },
             actions: Actions {
                 auto_scaling,
@@ -179,6 +184,7 @@ where
                 until: hand_on_at,
                 name: group,
                 read_at: Some(invocation.begins),
+                refused_since: None,
                 waiting: None,
                 is_gone: false,
                 seen_at: None,
@@ -211,7 +217,7 @@ where
             let pause = match went {
                 Ok(()) => {
                     trouble = None;
-                    self.poll_interval()
+                    if mem::take(&mut self.instances.behind) { Duration::ZERO } else { self.poll_interval() }
                 }
                 // Cut off by the time to hand on, not by AWS.
                 Err(error) if error.kind == CallErrorKind::OutOfTime && self.time_is_up() => Duration::ZERO,
@@ -307,7 +313,7 @@ where
             }
             let more = !(find.is_empty() && read.is_empty());
             let id = |drain: &&mut Drain| drain.ec2_instance_id.clone();
-            let asked: Vec<_> = find.iter().chain(&read).chain(&plan).map(id).collect();
+            let asked: Vec<_> = find.iter().chain(&plan).map(id).collect();
             rested.extend(plan.iter().map(id));
             rested.extend(set.iter().map(|(drain, _)| id(drain)));
             rested.extend(stop.iter().map(|(drain, _)| id(drain)));
@@ -333,7 +339,13 @@ where
                 asking = asking.and(self.instances.find(find).await);
             }
             if !read.is_empty() {
-                asking = asking.and(self.instances.read_tasks(read).await);
+                // The carriers begin with others each, where there are too many for one.
+                let carrier = if let Role::Carrier(rank) = self.role { rank.min(CARRIERS - 1) } else { 0 };
+                let first = read.len() * carrier / CARRIERS;
+                read.rotate_left(first);
+                let (unread, all_read) = self.instances.read_tasks(read).await;
+                rested.extend(unread);
+                failed = failed.or(all_read.err());
             }
             if !plan.is_empty() {
                 // Those that have none first, and not all at once: the others are to be looked at meanwhile.
@@ -371,8 +383,7 @@ where
     /// An action whose hook's own timeout has passed is over.
     fn give_up_what_has_ended(&mut self) {
         let now = self.clock.now();
-        let policy = self.config.on_drain_timeout;
-        let over = |drain: &&mut Drain| now >= drain.timing.hook_has_ended_by(policy);
+        let over = |drain: &&mut Drain| now >= drain.timing.hook_has_ended_by();
         for drain in unended(&mut self.drains).filter(over) {
             drain.in_span(|| {
                 tracing::warn!(
@@ -457,8 +468,9 @@ where
             return false;
         }
         if self.own.is_some() && self.group.is_unknown() {
-            // Others may have left their messages to this one, though it could not see them.
-            return false;
+            // Others may have left their messages to this one, though it could not see them. Where AWS refuses to tell, that
+            // is not handed on: it might be for ever.
+            return self.time_is_up() && self.group.refused_since.is_some();
         }
         let waiting = self.group.waiting.as_ref().map_or(0, BTreeSet::len);
         if !mates_left(self.group.most_waiting) || self.role == Role::Sweeper {

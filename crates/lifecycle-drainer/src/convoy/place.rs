@@ -54,7 +54,7 @@ where
                 }
             }
             let patience = GROUP_PATIENCE + spread(&own);
-            if self.group.read_at.is_none() || waited >= patience || self.time_is_up() {
+            if self.group.refused_since.is_some() || waited >= patience || self.time_is_up() {
                 return None;
             }
             // Of an old notice it is not known when its hook was last kept alive.

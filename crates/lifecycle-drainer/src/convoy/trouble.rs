@@ -11,7 +11,7 @@ use crate::error::RecordError;
 
 /// What AWS refuses is tried again for this long only: permissions and new clusters take a while to be known
 /// everywhere, and past that an error that wakes somebody does more than another try.
-const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Failures that began less than this ago, after a look that worked, are left to the next invocation. As an error they
 /// would be run again by Lambda a minute later, and a hook may not last as long.

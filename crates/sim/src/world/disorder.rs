@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::World;
 use super::chance::Chance;
+use super::lambda::invocation::Death;
 
 /// How bad it is. The default is a calm world: everything is delivered once and at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Invocations {
     pub killed_per_mille: u32,
     /// They die where they wait for the nth time, n from 1 to this.
     pub killed_by_await: u32,
+    /// So many in a thousand of them die where they wait for a call that can't be taken back: most wait for reads.
+    #[serde(default)]
+    pub killed_in_the_act_per_mille: u32,
     /// So many events in a thousand that came to an end are handed to the function once more.
     pub twice_per_mille: u32,
     /// So many environments in a thousand are not used again: the next invocation is a cold one.
@@ -114,18 +118,24 @@ impl World {
             .collect()
     }
 
-    /// Where an invocation that begins now dies: at which of its waits.
-    pub(crate) fn draw_death(&mut self) -> Option<u32> {
+    /// Where an invocation that begins now dies.
+    pub(crate) fn draw_death(&mut self) -> Option<Death> {
         let disturbed = self.is_disturbed();
         let Weather { disorder, invocations: chance, .. } = &mut self.weather;
-        let Invocations { killed_per_mille, killed_by_await, .. } = disorder.invocations;
+        let Invocations { killed_per_mille, killed_by_await, killed_in_the_act_per_mille, .. } =
+            disorder.invocations;
         if !disturbed || !chance.per_mille(killed_per_mille) {
             return None;
+        }
+        if killed_in_the_act_per_mille > 0 && chance.per_mille(killed_in_the_act_per_mille) {
+            // On its way to the call or back, of the first of them or the third.
+            return u32::try_from(chance.between(1, 6)).ok().map(Death::InTheAct);
         }
         // As likely to die early as late, whatever the number of waits: each power of two is as likely as the next.
         let doublings = u64::from(killed_by_await.max(1).ilog2());
         let most = 1_u64.checked_shl(u32::try_from(chance.between(0, doublings)).unwrap_or(0)).unwrap_or(1);
-        u32::try_from(chance.between(1, most * 2)).ok().map(|nth| nth.min(killed_by_await.max(1)))
+        let nth = u32::try_from(chance.between(1, most * 2)).ok();
+        nth.map(|nth| Death::AtAwait(nth.min(killed_by_await.max(1))))
     }
 
     pub(crate) fn draws_second_run(&mut self) -> bool {

@@ -98,6 +98,18 @@ impl Operation {
         }
     }
 
+    /// Whether it does something that can't be taken back. A heartbeat only puts off an end.
+    pub(crate) const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::UpdateContainerInstancesState
+                | Self::StopTask
+                | Self::CompleteLifecycleAction
+                | Self::Publish
+                | Self::PutMetricData
+        )
+    }
+
     /// Whether it reads a cluster's resources.
     pub(crate) const fn reads_cluster_resources(self) -> bool {
         matches!(

@@ -170,9 +170,10 @@ impl Delivery<'_> {
         if self.used > BURST { Err("reads faster than its pace".to_owned()) } else { Ok(()) }
     }
 
-    /// Whether it may have gone on by itself, as its group could not be read for so long.
+    /// Whether it may have gone on by itself, as its group could not be read for so long, or AWS refused to tell of it.
     fn was_blind(&self, until: DateTime<Utc>) -> bool {
-        self.place.as_ref().is_some_and(|place| place.blind && until >= place.started + GROUP_PATIENCE)
+        let waited = |place: &Place| place.blind && until >= place.started + GROUP_PATIENCE;
+        self.place.as_ref().is_some_and(|place| place.refused || waited(place))
     }
 
     fn has_read(&self) -> bool {

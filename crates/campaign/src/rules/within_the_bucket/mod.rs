@@ -9,7 +9,7 @@
 //! began; where it could not read the group, or that does not tell of its instance (on its way to a warm pool, say), it reads
 //! what a lone drain does, and takes nobody along (of which
 //! `DescribeScalingActivities` tells). One that leaves its instance to others reads nothing at all, but where
-//! it could not read the group for its first 45 s: it takes its place with the first reading that works. So of any
+//! it could not read the group for its first 45 s, or AWS refused it: it takes its place with the first reading that works. So of any
 //! number of instances that wait at once the messages of three read, and those whose own drain is over: ten reads a second
 //! and two times 48 at once, half of what ECS gives.
 //!

@@ -36,8 +36,17 @@ pub struct Start {
     pub init: Duration,
     /// What the handler has from then on.
     pub timeout: Duration,
-    /// At which of its waits it dies.
-    pub dies_at_await: Option<u32>,
+    /// Where it dies.
+    pub death: Option<Death>,
+}
+
+/// Where an invocation dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// At the nth of its waits.
+    AtAwait(u32),
+    /// At the nth of its waits for a call that can't be taken back.
+    InTheAct(u32),
 }
 
 /// How an invocation ended.
@@ -62,6 +71,16 @@ pub enum AwaitPoint {
     Answer(Operation),
     /// Time to pass.
     Time,
+}
+
+impl AwaitPoint {
+    /// Whether it is that of a call that can't be taken back.
+    pub(crate) const fn is_final(self) -> bool {
+        match self {
+            Self::Request(operation) | Self::Answer(operation) => operation.is_final(),
+            Self::Time => false,
+        }
+    }
 }
 
 /// Why an event was given up.

@@ -67,7 +67,7 @@ impl World {
     }
 
     fn start_invocation(&mut self, pending: Pending) {
-        let dies_at_await = self.draw_death();
+        let death = self.draw_death();
         let invocation = InvocationId(self.lambda.next_id());
         let idle =
             self.lambda.functions.get_mut(&pending.function).and_then(|function| function.idle.pop_back());
@@ -83,7 +83,7 @@ impl World {
             payload: Arc::clone(&pending.payload),
             init: if cold { COLD_START } else { Duration::ZERO },
             timeout,
-            dies_at_await,
+            death,
         });
         self.record(Occurrence::InvocationStarted {
             invocation,

@@ -185,7 +185,9 @@ async fn where_the_group_may_not_be_read_each_drains_its_own_alone() {
     assert_eq!((&answer["outcome"], &answer["others"]), (&"completed".into(), &serde_json::Value::Null));
     assert_eq!(scene.ends().len(), 1);
     assert_eq!(scene.set_draining(), 1);
-    assert_eq!(scene.calls(Operation::DescribeAutoScalingGroups), 1);
+    // For a minute: a permission takes a while to be known everywhere.
+    let asked = scene.calls(Operation::DescribeAutoScalingGroups);
+    assert!((2..=14).contains(&asked), "{asked}");
 }
 
 #[tokio::test(start_paused = true)]

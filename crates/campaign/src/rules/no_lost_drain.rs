@@ -14,7 +14,7 @@
 //! invocation works, or one that was sent before and that an invocation is still to begin to work on, for the first time or
 //! again. Only of an action that its hook is just about to end, as above, nobody has to know; and one that leaves its
 //! instance to others does not know that their messages are dead letters: those of as many that wait as there are carriers.
-//! Nor has one to know of others that AWS refused to tell of its group, and never told.
+//! Nor has one to know of others that AWS refused to tell of its group, and never told, or that counts on such a one.
 //!
 //! What it can't read is an error, too, and ends among the dead letters with its content.
 //!
@@ -61,6 +61,7 @@ impl Rule for NoLostDrain {
             places: places(entries, &played.scenario),
             to_warm_pool: to_warm_pool(entries),
             invocations: &invocations,
+            queues: played.scenario.drainer.reserved_concurrency.is_some(),
         };
         for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
             let returned = |ended: &Ended<'_>| matches!(ended.how, InvocationEnd::Returned(_));
@@ -87,6 +88,8 @@ struct Drains<'a> {
     first_cut: Option<DateTime<Utc>>,
     places: BTreeMap<InvocationId, Place>,
     to_warm_pool: BTreeSet<&'a str>,
+    /// Whether messages wait for others' invocations to end.
+    queues: bool,
 }
 
 impl Drains<'_> {
@@ -112,13 +115,13 @@ impl Drains<'_> {
                 return Err(format!("[{}] returned and left {} to nobody", id.0, action.instance));
             }
             let told_of = self.actions.iter().filter(|(token, _)| !self.to_warm_pool.contains(*token));
-            let mut of_group =
-                told_of.map(|(_, action)| action).filter(|action| action.group == notice.group);
-            let Some(left) = of_group.find(|action| has_to_go_on(action, ended)) else { continue };
-            let refused = self.places.get(&id).is_some_and(Place::is_told_nothing);
-            let unknowingly =
-                refused || follows && (self.carriers_are_dead(ended) || self.chains_were_cut(ended));
-            if !self.is_alive(&notice.group, id, ended) && !unknowingly {
+            let mut of_group = told_of.filter(|(_, action)| action.group == notice.group);
+            let left = of_group.find(|(_, action)| has_to_go_on(action, ended));
+            let Some((token, left)) = left else { continue };
+            let unknowingly = self.one_was_told_nothing(&notice.group, ended)
+                || follows && (self.carriers_are_dead(ended) || self.chains_were_cut(ended));
+            let alive = self.is_alive(&notice.group, id, ended) || self.is_queued(token);
+            if !alive && !unknowingly {
                 let how =
                     format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance);
                 return Err(how);
@@ -135,6 +138,18 @@ impl Drains<'_> {
             self.actions.get(token.as_str()).is_some_and(|action| action.is_open_before(ended.position))
         };
         tokens.iter().filter(waits).count() >= CARRIERS
+    }
+
+    /// Whether AWS refused to tell an invocation of its group, this one or one that others count on, and never told.
+    fn one_was_told_nothing(&self, group: &str, ended: Ended<'_>) -> bool {
+        let mut before = self.places.values().filter(|it| it.group == group && it.started <= ended.at);
+        before.any(Place::is_told_nothing)
+    }
+
+    /// Whether no invocation has begun yet on an action's message: others take all that may run at once.
+    fn is_queued(&self, token: &str) -> bool {
+        let begun = |it: &Invocation<'_>| notices(it.payload).iter().any(|notice| notice.token == token);
+        self.queues && !self.invocations.values().any(begun)
     }
 
     /// Whether Lambda has cut chains of invocations before.

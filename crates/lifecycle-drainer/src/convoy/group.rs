@@ -63,10 +63,12 @@ impl<AutoScaling: AutoScalingGroups, C: Clock> Group<'_, AutoScaling, C> {
                 self.read_at = Some(self.clock.now() + interval);
             }
             Err(error) if error.kind == CallErrorKind::Refused => {
-                tracing::error!(
-                    error = %ErrorChain(&error),
-                    "which other instances wait can't be read: each drain goes on by itself"
-                );
+                if self.refused_since.is_none() {
+                    tracing::error!(
+                        error = %ErrorChain(&error),
+                        "which other instances wait can't be read: each drain goes on by itself"
+                    );
+                }
                 let now = self.clock.now();
                 let since = *self.refused_since.get_or_insert(now);
                 self.read_at = (now < since + REFUSAL_PATIENCE).then_some(now + GROUP_RETRY);

@@ -59,6 +59,9 @@ const PLANS_A_ROUND: usize = 60;
 /// What was left to a carrier that is done shows in its group after this long at most.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// Drains may go on for so long past their ends, until the last that was stopped is seen to have stopped.
+const OTHERS_SLACK: Duration = Duration::from_secs(300);
+
 /// The longest between two looks of a sweep.
 const SWEEP_POLL: Duration = Duration::from_secs(10);
 
@@ -265,12 +268,12 @@ where
             self.keep_alive().await;
         }
         self.give_up_what_has_ended();
+        self.grant_a_step();
         self.let_go_in_time().await?;
         if self.unended().next().is_none() {
             self.tell();
             return Ok(());
         }
-        self.grant_a_step();
         for drain in unended(&mut self.drains) {
             drain.looked_at = None;
         }
@@ -467,9 +470,8 @@ where
             self.done_at = None;
             return false;
         }
-        if self.own.is_some() && self.group.is_unknown() {
-            // Others may have left their messages to this one, though it could not see them. Where AWS refuses to tell, that
-            // is not handed on: it might be for ever.
+        if self.group.is_unknown() && self.others_may_count_on_it() {
+            // Where AWS refuses to tell of the group, that is not handed on: the permission may be missing for good.
             return self.time_is_up() && self.group.refused_since.is_some();
         }
         let waiting = self.group.waiting.as_ref().map_or(0, BTreeSet::len);
@@ -482,6 +484,16 @@ where
         let read_by = read_since.unwrap_or(done_at) + LINGER;
         self.group.read_at = self.group.read_at.map(|at| at.min(read_by));
         read_since.is_some() && (!mates_left(waiting) || self.role == BY_ITSELF)
+    }
+
+    /// Whether others may have left their messages to this one, though it could not see them. They began to wait before its
+    /// own drain had ended, and end within as long again.
+    fn others_may_count_on_it(&self) -> bool {
+        let own = self.own.as_ref().and_then(|(id, _)| self.drains.get(id));
+        own.is_some_and(|own| {
+            let others_end = own.timing.end() + own.timing.longest() + OTHERS_SLACK;
+            self.clock.now() < others_end
+        })
     }
 
     fn time_is_up(&self) -> bool {

@@ -144,8 +144,10 @@ where
         LifecycleAction { group: self.group.name.clone(), hook: self.hook.clone(), id }
     }
 
+    /// In a short invocation it is short, too: what it leaves to others for most of its time it would not get to.
     pub(super) fn patience(&self) -> Duration {
-        self.role.patience(self.group.waiting.as_ref().map_or(1, BTreeSet::len))
+        let patience = self.role.patience(self.group.waiting.as_ref().map_or(1, BTreeSet::len));
+        patience.min(between(self.invocation.begins, self.hand_on_at) / 4)
     }
 }
 

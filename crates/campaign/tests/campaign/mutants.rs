@@ -6,7 +6,7 @@ use fleetkeeper_campaign::stage::{Played, play, play_with};
 use fleetkeeper_sim::world::Operation;
 
 use crate::mutation::{Mutation, With};
-use crate::scenes::{always, at, calm, long_drain, measured, termination};
+use crate::scenes::{always, at, calm, held, long_drain, measured, termination};
 
 fn broken(played: &Played) -> Vec<Breach> {
     RULES.iter().filter_map(|rule| rule.check(played).err()).collect()
@@ -99,6 +99,29 @@ fn one_that_looks_ten_times_as_often_lives_off_more_than_its_share() {
 #[test]
 fn a_page_that_is_listed_twice_is_one_read_too_many() {
     is_seen(Mutation::ListsTwice, &measured(), "within the bucket");
+}
+
+#[test]
+fn a_drain_that_is_left_to_nobody_is_lost() {
+    is_seen_among(Mutation::CountsOnNobody, &termination(), "no lost drain");
+}
+
+#[test]
+fn tasks_that_are_stopped_long_before_the_end_are_killed_early() {
+    is_seen(Mutation::StopsEarly, &held(), "no early kill");
+}
+
+#[test]
+fn a_hook_whose_tasks_are_never_stopped_is_stuck() {
+    is_seen(Mutation::StopsNothing, &held(), "no stuck instance");
+}
+
+#[test]
+fn a_carrier_that_looks_ten_times_as_often_does_not_keep_its_pace() {
+    let mut scenario = termination();
+    scenario.clusters[0].groups[0].hosts = 9;
+    scenario.happenings = vec![at(10, What::Terminate { host: 0, hosts: 5, replaced: true })];
+    is_seen(Mutation::LooksTenTimes, &scenario, "within the bucket");
 }
 
 #[test]

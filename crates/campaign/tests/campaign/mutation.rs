@@ -51,6 +51,12 @@ pub(crate) enum Mutation {
     PromisesTwice,
     /// Every page is listed twice.
     ListsTwice,
+    /// Instances of lower ids seem to wait that nobody looks after.
+    CountsOnNobody,
+    /// What stops at once seems to take ten minutes.
+    StopsEarly,
+    /// The tasks that are to be stopped are not.
+    StopsNothing,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -156,19 +162,36 @@ impl Tasks for Mutant {
 
 impl TaskStopping for Mutant {
     async fn stop_task(&self, cluster: &Cluster, task: &TaskArn, reason: &str) -> Result<(), CallError> {
+        if self.has(Mutation::StopsNothing) {
+            return Ok(());
+        }
         self.aws.stop_task(cluster, task, reason).await
     }
 }
 
 impl TaskDefinitions for Mutant {
     async fn describe_task_definition(&self, arn: &TaskDefinitionArn) -> Result<TaskDefinition, CallError> {
-        self.aws.describe_task_definition(arn).await
+        let mut definition = self.aws.describe_task_definition(arn).await?;
+        if self.has(Mutation::StopsEarly) {
+            definition.longest_stop_timeout = Duration::from_secs(600);
+        }
+        Ok(definition)
     }
 }
 
 impl AutoScalingGroups for Mutant {
     async fn describe_group(&self, group: &str) -> Result<Option<Vec<GroupInstance>>, CallError> {
-        self.aws.describe_group(group).await
+        let mut instances = self.aws.describe_group(group).await?;
+        if let Some(instances) = instances.as_mut().filter(|_| self.has(Mutation::CountsOnNobody)) {
+            let waits: Vec<_> =
+                instances.iter().filter(|instance| instance.waits_to_terminate()).cloned().collect();
+            let ghost = |number: usize| format!("i-{number:017x}").parse().unwrap();
+            let ghosts = waits.iter().take(1).flat_map(|instance| {
+                (1..=3).map(|number| GroupInstance { ec2_instance_id: ghost(number), ..instance.clone() })
+            });
+            instances.extend(ghosts.collect::<Vec<_>>());
+        }
+        Ok(instances)
     }
 
     async fn describe_scaling_activities(

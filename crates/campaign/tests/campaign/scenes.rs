@@ -59,6 +59,17 @@ pub(crate) fn long_drain() -> Scenario {
     scenario
 }
 
+/// A host is terminated on which a job runs for ever; it stops at once when it is told to.
+pub(crate) fn held() -> Scenario {
+    let mut scenario = termination();
+    scenario.drainer.drain_timeout_seconds = 1800;
+    let job = TaskPlan { stop_seconds: 0, ..task() };
+    let job = fleetkeeper_campaign::scenario::StandalonePlan { run_seconds: 1_000_000, task: job };
+    scenario.happenings.insert(0, at(5, What::StartTask { host: 0, task: job }));
+    scenario.quiet_seconds = 2400;
+    scenario
+}
+
 /// A scheduled calculator beside the hosts, on which nothing happens.
 pub(crate) fn measured() -> Scenario {
     let calculator = CalculatorPlan {

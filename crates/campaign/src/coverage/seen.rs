@@ -136,17 +136,17 @@ impl Seen {
     /// Whether every campaign of some size sees it.
     #[must_use]
     pub fn expected(self) -> bool {
-        match self {
-            // No history is as long as an event's greatest age, 6 hours; and both functions end before their time is up,
-            // whatever does not answer.
-            Self::EventAgeExceeded | Self::TimedOut => false,
-            // A definition is read once, and changes nothing: hardly a function dies just then.
-            Self::DrainerDied(
-                AwaitPoint::Request(Operation::DescribeTaskDefinition)
-                | AwaitPoint::Answer(Operation::DescribeTaskDefinition),
-            ) => false,
-            _ => true,
-        }
+        // No history is as long as an event's greatest age, 6 hours; and both functions end before their time is up,
+        // whatever does not answer. A definition is read once, and changes nothing: hardly a function dies just then.
+        !matches!(
+            self,
+            Self::EventAgeExceeded
+                | Self::TimedOut
+                | Self::DrainerDied(
+                    AwaitPoint::Request(Operation::DescribeTaskDefinition)
+                        | AwaitPoint::Answer(Operation::DescribeTaskDefinition)
+                )
+        )
     }
 }
 

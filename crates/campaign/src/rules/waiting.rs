@@ -28,6 +28,13 @@ pub(super) struct Waiting<'a> {
     warm: BTreeSet<&'a str>,
 }
 
+/// What came of an invocation's reads of its group.
+#[derive(Debug, Clone, Copy, Default)]
+struct GroupRead {
+    answered: bool,
+    refused: bool,
+}
+
 /// The place of an invocation of the drainer among those of its group, from its start to its end.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -41,10 +48,8 @@ pub(super) struct Place {
     pub(super) most_waiting: usize,
     /// Whether a read of the group may have failed, so that it went on by itself.
     pub(super) blind: bool,
-    /// Whether AWS refused to tell it of its group, if only once.
-    pub(super) refused: bool,
-    /// Whether AWS told it of its group.
-    told: bool,
+    /// What AWS answered when it asked for its group.
+    group_read: GroupRead,
     /// Whether the group did not tell of its instance at some time, so that it was left to nobody: on its way to a warm pool.
     pub(super) untold: bool,
     /// Whether the group's activities may not have told since when others wait.
@@ -64,9 +69,14 @@ impl Place {
         self.blind || self.untold
     }
 
+    /// Whether AWS refused to tell it of its group, if only once.
+    pub(super) fn was_refused(&self) -> bool {
+        self.group_read.refused
+    }
+
     /// Whether AWS refused to tell it of its group, and never told.
     pub(super) fn is_told_nothing(&self) -> bool {
-        self.refused && !self.told
+        self.group_read.refused && !self.group_read.answered
     }
 
     /// Whether it may leave its own instance to others: there was a time when it was no carrier.
@@ -168,8 +178,7 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
                     most_before: 0,
                     most_waiting: 0,
                     blind: slow,
-                    refused: false,
-                    told: false,
+                    group_read: GroupRead::default(),
                     untold: false,
                     activities_unread: slow,
                     started: entry.at,
@@ -190,12 +199,12 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
                 outcome: CallOutcome::Answered,
             } => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
-                place.told = true;
+                place.group_read.answered = true;
             }
             Occurrence::ApiCalled { operation, outcome } if *outcome != CallOutcome::Answered => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
                 let refused = *outcome == CallOutcome::Failed("AccessDenied");
-                place.refused |= refused && *operation == Operation::DescribeAutoScalingGroups;
+                place.group_read.refused |= refused && *operation == Operation::DescribeAutoScalingGroups;
                 place.blind |= *operation == Operation::DescribeAutoScalingGroups;
                 place.activities_unread |= *operation == Operation::DescribeScalingActivities;
             }

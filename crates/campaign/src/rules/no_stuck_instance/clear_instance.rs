@@ -133,9 +133,9 @@ impl Watch<'_> {
             let carries = place.is_some_and(|place| !place.may_follow() && place.most_waiting == 1);
             let untroubled = !self.story.last_trouble.contains_key(&id) && self.is_draining(action.instance);
             let ready = self.ready_since(action.instance).filter(|_| untroubled && carries);
-            let reads = READ_TAKES * self.reads.get(&id).copied().unwrap_or_default();
+            let reading = READ_TAKES * self.reads.get(&id).copied().unwrap_or_default();
             let had_time =
-                now - invocation.started >= settle() + poll_interval(&self.story.played.scenario) + reads;
+                now - invocation.started >= settle() + poll_interval(&self.story.played.scenario) + reading;
             let open = action.is_open_before(position) && now < action.expires_after(now);
             if open && had_time && ready.is_some_and(|ready| invocation.started >= ready) {
                 let how =

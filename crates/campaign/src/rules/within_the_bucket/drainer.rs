@@ -173,7 +173,7 @@ impl Delivery<'_> {
     /// Whether it may have gone on by itself, as its group could not be read for so long, or AWS refused to tell of it.
     fn was_blind(&self, until: DateTime<Utc>) -> bool {
         let waited = |place: &Place| place.blind && until >= place.started + GROUP_PATIENCE;
-        self.place.as_ref().is_some_and(|place| place.refused || waited(place))
+        self.place.as_ref().is_some_and(|place| place.was_refused() || waited(place))
     }
 
     fn has_read(&self) -> bool {

@@ -16,7 +16,7 @@
 //!
 //! A function calls `StopTask` only by the policy `stop-tasks`, on an instance that waits at the hook, and no earlier than
 //! the longest stop timeout and 30 s before the drain's end, or half of the drain where that is less. The longest is that
-//! of all tasks that were ever on the container instance; where anything goes wrong or several instances wait, a task
+//! of all tasks that were ever on the instance; where anything goes wrong or several instances wait, a task
 //! definition may not be read in time, and is taken to allow 120 s.
 //!
 //! AWS has no call that completes an action if nothing was placed meanwhile. So what came behind a reader's back does not
@@ -180,15 +180,14 @@ impl<'a> Watch<'a> {
             return Err(format!("[{}] stopped {task}, against the policy", by.0));
         }
         let home = self.stop_timeouts.home(task);
-        let Some((home, instance)) = home.and_then(|home| Some((home, self.occupancy.ec2_instance(home)?)))
-        else {
+        let Some(instance) = home.and_then(|home| self.occupancy.ec2_instance(home)) else {
             return Ok(());
         };
         let action = self.latest.get(instance).and_then(|token| self.actions.get(token));
         let Some(action) = action else {
             return Err(format!("[{}] stopped {task} on {instance}, which does not wait", by.0));
         };
-        let longest = self.stop_timeouts.longest(home);
+        let longest = self.stop_timeouts.longest(self.occupancy.arns_of(instance));
         let longest = if self.reads_all_definitions(by) { longest } else { longest.max(ASSUMED) };
         let from = action.drain_ends() - action.stops_take(longest);
         if now < from {

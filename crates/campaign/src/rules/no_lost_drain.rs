@@ -41,6 +41,9 @@ pub struct NoLostDrain;
 /// The attempts on an event.
 const ATTEMPTS: u32 = 3;
 
+/// Of what waited so shortly before it may have read.
+const JUST_BEFORE: TimeDelta = TimeDelta::seconds(1);
+
 /// How much later a heartbeat may reach AWS than it was decided on, here: a call takes 20 ms.
 const HEARTBEAT_UNDER_WAY: TimeDelta = TimeDelta::seconds(1);
 
@@ -130,12 +133,16 @@ impl Drains<'_> {
         Ok(())
     }
 
-    /// Whether as many instances as there are carriers still wait of which the messages are dead letters.
+    /// Whether as many instances as there are carriers still wait, or did so just before, of which the messages are dead
+    /// letters.
     fn carriers_are_dead(&self, ended: Ended<'_>) -> bool {
         let dead = self.dead_letters.iter().filter(|(at, _)| *at <= ended.at).map(|(_, token)| token);
         let tokens: BTreeSet<_> = dead.collect();
         let waits = |token: &&&String| {
-            self.actions.get(token.as_str()).is_some_and(|action| action.is_open_before(ended.position))
+            self.actions.get(token.as_str()).is_some_and(|action| {
+                let ended_before = action.ended.filter(|its| its.position < ended.position);
+                ended_before.is_none_or(|its| its.at >= ended.at - JUST_BEFORE)
+            })
         };
         tokens.iter().filter(waits).count() >= CARRIERS
     }

@@ -98,6 +98,11 @@ impl<'a> Occupancy<'a> {
         arns.filter_map(|arn| self.container_instances.get(arn))
     }
 
+    /// Their ARNs.
+    pub(super) fn arns_of(&self, id: &Ec2InstanceId) -> impl Iterator<Item = &'a ContainerInstanceArn> {
+        self.of_ec2_instances.get(id).into_iter().flatten().copied()
+    }
+
     /// How many container instances there are.
     pub(super) fn len(&self) -> usize {
         self.container_instances.len()

@@ -58,9 +58,10 @@ impl<'a> StopTimeouts<'a> {
         self.homes.get(task).copied()
     }
 
-    /// The longest of all that were placed on a container instance so far.
-    pub(super) fn longest(&self, on: &ContainerInstanceArn) -> TimeDelta {
-        TimeDelta::seconds(i64::from(self.longest.get(on).copied().unwrap_or(BY_DEFAULT)))
+    /// The longest of all that were placed on container instances so far.
+    pub(super) fn longest<'b>(&self, on: impl Iterator<Item = &'b ContainerInstanceArn>) -> TimeDelta {
+        let longest = on.filter_map(|arn| self.longest.get(arn).copied()).max();
+        TimeDelta::seconds(i64::from(longest.unwrap_or(BY_DEFAULT)))
     }
 
     /// The longest that there may be anywhere, one that could not be read included.

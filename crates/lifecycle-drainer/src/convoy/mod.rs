@@ -426,7 +426,11 @@ where
     async fn rest(&mut self, pause: Duration) {
         let now = self.clock.now();
         let looks = self.unended().map(|drain| drain.timing.next_look(now, pause)).min();
-        let until = self.hand_on_at.min(looks.unwrap_or(now + pause));
+        let mut until = self.hand_on_at.min(looks.unwrap_or(now + pause));
+        if mates_left(self.group.most_waiting) {
+            // What has begun to wait counts on this one: its hook may be shorter than the pause.
+            until = self.group.read_at.map_or(until, |at| until.min(at.max(now)));
+        }
         loop {
             let now = self.clock.now();
             let next = self.unended().map(|drain| drain.timing.next_heartbeat(drain.last_tried, now)).min();

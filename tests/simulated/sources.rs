@@ -5,12 +5,14 @@ use std::time::Duration;
 use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
-use fleetkeeper_sim::{Service, TaskDefinition, World};
+use fleetkeeper_sim::world::history::ActionEnd;
+use fleetkeeper_sim::{ActionResult, LifecycleHook, Service, TaskDefinition, World};
 use futures_util::future::join;
 use serde_json::{Value, json};
 
 use crate::scene::{
-    CLUSTER, GROUP, Scene, first, sample_event, two_hosts_with, two_hosts_with_web, web, world_of_hosts,
+    CLUSTER, GROUP, Scene, TOPIC, first, sample_event, two_hosts_with, two_hosts_with_web, web,
+    world_of_hosts,
 };
 
 const INTERRUPTIONS: [&str; 2] =
@@ -246,17 +248,44 @@ async fn a_sweep_beside_a_carrier_at_work_changes_nothing() {
     scene.assert_all_drained(1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_sweep_never_stops_tasks_or_lets_go_for_a_time_that_it_does_not_know() {
+/// A host with a job that runs on and on; its hook's metadata, if any, and a drain timeout of 300 s.
+fn a_host_with_a_job(metadata: Option<&str>, policy: &str) -> Scene {
     let (mut world, hosts) = world_of_hosts(1, 7200);
-    let task = TaskDefinition::new("batch", 256, 256);
-    world.start_task(CLUSTER, &task, &hosts[0]).unwrap();
+    if let Some(metadata) = metadata {
+        let hook = LifecycleHook::new("drain", TOPIC).heartbeat_timeout(7200);
+        world.put_lifecycle_hook(GROUP, hook.metadata(metadata)).unwrap();
+    }
+    world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
     world.advance_seconds(60);
     world.take_outbox();
+    let variables =
+        [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "300"), ("ON_DRAIN_TIMEOUT", policy)];
+    Scene::with_settings((world, hosts), &variables)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_ends_a_drain_by_the_time_that_its_notice_would_have_had() {
+    for (metadata, before, after) in [(None, 4, 7), (Some(r#"{"drainTimeoutSeconds": 900}"#), 13, 17)] {
+        for (policy, stops) in [("stop-tasks", 1), ("continue", 0)] {
+            let scene = a_host_with_a_job(metadata, policy);
+            scene.terminate(0);
+            sweep_for(&scene, before).await;
+            assert_eq!(scene.set_draining(), 1);
+            let changes = [Operation::StopTask, Operation::CompleteLifecycleAction];
+            assert_eq!(changes.map(|operation| scene.calls(operation)), [0, 0], "{metadata:?} {policy}");
+            sweep_for(&scene, after - before).await;
+            assert_eq!(scene.calls(Operation::StopTask), stops, "{metadata:?} {policy}");
+            let ends: Vec<_> = scene.ends().into_iter().map(|(_, end)| end).collect();
+            assert_eq!(ends, [ActionEnd::Completed(ActionResult::Continue)], "{metadata:?} {policy}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_it_stop_tasks_or_let_go_for_a_time_that_it_does_not_know() {
     for policy in ["stop-tasks", "continue"] {
-        let variables =
-            [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "300"), ("ON_DRAIN_TIMEOUT", policy)];
-        let scene = Scene::with_settings((world.clone(), hosts.clone()), &variables);
+        let scene = a_host_with_a_job(None, policy);
+        scene.plant(Operation::DescribeLifecycleHooks, When::Always, Fault::Refused);
         scene.terminate(0);
         sweep_for(&scene, 20).await;
         assert_eq!(scene.set_draining(), 1);

@@ -73,6 +73,8 @@ pub struct LifecycleHook {
     /// An action ends when this long has passed since its start, whatever its heartbeats: 100 heartbeat timeouts or
     /// 48 hours, whichever is less.
     pub global_timeout: Duration,
+    /// The longest drain that its `NotificationMetadata` asks for, where that says so.
+    pub drain_timeout: Option<Duration>,
 }
 
 /// How an action is completed. On termination both end the instance; ABANDON also skips the group's other hooks, and

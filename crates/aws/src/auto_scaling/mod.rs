@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_sdk_autoscaling::Client;
 use aws_sdk_autoscaling::config::http::HttpResponse;
 use aws_sdk_autoscaling::error::{ProvideErrorMetadata, SdkError};
+use fleetkeeper_core::drain::drain_timeout_of;
 use fleetkeeper_core::lifecycle::{
     LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState, LifecycleHook,
 };
@@ -50,6 +51,7 @@ impl LifecycleActions for AutoScaling {
                 Some(LifecycleHook {
                     heartbeat_timeout: seconds(hook.heartbeat_timeout()?)?,
                     global_timeout: seconds(hook.global_timeout()?)?,
+                    drain_timeout: drain_timeout_of(hook.notification_metadata()),
                 })
             }))
     }

@@ -129,6 +129,7 @@ mod tests {
             hook: Some(LifecycleHook {
                 heartbeat_timeout: Duration::from_secs(900),
                 global_timeout: Duration::from_secs(90_000),
+                drain_timeout: None,
             }),
             stops_until: None,
         }
@@ -306,6 +307,7 @@ mod tests {
         let hook = LifecycleHook {
             heartbeat_timeout: Duration::from_secs(30),
             global_timeout: Duration::from_secs(3000),
+            drain_timeout: None,
         };
         let timing = DrainTiming { hook: Some(hook), ..drain_of(172_800) };
         assert_eq!(by_stopping(&running(), &timing, None, 2369), wait_for_running());

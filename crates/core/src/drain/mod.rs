@@ -21,7 +21,7 @@ pub use diagnosis::{
 };
 pub use message::{
     ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, Notice, Sweep,
-    UnreadableMessage, is_event, message_text, read_event, read_message,
+    UnreadableMessage, drain_timeout_of, is_event, message_text, read_event, read_message,
 };
 pub use metrics::{DrainMetric, DrainMetrics, DrainSubject, Finish};
 pub use on_drain_timeout::{NotAnOnDrainTimeout, OnDrainTimeout};

@@ -132,6 +132,7 @@ mod tests {
             hook: hook.map(|(heartbeat, global)| LifecycleHook {
                 heartbeat_timeout: Duration::from_secs(heartbeat),
                 global_timeout: Duration::from_secs(global),
+                drain_timeout: None,
             }),
             stops_until: None,
         }

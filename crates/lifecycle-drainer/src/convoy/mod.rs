@@ -129,7 +129,7 @@ where
         let Ports { ecs, auto_scaling, sns, log, clock } = ports;
         let Request { cluster, group, hook, own } = request;
         let hand_on_at = invocation.ends - config.deadline_margin;
-        // The longest drain of others than the notice's is not known to a sweep: the hook's own bounds it.
+        // A sweep knows no notice: until it has read the hook, that alone bounds a drain.
         let mut drain_timeout = Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX);
         let mut drains = BTreeMap::new();
         let mut to_warm_pool = false;
@@ -403,8 +403,14 @@ where
         let of =
             self.drains.values().next().map_or_else(|| self.action_of(None), |drain| drain.action.clone());
         self.actions.read_hook(&of).await;
+        if let Some(hook) = self.actions.hook.filter(|_| self.role == Role::Sweeper) {
+            self.drain_timeout = hook.drain_timeout.unwrap_or(self.config.drain_timeout);
+        }
         for drain in self.drains.values_mut() {
             drain.timing.hook = self.actions.hook;
+            if self.role == Role::Sweeper {
+                drain.timing.drain_timeout = self.drain_timeout;
+            }
         }
         let policy = self.config.on_drain_timeout;
         self.actions.keep_alive(policy, unended(&mut self.drains)).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fleetkeeper_core::drain::drain_timeout_of;
 use fleetkeeper_core::lifecycle::{
     GroupInstance, LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
     LifecycleHook, ScalingActivity,
@@ -22,6 +23,7 @@ impl LifecycleActions for SimulatedAws {
         Ok(hooks.await?.first().map(|hook| LifecycleHook {
             heartbeat_timeout: Duration::from_secs(hook.heartbeat_timeout_seconds.into()),
             global_timeout: Duration::from_secs(hook.global_timeout_seconds().into()),
+            drain_timeout: drain_timeout_of(hook.notification_metadata.as_deref()),
         }))
     }
 

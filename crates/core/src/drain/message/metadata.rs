@@ -8,6 +8,13 @@ use super::unreadable::{UnreadableMessage, malformed};
 use crate::cluster::Cluster;
 use crate::drain::timing::DRAIN_TIMEOUT_SECONDS_MAX;
 
+/// The longest drain that a hook's `NotificationMetadata` asks for, as its notices have it. What is malformed asks for
+/// none: each notice is an error that says so.
+#[must_use]
+pub fn drain_timeout_of(metadata_text: Option<&str>) -> Option<Duration> {
+    metadata(metadata_text).ok().and_then(|(_, drain_timeout)| drain_timeout)
+}
+
 /// The hook's `NotificationMetadata` is the user's: a text that is no JSON object is somebody else's and says nothing
 /// here, and so do keys that are not ours. What is ours and malformed is an error, or a cluster would go unheard.
 pub(super) fn metadata(text: Option<&str>) -> Result<(Option<Cluster>, Option<Duration>), UnreadableMessage> {

@@ -16,6 +16,7 @@ pub use destination::Destination;
 pub use event::{is_event, message_text, read_event};
 pub use ignored::Ignored;
 pub use interruption::{Interruption, InterruptionKind};
+pub use metadata::drain_timeout_of;
 pub use notice::Notice;
 pub use sweep::Sweep;
 pub use unreadable::{ACCEPTED_EVENTS, UnreadableMessage};

@@ -104,7 +104,8 @@ async fn the_second_carrier_acts_where_the_first_does_not() {
         scene.wait(14).await;
         // Its own, at once.
         assert_eq!(scene.set_draining(), 1);
-        scene.wait(10).await;
+        // A look after its patience, and one that finds their actions open.
+        scene.wait(12).await;
         assert_eq!(scene.set_draining(), 5);
     })
     .await;

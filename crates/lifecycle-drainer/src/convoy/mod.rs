@@ -400,6 +400,8 @@ where
 
     /// Reads the hook, where that has not been done, and keeps the actions alive.
     async fn keep_alive(&mut self) {
+        // Whatever a step's calls have left of its time.
+        self.actions.until = self.hand_on_at;
         let of =
             self.drains.values().next().map_or_else(|| self.action_of(None), |drain| drain.action.clone());
         self.actions.read_hook(&of).await;
@@ -445,7 +447,6 @@ where
             if self.clock.now() >= until {
                 return;
             }
-            self.actions.until = self.hand_on_at;
             self.keep_alive().await;
             if self.is_done() {
                 return;

@@ -71,6 +71,7 @@ async fn a_real_event_of_ecs_becomes_the_contracts_metrics_in_one_request() {
         ("ContainerCapacity", 3.0),
         ("IdleHostCapacity", 0.75),
         ("PlaceableContainers", 3.0),
+        ("RemovableHosts", 0.0),
         ("ActiveHosts", 2.0),
         ("DrainingHosts", 0.0),
         ("DisconnectedHosts", 0.0),

@@ -159,6 +159,7 @@ fn log(summary: &Summary) {
         idleHostCapacity = report.idle_host_capacity,
         idleHostCapacityBoundBy = report.idle_host_capacity_bound_by.map(capacity::Resource::name),
         placeableContainers = report.placeable_containers,
+        removableHosts = report.removable_hosts,
         activeHosts = report.active_hosts,
         drainingHosts = report.draining_hosts,
         disconnectedHosts = report.disconnected_hosts,

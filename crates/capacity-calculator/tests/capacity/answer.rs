@@ -27,7 +27,7 @@ async fn a_cluster_of_no_instance_is_zeros() {
         assert_eq!(outcome.unwrap().report.container_capacity_bound_by, None);
         assert_eq!(puts.len(), 1);
         assert!(puts[0].data.iter().all(|datum| datum.value == 0.0));
-        assert_eq!(puts[0].data.len(), 8);
+        assert_eq!(puts[0].data.len(), 9);
     }
 }
 
@@ -74,6 +74,7 @@ async fn the_answer_is_short_and_says_what_binds() {
             "idleHostCapacity": 1.0,
             "idleHostCapacityBoundBy": "TCP_PORTS",
             "placeableContainers": 1,
+            "removableHosts": 0,
             "activeHosts": 2,
             "drainingHosts": 0,
             "disconnectedHosts": 0,
@@ -83,7 +84,7 @@ async fn the_answer_is_short_and_says_what_binds() {
                 {"resource": "MEMORY", "containerCapacity": 3, "perHost": 2, "fullHosts": 0},
                 {"resource": "TCP_PORTS", "containerCapacity": 1, "perHost": 1, "fullHosts": 1},
             ],
-            "published": {"namespace": "ECS/Fleetkeeper", "metrics": 9, "at": "2026-11-22T12:00:01.020Z"},
+            "published": {"namespace": "ECS/Fleetkeeper", "metrics": 10, "at": "2026-11-22T12:00:01.020Z"},
         })
     );
 }

@@ -1,6 +1,7 @@
 //! The figures.
 
 use super::fits_no_host::FitsNoHost;
+use super::removable_hosts::removable_hosts;
 use super::report::{Report, ResourceCapacity};
 use super::resource::{Demand, Resource};
 use super::worst_case::WorstCase;
@@ -35,6 +36,7 @@ pub fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Rep
         idle_host_capacity: idle_host_capacity.map_or(0.0, |least| least.0),
         idle_host_capacity_bound_by: binds(idle_host_capacity.map(|least| least.1)),
         placeable_containers: sum(hosts.iter().map(|host| placeable_on(host, worst))),
+        removable_hosts: removable_hosts(&hosts, worst),
         active_hosts,
         draining_hosts,
         disconnected_hosts,
@@ -65,7 +67,7 @@ fn idle_hosts(capacity: &ResourceCapacity) -> f64 {
 }
 
 /// A container is not split between two hosts: on each, what is scarcest there counts.
-fn placeable_on(host: &ContainerInstance, worst: &WorstCase) -> u64 {
+pub(super) fn placeable_on(host: &ContainerInstance, worst: &WorstCase) -> u64 {
     least(worst.demands().map(|demand| demand.now(host)))
 }
 
@@ -73,7 +75,7 @@ fn least(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.min().unwrap_or(0)
 }
 
-fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+pub(super) fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }
 

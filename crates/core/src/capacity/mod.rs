@@ -5,6 +5,7 @@
 //! | `worst_case` | the container that every figure is about |
 //! | `resource` | what can run out, one entry a resource, and the room that it leaves |
 //! | `figures` | the figures, a pure function over the cluster's container instances |
+//! | `removable_hosts` | how many of the hosts can go |
 //! | `report` | what they come to, with what binds them |
 //! | `fits_no_host` | why there are none: the container fits on no host |
 //! | `metrics` | the report as CloudWatch metrics |
@@ -16,6 +17,7 @@
 mod figures;
 mod fits_no_host;
 mod metrics;
+mod removable_hosts;
 mod report;
 mod resource;
 mod worst_case;
@@ -24,6 +26,8 @@ mod worst_case;
 mod made_up;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod packing;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::made_up::host;
 use super::oracle::opinion;
+use super::packing::{Busy, Needs, any_can_go, fit, placed};
+use super::removable_hosts::slots_needed;
 use super::worst_case::WorstCase;
 use super::{Report, figures, metrics};
 use crate::container_instance::{
@@ -18,11 +20,9 @@ fn ports(most: usize) -> impl Strategy<Value = BTreeSet<Port>> {
     btree_set((20_u16..26).prop_map(Port), 0..=most)
 }
 
-/// CPU units, memory, TCP and UDP ports of a task, or of the worst case.
-type Needs = (u64, u64, BTreeSet<Port>, BTreeSet<Port>);
-
 fn task() -> impl Strategy<Value = Needs> {
-    (0_u64..600, 0_u64..600, ports(2), ports(1))
+    let needs = (0_u64..600, 0_u64..600, ports(2), ports(1));
+    needs.prop_map(|(cpu, memory, tcp, udp)| Needs { cpu, memory, tcp, udp })
 }
 
 fn worst_case() -> impl Strategy<Value = WorstCase> {
@@ -35,20 +35,8 @@ fn worst_case() -> impl Strategy<Value = WorstCase> {
 }
 
 /// Places a task, as ECS would: only where all of it fits.
-fn with_task(mut host: ContainerInstance, (cpu, memory, tcp, udp): &Needs) -> ContainerInstance {
-    let left = &mut host.remaining;
-    if *cpu <= left.cpu.0
-        && *memory <= left.memory.0
-        && left.tcp_ports_taken.is_disjoint(tcp)
-        && left.udp_ports_taken.is_disjoint(udp)
-    {
-        left.cpu.0 -= cpu;
-        left.memory.0 -= memory;
-        left.tcp_ports_taken.extend(tcp);
-        left.udp_ports_taken.extend(udp);
-        host.running_tasks += 1;
-    }
-    host
+fn with_task(host: ContainerInstance, task: &Needs) -> ContainerInstance {
+    placed(host.clone(), task).unwrap_or(host)
 }
 
 /// A host of one of a few types with some tasks on it. ECS lists the agent's own ports among those in use, too, mostly.
@@ -91,6 +79,39 @@ fn cluster() -> impl Strategy<Value = Vec<ContainerInstance>> {
     (vec(busy_host(), 0..8), vec(closed_host(), 0..3))
         .prop_map(|(busy, closed)| numbered([busy, closed].concat()))
         .prop_shuffle()
+}
+
+/// A worst case, and a few small hosts with tasks none of which needs more.
+fn worst_and_busy_hosts() -> impl Strategy<Value = (WorstCase, Vec<Busy>)> {
+    let worst = (0_u64..=6, 0_u64..=6, ports(1), ports(1));
+    let worst = worst.prop_filter_map("needs nothing", |(cpu, memory, tcp, udp)| {
+        WorstCase::new(CpuUnits(cpu), Mib(memory), tcp, udp).ok()
+    });
+    worst.prop_flat_map(|worst| {
+        let needs = (part_of(worst.cpu().0), part_of(worst.memory().0), any::<bool>(), any::<bool>());
+        let most = Needs::of(&worst);
+        let task = needs.prop_map(move |(cpu, memory, tcp, udp)| {
+            let if_any =
+                |takes: bool, all: &BTreeSet<Port>| if takes { all.clone() } else { BTreeSet::new() };
+            Needs { cpu, memory, tcp: if_any(tcp, &most.tcp), udp: if_any(udp, &most.udp) }
+        });
+        let size = prop::sample::select(&[(6, 6), (10, 10), (12, 8), (20, 10)][..]);
+        (Just(worst), vec((size, vec(task, 0..5)).prop_map(busy), 2..5))
+    })
+}
+
+/// Nothing, some of it, or more than half: two of those never share a slot.
+fn part_of(most: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![2 => Just(0), 1 => 0..=most, 3 => most.div_ceil(2)..=most]
+}
+
+/// A host on which those of the tasks run that fit.
+fn busy(((cpu, memory), tasks): ((u64, u64), Vec<Needs>)) -> Busy {
+    tasks.into_iter().fold((host(cpu, memory), Vec::new()), |(host, mut running), task| {
+        let Some(with_it) = placed(host.clone(), &task) else { return (host, running) };
+        running.push(task);
+        (with_it, running)
+    })
 }
 
 /// The figures, or nothing to say where the container fits on no host.
@@ -187,6 +208,39 @@ proptest! {
         for (after, before) in room(&after).into_iter().zip(room(&before)) {
             prop_assert!(after <= before, "{after} > {before}");
         }
+    }
+
+    #[test]
+    fn whichever_hosts_go_of_as_many_as_are_removable_all_find_places((worst, hosts) in worst_and_busy_hosts()) {
+        let all: Vec<_> = hosts.iter().map(|(host, _)| host.clone()).collect();
+        let report = figures_or_reject(&all, &worst)?;
+        let removable = usize::try_from(report.removable_hosts).unwrap();
+        prop_assert!(removable < hosts.len());
+        for count in 1..=removable {
+            prop_assert!(any_can_go(count, &hosts, &[Needs::of(&worst)]), "{count} of {hosts:?}, {worst}");
+        }
+    }
+
+    #[test]
+    fn what_runs_on_a_host_fits_into_the_slots_that_it_is_said_to_need((worst, hosts) in worst_and_busy_hosts()) {
+        for (busy, tasks) in &hosts {
+            let slots = usize::try_from(slots_needed(busy, &worst)).unwrap();
+            let limit = |of: u64| if of == 0 { u64::MAX } else { of };
+            let slot = host(limit(worst.cpu().0), limit(worst.memory().0));
+            prop_assert!(fit(tasks, &vec![slot; slots]), "{tasks:?} in {slots} of {worst}");
+        }
+    }
+
+    #[test]
+    fn one_more_task_never_makes_a_host_removable(
+        hosts in cluster(), on in any::<prop::sample::Index>(), task in task(), worst in worst_case(),
+    ) {
+        prop_assume!(!hosts.is_empty());
+        let before = figures_or_reject(&hosts, &worst)?;
+        let mut hosts = hosts;
+        let on = on.index(hosts.len());
+        hosts[on] = with_task(hosts[on].clone(), &task);
+        prop_assert!(figures_or_reject(&hosts, &worst)?.removable_hosts <= before.removable_hosts);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Report {
     pub idle_host_capacity_bound_by: Option<Resource>,
     /// The containers that really fit: on each host, the least over resources. Never more than container capacity.
     pub placeable_containers: u64,
+    /// How many hosts can go, whichever the group picks: what runs on them fits on those that stay, and one worst case more.
+    pub removable_hosts: u64,
     /// ACTIVE container instances with their agent connected: the hosts that everything above is about.
     pub active_hosts: u64,
     /// DRAINING container instances.

@@ -1,0 +1,118 @@
+//! How many hosts can go.
+
+use super::figures::{placeable_on, sum};
+use super::worst_case::WorstCase;
+use crate::container_instance::ContainerInstance;
+
+/// How many of `hosts` can go, whichever the group picks, so that what runs on them fits on those that stay, and one of
+/// `worst` besides.
+///
+/// A *slot* is the room for one worst case. What runs on a host, none of which needs more than `worst`, fits into
+/// [`slots_needed`] slots elsewhere. A host that goes takes these and its own free slots out of the cluster, and whichever
+/// go, that is at most what the greatest so many take. One slot is to be left.
+pub(super) fn removable_hosts(hosts: &[&ContainerInstance], worst: &WorstCase) -> u64 {
+    let free = sum(hosts.iter().map(|host| placeable_on(host, worst)));
+    let mut taken: Vec<u64> = hosts
+        .iter()
+        .map(|host| placeable_on(host, worst).saturating_add(slots_needed(host, worst)))
+        .collect();
+    taken.sort_unstable_by(|one, other| other.cmp(one));
+    let left = taken.into_iter().scan(free, |left, taken| {
+        *left = left.checked_sub(taken).filter(|left| *left >= 1)?;
+        Some(*left)
+    });
+    left.fold(0, |hosts, _| hosts + 1)
+}
+
+/// The slots that what runs on a host needs at most: one for each task, and no more than
+///
+/// ```text
+/// ceil(2 * sum over CPU and memory of used / worst)
+/// ```
+///
+/// Fill slots with the tasks one after the other, and begin a new one whenever a task does not fit. Two neighbouring slots
+/// hold more than one of them could, in CPU or in memory: so each pair adds more than 1 to the sum, and m slots more than
+/// (m - 1) / 2. Ports never make a slot too small, as no two tasks of one host share one. What the worst case does not use
+/// is no limit, and is not counted; what runs takes one slot at least.
+pub(super) fn slots_needed(host: &ContainerInstance, worst: &WorstCase) -> u64 {
+    let tasks = u64::from(host.running_tasks) + u64::from(host.pending_tasks);
+    let (registered, remaining) = (&host.registered, &host.remaining);
+    let cpu = (registered.cpu.0.saturating_sub(remaining.cpu.0), worst.cpu().0);
+    let memory = (registered.memory.0.saturating_sub(remaining.memory.0), worst.memory().0);
+    twice_the_sum([cpu, memory]).map_or(tasks, |slots| slots.max(1).min(tasks))
+}
+
+/// Twice the sum of fractions, rounded up; one over 0 counts nothing. None where it is beyond all numbers.
+fn twice_the_sum(fractions: [(u64, u64); 2]) -> Option<u64> {
+    let (mut over, mut under) = (0_u128, 1_u128);
+    for (used, worst) in fractions.into_iter().filter(|(_, worst)| *worst > 0) {
+        let (used, worst) = (u128::from(used), u128::from(worst));
+        over = over.checked_mul(worst)?.checked_add(used.checked_mul(under)?)?;
+        under = under.checked_mul(worst)?;
+    }
+    over.checked_mul(2)?.div_ceil(under).try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::made_up::{host, worst};
+    use crate::container_instance::ContainerInstance;
+
+    fn of(hosts: &[ContainerInstance], worst: &WorstCase) -> u64 {
+        removable_hosts(&hosts.iter().collect::<Vec<_>>(), worst)
+    }
+
+    fn with_tasks(cpu_left: u64, memory_left: u64, tasks: u32) -> ContainerInstance {
+        ContainerInstance { running_tasks: tasks, ..host(1000, 1000).with_left(cpu_left, memory_left) }
+    }
+
+    #[test]
+    fn of_empty_hosts_all_but_one_can_go() {
+        for hosts in 0..5_u8 {
+            let all = vec![host(1000, 1000); hosts.into()];
+            assert_eq!(of(&all, &worst(500, 500)), u64::from(hosts.saturating_sub(1)), "{hosts}");
+        }
+    }
+
+    #[test]
+    fn what_runs_on_a_host_that_goes_is_placed_elsewhere_and_one_more() {
+        // Two slots a host; one is taken on each.
+        let busy = with_tasks(500, 500, 1);
+        assert_eq!(of(&vec![busy.clone(); 2], &worst(500, 500)), 0);
+        assert_eq!(of(&vec![busy.clone(); 3], &worst(500, 500)), 1);
+        assert_eq!(of(&vec![busy; 5], &worst(500, 500)), 2);
+    }
+
+    #[test]
+    fn the_host_that_leaves_least_is_thought_to_go() {
+        // The empty one could go; but the group may pick one that is full.
+        let full = with_tasks(0, 0, 2);
+        assert_eq!(of(&[full.clone(), full, host(1000, 1000)], &worst(500, 500)), 0);
+    }
+
+    #[test]
+    fn small_tasks_share_a_slot() {
+        // Ten tasks of a tenth of the worst case: 2 * (0.5 + 0.5) slots, and not ten.
+        let busy = with_tasks(750, 750, 10);
+        assert_eq!(slots_needed(&busy, &worst(500, 500)), 2);
+        assert_eq!(slots_needed(&busy, &worst(500, 0)), 1);
+    }
+
+    #[test]
+    fn whatever_runs_takes_a_slot_and_no_more_than_its_tasks() {
+        assert_eq!(slots_needed(&with_tasks(1000, 1000, 1), &worst(500, 500)), 1);
+        assert_eq!(slots_needed(&with_tasks(0, 0, 1), &worst(1, 1)), 1);
+        assert_eq!(slots_needed(&with_tasks(1000, 1000, 0), &worst(500, 500)), 0);
+        let pending = ContainerInstance { pending_tasks: 2, ..with_tasks(0, 0, 1) };
+        assert_eq!(slots_needed(&pending, &worst(10, 10)), 3);
+    }
+
+    #[test]
+    fn the_largest_numbers_count_each_task() {
+        let huge = ContainerInstance { running_tasks: 7, ..host(u64::MAX, u64::MAX).with_left(0, 0) };
+        assert_eq!(slots_needed(&huge, &worst(1, 1)), 7);
+        assert_eq!(twice_the_sum([(u64::MAX, u64::MAX - 1), (u64::MAX, u64::MAX - 2)]), None);
+        assert_eq!(twice_the_sum([(3, 2), (1, 3)]), Some(4));
+    }
+}

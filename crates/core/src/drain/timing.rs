@@ -68,8 +68,7 @@ impl DrainTiming {
     /// When the action has to be completed, or its hook's global timeout ends it.
     #[must_use]
     pub fn hook_must_end_by(&self) -> DateTime<Utc> {
-        let latest = self.hook.map_or(HOOK_LONGEST, |hook| hook.global_timeout);
-        self.began + latest.saturating_sub(HOOK_RESERVE)
+        self.began + self.hook_lasts().saturating_sub(HOOK_RESERVE)
     }
 
     /// How long after a heartbeat the next one is due.
@@ -113,7 +112,11 @@ impl DrainTiming {
     /// when it began, or stopped its tasks late, may have recorded a heartbeat at any time.
     #[must_use]
     pub fn hook_has_ended_by(&self) -> DateTime<Utc> {
-        self.began + self.hook.map_or(HOOK_LONGEST, |hook| hook.global_timeout)
+        self.began + self.hook_lasts()
+    }
+
+    fn hook_lasts(&self) -> Duration {
+        self.hook.map_or(HOOK_LONGEST, |hook| hook.global_timeout)
     }
 }
 

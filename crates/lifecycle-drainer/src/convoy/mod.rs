@@ -3,6 +3,7 @@
 //! Mostly that is the one that its message is about. Where more of its group's instances wait than there are carriers
 //! ([`fleetkeeper_core::drain::role`]), the invocation carries all of them, or leaves its own to those that do.
 
+mod act;
 mod actions;
 mod drain;
 mod dry_run;
@@ -16,6 +17,7 @@ mod stops;
 mod summary;
 mod tasks;
 mod tell;
+mod time;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,12 +28,11 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::{
-    CARRIERS, CompleteReason, DRAIN_TIMEOUT_SECONDS_MAX, Decision, Destination, DrainTiming, GROUP_INTERVAL,
-    Notice, OnDrainTimeout, Role, SETTLE, SWEEP_LASTS, WaitReason, mates_left,
+    CompleteReason, DRAIN_TIMEOUT_SECONDS_MAX, Destination, DrainTiming, GROUP_INTERVAL, Notice,
+    OnDrainTimeout, Role, SWEEP_LASTS, mates_left,
 };
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, EmbeddedMetrics, NotificationTopic};
-use fleetkeeper_core::time_left::between;
 
 use crate::config::Config;
 use crate::error::RecordError;
@@ -50,20 +51,11 @@ use trouble::Trouble;
 /// done, before: nothing is changed before its action is found to be open.
 const FRESH: Duration = Duration::from_secs(60);
 
-/// What a step's calls may take, where the hook's heartbeats leave them more.
-const STEP_MOST: Duration = Duration::from_secs(60);
-
-/// Plans of what to stop that are made between two looks.
-const PLANS_A_ROUND: usize = 60;
-
 /// What was left to a carrier that is done shows in its group after this long at most.
 const LINGER: Duration = Duration::from_secs(10);
 
 /// Drains may go on for so long past their ends, until the last that was stopped is seen to have stopped.
 const OTHERS_SLACK: Duration = Duration::from_secs(300);
-
-/// The longest between two looks of a sweep.
-const SWEEP_POLL: Duration = Duration::from_secs(10);
 
 /// What is to be looked after.
 #[derive(Debug)]
@@ -284,93 +276,6 @@ where
         looked.and(acted)
     }
 
-    /// Decides about each drain, and does it, until all wait.
-    async fn act(&mut self) -> Result<(), CallError> {
-        let mut failed: Option<CallError> = None;
-        // Those that have had their turn in this round.
-        let mut rested: BTreeSet<Ec2InstanceId> = BTreeSet::new();
-        loop {
-            let (mut find, mut read, mut plan) = (Vec::new(), Vec::new(), Vec::new());
-            let (mut set, mut stop, mut complete) = (Vec::new(), Vec::new(), Vec::new());
-            let patience = self.patience();
-            for drain in unended(&mut self.drains) {
-                let Some(now) = drain.looked_at.filter(|_| !rested.contains(&drain.ec2_instance_id)) else {
-                    continue;
-                };
-                match drain.decide(self.config.on_drain_timeout, patience, now) {
-                    // What waits does so until it is looked at again: while others are read time passes, and shows nothing.
-                    None => {
-                        rested.insert(drain.ec2_instance_id.clone());
-                    }
-                    Some(Decision::Wait(reason)) => {
-                        drain.say(reason);
-                        rested.insert(drain.ec2_instance_id.clone());
-                    }
-                    Some(Decision::FindInstances) => find.push(drain),
-                    Some(Decision::ReadTasks) => read.push(drain),
-                    Some(Decision::PlanStops) => plan.push(drain),
-                    Some(Decision::SetDraining(arns)) => set.push((drain, arns)),
-                    Some(Decision::StopTasks(tasks)) => stop.push((drain, tasks)),
-                    Some(Decision::Complete(reason)) => complete.push((drain, reason)),
-                }
-            }
-            let more = !(find.is_empty() && read.is_empty());
-            let id = |drain: &&mut Drain| drain.ec2_instance_id.clone();
-            let asked: Vec<_> = find.iter().chain(&plan).map(id).collect();
-            rested.extend(plan.iter().map(id));
-            rested.extend(set.iter().map(|(drain, _)| id(drain)));
-            rested.extend(stop.iter().map(|(drain, _)| id(drain)));
-            rested.extend(complete.iter().map(|(drain, _)| id(drain)));
-
-            let mut done = Ok(());
-            if !complete.is_empty() {
-                done = done.and(self.actions.complete(complete).await);
-            }
-            if !set.is_empty() {
-                done = done.and(self.instances.set_draining(&set).await);
-                if done.is_ok() {
-                    for (drain, _) in set {
-                        drain.say(WaitReason::JustSetDraining);
-                    }
-                }
-            }
-            for (drain, tasks) in stop {
-                done = done.and(self.instances.stop_tasks(drain, tasks).await);
-            }
-            let mut asking = Ok(());
-            if !find.is_empty() {
-                asking = asking.and(self.instances.find(find).await);
-            }
-            if !read.is_empty() {
-                // The carriers begin with others each, where there are too many for one.
-                let carrier = if let Role::Carrier(rank) = self.role { rank.min(CARRIERS - 1) } else { 0 };
-                let first = read.len() * carrier / CARRIERS;
-                read.rotate_left(first);
-                let (unread, all_read) = self.instances.read_tasks(read).await;
-                rested.extend(unread);
-                failed = failed.or(all_read.err());
-            }
-            if !plan.is_empty() {
-                // Those that have none first, and not all at once: the others are to be looked at meanwhile.
-                plan.sort_by_key(|drain| drain.plan.as_ref().map(|plan| plan.read_at));
-                plan.truncate(PLANS_A_ROUND);
-                asking = asking.and(self.instances.plan_stops(plan).await);
-            }
-            if asking.is_err() {
-                rested.extend(asked);
-            }
-            failed = failed.or(done.err()).or(asking.err());
-            if !more {
-                return failed.map_or(Ok(()), Err);
-            }
-            // Many drains' reads take their time.
-            if self.drains.len() > 1 {
-                self.keep_alive().await;
-                self.grant_a_step();
-            }
-        }
-    }
-
     /// Where the policy asks nothing of ECS, no failure of ECS holds back the end of a drain whose time is up.
     async fn let_go_in_time(&mut self) -> Result<(), CallError> {
         let policy = self.config.on_drain_timeout;
@@ -396,78 +301,6 @@ where
             });
             drain.ended = Some(Outcome::HookTimedOut);
         }
-    }
-
-    /// Reads the hook, where that has not been done, and keeps the actions alive.
-    async fn keep_alive(&mut self) {
-        // Whatever a step's calls have left of its time.
-        self.actions.until = self.hand_on_at;
-        let of =
-            self.drains.values().next().map_or_else(|| self.action_of(None), |drain| drain.action.clone());
-        self.actions.read_hook(&of).await;
-        if let Some(hook) = self.actions.hook.filter(|_| self.role == Role::Sweeper) {
-            self.drain_timeout = hook.drain_timeout.unwrap_or(self.config.drain_timeout);
-        }
-        for drain in self.drains.values_mut() {
-            drain.timing.hook = self.actions.hook;
-            if self.role == Role::Sweeper {
-                drain.timing.drain_timeout = self.drain_timeout;
-            }
-        }
-        let policy = self.config.on_drain_timeout;
-        self.actions.keep_alive(policy, unended(&mut self.drains)).await;
-    }
-
-    /// A call that does not answer must not outlast the hook.
-    fn grant_a_step(&mut self) {
-        let interval = self.unended().map(|drain| drain.timing.heartbeat_interval()).min();
-        // Many drains' reads take their time: they have half of the hook's timeout, of which a third may have passed.
-        let interval = if self.drains.len() == 1 { interval } else { interval.map(|it| it * 3 / 2) };
-        let patience = interval.unwrap_or(STEP_MOST).min(STEP_MOST);
-        let until = self.hand_on_at.min(self.clock.now() + patience);
-        self.instances.until = until;
-        self.actions.until = until;
-    }
-
-    /// Waits, until the time to hand on at most, and keeps the hooks alive meanwhile: between two polls or two tries one
-    /// may run out.
-    async fn rest(&mut self, pause: Duration) {
-        let now = self.clock.now();
-        let looks = self.unended().map(|drain| drain.timing.next_look(now, pause)).min();
-        let mut until = self.hand_on_at.min(looks.unwrap_or(now + pause));
-        if mates_left(self.group.most_waiting) {
-            // What has begun to wait counts on this one: its hook may be shorter than the pause.
-            until = self.group.read_at.map_or(until, |at| until.min(at.max(now)));
-        }
-        loop {
-            let now = self.clock.now();
-            let next = self.unended().map(|drain| drain.timing.next_heartbeat(drain.last_tried, now)).min();
-            let wake = next.map_or(until, |next| until.min(next));
-            self.clock.sleep(between(now, wake)).await;
-            if self.clock.now() >= until {
-                return;
-            }
-            self.keep_alive().await;
-            if self.is_done() {
-                return;
-            }
-        }
-    }
-
-    /// Each invocation has to see the instance empty for long enough by itself: with too little time for that before
-    /// the margin, drains would be republished for ever and never end.
-    fn refuse_too_short_an_invocation(&self) -> Result<(), RecordError> {
-        if self.invocation.begins + SETTLE + self.config.poll_interval < self.hand_on_at {
-            return Ok(());
-        }
-        let error = RecordError::TooShort {
-            seconds: between(self.invocation.begins, self.invocation.ends).as_secs(),
-            settle: SETTLE.as_secs(),
-            margin: self.config.deadline_margin.as_secs(),
-            poll: self.config.poll_interval.as_secs(),
-        };
-        self.tell_failure(&error.to_string());
-        Err(error)
     }
 
     fn unended(&self) -> impl Iterator<Item = &Drain> {
@@ -505,16 +338,6 @@ where
             let others_end = own.timing.end() + own.timing.longest() + OTHERS_SLACK;
             self.clock.now() < others_end
         })
-    }
-
-    fn time_is_up(&self) -> bool {
-        self.clock.now() >= self.hand_on_at
-    }
-
-    /// A sweep is too short for polls that are far apart.
-    fn poll_interval(&self) -> Duration {
-        let poll = self.config.poll_interval;
-        if self.role == Role::Sweeper { poll.min(SWEEP_POLL) } else { poll }
     }
 
     fn finish(mut self) -> DrainSummary {

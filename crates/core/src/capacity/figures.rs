@@ -79,7 +79,7 @@ pub(super) fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }
 
-fn count<T>(items: impl Iterator<Item = T>) -> u64 {
+pub(super) fn count<T>(items: impl Iterator<Item = T>) -> u64 {
     items.fold(0, |count, _| count + 1)
 }
 

@@ -119,6 +119,20 @@ fn figures_or_reject(hosts: &[ContainerInstance], worst: &WorstCase) -> Result<R
     figures(hosts, worst).map_err(|_| TestCaseError::reject("fits on no host"))
 }
 
+/// The figures before and after one of the hosts is given a task.
+fn with_one_more_task(
+    mut hosts: Vec<ContainerInstance>,
+    on: prop::sample::Index,
+    task: &Needs,
+    worst: &WorstCase,
+) -> Result<(Report, Report), TestCaseError> {
+    prop_assume!(!hosts.is_empty());
+    let before = figures_or_reject(&hosts, worst)?;
+    let on = on.index(hosts.len());
+    hosts[on] = with_task(hosts[on].clone(), task);
+    Ok((before, figures_or_reject(&hosts, worst)?))
+}
+
 /// Every figure that says how much room there is.
 fn room(report: &Report) -> Vec<f64> {
     let cluster = "demo".parse().unwrap();
@@ -199,12 +213,7 @@ proptest! {
     fn one_more_task_never_raises_a_figure(
         hosts in cluster(), on in any::<prop::sample::Index>(), task in task(), worst in worst_case(),
     ) {
-        prop_assume!(!hosts.is_empty());
-        let before = figures_or_reject(&hosts, &worst)?;
-        let mut hosts = hosts;
-        let on = on.index(hosts.len());
-        hosts[on] = with_task(hosts[on].clone(), &task);
-        let after = figures_or_reject(&hosts, &worst)?;
+        let (before, after) = with_one_more_task(hosts, on, &task, &worst)?;
         for (after, before) in room(&after).into_iter().zip(room(&before)) {
             prop_assert!(after <= before, "{after} > {before}");
         }
@@ -235,12 +244,8 @@ proptest! {
     fn one_more_task_never_makes_a_host_removable(
         hosts in cluster(), on in any::<prop::sample::Index>(), task in task(), worst in worst_case(),
     ) {
-        prop_assume!(!hosts.is_empty());
-        let before = figures_or_reject(&hosts, &worst)?;
-        let mut hosts = hosts;
-        let on = on.index(hosts.len());
-        hosts[on] = with_task(hosts[on].clone(), &task);
-        prop_assert!(figures_or_reject(&hosts, &worst)?.removable_hosts <= before.removable_hosts);
+        let (before, after) = with_one_more_task(hosts, on, &task, &worst)?;
+        prop_assert!(after.removable_hosts <= before.removable_hosts);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How many hosts can go.
 
-use super::figures::{placeable_on, sum};
+use super::figures::{count, placeable_on, sum};
 use super::worst_case::WorstCase;
 use crate::container_instance::ContainerInstance;
 
@@ -21,7 +21,7 @@ pub(super) fn removable_hosts(hosts: &[&ContainerInstance], worst: &WorstCase) -
         *left = left.checked_sub(taken).filter(|left| *left >= 1)?;
         Some(*left)
     });
-    left.fold(0, |hosts, _| hosts + 1)
+    count(left)
 }
 
 /// The slots that what runs on a host needs at most: one for each task, and no more than

@@ -14,7 +14,7 @@ use fleetkeeper_sim::{
 use futures_util::future::{Either, join, select};
 
 use crate::scene::{
-    CLUSTER, GROUP, Scene, TOPIC, first, two_hosts_with, two_hosts_with_web, web, world_of_hosts,
+    CLUSTER, GROUP, Scene, TOPIC, a_host_with, first, two_hosts_with, two_hosts_with_web, web,
 };
 
 const STOPPED: &str = "the drain's time is up: what was left was stopped";
@@ -27,20 +27,9 @@ fn batch() -> TaskDefinition {
     TaskDefinition::new("batch", 256, 256)
 }
 
-/// A host that runs a standalone task.
-fn a_host_with(task: &TaskDefinition) -> (World, Vec<Ec2InstanceId>) {
-    let (mut world, hosts) = world_of_hosts(1, 600);
-    world.start_task(CLUSTER, task, &hosts[0]).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    (world, hosts)
-}
-
 /// Drains of at most ten minutes.
 fn of_ten_minutes(world: (World, Vec<Ec2InstanceId>), policy: &str) -> Scene {
-    let variables =
-        [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "600"), ("ON_DRAIN_TIMEOUT", policy)];
-    Scene::with_settings(world, &variables)
+    Scene::with_drain_timeout(world, "600", policy)
 }
 
 /// When the tasks were stopped by a call, in seconds since a time.
@@ -66,7 +55,7 @@ fn end(scene: &Scene, since: DateTime<Utc>) -> (ActionEnd, i64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_standalone_task_is_stopped_before_the_deadline_and_waited_for() {
-    let scene = of_ten_minutes(a_host_with(&batch()), "stop-tasks");
+    let scene = of_ten_minutes(a_host_with(&[batch()], 600), "stop-tasks");
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
     let (answer, _) = scene.see_through(&notice).await;
@@ -85,7 +74,7 @@ async fn where_nothing_is_to_be_stopped_it_is_let_go_or_given_up_as_it_is_at_the
     for (policy, reason, result) in
         [("continue", LET_GO, ActionResult::Continue), ("abandon", GIVEN_UP, ActionResult::Abandon)]
     {
-        let scene = of_ten_minutes(a_host_with(&batch()), policy);
+        let scene = of_ten_minutes(a_host_with(&[batch()], 600), policy);
         let notice = scene.terminate(0);
         let began = scene.aws.world().now();
         let (answer, _) = scene.see_through(&notice).await;
@@ -158,7 +147,7 @@ async fn the_tasks_of_a_service_that_cannot_be_replaced_are_stopped_and_run_else
 #[tokio::test(start_paused = true)]
 async fn a_longer_stop_timeout_is_given_more_time() {
     let slow = batch().stopping(200).stop_timeout(240);
-    let scene = of_ten_minutes(a_host_with(&slow), "stop-tasks");
+    let scene = of_ten_minutes(a_host_with(&[slow], 600), "stop-tasks");
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
     let (answer, _) = scene.see_through(&notice).await;
@@ -172,7 +161,7 @@ async fn a_longer_stop_timeout_is_given_more_time() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_timeout_longer_than_half_the_drain_has_half_and_no_more() {
     let slow = batch().stopping(1000).stop_timeout(1200);
-    let scene = of_ten_minutes(a_host_with(&slow), "stop-tasks");
+    let scene = of_ten_minutes(a_host_with(&[slow], 600), "stop-tasks");
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
     let (answer, _) = scene.see_through(&notice).await;
@@ -188,7 +177,7 @@ async fn a_stop_timeout_longer_than_half_the_drain_has_half_and_no_more() {
 #[tokio::test(start_paused = true)]
 async fn tasks_whose_stop_timeout_cannot_be_read_are_given_two_minutes() {
     for fault in [Fault::Refused, Fault::Throttled] {
-        let scene = of_ten_minutes(a_host_with(&batch()), "stop-tasks");
+        let scene = of_ten_minutes(a_host_with(&[batch()], 600), "stop-tasks");
         scene.plant(Operation::DescribeTaskDefinition, When::Always, fault);
         let notice = scene.terminate(0);
         let began = scene.aws.world().now();
@@ -205,7 +194,7 @@ async fn tasks_whose_stop_timeout_cannot_be_read_are_given_two_minutes() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_fails_for_a_while_is_tried_again_past_the_deadline_and_waited_for() {
     for fault in [Fault::Throttled, Fault::Unavailable, Fault::AnswerLost] {
-        let scene = of_ten_minutes(a_host_with(&batch().stopping(25)), "stop-tasks");
+        let scene = of_ten_minutes(a_host_with(&[batch().stopping(25)], 600), "stop-tasks");
         let notice = scene.terminate(0);
         let began = scene.aws.world().now();
         let outage = When::Between(began, began + Duration::from_secs(700));
@@ -221,7 +210,7 @@ async fn a_stop_that_fails_for_a_while_is_tried_again_past_the_deadline_and_wait
 
 #[tokio::test(start_paused = true)]
 async fn what_was_stopped_late_is_waited_for_though_the_function_dies_meanwhile() {
-    let scene = of_ten_minutes(a_host_with(&batch().stopping(110).stop_timeout(120)), "stop-tasks");
+    let scene = of_ten_minutes(a_host_with(&[batch().stopping(110).stop_timeout(120)], 600), "stop-tasks");
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
     let outage = When::Between(began, began + Duration::from_secs(595));
@@ -240,13 +229,7 @@ async fn what_was_stopped_late_is_waited_for_though_the_function_dies_meanwhile(
 
 /// Drains of at most five minutes at a hook that lasts an hour, so that a first notice can come late.
 fn of_five_minutes(task: &TaskDefinition, policy: &str) -> Scene {
-    let (mut world, hosts) = world_of_hosts(1, 3600);
-    world.start_task(CLUSTER, task, &hosts[0]).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    let variables =
-        [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "300"), ("ON_DRAIN_TIMEOUT", policy)];
-    Scene::with_settings((world, hosts), &variables)
+    Scene::with_drain_timeout(a_host_with(std::slice::from_ref(task), 3600), "300", policy)
 }
 
 #[tokio::test(start_paused = true)]
@@ -345,7 +328,7 @@ async fn where_nothing_is_to_be_stopped_an_outage_of_ecs_does_not_hold_back_the_
     for (policy, fault) in
         [("continue", Fault::Unavailable), ("abandon", Fault::Unavailable), ("continue", Fault::Hang)]
     {
-        let scene = of_ten_minutes(a_host_with(&batch()), policy);
+        let scene = of_ten_minutes(a_host_with(&[batch()], 600), policy);
         let notice = scene.terminate(0);
         let began = scene.aws.world().now();
         ecs_is_down(&scene, fault);
@@ -360,7 +343,7 @@ async fn where_nothing_is_to_be_stopped_an_outage_of_ecs_does_not_hold_back_the_
 
 #[tokio::test(start_paused = true)]
 async fn where_tasks_are_to_be_stopped_an_outage_of_ecs_leaves_the_end_to_the_hook() {
-    let scene = of_ten_minutes(a_host_with(&batch()), "stop-tasks");
+    let scene = of_ten_minutes(a_host_with(&[batch()], 600), "stop-tasks");
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
     ecs_is_down(&scene, Fault::Unavailable);
@@ -380,7 +363,7 @@ async fn where_tasks_are_to_be_stopped_an_outage_of_ecs_leaves_the_end_to_the_ho
 #[tokio::test(start_paused = true)]
 async fn what_was_seen_before_an_outage_of_ecs_ends_no_drain_in_which_tasks_were_stopped() {
     let slow = batch().stopping(1000).stop_timeout(1000);
-    let scene = of_ten_minutes(a_host_with(&slow), "stop-tasks");
+    let scene = of_ten_minutes(a_host_with(&[slow], 600), "stop-tasks");
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
     // The tasks are stopped halfway, and the last look that works sees them stop.
@@ -400,7 +383,7 @@ async fn what_was_seen_before_an_outage_of_ecs_ends_no_drain_in_which_tasks_were
 
 #[tokio::test(start_paused = true)]
 async fn tasks_that_come_to_run_after_the_first_were_stopped_are_stopped_too() {
-    let scene = of_ten_minutes(a_host_with(&batch()), "stop-tasks");
+    let scene = of_ten_minutes(a_host_with(&[batch()], 600), "stop-tasks");
     let notice = scene.terminate(0);
     let began = scene.aws.world().now();
     let another = async {

@@ -10,7 +10,9 @@ use fleetkeeper_sim::{Service, TaskDefinition};
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::scene::{CLUSTER, GROUP, Scene, first, two_hosts_with, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{
+    CLUSTER, GROUP, Scene, a_host_with, first, two_hosts_with, two_hosts_with_web, web, world_of_hosts,
+};
 
 /// The documents with this metric, oldest first.
 fn told(scene: &Scene, metric: &str) -> Vec<Arc<Value>> {
@@ -82,15 +84,9 @@ async fn a_drain_of_several_invocations_is_told_once_with_all_its_tasks_and_time
 #[tokio::test(start_paused = true)]
 async fn a_drain_whose_time_was_up_is_told_to_have_exceeded_it_with_what_held_it() {
     for policy in ["continue", "abandon", "stop-tasks"] {
-        let (mut world, hosts) = world_of_hosts(1, 600);
         // It takes longer to stop than it is given.
         let task = TaskDefinition::new("batch", 256, 256).stopping(1000).stop_timeout(1000);
-        world.start_task(CLUSTER, &task, &hosts[0]).unwrap();
-        world.advance_seconds(60);
-        world.take_outbox();
-        let variables =
-            [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "600"), ("ON_DRAIN_TIMEOUT", policy)];
-        let scene = Scene::with_settings((world, hosts), &variables);
+        let scene = Scene::with_drain_timeout(a_host_with(&[task], 600), "600", policy);
         scene.see_through(&scene.terminate(0)).await;
         assert_eq!(values(&scene, "DrainDeadlineExceeded"), [1.0], "{policy}");
         assert_eq!(values(&scene, "DrainErrors"), [0.0]);
@@ -108,18 +104,10 @@ async fn a_drain_whose_time_was_up_is_told_to_have_exceeded_it_with_what_held_it
 #[tokio::test(start_paused = true)]
 async fn what_had_stopped_when_the_time_was_up_is_counted_as_far_as_it_was_read() {
     for policy in ["stop-tasks", "continue", "abandon"] {
-        let (mut world, hosts) = world_of_hosts(1, 600);
-        for seconds in [100, 200] {
-            let task = TaskDefinition::new("batch", 256, 256).running_for(seconds);
-            world.start_task(CLUSTER, &task, &hosts[0]).unwrap();
-        }
+        let ends = |seconds| TaskDefinition::new("batch", 256, 256).running_for(seconds);
         let stays = TaskDefinition::new("stays", 256, 256).stopping(1000).stop_timeout(1000);
-        world.start_task(CLUSTER, &stays, &hosts[0]).unwrap();
-        world.advance_seconds(60);
-        world.take_outbox();
-        let variables =
-            [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "600"), ("ON_DRAIN_TIMEOUT", policy)];
-        let scene = Scene::with_settings((world, hosts), &variables);
+        let host = a_host_with(&[ends(100), ends(200), stays], 600);
+        let scene = Scene::with_drain_timeout(host, "600", policy);
         scene.see_through(&scene.terminate(0)).await;
         assert_eq!(values(&scene, "DrainedTasks"), [2.0], "{policy}");
     }

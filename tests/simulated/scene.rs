@@ -59,6 +59,17 @@ pub(crate) fn world_of_hosts(count: usize, heartbeat: u32) -> (World, Vec<Ec2Ins
     (world, hosts)
 }
 
+/// A host that runs standalone tasks. The hook's heartbeat timeout is `heartbeat` seconds.
+pub(crate) fn a_host_with(tasks: &[TaskDefinition], heartbeat: u32) -> (World, Vec<Ec2InstanceId>) {
+    let (mut world, hosts) = world_of_hosts(1, heartbeat);
+    for task in tasks {
+        world.start_task(CLUSTER, task, &hosts[0]).unwrap();
+    }
+    world.advance_seconds(60);
+    world.take_outbox();
+    (world, hosts)
+}
+
 /// Two hosts that share four tasks of a service, running and healthy.
 pub(crate) fn two_hosts_with_web() -> (World, Vec<Ec2InstanceId>) {
     two_hosts_with(Service::new("web", 4, web()), 600)
@@ -94,6 +105,17 @@ impl Scene {
         let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
         let drainer = drainer(&aws, variables);
         Self { aws, hosts, timeout: LONGEST, drainer }
+    }
+
+    /// Drains of so many seconds at most, and what then.
+    pub(crate) fn with_drain_timeout(
+        world: (World, Vec<Ec2InstanceId>),
+        seconds: &str,
+        policy: &str,
+    ) -> Self {
+        let variables =
+            [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", seconds), ("ON_DRAIN_TIMEOUT", policy)];
+        Self::with_settings(world, &variables)
     }
 
     /// Auto Scaling takes a host away; its notice is returned instead of delivered.

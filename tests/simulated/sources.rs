@@ -11,7 +11,7 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 
 use crate::scene::{
-    CLUSTER, GROUP, Scene, TOPIC, first, sample_event, two_hosts_with, two_hosts_with_web, web,
+    CLUSTER, GROUP, Scene, TOPIC, a_host_with, first, sample_event, two_hosts_with, two_hosts_with_web, web,
     world_of_hosts,
 };
 
@@ -250,17 +250,14 @@ async fn a_sweep_beside_a_carrier_at_work_changes_nothing() {
 
 /// A host with a job that runs on and on; its hook's metadata, if any, and a drain timeout of 300 s.
 fn a_host_with_a_job(metadata: Option<&str>, policy: &str) -> Scene {
-    let (mut world, hosts) = world_of_hosts(1, 7200);
+    let (mut world, hosts) = a_host_with(&[TaskDefinition::new("batch", 256, 256)], 7200);
     if let Some(metadata) = metadata {
         let hook = LifecycleHook::new("drain", TOPIC).heartbeat_timeout(7200);
         world.put_lifecycle_hook(GROUP, hook.metadata(metadata)).unwrap();
+        // Auto Scaling tries out the topic.
+        world.take_outbox();
     }
-    world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
-    world.advance_seconds(60);
-    world.take_outbox();
-    let variables =
-        [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "300"), ("ON_DRAIN_TIMEOUT", policy)];
-    Scene::with_settings((world, hosts), &variables)
+    Scene::with_drain_timeout((world, hosts), "300", policy)
 }
 
 #[tokio::test(start_paused = true)]

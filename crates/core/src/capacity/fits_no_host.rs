@@ -26,7 +26,7 @@ impl FitsNoHost {
     pub(super) fn check(worst: &WorstCase, hosts: &[&ContainerInstance]) -> Result<(), Self> {
         let nearest = hosts
             .iter()
-            .map(|host| (fails_in(host, worst), *host))
+            .map(|host| (worst.lacking_on_empty(host), *host))
             // The ARN last: what is said must not depend on the order of the instances.
             .min_by_key(|(fails, host)| {
                 (fails.len(), Reverse((host.registered.cpu, host.registered.memory)), &host.arn)
@@ -43,10 +43,13 @@ impl FitsNoHost {
     }
 }
 
-fn fails_in(host: &ContainerInstance, worst: &WorstCase) -> Vec<Resource> {
-    let fails =
-        |resource: &Resource| resource.demands(worst).iter().any(|demand| demand.when_empty(host) == 0);
-    worst.resources().filter(fails).collect()
+impl WorstCase {
+    /// The resources of which a host has too little, even while nothing runs there.
+    pub(super) fn lacking_on_empty(&self, host: &ContainerInstance) -> Vec<Resource> {
+        let lacks =
+            |resource: &Resource| resource.demands(self).iter().any(|demand| demand.when_empty(host) == 0);
+        self.resources().filter(lacks).collect()
+    }
 }
 
 impl fmt::Display for FitsNoHost {

@@ -3,6 +3,7 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | `worst_case` | the container that every figure is about |
+//! | `discovery` | that container, found in what the services may start |
 //! | `resource` | what can run out, one entry a resource, and the room that it leaves |
 //! | `figures` | the figures, a pure function over the cluster's container instances |
 //! | `removable_hosts` | how many of the hosts can go |
@@ -14,6 +15,7 @@
 
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "a figure is one division of whole numbers: exact"))]
 
+mod discovery;
 mod figures;
 mod fits_no_host;
 mod metrics;
@@ -33,6 +35,7 @@ mod properties;
 #[cfg(test)]
 mod worked_examples;
 
+pub use discovery::{Demanded, Discovered, Unfittable, discover};
 pub use figures::figures;
 pub use fits_no_host::FitsNoHost;
 pub use metrics::metrics;

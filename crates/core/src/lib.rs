@@ -2,7 +2,7 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`cluster`], [`container_instance`], [`task`], [`lifecycle`], [`topic`] | what AWS has, as plain data with units |
+//! | [`cluster`], [`container_instance`], [`task`], [`task_needs`], [`lifecycle`], [`topic`] | what AWS has, as plain data with units |
 //! | [`ports`] | the AWS calls that the functions make, one trait a service, and the clock |
 //! | [`read`] | reads that span pages and batches: nothing is skipped |
 //! | [`drain`] | the lifecycle-drainer's decisions |
@@ -28,5 +28,6 @@ pub mod read;
 pub mod service;
 pub mod setting;
 pub mod task;
+pub mod task_needs;
 pub mod time_left;
 pub mod topic;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::container_instance::{ContainerInstanceArn, CpuUnits, Mib, Port};
+use crate::task_needs::TaskNeeds;
 
 /// A task's ARN.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,6 +130,8 @@ pub struct TaskDefinition {
     /// The longest that one of its containers may take from its stop signal to its kill: the greatest `stopTimeout`,
     /// where one that is unset counts as [`DEFAULT_STOP_TIMEOUT`].
     pub longest_stop_timeout: Duration,
+    /// What a task of it needs of its host.
+    pub needs: TaskNeeds,
 }
 
 /// What the agent gives a container that has no `stopTimeout` of its own, unless `ECS_CONTAINER_STOP_TIMEOUT` says

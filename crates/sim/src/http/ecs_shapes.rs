@@ -93,6 +93,9 @@ fn container(task: &Task) -> Value {
 }
 
 pub(super) fn task_definition(definition: &TaskDefinition) -> Value {
+    let mapping = |protocol| move |port: &Port| json!({"containerPort": port.0, "hostPort": port.0, "protocol": protocol});
+    let tcp = definition.host_tcp_ports().iter().map(mapping("tcp"));
+    let ports = tcp.chain(definition.host_udp_ports().iter().map(mapping("udp")));
     let container = json!({
         "name": definition.family,
         "image": definition.family,
@@ -100,6 +103,7 @@ pub(super) fn task_definition(definition: &TaskDefinition) -> Value {
         "memory": definition.memory.0,
         "essential": true,
         "stopTimeout": definition.told_stop_timeout_seconds(),
+        "portMappings": ports.collect::<Vec<_>>(),
     });
     json!({
         "taskDefinitionArn": definition.arn(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{CallError, STOP_REASON_MAX, TaskDefinitions, TaskStopping};
 use fleetkeeper_core::task::{TaskArn, TaskDefinition, TaskDefinitionArn};
+use fleetkeeper_core::task_needs::TaskNeeds;
 
 use super::SimulatedAws;
 use super::error::call_error;
@@ -33,6 +34,14 @@ impl TaskDefinitions for SimulatedAws {
         Ok(TaskDefinition {
             arn: TaskDefinitionArn(definition.arn()),
             longest_stop_timeout: Duration::from_secs(definition.told_stop_timeout_seconds().into()),
+            needs: TaskNeeds {
+                cpu: definition.cpu,
+                memory: definition.memory,
+                tcp_ports: definition.host_tcp_ports().clone(),
+                udp_ports: definition.host_udp_ports().clone(),
+                network_interface: definition.awsvpc,
+                gpus: 0,
+            },
         })
     }
 }

@@ -128,8 +128,11 @@ async fn more(
     let mut said = Vec::new();
     let demo: Cluster = "demo".parse().unwrap();
     let names = ["web", "large", "none"].map(str::to_owned);
+    let listed = ecs.list_services(&demo, None).await.unwrap();
+    assert_eq!((listed.items.len(), &listed.next), (2, &None));
     said.push(format!("{:?}", ecs.describe_services(&demo, &names).await.unwrap()));
     said.push(short(&ecs.describe_services(&demo, &vec![names[0].clone(); 11]).await.unwrap_err()));
+    said.push(format!("{listed:?}"));
 
     let mut gone = tasks[0].clone();
     gone.0.replace_range(gone.0.len() - 4.., "ffff");
@@ -252,8 +255,12 @@ async fn services_and_tasks_are_read_from_the_emulator_alike() {
     let none = ecs.describe_task_definition(&TaskDefinitionArn("none:1".to_owned())).await.unwrap_err();
     assert_eq!(short(&none), "ecs:DescribeTaskDefinition Refused ClientException");
 
+    let services = ecs.list_services(&demo, None).await.unwrap();
+    assert!(services.items[0].0.ends_with("service/demo/web") && services.next.is_none(), "{services:?}");
     let services = ecs.describe_services(&demo, &["web".to_owned(), "none".to_owned()]).await.unwrap();
     let web = &services.items[0];
+    assert!(web.active && web.on_ec2);
+    assert_eq!(web.definitions, [TaskDefinitionArn(arn.to_owned())]);
     assert_eq!((web.name.as_str(), web.strategy, web.desired), ("web", SchedulingStrategy::Replica, 2));
     assert_eq!((web.minimum_healthy_percent, web.maximum_percent), (100, 200));
     assert!(services.failures[0].is_missing(), "{services:?}");

@@ -1,12 +1,24 @@
-//! ECS services, as far as a drain that waits for them needs them.
+//! ECS services: what they run, what they want to run, and what their schedulers tell.
 
 use chrono::{DateTime, Utc};
+
+use crate::task::TaskDefinitionArn;
+
+/// A service's ARN.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceArn(pub String);
 
 /// A service as `DescribeServices` tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// Its name.
     pub name: String,
+    /// Whether it is ACTIVE: one that is DRAINING or INACTIVE starts no task any more.
+    pub active: bool,
+    /// Whether its tasks run on the cluster's EC2 instances, and not on Fargate or outside AWS.
+    pub on_ec2: bool,
+    /// What it may start tasks of: the task definitions of all its deployments and task sets, those in progress included.
+    pub definitions: Vec<TaskDefinitionArn>,
     /// How it spreads its tasks.
     pub strategy: SchedulingStrategy,
     /// How many tasks it is to run.

@@ -18,7 +18,7 @@ use fleetkeeper_core::ports::{
     NotificationTopic, Page, PageToken, Services, StorageResolution, TaskDefinitions, TaskProtections,
     TaskStopping, Tasks, TasksOf,
 };
-use fleetkeeper_core::service::Service;
+use fleetkeeper_core::service::{Service, ServiceArn};
 use fleetkeeper_core::task::{
     DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn, TaskProtection,
 };
@@ -204,6 +204,14 @@ impl AutoScalingGroups for Mutant {
 }
 
 impl Services for Mutant {
+    async fn list_services(
+        &self,
+        cluster: &Cluster,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ServiceArn>, CallError> {
+        self.aws.list_services(cluster, page).await
+    }
+
     async fn describe_services(
         &self,
         cluster: &Cluster,

@@ -3,7 +3,7 @@
 use super::{Answer, CallError, Page, PageToken};
 use crate::cluster::Cluster;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
-use crate::service::Service;
+use crate::service::{Service, ServiceArn};
 use crate::task::{DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn, TaskProtection};
 
 /// The most container instances or tasks that one describe call takes, and the most ARNs on one page of a list.
@@ -111,7 +111,14 @@ pub trait TaskStopping {
 
 /// Reads services.
 pub trait Services {
-    /// `DescribeServices`, at most [`SERVICES_MAX`] by name.
+    /// `ListServices` of one cluster, REPLICA ones only: one page of at most 100.
+    async fn list_services(
+        &self,
+        cluster: &Cluster,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ServiceArn>, CallError>;
+
+    /// `DescribeServices`, at most [`SERVICES_MAX`] by name or ARN.
     async fn describe_services(
         &self,
         cluster: &Cluster,

@@ -97,6 +97,7 @@ fn call(world: &SharedWorld, operation: &str, body: &[u8]) -> Result<Called<Valu
         "DescribeTasks" => Ok(describe_tasks(world, &input(body)?)),
         "StopTask" => Ok(ecs_tasks::stop_task(world, &input(body)?)),
         "DescribeTaskDefinition" => Ok(ecs_tasks::describe_task_definition(world, &input(body)?)),
+        "ListServices" => Ok(ecs_services::list_services(world, &input(body)?)),
         "DescribeServices" => Ok(ecs_services::describe_services(world, &input(body)?)),
         "GetTaskProtection" => Ok(ecs_services::get_task_protection(world, &input(body)?)),
         other => Err(unknown_operation(other)),

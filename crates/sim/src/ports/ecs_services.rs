@@ -1,9 +1,9 @@
 //! Services, and the protection of their tasks.
 
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::ports::{Answer, CallError, Services, TaskProtections};
-use fleetkeeper_core::service::{SchedulingStrategy, Service};
-use fleetkeeper_core::task::{TaskArn, TaskProtection};
+use fleetkeeper_core::ports::{Answer, CallError, Page, PageToken, Services, TaskProtections};
+use fleetkeeper_core::service::{SchedulingStrategy, Service, ServiceArn};
+use fleetkeeper_core::task::{TaskArn, TaskDefinitionArn, TaskProtection};
 
 use super::SimulatedAws;
 use super::ecs::map;
@@ -12,6 +12,25 @@ use crate::world::ecs::describe_services::DescribedService;
 use crate::world::ecs::service;
 
 impl Services for SimulatedAws {
+    async fn list_services(
+        &self,
+        cluster: &Cluster,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ServiceArn>, CallError> {
+        let operation = Operation::ListServices;
+        let answer = self.call(operation, cluster.reference(), |world| {
+            let token = page.map(|token| token.0.as_str());
+            world.list_services(
+                Some(cluster.reference()),
+                Some(service::SchedulingStrategy::Replica),
+                None,
+                token,
+            )
+        });
+        let listed = answer.await?;
+        Ok(Page { items: listed.items.into_iter().map(ServiceArn).collect(), next: listed.next })
+    }
+
     async fn describe_services(
         &self,
         cluster: &Cluster,
@@ -43,6 +62,9 @@ impl TaskProtections for SimulatedAws {
 fn described_service(service: DescribedService) -> Service {
     Service {
         name: service.name,
+        active: true,
+        on_ec2: true,
+        definitions: vec![TaskDefinitionArn(service.task_definition)],
         strategy: match service.scheduling_strategy {
             service::SchedulingStrategy::Replica => SchedulingStrategy::Replica,
             service::SchedulingStrategy::Daemon => SchedulingStrategy::Daemon,

@@ -21,6 +21,8 @@ pub enum Operation {
     StopTask,
     /// `ecs:DescribeTaskDefinition`
     DescribeTaskDefinition,
+    /// `ecs:ListServices`
+    ListServices,
     /// `ecs:DescribeServices`
     DescribeServices,
     /// `ecs:GetTaskProtection`
@@ -56,7 +58,7 @@ pub enum AwsService {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ListContainerInstances,
         Self::DescribeContainerInstances,
         Self::UpdateContainerInstancesState,
@@ -64,6 +66,7 @@ impl Operation {
         Self::DescribeTasks,
         Self::StopTask,
         Self::DescribeTaskDefinition,
+        Self::ListServices,
         Self::DescribeServices,
         Self::GetTaskProtection,
         Self::DescribeLifecycleHooks,
@@ -86,6 +89,7 @@ impl Operation {
             Self::DescribeTasks => "ecs:DescribeTasks",
             Self::StopTask => "ecs:StopTask",
             Self::DescribeTaskDefinition => "ecs:DescribeTaskDefinition",
+            Self::ListServices => "ecs:ListServices",
             Self::DescribeServices => "ecs:DescribeServices",
             Self::GetTaskProtection => "ecs:GetTaskProtection",
             Self::DescribeLifecycleHooks => "autoscaling:DescribeLifecycleHooks",
@@ -145,6 +149,7 @@ impl Operation {
             | Self::DescribeTasks
             | Self::StopTask
             | Self::DescribeTaskDefinition
+            | Self::ListServices
             | Self::DescribeServices
             | Self::GetTaskProtection => AwsService::Ecs,
             Self::DescribeLifecycleHooks

@@ -25,6 +25,9 @@ pub(super) fn stopping(arn: &str, group: &str, last_status: &str) -> Task {
 pub(super) fn service(name: &str, desired: u32) -> Service {
     Service {
         name: name.to_owned(),
+        active: true,
+        on_ec2: true,
+        definitions: Vec::new(),
         strategy: SchedulingStrategy::Replica,
         desired,
         running: desired,

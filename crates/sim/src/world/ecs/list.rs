@@ -5,6 +5,7 @@ use fleetkeeper_core::ports::{DESCRIBE_MAX, Page, PageToken};
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::filter;
+use super::service::SchedulingStrategy;
 use super::task::Task;
 use crate::world::{ApiError, World};
 
@@ -84,6 +85,24 @@ impl World {
         };
         found.sort_unstable();
         self.page(found.into_iter(), |arn| &arn.0, input.max_results, input.next_token)
+    }
+
+    /// `ListServices`, one page, by scheduling strategy where one is given.
+    pub fn list_services(
+        &self,
+        cluster: Option<&str>,
+        strategy: Option<SchedulingStrategy>,
+        max_results: Option<i64>,
+        next_token: Option<&str>,
+    ) -> Result<Page<String>, ApiError> {
+        let cluster = self.cluster(&self.cluster_name(cluster)?)?;
+        let of = cluster
+            .services
+            .values()
+            .filter(|it| strategy.is_none_or(|wanted| it.scheduling_strategy == wanted));
+        let mut found: Vec<String> = of.map(|service| cluster.full_arn("service", &service.name)).collect();
+        found.sort_unstable();
+        self.page(found.into_iter(), |arn| arn, max_results, next_token)
     }
 
     /// One page of what is sorted by ARN. The token names the last ARN seen, so that nothing is skipped where the

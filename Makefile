@@ -25,7 +25,7 @@ HOST_PACKAGES := target/emulator
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 flag = $(if $(filter arm64 aarch64,$(1)),--arm64,$(if $(filter x86_64,$(1)),--x86-64,$(error ARCH=$(1) is not accepted: arm64 or x86_64)))
 
-.PHONY: help demo sim test lint validate build tools host-packages
+.PHONY: help demo sim test lint validate build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -55,6 +55,15 @@ build: tools
 
 host-packages: tools
 	$(LAMBDA_BUILD) $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
+
+# How many network interfaces each instance type has: run it when AWS has new ones.
+INSTANCE_TYPES := https://raw.githubusercontent.com/aws/amazon-vpc-resource-controller-k8s/master/pkg/aws/vpc/limits.go
+NETWORK_INTERFACES := crates/core/src/network_interfaces/limits.rs
+
+network-interfaces:
+	curl --fail --silent --show-error --location $(INSTANCE_TYPES) --output target/limits.go
+	awk -v least=1000 -f crates/core/network_interfaces.awk target/limits.go > target/limits.rs
+	mv target/limits.rs $(NETWORK_INTERFACES)
 
 # Pinned tools, in a folder of the project.
 tools: $(VENV)/installed

@@ -20,6 +20,7 @@ use fleetkeeper_core::read;
 use fleetkeeper_core::service::SchedulingStrategy;
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_core::task::{DesiredStatus, TaskDefinitionArn};
+use fleetkeeper_core::task_needs::TaskNeeds;
 use fleetkeeper_tests::http;
 use fleetkeeper_tests::process::{Server, free_port};
 use fleetkeeper_tests::repository::{sample_event, tool};
@@ -128,7 +129,9 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     assert!(tasks.len() == 1 && !tasks[0].last_status.is_empty(), "{tasks:?}");
 
     // Two of the worst case on every host but this one, where one is left.
-    let worst = WorstCase::new(CpuUnits(cpu / 2), Mib(memory / 2), [].into(), [].into()).unwrap();
+    let worst =
+        WorstCase::new(TaskNeeds { cpu: CpuUnits(cpu / 2), memory: Mib(memory / 2), ..TaskNeeds::default() })
+            .unwrap();
     let after = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     let report = figures(&after.items, &worst).unwrap();
     assert_eq!((report.placeable_containers, report.active_hosts), (239, 120));

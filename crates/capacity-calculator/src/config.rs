@@ -8,6 +8,7 @@ use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 use fleetkeeper_core::metric_namespace::metric_namespace;
 use fleetkeeper_core::ports::StorageResolution;
 use fleetkeeper_core::setting::{SettingError, Settings, digits};
+use fleetkeeper_core::task_needs::TaskNeeds;
 
 /// What the function is told by its variables.
 ///
@@ -59,7 +60,14 @@ fn worst_case(settings: &Settings<'_>) -> Result<WorstCase, SettingError> {
     let cpu = amount(settings, "CONTAINER_MAX_CPU", "CPU units")?;
     let memory = amount(settings, "CONTAINER_MAX_MEMORY", "MiB")?;
     let (tcp, udp) = (ports(settings, "TCP_PORT_RESOURCES")?, ports(settings, "UDP_PORT_RESOURCES")?);
-    WorstCase::new(CpuUnits(cpu), Mib(memory), tcp, udp).map_err(|_| SettingError::Malformed {
+    WorstCase::new(TaskNeeds {
+        cpu: CpuUnits(cpu),
+        memory: Mib(memory),
+        tcp_ports: tcp,
+        udp_ports: udp,
+        ..TaskNeeds::default()
+    })
+    .map_err(|_| SettingError::Malformed {
         variable: "CONTAINER_MAX_MEMORY",
         value: memory.to_string(),
         accepted: "more than 0, where CONTAINER_MAX_CPU is 0 too and no port is given".to_owned(),

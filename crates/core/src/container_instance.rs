@@ -132,6 +132,8 @@ pub struct Resources {
     pub tcp_ports_taken: BTreeSet<Port>,
     /// UDP ports that are taken.
     pub udp_ports_taken: BTreeSet<Port>,
+    /// GPUs.
+    pub gpus: u32,
 }
 
 /// A container instance as `DescribeContainerInstances` tells of it.
@@ -153,6 +155,15 @@ pub struct ContainerInstance {
     pub registered: Resources,
     /// What no task has reserved.
     pub remaining: Resources,
+    /// Its EC2 instance type (attribute `ecs.instance-type`), where ECS tells it.
+    pub instance_type: Option<String>,
+    /// Whether it has a trunk network interface (attribute `ecs.awsvpc-trunk-id`), and so room for more awsvpc tasks.
+    pub trunked: bool,
+    /// Network interfaces that its tasks hold, where they were counted. ECS does not tell it of an instance: only its
+    /// tasks do.
+    pub network_interfaces: Option<u32>,
+    /// Goes up with each change that ECS sends an event of; `detail.version` of that event.
+    pub version: u64,
 }
 
 impl ContainerInstance {
@@ -160,6 +171,36 @@ impl ContainerInstance {
     #[must_use]
     pub fn takes_tasks(&self) -> bool {
         self.status == ContainerInstanceStatus::Active && self.agent_connected
+    }
+
+    /// Its tasks that are to run: running and pending.
+    #[must_use]
+    pub fn tasks(&self) -> u64 {
+        u64::from(self.running_tasks) + u64::from(self.pending_tasks)
+    }
+}
+
+#[cfg(test)]
+impl ContainerInstance {
+    /// An empty one that takes tasks.
+    pub(crate) fn empty(cpu: u64, memory: u64) -> Self {
+        let all = Resources { cpu: CpuUnits(cpu), memory: Mib(memory), ..Resources::default() };
+        Self {
+            arn: ContainerInstanceArn(
+                "arn:aws:ecs:us-east-1:111122223333:container-instance/demo/1".to_owned(),
+            ),
+            ec2_instance_id: "i-00000001".to_owned(),
+            status: ContainerInstanceStatus::Active,
+            agent_connected: true,
+            running_tasks: 0,
+            pending_tasks: 0,
+            registered: all.clone(),
+            remaining: all,
+            instance_type: None,
+            trunked: false,
+            network_interfaces: None,
+            version: 1,
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`capacity`] | the capacity-calculator's figures |
 //! | [`invocation`], [`time_left`] | what an invocation has left, which bounds every call |
 //! | [`setting`] | a variable parsed once, with one clear line where it is malformed |
+//! | [`network_interfaces`] | how many tasks with a network interface of their own an instance has room for |
 //! | [`metric_namespace`] | the variable that both functions have |
 //! | [`error_chain`] | an error with all its sources, in one line |
 //!
@@ -23,6 +24,7 @@ pub mod error_chain;
 pub mod invocation;
 pub mod lifecycle;
 pub mod metric_namespace;
+pub mod network_interfaces;
 pub mod ports;
 pub mod read;
 pub mod service;

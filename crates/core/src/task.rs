@@ -69,6 +69,8 @@ pub struct Task {
     pub tcp_ports: BTreeSet<Port>,
     /// The static UDP host ports that it has bound.
     pub udp_ports: BTreeSet<Port>,
+    /// Whether it holds a network interface of its own (network mode `awsvpc`).
+    pub network_interface: bool,
     /// Since when it is to stop.
     pub stopping_at: Option<DateTime<Utc>>,
     /// When it stopped.
@@ -105,6 +107,7 @@ impl Task {
             memory: Mib(512),
             tcp_ports: BTreeSet::new(),
             udp_ports: BTreeSet::new(),
+            network_interface: false,
             stopping_at: None,
             stopped_at: None,
         }

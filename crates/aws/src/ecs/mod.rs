@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
-    ContainerInstance as SdkContainerInstance, ContainerInstanceStatus as SdkStatus,
+    Attribute, ContainerInstance as SdkContainerInstance, ContainerInstanceStatus as SdkStatus,
     DesiredStatus as SdkDesired, Failure as SdkFailure, Resource as SdkResource,
 };
 use fleetkeeper_core::cluster::Cluster;
@@ -170,10 +170,18 @@ fn container_instance(instance: &SdkContainerInstance) -> ContainerInstance {
         pending_tasks: count(instance.pending_tasks_count()),
         registered: resources(instance.registered_resources()),
         remaining: resources(instance.remaining_resources()),
+        instance_type: attribute(instance, "ecs.instance-type").and_then(Attribute::value).map(str::to_owned),
+        trunked: attribute(instance, "ecs.awsvpc-trunk-id").is_some(),
+        network_interfaces: None,
+        version: u64::try_from(instance.version()).unwrap_or(0),
     }
 }
 
-/// Resources by their names; those unknown here (GPUs, Neuron cores, a user's own) are passed over. One that is missing
+fn attribute<'a>(instance: &'a SdkContainerInstance, name: &str) -> Option<&'a Attribute> {
+    instance.attributes().iter().find(|attribute| attribute.name() == name)
+}
+
+/// Resources by their names; those unknown here (Neuron cores, a user's own) are passed over. One that is missing
 /// or below 0 counts as none: a figure is never optimistic.
 fn resources(resources: &[SdkResource]) -> Resources {
     let named = |name| resources.iter().find(|resource| resource.name() == Some(name));
@@ -191,6 +199,8 @@ fn resources(resources: &[SdkResource]) -> Resources {
         memory: Mib(amount("MEMORY")),
         tcp_ports_taken: ports("PORTS"),
         udp_ports_taken: ports("PORTS_UDP"),
+        // A set of their ids (agent, `hostResources`).
+        gpus: named("GPU").map_or(0, |gpus| u32::try_from(gpus.string_set_value().len()).unwrap_or(u32::MAX)),
     }
 }
 

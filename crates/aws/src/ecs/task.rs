@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ecs::types::{Container as SdkContainer, Task as SdkTask, TransportProtocol};
+use aws_sdk_ecs::types::{Attachment, Container as SdkContainer, Task as SdkTask, TransportProtocol};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, CpuUnits, Mib, Port};
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinitionArn};
 
@@ -29,9 +29,17 @@ pub(super) fn task(task: &SdkTask) -> Task {
         })),
         tcp_ports: static_ports(task.containers(), &TransportProtocol::Tcp),
         udp_ports: static_ports(task.containers(), &TransportProtocol::Udp),
+        network_interface: task.attachments().iter().any(is_network_interface),
         stopping_at: task.stopping_at().and_then(time),
         stopped_at: task.stopped_at().and_then(time),
     }
+}
+
+/// The API reference calls an awsvpc task's `ElasticNetworkInterface` (`Attachment`); `eni` is what the service's answers
+/// have been seen to call it. Until it has been detached it takes one of its host's.
+fn is_network_interface(attachment: &Attachment) -> bool {
+    matches!(attachment.r#type(), Some("ElasticNetworkInterface" | "eni"))
+        && !matches!(attachment.status(), Some("DETACHED" | "DELETED" | "FAILED"))
 }
 
 /// A number as ECS writes it into a task: in a text. A task without figures of its own has 0, or none.

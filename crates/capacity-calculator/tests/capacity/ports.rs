@@ -191,6 +191,10 @@ pub(crate) fn host(number: usize) -> ContainerInstance {
         pending_tasks: 0,
         registered: all.clone(),
         remaining: all,
+        instance_type: Some("c5.large".to_owned()),
+        trunked: false,
+        network_interfaces: None,
+        version: 7,
     }
 }
 

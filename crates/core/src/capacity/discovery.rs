@@ -2,7 +2,7 @@
 
 use super::resource::Resource;
 use super::worst_case::WorstCase;
-use crate::container_instance::{ContainerInstance, CpuUnits, Mib};
+use crate::container_instance::ContainerInstance;
 use crate::task::TaskDefinitionArn;
 
 /// A task definition that a service may start tasks of, and what one needs.
@@ -43,21 +43,15 @@ pub fn discover(demanded: Vec<Demanded>, instances: &[ContainerInstance]) -> Dis
         let nearest = hosts.iter().map(|host| demanded.needs.lacking_on_empty(host));
         match nearest.min_by_key(Vec::len).filter(|lacking| !lacking.is_empty()) {
             Some(fails_in) => unfittable.push(Unfittable { demanded, fails_in }),
-            None => worst_case = Some(most(worst_case, demanded.needs)),
+            None => {
+                worst_case = Some(match worst_case {
+                    Some(worst) => demanded.needs.most(&worst),
+                    None => demanded.needs,
+                });
+            }
         }
     }
     Discovered { worst_case, unfittable }
-}
-
-/// The most of either, resource by resource, and the ports of both.
-fn most(worst: Option<WorstCase>, needs: WorstCase) -> WorstCase {
-    let Some(worst) = worst else { return needs };
-    let cpu = CpuUnits(worst.cpu().0.max(needs.cpu().0));
-    let memory = Mib(worst.memory().0.max(needs.memory().0));
-    let tcp_ports = worst.tcp_ports() | needs.tcp_ports();
-    let udp_ports = worst.udp_ports() | needs.udp_ports();
-    // Either needs something already.
-    WorstCase::new(cpu, memory, tcp_ports, udp_ports).unwrap_or(needs)
 }
 
 #[cfg(test)]

@@ -2,27 +2,18 @@
 
 use super::worst_case::WorstCase;
 use crate::container_instance::{
-    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port, Resources,
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port,
 };
+use crate::task_needs::TaskNeeds;
 
 /// An empty host: ACTIVE, connected, all free.
 pub(super) fn host(cpu: u64, memory: u64) -> ContainerInstance {
-    let all = Resources { cpu: CpuUnits(cpu), memory: Mib(memory), ..Resources::default() };
-    ContainerInstance {
-        arn: ContainerInstanceArn("arn:aws:ecs:us-east-1:111122223333:container-instance/demo/1".to_owned()),
-        ec2_instance_id: "i-00000001".to_owned(),
-        status: ContainerInstanceStatus::Active,
-        agent_connected: true,
-        running_tasks: 0,
-        pending_tasks: 0,
-        registered: all.clone(),
-        remaining: all,
-    }
+    ContainerInstance::empty(cpu, memory)
 }
 
 /// A worst case without ports.
 pub(super) fn worst(cpu: u64, memory: u64) -> WorstCase {
-    WorstCase::new(CpuUnits(cpu), Mib(memory), [].into(), [].into()).unwrap()
+    WorstCase::new(TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }).unwrap()
 }
 
 impl ContainerInstance {
@@ -55,6 +46,6 @@ impl ContainerInstance {
 impl WorstCase {
     /// The same container that takes these TCP ports.
     pub(super) fn with_tcp<const N: usize>(&self, ports: [u16; N]) -> Self {
-        Self::new(self.cpu(), self.memory(), ports.map(Port).into(), self.udp_ports().clone()).unwrap()
+        Self::new(TaskNeeds { tcp_ports: ports.map(Port).into(), ..self.needs().clone() }).unwrap()
     }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use super::resource::Resource;
 use super::worst_case::WorstCase;
-use crate::container_instance::{ContainerInstance, ContainerInstanceStatus, CpuUnits, Mib, Port, Resources};
+use crate::container_instance::{ContainerInstance, ContainerInstanceStatus, Port, Resources};
+use crate::network_interfaces::task_network_interfaces;
+use crate::task_needs::TaskNeeds;
 
 /// What the oracle makes of a cluster.
 #[derive(Debug, PartialEq)]
@@ -24,6 +26,8 @@ struct Filling {
     memory_left: u64,
     tcp_taken: BTreeSet<Port>,
     udp_taken: BTreeSet<Port>,
+    network_interfaces_left: u32,
+    gpus_left: u32,
 }
 
 impl Filling {
@@ -33,30 +37,43 @@ impl Filling {
         filling.memory_left = host.remaining.memory.0;
         filling.tcp_taken.extend(&host.remaining.tcp_ports_taken);
         filling.udp_taken.extend(&host.remaining.udp_ports_taken);
+        filling.gpus_left = host.remaining.gpus;
+        for _ in 0..host.network_interfaces.unwrap_or(host.running_tasks + host.pending_tasks) {
+            if filling.network_interfaces_left > 0 {
+                filling.network_interfaces_left -= 1;
+            }
+        }
         filling
     }
 
     fn from_empty(host: &ContainerInstance) -> Self {
-        let Resources { cpu, memory, tcp_ports_taken, udp_ports_taken } = host.registered.clone();
+        let Resources { cpu, memory, tcp_ports_taken, udp_ports_taken, gpus } = host.registered.clone();
         Self {
             cpu_left: cpu.0,
             memory_left: memory.0,
             tcp_taken: tcp_ports_taken,
             udp_taken: udp_ports_taken,
+            network_interfaces_left: task_network_interfaces(host).unwrap_or_default(),
+            gpus_left: gpus,
         }
     }
 
     /// Places one container and says whether it fitted.
     fn place(&mut self, container: &WorstCase) -> bool {
-        let fits = container.cpu().0 <= self.cpu_left
-            && container.memory().0 <= self.memory_left
-            && !container.tcp_ports().iter().any(|port| self.tcp_taken.contains(port))
-            && !container.udp_ports().iter().any(|port| self.udp_taken.contains(port));
+        let container = container.needs();
+        let fits = container.cpu.0 <= self.cpu_left
+            && container.memory.0 <= self.memory_left
+            && !container.tcp_ports.iter().any(|port| self.tcp_taken.contains(port))
+            && !container.udp_ports.iter().any(|port| self.udp_taken.contains(port))
+            && (!container.network_interface || self.network_interfaces_left > 0)
+            && container.gpus <= self.gpus_left;
         if fits {
-            self.cpu_left -= container.cpu().0;
-            self.memory_left -= container.memory().0;
-            self.tcp_taken.extend(container.tcp_ports());
-            self.udp_taken.extend(container.udp_ports());
+            self.cpu_left -= container.cpu.0;
+            self.memory_left -= container.memory.0;
+            self.tcp_taken.extend(&container.tcp_ports);
+            self.udp_taken.extend(&container.udp_ports);
+            self.network_interfaces_left -= u32::from(container.network_interface);
+            self.gpus_left -= container.gpus;
         }
         fits
     }
@@ -127,22 +144,23 @@ fn spread(hosts: &[&ContainerInstance], worst: &WorstCase) -> u64 {
     }
 }
 
-/// The container reduced to one need at a time: CPU, memory, a port.
+/// The container reduced to one need at a time: CPU, memory, a port, ...
 fn of_one_need_each(worst: &WorstCase) -> Vec<(Resource, WorstCase)> {
-    let none = BTreeSet::new;
+    let (needs, nothing) = (worst.needs(), TaskNeeds::default);
     let mut parts = vec![
-        (Resource::Cpu, WorstCase::new(worst.cpu(), Mib(0), none(), none())),
-        (Resource::Memory, WorstCase::new(CpuUnits(0), worst.memory(), none(), none())),
+        (Resource::Cpu, TaskNeeds { cpu: needs.cpu, ..nothing() }),
+        (Resource::Memory, TaskNeeds { memory: needs.memory, ..nothing() }),
     ];
-    for port in worst.tcp_ports() {
-        let only = BTreeSet::from([*port]);
-        parts.push((Resource::TcpPorts, WorstCase::new(CpuUnits(0), Mib(0), only, none())));
+    for port in &needs.tcp_ports {
+        parts.push((Resource::TcpPorts, TaskNeeds { tcp_ports: [*port].into(), ..nothing() }));
     }
-    for port in worst.udp_ports() {
-        let only = BTreeSet::from([*port]);
-        parts.push((Resource::UdpPorts, WorstCase::new(CpuUnits(0), Mib(0), none(), only)));
+    for port in &needs.udp_ports {
+        parts.push((Resource::UdpPorts, TaskNeeds { udp_ports: [*port].into(), ..nothing() }));
     }
-    parts.into_iter().filter_map(|(resource, part)| Some((resource, part.ok()?))).collect()
+    let network_interface = needs.network_interface;
+    parts.push((Resource::NetworkInterfaces, TaskNeeds { network_interface, ..nothing() }));
+    parts.push((Resource::Gpus, TaskNeeds { gpus: needs.gpus, ..nothing() }));
+    parts.into_iter().filter_map(|(resource, part)| Some((resource, WorstCase::new(part).ok()?))).collect()
 }
 
 /// The least of the fractions, compared as fractions.

@@ -3,54 +3,42 @@
 
 use std::collections::BTreeSet;
 
-use super::worst_case::WorstCase;
 use crate::container_instance::{ContainerInstance, Port};
+use crate::network_interfaces::task_network_interfaces;
+use crate::task_needs::TaskNeeds;
 
-/// What a task needs of its host.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Needs {
-    pub(super) cpu: u64,
-    pub(super) memory: u64,
-    pub(super) tcp: BTreeSet<Port>,
-    pub(super) udp: BTreeSet<Port>,
-}
-
-impl Needs {
-    pub(super) fn of(worst: &WorstCase) -> Self {
-        Self {
-            cpu: worst.cpu().0,
-            memory: worst.memory().0,
-            tcp: worst.tcp_ports().clone(),
-            udp: worst.udp_ports().clone(),
-        }
-    }
-
-    fn fits_on(&self, host: &ContainerInstance) -> bool {
-        let free = |needed: &BTreeSet<Port>, taken: [&BTreeSet<Port>; 2]| {
-            taken.iter().all(|taken| taken.is_disjoint(needed))
-        };
-        self.cpu <= host.remaining.cpu.0
-            && self.memory <= host.remaining.memory.0
-            && free(&self.tcp, [&host.remaining.tcp_ports_taken, &host.registered.tcp_ports_taken])
-            && free(&self.udp, [&host.remaining.udp_ports_taken, &host.registered.udp_ports_taken])
-    }
+fn fits_on(task: &TaskNeeds, host: &ContainerInstance) -> bool {
+    let free = |needed: &BTreeSet<Port>, taken: [&BTreeSet<Port>; 2]| {
+        taken.iter().all(|taken| taken.is_disjoint(needed))
+    };
+    let held = host.network_interfaces.unwrap_or(host.running_tasks + host.pending_tasks);
+    task.cpu <= host.remaining.cpu
+        && task.memory <= host.remaining.memory
+        && free(&task.tcp_ports, [&host.remaining.tcp_ports_taken, &host.registered.tcp_ports_taken])
+        && free(&task.udp_ports, [&host.remaining.udp_ports_taken, &host.registered.udp_ports_taken])
+        && (!task.network_interface || task_network_interfaces(host).is_some_and(|limit| held < limit))
+        && task.gpus <= host.remaining.gpus
 }
 
 /// A host on which the task runs, too; none where it does not fit.
-pub(super) fn placed(mut host: ContainerInstance, task: &Needs) -> Option<ContainerInstance> {
-    if !task.fits_on(&host) {
+pub(super) fn placed(mut host: ContainerInstance, task: &TaskNeeds) -> Option<ContainerInstance> {
+    if !fits_on(task, &host) {
         return None;
     }
-    host.remaining.cpu.0 -= task.cpu;
-    host.remaining.memory.0 -= task.memory;
-    host.remaining.tcp_ports_taken.extend(&task.tcp);
-    host.remaining.udp_ports_taken.extend(&task.udp);
+    host.remaining.cpu.0 -= task.cpu.0;
+    host.remaining.memory.0 -= task.memory.0;
+    host.remaining.tcp_ports_taken.extend(&task.tcp_ports);
+    host.remaining.udp_ports_taken.extend(&task.udp_ports);
+    host.remaining.gpus -= task.gpus;
+    if let Some(held) = &mut host.network_interfaces {
+        *held += u32::from(task.network_interface);
+    }
     host.running_tasks += 1;
     Some(host)
 }
 
 /// Whether all of the tasks find places.
-pub(super) fn fit(tasks: &[Needs], hosts: &[ContainerInstance]) -> bool {
+pub(super) fn fit(tasks: &[TaskNeeds], hosts: &[ContainerInstance]) -> bool {
     let Some((task, others)) = tasks.split_first() else { return true };
     (0..hosts.len()).any(|on| {
         let Some(host) = placed(hosts[on].clone(), task) else { return false };
@@ -61,10 +49,10 @@ pub(super) fn fit(tasks: &[Needs], hosts: &[ContainerInstance]) -> bool {
 }
 
 /// A host and what runs on it.
-pub(super) type Busy = (ContainerInstance, Vec<Needs>);
+pub(super) type Busy = (ContainerInstance, Vec<TaskNeeds>);
 
 /// Whether any `count` of the hosts can go: what ran on them and `more` find places on those that stay.
-pub(super) fn any_can_go(count: usize, hosts: &[Busy], more: &[Needs]) -> bool {
+pub(super) fn any_can_go(count: usize, hosts: &[Busy], more: &[TaskNeeds]) -> bool {
     ways_to_pick(hosts.len(), count).into_iter().all(|gone| {
         let going = |number: &usize| gone.contains(number);
         let moved = (0..hosts.len()).filter(going).flat_map(|number| hosts[number].1.clone());

@@ -7,36 +7,82 @@ use proptest::prelude::*;
 
 use super::made_up::host;
 use super::oracle::opinion;
-use super::packing::{Busy, Needs, any_can_go, fit, placed};
+use super::packing::{Busy, any_can_go, fit, placed};
 use super::removable_hosts::slots_needed;
 use super::worst_case::WorstCase;
 use super::{Report, figures, metrics};
 use crate::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port,
 };
+use crate::task_needs::TaskNeeds;
 
 /// Few ports, so that they collide.
 fn ports(most: usize) -> impl Strategy<Value = BTreeSet<Port>> {
     btree_set((20_u16..26).prop_map(Port), 0..=most)
 }
 
-fn task() -> impl Strategy<Value = Needs> {
-    let needs = (0_u64..600, 0_u64..600, ports(2), ports(1));
-    needs.prop_map(|(cpu, memory, tcp, udp)| Needs { cpu, memory, tcp, udp })
+fn needs(
+    cpu: impl Strategy<Value = u64>,
+    memory: impl Strategy<Value = u64>,
+    most_ports: usize,
+) -> impl Strategy<Value = TaskNeeds> {
+    let network_interface = prop::bool::weighted(0.4);
+    let gpus = prop_oneof![3 => Just(0), 1 => 1_u32..=2];
+    let all = (cpu, memory, ports(most_ports), ports(1), network_interface, gpus);
+    all.prop_map(|(cpu, memory, tcp_ports, udp_ports, network_interface, gpus)| TaskNeeds {
+        cpu: CpuUnits(cpu),
+        memory: Mib(memory),
+        tcp_ports,
+        udp_ports,
+        network_interface,
+        gpus,
+    })
+}
+
+fn task() -> impl Strategy<Value = TaskNeeds> {
+    needs(0_u64..600, 0_u64..600, 2)
 }
 
 fn worst_case() -> impl Strategy<Value = WorstCase> {
     let cpu = prop_oneof![1 => Just(0), 4 => 1_u64..700];
     let memory = prop_oneof![1 => Just(0), 4 => 1_u64..700];
-    let needs = (cpu, memory, ports(2), ports(1));
-    needs.prop_filter_map("needs nothing", |(cpu, memory, tcp, udp)| {
-        WorstCase::new(CpuUnits(cpu), Mib(memory), tcp, udp).ok()
-    })
+    needs(cpu, memory, 2).prop_filter_map("needs nothing", |needs| WorstCase::new(needs).ok())
 }
 
 /// Places a task, as ECS would: only where all of it fits.
-fn with_task(host: ContainerInstance, task: &Needs) -> ContainerInstance {
+fn with_task(host: ContainerInstance, task: &TaskNeeds) -> ContainerInstance {
     placed(host.clone(), task).unwrap_or(host)
+}
+
+/// What a host has of the rarer resources.
+#[derive(Debug, Clone)]
+struct Equipment {
+    instance_type: Option<&'static str>,
+    trunked: bool,
+    gpus: u32,
+    /// Whether the network interfaces that its tasks hold are counted.
+    counted: bool,
+}
+
+impl Equipment {
+    fn given_to(self, mut host: ContainerInstance) -> ContainerInstance {
+        host.instance_type = self.instance_type.map(str::to_owned);
+        host.trunked = self.trunked;
+        (host.registered.gpus, host.remaining.gpus) = (self.gpus, self.gpus);
+        host.network_interfaces = self.counted.then_some(0);
+        host
+    }
+}
+
+/// A type with one network interface for tasks, with two, three or four; one that is unknown.
+fn equipment() -> impl Strategy<Value = Equipment> {
+    let types = [Some("m6g.medium"), Some("c5.large"), Some("c5.xlarge"), Some("z99.nano"), None];
+    let of_type = prop::sample::select(types.to_vec());
+    let gpus = prop_oneof![1 => Just(0), 1 => 1_u32..=4];
+    (of_type, any::<bool>(), gpus, any::<bool>()).prop_map(|(instance_type, trunked, gpus, counted)| {
+        let trunked = trunked && instance_type == Some("m6g.medium");
+        Equipment { instance_type, trunked, gpus, counted }
+    })
 }
 
 /// A host of one of a few types with some tasks on it. ECS lists the agent's own ports among those in use, too, mostly.
@@ -44,9 +90,9 @@ fn busy_host() -> impl Strategy<Value = ContainerInstance> {
     const TYPES: [(u64, u64); 5] = [(512, 400), (1024, 993), (2048, 1000), (1000, 4000), (4096, 8000)];
     let agent_ports = prop_oneof![4 => Just(BTreeSet::new()), 1 => ports(1)];
     let listed = prop::bool::weighted(0.9);
-    (prop::sample::select(&TYPES[..]), agent_ports, listed, vec(task(), 0..8)).prop_map(
-        |((cpu, memory), agent_ports, listed, tasks)| {
-            let mut host = host(cpu, memory);
+    (prop::sample::select(&TYPES[..]), agent_ports, listed, equipment(), vec(task(), 0..8)).prop_map(
+        |((cpu, memory), agent_ports, listed, equip, tasks)| {
+            let mut host = equip.given_to(host(cpu, memory));
             if listed {
                 host.remaining.tcp_ports_taken.clone_from(&agent_ports);
             }
@@ -83,20 +129,27 @@ fn cluster() -> impl Strategy<Value = Vec<ContainerInstance>> {
 
 /// A worst case, and a few small hosts with tasks none of which needs more.
 fn worst_and_busy_hosts() -> impl Strategy<Value = (WorstCase, Vec<Busy>)> {
-    let worst = (0_u64..=6, 0_u64..=6, ports(1), ports(1));
-    let worst = worst.prop_filter_map("needs nothing", |(cpu, memory, tcp, udp)| {
-        WorstCase::new(CpuUnits(cpu), Mib(memory), tcp, udp).ok()
-    });
+    let worst = needs(0_u64..=6, 0_u64..=6, 1);
+    let worst = worst.prop_filter_map("needs nothing", |needs| WorstCase::new(needs).ok());
     worst.prop_flat_map(|worst| {
-        let needs = (part_of(worst.cpu().0), part_of(worst.memory().0), any::<bool>(), any::<bool>());
-        let most = Needs::of(&worst);
-        let task = needs.prop_map(move |(cpu, memory, tcp, udp)| {
+        let most = worst.needs().clone();
+        let amounts = (part_of(most.cpu.0), part_of(most.memory.0), part_of(most.gpus.into()));
+        let takes = (any::<bool>(), any::<bool>(), any::<bool>());
+        let task = (amounts, takes).prop_map(move |((cpu, memory, gpus), (tcp, udp, network_interface))| {
             let if_any =
                 |takes: bool, all: &BTreeSet<Port>| if takes { all.clone() } else { BTreeSet::new() };
-            Needs { cpu, memory, tcp: if_any(tcp, &most.tcp), udp: if_any(udp, &most.udp) }
+            TaskNeeds {
+                cpu: CpuUnits(cpu),
+                memory: Mib(memory),
+                tcp_ports: if_any(tcp, &most.tcp_ports),
+                udp_ports: if_any(udp, &most.udp_ports),
+                network_interface: most.network_interface && network_interface,
+                gpus: u32::try_from(gpus).unwrap(),
+            }
         });
         let size = prop::sample::select(&[(6, 6), (10, 10), (12, 8), (20, 10)][..]);
-        (Just(worst), vec((size, vec(task, 0..5)).prop_map(busy), 2..5))
+        let host = (size, equipment()).prop_map(|((cpu, memory), equip)| equip.given_to(host(cpu, memory)));
+        (Just(worst), vec((host, vec(task, 0..5)).prop_map(busy), 2..5))
     })
 }
 
@@ -106,8 +159,8 @@ fn part_of(most: u64) -> impl Strategy<Value = u64> {
 }
 
 /// A host on which those of the tasks run that fit.
-fn busy(((cpu, memory), tasks): ((u64, u64), Vec<Needs>)) -> Busy {
-    tasks.into_iter().fold((host(cpu, memory), Vec::new()), |(host, mut running), task| {
+fn busy((empty, tasks): (ContainerInstance, Vec<TaskNeeds>)) -> Busy {
+    tasks.into_iter().fold((empty, Vec::new()), |(host, mut running), task| {
         let Some(with_it) = placed(host.clone(), &task) else { return (host, running) };
         running.push(task);
         (with_it, running)
@@ -123,7 +176,7 @@ fn figures_or_reject(hosts: &[ContainerInstance], worst: &WorstCase) -> Result<R
 fn with_one_more_task(
     mut hosts: Vec<ContainerInstance>,
     on: prop::sample::Index,
-    task: &Needs,
+    task: &TaskNeeds,
     worst: &WorstCase,
 ) -> Result<(Report, Report), TestCaseError> {
     prop_assume!(!hosts.is_empty());
@@ -226,7 +279,7 @@ proptest! {
         let removable = usize::try_from(report.removable_hosts).unwrap();
         prop_assert!(removable < hosts.len());
         for count in 1..=removable {
-            prop_assert!(any_can_go(count, &hosts, &[Needs::of(&worst)]), "{count} of {hosts:?}, {worst}");
+            prop_assert!(any_can_go(count, &hosts, &[worst.needs().clone()]), "{count} of {hosts:?}, {worst}");
         }
     }
 
@@ -235,7 +288,11 @@ proptest! {
         for (busy, tasks) in &hosts {
             let slots = usize::try_from(slots_needed(busy, &worst)).unwrap();
             let limit = |of: u64| if of == 0 { u64::MAX } else { of };
-            let slot = host(limit(worst.cpu().0), limit(worst.memory().0));
+            let needs = worst.needs();
+            let mut slot = host(limit(needs.cpu.0), limit(needs.memory.0));
+            // Of what the worst case does not need, no task needs any.
+            (slot.instance_type, slot.network_interfaces) = (Some("m6g.medium".to_owned()), Some(0));
+            (slot.registered.gpus, slot.remaining.gpus) = (needs.gpus, needs.gpus);
             prop_assert!(fit(tasks, &vec![slot; slots]), "{tasks:?} in {slots} of {worst}");
         }
     }

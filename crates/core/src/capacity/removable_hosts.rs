@@ -1,6 +1,7 @@
 //! How many hosts can go.
 
 use super::figures::{count, placeable_on, sum};
+use super::resource::network_interfaces_held;
 use super::worst_case::WorstCase;
 use crate::container_instance::ContainerInstance;
 
@@ -27,23 +28,25 @@ pub(super) fn removable_hosts(hosts: &[&ContainerInstance], worst: &WorstCase) -
 /// The slots that what runs on a host needs at most: one for each task, and no more than
 ///
 /// ```text
-/// ceil(2 * sum over CPU and memory of used / worst)
+/// ceil(2 * sum over CPU, memory, network interfaces and GPUs of used / worst)
 /// ```
 ///
 /// Fill slots with the tasks one after the other, and begin a new one whenever a task does not fit. Two neighbouring slots
-/// hold more than one of them could, in CPU or in memory: so each pair adds more than 1 to the sum, and m slots more than
+/// hold more than one of them could, in one of these: so each pair adds more than 1 to the sum, and m slots more than
 /// (m - 1) / 2. Ports never make a slot too small, as no two tasks of one host share one. What the worst case does not use
 /// is no limit, and is not counted; what runs takes one slot at least.
 pub(super) fn slots_needed(host: &ContainerInstance, worst: &WorstCase) -> u64 {
-    let tasks = u64::from(host.running_tasks) + u64::from(host.pending_tasks);
+    let (tasks, needs) = (host.tasks(), worst.needs());
     let (registered, remaining) = (&host.registered, &host.remaining);
-    let cpu = (registered.cpu.0.saturating_sub(remaining.cpu.0), worst.cpu().0);
-    let memory = (registered.memory.0.saturating_sub(remaining.memory.0), worst.memory().0);
-    twice_the_sum([cpu, memory]).map_or(tasks, |slots| slots.max(1).min(tasks))
+    let cpu = (registered.cpu.0.saturating_sub(remaining.cpu.0), needs.cpu.0);
+    let memory = (registered.memory.0.saturating_sub(remaining.memory.0), needs.memory.0);
+    let network_interfaces = (network_interfaces_held(host), needs.network_interface.into());
+    let gpus = (registered.gpus.saturating_sub(remaining.gpus).into(), needs.gpus.into());
+    twice_the_sum([cpu, memory, network_interfaces, gpus]).map_or(tasks, |slots| slots.max(1).min(tasks))
 }
 
 /// Twice the sum of fractions, rounded up; one over 0 counts nothing. None where it is beyond all numbers.
-fn twice_the_sum(fractions: [(u64, u64); 2]) -> Option<u64> {
+fn twice_the_sum<const N: usize>(fractions: [(u64, u64); N]) -> Option<u64> {
     let (mut over, mut under) = (0_u128, 1_u128);
     for (used, worst) in fractions.into_iter().filter(|(_, worst)| *worst > 0) {
         let (used, worst) = (u128::from(used), u128::from(worst));

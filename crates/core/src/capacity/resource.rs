@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::worst_case::WorstCase;
 use crate::container_instance::{ContainerInstance, Port, Resources};
+use crate::network_interfaces::task_network_interfaces;
 
 /// A resource that can limit capacity. All that differs between two of them is in this file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,11 +20,16 @@ pub enum Resource {
     TcpPorts,
     /// Static UDP ports.
     UdpPorts,
+    /// Network interfaces of tasks (network mode `awsvpc`).
+    NetworkInterfaces,
+    /// GPUs.
+    Gpus,
 }
 
 impl Resource {
     /// All of them. Where two bind alike, the one that stands first is named.
-    pub const ALL: [Self; 4] = [Self::Cpu, Self::Memory, Self::TcpPorts, Self::UdpPorts];
+    pub const ALL: [Self; 6] =
+        [Self::Cpu, Self::Memory, Self::TcpPorts, Self::UdpPorts, Self::NetworkInterfaces, Self::Gpus];
 
     /// Its name, as in the metrics' dimension `Resource`.
     #[must_use]
@@ -33,16 +39,23 @@ impl Resource {
             Self::Memory => "MEMORY",
             Self::TcpPorts => "TCP_PORTS",
             Self::UdpPorts => "UDP_PORTS",
+            Self::NetworkInterfaces => "ENI",
+            Self::Gpus => "GPU",
         }
     }
 
     /// What `worst` demands of this resource; nothing where it does not use it.
     pub(super) fn demands(self, worst: &WorstCase) -> Vec<Demand> {
+        let needs = worst.needs();
         match self {
-            Self::Cpu => NonZeroU64::new(worst.cpu().0).map(Demand::Cpu).into_iter().collect(),
-            Self::Memory => NonZeroU64::new(worst.memory().0).map(Demand::Memory).into_iter().collect(),
-            Self::TcpPorts => worst.tcp_ports().iter().copied().map(Demand::TcpPort).collect(),
-            Self::UdpPorts => worst.udp_ports().iter().copied().map(Demand::UdpPort).collect(),
+            Self::Cpu => NonZeroU64::new(needs.cpu.0).map(Demand::Cpu).into_iter().collect(),
+            Self::Memory => NonZeroU64::new(needs.memory.0).map(Demand::Memory).into_iter().collect(),
+            Self::TcpPorts => needs.tcp_ports.iter().copied().map(Demand::TcpPort).collect(),
+            Self::UdpPorts => needs.udp_ports.iter().copied().map(Demand::UdpPort).collect(),
+            Self::NetworkInterfaces => {
+                needs.network_interface.then_some(Demand::NetworkInterface).into_iter().collect()
+            }
+            Self::Gpus => NonZeroU64::new(needs.gpus.into()).map(Demand::Gpus).into_iter().collect(),
         }
     }
 }
@@ -54,29 +67,45 @@ pub(super) enum Demand {
     Memory(NonZeroU64),
     TcpPort(Port),
     UdpPort(Port),
+    NetworkInterface,
+    Gpus(NonZeroU64),
 }
 
 impl Demand {
-    /// How often it is met by what is free. A host has each port once.
-    fn times(self, free: &Resources) -> u64 {
+    /// How often it is met by what is free and by so many network interfaces. A host has each port once.
+    fn times(self, free: &Resources, network_interfaces: u64) -> u64 {
         match self {
             Self::Cpu(units) => free.cpu.0 / units,
             Self::Memory(mib) => free.memory.0 / mib,
             Self::TcpPort(port) => u64::from(!free.tcp_ports_taken.contains(&port)),
             Self::UdpPort(port) => u64::from(!free.udp_ports_taken.contains(&port)),
+            Self::NetworkInterface => network_interfaces,
+            Self::Gpus(gpus) => u64::from(free.gpus) / gpus,
         }
     }
 
     /// How often `host` meets it while nothing runs there.
     pub(super) fn when_empty(self, host: &ContainerInstance) -> u64 {
-        self.times(&host.registered)
+        self.times(&host.registered, network_interfaces(host))
     }
 
     /// How often `host` meets it now. Never more than when it is empty: a port that the agent keeps for itself is not
     /// to be had, whether or not ECS also lists it among those in use.
     pub(super) fn now(self, host: &ContainerInstance) -> u64 {
-        self.times(&host.remaining).min(self.when_empty(host))
+        let free = network_interfaces(host).saturating_sub(network_interfaces_held(host));
+        self.times(&host.remaining, free).min(self.when_empty(host))
     }
+}
+
+/// The network interfaces that a host has for tasks. One of a type that is not in the table has none that could be
+/// promised.
+fn network_interfaces(host: &ContainerInstance) -> u64 {
+    task_network_interfaces(host).map_or(0, u64::from)
+}
+
+/// The network interfaces that a host's tasks hold; where they were not counted, each task may hold one.
+pub(super) fn network_interfaces_held(host: &ContainerInstance) -> u64 {
+    host.network_interfaces.map_or_else(|| host.tasks(), u64::from)
 }
 
 impl fmt::Display for Resource {

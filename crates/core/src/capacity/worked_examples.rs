@@ -1,10 +1,11 @@
 //! The worked examples of "Docker on AWS", chapter 12: what is registered and left, the worst case, and the figures.
 
 use super::made_up::{host, worst};
-use super::packing::{Needs, any_can_go};
+use super::packing::any_can_go;
 use super::resource::Resource;
 use super::{Report, figures};
-use crate::container_instance::ContainerInstance;
+use crate::container_instance::{ContainerInstance, CpuUnits, Mib};
+use crate::task_needs::TaskNeeds;
 
 fn capacity_in(report: &Report, resource: Resource) -> u64 {
     report.resources.iter().find(|one| one.resource == resource).unwrap().container_capacity
@@ -84,8 +85,8 @@ fn one_and_a_half_hosts_are_idle_and_none_can_go() {
     assert!(!any_can_go(1, &hosts, &[]));
 }
 
-fn task(cpu: u64, memory: u64) -> Needs {
-    Needs { cpu, memory, ..Needs::default() }
+fn task(cpu: u64, memory: u64) -> TaskNeeds {
+    TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }
 }
 
 #[test]

@@ -5,19 +5,15 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::container_instance::{CpuUnits, Mib, Port};
+use crate::container_instance::Port;
+use crate::task_needs::TaskNeeds;
 
 /// What the most demanding container needs, resource by resource: every figure counts how often this one fits.
 ///
 /// A resource of which it needs nothing sets no limit. One that needs nothing at all would fit without end, so that it
 /// cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorstCase {
-    cpu: CpuUnits,
-    memory: Mib,
-    tcp_ports: BTreeSet<Port>,
-    udp_ports: BTreeSet<Port>,
-}
+pub struct WorstCase(TaskNeeds);
 
 /// A worst case that needs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,48 +21,41 @@ pub struct WorstCase {
 pub struct UsesNothing;
 
 impl WorstCase {
-    /// The container that needs this much CPU and memory, and these static host ports.
-    pub fn new(
-        cpu: CpuUnits,
-        memory: Mib,
-        tcp_ports: BTreeSet<Port>,
-        udp_ports: BTreeSet<Port>,
-    ) -> Result<Self, UsesNothing> {
-        let worst = Self { cpu, memory, tcp_ports, udp_ports };
-        if worst.resources().next().is_some() { Ok(worst) } else { Err(UsesNothing) }
+    /// The container that needs this much.
+    pub fn new(needs: TaskNeeds) -> Result<Self, UsesNothing> {
+        if needs == TaskNeeds::default() { Err(UsesNothing) } else { Ok(Self(needs)) }
     }
 
-    /// CPU units that it reserves.
+    /// What it needs.
     #[must_use]
-    pub fn cpu(&self) -> CpuUnits {
-        self.cpu
+    pub fn needs(&self) -> &TaskNeeds {
+        &self.0
     }
 
-    /// Memory that it reserves.
+    /// The container that needs of each resource the most of either, and the ports of both.
     #[must_use]
-    pub fn memory(&self) -> Mib {
-        self.memory
-    }
-
-    /// Static TCP ports of its host that it takes.
-    #[must_use]
-    pub fn tcp_ports(&self) -> &BTreeSet<Port> {
-        &self.tcp_ports
-    }
-
-    /// Static UDP ports of its host that it takes.
-    #[must_use]
-    pub fn udp_ports(&self) -> &BTreeSet<Port> {
-        &self.udp_ports
+    pub fn most(self, other: &Self) -> Self {
+        Self(TaskNeeds {
+            cpu: self.0.cpu.max(other.0.cpu),
+            memory: self.0.memory.max(other.0.memory),
+            tcp_ports: &self.0.tcp_ports | &other.0.tcp_ports,
+            udp_ports: &self.0.udp_ports | &other.0.udp_ports,
+            network_interface: self.0.network_interface || other.0.network_interface,
+            gpus: self.0.gpus.max(other.0.gpus),
+        })
     }
 }
 
-/// `250 CPU units, 400 MiB, TCP 80 443`.
+/// `250 CPU units, 400 MiB, TCP 80 443, a network interface, 1 GPUs`.
 impl fmt::Display for WorstCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} CPU units, {} MiB", self.cpu.0, self.memory.0)?;
-        write_ports(f, ", TCP", &self.tcp_ports)?;
-        write_ports(f, ", UDP", &self.udp_ports)
+        write!(f, "{} CPU units, {} MiB", self.0.cpu.0, self.0.memory.0)?;
+        write_ports(f, ", TCP", &self.0.tcp_ports)?;
+        write_ports(f, ", UDP", &self.0.udp_ports)?;
+        if self.0.network_interface {
+            f.write_str(", a network interface")?;
+        }
+        if self.0.gpus > 0 { write!(f, ", {} GPUs", self.0.gpus) } else { Ok(()) }
     }
 }
 
@@ -86,18 +75,21 @@ pub(super) fn write_ports(f: &mut fmt::Formatter<'_>, title: &str, ports: &BTree
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity::made_up::worst;
 
     #[test]
     fn one_that_needs_nothing_cannot_be_built() {
-        let none = BTreeSet::new;
-        assert_eq!(WorstCase::new(CpuUnits(0), Mib(0), none(), none()), Err(UsesNothing));
-        assert!(WorstCase::new(CpuUnits(0), Mib(0), none(), BTreeSet::from([Port(53)])).is_ok());
+        assert_eq!(WorstCase::new(TaskNeeds::default()), Err(UsesNothing));
+        assert!(WorstCase::new(TaskNeeds { udp_ports: [Port(53)].into(), ..TaskNeeds::default() }).is_ok());
     }
 
     #[test]
     fn it_reads_as_one_would_say_it() {
-        let ports = |ports: &[u16]| ports.iter().copied().map(Port).collect();
-        let worst = WorstCase::new(CpuUnits(250), Mib(400), ports(&[443, 80]), ports(&[53])).unwrap();
-        assert_eq!(worst.to_string(), "250 CPU units, 400 MiB, TCP 80 443, UDP 53");
+        let needs =
+            TaskNeeds { udp_ports: [Port(53)].into(), ..worst(250, 400).with_tcp([443, 80]).needs().clone() };
+        let said = |needs: &TaskNeeds| WorstCase::new(needs.clone()).unwrap().to_string();
+        assert_eq!(said(&needs), "250 CPU units, 400 MiB, TCP 80 443, UDP 53");
+        let needs = TaskNeeds { network_interface: true, gpus: 2, ..needs };
+        assert!(said(&needs).ends_with("UDP 53, a network interface, 2 GPUs"));
     }
 }

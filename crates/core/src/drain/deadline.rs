@@ -108,9 +108,7 @@ impl WaitReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container_instance::{
-        ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Resources,
-    };
+    use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus};
     use crate::lifecycle::LifecycleHook;
     use crate::task::{DesiredStatus, Task};
 
@@ -138,13 +136,9 @@ mod tests {
     fn instance(status: ContainerInstanceStatus, running: u32) -> ContainerInstance {
         ContainerInstance {
             arn: ContainerInstanceArn("a".to_owned()),
-            ec2_instance_id: "i-01234567890abcdef".to_owned(),
             status,
-            agent_connected: true,
             running_tasks: running,
-            pending_tasks: 0,
-            registered: Resources::default(),
-            remaining: Resources::default(),
+            ..ContainerInstance::empty(0, 0)
         }
     }
 

@@ -176,7 +176,6 @@ impl fmt::Display for CompleteReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container_instance::Resources;
     use crate::task::Task;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -186,13 +185,10 @@ mod tests {
     fn instance(name: &str, status: &str, running: u32, pending: u32) -> ContainerInstance {
         ContainerInstance {
             arn: ContainerInstanceArn(name.to_owned()),
-            ec2_instance_id: "i-01234567890abcdef".to_owned(),
             status: status.into(),
-            agent_connected: true,
             running_tasks: running,
             pending_tasks: pending,
-            registered: Resources::default(),
-            remaining: Resources::default(),
+            ..ContainerInstance::empty(0, 0)
         }
     }
 

@@ -12,7 +12,7 @@ use super::SimulatedAws;
 use crate::world::Operation;
 use crate::world::ecs::container_instance::DescribedContainerInstance;
 use crate::world::ecs::list::{ListContainerInstances, ListTasks};
-use crate::world::ecs::task::{self, desired_status_name};
+use crate::world::ecs::task::{self, LastStatus, desired_status_name};
 
 impl ContainerInstances for SimulatedAws {
     async fn list_container_instances(
@@ -107,6 +107,7 @@ fn described_task(task: task::Task) -> Task {
         memory: task.definition.memory,
         tcp_ports: task.definition.host_tcp_ports().clone(),
         udp_ports: task.definition.host_udp_ports().clone(),
+        network_interface: task.definition.awsvpc && task.last_status != LastStatus::Stopped,
         stopping_at: task.stopping_at,
         stopped_at: task.stopped_at,
     }
@@ -126,5 +127,9 @@ fn container_instance(instance: DescribedContainerInstance) -> ContainerInstance
         pending_tasks: instance.pending_tasks,
         registered: instance.registered,
         remaining: instance.remaining,
+        instance_type: instance.attributes.get("ecs.instance-type").cloned().flatten(),
+        trunked: instance.attributes.contains_key("ecs.awsvpc-trunk-id"),
+        network_interfaces: None,
+        version: u64::try_from(instance.version).unwrap_or(0),
     }
 }

@@ -1,8 +1,6 @@
 //! Tasks and instances that the tests of this room make up.
 
-use crate::container_instance::{
-    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib, Resources,
-};
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn, CpuUnits, Ec2InstanceId, Mib};
 use crate::task::Task;
 
 /// The instance that is to go.
@@ -12,16 +10,9 @@ pub(super) fn leaving() -> Ec2InstanceId {
 
 /// Another instance, empty, that takes tasks.
 pub(super) fn instance(cpu: u64, memory: u64) -> ContainerInstance {
-    let all = Resources { cpu: CpuUnits(cpu), memory: Mib(memory), ..Resources::default() };
     ContainerInstance {
         arn: ContainerInstanceArn("other".to_owned()),
-        ec2_instance_id: "i-00000001".to_owned(),
-        status: ContainerInstanceStatus::Active,
-        agent_connected: true,
-        running_tasks: 0,
-        pending_tasks: 0,
-        registered: all.clone(),
-        remaining: all,
+        ..ContainerInstance::empty(cpu, memory)
     }
 }
 

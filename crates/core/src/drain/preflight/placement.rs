@@ -115,6 +115,8 @@ fn lacking(task: &Task, free: &Resources) -> Vec<Resource> {
         Resource::Memory => task.memory > free.memory,
         Resource::TcpPorts => !task.tcp_ports.is_disjoint(&free.tcp_ports_taken),
         Resource::UdpPorts => !task.udp_ports.is_disjoint(&free.udp_ports_taken),
+        // Only the tasks there tell how many are free, and they are not read; and no task tells of its GPUs.
+        Resource::NetworkInterfaces | Resource::Gpus => false,
     };
     Resource::ALL.into_iter().filter(lacks).collect()
 }

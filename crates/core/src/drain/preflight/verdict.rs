@@ -61,6 +61,10 @@ impl fmt::Display for Verdict {
                     Some(Resource::Memory) => "memory is missing; they wait until there is",
                     Some(Resource::TcpPorts) => "a free TCP port is missing; they wait until there is",
                     Some(Resource::UdpPorts) => "a free UDP port is missing; they wait until there is",
+                    Some(Resource::NetworkInterfaces) => {
+                        "a free network interface is missing; they wait until there is"
+                    }
+                    Some(Resource::Gpus) => "a free GPU is missing; they wait until there is",
                     None => "no other instance takes tasks; they wait until one does",
                 })
             }

@@ -17,6 +17,8 @@ pub struct InstanceType {
     pub memory: Mib,
     /// How many awsvpc tasks it holds: its network interfaces less the primary one, as without trunking.
     pub awsvpc_task_limit: u32,
+    /// How many GPUs it has.
+    pub gpus: u32,
     /// Where it is: `us-east-1a`, ...
     pub availability_zone: String,
     /// Custom attributes (`ECS_INSTANCE_ATTRIBUTES`), beside those that ECS and the agent set.
@@ -37,6 +39,7 @@ impl InstanceType {
             cpu: CpuUnits(cpu),
             memory: Mib(memory),
             awsvpc_task_limit: 2,
+            gpus: 0,
             availability_zone: format!("{REGION}a"),
             attributes: BTreeMap::new(),
             registering_seconds: 0,
@@ -54,6 +57,13 @@ impl InstanceType {
     #[must_use]
     pub fn awsvpc_tasks(mut self, limit: u32) -> Self {
         self.awsvpc_task_limit = limit;
+        self
+    }
+
+    /// With so many GPUs.
+    #[must_use]
+    pub fn gpus(mut self, gpus: u32) -> Self {
+        self.gpus = gpus;
         self
     }
 
@@ -79,6 +89,7 @@ pub(crate) fn registered_resources(instance_type: &InstanceType) -> Resources {
         memory: instance_type.memory,
         tcp_ports_taken: [22, 2375, 2376, 51678, 51679].map(Port).into(),
         udp_ports_taken: BTreeSet::new(),
+        gpus: instance_type.gpus,
     }
 }
 

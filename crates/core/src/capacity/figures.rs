@@ -1,17 +1,27 @@
 //! The figures.
 
+use std::collections::BTreeSet;
+
 use super::fits_no_host::FitsNoHost;
-use super::removable_hosts::removable_hosts;
-use super::report::{Report, ResourceCapacity};
+use super::missing_hosts::missing_hosts;
+use super::removable_hosts::scale_in;
+use super::report::{Hosts, IdleReport, Report, ResourceCapacity};
 use super::resource::{Demand, Resource};
+use super::wanted::Wanted;
 use super::worst_case::WorstCase;
 use crate::container_instance::{ContainerInstance, ContainerInstanceStatus};
+use crate::network_interfaces::task_network_interfaces;
 
-/// Works out how many more of `worst` fit on `instances`, and how many hosts stand idle.
+/// Works out how many more of `worst` fit on `instances`, how many hosts stand idle, and, by what the services want, how
+/// many can go and how many are missing.
 ///
-/// No host gives 0 throughout. A container that fits on no host is an error, and there is no figure: it would read as
-/// a full cluster, to which hosts would be added without end.
-pub fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Report, FitsNoHost> {
+/// No host gives 0 throughout, but for the one that is missing where tasks are wanted. A container that fits on no host
+/// is an error, and there is no figure: it would read as a full cluster, to which hosts would be added without end.
+pub fn figures(
+    instances: &[ContainerInstance],
+    worst: &WorstCase,
+    wanted: Wanted,
+) -> Result<Report, FitsNoHost> {
     let hosts: Vec<_> = instances.iter().filter(|instance| instance.takes_tasks()).collect();
     FitsNoHost::check(worst, &hosts)?;
 
@@ -22,13 +32,6 @@ pub fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Rep
         .map(|capacity| (idle_hosts(capacity), capacity.resource))
         .min_by(|one, other| one.0.total_cmp(&other.0));
     let binds = |resource| if hosts.is_empty() { None } else { resource };
-
-    let draining = |instance: &&ContainerInstance| instance.status == ContainerInstanceStatus::Draining;
-    let disconnected = |instance: &&ContainerInstance| {
-        instance.status == ContainerInstanceStatus::Active && !instance.agent_connected
-    };
-    let (active_hosts, draining_hosts) = (count(hosts.iter()), count(instances.iter().filter(draining)));
-    let disconnected_hosts = count(instances.iter().filter(disconnected));
     Ok(Report {
         worst_case: worst.clone(),
         container_capacity: container_capacity.map_or(0, |least| least.container_capacity),
@@ -36,13 +39,43 @@ pub fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Rep
         idle_host_capacity: idle_host_capacity.map_or(0.0, |least| least.0),
         idle_host_capacity_bound_by: binds(idle_host_capacity.map(|least| least.1)),
         placeable_containers: sum(hosts.iter().map(|host| placeable_on(host, worst))),
-        removable_hosts: removable_hosts(&hosts, worst),
-        active_hosts,
-        draining_hosts,
-        disconnected_hosts,
-        other_hosts: count(instances.iter()) - active_hosts - draining_hosts - disconnected_hosts,
+        scale_in: scale_in(&hosts, worst, wanted),
+        missing_hosts: missing_hosts(&hosts, worst, wanted),
+        wanted,
+        hosts: count_hosts(instances),
+        unknown_instance_types: unknown_instance_types(&hosts, worst),
         resources,
     })
+}
+
+/// What can be told of `instances` without a worst case: how many hosts there are, and how many of them stand idle.
+#[must_use]
+pub fn idle_figures(instances: &[ContainerInstance], wanted: Wanted) -> IdleReport {
+    let idle = |instance: &&ContainerInstance| instance.takes_tasks() && instance.tasks() == 0;
+    IdleReport { idle_hosts: count(instances.iter().filter(idle)), wanted, hosts: count_hosts(instances) }
+}
+
+fn count_hosts(instances: &[ContainerInstance]) -> Hosts {
+    let mut hosts = Hosts::default();
+    for instance in instances {
+        let kind = match instance.status {
+            ContainerInstanceStatus::Active if instance.agent_connected => &mut hosts.active,
+            ContainerInstanceStatus::Active => &mut hosts.disconnected,
+            ContainerInstanceStatus::Draining => &mut hosts.draining,
+            _ => &mut hosts.other,
+        };
+        *kind += 1;
+    }
+    hosts
+}
+
+/// The types of hosts that have no room because nobody knows how many network interfaces they have.
+fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCase) -> BTreeSet<String> {
+    let unknown = |host: &&&ContainerInstance| task_network_interfaces(host).is_none();
+    let named =
+        |host: &&ContainerInstance| host.instance_type.clone().unwrap_or_else(|| "not told".to_owned());
+    let needed = worst.needs().network_interface;
+    hosts.iter().filter(|_| needed).filter(unknown).map(named).collect()
 }
 
 /// Container capacity as far as `resource` goes. Each static port is counted over all hosts on its own, and the
@@ -71,6 +104,11 @@ pub(super) fn placeable_on(host: &ContainerInstance, worst: &WorstCase) -> u64 {
     least(worst.demands().map(|demand| demand.now(host)))
 }
 
+/// The same while nothing runs there.
+pub(super) fn placeable_on_empty(host: &ContainerInstance, worst: &WorstCase) -> u64 {
+    least(worst.demands().map(|demand| demand.when_empty(host)))
+}
+
 fn least(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.min().unwrap_or(0)
 }
@@ -92,7 +130,7 @@ pub(super) fn float(count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::made_up::{host, worst};
+    use crate::capacity::made_up::{figures, host, worst};
     use crate::container_instance::Port;
 
     #[test]
@@ -125,10 +163,7 @@ mod tests {
             with("NEW_ONE"),
         ];
         let report = figures(&instances, &worst(250, 400)).unwrap();
-        assert_eq!(report.active_hosts, 2);
-        assert_eq!(report.draining_hosts, 2);
-        assert_eq!(report.disconnected_hosts, 1);
-        assert_eq!(report.other_hosts, 4);
+        assert_eq!(report.hosts, Hosts { active: 2, draining: 2, disconnected: 1, other: 4 });
         assert_eq!(report.container_capacity, 4);
     }
 
@@ -171,6 +206,26 @@ mod tests {
         // Port 80 is free on three hosts, 443 on two, both on one.
         assert_eq!((report.container_capacity, report.placeable_containers), (2, 1));
         assert_eq!(report.idle_host_capacity, 2.0);
+    }
+
+    #[test]
+    fn an_instance_type_that_is_not_in_the_table_has_no_room_where_tasks_need_network_interfaces() {
+        let mut hosts = [host(1000, 1000), host(1000, 1000), host(1000, 1000)];
+        (hosts[0].instance_type, hosts[1].instance_type) = (Some("c5.large".into()), Some("z99.nano".into()));
+        let report = figures(&hosts, &worst(100, 100).with_network_interface()).unwrap();
+        assert_eq!((report.placeable_containers, report.container_capacity), (2, 2));
+        assert_eq!(report.unknown_instance_types, ["not told".to_owned(), "z99.nano".to_owned()].into());
+        let report = figures(&hosts, &worst(100, 100)).unwrap();
+        assert_eq!((report.placeable_containers, report.unknown_instance_types), (30, BTreeSet::new()));
+    }
+
+    #[test]
+    fn without_a_worst_case_the_hosts_without_tasks_are_counted() {
+        let mut busy = host(1000, 1000);
+        busy.pending_tasks = 1;
+        let draining = host(1000, 1000).with_status(ContainerInstanceStatus::Draining);
+        let report = idle_figures(&[host(1000, 1000), busy, draining], Wanted::default());
+        assert_eq!((report.idle_hosts, report.hosts.active), (1, 2));
     }
 
     #[test]

@@ -73,8 +73,7 @@ impl std::error::Error for FitsNoHost {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::figures;
-    use crate::capacity::made_up::{host, worst};
+    use crate::capacity::made_up::{figures, host, worst};
     use crate::container_instance::Port;
 
     fn said(hosts: &[ContainerInstance], worst: &WorstCase) -> String {

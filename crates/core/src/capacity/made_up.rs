@@ -1,5 +1,8 @@
 //! Hosts and worst cases that the tests of this room make up.
 
+use super::fits_no_host::FitsNoHost;
+use super::report::Report;
+use super::wanted::Wanted;
 use super::worst_case::WorstCase;
 use crate::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port,
@@ -14,6 +17,11 @@ pub(super) fn host(cpu: u64, memory: u64) -> ContainerInstance {
 /// A worst case without ports.
 pub(super) fn worst(cpu: u64, memory: u64) -> WorstCase {
     WorstCase::new(TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }).unwrap()
+}
+
+/// The figures of a cluster whose services want one task, and have it.
+pub(super) fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Report, FitsNoHost> {
+    super::figures(instances, worst, Wanted { services: 1, desired_tasks: 1, missing_tasks: 0 })
 }
 
 impl ContainerInstance {
@@ -44,6 +52,11 @@ impl ContainerInstance {
 }
 
 impl WorstCase {
+    /// The same container with a network interface of its own.
+    pub(super) fn with_network_interface(&self) -> Self {
+        Self::new(TaskNeeds { network_interface: true, ..self.needs().clone() }).unwrap()
+    }
+
     /// The same container that takes these TCP ports.
     pub(super) fn with_tcp<const N: usize>(&self, ports: [u16; N]) -> Self {
         Self::new(TaskNeeds { tcp_ports: ports.map(Port).into(), ..self.needs().clone() }).unwrap()

@@ -1,7 +1,10 @@
 //! The report as CloudWatch metrics.
 
-use super::figures::float;
-use super::report::Report;
+use std::collections::BTreeSet;
+
+use super::discovery::Unfittable;
+use super::figures::{count, float};
+use super::report::{Hosts, IdleReport, Report};
 use crate::cluster::Cluster;
 use crate::ports::{MetricDatum, MetricUnit};
 
@@ -17,36 +20,53 @@ const RESOURCE: &str = "Resource";
 /// read as a full cluster, and anything large as room that was never looked at.
 #[must_use]
 pub fn metrics(report: &Report, cluster: &Cluster) -> Vec<MetricDatum> {
-    let datum = |name, unit, value| MetricDatum {
-        name,
-        dimensions: vec![(CLUSTER_NAME, cluster.name().to_owned())],
-        unit,
-        value,
-    };
-    let count = |name, value| datum(name, MetricUnit::Count, float(value));
-
+    let counted = |name, value| datum(cluster, name, MetricUnit::Count, float(value));
     let of_cluster = [
-        count("ContainerCapacity", report.container_capacity),
-        datum("IdleHostCapacity", MetricUnit::None, report.idle_host_capacity),
-        count("PlaceableContainers", report.placeable_containers),
-        count("RemovableHosts", report.removable_hosts),
-        count("ActiveHosts", report.active_hosts),
-        count("DrainingHosts", report.draining_hosts),
-        count("DisconnectedHosts", report.disconnected_hosts),
+        counted("ContainerCapacity", report.container_capacity),
+        datum(cluster, "IdleHostCapacity", MetricUnit::None, report.idle_host_capacity),
+        counted("PlaceableContainers", report.placeable_containers),
+        counted("RemovableHosts", report.scale_in.removable_hosts),
+        counted("MissingHosts", report.missing_hosts),
     ];
     let by_resource = report.resources.iter().map(|capacity| {
-        let mut datum = count("ContainerCapacity", capacity.container_capacity);
+        let mut datum = counted("ContainerCapacity", capacity.container_capacity);
         datum.dimensions.push((RESOURCE, capacity.resource.name().to_owned()));
         datum
     });
-    of_cluster.into_iter().chain(by_resource).collect()
+    of_cluster.into_iter().chain(of_hosts(&report.hosts, cluster)).chain(by_resource).collect()
+}
+
+/// The metrics of a cluster without a worst case: nothing that is told of room, or that a group is scaled by.
+#[must_use]
+pub fn idle_metrics(report: &IdleReport, cluster: &Cluster) -> Vec<MetricDatum> {
+    let idle = datum(cluster, "IdleHostCapacity", MetricUnit::None, float(report.idle_hosts));
+    [idle].into_iter().chain(of_hosts(&report.hosts, cluster)).collect()
+}
+
+/// How many services may start tasks that fit on no host: 0, too, is told, so that an alarm on it ends.
+#[must_use]
+pub fn unfittable_metric(unfittable: &[Unfittable], cluster: &Cluster) -> MetricDatum {
+    let services: BTreeSet<_> = unfittable.iter().map(|it| &it.service).collect();
+    datum(cluster, "UnfittableServices", MetricUnit::Count, float(count(services.iter())))
+}
+
+fn of_hosts(hosts: &Hosts, cluster: &Cluster) -> [MetricDatum; 3] {
+    let counted = |name, value| datum(cluster, name, MetricUnit::Count, float(value));
+    [
+        counted("ActiveHosts", hosts.active),
+        counted("DrainingHosts", hosts.draining),
+        counted("DisconnectedHosts", hosts.disconnected),
+    ]
+}
+
+fn datum(cluster: &Cluster, name: &'static str, unit: MetricUnit, value: f64) -> MetricDatum {
+    MetricDatum { name, dimensions: vec![(CLUSTER_NAME, cluster.name().to_owned())], unit, value }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::figures;
-    use crate::capacity::made_up::{host, worst};
+    use crate::capacity::made_up::{figures, host, worst};
 
     #[test]
     fn every_metric_of_the_contract_with_its_unit_and_dimensions() {
@@ -68,6 +88,7 @@ mod tests {
                 "IdleHostCapacity ClusterName=demo None 1.5",
                 "PlaceableContainers ClusterName=demo Count 2",
                 "RemovableHosts ClusterName=demo Count 1",
+                "MissingHosts ClusterName=demo Count 0",
                 "ActiveHosts ClusterName=demo Count 2",
                 "DrainingHosts ClusterName=demo Count 0",
                 "DisconnectedHosts ClusterName=demo Count 0",

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
-use super::made_up::host;
+use super::made_up::{figures, host};
 use super::oracle::opinion;
 use super::packing::{Busy, any_can_go, fit, placed};
 use super::removable_hosts::slots_needed;
 use super::worst_case::WorstCase;
-use super::{Report, figures, metrics};
+use super::{Report, Wanted, metrics};
 use crate::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port,
 };
@@ -226,7 +226,7 @@ proptest! {
     #[test]
     fn no_more_hosts_are_idle_than_there_are(hosts in cluster(), worst in worst_case()) {
         let report = figures_or_reject(&hosts, &worst)?;
-        let hosts = u32::try_from(report.active_hosts).unwrap();
+        let hosts = u32::try_from(report.hosts.active).unwrap();
         prop_assert!(report.idle_host_capacity <= f64::from(hosts));
     }
 
@@ -246,7 +246,7 @@ proptest! {
             .iter()
             .find(|one| Some(one.resource) == report.container_capacity_bound_by)
             .map(|one| one.container_capacity);
-        prop_assert_eq!(binding, (report.active_hosts > 0).then_some(report.container_capacity));
+        prop_assert_eq!(binding, (report.hosts.active > 0).then_some(report.container_capacity));
         for one in &report.resources {
             prop_assert!(one.container_capacity >= report.container_capacity);
         }
@@ -273,14 +273,46 @@ proptest! {
     }
 
     #[test]
-    fn whichever_hosts_go_of_as_many_as_are_removable_all_find_places((worst, hosts) in worst_and_busy_hosts()) {
+    fn whichever_hosts_go_of_as_many_as_are_removable_all_find_places(
+        (worst, hosts) in worst_and_busy_hosts(), missing in prop_oneof![2 => Just(0), 1 => 1_u8..3],
+    ) {
         let all: Vec<_> = hosts.iter().map(|(host, _)| host.clone()).collect();
-        let report = figures_or_reject(&all, &worst)?;
-        let removable = usize::try_from(report.removable_hosts).unwrap();
+        let wanted = Wanted { services: 1, desired_tasks: 9, missing_tasks: missing.into() };
+        let report = super::figures(&all, &worst, wanted).map_err(|_| TestCaseError::reject("fits on no host"))?;
+        let removable = usize::try_from(report.scale_in.removable_hosts).unwrap();
         prop_assert!(removable < hosts.len());
         for count in 1..=removable {
-            prop_assert!(any_can_go(count, &hosts, &[worst.needs().clone()]), "{count} of {hosts:?}, {worst}");
+            let more = vec![worst.needs().clone(); usize::from(missing) + 1];
+            prop_assert!(any_can_go(count, &hosts, &more), "{count} of {hosts:?}, {worst}");
         }
+    }
+
+    #[test]
+    fn so_many_hosts_of_the_smallest_size_as_are_missing_give_all_tasks_a_place_and_no_fewer(
+        (worst, hosts) in worst_and_busy_hosts(), missing in 0_u8..4,
+    ) {
+        let all: Vec<_> = hosts.iter().map(|(host, _)| host.clone()).collect();
+        let wanted = Wanted { services: 1, desired_tasks: 9, missing_tasks: missing.into() };
+        let report = super::figures(&all, &worst, wanted).map_err(|_| TestCaseError::reject("fits on no host"))?;
+        let empty = |host: &ContainerInstance| ContainerInstance {
+            remaining: host.registered.clone(),
+            network_interfaces: Some(0),
+            ..host.clone()
+        };
+        // The smallest: where the fewest can be placed, one after another.
+        let takes = |host: &ContainerInstance| {
+            (1..99).take_while(|count| fit(&vec![worst.needs().clone(); *count], &[empty(host)])).count()
+        };
+        let smallest = all.iter().filter(|host| takes(host) > 0).min_by_key(|host| takes(host)).map(empty);
+        let Some(smallest) = smallest else { return Err(TestCaseError::reject("fits on no host")) };
+        let to_place = vec![worst.needs().clone(); usize::from(missing) + 1];
+        let with = |more: u64| {
+            let more = vec![smallest.clone(); usize::try_from(more).unwrap()];
+            fit(&to_place, &[all.clone(), more].concat())
+        };
+        prop_assert!(with(report.missing_hosts));
+        prop_assert!(report.missing_hosts == 0 || !with(report.missing_hosts - 1));
+        prop_assert!(report.missing_hosts == 0 || report.scale_in.removable_hosts == 0);
     }
 
     #[test]
@@ -302,7 +334,7 @@ proptest! {
         hosts in cluster(), on in any::<prop::sample::Index>(), task in task(), worst in worst_case(),
     ) {
         let (before, after) = with_one_more_task(hosts, on, &task, &worst)?;
-        prop_assert!(after.removable_hosts <= before.removable_hosts);
+        prop_assert!(after.scale_in.removable_hosts <= before.scale_in.removable_hosts);
     }
 
     #[test]
@@ -313,9 +345,7 @@ proptest! {
         let after = figures(&[hosts, vec![closed]].concat(), &worst);
         match (before, after) {
             (Ok(before), Ok(mut after)) => {
-                after.draining_hosts = before.draining_hosts;
-                after.disconnected_hosts = before.disconnected_hosts;
-                after.other_hosts = before.other_hosts;
+                after.hosts = before.hosts;
                 prop_assert_eq!(after, before);
             }
             (before, after) => prop_assert_eq!(before, after),

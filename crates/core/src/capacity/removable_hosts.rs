@@ -1,28 +1,60 @@
 //! How many hosts can go.
 
 use super::figures::{count, placeable_on, sum};
+use super::report::{HeldBack, Holding, ScaleIn};
 use super::resource::network_interfaces_held;
+use super::wanted::Wanted;
 use super::worst_case::WorstCase;
 use crate::container_instance::ContainerInstance;
 
-/// How many of `hosts` can go, whichever the group picks, so that what runs on them fits on those that stay, and one of
-/// `worst` besides.
+/// The most hosts that are named where they hold back the next one.
+const NAMED_MAX: usize = 5;
+
+/// How many of `hosts` can go, whichever the group picks, so that what runs on them fits on those that stay, with the
+/// tasks that are wanted and have no place yet, and one of `worst` besides. Where no task is wanted and none runs, all can.
 ///
 /// A *slot* is the room for one worst case. What runs on a host, none of which needs more than `worst`, fits into
 /// [`slots_needed`] slots elsewhere. A host that goes takes these and its own free slots out of the cluster, and whichever
-/// go, that is at most what the greatest so many take. One slot is to be left.
-pub(super) fn removable_hosts(hosts: &[&ContainerInstance], worst: &WorstCase) -> u64 {
-    let free = sum(hosts.iter().map(|host| placeable_on(host, worst)));
-    let mut taken: Vec<u64> = hosts
-        .iter()
-        .map(|host| placeable_on(host, worst).saturating_add(slots_needed(host, worst)))
-        .collect();
-    taken.sort_unstable_by(|one, other| other.cmp(one));
-    let left = taken.into_iter().scan(free, |left, taken| {
-        *left = left.checked_sub(taken).filter(|left| *left >= 1)?;
-        Some(*left)
+/// go, that is at most what the greatest so many take.
+pub(super) fn scale_in(hosts: &[&ContainerInstance], worst: &WorstCase, wanted: Wanted) -> ScaleIn {
+    if wanted.is_nothing() && hosts.iter().all(|host| host.tasks() == 0) {
+        return ScaleIn { removable_hosts: count(hosts.iter()), held_back: None };
+    }
+    let mut holding: Vec<Holding> = hosts.iter().map(|host| holding(host, worst)).collect();
+    let free = sum(holding.iter().map(|host| host.slots_free));
+    // The id last: who is named must not depend on the order of the instances.
+    holding.sort_unstable_by(|one, other| {
+        other.slots().cmp(&one.slots()).then_with(|| one.instance.cmp(&other.instance))
     });
-    count(left)
+    let to_be_left = wanted.missing_tasks.saturating_add(1);
+    let (mut removable_hosts, mut taken) = (0, 0_u64);
+    for host in &holding {
+        let more = taken.saturating_add(host.slots());
+        let needed = more.saturating_add(to_be_left);
+        if needed > free {
+            let so_many = usize::try_from(removable_hosts + 1).unwrap_or(NAMED_MAX).min(NAMED_MAX);
+            let held_back = HeldBack { slots_missing: needed - free, by: holding[..so_many].to_vec() };
+            return ScaleIn { removable_hosts, held_back: Some(held_back) };
+        }
+        (removable_hosts, taken) = (removable_hosts + 1, more);
+    }
+    ScaleIn { removable_hosts, held_back: None }
+}
+
+fn holding(host: &ContainerInstance, worst: &WorstCase) -> Holding {
+    Holding {
+        instance: host.ec2_instance_id.clone(),
+        tasks: host.tasks(),
+        slots_needed: slots_needed(host, worst),
+        slots_free: placeable_on(host, worst),
+    }
+}
+
+impl Holding {
+    /// The slots that the host takes with it.
+    fn slots(&self) -> u64 {
+        self.slots_needed.saturating_add(self.slots_free)
+    }
 }
 
 /// The slots that what runs on a host needs at most: one for each task, and no more than
@@ -62,8 +94,18 @@ mod tests {
     use crate::capacity::made_up::{host, worst};
     use crate::container_instance::ContainerInstance;
 
+    fn going(
+        hosts: &[ContainerInstance],
+        worst: &WorstCase,
+        desired_tasks: u64,
+        missing_tasks: u64,
+    ) -> ScaleIn {
+        let wanted = Wanted { services: 1, desired_tasks, missing_tasks };
+        scale_in(&hosts.iter().collect::<Vec<_>>(), worst, wanted)
+    }
+
     fn of(hosts: &[ContainerInstance], worst: &WorstCase) -> u64 {
-        removable_hosts(&hosts.iter().collect::<Vec<_>>(), worst)
+        going(hosts, worst, 1, 0).removable_hosts
     }
 
     fn with_tasks(cpu_left: u64, memory_left: u64, tasks: u32) -> ContainerInstance {
@@ -92,6 +134,47 @@ mod tests {
         // The empty one could go; but the group may pick one that is full.
         let full = with_tasks(0, 0, 2);
         assert_eq!(of(&[full.clone(), full, host(1000, 1000)], &worst(500, 500)), 0);
+    }
+
+    #[test]
+    fn tasks_that_have_no_place_yet_keep_hosts() {
+        let hosts = vec![host(1000, 1000); 5];
+        let removable = |missing| going(&hosts, &worst(500, 500), 20, missing).removable_hosts;
+        assert_eq!([0, 1, 2, 7, 9, 10].map(removable), [4, 4, 3, 1, 0, 0]);
+    }
+
+    #[test]
+    fn where_no_task_is_wanted_and_none_runs_all_can_go() {
+        let idle = vec![host(1000, 1000); 3];
+        assert_eq!(going(&idle, &worst(500, 500), 0, 0), ScaleIn { removable_hosts: 3, held_back: None });
+        let mut busy = idle.clone();
+        busy[0].pending_tasks = 1;
+        assert_eq!(going(&busy, &worst(500, 500), 0, 0).removable_hosts, 2);
+        // Services may be there that were not read.
+        let unread = scale_in(&idle.iter().collect::<Vec<_>>(), &worst(500, 500), Wanted::default());
+        assert_eq!(unread.removable_hosts, 2);
+    }
+
+    #[test]
+    fn what_holds_the_next_one_back_is_named() {
+        let hosts = [
+            with_tasks(500, 500, 1).named("i-half"),
+            with_tasks(0, 0, 2).named("i-full"),
+            host(1000, 1000).named("i-idle"),
+            host(1000, 1000).named("i-idle-2"),
+        ];
+        let held_back = going(&hosts, &worst(500, 500), 3, 0).held_back.unwrap();
+        // Two can go: 5 slots are free, each host takes 2 with it, and 1 is to be left.
+        assert_eq!(held_back.slots_missing, 2);
+        let named: Vec<_> = held_back.by.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            named,
+            [
+                "i-full: 2 tasks need 2 slots elsewhere, 0 free slots go with it",
+                "i-half: 1 task needs 1 slot elsewhere, 1 free slot goes with it",
+                "i-idle: 0 tasks need 0 slots elsewhere, 2 free slots go with it",
+            ]
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The worked examples of "Docker on AWS", chapter 12: what is registered and left, the worst case, and the figures.
 
-use super::made_up::{host, worst};
+use super::Report;
+use super::made_up::{figures, host, worst};
 use super::packing::any_can_go;
 use super::resource::Resource;
-use super::{Report, figures};
 use crate::container_instance::{ContainerInstance, CpuUnits, Mib};
 use crate::task_needs::TaskNeeds;
 
@@ -81,7 +81,7 @@ fn one_and_a_half_hosts_are_idle_and_none_can_go() {
     let all: Vec<_> = hosts.iter().map(|(host, _)| host.clone()).collect();
     let report = figures(&all, &worst(500, 500)).unwrap();
     assert_eq!((report.container_capacity, report.idle_host_capacity), (3, 1.5));
-    assert_eq!((report.placeable_containers, report.removable_hosts), (1, 0));
+    assert_eq!((report.placeable_containers, report.scale_in.removable_hosts), (1, 0));
     assert!(!any_can_go(1, &hosts, &[]));
 }
 

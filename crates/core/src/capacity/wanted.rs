@@ -1,0 +1,85 @@
+//! What a cluster's services want of it.
+
+use serde::Serialize;
+
+use crate::service::{SchedulingStrategy, Service};
+
+/// The tasks that the services want: ACTIVE REPLICA services on EC2, all of them together. Daemons are no demand: they come
+/// and go with the hosts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wanted {
+    /// Services that want tasks, or may.
+    pub services: u64,
+    /// Tasks that they are to run.
+    pub desired_tasks: u64,
+    /// Of those, the ones that neither run nor are in PENDING: they have no place yet.
+    pub missing_tasks: u64,
+}
+
+impl Wanted {
+    /// What these services want; those that are no demand are passed over.
+    #[must_use]
+    pub fn by(services: &[Service]) -> Self {
+        services.iter().filter(|service| is_demand(service)).fold(Self::default(), |all, service| {
+            let has = service.running.saturating_add(service.pending);
+            Self {
+                services: all.services + 1,
+                desired_tasks: all.desired_tasks + u64::from(service.desired),
+                missing_tasks: all.missing_tasks + u64::from(service.desired.saturating_sub(has)),
+            }
+        })
+    }
+}
+
+impl Wanted {
+    /// Whether there are services, and none of them wants a task. Without services there may be tasks that somebody starts
+    /// by hand.
+    pub(super) fn is_nothing(self) -> bool {
+        self.services > 0 && self.desired_tasks == 0
+    }
+}
+
+/// Whether a service may start tasks that need a place on a host.
+#[must_use]
+pub fn is_demand(service: &Service) -> bool {
+    service.active && service.on_ec2 && service.strategy == SchedulingStrategy::Replica
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(desired: u32, running: u32, pending: u32) -> Service {
+        Service {
+            name: "web".to_owned(),
+            active: true,
+            on_ec2: true,
+            definitions: Vec::new(),
+            strategy: SchedulingStrategy::Replica,
+            desired,
+            running,
+            pending,
+            minimum_healthy_percent: 100,
+            maximum_percent: 200,
+            events: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn one_service_that_runs_more_than_it_wants_is_no_task_of_another() {
+        // As in the middle of a deployment.
+        let wanted = Wanted::by(&[service(2, 4, 0), service(5, 1, 1), service(0, 0, 0)]);
+        assert_eq!(wanted, Wanted { services: 3, desired_tasks: 7, missing_tasks: 3 });
+    }
+
+    #[test]
+    fn daemons_and_services_that_are_gone_or_elsewhere_are_no_demand() {
+        let all = [
+            Service { strategy: SchedulingStrategy::Daemon, ..service(5, 0, 0) },
+            Service { active: false, ..service(5, 0, 0) },
+            Service { on_ec2: false, ..service(5, 0, 0) },
+        ];
+        assert_eq!(Wanted::by(&all), Wanted::default());
+    }
+}

@@ -2,35 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use fleetkeeper_core::capacity::WorstCase;
+use fleetkeeper_core::capacity::Given;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 use fleetkeeper_core::metric_namespace::metric_namespace;
 use fleetkeeper_core::ports::StorageResolution;
 use fleetkeeper_core::setting::{SettingError, Settings, digits};
-use fleetkeeper_core::task_needs::TaskNeeds;
 
 /// What the function is told by its variables.
 ///
 /// | variable | unset | accepted |
 /// | --- | --- | --- |
 /// | `ECS_CLUSTER` | an event must name its cluster | a cluster's name or ARN |
-/// | `CONTAINER_MAX_CPU` | an error | CPU units; 0: containers reserve none |
-/// | `CONTAINER_MAX_MEMORY` | an error | MiB; 0: containers reserve none |
-/// | `TCP_PORT_RESOURCES`, `UDP_PORT_RESOURCES` | no static port | `80,443`; empty: none |
+/// | `CONTAINER_MAX_CPU` | discovered | CPU units; 0: containers reserve none |
+/// | `CONTAINER_MAX_MEMORY` | discovered | MiB; 0: containers reserve none |
+/// | `TCP_PORT_RESOURCES`, `UDP_PORT_RESOURCES` | discovered | `80,443`; empty: none |
+/// | `CONTAINER_MAX_GPU` | discovered | GPUs; 0: containers reserve none |
+/// | `CONTAINER_USES_ENI` | discovered | `true` or `false` |
 /// | `METRIC_NAMESPACE` | `ECS/Fleetkeeper` | what CloudWatch takes, but for `AWS/...` |
 /// | `METRIC_RESOLUTION_SECONDS` | 60 | 60 or 1 |
-/// | `CONTAINER_MAX_GPU` | 0 | 0 |
-/// | `CONTAINER_USES_ENI` | `false` | `false` |
-///
-/// GPUs and network interfaces are not counted yet. A worst case that needs them is refused at start, because ignoring
-/// it would promise room that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The cluster of an event that names none.
     pub cluster: Option<Cluster>,
-    /// The worst-case container.
-    pub worst_case: WorstCase,
+    /// What is said of the worst-case container; the rest is discovered.
+    pub given: Given,
     /// The metrics' namespace.
     pub namespace: String,
     /// How finely CloudWatch keeps the metrics.
@@ -43,11 +39,9 @@ const AMOUNT_MAX: u64 = 2_147_483_647;
 impl Config {
     /// Reads the variables; the first one that is malformed is the error.
     pub fn read(settings: &Settings<'_>) -> Result<Self, SettingError> {
-        refuse_but(settings, "CONTAINER_MAX_GPU", "0", "GPUs are not counted yet")?;
-        refuse_but(settings, "CONTAINER_USES_ENI", "false", "network interfaces are not counted yet")?;
         Ok(Self {
             cluster: settings.parsed("ECS_CLUSTER", "a cluster's name or ARN")?,
-            worst_case: worst_case(settings)?,
+            given: given(settings)?,
             namespace: metric_namespace(settings)?,
             resolution: settings
                 .optional("METRIC_RESOLUTION_SECONDS", "60 or 1", resolution)?
@@ -56,36 +50,38 @@ impl Config {
     }
 }
 
-fn worst_case(settings: &Settings<'_>) -> Result<WorstCase, SettingError> {
-    let cpu = amount(settings, "CONTAINER_MAX_CPU", "CPU units")?;
-    let memory = amount(settings, "CONTAINER_MAX_MEMORY", "MiB")?;
-    let (tcp, udp) = (ports(settings, "TCP_PORT_RESOURCES")?, ports(settings, "UDP_PORT_RESOURCES")?);
-    WorstCase::new(TaskNeeds {
-        cpu: CpuUnits(cpu),
-        memory: Mib(memory),
-        tcp_ports: tcp,
-        udp_ports: udp,
-        ..TaskNeeds::default()
-    })
-    .map_err(|_| SettingError::Malformed {
-        variable: "CONTAINER_MAX_MEMORY",
-        value: memory.to_string(),
-        accepted: "more than 0, where CONTAINER_MAX_CPU is 0 too and no port is given".to_owned(),
-    })
+fn given(settings: &Settings<'_>) -> Result<Given, SettingError> {
+    let amount = |variable, unit| settings.whole_number(variable, unit, 0, AMOUNT_MAX);
+    let given = Given {
+        cpu: amount("CONTAINER_MAX_CPU", "CPU units")?.map(CpuUnits),
+        memory: amount("CONTAINER_MAX_MEMORY", "MiB")?.map(Mib),
+        tcp_ports: ports(settings, "TCP_PORT_RESOURCES")?,
+        udp_ports: ports(settings, "UDP_PORT_RESOURCES")?,
+        network_interface: settings.optional("CONTAINER_USES_ENI", "true or false", true_or_false)?,
+        gpus: amount("CONTAINER_MAX_GPU", "GPUs")?.map(|gpus| u32::try_from(gpus).unwrap_or(u32::MAX)),
+    };
+    if given.is_all() && given.is_nothing() {
+        return Err(SettingError::Malformed {
+            variable: "CONTAINER_MAX_MEMORY",
+            value: "0".to_owned(),
+            accepted: "more than 0, where no other variable says that the container needs anything"
+                .to_owned(),
+        });
+    }
+    Ok(given)
 }
 
-fn amount(settings: &Settings<'_>, variable: &'static str, unit: &str) -> Result<u64, SettingError> {
-    settings.whole_number(variable, unit, 0, AMOUNT_MAX)?.ok_or_else(|| SettingError::Missing {
-        variable,
-        accepted: format!(
-            "a whole number of {unit} from 0 to {AMOUNT_MAX}, what the largest container reserves"
-        ),
-    })
-}
-
-fn ports(settings: &Settings<'_>, variable: &'static str) -> Result<BTreeSet<Port>, SettingError> {
+fn ports(settings: &Settings<'_>, variable: &'static str) -> Result<Option<BTreeSet<Port>>, SettingError> {
     let accepted = "ports from 1 to 65535, each once, as in 80,443; empty for none";
-    Ok(settings.optional(variable, accepted, parse_ports)?.unwrap_or_default())
+    settings.optional(variable, accepted, parse_ports)
+}
+
+fn true_or_false(text: &str) -> Option<bool> {
+    match text {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
 }
 
 fn parse_ports(text: &str) -> Option<BTreeSet<Port>> {
@@ -110,26 +106,13 @@ fn resolution(text: &str) -> Option<StorageResolution> {
     }
 }
 
-/// A variable whose only supported value is the one that asks for nothing.
-fn refuse_but(
-    settings: &Settings<'_>,
-    variable: &'static str,
-    neutral: &str,
-    why: &str,
-) -> Result<(), SettingError> {
-    let accepted = format_args!("{neutral}, as {why}");
-    settings
-        .optional(variable, accepted, |text| (text == neutral).then_some(()))
-        .map(Option::unwrap_or_default)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const WORST: [(&str, &str); 2] = [("CONTAINER_MAX_CPU", "250"), ("CONTAINER_MAX_MEMORY", "400")];
 
-    /// The two variables that must be set, and `more`, which wins.
+    /// Two variables that most set, and `more`, which wins.
     fn config(more: &[(&str, &str)]) -> Result<Config, SettingError> {
         only(&[more, &WORST].concat())
     }
@@ -144,7 +127,10 @@ mod tests {
     fn defaults_are_the_contracts() {
         let config = config(&[]).unwrap();
         assert_eq!(config.cluster, None);
-        assert_eq!(config.worst_case.to_string(), "250 CPU units, 400 MiB");
+        assert_eq!(
+            config.given,
+            Given { cpu: Some(CpuUnits(250)), memory: Some(Mib(400)), ..Given::default() }
+        );
         assert_eq!(config.namespace, "ECS/Fleetkeeper");
         assert_eq!(config.resolution, StorageResolution::OneMinute);
     }
@@ -157,33 +143,43 @@ mod tests {
             ("UDP_PORT_RESOURCES", ""),
             ("METRIC_NAMESPACE", "My Team/ECS #1"),
             ("METRIC_RESOLUTION_SECONDS", "1"),
-            ("CONTAINER_MAX_GPU", "0"),
-            ("CONTAINER_USES_ENI", "false"),
+            ("CONTAINER_MAX_GPU", "1"),
+            ("CONTAINER_USES_ENI", "true"),
         ])
         .unwrap();
         assert_eq!(config.cluster.unwrap().name(), "demo");
-        assert_eq!(config.worst_case.to_string(), "250 CPU units, 400 MiB, TCP 80 443 65535");
+        assert_eq!(config.given.tcp_ports, Some([80, 443, 65535].map(Port).into()));
+        assert_eq!(config.given.udp_ports, Some(BTreeSet::new()));
+        assert_eq!((config.given.network_interface, config.given.gpus), (Some(true), Some(1)));
+        assert!(config.given.is_all());
         assert_eq!(config.namespace, "My Team/ECS #1");
         assert_eq!(config.resolution, StorageResolution::OneSecond);
     }
 
     #[test]
-    fn a_worst_case_that_is_not_given_is_an_error_that_names_the_variable() {
-        for (missing, given) in [WORST, [WORST[1], WORST[0]]].map(|[missing, given]| (missing, given)) {
-            let said = only(&[given]).unwrap_err().to_string();
-            assert!(said.starts_with(&format!("{} is not set: a whole number of ", missing.0)), "{said}");
-        }
+    fn what_is_not_set_is_left_to_discover() {
+        assert_eq!(only(&[]).unwrap().given, Given::default());
+        let given = only(&[("CONTAINER_MAX_CPU", "0")]).unwrap().given;
+        assert_eq!(given, Given { cpu: Some(CpuUnits(0)), ..Given::default() });
     }
 
     #[test]
     fn a_worst_case_of_nothing_is_refused() {
-        let nothing = [("CONTAINER_MAX_CPU", "0"), ("CONTAINER_MAX_MEMORY", "0")];
+        let nothing = [
+            ("CONTAINER_MAX_CPU", "0"),
+            ("CONTAINER_MAX_MEMORY", "0"),
+            ("TCP_PORT_RESOURCES", ""),
+            ("UDP_PORT_RESOURCES", ""),
+            ("CONTAINER_MAX_GPU", "0"),
+            ("CONTAINER_USES_ENI", "false"),
+        ];
         assert_eq!(
             only(&nothing).unwrap_err().to_string(),
-            "CONTAINER_MAX_MEMORY=\"0\" is not accepted: more than 0, where CONTAINER_MAX_CPU is 0 too and no port is \
-             given"
+            "CONTAINER_MAX_MEMORY=\"0\" is not accepted: more than 0, where no other variable says that the container \
+             needs anything"
         );
-        assert!(only(&[nothing[0], nothing[1], ("UDP_PORT_RESOURCES", "53")]).is_ok());
+        assert!(only(&nothing[..5]).is_ok());
+        assert!(only(&[&[("UDP_PORT_RESOURCES", "53")], &nothing[..]].concat()).is_ok());
     }
 
     #[test]
@@ -199,8 +195,8 @@ mod tests {
             ("UDP_PORT_RESOURCES", &["53,53"]),
             ("METRIC_NAMESPACE", &["", " ", ":x", "AWS/ECS", "a*b", "Flotte für ECS", &"x".repeat(256)]),
             ("METRIC_RESOLUTION_SECONDS", &["", "0", "5", "060"]),
-            ("CONTAINER_MAX_GPU", &["", "1"]),
-            ("CONTAINER_USES_ENI", &["", "true", "no"]),
+            ("CONTAINER_MAX_GPU", &["", "-1", "all"]),
+            ("CONTAINER_USES_ENI", &["", "TRUE", "1", "no"]),
         ] {
             for value in values {
                 let said = config(&[(variable, *value)]).unwrap_err().to_string();

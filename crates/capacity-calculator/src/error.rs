@@ -1,5 +1,7 @@
 //! What went wrong, by a stable name.
 
+use std::fmt;
+
 use fleetkeeper_core::capacity::FitsNoHost;
 use fleetkeeper_core::ports::{CallError, Failure};
 
@@ -21,8 +23,10 @@ pub enum CapacityError {
         trigger: String,
     },
     /// A read of the cluster failed.
-    #[error("the container instances of cluster {cluster} could not be read")]
+    #[error("the {of} of cluster {cluster} could not be read")]
     NotRead {
+        /// What was read.
+        of: Read,
         /// The cluster's name.
         cluster: String,
         /// The call.
@@ -44,8 +48,13 @@ pub enum CapacityError {
         listed: usize,
     },
     /// The worst-case container fits on no host.
-    #[error("no capacity of cluster {cluster} can be told")]
+    #[error(
+        "no capacity of cluster {cluster} can be told{}",
+        if *discovered { " (what the variables do not say of the container was discovered, and they win)" } else { "" }
+    )]
     FitsNoHost {
+        /// Whether not all of it was given by the variables.
+        discovered: bool,
         /// The cluster's name.
         cluster: String,
         /// Why.
@@ -63,6 +72,30 @@ pub enum CapacityError {
     },
 }
 
+/// What is read of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// Its container instances.
+    ContainerInstances,
+    /// Its services.
+    Services,
+    /// The task definitions that its services may start tasks of.
+    TaskDefinitions,
+    /// Its tasks.
+    Tasks,
+}
+
+impl fmt::Display for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ContainerInstances => "container instances",
+            Self::Services => "services",
+            Self::TaskDefinitions => "services' task definitions",
+            Self::Tasks => "tasks",
+        })
+    }
+}
+
 impl CapacityError {
     /// The name that alarms and log queries can rely on: Lambda's `errorType`.
     #[must_use]
@@ -70,7 +103,10 @@ impl CapacityError {
         match self {
             Self::UnreadableEvent(_) => "UnreadableEvent",
             Self::NoCluster { .. } => "NoCluster",
-            Self::NotRead { .. } => "ContainerInstancesNotRead",
+            Self::NotRead { of: Read::ContainerInstances, .. } => "ContainerInstancesNotRead",
+            Self::NotRead { of: Read::Services, .. } => "ServicesNotRead",
+            Self::NotRead { of: Read::TaskDefinitions, .. } => "TaskDefinitionsNotRead",
+            Self::NotRead { of: Read::Tasks, .. } => "TasksNotRead",
             Self::Untold { .. } => "ContainerInstancesUntold",
             Self::FitsNoHost { .. } => "ContainerFitsNoHost",
             Self::NotPut { .. } => "MetricsNotPut",

@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
         let config = Config::read(&settings)?;
         let aws = sdk::config().await;
         let (ecs, metrics) = (Ecs::new(&aws), CloudWatch::new(&aws));
-        let calculator = CapacityCalculator { ecs, metrics, clock: SystemClock, config };
+        let calculator = CapacityCalculator::new(ecs, metrics, SystemClock, config);
         serve(async |event, invocation| {
             // Boxed: the calls of the SDK make it a large future, and a deep one for the compiler.
             let answer = Box::pin(calculator.handle(event, invocation)).await;

@@ -1,14 +1,18 @@
 //! What the event says: whose capacity, and what happened.
 
+use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// The event of a service that finds no place for a task: demand, at once.
+const PLACEMENT_FAILURE: &str = "SERVICE_TASK_PLACEMENT_FAILURE";
+
 /// What woke the function, as far as it matters.
 ///
-/// Only the cluster decides anything; the rest is for the log. The figures come from a fresh look at the cluster, as
-/// events arrive twice, late and out of order.
+/// The figures never come from the event, but from a look at the cluster: events arrive twice, late and out of order. The
+/// event decides which cluster, and whether the last look already has what it tells of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trigger {
@@ -23,6 +27,12 @@ pub struct Trigger {
     /// The version of that container instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
+    /// Why a service could not place a task, as ECS says it: `RESOURCE:MEMORY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it could not, where the event says so.
+    #[serde(skip)]
+    pub failed_placement: Option<DateTime<Utc>>,
 }
 
 /// An event that cannot be read: what it holds, and what would be accepted.
@@ -54,8 +64,13 @@ impl Trigger {
         };
         let detail = detail(event.remove("detail"))?;
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let failed_placement = text(detail.get("eventName")).as_deref() == Some(PLACEMENT_FAILURE);
+        let time = event.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
+        let kind = text(event.get("detail-type")).unwrap_or_else(|| "direct invocation".to_owned());
         Ok(Self {
-            kind: text(event.get("detail-type")).unwrap_or_else(|| "direct invocation".to_owned()),
+            kind: if failed_placement { format!("{kind} {PLACEMENT_FAILURE}") } else { kind },
+            reason: text(detail.get("reason")).filter(|_| failed_placement),
+            failed_placement: time.filter(|_| failed_placement),
             cluster: cluster(detail.get("clusterArn"))?,
             container_instance: text(detail.get("containerInstanceArn")).map(ContainerInstanceArn),
             version: detail.get("version").and_then(Value::as_u64),
@@ -141,6 +156,25 @@ mod tests {
         assert_eq!(trigger.cluster.unwrap().reference(), CLUSTER);
         assert_eq!(trigger.container_instance.unwrap().0, OLD_ARN);
         assert_eq!(trigger.version, Some(14801));
+    }
+
+    #[test]
+    fn a_task_without_a_place_is_told_with_ecss_reason() {
+        let trigger = Trigger::read(json!({
+            "detail-type": "ECS Service Action",
+            "time": "2026-11-23T12:00:00Z",
+            "resources": ["arn:aws:ecs:us-east-1:111122223333:service/demo/web"],
+            "detail": {
+                "eventType": "ERROR",
+                "eventName": "SERVICE_TASK_PLACEMENT_FAILURE",
+                "clusterArn": CLUSTER,
+                "reason": "RESOURCE:MEMORY",
+            },
+        }))
+        .unwrap();
+        assert_eq!(trigger.kind, "ECS Service Action SERVICE_TASK_PLACEMENT_FAILURE");
+        assert_eq!(trigger.reason.as_deref(), Some("RESOURCE:MEMORY"));
+        assert!(trigger.failed_placement.is_some() && trigger.cluster.is_some());
     }
 
     #[test]

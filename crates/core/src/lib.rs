@@ -5,6 +5,7 @@
 //! | [`cluster`], [`container_instance`], [`task`], [`task_needs`], [`lifecycle`], [`topic`] | what AWS has, as plain data with units |
 //! | [`ports`] | the AWS calls that the functions make, one trait a service, and the clock |
 //! | [`read`] | reads that span pages and batches: nothing is skipped |
+//! | [`paced`] | reads at a pace that leaves half of what an account has to others |
 //! | [`drain`] | the lifecycle-drainer's decisions |
 //! | [`capacity`] | the capacity-calculator's figures |
 //! | [`invocation`], [`time_left`] | what an invocation has left, which bounds every call |
@@ -25,6 +26,7 @@ pub mod invocation;
 pub mod lifecycle;
 pub mod metric_namespace;
 pub mod network_interfaces;
+pub mod paced;
 pub mod ports;
 pub mod read;
 pub mod service;

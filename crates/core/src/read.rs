@@ -75,6 +75,31 @@ pub async fn tasks_desired(
     describe(pages, |arns: Vec<TaskArn>| async move { ecs.describe_tasks(cluster, &arns).await }).await
 }
 
+/// Lists and describes all tasks of a cluster that ECS still knows, where they are at most so many. None where they are
+/// more.
+pub async fn tasks_of_cluster(
+    ecs: &impl Tasks,
+    cluster: &Cluster,
+    most: usize,
+) -> Result<Option<Answer<Task>>, CallError> {
+    let mut arns = Vec::new();
+    for desired in [DesiredStatus::Running, DesiredStatus::Stopped] {
+        let mut page = None;
+        loop {
+            let listed = ecs.list_tasks(cluster, TasksOf::Cluster, desired, page.as_ref()).await?;
+            arns.extend(listed.items);
+            if arns.len() > most {
+                return Ok(None);
+            }
+            page = listed.next;
+            if page.is_none() {
+                break;
+            }
+        }
+    }
+    describe_tasks(ecs, cluster, &arns).await.map(Some)
+}
+
 /// Lists the tasks of a container instance that have one desired status.
 pub async fn task_arns(
     ecs: &impl Tasks,

@@ -5,7 +5,7 @@ use fleetkeeper_core::ports::StorageResolution;
 use serde_json::json;
 
 use crate::ports::{
-    CLUSTER_ARN, CloudWatch, Ecs, begin, calculator, handle, host, invocation, pages, state_change,
+    CLUSTER_ARN, CloudWatch, Ecs, begin, calculator, handle, host, pages, published, state_change,
 };
 
 #[tokio::test(start_paused = true)]
@@ -24,10 +24,10 @@ async fn one_event_is_one_put_with_one_timestamp() {
 async fn a_cluster_of_no_instance_is_zeros() {
     for pages in [vec![], vec![vec![], vec![]]] {
         let (outcome, puts) = handle(Ecs { pages, ..Ecs::default() }, CloudWatch::default(), &[]).await;
-        assert_eq!(outcome.unwrap().report.container_capacity_bound_by, None);
+        assert_eq!(outcome.unwrap().report().unwrap().container_capacity_bound_by, None);
         assert_eq!(puts.len(), 1);
         assert!(puts[0].data.iter().all(|datum| datum.value == 0.0));
-        assert_eq!(puts[0].data.len(), 9);
+        assert_eq!(puts[0].data.len(), 11);
     }
 }
 
@@ -35,7 +35,7 @@ async fn a_cluster_of_no_instance_is_zeros() {
 async fn the_events_cluster_wins_over_the_variables_and_is_asked_by_its_arn() {
     let variables = [("ECS_CLUSTER", "other")];
     let calculator = calculator(Ecs::default(), CloudWatch::default(), &variables);
-    let summary = calculator.handle(state_change(), invocation(60)).await.unwrap();
+    let summary = published(&calculator, state_change()).await.unwrap();
     assert_eq!(summary.cluster, "demo");
     assert_eq!(calculator.ecs.clusters_asked.take().into_iter().collect::<Vec<_>>(), [CLUSTER_ARN]);
     let put = &calculator.metrics.puts.take()[0];
@@ -47,7 +47,7 @@ async fn a_schedule_takes_the_variables_cluster() {
     let variables = [("ECS_CLUSTER", "scheduled")];
     for event in [json!({"detail-type": "Scheduled Event", "detail": "{}"}), json!({})] {
         let calculator = calculator(Ecs::default(), CloudWatch::default(), &variables);
-        assert_eq!(calculator.handle(event, invocation(60)).await.unwrap().cluster, "scheduled");
+        assert_eq!(published(&calculator, event).await.unwrap().cluster, "scheduled");
         assert_eq!(calculator.ecs.clusters_asked.take().into_iter().collect::<Vec<_>>(), ["scheduled"]);
     }
 }
@@ -75,6 +75,12 @@ async fn the_answer_is_short_and_says_what_binds() {
             "idleHostCapacityBoundBy": "TCP_PORTS",
             "placeableContainers": 1,
             "removableHosts": 0,
+            "heldBack": {
+                "slotsMissing": 1,
+                "by": [{"instance": host(0).ec2_instance_id, "tasks": 0, "slotsNeeded": 0, "slotsFree": 1}],
+            },
+            "missingHosts": 0,
+            "wanted": {"services": 0, "desiredTasks": 0, "missingTasks": 0},
             "activeHosts": 2,
             "drainingHosts": 0,
             "disconnectedHosts": 0,
@@ -84,7 +90,7 @@ async fn the_answer_is_short_and_says_what_binds() {
                 {"resource": "MEMORY", "containerCapacity": 3, "perHost": 2, "fullHosts": 0},
                 {"resource": "TCP_PORTS", "containerCapacity": 1, "perHost": 1, "fullHosts": 1},
             ],
-            "published": {"namespace": "ECS/Fleetkeeper", "metrics": 10, "at": "2026-11-22T12:00:01.020Z"},
+            "published": {"namespace": "ECS/Fleetkeeper", "metrics": 12, "at": "2026-11-22T12:00:01.020Z"},
         })
     );
 }

@@ -23,7 +23,7 @@ async fn an_instance_that_is_listed_and_missing_is_asked_for_again_and_counted()
     let failing = BTreeMap::from([(host(1).arn.0, "MISSING"), (host(250).arn.0, "MISSING")]);
     let ecs = Ecs { pages: pages(&[100, 100, 100]), failing, failing_first: Some(4), ..Ecs::default() };
     let (outcome, puts) = handle(ecs, CloudWatch::default(), &[]).await;
-    assert_eq!(outcome.unwrap().report.active_hosts, 300);
+    assert_eq!(outcome.unwrap().report().unwrap().hosts.active, 300);
     assert_eq!(puts[0].value("ContainerCapacity"), 600.0);
 }
 
@@ -104,7 +104,7 @@ async fn a_container_that_fits_on_no_host_is_an_error() {
     let (kind, chain) = said(&outcome.unwrap_err());
     assert_eq!(kind, "ContainerFitsNoHost");
     assert!(chain.starts_with(
-        "no capacity of cluster demo can be told: the worst-case container (2048 CPU units, 400 MiB) fits on none of 2"
+        "no capacity of cluster demo can be told (what the variables do not say of the container was discovered, and they win): the worst-case container (2048 CPU units, 400 MiB) fits on none of 2"
     ));
     assert!(puts.is_empty());
 }

@@ -5,8 +5,14 @@
 #[cfg(test)]
 mod answer;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod reads;
+#[cfg(test)]
+mod services;
+#[cfg(test)]
+mod storms;

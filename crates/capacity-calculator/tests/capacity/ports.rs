@@ -16,7 +16,10 @@ use fleetkeeper_core::ports::{
     Answer, CallError, CallErrorKind, Clock, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX,
     Failure, MetricDatum, Metrics, Page, PageToken, StorageResolution,
 };
+use fleetkeeper_core::service::Service;
 use fleetkeeper_core::setting::Settings;
+use fleetkeeper_core::task::{Task, TaskDefinitionArn};
+use fleetkeeper_core::task_needs::TaskNeeds;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -30,7 +33,7 @@ pub(crate) enum Mood {
 }
 
 impl Mood {
-    async fn settle(self, operation: &'static str, resource: &str) -> Result<(), CallError> {
+    pub(crate) async fn settle(self, operation: &'static str, resource: &str) -> Result<(), CallError> {
         match self {
             Self::Answers => Ok(()),
             Self::Fails(kind) => {
@@ -59,6 +62,17 @@ pub(crate) struct Ecs {
     pub(crate) batches: RefCell<Vec<usize>>,
     pub(crate) in_flight: Cell<usize>,
     pub(crate) most_in_flight: Cell<usize>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) needs: BTreeMap<TaskDefinitionArn, TaskNeeds>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) services_mood: Mood,
+    pub(crate) definitions_mood: Mood,
+    pub(crate) tasks_mood: Mood,
+    /// The task definitions that were described.
+    pub(crate) defined: RefCell<Vec<TaskDefinitionArn>>,
+    /// Calls on services and on tasks.
+    pub(crate) service_calls: Cell<usize>,
+    pub(crate) task_calls: Cell<usize>,
 }
 
 impl ContainerInstances for Ecs {
@@ -211,10 +225,19 @@ pub(crate) fn calculator(
     more: &[(&str, &str)],
 ) -> CapacityCalculator<Ecs, CloudWatch, PausedClock> {
     let variables = [more, &[("CONTAINER_MAX_CPU", "250"), ("CONTAINER_MAX_MEMORY", "400")]].concat();
+    only(ecs, metrics, &variables)
+}
+
+/// These variables and no others.
+pub(crate) fn only(
+    ecs: Ecs,
+    metrics: CloudWatch,
+    variables: &[(&str, &str)],
+) -> CapacityCalculator<Ecs, CloudWatch, PausedClock> {
     let lookup =
         |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
     let config = Config::read(&Settings::new(&lookup)).unwrap();
-    CapacityCalculator { ecs, metrics, clock: PausedClock { start: Instant::now() }, config }
+    CapacityCalculator::new(ecs, metrics, PausedClock { start: Instant::now() }, config)
 }
 
 /// An invocation of so many seconds.
@@ -232,6 +255,14 @@ pub(crate) fn state_change() -> Value {
     })
 }
 
+/// Handles an event with a minute's time: something is published, or it is an error.
+pub(crate) async fn published(
+    calculator: &CapacityCalculator<Ecs, CloudWatch, PausedClock>,
+    event: Value,
+) -> Result<Summary, CapacityError> {
+    Ok(calculator.handle(event, invocation(60)).await?.published().unwrap())
+}
+
 /// Handles a state change with a minute's time, and gives what came of it and what was put.
 pub(crate) async fn handle(
     ecs: Ecs,
@@ -239,6 +270,6 @@ pub(crate) async fn handle(
     more: &[(&str, &str)],
 ) -> (Result<Summary, CapacityError>, Vec<Put>) {
     let calculator = calculator(ecs, metrics, more);
-    let outcome = calculator.handle(state_change(), invocation(60)).await;
+    let outcome = published(&calculator, state_change()).await;
     (outcome, calculator.metrics.puts.take())
 }

@@ -31,6 +31,12 @@ impl Given {
         cpu.is_some() && memory.is_some() && ports && network_interface.is_some() && gpus.is_some()
     }
 
+    /// Whether nothing is said that the container needs.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.over(TaskNeeds::default()) == TaskNeeds::default()
+    }
+
     /// `needs`, where nothing else is given.
     pub(super) fn over(&self, needs: TaskNeeds) -> TaskNeeds {
         let given = self.clone();

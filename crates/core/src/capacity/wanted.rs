@@ -1,5 +1,7 @@
 //! What a cluster's services want of it.
 
+use std::ops::Add;
+
 use serde::Serialize;
 
 use crate::service::{SchedulingStrategy, Service};
@@ -23,12 +25,24 @@ impl Wanted {
     pub fn by(services: &[Service]) -> Self {
         services.iter().filter(|service| is_demand(service)).fold(Self::default(), |all, service| {
             let has = service.running.saturating_add(service.pending);
-            Self {
-                services: all.services + 1,
-                desired_tasks: all.desired_tasks + u64::from(service.desired),
-                missing_tasks: all.missing_tasks + u64::from(service.desired.saturating_sub(has)),
+            all + Self {
+                services: 1,
+                desired_tasks: service.desired.into(),
+                missing_tasks: service.desired.saturating_sub(has).into(),
             }
         })
+    }
+}
+
+impl Add for Wanted {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            services: self.services + other.services,
+            desired_tasks: self.desired_tasks + other.desired_tasks,
+            missing_tasks: self.missing_tasks + other.missing_tasks,
+        }
     }
 }
 

@@ -6,9 +6,12 @@
 
 mod limits;
 
+use std::collections::BTreeMap;
+
 use limits::LIMITS;
 
-use crate::container_instance::ContainerInstance;
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn};
+use crate::task::{DesiredStatus, Task};
 
 /// The network interfaces that an instance has for tasks. None where its type is not in the table, or not told.
 ///
@@ -22,6 +25,23 @@ pub fn task_network_interfaces(instance: &ContainerInstance) -> Option<u32> {
     let found = LIMITS.binary_search_by_key(&instance_type, |(name, ..)| name).ok()?;
     let (_, untrunked, trunked) = LIMITS.get(found)?;
     Some(u32::from(if instance.trunked && *trunked > 0 { *trunked } else { *untrunked }))
+}
+
+/// Counts the network interfaces that tasks hold on their instances. Those of tasks that are stopping count: a task gives
+/// its own back when it has stopped, not before. Reads of tasks and of instances are not of one moment: of tasks that an
+/// instance counts and that are not among `tasks`, each may hold one.
+pub fn count_network_interfaces(instances: &mut [ContainerInstance], tasks: &[Task]) {
+    let mut on: BTreeMap<&ContainerInstanceArn, (u64, u32)> = BTreeMap::new();
+    for task in tasks.iter().filter(|task| !task.is_stopped()) {
+        let (to_run, holding) = on.entry(&task.container_instance).or_default();
+        *to_run += u64::from(task.desired_status == DesiredStatus::Running);
+        *holding += u32::from(task.network_interface);
+    }
+    for instance in instances {
+        let (to_run, holding) = on.get(&instance.arn).copied().unwrap_or_default();
+        let unread = u32::try_from(instance.tasks().saturating_sub(to_run)).unwrap_or(u32::MAX);
+        instance.network_interfaces = Some(holding.saturating_add(unread));
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +95,35 @@ mod tests {
     fn a_type_that_is_unknown_or_not_told_has_no_limit_that_is_known() {
         assert_eq!(of("z99.nano", false), None);
         assert_eq!(task_network_interfaces(&ContainerInstance::empty(1, 1)), None);
+    }
+
+    fn task(last_status: &str, desired_status: DesiredStatus, network_interface: bool) -> Task {
+        let container_instance = ContainerInstance::empty(1, 1).arn;
+        Task { desired_status, network_interface, container_instance, ..Task::seen("task", last_status) }
+    }
+
+    fn counted(running_tasks: u32, tasks: &[Task]) -> u32 {
+        let mut instances = [ContainerInstance { running_tasks, ..ContainerInstance::empty(1, 1) }];
+        count_network_interfaces(&mut instances, tasks);
+        instances[0].network_interfaces.unwrap()
+    }
+
+    #[test]
+    fn tasks_that_run_or_are_still_stopping_hold_theirs() {
+        let tasks = [
+            task("RUNNING", DesiredStatus::Running, true),
+            task("RUNNING", DesiredStatus::Running, false),
+            task("DEPROVISIONING", DesiredStatus::Stopped, true),
+            task("STOPPED", DesiredStatus::Stopped, true),
+        ];
+        assert_eq!(counted(2, &tasks), 2);
+        assert_eq!(counted(0, &[]), 0);
+    }
+
+    #[test]
+    fn a_task_that_was_not_read_may_hold_one() {
+        assert_eq!(counted(3, &[task("RUNNING", DesiredStatus::Running, false)]), 2);
+        assert_eq!(counted(1, &[task("DEPROVISIONING", DesiredStatus::Stopped, true)]), 2);
     }
 
     #[test]

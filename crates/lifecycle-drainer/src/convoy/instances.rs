@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::drain::Look;
+use fleetkeeper_core::paced::Paced;
 use fleetkeeper_core::ports::{
     Answer, CallError, CallErrorKind, Clock, ContainerInstanceQuery, FILTER_MAX, Failure, UPDATE_STATE_MAX,
 };
@@ -15,7 +16,6 @@ use fleetkeeper_core::task::TaskDefinitionArn;
 use fleetkeeper_core::time_left::{between, within};
 
 use super::drain::Drain;
-use super::paced::Paced;
 use crate::ports::EcsCalls;
 
 /// A cluster, and the calls on the drains' instances in it. Each is bounded by `until`.

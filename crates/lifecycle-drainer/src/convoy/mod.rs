@@ -11,7 +11,6 @@ mod explain;
 mod group;
 mod hand_on;
 mod instances;
-mod paced;
 mod place;
 mod stops;
 mod summary;
@@ -22,9 +21,10 @@ mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
+use std::rc::Rc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::{
@@ -32,6 +32,7 @@ use fleetkeeper_core::drain::{
     OnDrainTimeout, Role, SWEEP_LASTS, mates_left,
 };
 use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::paced::{Pace, Paced};
 use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, EmbeddedMetrics, NotificationTopic};
 
 use crate::config::Config;
@@ -43,13 +44,18 @@ use actions::Actions;
 use drain::{ActionIs, Drain};
 use group::Group;
 use instances::Instances;
-use paced::Paced;
 use place::BY_ITSELF;
 use trouble::Trouble;
 
 /// The action of a notice younger than this is taken to be open. An older notice may have been delivered, and its drain
 /// done, before: nothing is changed before its action is found to be open.
 const FRESH: Duration = Duration::from_secs(60);
+
+/// Between two reads: the carriers of a group make 10 a second together.
+const READ_INTERVAL: TimeDelta = TimeDelta::milliseconds(300);
+
+/// So many reads go out at once after a pause: those of all carriers are half of what ECS lets through at once.
+const READ_BURST: i32 = 16;
 
 /// What was left to a carrier that is done shows in its group after this long at most.
 const LINGER: Duration = Duration::from_secs(10);
@@ -158,7 +164,7 @@ where
             drains,
             instances: Instances {
                 ecs,
-                reads: Paced::new(ecs, clock),
+                reads: Paced::new(ecs, clock, Rc::new(Pace::new(READ_INTERVAL, READ_BURST))),
                 clock,
                 until: hand_on_at,
                 cluster,

@@ -1,45 +1,65 @@
-//! Reads of ECS at a pace: an account has 20 a second for all that it does, and half of them are left to others.
+//! Reads of ECS at a pace: an account has 100 at once and 20 a second after that, for all that it does ("Request throttling
+//! for the Amazon ECS API"), and half of them are left to others.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
-use fleetkeeper_core::ports::{
+
+use crate::cluster::Cluster;
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn};
+use crate::ports::{
     Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Page, PageToken, Tasks, TasksOf,
 };
-use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
-use fleetkeeper_core::time_left::between;
+use crate::task::{DesiredStatus, Task, TaskArn};
+use crate::time_left::between;
 
-/// Between two reads: the carriers of a group make 10 a second together.
-const INTERVAL: TimeDelta = TimeDelta::milliseconds(300);
-
-/// So many reads go out at once after a pause: those of all carriers are half of what ECS lets through at once.
-const BURST: i32 = 16;
-
-/// ECS, its reads paced.
+/// How fast reads may go, and how far they have come.
 #[derive(Debug)]
-pub(super) struct Paced<'a, Ecs, C> {
-    ecs: &'a Ecs,
-    clock: &'a C,
+pub struct Pace {
+    interval: TimeDelta,
+    burst: i32,
     /// Until when the reads that were made have used up the pace.
     used_until: Cell<DateTime<Utc>>,
 }
 
-impl<'a, Ecs, C: Clock> Paced<'a, Ecs, C> {
-    pub(super) fn new(ecs: &'a Ecs, clock: &'a C) -> Self {
-        Self { ecs, clock, used_until: Cell::new(DateTime::UNIX_EPOCH) }
+impl Pace {
+    /// One read each `interval`; after a pause `burst` at once.
+    #[must_use]
+    pub fn new(interval: TimeDelta, burst: i32) -> Self {
+        Self { interval, burst, used_until: Cell::new(DateTime::UNIX_EPOCH) }
     }
 
-    async fn turn(&self) {
-        let now = self.clock.now();
-        let used_until = self.used_until.get().max(now - INTERVAL * BURST) + INTERVAL;
+    /// Waits until the next read may go.
+    pub async fn turn(&self, clock: &impl Clock) {
+        let now = clock.now();
+        let used_until = self.used_until.get().max(now - self.interval * self.burst) + self.interval;
         self.used_until.set(used_until);
         let wait = between(now, used_until);
         if wait > Duration::ZERO {
-            self.clock.sleep(wait).await;
+            clock.sleep(wait).await;
         }
+    }
+}
+
+/// ECS, its reads of container instances and tasks paced: they share one bucket.
+#[derive(Debug)]
+pub struct Paced<'a, Ecs, C> {
+    ecs: &'a Ecs,
+    clock: &'a C,
+    pace: Rc<Pace>,
+}
+
+impl<'a, Ecs, C: Clock> Paced<'a, Ecs, C> {
+    /// ECS at this pace.
+    #[must_use]
+    pub fn new(ecs: &'a Ecs, clock: &'a C, pace: Rc<Pace>) -> Self {
+        Self { ecs, clock, pace }
+    }
+
+    async fn turn(&self) {
+        self.pace.turn(self.clock).await;
     }
 }
 
@@ -120,7 +140,7 @@ mod tests {
     #[test]
     fn sixteen_go_out_at_once_and_then_one_each_300_ms() {
         let clock = StandingClock::new();
-        let paced = Paced::new(&(), &clock);
+        let paced = Paced::new(&(), &clock, Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)));
         assert_eq!(turns(&paced, 16), [0; 16]);
         assert_eq!(turns(&paced, 4), [300, 600, 900, 1200]);
     }
@@ -128,7 +148,7 @@ mod tests {
     #[test]
     fn what_a_pause_leaves_unused_is_there_after_it_and_no_more_than_sixteen() {
         let clock = StandingClock::new();
-        let paced = Paced::new(&(), &clock);
+        let paced = Paced::new(&(), &clock, Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)));
         turns(&paced, 16);
         clock.sleep(Duration::from_millis(900)).now_or_never().unwrap();
         assert_eq!(turns(&paced, 5), [0, 0, 0, 300, 600]);
@@ -140,7 +160,7 @@ mod tests {
     #[test]
     fn a_read_each_poll_is_never_held_back() {
         let clock = StandingClock::new();
-        let paced = Paced::new(&(), &clock);
+        let paced = Paced::new(&(), &clock, Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)));
         for _ in 0..1000 {
             assert_eq!(turns(&paced, 1), [0]);
             clock.sleep(Duration::from_millis(300)).now_or_never().unwrap();

@@ -1,0 +1,33 @@
+//! What the calculator asks of ECS, and at what pace.
+
+use std::rc::Rc;
+
+use chrono::TimeDelta;
+use fleetkeeper_core::paced::Pace;
+use fleetkeeper_core::ports::{ContainerInstances, Services, TaskDefinitions, Tasks};
+
+/// All that the calculator asks of ECS: it only reads.
+pub trait EcsReads: ContainerInstances + Services + TaskDefinitions + Tasks {}
+
+impl<Ecs: ContainerInstances + Services + TaskDefinitions + Tasks> EcsReads for Ecs {}
+
+/// An account has 20 reads a second of each kind, for all that it does: half of them are left to others.
+const INTERVAL: TimeDelta = TimeDelta::milliseconds(100);
+
+/// The pace of each kind of read, kept from one invocation to the next. ECS counts them apart ("Request throttling for the
+/// Amazon ECS API"): what it lets through at once is 100 of clusters' resources and of services, and 50 of task
+/// definitions.
+#[derive(Debug, Clone)]
+pub(crate) struct Paces {
+    /// Of container instances and tasks.
+    pub(crate) resources: Rc<Pace>,
+    pub(crate) services: Rc<Pace>,
+    pub(crate) task_definitions: Rc<Pace>,
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        let pace = |burst| Rc::new(Pace::new(INTERVAL, burst));
+        Self { resources: pace(50), services: pace(50), task_definitions: pace(25) }
+    }
+}

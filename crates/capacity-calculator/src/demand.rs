@@ -1,0 +1,105 @@
+//! What the cluster's services want, and what their tasks need.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use fleetkeeper_core::capacity::{Demanded, Wanted, is_demand};
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::ports::{
+    CallError, CallErrorKind, Clock, Failure, Page, SERVICES_MAX, Services, TaskDefinitions,
+};
+use fleetkeeper_core::service::ServiceArn;
+use fleetkeeper_core::task::TaskDefinitionArn;
+use fleetkeeper_core::task_needs::TaskNeeds;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::calls::Paces;
+
+/// Describe calls under way at once.
+const IN_FLIGHT: usize = 8;
+
+/// What the services want, and what they may start tasks of: services' names and task definitions.
+#[derive(Debug, Default)]
+pub(crate) struct Demand {
+    pub(crate) wanted: Wanted,
+    starts: BTreeSet<(String, TaskDefinitionArn)>,
+}
+
+/// What tasks need, by their task definition. Those never change: what was read once is kept while the function is warm.
+#[derive(Debug, Default)]
+pub(crate) struct KnownNeeds(RefCell<BTreeMap<TaskDefinitionArn, TaskNeeds>>);
+
+impl Demand {
+    /// Lists and describes the cluster's REPLICA services. Of each only what is wanted is kept: a description has its
+    /// service's last 100 events.
+    pub(crate) async fn read(
+        ecs: &impl Services,
+        clock: &impl Clock,
+        paces: &Paces,
+        cluster: &Cluster,
+    ) -> Result<Self, CallError> {
+        let pages = stream::try_unfold(Some(None), |page| async move {
+            let Some(token) = page else { return Ok(None) };
+            paces.services.turn(clock).await;
+            let Page { items, next } = ecs.list_services(cluster, token.as_ref()).await?;
+            Ok(Some((items, next.map(Some))))
+        });
+        let arns: Vec<ServiceArn> = pages.try_concat().await?;
+        let batches = arns.chunks(SERVICES_MAX).map(|batch| async move {
+            let names: Vec<_> = batch.iter().map(|arn| arn.0.clone()).collect();
+            paces.services.turn(clock).await;
+            let answer = ecs.describe_services(cluster, &names).await?;
+            if let Some(failure) = answer.failures.iter().find(|failure| !failure.is_missing()) {
+                return Err(untold(failure));
+            }
+            let demand = answer.items.iter().filter(|service| is_demand(service));
+            let starts = demand.flat_map(|service| {
+                service.definitions.iter().map(|definition| (service.name.clone(), definition.clone()))
+            });
+            Ok(Self { wanted: Wanted::by(&answer.items), starts: starts.collect() })
+        });
+        let whole = stream::iter(batches).buffered(IN_FLIGHT).try_fold(Self::default(), |mut whole, part| {
+            whole.wanted = whole.wanted + part.wanted;
+            whole.starts.extend(part.starts);
+            async { Ok(whole) }
+        });
+        whole.await
+    }
+
+    /// What tasks of each task definition need. Reads those that are not known yet, and forgets what no service starts.
+    pub(crate) async fn needs(
+        &self,
+        ecs: &impl TaskDefinitions,
+        clock: &impl Clock,
+        paces: &Paces,
+        known: &KnownNeeds,
+    ) -> Result<Vec<Demanded>, CallError> {
+        let wanted: BTreeSet<_> = self.starts.iter().map(|(_, definition)| definition).collect();
+        known.0.borrow_mut().retain(|definition, _| wanted.contains(definition));
+        let unknown: Vec<_> =
+            wanted.into_iter().filter(|definition| !known.0.borrow().contains_key(*definition)).collect();
+        let reads = unknown.into_iter().map(|definition| async move {
+            paces.task_definitions.turn(clock).await;
+            let read = ecs.describe_task_definition(definition).await?;
+            known.0.borrow_mut().insert(definition.clone(), read.needs);
+            Ok::<(), CallError>(())
+        });
+        stream::iter(reads).buffered(IN_FLIGHT).try_collect::<()>().await?;
+        let known = known.0.borrow();
+        let demanded = self.starts.iter().filter_map(|(service, definition)| {
+            let needs = known.get(definition)?.clone();
+            Some(Demanded { service: service.clone(), definition: definition.clone(), needs })
+        });
+        Ok(demanded.collect())
+    }
+}
+
+/// A service that left meanwhile is MISSING, and wants nothing. Of any other it is not known what it wants.
+fn untold(failure: &Failure) -> CallError {
+    CallError {
+        operation: "ecs:DescribeServices",
+        resource: failure.arn.clone(),
+        kind: CallErrorKind::Unavailable,
+        source: Some(failure.to_string().into()),
+    }
+}

@@ -1,0 +1,120 @@
+//! Which events the last snapshot already covers.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
+
+use crate::trigger::Trigger;
+
+/// A snapshot that begins so long after something happened shows it: reads lag less.
+const SETTLE: TimeDelta = TimeDelta::seconds(5);
+
+/// What was published last, by cluster, kept while the function is warm.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(RefCell<BTreeMap<Cluster, Snapshot>>);
+
+#[derive(Debug)]
+struct Snapshot {
+    began: DateTime<Utc>,
+    versions: BTreeMap<ContainerInstanceArn, u64>,
+}
+
+impl Seen {
+    /// Keeps what was published of a snapshot that began then.
+    pub(crate) fn keep(&self, cluster: &Cluster, began: DateTime<Utc>, instances: &[ContainerInstance]) {
+        let versions = instances.iter().map(|instance| (instance.arn.clone(), instance.version)).collect();
+        self.0.borrow_mut().insert(cluster.clone(), Snapshot { began, versions });
+    }
+
+    /// When the snapshot began that has all that the event tells of, where there is one: that of its container instance, at
+    /// its version or later; or what happened well before it, where the event is of no instance. A schedule is never
+    /// covered, as alarms need data.
+    pub(crate) fn covers(&self, cluster: &Cluster, trigger: &Trigger) -> Option<DateTime<Utc>> {
+        let seen = self.0.borrow();
+        let snapshot = seen.get(cluster)?;
+        let covered = match (&trigger.container_instance, trigger.version) {
+            (Some(arn), Some(version)) => snapshot.versions.get(arn).is_some_and(|seen| *seen >= version),
+            _ => trigger.failed_placement.is_some_and(|at| at + SETTLE <= snapshot.began),
+        };
+        covered.then_some(snapshot.began)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const INSTANCE: &str = "arn:aws:ecs:us-east-1:111122223333:container-instance/demo/1";
+    const CLUSTER: &str = "arn:aws:ecs:us-east-1:111122223333:cluster/demo";
+
+    fn began() -> DateTime<Utc> {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+
+    /// What is seen once a snapshot has one instance, at version 7.
+    fn covers(cluster: &str, event: Value) -> bool {
+        let seen = Seen::default();
+        let described: ContainerInstance = instance(7);
+        seen.keep(&CLUSTER.parse().unwrap(), began(), &[described]);
+        seen.covers(&cluster.parse().unwrap(), &Trigger::read(event).unwrap()).is_some()
+    }
+
+    fn instance(version: u64) -> ContainerInstance {
+        ContainerInstance {
+            arn: ContainerInstanceArn(INSTANCE.to_owned()),
+            ec2_instance_id: "i-00000001".to_owned(),
+            status: "ACTIVE".into(),
+            agent_connected: true,
+            running_tasks: 0,
+            pending_tasks: 0,
+            registered: fleetkeeper_core::container_instance::Resources::default(),
+            remaining: fleetkeeper_core::container_instance::Resources::default(),
+            instance_type: None,
+            trunked: false,
+            network_interfaces: None,
+            version,
+        }
+    }
+
+    fn change(arn: &str, version: u64) -> Value {
+        json!({"detail": {"clusterArn": CLUSTER, "containerInstanceArn": arn, "version": version}})
+    }
+
+    #[test]
+    fn an_instance_at_the_version_of_the_event_or_later_is_seen() {
+        assert!(covers(CLUSTER, change(INSTANCE, 6)));
+        assert!(covers(CLUSTER, change(INSTANCE, 7)));
+        assert!(!covers(CLUSTER, change(INSTANCE, 8)));
+    }
+
+    #[test]
+    fn an_instance_or_a_cluster_that_is_new_is_not() {
+        assert!(!covers(CLUSTER, change("arn:new", 1)));
+        assert!(!covers("arn:aws:ecs:us-east-1:111122223333:cluster/other", change(INSTANCE, 7)));
+    }
+
+    #[test]
+    fn an_event_without_a_version_and_a_schedule_never_are() {
+        assert!(!covers(
+            CLUSTER,
+            json!({"detail": {"clusterArn": CLUSTER, "containerInstanceArn": INSTANCE}})
+        ));
+        assert!(!covers(CLUSTER, json!({"detail-type": "Scheduled Event", "time": "2026-11-23T11:00:00Z"})));
+    }
+
+    #[test]
+    fn a_placement_that_failed_is_seen_where_the_snapshot_began_well_after_it() {
+        let failed = |time: &str| {
+            let detail = json!({"clusterArn": CLUSTER, "eventName": "SERVICE_TASK_PLACEMENT_FAILURE"});
+            json!({"detail-type": "ECS Service Action", "time": time, "detail": detail})
+        };
+        assert!(covers(CLUSTER, failed("2026-11-23T11:59:55Z")));
+        assert!(!covers(CLUSTER, failed("2026-11-23T11:59:56Z")));
+        assert!(!covers(CLUSTER, failed("yesterday")));
+    }
+}

@@ -1,0 +1,69 @@
+//! The cluster's container instances, all of them.
+
+use std::time::Duration;
+
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
+use fleetkeeper_core::network_interfaces::count_network_interfaces;
+use fleetkeeper_core::paced::Paced;
+use fleetkeeper_core::ports::{
+    Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Failure, Tasks,
+};
+use fleetkeeper_core::read;
+use tracing::warn;
+
+/// What ECS lists and does not find is asked for again after this long: reads lag, most of all where an instance has
+/// just registered, which is what wakes this function.
+const MISSING_PAUSE: Duration = Duration::from_secs(2);
+
+/// So many times, which is longer than reads lag.
+const MISSING_TRIES: u32 = 3;
+
+/// Tasks are read where they are at most so many: as many calls as the largest cluster's container instances take.
+const TASKS_MAX: usize = 5_000;
+
+/// Reads all container instances. What ECS lists is there, even where it does not find it at once: counted as gone it
+/// would make the cluster seem fuller, or empty, and have it scaled.
+pub(crate) async fn container_instances<Ecs: ContainerInstances, C: Clock>(
+    ecs: &Paced<'_, Ecs, C>,
+    clock: &C,
+    cluster: &Cluster,
+) -> Result<Answer<ContainerInstance>, CallError> {
+    let mut answer = read::container_instances(ecs, cluster, &ContainerInstanceQuery::All).await?;
+    for _ in 0..MISSING_TRIES {
+        if answer.failures.is_empty() || !answer.failures.iter().all(Failure::is_missing) {
+            break;
+        }
+        let missing = std::mem::take(&mut answer.failures).into_iter();
+        let arns: Vec<_> = missing.map(|failure| ContainerInstanceArn(failure.arn)).collect();
+        warn!(
+            cluster = cluster.name(),
+            missing = arns.len(),
+            "ECS lists container instances and does not find them: asking again"
+        );
+        clock.sleep(MISSING_PAUSE).await;
+        let found = read::describe_container_instances(ecs, cluster, &arns).await?;
+        answer.items.extend(found.items);
+        answer.failures = found.failures;
+    }
+    Ok(answer)
+}
+
+/// Counts the network interfaces that the instances' tasks hold. Where there are too many tasks to read, each is taken to
+/// hold one.
+pub(crate) async fn network_interfaces<Ecs: Tasks, C: Clock>(
+    ecs: &Paced<'_, Ecs, C>,
+    cluster: &Cluster,
+    instances: &mut [ContainerInstance],
+) -> Result<(), CallError> {
+    match read::tasks_of_cluster(ecs, cluster, TASKS_MAX).await? {
+        // What is not told of counts as holding one, by the instances' own counts of tasks.
+        Some(told) => count_network_interfaces(instances, &told.items),
+        None => warn!(
+            cluster = cluster.name(),
+            most = TASKS_MAX,
+            "too many tasks to read: each counts as holding a network interface"
+        ),
+    }
+    Ok(())
+}

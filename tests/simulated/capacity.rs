@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use capacity_calculator::{CapacityCalculator, CapacityError, Config, Summary};
+use capacity_calculator::{CapacityCalculator, CapacityError, Config, Outcome, Summary};
+use fleetkeeper_core::capacity::Resource;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::outbox::{Emission, Emitted};
-use fleetkeeper_sim::{Service, SharedWorld, SimulatedAws, World};
+use fleetkeeper_sim::{Service, SharedWorld, SimulatedAws, TaskDefinition, World};
 use serde_json::Value;
 
 use crate::scene::{CLUSTER, GROUP, sample_event, web, world_of_hosts};
@@ -19,22 +20,31 @@ struct Scene {
 }
 
 fn calculator(world: World) -> Scene {
+    let worst = [("ECS_CLUSTER", CLUSTER), ("CONTAINER_MAX_CPU", "512"), ("CONTAINER_MAX_MEMORY", "512")];
+    calculator_with(world, &worst)
+}
+
+fn calculator_with(world: World, variables: &[(&str, &str)]) -> Scene {
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
-    let variables = [("ECS_CLUSTER", CLUSTER), ("CONTAINER_MAX_CPU", "512"), ("CONTAINER_MAX_MEMORY", "512")];
     let lookup = |name: &str| {
         variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
     };
     let config = Config::read(&Settings::new(&lookup)).unwrap();
-    let calculator =
-        CapacityCalculator { ecs: aws.clone(), metrics: aws.clone(), clock: aws.clone(), config };
+    let calculator = CapacityCalculator::new(aws.clone(), aws.clone(), aws.clone(), config);
     Scene { aws, calculator }
 }
 
 impl Scene {
+    /// What is published, where the event is not one that the last look has already.
     async fn answer(&self, event: Value) -> Result<Summary, CapacityError> {
+        Ok(self.handle(event).await?.published().unwrap())
+    }
+
+    async fn handle(&self, event: Value) -> Result<Outcome, CapacityError> {
         let begins = self.aws.world().now();
         let ends = begins + Duration::from_secs(60);
-        Box::pin(self.calculator.handle(event, Invocation { begins, ends, deadline_known: true })).await
+        let invocation = Invocation { begins, ends, deadline_known: true };
+        Box::pin(self.calculator.handle(event, invocation)).await
     }
 
     fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
@@ -72,6 +82,8 @@ async fn a_real_event_of_ecs_becomes_the_contracts_metrics_in_one_request() {
         ("IdleHostCapacity", 0.75),
         ("PlaceableContainers", 3.0),
         ("RemovableHosts", 0.0),
+        ("MissingHosts", 0.0),
+        ("UnfittableServices", 0.0),
         ("ActiveHosts", 2.0),
         ("DrainingHosts", 0.0),
         ("DisconnectedHosts", 0.0),
@@ -92,7 +104,10 @@ async fn every_instance_counts_at_the_largest_size_there_is_with_exactly_a_hundr
     let calculator = calculator(world);
     let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
 
-    assert_eq!((summary.report.active_hosts, summary.report.placeable_containers), (5000, 20_000));
+    assert_eq!(
+        (summary.report().unwrap().hosts.active, summary.report().unwrap().placeable_containers),
+        (5000, 20_000)
+    );
     assert_eq!(calculator.calls(Operation::ListContainerInstances), 50);
     assert_eq!(calculator.calls(Operation::DescribeContainerInstances), 50);
     assert_eq!(calculator.calls(Operation::PutMetricData), 1);
@@ -104,7 +119,10 @@ async fn every_instance_counts_on_short_pages() {
     world.set_page_limit(7);
     let calculator = calculator(world);
     let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
-    assert_eq!((summary.report.active_hosts, summary.report.placeable_containers), (250, 1000));
+    assert_eq!(
+        (summary.report().unwrap().hosts.active, summary.report().unwrap().placeable_containers),
+        (250, 1000)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,8 +132,9 @@ async fn a_draining_and_a_disconnected_host_are_no_room() {
     world.update_container_instances_state(Some(CLUSTER), &[arn.0], "DRAINING").unwrap();
     world.set_agent_connected(CLUSTER, &hosts[1], false).unwrap();
     let calculator = calculator(world);
-    let report = calculator.answer(sample_event("scheduled-event.json")).await.unwrap().report;
-    assert_eq!((report.active_hosts, report.draining_hosts, report.disconnected_hosts), (1, 1, 1));
+    let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    let report = summary.report().unwrap();
+    assert_eq!((report.hosts.active, report.hosts.draining, report.hosts.disconnected), (1, 1, 1));
     assert_eq!(report.placeable_containers, 4);
 }
 
@@ -155,11 +174,62 @@ async fn same_twice_events_again_and_out_of_order_give_the_same_figures() {
         sent.iter().filter(|emission| matches!(emission.what, Emitted::ContainerInstanceStateChange { .. }));
     let events: Vec<_> = changes.filter_map(Emission::event).collect();
     assert!(events.len() > 5);
-    let calculator = calculator(world);
     let mut figures = Vec::new();
+    let calculator = calculator(world);
     for event in events.iter().rev().chain(&events) {
-        calculator.answer(event.clone()).await.unwrap();
+        calculator.handle(event.clone()).await.unwrap();
         figures.push(calculator.put_last());
     }
     assert!(figures.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_events_costs_a_handful_of_looks() {
+    let (mut world, _) = world_of_hosts(500, 600);
+    world.create_service(CLUSTER, Service::new("web", 1000, web())).unwrap();
+    world.advance_seconds(180);
+    let sent = world.take_outbox();
+    let changes =
+        sent.iter().filter(|emission| matches!(emission.what, Emitted::ContainerInstanceStateChange { .. }));
+    let events: Vec<_> = changes.filter_map(Emission::event).collect();
+    assert!(events.len() >= 1000, "{}", events.len());
+    let calculator = calculator(world);
+    for event in events {
+        calculator.handle(event).await.unwrap();
+    }
+    // Five pages a look.
+    assert_eq!(calculator.calls(Operation::ListContainerInstances), 5);
+    assert_eq!(calculator.calls(Operation::PutMetricData), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_worst_case_is_discovered_and_a_task_without_a_place_is_a_missing_host() {
+    // Two hosts of 2,048 units and 3,767 MiB; of the larger task one fits on each.
+    let (mut world, _) = world_of_hosts(2, 600);
+    world.create_service(CLUSTER, Service::new("web", 1, web())).unwrap();
+    let large = TaskDefinition::new("large", 1500, 1500);
+    world.create_service(CLUSTER, Service::new("large", 3, large)).unwrap();
+    world.create_service(CLUSTER, Service::daemon("agent", TaskDefinition::new("agent", 10, 3000))).unwrap();
+    world.advance_seconds(120);
+    let calculator = calculator_with(world, &[("ECS_CLUSTER", CLUSTER)]);
+    let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    let report = summary.report().unwrap();
+    assert_eq!(report.worst_case.to_string(), "1500 CPU units, 1500 MiB");
+    assert!(report.wanted.missing_tasks >= 1);
+    assert_eq!(report.missing_hosts, report.wanted.missing_tasks + 1 - report.placeable_containers);
+    assert_eq!(calculator.calls(Operation::DescribeTaskDefinition), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn network_interfaces_bind_where_tasks_have_their_own() {
+    // A c5.large has two for tasks, and this task needs little else.
+    let (mut world, _) = world_of_hosts(3, 600);
+    let definition = TaskDefinition::new("web", 10, 10).awsvpc();
+    world.create_service(CLUSTER, Service::new("web", 4, definition)).unwrap();
+    world.advance_seconds(120);
+    let calculator = calculator_with(world, &[("ECS_CLUSTER", CLUSTER)]);
+    let report = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    let report = report.report().unwrap();
+    assert_eq!(report.placeable_containers, 2);
+    assert_eq!(report.container_capacity_bound_by, Some(Resource::NetworkInterfaces));
 }

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use capacity_calculator::CapacityCalculator;
+use capacity_calculator::{CapacityCalculator, EcsReads};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{Clock, ContainerInstances, EmbeddedMetrics, Metrics, NotificationTopic};
+use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, Metrics, NotificationTopic};
 use fleetkeeper_sim::SimulatedAws;
 use fleetkeeper_sim::driver::{Environment, Function};
 use fleetkeeper_sim::world::Operation;
@@ -15,7 +15,7 @@ use lifecycle_drainer::{AutoScalingCalls, Drainer, EcsCalls, Ports};
 use serde_json::Value;
 
 /// The operations that the functions call.
-pub const CALLED: [Operation; 16] = [
+pub const CALLED: [Operation; 17] = [
     Operation::ListContainerInstances,
     Operation::DescribeContainerInstances,
     Operation::UpdateContainerInstancesState,
@@ -28,6 +28,7 @@ pub const CALLED: [Operation; 16] = [
     Operation::DescribeScalingActivities,
     Operation::StopTask,
     Operation::DescribeTaskDefinition,
+    Operation::ListServices,
     Operation::DescribeServices,
     Operation::GetTaskProtection,
     Operation::Publish,
@@ -98,12 +99,8 @@ impl<W: Wiring> Function for CalculatorFunction<W> {
     fn start(&self, aws: SimulatedAws) -> Rc<dyn Environment> {
         let aws = self.wiring.ports(aws);
         let (ecs, metrics, clock) = (aws.clone(), aws.clone(), aws);
-        Rc::new(CalculatorEnvironment(CapacityCalculator {
-            ecs,
-            metrics,
-            clock,
-            config: self.config.clone(),
-        }))
+        let calculator = CapacityCalculator::new(ecs, metrics, clock, self.config.clone());
+        Rc::new(CalculatorEnvironment(calculator))
     }
 }
 
@@ -120,7 +117,7 @@ where
     }
 }
 
-impl<A: ContainerInstances + Metrics + Clock> Environment for CalculatorEnvironment<A> {
+impl<A: EcsReads + Metrics + Clock> Environment for CalculatorEnvironment<A> {
     fn invoke(&self, event: Value, invocation: Invocation) -> LocalBoxFuture<'_, Result<Value, String>> {
         answer(self.0.handle(event, invocation)).boxed_local()
     }

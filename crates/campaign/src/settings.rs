@@ -32,7 +32,10 @@ pub(crate) fn calculator_config(plan: &CalculatorPlan) -> Result<capacity_calcul
         "ECS_CLUSTER" => Some(cluster_name(0)),
         "CONTAINER_MAX_CPU" => Some(plan.cpu.to_string()),
         "CONTAINER_MAX_MEMORY" => Some(plan.memory.to_string()),
-        "TCP_PORT_RESOURCES" => plan.tcp_port.map(|port| port.to_string()),
+        "TCP_PORT_RESOURCES" => Some(plan.tcp_port.map(|port| port.to_string()).unwrap_or_default()),
+        "UDP_PORT_RESOURCES" => Some(String::new()),
+        "CONTAINER_MAX_GPU" => Some("0".to_owned()),
+        "CONTAINER_USES_ENI" => Some("false".to_owned()),
         _ => None,
     };
     capacity_calculator::Config::read(&Settings::new(&lookup))

@@ -56,13 +56,16 @@ build: tools
 host-packages: tools
 	$(LAMBDA_BUILD) $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
 
-# How many network interfaces each instance type has: run it when AWS has new ones.
+# How many network interfaces each instance type has for tasks: to be run when AWS has new types.
 INSTANCE_TYPES := https://raw.githubusercontent.com/aws/amazon-vpc-resource-controller-k8s/master/pkg/aws/vpc/limits.go
+ECS_GUIDE := https://docs.aws.amazon.com/AmazonECS/latest/developerguide/eni-trunking-supported-instance-types.md
 NETWORK_INTERFACES := crates/core/src/network_interfaces/limits.rs
 
 network-interfaces:
-	curl --fail --silent --show-error --location $(INSTANCE_TYPES) --output target/limits.go
-	awk -v least=1000 -f crates/core/network_interfaces.awk target/limits.go > target/limits.rs
+	curl --fail --silent --show-error --location $(INSTANCE_TYPES) --output target/instance-types.go
+	curl --fail --silent --show-error --location $(ECS_GUIDE) --output target/instance-types.md
+	awk -v least=1000 -v today="$$(date +%F)" -f crates/core/network_interfaces.awk \
+		target/instance-types.go target/instance-types.md > target/limits.rs
 	mv target/limits.rs $(NETWORK_INTERFACES)
 
 # Pinned tools, in a folder of the project.

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod network_interfaces;
+#[cfg(test)]
 mod template;

@@ -6,6 +6,7 @@ use std::fs;
 use std::process::Command;
 
 use fleetkeeper_campaign::functions::CALLED;
+use fleetkeeper_core::capacity::Given;
 use fleetkeeper_core::drain::{
     DRAIN_TIMEOUT_SECONDS_MAX, DrainMetric, Message, OnDrainTimeout, read_message,
 };
@@ -15,8 +16,19 @@ use fleetkeeper_tests::repository::{in_repository, tool};
 use serde_json::Value;
 
 /// What the capacity-calculator calls; all else is the drainer's.
-const CALCULATOR_CALLS: [Operation; 3] =
-    [Operation::ListContainerInstances, Operation::DescribeContainerInstances, Operation::PutMetricData];
+const CALCULATOR_CALLS: [Operation; 8] = [
+    Operation::ListContainerInstances,
+    Operation::DescribeContainerInstances,
+    Operation::ListServices,
+    Operation::DescribeServices,
+    Operation::DescribeTaskDefinition,
+    Operation::ListTasks,
+    Operation::DescribeTasks,
+    Operation::PutMetricData,
+];
+
+/// What the drainer does not call.
+const CALCULATOR_ONLY: [Operation; 2] = [Operation::ListServices, Operation::PutMetricData];
 
 /// What Lambda does in a function's name.
 const LAMBDA_CALLS: [&str; 3] = ["sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"];
@@ -47,13 +59,12 @@ fn properties<'a>(template: &'a Value, resource: &str) -> &'a Value {
 fn by_default(template: &Value, value: &Value) -> Option<String> {
     match value["Ref"].as_str() {
         Some("ClusterName") => Some("demo".to_owned()),
-        Some("ContainerMaxCpu" | "ContainerMaxMemory") => Some("256".to_owned()),
         Some("LifecycleTopic") => Some("arn:aws:sns:us-east-1:111122223333:lifecycle".to_owned()),
         Some(parameter) => {
             let default = &template["Parameters"][parameter]["Default"];
             Some(default.as_str().map_or_else(|| default.to_string(), str::to_owned))
         }
-        // A list of ports, which is empty by default.
+        // What is empty by default is not set.
         None if value.get("Fn::If").is_some() => None,
         None => panic!("{value}"),
     }
@@ -96,7 +107,8 @@ fn the_functions_read_every_variable_that_the_template_sets_and_the_readme_tells
         assert!(config.lifecycle_topic_arn.is_some() && !config.dry_run);
     });
     asked.extend(asked_for(&template, "CapacityCalculator", |settings| {
-        capacity_calculator::Config::read(settings).unwrap();
+        let config = capacity_calculator::Config::read(settings).unwrap();
+        assert_eq!(config.given, Given::default(), "all is discovered by default");
     }));
     let readme = fs::read_to_string(in_repository("README.md")).unwrap();
     for variable in asked {
@@ -109,7 +121,7 @@ fn each_role_allows_what_its_function_calls_and_no_more() {
     let template = template();
     let calculator = CALCULATOR_CALLS.map(Operation::name);
     let drainer: Vec<_> =
-        CALLED.into_iter().filter(|call| *call != Operation::PutMetricData).map(Operation::name).collect();
+        CALLED.into_iter().filter(|call| !CALCULATOR_ONLY.contains(call)).map(Operation::name).collect();
     for (role, calls) in [("LifecycleDrainerRole", &drainer[..]), ("CapacityCalculatorRole", &calculator)] {
         let allowed: BTreeSet<_> =
             statements(&template, role).iter().flat_map(|it| texts(&it["Action"])).collect();

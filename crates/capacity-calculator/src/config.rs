@@ -16,7 +16,7 @@ use fleetkeeper_core::setting::{SettingError, Settings, digits};
 /// | `ECS_CLUSTER` | an event must name its cluster | a cluster's name or ARN |
 /// | `CONTAINER_MAX_CPU` | discovered | CPU units; 0: containers reserve none |
 /// | `CONTAINER_MAX_MEMORY` | discovered | MiB; 0: containers reserve none |
-/// | `TCP_PORT_RESOURCES`, `UDP_PORT_RESOURCES` | discovered | `80,443`; empty: none |
+/// | `TCP_PORT_RESOURCES`, `UDP_PORT_RESOURCES` | discovered | `80,443`; `none` or empty: none |
 /// | `CONTAINER_MAX_GPU` | discovered | GPUs; 0: containers reserve none |
 /// | `CONTAINER_USES_ENI` | discovered | `true` or `false` |
 /// | `METRIC_NAMESPACE` | `ECS/Fleetkeeper` | what CloudWatch takes, but for `AWS/...` |
@@ -72,7 +72,7 @@ fn given(settings: &Settings<'_>) -> Result<Given, SettingError> {
 }
 
 fn ports(settings: &Settings<'_>, variable: &'static str) -> Result<Option<BTreeSet<Port>>, SettingError> {
-    let accepted = "ports from 1 to 65535, each once, as in 80,443; empty for none";
+    let accepted = "ports from 1 to 65535, each once, as in 80,443; none or empty where there is none";
     settings.optional(variable, accepted, parse_ports)
 }
 
@@ -86,7 +86,7 @@ fn true_or_false(text: &str) -> Option<bool> {
 
 fn parse_ports(text: &str) -> Option<BTreeSet<Port>> {
     let mut ports = BTreeSet::new();
-    if text.is_empty() {
+    if matches!(text, "" | "none") {
         return Some(ports);
     }
     for port in text.split(',') {
@@ -140,7 +140,7 @@ mod tests {
         let config = config(&[
             ("ECS_CLUSTER", "demo"),
             ("TCP_PORT_RESOURCES", "443,80,65535"),
-            ("UDP_PORT_RESOURCES", ""),
+            ("UDP_PORT_RESOURCES", "none"),
             ("METRIC_NAMESPACE", "My Team/ECS #1"),
             ("METRIC_RESOLUTION_SECONDS", "1"),
             ("CONTAINER_MAX_GPU", "1"),

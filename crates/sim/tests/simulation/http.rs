@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
-use fleetkeeper_sim::{Face, LifecycleHook, SharedWorld, World};
+use fleetkeeper_sim::{Face, InstanceType, LifecycleHook, SharedWorld, TaskDefinition, World};
 use serde_json::{Value, json};
 
 use crate::scene::{TOPIC, arn_of, tasks_on, tokens, two_hosts_with_web, world_of_hosts};
@@ -318,6 +318,38 @@ fn services_protections_and_definitions_have_the_shapes_of_awss() {
         &ecs(&face, "StopTask", &json!({"cluster": "demo", "task": "none"})),
         "InvalidParameterException",
     );
+}
+
+#[test]
+fn gpus_have_the_shapes_of_awss() {
+    let (mut world, hosts) = world_of_hosts(1);
+    let of_type = InstanceType::new("g5.12xlarge", 4096, 15_000).gpus(4);
+    let host = world.launch_now_of_type("hosts", of_type).unwrap();
+    world.run_task("demo", &TaskDefinition::new("model", 128, 128).gpus(1)).unwrap();
+    world.run_task("demo", &TaskDefinition::new("web", 128, 128)).unwrap();
+    let arns = [&host, &hosts[0]].map(|host| arn_of(&world, host).0);
+    let face = face(world);
+    let asked = json!({"cluster": "demo", "containerInstances": arns});
+    let answer = ecs(&face, "DescribeContainerInstances", &asked).json();
+    let [with, without] = &answer["containerInstances"].as_array().unwrap()[..] else { panic!("{answer}") };
+    let gpu = |host: &Value, resources: &str| {
+        let resources = host[resources].as_array().unwrap();
+        resources.iter().find(|resource| resource["name"] == "GPU").cloned()
+    };
+    let set = |ids: &[&str]| {
+        Some(json!({
+            "name": "GPU", "type": "STRINGSET",
+            "integerValue": 0, "longValue": 0, "doubleValue": 0.0, "stringSetValue": ids,
+        }))
+    };
+    assert_eq!(gpu(with, "registeredResources"), set(&["GPU-0", "GPU-1", "GPU-2", "GPU-3"]));
+    assert_eq!(gpu(with, "remainingResources"), set(&["GPU-0", "GPU-1", "GPU-2"]));
+    assert_eq!((gpu(without, "registeredResources"), gpu(without, "remainingResources")), (None, None));
+
+    for (family, needs) in [("model:1", json!([{"type": "GPU", "value": "1"}])), ("web:1", json!([]))] {
+        let told = ecs(&face, "DescribeTaskDefinition", &json!({"taskDefinition": family})).json();
+        assert_eq!(told["taskDefinition"]["containerDefinitions"][0]["resourceRequirements"], needs);
+    }
 }
 
 #[test]

@@ -122,6 +122,14 @@ pub(super) fn service(service: &DescribedService) -> Value {
         let id = format!("00000000-0000-4000-8000-{:012x}", event.at.timestamp_millis());
         json!({"id": id, "createdAt": epoch(event.at), "message": event.message})
     });
+    let deployments = service.deployments.iter().map(|deployment| {
+        json!({
+            "status": deployment.status.as_str(),
+            "taskDefinition": deployment.task_definition,
+            "runningCount": deployment.running,
+            "pendingCount": deployment.pending,
+        })
+    });
     json!({
         "serviceArn": service.arn,
         "serviceName": service.name,
@@ -129,6 +137,7 @@ pub(super) fn service(service: &DescribedService) -> Value {
         "status": "ACTIVE",
         "launchType": "EC2",
         "taskDefinition": service.task_definition,
+        "deployments": deployments.collect::<Vec<_>>(),
         "schedulingStrategy": match service.scheduling_strategy {
             SchedulingStrategy::Replica => "REPLICA",
             SchedulingStrategy::Daemon => "DAEMON",

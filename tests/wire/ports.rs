@@ -36,8 +36,9 @@ pub(crate) async fn sdk_at(url: &str) -> SdkConfig {
     sdk::loader().endpoint_url(url).region(Region::new("us-east-1")).test_credentials().load().await
 }
 
-/// Twenty hosts, a service with ports of its own and one that finds no room, a protected task, pages of seven, and one
-/// host that is to go. Nothing in it changes by time within the seconds of a test.
+/// Twenty hosts, one of them with GPUs and a trunk, a service with ports of its own, one that finds no room and one whose
+/// deployment cannot go on, a protected task, pages of seven, and one host that is to go. Nothing in it changes by time
+/// within the seconds of a test.
 fn world() -> (World, LifecycleAction) {
     // Whole seconds: ECS writes times as floating-point numbers.
     let mut world = World::new(Utc::now().trunc_subsecs(0));
@@ -47,13 +48,18 @@ fn world() -> (World, LifecycleAction) {
     world.add_group(group.in_cluster("demo"));
     let hook = LifecycleHook::new("drain", "arn:aws:sns:us-east-1:111122223333:lifecycle");
     world.put_lifecycle_hook("demo-asg", hook.heartbeat_timeout(600)).unwrap();
-    let hosts: Vec<_> = (0..20).map(|_| world.launch_now("demo-asg").unwrap()).collect();
+    let hosts: Vec<_> = (0..19).map(|_| world.launch_now("demo-asg").unwrap()).collect();
+    let with_gpus = InstanceType::new("g5.12xlarge", 4096, 15_000).gpus(4).trunked();
+    world.launch_now_of_type("demo-asg", with_gpus).unwrap();
     let task = TaskDefinition::new("web", 256, 512).tcp_port(80).udp_port(53).deregistration_delay(3600);
     world.create_service("demo", Service::new("web", 20, task).percents(50, 150)).unwrap();
     world.advance_seconds(60);
     let large = TaskDefinition::new("large", 4096, 512).stop_timeout(90);
     world.create_service("demo", Service::new("large", 1, large)).unwrap();
+    let model = |gpus| TaskDefinition::new("model", 128, 128).gpus(gpus).awsvpc();
+    world.create_service("demo", Service::new("model", 1, model(1)).percents(100, 100)).unwrap();
     world.advance_seconds(60);
+    world.update_service("demo", "model", model(2)).unwrap();
     let protected = world.tasks_of_service("demo", "web")[0].arn.clone();
     world.protect_task("demo", &protected, world.now() + TimeDelta::hours(2)).unwrap();
     world.take_outbox();
@@ -82,6 +88,8 @@ async fn transcript(
     let all = read::container_instances(ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     assert_eq!(all.items.len(), 20);
     let first = &all.items[0];
+    let with_gpus = all.items.iter().find(|host| host.registered.gpus > 0).unwrap();
+    assert_eq!((with_gpus.registered.gpus, with_gpus.remaining.gpus, with_gpus.trunked), (4, 3, true));
     said.push(format!("{all:?}"));
 
     let query = ContainerInstanceQuery::OfEc2Instances(vec![first.ec2_instance_id.parse().unwrap()]);
@@ -127,10 +135,12 @@ async fn more(
 ) -> Vec<String> {
     let mut said = Vec::new();
     let demo: Cluster = "demo".parse().unwrap();
-    let names = ["web", "large", "none"].map(str::to_owned);
+    let names = ["web", "large", "model", "none"].map(str::to_owned);
     let listed = ecs.list_services(&demo, None).await.unwrap();
-    assert_eq!((listed.items.len(), &listed.next), (2, &None));
-    said.push(format!("{:?}", ecs.describe_services(&demo, &names).await.unwrap()));
+    assert_eq!((listed.items.len(), &listed.next), (3, &None));
+    let services = ecs.describe_services(&demo, &names).await.unwrap();
+    assert_eq!(services.items[2].definitions.len(), 2, "both deployments'");
+    said.push(format!("{services:?}"));
     said.push(short(&ecs.describe_services(&demo, &vec![names[0].clone(); 11]).await.unwrap_err()));
     said.push(format!("{listed:?}"));
 
@@ -141,8 +151,8 @@ async fn more(
     assert_eq!(protections.items.iter().filter(|it| it.protected && it.until.is_some()).count(), 1);
     said.push(format!("{protections:?}"));
 
-    for family in ["web", "large", "none"] {
-        let arn = format!("arn:aws:ecs:us-east-1:111122223333:task-definition/{family}:1");
+    for definition in ["web:1", "large:1", "model:1", "model:2", "none:1"] {
+        let arn = format!("arn:aws:ecs:us-east-1:111122223333:task-definition/{definition}");
         let told = ecs.describe_task_definition(&TaskDefinitionArn(arn)).await;
         said.push(told.map_or_else(|error| short(&error), |told| format!("{told:?}")));
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::world::ecs::container_instance::DescribedContainerInstance;
 use crate::world::ecs::describe_services::DescribedService;
-use crate::world::ecs::event::ports;
+use crate::world::ecs::event::{gpu_ids, has_gpus, ports};
 use crate::world::ecs::service::SchedulingStrategy;
 use crate::world::ecs::task::{LastStatus, Task, desired_status_name};
 use crate::world::ecs::task_definition::TaskDefinition;
@@ -28,8 +28,8 @@ pub(super) fn container_instance(instance: &DescribedContainerInstance) -> Value
             "agentHash": "00000000",
             "dockerVersion": "DockerVersion: 25.0.8",
         },
-        "remainingResources": resources(&instance.remaining),
-        "registeredResources": resources(&instance.registered),
+        "remainingResources": resources(&instance.remaining, has_gpus(instance)),
+        "registeredResources": resources(&instance.registered, has_gpus(instance)),
         "status": instance.status.to_string(),
         "agentConnected": instance.agent_connected,
         "runningTasksCount": instance.running_tasks,
@@ -96,6 +96,7 @@ pub(super) fn task_definition(definition: &TaskDefinition) -> Value {
     let mapping = |protocol| move |port: &Port| json!({"containerPort": port.0, "hostPort": port.0, "protocol": protocol});
     let tcp = definition.host_tcp_ports().iter().map(mapping("tcp"));
     let ports = tcp.chain(definition.host_udp_ports().iter().map(mapping("udp")));
+    let gpus = (definition.gpus > 0).then(|| json!({"type": "GPU", "value": definition.gpus.to_string()}));
     let container = json!({
         "name": definition.family,
         "image": definition.family,
@@ -104,6 +105,7 @@ pub(super) fn task_definition(definition: &TaskDefinition) -> Value {
         "essential": true,
         "stopTimeout": definition.told_stop_timeout_seconds(),
         "portMappings": ports.collect::<Vec<_>>(),
+        "resourceRequirements": gpus.into_iter().collect::<Vec<_>>(),
     });
     json!({
         "taskDefinitionArn": definition.arn(),
@@ -120,6 +122,14 @@ pub(super) fn service(service: &DescribedService) -> Value {
         let id = format!("00000000-0000-4000-8000-{:012x}", event.at.timestamp_millis());
         json!({"id": id, "createdAt": epoch(event.at), "message": event.message})
     });
+    let deployments = service.deployments.iter().map(|deployment| {
+        json!({
+            "status": deployment.status.as_str(),
+            "taskDefinition": deployment.task_definition,
+            "runningCount": deployment.running,
+            "pendingCount": deployment.pending,
+        })
+    });
     json!({
         "serviceArn": service.arn,
         "serviceName": service.name,
@@ -127,6 +137,7 @@ pub(super) fn service(service: &DescribedService) -> Value {
         "status": "ACTIVE",
         "launchType": "EC2",
         "taskDefinition": service.task_definition,
+        "deployments": deployments.collect::<Vec<_>>(),
         "schedulingStrategy": match service.scheduling_strategy {
             SchedulingStrategy::Replica => "REPLICA",
             SchedulingStrategy::Daemon => "DAEMON",
@@ -175,7 +186,7 @@ pub(super) fn failure(failure: &Failure) -> Value {
     value
 }
 
-fn resources(resources: &Resources) -> Value {
+fn resources(resources: &Resources, has_gpus: bool) -> Value {
     let integer = |name: &str, value: u64| {
         json!({
             "name": name, "type": "INTEGER",
@@ -188,12 +199,16 @@ fn resources(resources: &Resources) -> Value {
             "integerValue": 0, "longValue": 0, "doubleValue": 0.0, "stringSetValue": value,
         })
     };
-    json!([
+    let mut all = vec![
         integer("CPU", resources.cpu.0),
         integer("MEMORY", resources.memory.0),
         set("PORTS", ports(&resources.tcp_ports_taken)),
         set("PORTS_UDP", ports(&resources.udp_ports_taken)),
-    ])
+    ];
+    if has_gpus {
+        all.push(set("GPU", gpu_ids(resources)));
+    }
+    Value::Array(all)
 }
 
 /// Seconds since 1970, with milliseconds.

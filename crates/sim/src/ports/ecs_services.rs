@@ -1,5 +1,7 @@
 //! Services, and the protection of their tasks.
 
+use std::collections::BTreeSet;
+
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{Answer, CallError, Page, PageToken, Services, TaskProtections};
 use fleetkeeper_core::service::{SchedulingStrategy, Service, ServiceArn};
@@ -60,11 +62,14 @@ impl TaskProtections for SimulatedAws {
 }
 
 fn described_service(service: DescribedService) -> Service {
+    // Several deployments may be of one task definition.
+    let of_deployments = service.deployments.into_iter().map(|it| TaskDefinitionArn(it.task_definition));
+    let definitions: BTreeSet<_> = of_deployments.collect();
     Service {
         name: service.name,
         active: true,
         on_ec2: true,
-        definitions: vec![TaskDefinitionArn(service.task_definition)],
+        definitions: definitions.into_iter().collect(),
         strategy: match service.scheduling_strategy {
             service::SchedulingStrategy::Replica => SchedulingStrategy::Replica,
             service::SchedulingStrategy::Daemon => SchedulingStrategy::Daemon,

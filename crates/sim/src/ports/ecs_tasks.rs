@@ -40,7 +40,7 @@ impl TaskDefinitions for SimulatedAws {
                 tcp_ports: definition.host_tcp_ports().clone(),
                 udp_ports: definition.host_udp_ports().clone(),
                 network_interface: definition.awsvpc,
-                gpus: 0,
+                gpus: definition.gpus,
             },
         })
     }

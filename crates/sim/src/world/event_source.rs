@@ -10,6 +10,7 @@ use super::agenda::Transition;
 use super::auto_scaling::event::TERMINATE_LIFECYCLE_ACTION;
 use super::ecs::cluster_arn;
 use super::ecs::event::iso;
+use super::ecs::service_action::TASK_PLACEMENT_FAILURE;
 use super::outbox::{Emission, Emitted};
 use super::sns::{self, SnsMessage};
 use super::spot::{REBALANCE_RECOMMENDATION, SPOT_INTERRUPTION_WARNING};
@@ -27,6 +28,8 @@ pub(crate) struct EventSources {
 pub struct EventRule {
     /// Those of these `detail-type`s.
     pub detail_types: Vec<&'static str>,
+    /// Those with this `detail.eventName`, where it is given: then no event without one passes.
+    pub event_name: Option<&'static str>,
     /// Of the cluster with this ARN, where it is given: then no event that is of no cluster passes.
     pub cluster_arn: Option<String>,
 }
@@ -98,19 +101,33 @@ impl EventRule {
     /// `ECS Container Instance State Change` of a cluster.
     #[must_use]
     pub fn container_instance_state_changes(cluster_arn: String) -> Self {
-        Self { detail_types: vec![CONTAINER_INSTANCE_STATE_CHANGE], cluster_arn: Some(cluster_arn) }
+        Self { cluster_arn: Some(cluster_arn), ..Self::all_of(vec![CONTAINER_INSTANCE_STATE_CHANGE]) }
+    }
+
+    /// `ECS Service Action` with the name `SERVICE_TASK_PLACEMENT_FAILURE`, of a cluster.
+    #[must_use]
+    pub fn service_task_placement_failures(cluster_arn: String) -> Self {
+        Self {
+            event_name: Some(TASK_PLACEMENT_FAILURE),
+            cluster_arn: Some(cluster_arn),
+            ..Self::all_of(vec![SERVICE_ACTION])
+        }
     }
 
     /// `EC2 Instance-terminate Lifecycle Action`, of all groups.
     #[must_use]
     pub fn terminate_lifecycle_actions() -> Self {
-        Self { detail_types: vec![TERMINATE_LIFECYCLE_ACTION], cluster_arn: None }
+        Self::all_of(vec![TERMINATE_LIFECYCLE_ACTION])
     }
 
     /// `EC2 Spot Instance Interruption Warning` and `EC2 Instance Rebalance Recommendation`, of all instances.
     #[must_use]
     pub fn spot_notices() -> Self {
-        Self { detail_types: vec![SPOT_INTERRUPTION_WARNING, REBALANCE_RECOMMENDATION], cluster_arn: None }
+        Self::all_of(vec![SPOT_INTERRUPTION_WARNING, REBALANCE_RECOMMENDATION])
+    }
+
+    fn all_of(detail_types: Vec<&'static str>) -> Self {
+        Self { detail_types, event_name: None, cluster_arn: None }
     }
 
     fn matches(&self, event: &Emitted) -> bool {
@@ -126,7 +143,12 @@ impl EventRule {
             Emitted::LifecycleAction { event, .. } => (event.detail_type(), None),
             Emitted::SpotNotice { notice, .. } => (notice.detail_type(), None),
         };
+        let event_name = match event {
+            Emitted::ServiceAction { action, .. } => Some(action.name.as_str()),
+            _ => None,
+        };
         self.detail_types.contains(&detail_type)
+            && (self.event_name.is_none() || self.event_name == event_name)
             && (self.cluster_arn.is_none() || self.cluster_arn.as_deref() == of_cluster.as_deref())
     }
 }

@@ -1,6 +1,7 @@
 //! Rolling deployments, alone and while a host is drained.
 
-use fleetkeeper_sim::{Service, TaskDefinition, World};
+use fleetkeeper_core::ports::Services;
+use fleetkeeper_sim::{Service, SharedWorld, SimulatedAws, TaskDefinition, World};
 
 use crate::scene::{described, drain, tasks_on, two_hosts_with_web, web, world_of_hosts};
 
@@ -15,6 +16,16 @@ fn extremes(world: &mut World, seconds: u32) -> (usize, usize) {
         most = most.max(tasks.len());
     }
     (least, most)
+}
+
+/// The deployments in progress: status, revision, running and pending tasks.
+fn in_progress(world: &World) -> Vec<(&'static str, String, u32, u32)> {
+    let web = world.describe_services(Some("demo"), &["web".to_owned()]).unwrap().items.remove(0);
+    let all = web.deployments.into_iter().map(|deployment| {
+        let (_, revision) = deployment.task_definition.rsplit_once('/').unwrap();
+        (deployment.status.as_str(), revision.to_owned(), deployment.running, deployment.pending)
+    });
+    all.collect()
 }
 
 /// The revisions of the service's unstopped tasks.
@@ -52,6 +63,60 @@ fn a_new_definition_is_its_familys_next_revision() {
     assert!(arn(&world).ends_with(":task-definition/web:3"), "{}", arn(&world));
     assert!(world.history().to_string().contains("service web: deployment of web:3"));
     assert_eq!(world.update_service("demo", "none", web()).unwrap_err().code, "ServiceNotFoundException");
+}
+
+#[test]
+fn former_deployments_are_in_progress_until_their_last_task_has_stopped() {
+    let (mut world, _) = two_hosts_with_web(100, 200);
+    let told = |status, revision: &str, running, pending| (status, revision.to_owned(), running, pending);
+    assert_eq!(in_progress(&world), [told("PRIMARY", "web:1", 4, 0)]);
+    world.update_service("demo", "web", web()).unwrap();
+    assert_eq!(in_progress(&world), [told("PRIMARY", "web:2", 0, 0), told("ACTIVE", "web:1", 4, 0)]);
+    world.advance_seconds(2);
+    assert_eq!(in_progress(&world), [told("PRIMARY", "web:2", 0, 4), told("ACTIVE", "web:1", 4, 0)]);
+    world.update_service("demo", "web", TaskDefinition::new("other", 10, 10)).unwrap();
+    assert_eq!(
+        in_progress(&world),
+        [told("PRIMARY", "other:1", 0, 0), told("ACTIVE", "web:2", 0, 4), told("ACTIVE", "web:1", 4, 0)]
+    );
+    // Tasks that are being stopped are neither running nor pending, but still there.
+    let stopping = |world: &World| {
+        world.tasks_of_service("demo", "web").iter().filter(|task| task.stopping_at.is_some()).count()
+    };
+    let outgrown = |world: &World| {
+        let tasks = world.tasks_of_service("demo", "web");
+        tasks.iter().filter(|task| task.definition.family != "other").count()
+    };
+    let mut seen = false;
+    while !world.is_steady("demo", "web") {
+        world.advance_seconds(1);
+        let deployments = in_progress(&world);
+        seen |= deployments.last() == Some(&told("ACTIVE", "web:1", 0, 0)) && stopping(&world) > 0;
+        assert_eq!(deployments.len() > 1, outgrown(&world) > 0, "{deployments:?}");
+    }
+    assert!(seen);
+    assert_eq!(in_progress(&world), [told("PRIMARY", "other:1", 4, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_port_tells_of_the_definitions_of_all_deployments_once() {
+    let (mut world, _) = two_hosts_with_web(100, 100);
+    // Back and forth: two deployments have a task definition of one name.
+    world.update_service("demo", "web", TaskDefinition::new("other", 10, 10)).unwrap();
+    world.update_service("demo", "web", web()).unwrap();
+    assert_eq!(in_progress(&world).len(), 2);
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let demo = "demo".parse().unwrap();
+    let names = ["web".to_owned()];
+    let ends = async || {
+        let told = aws.describe_services(&demo, &names).await.unwrap().items.remove(0);
+        let ends = told.definitions.into_iter().map(|arn| arn.0.rsplit('/').next().unwrap().to_owned());
+        ends.collect::<Vec<_>>()
+    };
+    assert_eq!(ends().await, ["web:1"]);
+    let other = TaskDefinition::new("other", 10, 10);
+    aws.world().with(|world| world.update_service("demo", "web", other)).unwrap();
+    assert_eq!(ends().await, ["other:1", "web:1"]);
 }
 
 #[test]

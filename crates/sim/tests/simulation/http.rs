@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
-use fleetkeeper_sim::{Face, LifecycleHook, SharedWorld, World};
+use fleetkeeper_sim::{Face, InstanceType, LifecycleHook, SharedWorld, TaskDefinition, World};
 use serde_json::{Value, json};
 
-use crate::scene::{TOPIC, arn_of, tasks_on, tokens, two_hosts_with_web, world_of_hosts};
+use crate::scene::{TOPIC, arn_of, tasks_on, tokens, two_hosts_with_web, web, world_of_hosts};
 
 /// An answer: status, head (in lower case) and body.
 struct Answered {
@@ -280,6 +280,9 @@ fn services_protections_and_definitions_have_the_shapes_of_awss() {
     let (mut world, hosts) = two_hosts_with_web(50, 150);
     let task = tasks_on(&world, &hosts[0], "RUNNING").remove(0);
     world.protect_task("demo", &task, "2026-11-22T12:00:00Z".parse().unwrap()).unwrap();
+    // Deployed on the spot: nothing of it has happened yet.
+    world.set_scheduler_delay("demo", 3600).unwrap();
+    world.update_service("demo", "web", web()).unwrap();
     let face = face(world);
     let services = json!({"cluster": "demo", "services": ["web", "none"], "include": ["TAGS"]});
     let answer = ecs(&face, "DescribeServices", &services).json();
@@ -289,6 +292,12 @@ fn services_protections_and_definitions_have_the_shapes_of_awss() {
     assert_eq!((&service["deploymentConfiguration"], &service["runningCount"]), (&percents, &json!(4)));
     assert_eq!(service["events"][0]["message"], "(service web) has reached a steady state.");
     assert!(service["events"][0]["createdAt"].as_f64().unwrap() > 1_795_341_600.0);
+    let deployment = |status: &str, revision: u32, running: u32| {
+        let arn = format!("arn:aws:ecs:us-east-1:111122223333:task-definition/web:{revision}");
+        json!({"status": status, "taskDefinition": arn, "runningCount": running, "pendingCount": 0})
+    };
+    assert_eq!(service["taskDefinition"], deployment("PRIMARY", 2, 0)["taskDefinition"]);
+    assert_eq!(service["deployments"], json!([deployment("PRIMARY", 2, 0), deployment("ACTIVE", 1, 4)]));
     assert_eq!(answer["failures"][0]["reason"], "MISSING");
     let too_many = json!({"cluster": "demo", "services": vec!["web"; 11]});
     refused(&ecs(&face, "DescribeServices", &too_many), "InvalidParameterException");
@@ -318,6 +327,38 @@ fn services_protections_and_definitions_have_the_shapes_of_awss() {
         &ecs(&face, "StopTask", &json!({"cluster": "demo", "task": "none"})),
         "InvalidParameterException",
     );
+}
+
+#[test]
+fn gpus_have_the_shapes_of_awss() {
+    let (mut world, hosts) = world_of_hosts(1);
+    let of_type = InstanceType::new("g5.12xlarge", 4096, 15_000).gpus(4);
+    let host = world.launch_now_of_type("hosts", of_type).unwrap();
+    world.run_task("demo", &TaskDefinition::new("model", 128, 128).gpus(1)).unwrap();
+    world.run_task("demo", &TaskDefinition::new("web", 128, 128)).unwrap();
+    let arns = [&host, &hosts[0]].map(|host| arn_of(&world, host).0);
+    let face = face(world);
+    let asked = json!({"cluster": "demo", "containerInstances": arns});
+    let answer = ecs(&face, "DescribeContainerInstances", &asked).json();
+    let [with, without] = &answer["containerInstances"].as_array().unwrap()[..] else { panic!("{answer}") };
+    let gpu = |host: &Value, resources: &str| {
+        let resources = host[resources].as_array().unwrap();
+        resources.iter().find(|resource| resource["name"] == "GPU").cloned()
+    };
+    let set = |ids: &[&str]| {
+        Some(json!({
+            "name": "GPU", "type": "STRINGSET",
+            "integerValue": 0, "longValue": 0, "doubleValue": 0.0, "stringSetValue": ids,
+        }))
+    };
+    assert_eq!(gpu(with, "registeredResources"), set(&["GPU-0", "GPU-1", "GPU-2", "GPU-3"]));
+    assert_eq!(gpu(with, "remainingResources"), set(&["GPU-0", "GPU-1", "GPU-2"]));
+    assert_eq!((gpu(without, "registeredResources"), gpu(without, "remainingResources")), (None, None));
+
+    for (family, needs) in [("model:1", json!([{"type": "GPU", "value": "1"}])), ("web:1", json!([]))] {
+        let told = ecs(&face, "DescribeTaskDefinition", &json!({"taskDefinition": family})).json();
+        assert_eq!(told["taskDefinition"]["containerDefinitions"][0]["resourceRequirements"], needs);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use fleetkeeper_sim::world::event_source::EventRule;
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::lambda::function::LambdaFunction;
 use fleetkeeper_sim::world::lambda::invocation::{AwaitPoint, GivenUp, InvocationEnd};
-use fleetkeeper_sim::{SharedWorld, SimulatedAws, World};
+use fleetkeeper_sim::{Service, SharedWorld, SimulatedAws, TaskDefinition, World};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
@@ -295,6 +295,34 @@ async fn events_reach_the_function_whose_rule_matches_their_cluster() {
     let world = run_hours(driver, 1).await;
     let [InvocationEnd::Returned(event)] = &ends(&world)[..] else { panic!("{:?}", ends(&world)) };
     assert_eq!(event["detail"]["agentConnected"], false);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_placement_failure_reaches_the_function_whose_rule_matches_its_cluster_and_its_name() {
+    let (mut world, _) = world_of_hosts(1);
+    world.create_function(function());
+    let arn = fleetkeeper_sim::world::ecs::cluster_arn;
+    world.put_rule(EventRule::service_task_placement_failures(arn("demo")), "worker");
+    world.put_rule(EventRule::service_task_placement_failures(arn("another")), "nobody");
+    // One that is steady soon, and one that has no room for three minutes.
+    world.create_service("demo", Service::new("small", 1, TaskDefinition::new("small", 10, 10))).unwrap();
+    world.create_service("demo", Service::new("web", 2, TaskDefinition::new("web", 2000, 10))).unwrap();
+    let mut driver = Driver::new(SharedWorld::in_tokio_time(world)).function("worker", Code::Answer);
+    driver.run_until(start() + TimeDelta::seconds(150)).await;
+    driver.world().with(|world| world.launch_now("hosts")).unwrap();
+    let world = run_hours(driver, 1).await;
+    let told: Vec<_> = ends(&world)
+        .into_iter()
+        .map(|end| {
+            let InvocationEnd::Returned(event) = end else { panic!("{end:?}") };
+            (event["detail"]["eventName"].clone(), event["resources"][0].clone())
+        })
+        .collect();
+    let web = "arn:aws:ecs:us-east-1:111122223333:service/demo/web";
+    assert_eq!(told, vec![(json!("SERVICE_TASK_PLACEMENT_FAILURE"), json!(web)); 3]);
+    assert_eq!(starts(&world).into_iter().map(|(at, _)| at).collect::<Vec<_>>(), [1, 61, 121]);
+    let steady = ["small", "web"].map(|service| world.with(|world| world.is_steady("demo", service)));
+    assert_eq!(steady, [true, true], "and the events of that are not the function's");
 }
 
 #[tokio::test(start_paused = true)]

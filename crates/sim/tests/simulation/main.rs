@@ -15,6 +15,8 @@ mod events;
 #[cfg(test)]
 mod flapping_agents;
 #[cfg(test)]
+mod gpus;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod hooks;

@@ -1,6 +1,9 @@
 //! Where tasks go: mixed hosts, network interfaces, attributes, and the reasons why nothing fits.
 
-use fleetkeeper_sim::{InstanceType, Service, TaskDefinition};
+use fleetkeeper_core::network_interfaces::task_network_interfaces;
+use fleetkeeper_core::ports::ContainerInstanceQuery;
+use fleetkeeper_core::read;
+use fleetkeeper_sim::{InstanceType, Service, SharedWorld, SimulatedAws, TaskDefinition};
 
 use crate::scene::{described, last_statuses, tasks_on, web, world_of_hosts};
 
@@ -27,6 +30,45 @@ fn an_awsvpc_task_holds_its_network_interface_until_it_has_stopped() {
     world.advance_seconds(1);
     assert_eq!(described(&world, &hosts[0]).awsvpc_tasks, 1);
     world.run_task("demo", &own()).unwrap();
+}
+
+#[test]
+fn how_many_network_interfaces_a_host_has_for_tasks_depends_on_its_type_and_its_trunk() {
+    for (name, limit, with_trunk) in
+        [("c5.large", 2, 10), ("m6g.medium", 1, 4), ("t2.micro", 1, 1), ("not-of-aws", 2, 2)]
+    {
+        let of_type = || InstanceType::new(name, 10_000, 10_000);
+        for (of_type, limit) in [(of_type(), limit), (of_type().trunked(), with_trunk)] {
+            let (mut world, _) = world_of_hosts(0);
+            let host = world.launch_now_of_type("hosts", of_type).unwrap();
+            let own = TaskDefinition::new("own", 10, 10).awsvpc();
+            let placed = (0..100).take_while(|_| world.run_task("demo", &own).is_ok()).count();
+            assert_eq!(placed, limit, "{name}");
+            assert_eq!(world.run_task("demo", &own).unwrap_err().message, "RESOURCE:ENI");
+            assert_eq!(described(&world, &host).awsvpc_tasks, described(&world, &host).awsvpc_task_limit);
+        }
+    }
+}
+
+/// Fleetkeeper sees no more of it than the type's name and the trunk's attribute.
+#[tokio::test(start_paused = true)]
+async fn fleetkeepers_table_says_of_network_interfaces_what_the_world_does() {
+    let (mut world, _) = world_of_hosts(0);
+    let names = ["c5.large", "c5.xlarge", "c5.2xlarge", "g5.xlarge", "g5.12xlarge"];
+    for name in names.into_iter().chain(["i3.large", "m6g.medium", "t2.micro", "t3.medium"]) {
+        let of_type = || InstanceType::new(name, 2048, 3767);
+        world.launch_now_of_type("hosts", of_type()).unwrap();
+        world.launch_now_of_type("hosts", of_type().trunked()).unwrap();
+    }
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let demo = "demo".parse().unwrap();
+    let hosts = read::container_instances(&aws, &demo, &ContainerInstanceQuery::All).await.unwrap().items;
+    assert_eq!((hosts.len(), hosts.iter().filter(|host| host.trunked).count()), (18, 6));
+    for host in hosts {
+        let id = host.ec2_instance_id.parse().unwrap();
+        let limit = aws.world().with(|world| described(world, &id).awsvpc_task_limit);
+        assert_eq!(task_network_interfaces(&host), Some(limit), "{host:?}");
+    }
 }
 
 #[test]

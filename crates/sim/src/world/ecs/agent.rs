@@ -57,11 +57,14 @@ impl Cluster {
     /// Whether there is room beside the tasks that hold the host's resources.
     fn really_fits(&self, instance: &ContainerInstance, definition: &TaskDefinition) -> bool {
         let holding = self.tasks_on(instance).filter(|task| task.holds_host_resources);
-        let (cpu, memory) = holding.fold((definition.cpu.0, definition.memory.0), |(cpu, memory), task| {
-            (cpu + task.definition.cpu.0, memory + task.definition.memory.0)
+        let own = (definition.cpu.0, definition.memory.0, definition.gpus);
+        let (cpu, memory, gpus) = holding.fold(own, |(cpu, memory, gpus), task| {
+            let other = &task.definition;
+            (cpu + other.cpu.0, memory + other.memory.0, gpus + other.gpus)
         });
         cpu <= instance.registered.cpu.0
             && memory <= instance.registered.memory.0
+            && gpus <= instance.registered.gpus
             && !self.port_taken(instance, definition, |task| task.holds_host_resources)
     }
 }

@@ -21,6 +21,7 @@ pub(crate) struct Reserved {
     pub(crate) tasks: u32,
     pub(crate) cpu: CpuUnits,
     pub(crate) memory: Mib,
+    pub(crate) gpus: u32,
 }
 
 impl Reserved {
@@ -28,12 +29,14 @@ impl Reserved {
         self.tasks += 1;
         self.cpu.0 += definition.cpu.0;
         self.memory.0 += definition.memory.0;
+        self.gpus += definition.gpus;
     }
 
     pub(crate) fn release(&mut self, definition: &TaskDefinition) {
         self.tasks -= 1;
         self.cpu.0 -= definition.cpu.0;
         self.memory.0 -= definition.memory.0;
+        self.gpus -= definition.gpus;
     }
 }
 
@@ -110,6 +113,7 @@ impl Cluster {
         let mut remaining = instance.registered.clone();
         remaining.cpu.0 = remaining.cpu.0.saturating_sub(instance.reserved.cpu.0);
         remaining.memory.0 = remaining.memory.0.saturating_sub(instance.reserved.memory.0);
+        remaining.gpus = remaining.gpus.saturating_sub(instance.reserved.gpus);
         for task in self.tasks_on(instance).filter(|task| task.desired_status == DesiredStatus::Running) {
             remaining.tcp_ports_taken.extend(task.definition.host_tcp_ports());
             remaining.udp_ports_taken.extend(task.definition.host_udp_ports());

@@ -42,8 +42,8 @@ pub fn container_instance_state_change(
             "ec2InstanceId": instance.ec2_instance_id.as_str(),
             "pendingTasksCount": instance.pending_tasks,
             "registeredAt": iso(instance.registered_at),
-            "registeredResources": resources(&instance.registered),
-            "remainingResources": resources(&instance.remaining),
+            "registeredResources": resources(&instance.registered, has_gpus(instance)),
+            "remainingResources": resources(&instance.remaining, has_gpus(instance)),
             "runningTasksCount": instance.running_tasks,
             "status": instance.status.to_string(),
             "updatedAt": iso(instance.updated_at),
@@ -58,13 +58,30 @@ pub(crate) fn iso(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-fn resources(resources: &Resources) -> Value {
-    json!([
-        {"name": "CPU", "type": "INTEGER", "integerValue": resources.cpu.0},
-        {"name": "MEMORY", "type": "INTEGER", "integerValue": resources.memory.0},
-        {"name": "PORTS", "type": "STRINGSET", "stringSetValue": ports(&resources.tcp_ports_taken)},
-        {"name": "PORTS_UDP", "type": "STRINGSET", "stringSetValue": ports(&resources.udp_ports_taken)},
-    ])
+fn resources(resources: &Resources, has_gpus: bool) -> Value {
+    let integer = |name: &str, value: u64| json!({"name": name, "type": "INTEGER", "integerValue": value});
+    let set =
+        |name: &str, value: Vec<String>| json!({"name": name, "type": "STRINGSET", "stringSetValue": value});
+    let mut all = vec![
+        integer("CPU", resources.cpu.0),
+        integer("MEMORY", resources.memory.0),
+        set("PORTS", ports(&resources.tcp_ports_taken)),
+        set("PORTS_UDP", ports(&resources.udp_ports_taken)),
+    ];
+    if has_gpus {
+        all.push(set("GPU", gpu_ids(resources)));
+    }
+    Value::Array(all)
+}
+
+/// Whether an instance has GPUs: only then is the resource `GPU` told of, free or not.
+pub(crate) fn has_gpus(instance: &DescribedContainerInstance) -> bool {
+    instance.registered.gpus > 0
+}
+
+/// GPUs as the set of ids that they are on the wire. The world knows how many are free, not which: the first are told.
+pub(crate) fn gpu_ids(resources: &Resources) -> Vec<String> {
+    (0..resources.gpus).map(|gpu| format!("GPU-{gpu}")).collect()
 }
 
 /// Ports as the set of texts that they are on the wire.

@@ -15,8 +15,10 @@ pub struct InstanceType {
     pub cpu: CpuUnits,
     /// What the agent finds, which is less than what is advertised.
     pub memory: Mib,
-    /// How many awsvpc tasks it holds: its network interfaces less the primary one, as without trunking.
+    /// How many awsvpc tasks it holds: its network interfaces less the primary one, or more with a trunk.
     pub awsvpc_task_limit: u32,
+    /// Whether it gets a trunk network interface (account setting `awsvpcTrunking`).
+    pub trunked: bool,
     /// How many GPUs it has.
     pub gpus: u32,
     /// Where it is: `us-east-1a`, ...
@@ -30,15 +32,40 @@ pub struct InstanceType {
 /// Attributes by name; a capability has no value.
 pub type Attributes = BTreeMap<String, Option<String>>;
 
+/// How many awsvpc tasks instances hold by their type's name: without a trunk, and with one where they can have one. Of
+/// AWS's types those that worlds are made of. The limits are those of ECS's own table (developer guide, "Supported instances
+/// for increased Amazon ECS container network interfaces"), and EC2's network interfaces less one where that has none. They
+/// are not asked of Fleetkeeper's table, which is tried on the world.
+const AWSVPC_TASK_LIMITS: [(&str, u32, Option<u32>); 9] = [
+    ("c5.large", 2, Some(10)),
+    ("c5.xlarge", 3, Some(20)),
+    ("c5.2xlarge", 3, Some(40)),
+    ("g5.xlarge", 3, Some(6)),
+    ("g5.12xlarge", 14, Some(120)),
+    ("i3.large", 2, None),
+    ("m6g.medium", 1, Some(4)),
+    ("t2.micro", 1, None),
+    ("t3.medium", 2, None),
+];
+
+/// A type that is not among them is like most small ones: three network interfaces and no trunk.
+const UNKNOWN: (u32, Option<u32>) = (2, None);
+
+fn limits(name: &str) -> (u32, Option<u32>) {
+    let found = AWSVPC_TASK_LIMITS.into_iter().find(|(known, ..)| *known == name);
+    found.map_or(UNKNOWN, |(_, untrunked, trunked)| (untrunked, trunked))
+}
+
 impl InstanceType {
-    /// An instance type with three network interfaces, as a `c5.large` has, in the Region's first zone.
+    /// An instance type with the network interfaces that AWS gives it by its name, in the Region's first zone.
     #[must_use]
     pub fn new(name: &str, cpu: u64, memory: u64) -> Self {
         Self {
             name: name.to_owned(),
             cpu: CpuUnits(cpu),
             memory: Mib(memory),
-            awsvpc_task_limit: 2,
+            awsvpc_task_limit: limits(name).0,
+            trunked: false,
             gpus: 0,
             availability_zone: format!("{REGION}a"),
             attributes: BTreeMap::new(),
@@ -53,10 +80,14 @@ impl InstanceType {
         self
     }
 
-    /// Holding so many awsvpc tasks.
+    /// With a trunk network interface, and so room for more awsvpc tasks. Nothing changes for a type that can have none:
+    /// ECS registers such an instance without.
     #[must_use]
-    pub fn awsvpc_tasks(mut self, limit: u32) -> Self {
-        self.awsvpc_task_limit = limit;
+    pub fn trunked(mut self) -> Self {
+        if let (_, Some(limit)) = limits(&self.name) {
+            self.trunked = true;
+            self.awsvpc_task_limit = limit;
+        }
         self
     }
 
@@ -102,9 +133,11 @@ pub(crate) fn attributes(instance_type: &InstanceType) -> Attributes {
         ("ecs.os-type", "linux"),
     ];
     let capability = ("com.amazonaws.ecs.capability.docker-remote-api.1.44".to_owned(), None);
+    let trunk = instance_type.trunked.then_some(("ecs.awsvpc-trunk-id", "eni-0123456789abcdef0"));
     let custom = instance_type.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     valued
         .into_iter()
+        .chain(trunk)
         .chain(custom)
         .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
         .chain([capability])

@@ -18,6 +18,7 @@ const CPU: &str = "RESOURCE:CPU";
 const MEMORY: &str = "RESOURCE:MEMORY";
 const PORTS: &str = "RESOURCE:PORTS";
 const ENI: &str = "RESOURCE:ENI";
+const GPU: &str = "RESOURCE:GPU";
 const MEMBER_OF: &str = "MemberOf placement constraint unsatisfied";
 
 /// The instances that have room for a task of one kind, those with the fewest tasks first. While they are being placed
@@ -72,8 +73,10 @@ impl Candidates {
                 Err(reason) => self.lacking.insert(reason),
             };
         }
-        let least =
-            [PORTS, ENI, MEMORY, CPU, MEMBER_OF].into_iter().find(|reason| self.lacking.contains(reason));
+        // Most instances have no GPU at all, and never will: those that lack no more than CPU are closer.
+        let least = [PORTS, ENI, MEMORY, CPU, GPU, MEMBER_OF]
+            .into_iter()
+            .find(|reason| self.lacking.contains(reason));
         Err(least.unwrap_or(NO_INSTANCES))
     }
 }
@@ -88,6 +91,8 @@ impl Cluster {
         let reserved = &instance.reserved;
         if !definition.may_go_to(instance) {
             Err(MEMBER_OF)
+        } else if reserved.gpus + definition.gpus > instance.registered.gpus {
+            Err(GPU)
         } else if reserved.cpu.0 + definition.cpu.0 > instance.registered.cpu.0 {
             Err(CPU)
         } else if reserved.memory.0 + definition.memory.0 > instance.registered.memory.0 {

@@ -8,6 +8,9 @@ use super::cluster_arn;
 use super::event::iso;
 use crate::world::{ACCOUNT, REGION};
 
+/// The name of the event of a placement failure.
+pub(crate) const TASK_PLACEMENT_FAILURE: &str = "SERVICE_TASK_PLACEMENT_FAILURE";
+
 /// What happened to a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAction {
@@ -33,6 +36,17 @@ pub enum ServiceActionName {
     SteadyState,
 }
 
+impl ServiceActionName {
+    /// As AWS writes it (`eventName`).
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::TaskPlacementFailure { .. } => TASK_PLACEMENT_FAILURE,
+            Self::SteadyState => "SERVICE_STEADY_STATE",
+        }
+    }
+}
+
 impl ServiceAction {
     /// The event as EventBridge delivers it. Unlike a state change it has no version.
     #[must_use]
@@ -54,17 +68,16 @@ impl ServiceAction {
     fn detail(&self, at: DateTime<Utc>) -> Map<String, Value> {
         let mut detail = Map::new();
         let mut insert = |name: &str, value: Value| detail.insert(name.to_owned(), value);
+        insert("eventName", json!(self.name.as_str()));
         match &self.name {
             ServiceActionName::TaskPlacementFailure { reason, container_instances } => {
                 let arns: Vec<&str> = container_instances.iter().map(|arn| arn.0.as_str()).collect();
                 insert("eventType", json!("ERROR"));
-                insert("eventName", json!("SERVICE_TASK_PLACEMENT_FAILURE"));
                 insert("containerInstanceArns", json!(arns));
                 insert("reason", json!(reason));
             }
             ServiceActionName::SteadyState => {
                 insert("eventType", json!("INFO"));
-                insert("eventName", json!("SERVICE_STEADY_STATE"));
             }
         }
         insert("clusterArn", json!(cluster_arn(&self.cluster)));

@@ -45,6 +45,8 @@ pub struct TaskDefinition {
     pub cpu: CpuUnits,
     /// Memory that it reserves.
     pub memory: Mib,
+    /// GPUs that it has to itself.
+    pub gpus: u32,
     /// Static TCP host ports.
     pub tcp_ports: BTreeSet<Port>,
     /// Static UDP host ports.
@@ -75,6 +77,7 @@ impl TaskDefinition {
             revision: 1,
             cpu: CpuUnits(cpu),
             memory: Mib(memory),
+            gpus: 0,
             awsvpc: false,
             placement_constraint: None,
             tcp_ports: BTreeSet::new(),
@@ -87,6 +90,13 @@ impl TaskDefinition {
             deprovisioning_seconds: 0,
             run_seconds: None,
         }
+    }
+
+    /// With so many GPUs to itself.
+    #[must_use]
+    pub fn gpus(mut self, gpus: u32) -> Self {
+        self.gpus = gpus;
+        self
     }
 
     /// With a static TCP host port.

@@ -40,15 +40,16 @@ pub fn discover(demanded: Vec<Demanded>, instances: &[ContainerInstance]) -> Dis
     let hosts: Vec<_> = instances.iter().filter(|instance| instance.takes_tasks()).collect();
     let (mut worst_case, mut unfittable) = (None, Vec::new());
     for demanded in demanded {
-        let nearest = hosts.iter().map(|host| demanded.needs.lacking_on_empty(host));
-        match nearest.min_by_key(Vec::len).filter(|lacking| !lacking.is_empty()) {
-            Some(fails_in) => unfittable.push(Unfittable { demanded, fails_in }),
-            None => {
-                worst_case = Some(match worst_case {
-                    Some(worst) => demanded.needs.most(&worst),
-                    None => demanded.needs,
-                });
-            }
+        let lacking = |host: &&ContainerInstance| demanded.needs.lacking_on_empty(host);
+        // The first host that it fits on settles it: mostly one of the first few.
+        if hosts.is_empty() || hosts.iter().any(|host| lacking(host).is_empty()) {
+            worst_case = Some(match worst_case {
+                Some(worst) => demanded.needs.most(&worst),
+                None => demanded.needs,
+            });
+        } else {
+            let fails_in = hosts.iter().map(lacking).min_by_key(Vec::len).unwrap_or_default();
+            unfittable.push(Unfittable { demanded, fails_in });
         }
     }
     Discovered { worst_case, unfittable }

@@ -48,7 +48,7 @@ pub fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Rep
 /// Container capacity as far as `resource` goes. Each static port is counted over all hosts on its own, and the
 /// scarcest one is the resource's value.
 fn capacity_in(resource: Resource, hosts: &[&ContainerInstance], worst: &WorstCase) -> ResourceCapacity {
-    let demands = resource.demands(worst);
+    let demands: Vec<_> = resource.demands(worst).collect();
     let on_all_hosts = |demand: &Demand| sum(hosts.iter().map(|host| demand.now(host)));
     let on_empty = |host: &&ContainerInstance| least(demands.iter().map(|demand| demand.when_empty(host)));
     let is_full = |host: &&&ContainerInstance| demands.iter().any(|demand| demand.now(host) == 0);

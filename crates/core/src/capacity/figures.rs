@@ -32,15 +32,16 @@ pub fn figures(
         .map(|capacity| (idle_hosts(capacity), capacity.resource))
         .min_by(|one, other| one.0.total_cmp(&other.0));
     let binds = |resource| if hosts.is_empty() { None } else { resource };
+    let rooms = rooms(&hosts, worst);
     Ok(Report {
         worst_case: worst.clone(),
         container_capacity: container_capacity.map_or(0, |least| least.container_capacity),
         container_capacity_bound_by: binds(container_capacity.map(|least| least.resource)),
         idle_host_capacity: idle_host_capacity.map_or(0.0, |least| least.0),
         idle_host_capacity_bound_by: binds(idle_host_capacity.map(|least| least.1)),
-        placeable_containers: sum(hosts.iter().map(|host| placeable_on(host, worst))),
-        scale_in: scale_in(&hosts, worst, wanted),
-        missing_hosts: missing_hosts(&hosts, worst, wanted),
+        placeable_containers: sum(rooms.iter().map(|room| room.free)),
+        scale_in: scale_in(&rooms, worst, wanted),
+        missing_hosts: missing_hosts(&rooms, wanted),
         wanted,
         hosts: count_hosts(instances),
         unknown_instance_types: unknown_instance_types(&hosts, worst),
@@ -81,7 +82,7 @@ fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCase) -> BT
 /// Container capacity as far as `resource` goes. Each static port is counted over all hosts on its own, and the
 /// scarcest one is the resource's value.
 fn capacity_in(resource: Resource, hosts: &[&ContainerInstance], worst: &WorstCase) -> ResourceCapacity {
-    let demands = resource.demands(worst);
+    let demands: Vec<_> = resource.demands(worst).collect();
     let on_all_hosts = |demand: &Demand| sum(hosts.iter().map(|host| demand.now(host)));
     let on_empty = |host: &&ContainerInstance| least(demands.iter().map(|demand| demand.when_empty(host)));
     let is_full = |host: &&&ContainerInstance| demands.iter().any(|demand| demand.now(host) == 0);
@@ -99,14 +100,22 @@ fn idle_hosts(capacity: &ResourceCapacity) -> f64 {
     if capacity.per_host == 0 { 0.0 } else { float(capacity.container_capacity) / float(capacity.per_host) }
 }
 
-/// A container is not split between two hosts: on each, what is scarcest there counts.
-pub(super) fn placeable_on(host: &ContainerInstance, worst: &WorstCase) -> u64 {
-    least(worst.demands().map(|demand| demand.now(host)))
+/// How many of the worst case have room on a host. A container is not split between two: what is scarcest there counts.
+pub(super) struct Room<'a> {
+    pub(super) host: &'a ContainerInstance,
+    /// So many now.
+    pub(super) free: u64,
+    /// So many while nothing runs there.
+    pub(super) when_empty: u64,
 }
 
-/// The same while nothing runs there.
-pub(super) fn placeable_on_empty(host: &ContainerInstance, worst: &WorstCase) -> u64 {
-    least(worst.demands().map(|demand| demand.when_empty(host)))
+pub(super) fn rooms<'a>(hosts: &[&'a ContainerInstance], worst: &WorstCase) -> Vec<Room<'a>> {
+    let room = |host: &&'a ContainerInstance| Room {
+        host,
+        free: least(worst.demands().map(|demand| demand.now(host))),
+        when_empty: least(worst.demands().map(|demand| demand.when_empty(host))),
+    };
+    hosts.iter().map(room).collect()
 }
 
 fn least(numbers: impl Iterator<Item = u64>) -> u64 {

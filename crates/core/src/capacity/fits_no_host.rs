@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt;
 
-use super::resource::Resource;
+use super::resource::{Demand, Resource};
 use super::worst_case::{WorstCase, write_ports};
 use crate::container_instance::ContainerInstance;
 
@@ -46,9 +46,11 @@ impl FitsNoHost {
 impl WorstCase {
     /// The resources of which a host has too little, even while nothing runs there.
     pub(super) fn lacking_on_empty(&self, host: &ContainerInstance) -> Vec<Resource> {
-        let lacks =
-            |resource: &Resource| resource.demands(self).iter().any(|demand| demand.when_empty(host) == 0);
-        self.resources().filter(lacks).collect()
+        let lacking = self.demands().filter(|demand| demand.when_empty(host) == 0);
+        let mut lacking: Vec<_> = lacking.map(Demand::resource).collect();
+        // One for each port that is lacking.
+        lacking.dedup();
+        lacking
     }
 }
 

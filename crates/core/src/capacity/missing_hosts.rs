@@ -1,32 +1,32 @@
 //! How many hosts are missing.
 
-use super::figures::{placeable_on, placeable_on_empty, sum};
+use super::figures::{Room, sum};
 use super::wanted::Wanted;
-use super::worst_case::WorstCase;
-use crate::container_instance::ContainerInstance;
 
-/// How many hosts to add so that every task that is wanted, and one of `worst` more, fits: in hosts of the smallest size
+/// How many hosts to add so that every task that is wanted, and one worst case more, fits: in hosts of the smallest size
 /// that is there and takes the worst case at all. One where there is no host to tell of sizes.
 ///
 /// Never above 0 where a host can go: what is missing here is to be left there.
-pub(super) fn missing_hosts(hosts: &[&ContainerInstance], worst: &WorstCase, wanted: Wanted) -> u64 {
-    let smallest = hosts.iter().map(|host| placeable_on_empty(host, worst)).filter(|slots| *slots > 0).min();
+pub(super) fn missing_hosts(rooms: &[Room<'_>], wanted: Wanted) -> u64 {
+    let smallest = rooms.iter().map(|room| room.when_empty).filter(|slots| *slots > 0).min();
     let Some(smallest) = smallest else { return u64::from(wanted.desired_tasks > 0) };
-    if wanted.is_nothing() && hosts.iter().all(|host| host.tasks() == 0) {
+    if wanted.is_nothing() && rooms.iter().all(|room| room.host.tasks() == 0) {
         return 0;
     }
-    let free = sum(hosts.iter().map(|host| placeable_on(host, worst)));
+    let free = sum(rooms.iter().map(|room| room.free));
     wanted.missing_tasks.saturating_add(1).saturating_sub(free).div_ceil(smallest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity::figures::rooms;
     use crate::capacity::made_up::{host, worst};
+    use crate::container_instance::ContainerInstance;
 
     fn of(hosts: &[ContainerInstance], desired_tasks: u64, missing_tasks: u64) -> u64 {
         let wanted = Wanted { services: 1, desired_tasks, missing_tasks };
-        missing_hosts(&hosts.iter().collect::<Vec<_>>(), &worst(500, 500), wanted)
+        missing_hosts(&rooms(&hosts.iter().collect::<Vec<_>>(), &worst(500, 500)), wanted)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How many hosts can go.
 
-use super::figures::{count, placeable_on, sum};
+use super::figures::{Room, count, sum};
 use super::report::{HeldBack, Holding, ScaleIn};
 use super::resource::network_interfaces_held;
 use super::wanted::Wanted;
@@ -10,17 +10,17 @@ use crate::container_instance::ContainerInstance;
 /// The most hosts that are named where they hold back the next one.
 const NAMED_MAX: usize = 5;
 
-/// How many of `hosts` can go, whichever the group picks, so that what runs on them fits on those that stay, with the
+/// How many of the hosts can go, whichever the group picks, so that what runs on them fits on those that stay, with the
 /// tasks that are wanted and have no place yet, and one of `worst` besides. Where no task is wanted and none runs, all can.
 ///
 /// A *slot* is the room for one worst case. What runs on a host, none of which needs more than `worst`, fits into
 /// [`slots_needed`] slots elsewhere. A host that goes takes these and its own free slots out of the cluster, and whichever
 /// go, that is at most what the greatest so many take.
-pub(super) fn scale_in(hosts: &[&ContainerInstance], worst: &WorstCase, wanted: Wanted) -> ScaleIn {
-    if wanted.is_nothing() && hosts.iter().all(|host| host.tasks() == 0) {
-        return ScaleIn { removable_hosts: count(hosts.iter()), held_back: None };
+pub(super) fn scale_in(rooms: &[Room<'_>], worst: &WorstCase, wanted: Wanted) -> ScaleIn {
+    if wanted.is_nothing() && rooms.iter().all(|room| room.host.tasks() == 0) {
+        return ScaleIn { removable_hosts: count(rooms.iter()), held_back: None };
     }
-    let mut holding: Vec<Holding> = hosts.iter().map(|host| holding(host, worst)).collect();
+    let mut holding: Vec<Holding> = rooms.iter().map(|room| holding(room, worst)).collect();
     let free = sum(holding.iter().map(|host| host.slots_free));
     // The id last: who is named must not depend on the order of the instances.
     holding.sort_unstable_by(|one, other| {
@@ -41,12 +41,12 @@ pub(super) fn scale_in(hosts: &[&ContainerInstance], worst: &WorstCase, wanted: 
     ScaleIn { removable_hosts, held_back: None }
 }
 
-fn holding(host: &ContainerInstance, worst: &WorstCase) -> Holding {
+fn holding(room: &Room<'_>, worst: &WorstCase) -> Holding {
     Holding {
-        instance: host.ec2_instance_id.clone(),
-        tasks: host.tasks(),
-        slots_needed: slots_needed(host, worst),
-        slots_free: placeable_on(host, worst),
+        instance: room.host.ec2_instance_id.clone(),
+        tasks: room.host.tasks(),
+        slots_needed: slots_needed(room.host, worst),
+        slots_free: room.free,
     }
 }
 
@@ -91,6 +91,7 @@ fn twice_the_sum<const N: usize>(fractions: [(u64, u64); N]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity::figures::rooms;
     use crate::capacity::made_up::{host, worst};
     use crate::container_instance::ContainerInstance;
 
@@ -101,7 +102,7 @@ mod tests {
         missing_tasks: u64,
     ) -> ScaleIn {
         let wanted = Wanted { services: 1, desired_tasks, missing_tasks };
-        scale_in(&hosts.iter().collect::<Vec<_>>(), worst, wanted)
+        scale_in(&rooms(&hosts.iter().collect::<Vec<_>>(), worst), worst, wanted)
     }
 
     fn of(hosts: &[ContainerInstance], worst: &WorstCase) -> u64 {
@@ -151,8 +152,9 @@ mod tests {
         busy[0].pending_tasks = 1;
         assert_eq!(going(&busy, &worst(500, 500), 0, 0).removable_hosts, 2);
         // Services may be there that were not read.
-        let unread = scale_in(&idle.iter().collect::<Vec<_>>(), &worst(500, 500), Wanted::default());
-        assert_eq!(unread.removable_hosts, 2);
+        let hosts: Vec<_> = idle.iter().collect();
+        let worst = worst(500, 500);
+        assert_eq!(scale_in(&rooms(&hosts, &worst), &worst, Wanted::default()).removable_hosts, 2);
     }
 
     #[test]

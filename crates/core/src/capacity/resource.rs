@@ -45,18 +45,8 @@ impl Resource {
     }
 
     /// What `worst` demands of this resource; nothing where it does not use it.
-    pub(super) fn demands(self, worst: &WorstCase) -> Vec<Demand> {
-        let needs = worst.needs();
-        match self {
-            Self::Cpu => NonZeroU64::new(needs.cpu.0).map(Demand::Cpu).into_iter().collect(),
-            Self::Memory => NonZeroU64::new(needs.memory.0).map(Demand::Memory).into_iter().collect(),
-            Self::TcpPorts => needs.tcp_ports.iter().copied().map(Demand::TcpPort).collect(),
-            Self::UdpPorts => needs.udp_ports.iter().copied().map(Demand::UdpPort).collect(),
-            Self::NetworkInterfaces => {
-                needs.network_interface.then_some(Demand::NetworkInterface).into_iter().collect()
-            }
-            Self::Gpus => NonZeroU64::new(needs.gpus.into()).map(Demand::Gpus).into_iter().collect(),
-        }
+    pub(super) fn demands(self, worst: &WorstCase) -> impl Iterator<Item = Demand> {
+        worst.demands().filter(move |demand| demand.resource() == self)
     }
 }
 
@@ -72,27 +62,40 @@ pub(super) enum Demand {
 }
 
 impl Demand {
-    /// How often it is met by what is free and by so many network interfaces. A host has each port once.
-    fn times(self, free: &Resources, network_interfaces: u64) -> u64 {
+    /// The resource that it is of.
+    pub(super) fn resource(self) -> Resource {
+        match self {
+            Self::Cpu(_) => Resource::Cpu,
+            Self::Memory(_) => Resource::Memory,
+            Self::TcpPort(_) => Resource::TcpPorts,
+            Self::UdpPort(_) => Resource::UdpPorts,
+            Self::NetworkInterface => Resource::NetworkInterfaces,
+            Self::Gpus(_) => Resource::Gpus,
+        }
+    }
+
+    /// How often it is met by what is free and by so many network interfaces. A host has each port once. To look up how
+    /// many network interfaces a host has takes longer than all the rest, so it is done only where they are asked for.
+    fn times(self, free: &Resources, network_interfaces: impl FnOnce() -> u64) -> u64 {
         match self {
             Self::Cpu(units) => free.cpu.0 / units,
             Self::Memory(mib) => free.memory.0 / mib,
             Self::TcpPort(port) => u64::from(!free.tcp_ports_taken.contains(&port)),
             Self::UdpPort(port) => u64::from(!free.udp_ports_taken.contains(&port)),
-            Self::NetworkInterface => network_interfaces,
+            Self::NetworkInterface => network_interfaces(),
             Self::Gpus(gpus) => u64::from(free.gpus) / gpus,
         }
     }
 
     /// How often `host` meets it while nothing runs there.
     pub(super) fn when_empty(self, host: &ContainerInstance) -> u64 {
-        self.times(&host.registered, network_interfaces(host))
+        self.times(&host.registered, || network_interfaces(host))
     }
 
     /// How often `host` meets it now. Never more than when it is empty: a port that the agent keeps for itself is not
     /// to be had, whether or not ECS also lists it among those in use.
     pub(super) fn now(self, host: &ContainerInstance) -> u64 {
-        let free = network_interfaces(host).saturating_sub(network_interfaces_held(host));
+        let free = || network_interfaces(host).saturating_sub(network_interfaces_held(host));
         self.times(&host.remaining, free).min(self.when_empty(host))
     }
 }
@@ -123,12 +126,20 @@ impl Serialize for Resource {
 impl WorstCase {
     /// The resources that it uses, hence those that set a limit.
     pub fn resources(&self) -> impl Iterator<Item = Resource> {
-        Resource::ALL.into_iter().filter(|resource| !resource.demands(self).is_empty())
+        Resource::ALL.into_iter().filter(|resource| resource.demands(self).next().is_some())
     }
 
-    /// All that it needs of one host.
+    /// All that it needs of one host, in the order of [`Resource::ALL`]. It is asked for each host: nothing is allocated.
     pub(super) fn demands(&self) -> impl Iterator<Item = Demand> {
-        Resource::ALL.into_iter().flat_map(|resource| resource.demands(self))
+        let needs = self.needs();
+        let cpu = NonZeroU64::new(needs.cpu.0).map(Demand::Cpu);
+        let memory = NonZeroU64::new(needs.memory.0).map(Demand::Memory);
+        let tcp_ports = needs.tcp_ports.iter().copied().map(Demand::TcpPort);
+        let udp_ports = needs.udp_ports.iter().copied().map(Demand::UdpPort);
+        let network_interface = needs.network_interface.then_some(Demand::NetworkInterface);
+        let gpus = NonZeroU64::new(needs.gpus.into()).map(Demand::Gpus);
+        let amounts = cpu.into_iter().chain(memory);
+        amounts.chain(tcp_ports).chain(udp_ports).chain(network_interface).chain(gpus)
     }
 }
 

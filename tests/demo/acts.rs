@@ -18,13 +18,13 @@ pub(crate) fn scale_out(show: &mut Show) -> Result<(), Error> {
     show.act(
         "Act 1 · Scale-out",
         "The service asks for 5 tasks where 4 have room. ECS tells of the change, the calculator measures it, and the\n\
-         alarm on ContainerCapacity < 1 asks Auto Scaling for a host.",
+         alarm on PlaceableContainers < 1 asks Auto Scaling for a host.",
     );
     show.world(|world| world.set_desired_count(CLUSTER, SERVICE, 5))?;
     show.wait_for("a full cluster's metrics", 60, |stack| metric(stack, "PlaceableContainers") == Some(0.0))?;
     show.wait_for("the scale-out alarm", 60, |stack| in_alarm(stack, "ScaleOutAlarmName"))?;
-    let full = metric(&show.stack, "ContainerCapacity");
-    show.note(Who::CloudWatch, "alarm on ContainerCapacity < 1: ALARM → the scale-out policy adds a host");
+    let (full, missing) = (metric(&show.stack, "PlaceableContainers"), metric(&show.stack, "MissingHosts"));
+    show.note(Who::CloudWatch, "alarm on PlaceableContainers < 1: ALARM → the scale-out policy adds a host");
     // No emulator carries a scaling policy out: its +1 is done here.
     show.world(|world| world.set_desired_capacity(GROUP, 3))?;
     show.wait_for("the fifth task", 60, |stack| {
@@ -33,7 +33,10 @@ pub(crate) fn scale_out(show: &mut Show) -> Result<(), Error> {
     })?;
     show.timeline()?;
     println!();
-    show.check("full: ContainerCapacity was 0, and the alarm that adds a host went off", full == Some(0.0));
+    show.check(
+        "full: PlaceableContainers was 0 and MissingHosts 1, and the alarm that adds a host went off",
+        (full, missing) == (Some(0.0), Some(1.0)),
+    );
     show.check(
         "with the third host 5 tasks run, and PlaceableContainers is 1",
         metric(&show.stack, "PlaceableContainers") == Some(1.0),
@@ -72,8 +75,8 @@ pub(crate) fn rolling_replacement(show: &mut Show) -> Result<(), Error> {
 pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
     show.act(
         "Act 3 · Scale-in",
-        "The service shrinks to 2 tasks on 3 hosts: two hosts' worth stands idle. The alarm on IdleHostCapacity > 1 wants\n\
-         that for a whole minute; then Auto Scaling takes the oldest host, which is drained as well.",
+        "The service shrinks to 2 tasks on 3 hosts: any one of them can go. The alarm on RemovableHosts > 0 wants that for a\n\
+         whole minute; then Auto Scaling takes the oldest host, which is drained as well.",
     );
     show.world(|world| world.set_desired_count(CLUSTER, SERVICE, 2))?;
     // A quiet cluster sends no events: the schedule keeps the metrics coming. Here it is played every two seconds.
@@ -89,9 +92,9 @@ pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
         }
     };
     let mut alarm = |stack: &Stack| in_alarm(stack, "ScaleInAlarmName");
-    show.wait_and("a minute with more than one host idle", 150, &mut alarm, &mut play_schedule)?;
-    let idle = metric(&show.stack, "IdleHostCapacity");
-    show.note(Who::CloudWatch, "alarm on IdleHostCapacity > 1: ALARM → the scale-in policy removes a host");
+    show.wait_and("a minute in which a host can go", 150, &mut alarm, &mut play_schedule)?;
+    let removable = metric(&show.stack, "RemovableHosts");
+    show.note(Who::CloudWatch, "alarm on RemovableHosts > 0: ALARM → the scale-in policy removes a host");
     show.world(|world| world.set_desired_capacity(GROUP, 2))?;
     show.wait_for("the end of the drain", 120, |stack| actions_ended(stack) == 2)?;
     show.wait_for("its log", 60, |stack| logged(stack, "hook completed") == 2)?;
@@ -101,13 +104,14 @@ pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
     show.timeline()?;
     println!();
     show.check(
-        "idle: IdleHostCapacity was 2.0, and the alarm that removes a host went off",
-        idle == Some(2.0),
+        "idle: RemovableHosts was 1, and the alarm that removes a host went off",
+        removable == Some(1.0),
     );
     check_drain(show, 2);
     show.check(
-        "on 2 hosts with 2 tasks PlaceableContainers is 2, and IdleHostCapacity is 1.0: nothing more is to go",
-        metric(&show.stack, "PlaceableContainers") == Some(2.0) && metric(&show.stack, "IdleHostCapacity") == Some(1.0),
+        "on 2 hosts with 2 tasks PlaceableContainers is 2, and RemovableHosts is 0: nothing more is to go",
+        metric(&show.stack, "PlaceableContainers") == Some(2.0)
+            && metric(&show.stack, "RemovableHosts") == Some(0.0),
     );
     Ok(())
 }

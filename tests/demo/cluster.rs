@@ -14,9 +14,10 @@ pub(crate) const CLUSTER: &str = "demo";
 pub(crate) const GROUP: &str = "demo-asg";
 pub(crate) const SERVICE: &str = "web";
 
-/// The worst case is the service's one container: 2 of it fit on a host, in CPU as in memory.
-pub(crate) const CONTAINER_CPU: u64 = 500;
-pub(crate) const CONTAINER_MEMORY: u64 = 400;
+/// The worst case is the service's one container, which the calculator finds by itself: 2 of it fit on a host, in CPU as in
+/// memory.
+const CONTAINER_CPU: u64 = 500;
+const CONTAINER_MEMORY: u64 = 400;
 
 /// Two hosts of 1,024 CPU units and 993 MiB, with three tasks running. A task that is taken away is first taken out of
 /// its load balancer, which here takes 12 s in place of the usual 300.

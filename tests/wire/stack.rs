@@ -149,6 +149,13 @@ fn an_event_of_ecs_becomes_metrics_and_a_full_cluster_an_alarm() {
     let event = event_of(&world_with_a_change()).unwrap();
     assert!(stack.emulator.pattern_matches(rule, &event).unwrap(), "{event}");
 
+    // A task that finds no place wakes it, too, and no other thing that a service does.
+    let rule = stack.output("PlacementFailureRuleName").unwrap();
+    let mut of_service = sample_event("ecs-service-task-placement-failure.json").unwrap();
+    assert!(stack.emulator.pattern_matches(rule, &of_service).unwrap());
+    of_service["detail"]["eventName"] = json!("SERVICE_STEADY_STATE");
+    assert!(!stack.emulator.pattern_matches(rule, &of_service).unwrap());
+
     // And so is what EC2 tells of Spot Instances.
     let (spot, rebalance) =
         ("eventbridge-spot-interruption.json", "eventbridge-rebalance-recommendation.json");

@@ -40,11 +40,11 @@ impl FleetkeeperScaling {
             cluster: cluster.to_owned(),
             group: group.to_owned(),
             metric_namespace: "ECS/Fleetkeeper".to_owned(),
-            scale_out_metric: "ContainerCapacity".to_owned(),
+            scale_out_metric: "PlaceableContainers".to_owned(),
             scale_out_below: 1.0,
             scale_out_minutes: 2,
-            scale_in_metric: "IdleHostCapacity".to_owned(),
-            scale_in_above: 1.0,
+            scale_in_metric: "RemovableHosts".to_owned(),
+            scale_in_above: 0.0,
             scale_in_minutes: 5,
             instance_warmup_seconds: 300,
         }
@@ -55,7 +55,7 @@ impl FleetkeeperScaling {
     pub fn scale_out_alarm(&self) -> Alarm {
         let metric = self.metric(&self.scale_out_metric);
         let below = ComparisonOperator::LessThanThreshold;
-        Alarm::new("ContainerCapacityLow", metric, Statistic::Maximum, below, self.scale_out_below)
+        Alarm::new("PlaceableContainersLow", metric, Statistic::Maximum, below, self.scale_out_below)
             .periods(self.scale_out_minutes, 60)
             .treating_missing_data_as(TreatMissingData::NotBreaching)
             .executing(AlarmState::Alarm, &self.group, "ScaleOutPolicy")
@@ -66,7 +66,7 @@ impl FleetkeeperScaling {
     pub fn scale_in_alarm(&self) -> Alarm {
         let metric = self.metric(&self.scale_in_metric);
         let above = ComparisonOperator::GreaterThanThreshold;
-        Alarm::new("IdleHostCapacityHigh", metric, Statistic::Minimum, above, self.scale_in_above)
+        Alarm::new("RemovableHostsHigh", metric, Statistic::Minimum, above, self.scale_in_above)
             .periods(self.scale_in_minutes, 60)
             .treating_missing_data_as(TreatMissingData::NotBreaching)
             .executing(AlarmState::Alarm, &self.group, "ScaleInPolicy")

@@ -65,8 +65,8 @@ fn scaled_history(step_seconds: u32) -> String {
     let mut sent = String::new();
     let mut pass = |world: &mut World, minutes: u32, room: f64, idle: f64| {
         for _ in 0..minutes {
-            put(world, "ContainerCapacity", room);
-            put(world, "IdleHostCapacity", idle);
+            put(world, "PlaceableContainers", room);
+            put(world, "RemovableHosts", idle);
             for _ in 0..60 / step_seconds {
                 world.advance_seconds(step_seconds);
             }
@@ -78,7 +78,7 @@ fn scaled_history(step_seconds: u32) -> String {
     pass(&mut world, 30, 0.0, 0.0);
     pass(&mut world, 30, 9.0, 3.0);
     world.instance_refresh("hosts", 50).unwrap();
-    pass(&mut world, 60, 9.0, 0.5);
+    pass(&mut world, 60, 9.0, 0.0);
     let left: Vec<_> =
         world.instances("hosts").into_iter().filter(|(_, it)| it.counts()).map(|(id, _)| id).collect();
     assert!(hosts.iter().all(|old| !left.contains(old)), "all are new");

@@ -39,8 +39,8 @@ fn fleetkeeper(hosts: usize) -> World {
     world
 }
 
-const OUT: &str = "ContainerCapacity";
-const IN: &str = "IdleHostCapacity";
+const OUT: &str = "PlaceableContainers";
+const IN: &str = "RemovableHosts";
 
 /// Hosts, and a policy at an alarm on `Load` above 50: one minute of it is enough.
 fn with_policy(hosts: usize, policy: StepScalingPolicy) -> World {
@@ -73,7 +73,7 @@ fn a_breach_that_lasts_adds_one_instance_per_warm_up() {
     assert_eq!(desired(&world), 4);
     assert_eq!(executions(&world), [(2, 3), (3, 4)]);
     let text = world.history().to_string();
-    let said = "group hosts: policy ScaleOutPolicy at alarm ContainerCapacityLow, 2 -> 3";
+    let said = "group hosts: policy ScaleOutPolicy at alarm PlaceableContainersLow, 2 -> 3";
     assert!(text.contains(said), "{text}");
     let after = text.lines().skip_while(|line| !line.contains(said)).nth(1).unwrap();
     assert!(after.contains("desired capacity 3"), "{after}");
@@ -86,7 +86,7 @@ fn a_scale_in_is_blocked_while_a_scale_out_warms_up() {
     assert_eq!(desired(&world), 3);
     // 2 minutes of launch, 5 of warm-up; the alarm is on since the fifth.
     minutes(&mut world, IN, 9.0, 6);
-    assert_eq!(world.alarm_state("IdleHostCapacityHigh"), Some(AlarmState::Alarm));
+    assert_eq!(world.alarm_state("RemovableHostsHigh"), Some(AlarmState::Alarm));
     assert_eq!(desired(&world), 3);
     minutes(&mut world, IN, 9.0, 1);
     assert_eq!(desired(&world), 2);
@@ -134,7 +134,7 @@ fn without_metrics_nothing_scales() {
     minutes(&mut world, OUT, 0.0, 2);
     world.advance_seconds(3600);
     assert_eq!(executions(&world).len(), 1);
-    assert_eq!(world.alarm_state("ContainerCapacityLow"), Some(AlarmState::Ok));
+    assert_eq!(world.alarm_state("PlaceableContainersLow"), Some(AlarmState::Ok));
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn the_alarms_and_policies_are_those_of_the_template() {
         ("ScaleInMinutes", vec![in_minutes.as_str()]),
         ("InstanceWarmupSeconds", vec![warmup.as_str()]),
         (
-            "ContainerCapacityLow",
+            "PlaceableContainersLow",
             vec![
                 out_metric.as_str(),
                 "- {Name: ClusterName, Value: !Ref ClusterName}",
@@ -298,7 +298,7 @@ fn the_alarms_and_policies_are_those_of_the_template() {
             ],
         ),
         (
-            "IdleHostCapacityHigh",
+            "RemovableHostsHigh",
             vec![
                 in_metric.as_str(),
                 "- {Name: ClusterName, Value: !Ref ClusterName}",

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::scene::{CLUSTER, GROUP, sample_event, web, world_of_hosts};
 
-struct Scene {
+pub(crate) struct Scene {
     aws: SimulatedAws,
     calculator: CapacityCalculator<SimulatedAws, SimulatedAws, SimulatedAws>,
 }
@@ -24,7 +24,7 @@ fn calculator(world: World) -> Scene {
     calculator_with(world, &worst)
 }
 
-fn calculator_with(world: World, variables: &[(&str, &str)]) -> Scene {
+pub(crate) fn calculator_with(world: World, variables: &[(&str, &str)]) -> Scene {
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
     let lookup = |name: &str| {
         variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
@@ -36,7 +36,7 @@ fn calculator_with(world: World, variables: &[(&str, &str)]) -> Scene {
 
 impl Scene {
     /// What is published, where the event is not one that the last look has already.
-    async fn answer(&self, event: Value) -> Result<Summary, CapacityError> {
+    pub(crate) async fn answer(&self, event: Value) -> Result<Summary, CapacityError> {
         Ok(self.handle(event).await?.published().unwrap())
     }
 

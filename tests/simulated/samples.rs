@@ -1,4 +1,4 @@
-//! What the documentation shows of the drainer's answers is what it answers.
+//! What the documentation shows of the functions' answers is what they answer.
 
 use std::fs;
 
@@ -9,7 +9,8 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::{Service, TaskDefinition, World};
 use fleetkeeper_tests::repository::in_repository;
 
-use crate::scene::{CLUSTER, Scene, two_hosts_with};
+use crate::capacity::calculator_with;
+use crate::scene::{CLUSTER, Scene, sample_event, two_hosts_with, world_of_hosts};
 
 /// Four tasks of a service fill two hosts, and a standalone task runs beside two of them.
 fn full() -> (World, Vec<Ec2InstanceId>) {
@@ -22,16 +23,16 @@ fn full() -> (World, Vec<Ec2InstanceId>) {
     (world, hosts)
 }
 
-fn assert_shown(text: &str) {
-    let page = fs::read_to_string(in_repository("docs/drains.md")).unwrap();
-    assert!(page.contains(text), "docs/drains.md does not show\n{text}");
+fn assert_shown(on: &str, text: &str) {
+    let page = fs::read_to_string(in_repository(on)).unwrap();
+    assert!(page.contains(text), "{on} does not show\n{text}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_that_is_handed_on_says_what_it_waits_for() {
     let scene = Scene::new(full());
     let answer = scene.deliver(&scene.terminate(0)).await.unwrap();
-    assert_shown(&serde_json::to_string_pretty(&answer).unwrap());
+    assert_shown("docs/drains.md", &serde_json::to_string_pretty(&answer).unwrap());
 }
 
 #[tokio::test(start_paused = true)]
@@ -41,7 +42,7 @@ async fn a_dry_run_says_what_it_would_do() {
     let answer = scene.deliver(&scene.terminate(0)).await.unwrap();
     let mut answer = serde_json::to_value(&answer).unwrap();
     answer["records"][0].as_object_mut().unwrap().remove("why").unwrap();
-    assert_shown(&serde_json::to_string_pretty(&answer).unwrap());
+    assert_shown("docs/drains.md", &serde_json::to_string_pretty(&answer).unwrap());
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,5 +50,16 @@ async fn an_error_names_the_call_that_failed() {
     let scene = Scene::new(full());
     scene.plant(Operation::UpdateContainerInstancesState, When::Always, Fault::Refused);
     let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
-    assert_shown(&format!("{}: {}", error.kind(), ErrorChain(&error)));
+    assert_shown("docs/drains.md", &format!("{}: {}", error.kind(), ErrorChain(&error)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_calculator_says_what_binds_and_what_holds_a_host_back() {
+    let web = TaskDefinition::new("web", 1000, 1500);
+    let (mut world, _) = world_of_hosts(3, 900);
+    world.create_service(CLUSTER, Service::new("web", 3, web)).unwrap();
+    world.advance_seconds(60);
+    let calculator = calculator_with(world, &[("ECS_CLUSTER", CLUSTER)]);
+    let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    assert_shown("docs/capacity.md", &serde_json::to_string_pretty(&summary).unwrap());
 }

@@ -93,7 +93,7 @@ impl<E: EcsReads, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
             let cluster = cluster.name().to_owned();
             return Ok(Outcome::Covered(Covered { cluster, trigger, covered_by_snapshot_of }));
         }
-        let looked = self.look(&cluster, until).await?;
+        let looked = Box::pin(self.look(&cluster, until)).await?;
         let (figures, mut data) = self.figures(&looked, &cluster)?;
         data.extend(looked.unfittable.as_deref().map(|them| capacity::unfittable_metric(them, &cluster)));
         let published = self.put(&data, &cluster, until).await?;
@@ -155,7 +155,8 @@ impl<E: EcsReads, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
         until: DateTime<Utc>,
         read: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CapacityError> {
-        within(&self.clock, until, calls, &format!("cluster {cluster}"), read)
+        // Boxed, here and where all is looked at: the calls of the SDK make it a deep future for the compiler.
+        within(&self.clock, until, calls, &format!("cluster {cluster}"), Box::pin(read))
             .await
             .map_err(|source| CapacityError::NotRead { of, cluster: cluster.name().to_owned(), source })
     }

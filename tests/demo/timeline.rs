@@ -138,10 +138,10 @@ fn of_log(line: &Value, who: Who, names: &Names) -> Option<Line> {
     let message = text("message")?;
     let said = match (message, text("reason")) {
         ("capacity is published", _) => format!(
-            "room for {} more (capacity {}), {} hosts idle; {} active, {} draining → cloudwatch:PutMetricData",
+            "room for {} more; {} hosts can go, {} missing; {} active, {} draining → cloudwatch:PutMetricData",
             number("placeableContainers"),
-            number("containerCapacity"),
-            number("idleHostCapacity"),
+            number("removableHosts"),
+            number("missingHosts"),
             number("activeHosts"),
             number("drainingHosts"),
         ),

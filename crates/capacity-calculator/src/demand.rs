@@ -38,13 +38,13 @@ impl Demand {
         paces: &Paces,
         cluster: &Cluster,
     ) -> Result<Self, CallError> {
-        let pages = stream::try_unfold(Some(None), |page| async move {
+        let listing = stream::try_unfold(Some(None), |page| async move {
             let Some(token) = page else { return Ok(None) };
             paces.services.turn(clock).await;
             let Page { items, next } = ecs.list_services(cluster, token.as_ref()).await?;
             Ok(Some((items, next.map(Some))))
         });
-        let arns: Vec<ServiceArn> = pages.try_concat().await?;
+        let arns: Vec<ServiceArn> = listing.try_concat().await?;
         let batches = arns.chunks(SERVICES_MAX).map(|batch| async move {
             let names: Vec<_> = batch.iter().map(|arn| arn.0.clone()).collect();
             paces.services.turn(clock).await;

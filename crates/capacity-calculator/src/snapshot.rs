@@ -56,14 +56,16 @@ pub(crate) async fn network_interfaces<Ecs: Tasks, C: Clock>(
     cluster: &Cluster,
     instances: &mut [ContainerInstance],
 ) -> Result<(), CallError> {
-    match read::tasks_of_cluster(ecs, cluster, TASKS_MAX).await? {
+    if let Some(told) = read::tasks_of_cluster(ecs, cluster, TASKS_MAX).await? {
         // What is not told of counts as holding one, by the instances' own counts of tasks.
-        Some(told) => count_network_interfaces(instances, &told.items),
-        None => warn!(
-            cluster = cluster.name(),
+        count_network_interfaces(instances, &told.items);
+    } else {
+        let cluster = cluster.name();
+        warn!(
+            cluster,
             most = TASKS_MAX,
             "too many tasks to read: each counts as holding a network interface"
-        ),
+        );
     }
     Ok(())
 }

@@ -61,8 +61,8 @@ impl Services for Ecs {
     async fn describe_services(&self, _: &Cluster, names: &[String]) -> Result<Answer<Service>, CallError> {
         assert!((1..=SERVICES_MAX).contains(&names.len()), "AWS refuses {} services", names.len());
         self.service_calls.set(self.service_calls.get() + 1);
-        let named = |service: &&Service| names.contains(&service.name);
-        Ok(Answer { items: self.services.iter().filter(named).cloned().collect(), failures: Vec::new() })
+        let asked = |service: &&Service| names.contains(&service.name);
+        Ok(Answer { items: self.services.iter().filter(asked).cloned().collect(), failures: Vec::new() })
     }
 }
 

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn where_no_task_is_wanted_and_none_runs_none_is_missing() {
         let full_by_the_agent = host(1000, 1000).with_left(0, 1000);
-        assert_eq!(of(&[full_by_the_agent.clone()], 0, 0), 0);
+        assert_eq!(of(std::slice::from_ref(&full_by_the_agent), 0, 0), 0);
         let busy = ContainerInstance { running_tasks: 1, ..full_by_the_agent };
         assert_eq!(of(&[busy], 0, 0), 1);
     }

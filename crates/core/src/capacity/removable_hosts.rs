@@ -33,7 +33,8 @@ pub(super) fn scale_in(rooms: &[Room<'_>], worst: &WorstCase, wanted: Wanted) ->
         let needed = more.saturating_add(to_be_left);
         if needed > free {
             let so_many = usize::try_from(removable_hosts + 1).unwrap_or(NAMED_MAX).min(NAMED_MAX);
-            let held_back = HeldBack { slots_missing: needed - free, by: holding[..so_many].to_vec() };
+            let by = holding.iter().take(so_many).cloned().collect();
+            let held_back = HeldBack { slots_missing: needed - free, by };
             return ScaleIn { removable_hosts, held_back: Some(held_back) };
         }
         (removable_hosts, taken) = (removable_hosts + 1, more);

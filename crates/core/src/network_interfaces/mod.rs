@@ -99,7 +99,7 @@ mod tests {
 
     fn task(last_status: &str, desired_status: DesiredStatus, network_interface: bool) -> Task {
         let container_instance = ContainerInstance::empty(1, 1).arn;
-        Task { desired_status, network_interface, container_instance, ..Task::seen("task", last_status) }
+        Task { desired_status, container_instance, network_interface, ..Task::seen("task", last_status) }
     }
 
     fn counted(running_tasks: u32, tasks: &[Task]) -> u32 {

@@ -233,3 +233,21 @@ async fn network_interfaces_bind_where_tasks_have_their_own() {
     assert_eq!(report.placeable_containers, 2);
     assert_eq!(report.container_capacity_bound_by, Some(Resource::NetworkInterfaces));
 }
+
+#[tokio::test(start_paused = true)]
+async fn while_a_deployment_is_in_progress_the_old_task_definition_counts_too() {
+    let (mut world, _) = world_of_hosts(3, 600);
+    let of = |cpu| TaskDefinition::new("web", cpu, 500);
+    world.create_service(CLUSTER, Service::new("web", 3, of(1000))).unwrap();
+    world.advance_seconds(120);
+    world.update_service(CLUSTER, "web", TaskDefinition { revision: 2, ..of(100) }).unwrap();
+    world.advance_seconds(5);
+    let calculator = calculator_with(world, &[("ECS_CLUSTER", CLUSTER)]);
+    let worst = async || {
+        let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+        summary.report().unwrap().worst_case.to_string()
+    };
+    assert_eq!(worst().await, "1000 CPU units, 500 MiB");
+    calculator.world(|world| world.advance_seconds(600));
+    assert_eq!(worst().await, "100 CPU units, 500 MiB");
+}

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::capacity::{self, Unfittable, WorstCase};
+use fleetkeeper_core::capacity::{self, Unfittable, Wanted, WorstCase};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::ContainerInstance;
 use fleetkeeper_core::error_chain::ErrorChain;
@@ -48,7 +48,7 @@ pub struct CapacityCalculator<E, M, C> {
 struct Looked {
     began: DateTime<Utc>,
     instances: Vec<ContainerInstance>,
-    demand: Demand,
+    wanted: Wanted,
     worst_case: Option<WorstCase>,
     /// None where nothing was to discover.
     unfittable: Option<Vec<Unfittable>>,
@@ -143,8 +143,9 @@ impl<E: EcsReads, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
             let read = snapshot::network_interfaces(&ecs, cluster, &mut instances);
             self.read(Read::Tasks, "ecs:ListTasks and ecs:DescribeTasks", cluster, until, read).await?;
         }
+        let wanted = demand.wanted(&found.unfittable);
         let unfittable = discovers.then_some(found.unfittable);
-        Ok(Looked { began, instances, demand, worst_case: found.worst_case, unfittable })
+        Ok(Looked { began, instances, wanted, worst_case: found.worst_case, unfittable })
     }
 
     async fn read<T>(
@@ -166,13 +167,13 @@ impl<E: EcsReads, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
         looked: &Looked,
         cluster: &Cluster,
     ) -> Result<(Figures, Vec<MetricDatum>), CapacityError> {
-        let Looked { instances, demand, worst_case, .. } = looked;
+        let Looked { instances, wanted, worst_case, .. } = looked;
         let Some(worst_case) = worst_case else {
-            let report = capacity::idle_figures(instances, demand.wanted);
+            let report = capacity::idle_figures(instances, *wanted);
             let data = capacity::idle_metrics(&report, cluster);
             return Ok((Figures::Idle(report), data));
         };
-        let report = capacity::figures(instances, worst_case, demand.wanted).map_err(|source| {
+        let report = capacity::figures(instances, worst_case, *wanted).map_err(|source| {
             let discovered = !self.config.given.is_all();
             CapacityError::FitsNoHost { discovered, cluster: cluster.name().to_owned(), source }
         })?;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use fleetkeeper_core::capacity::{Demanded, Wanted, is_demand};
+use fleetkeeper_core::capacity::{Demanded, Unfittable, Wanted, is_demand};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{
     CallError, CallErrorKind, Clock, Failure, Page, SERVICES_MAX, Services, TaskDefinitions,
@@ -18,10 +18,10 @@ use crate::calls::Paces;
 /// Describe calls under way at once.
 const IN_FLIGHT: usize = 8;
 
-/// What the services want, and what they may start tasks of: services' names and task definitions.
+/// What each of the services wants, by its name, and what it may start tasks of.
 #[derive(Debug, Default)]
 pub(crate) struct Demand {
-    pub(crate) wanted: Wanted,
+    wants: BTreeMap<String, Wanted>,
     starts: BTreeSet<(String, TaskDefinitionArn)>,
 }
 
@@ -52,18 +52,29 @@ impl Demand {
             if let Some(failure) = answer.failures.iter().find(|failure| !failure.is_missing()) {
                 return Err(untold(failure));
             }
-            let demand = answer.items.iter().filter(|service| is_demand(service));
-            let starts = demand.flat_map(|service| {
+            let demand = || answer.items.iter().filter(|service| is_demand(service));
+            let wants = demand().map(|service| (service.name.clone(), Wanted::by(service)));
+            let starts = demand().flat_map(|service| {
                 service.definitions.iter().map(|definition| (service.name.clone(), definition.clone()))
             });
-            Ok(Self { wanted: Wanted::by(&answer.items), starts: starts.collect() })
+            Ok(Self { wants: wants.collect(), starts: starts.collect() })
         });
         let whole = stream::iter(batches).buffered(IN_FLIGHT).try_fold(Self::default(), |mut whole, part| {
-            whole.wanted = whole.wanted + part.wanted;
+            whole.wants.extend(part.wants);
             whole.starts.extend(part.starts);
             async { Ok(whole) }
         });
         whole.await
+    }
+
+    /// What all services want together. What fits on no host is missing for ever, whatever the number of hosts: of services
+    /// that may start such a task, no task is missing.
+    pub(crate) fn wanted(&self, unfittable: &[Unfittable]) -> Wanted {
+        let in_vain: BTreeSet<_> = unfittable.iter().map(|it| &it.service).collect();
+        self.wants.iter().fold(Wanted::default(), |all, (service, wanted)| {
+            let missing_tasks = if in_vain.contains(service) { 0 } else { wanted.missing_tasks };
+            all + Wanted { missing_tasks, ..*wanted }
+        })
     }
 
     /// What tasks of each task definition need. Reads those that are not known yet, and forgets what no service starts.

@@ -90,7 +90,7 @@ async fn daemons_and_services_that_are_gone_or_on_fargate_are_no_demand() {
 async fn what_fits_on_no_host_is_left_out_and_reported() {
     let ecs = hosts(2)
         .with(service("web", &["web:1"], 2), &needs(100, 100))
-        .with(service("huge", &["huge:1", "huge:2"], 1), &needs(100, 5000));
+        .with(Service { running: 0, ..service("huge", &["huge:1", "huge:2"], 9) }, &needs(100, 5000));
     let (outcome, puts) = {
         let calculator = only(ecs, CloudWatch::default(), &[]);
         (published(&calculator, state_change()).await, calculator.metrics.puts.take())
@@ -98,6 +98,8 @@ async fn what_fits_on_no_host_is_left_out_and_reported() {
     let summary = outcome.unwrap();
     assert_eq!(summary.report().unwrap().worst_case.to_string(), "100 CPU units, 100 MiB");
     assert_eq!(puts[0].value("UnfittableServices"), 1.0);
+    // No number of hosts would give those nine a place.
+    assert_eq!((puts[0].value("MissingHosts"), puts[0].value("RemovableHosts")), (0.0, 1.0));
     assert_eq!(
         to_value(&summary).unwrap()["unfittable"][1],
         json!({"service": "huge", "taskDefinition": "huge:2", "failsIn": ["MEMORY"]})

@@ -33,6 +33,8 @@ pub fn figures(
         .min_by(|one, other| one.0.total_cmp(&other.0));
     let binds = |resource| if hosts.is_empty() { None } else { resource };
     let rooms = rooms(&hosts, worst);
+    let draining = |instance: &&ContainerInstance| instance.status == ContainerInstanceStatus::Draining;
+    let leaving: Vec<_> = instances.iter().filter(draining).collect();
     Ok(Report {
         worst_case: worst.clone(),
         container_capacity: container_capacity.map_or(0, |least| least.container_capacity),
@@ -40,7 +42,7 @@ pub fn figures(
         idle_host_capacity: idle_host_capacity.map_or(0.0, |least| least.0),
         idle_host_capacity_bound_by: binds(idle_host_capacity.map(|least| least.1)),
         placeable_containers: sum(rooms.iter().map(|room| room.free)),
-        scale_in: scale_in(&rooms, worst, wanted),
+        scale_in: scale_in(&rooms, &leaving, worst, wanted),
         missing_hosts: missing_hosts(&rooms, wanted),
         wanted,
         hosts: count_hosts(instances),

@@ -51,7 +51,7 @@ pub(super) fn fit(tasks: &[TaskNeeds], hosts: &[ContainerInstance]) -> bool {
 /// A host and what runs on it.
 pub(super) type Busy = (ContainerInstance, Vec<TaskNeeds>);
 
-/// Whether any `count` of the hosts can go: what ran on them and `more` find places on those that stay.
+/// Whether any `count` of the hosts can go: what ran on them, and `more`, find places on those that stay.
 pub(super) fn any_can_go(count: usize, hosts: &[Busy], more: &[TaskNeeds]) -> bool {
     ways_to_pick(hosts.len(), count).into_iter().all(|gone| {
         let going = |number: &usize| gone.contains(number);

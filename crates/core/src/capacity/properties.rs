@@ -274,15 +274,24 @@ proptest! {
 
     #[test]
     fn whichever_hosts_go_of_as_many_as_are_removable_all_find_places(
-        (worst, hosts) in worst_and_busy_hosts(), missing in prop_oneof![2 => Just(0), 1 => 1_u8..3],
+        (worst, mut hosts) in worst_and_busy_hosts(),
+        missing in prop_oneof![2 => Just(0), 1 => 1_u8..3],
+        leaves in prop::bool::weighted(0.3),
     ) {
-        let all: Vec<_> = hosts.iter().map(|(host, _)| host.clone()).collect();
+        let mut all: Vec<_> = hosts.iter().map(|(host, _)| host.clone()).collect();
+        // What runs on a host that drains already must find a place, too.
+        let moving = if leaves {
+            all[0].status = ContainerInstanceStatus::Draining;
+            hosts.remove(0).1
+        } else {
+            Vec::new()
+        };
         let wanted = Wanted { services: 1, desired_tasks: 9, missing_tasks: missing.into() };
         let report = super::figures(&all, &worst, wanted).map_err(|_| TestCaseError::reject("fits on no host"))?;
         let removable = usize::try_from(report.scale_in.removable_hosts).unwrap();
         prop_assert!(removable < hosts.len());
         for count in 1..=removable {
-            let more = vec![worst.needs().clone(); usize::from(missing) + 1];
+            let more = [vec![worst.needs().clone(); usize::from(missing) + 1], moving.clone()].concat();
             prop_assert!(any_can_go(count, &hosts, &more), "{count} of {hosts:?}, {worst}");
         }
     }
@@ -338,14 +347,17 @@ proptest! {
     }
 
     #[test]
-    fn hosts_that_take_no_tasks_change_nothing_but_their_own_count(
+    fn hosts_that_take_no_tasks_change_nothing_but_their_own_count_and_keep_others(
         hosts in cluster(), closed in closed_host(), worst in worst_case(),
     ) {
         let before = figures(&hosts, &worst);
         let after = figures(&[hosts, vec![closed]].concat(), &worst);
         match (before, after) {
             (Ok(before), Ok(mut after)) => {
+                // What runs on one that drains needs a place elsewhere.
+                prop_assert!(after.scale_in.removable_hosts <= before.scale_in.removable_hosts);
                 after.hosts = before.hosts;
+                after.scale_in = before.scale_in.clone();
                 prop_assert_eq!(after, before);
             }
             (before, after) => prop_assert_eq!(before, after),

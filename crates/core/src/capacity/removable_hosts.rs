@@ -10,13 +10,19 @@ use crate::container_instance::ContainerInstance;
 /// The most hosts that are named where they hold back the next one.
 const NAMED_MAX: usize = 5;
 
-/// How many of the hosts can go, whichever the group picks, so that what runs on them fits on those that stay, with the
-/// tasks that are wanted and have no place yet, and one of `worst` besides. Where no task is wanted and none runs, all can.
+/// How many of the hosts can go, whichever the group picks, so that what runs on them fits on those that stay, with what
+/// still runs on those that are `leaving` already, the tasks that are wanted and have no place yet, and one of `worst`
+/// besides. Where no task is wanted and none runs, all can.
 ///
 /// A *slot* is the room for one worst case. What runs on a host, none of which needs more than `worst`, fits into
 /// [`slots_needed`] slots elsewhere. A host that goes takes these and its own free slots out of the cluster, and whichever
 /// go, that is at most what the greatest so many take.
-pub(super) fn scale_in(rooms: &[Room<'_>], worst: &WorstCase, wanted: Wanted) -> ScaleIn {
+pub(super) fn scale_in(
+    rooms: &[Room<'_>],
+    leaving: &[&ContainerInstance],
+    worst: &WorstCase,
+    wanted: Wanted,
+) -> ScaleIn {
     if wanted.is_nothing() && rooms.iter().all(|room| room.host.tasks() == 0) {
         return ScaleIn { removable_hosts: count(rooms.iter()), held_back: None };
     }
@@ -26,7 +32,8 @@ pub(super) fn scale_in(rooms: &[Room<'_>], worst: &WorstCase, wanted: Wanted) ->
     holding.sort_unstable_by(|one, other| {
         other.slots().cmp(&one.slots()).then_with(|| one.instance.cmp(&other.instance))
     });
-    let to_be_left = wanted.missing_tasks.saturating_add(1);
+    let moving = sum(leaving.iter().map(|host| slots_needed(host, worst)));
+    let to_be_left = moving.saturating_add(wanted.missing_tasks).saturating_add(1);
     let (mut removable_hosts, mut taken) = (0, 0_u64);
     for host in &holding {
         let more = taken.saturating_add(host.slots());
@@ -103,7 +110,7 @@ mod tests {
         missing_tasks: u64,
     ) -> ScaleIn {
         let wanted = Wanted { services: 1, desired_tasks, missing_tasks };
-        scale_in(&rooms(&hosts.iter().collect::<Vec<_>>(), worst), worst, wanted)
+        scale_in(&rooms(&hosts.iter().collect::<Vec<_>>(), worst), &[], worst, wanted)
     }
 
     fn of(hosts: &[ContainerInstance], worst: &WorstCase) -> u64 {
@@ -146,6 +153,20 @@ mod tests {
     }
 
     #[test]
+    fn what_runs_on_hosts_that_are_leaving_keeps_others() {
+        let (hosts, worst) = (vec![host(1000, 1000); 4], worst(500, 500));
+        let wanted = Wanted { services: 1, desired_tasks: 9, missing_tasks: 0 };
+        let rooms = rooms(&hosts.iter().collect::<Vec<_>>(), &worst);
+        let removable =
+            |leaving: &[&ContainerInstance]| scale_in(&rooms, leaving, &worst, wanted).removable_hosts;
+        let (full, drained) = (with_tasks(0, 0, 2), with_tasks(1000, 1000, 0));
+        assert_eq!(
+            [removable(&[]), removable(&[&drained]), removable(&[&full]), removable(&[&full, &full])],
+            [3, 3, 2, 1]
+        );
+    }
+
+    #[test]
     fn where_no_task_is_wanted_and_none_runs_all_can_go() {
         let idle = vec![host(1000, 1000); 3];
         assert_eq!(going(&idle, &worst(500, 500), 0, 0), ScaleIn { removable_hosts: 3, held_back: None });
@@ -155,7 +176,7 @@ mod tests {
         // Services may be there that were not read.
         let hosts: Vec<_> = idle.iter().collect();
         let worst = worst(500, 500);
-        assert_eq!(scale_in(&rooms(&hosts, &worst), &worst, Wanted::default()).removable_hosts, 2);
+        assert_eq!(scale_in(&rooms(&hosts, &worst), &[], &worst, Wanted::default()).removable_hosts, 2);
     }
 
     #[test]

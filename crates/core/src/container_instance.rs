@@ -167,10 +167,16 @@ pub struct ContainerInstance {
 }
 
 impl ContainerInstance {
-    /// Whether ECS would place a task here: ACTIVE, with its agent connected.
+    /// Whether ECS would place a task of launch type EC2 here: ACTIVE, with its agent connected, and an EC2 instance.
     #[must_use]
     pub fn takes_tasks(&self) -> bool {
-        self.status == ContainerInstanceStatus::Active && self.agent_connected
+        self.status == ContainerInstanceStatus::Active && self.agent_connected && !self.is_external()
+    }
+
+    /// Whether it is a machine outside EC2 (ECS Anywhere), which only tasks of launch type EXTERNAL are placed on.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.ec2_instance_id.starts_with("mi-")
     }
 
     /// Its tasks that are to run: running and pending.

@@ -33,7 +33,9 @@ pub fn figures(
         .min_by(|one, other| one.0.total_cmp(&other.0));
     let binds = |resource| if hosts.is_empty() { None } else { resource };
     let rooms = rooms(&hosts, worst);
-    let draining = |instance: &&ContainerInstance| instance.status == ContainerInstanceStatus::Draining;
+    let draining = |instance: &&ContainerInstance| {
+        instance.status == ContainerInstanceStatus::Draining && !instance.is_external()
+    };
     let leaving: Vec<_> = instances.iter().filter(draining).collect();
     Ok(Report {
         worst_case: worst.clone(),
@@ -62,7 +64,8 @@ fn count_hosts(instances: &[ContainerInstance]) -> Hosts {
     let mut hosts = Hosts::default();
     for instance in instances {
         let kind = match instance.status {
-            ContainerInstanceStatus::Active if instance.agent_connected => &mut hosts.active,
+            _ if instance.takes_tasks() => &mut hosts.active,
+            _ if instance.is_external() => &mut hosts.other,
             ContainerInstanceStatus::Active => &mut hosts.disconnected,
             ContainerInstanceStatus::Draining => &mut hosts.draining,
             _ => &mut hosts.other,
@@ -172,9 +175,11 @@ mod tests {
             with("REGISTRATION_FAILED"),
             with("DEREGISTERING"),
             with("NEW_ONE"),
+            host(1024, 993).named("mi-01234567890abcdef"),
+            with("DRAINING").named("mi-01234567890abcdef"),
         ];
         let report = figures(&instances, &worst(250, 400)).unwrap();
-        assert_eq!(report.hosts, Hosts { active: 2, draining: 2, disconnected: 1, other: 4 });
+        assert_eq!(report.hosts, Hosts { active: 2, draining: 2, disconnected: 1, other: 6 });
         assert_eq!(report.container_capacity, 4);
     }
 

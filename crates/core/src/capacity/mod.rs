@@ -14,7 +14,7 @@
 //! | `fits_no_host` | why there are none: the container fits on no host |
 //! | `metrics` | the report as CloudWatch metrics |
 //!
-//! A host, here, is a container instance that takes tasks: ACTIVE, with its agent connected.
+//! A host, here, is a container instance that takes tasks: an EC2 instance, ACTIVE, with its agent connected.
 
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "a figure is one division of whole numbers: exact"))]
 

@@ -69,7 +69,7 @@ pub struct Hosts {
     /// ACTIVE, their agent not connected.
     #[serde(rename = "disconnectedHosts")]
     pub disconnected: u64,
-    /// None of these: registering, deregistering and the like.
+    /// None of these: registering, deregistering, outside EC2 and the like.
     #[serde(rename = "otherHosts")]
     pub other: u64,
 }

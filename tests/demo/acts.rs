@@ -18,13 +18,13 @@ pub(crate) fn scale_out(show: &mut Show) -> Result<(), Error> {
     show.act(
         "Act 1 · Scale-out",
         "The service asks for 5 tasks where 4 have room. ECS tells of the change, the calculator measures it, and the\n\
-         alarm on PlaceableContainers < 1 asks Auto Scaling for a host.",
+         alarm on MissingHosts > 0 asks Auto Scaling for a host.",
     );
     show.world(|world| world.set_desired_count(CLUSTER, SERVICE, 5))?;
     show.wait_for("a full cluster's metrics", 60, |stack| metric(stack, "PlaceableContainers") == Some(0.0))?;
     show.wait_for("the scale-out alarm", 60, |stack| in_alarm(stack, "ScaleOutAlarmName"))?;
     let (full, missing) = (metric(&show.stack, "PlaceableContainers"), metric(&show.stack, "MissingHosts"));
-    show.note(Who::CloudWatch, "alarm on PlaceableContainers < 1: ALARM → the scale-out policy adds a host");
+    show.note(Who::CloudWatch, "alarm on MissingHosts > 0: ALARM → the scale-out policy adds a host");
     // No emulator carries a scaling policy out: its +1 is done here.
     show.world(|world| world.set_desired_capacity(GROUP, 3))?;
     show.wait_for("the fifth task", 60, |stack| {

@@ -5,4 +5,6 @@ mod floors;
 #[cfg(test)]
 mod network_interfaces;
 #[cfg(test)]
+mod scaling;
+#[cfg(test)]
 mod template;

@@ -42,14 +42,14 @@ const UNBOUND: [&str; 4] = [
 ];
 
 /// The template as CloudFormation gets it.
-fn template() -> Value {
+pub(crate) fn template() -> Value {
     let translate =
         Command::new(tool("python").unwrap()).arg(in_repository("infra/translate.py")).output().unwrap();
     assert!(translate.status.success(), "{}", String::from_utf8_lossy(&translate.stderr));
     serde_json::from_slice(&translate.stdout).unwrap()
 }
 
-fn properties<'a>(template: &'a Value, resource: &str) -> &'a Value {
+pub(crate) fn properties<'a>(template: &'a Value, resource: &str) -> &'a Value {
     let properties = &template["Resources"][resource]["Properties"];
     assert!(properties.is_object(), "{resource} is in the template");
     properties

@@ -63,4 +63,4 @@ pub use world::ecs::flapping_agents::FlappingAgents;
 pub use world::ecs::lagging_copy::LaggingReads;
 pub use world::ecs::service::Service;
 pub use world::ecs::task_definition::TaskDefinition;
-pub use world::fleetkeeper_scaling::FleetkeeperScaling;
+pub use world::fleetkeeper_scaling::{FleetkeeperScaling, ScalingSignals};

@@ -63,10 +63,10 @@ fn scaled_history(step_seconds: u32) -> String {
     let hosts: Vec<_> = (0..4).map(|_| world.launch_now("hosts").unwrap()).collect();
     world.create_service("demo", Service::new("web", 6, web()).percents(50, 150)).unwrap();
     let mut sent = String::new();
-    let mut pass = |world: &mut World, minutes: u32, room: f64, idle: f64| {
+    let mut pass = |world: &mut World, minutes: u32, missing: f64, removable: f64| {
         for _ in 0..minutes {
-            put(world, "PlaceableContainers", room);
-            put(world, "RemovableHosts", idle);
+            put(world, "MissingHosts", missing);
+            put(world, "RemovableHosts", removable);
             for _ in 0..60 / step_seconds {
                 world.advance_seconds(step_seconds);
             }
@@ -75,15 +75,15 @@ fn scaled_history(step_seconds: u32) -> String {
             }
         }
     };
-    pass(&mut world, 30, 0.0, 0.0);
-    pass(&mut world, 30, 9.0, 3.0);
+    pass(&mut world, 30, 1.0, 0.0);
+    pass(&mut world, 30, 0.0, 3.0);
     world.instance_refresh("hosts", 50).unwrap();
-    pass(&mut world, 60, 9.0, 0.0);
+    pass(&mut world, 60, 0.0, 0.0);
     let left: Vec<_> =
         world.instances("hosts").into_iter().filter(|(_, it)| it.counts()).map(|(id, _)| id).collect();
     assert!(hosts.iter().all(|old| !left.contains(old)), "all are new");
     world.terminate_instances("hosts", &left, true).unwrap();
-    pass(&mut world, 30, 0.0, 0.0);
+    pass(&mut world, 30, 1.0, 0.0);
     format!("{}{sent}", world.history())
 }
 

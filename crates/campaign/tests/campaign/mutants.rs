@@ -92,6 +92,13 @@ fn a_worst_case_that_is_half_of_what_services_need_promises_too_much() {
 }
 
 #[test]
+fn network_interfaces_that_tasks_hold_are_promised_again() {
+    let mut scenario = discovered();
+    scenario.clusters[0].services[0].task.awsvpc = true;
+    is_seen_among(Mutation::InterfacesUnseen, &scenario, "never optimistic");
+}
+
+#[test]
 fn hosts_are_missing_where_there_is_no_worst_case() {
     let mut scenario = discovered();
     scenario.clusters[0].services.clear();

@@ -55,6 +55,8 @@ pub(crate) enum Mutation {
     MissesOneMore,
     /// Half of what a task definition needs is seen.
     NeedsHalf,
+    /// No task seems to hold a network interface.
+    InterfacesUnseen,
     /// Hosts are said to be missing where there is no worst case.
     MissesForNothing,
     /// Every page is listed twice.
@@ -171,7 +173,11 @@ impl Tasks for Mutant {
     }
 
     async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {
-        self.aws.describe_tasks(cluster, arns).await
+        let mut answer = self.aws.describe_tasks(cluster, arns).await?;
+        for task in answer.items.iter_mut().filter(|_| self.has(Mutation::InterfacesUnseen)) {
+            task.network_interface = false;
+        }
+        Ok(answer)
     }
 }
 

@@ -198,6 +198,7 @@ pub enum OnTimeout {
 
 /// The capacity-calculator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that is there or is not")]
 pub struct CalculatorPlan {
     /// The function's timeout.
     pub timeout_seconds: u32,
@@ -213,6 +214,12 @@ pub struct CalculatorPlan {
     pub on_events: bool,
     /// Whether its alarms scale the first group.
     pub scales: bool,
+    /// Whether none of the worst case is given: it discovers all of it.
+    #[serde(default)]
+    pub discovers: bool,
+    /// Its reserved concurrency.
+    #[serde(default)]
+    pub reserved_concurrency: Option<u32>,
 }
 
 /// Something that happens.

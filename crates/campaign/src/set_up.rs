@@ -172,7 +172,9 @@ fn add_functions(world: &mut World, scenario: &Scenario) {
     world.subscribe(TOPIC, DRAINER);
 
     let Some(plan) = &scenario.calculator else { return };
-    world.create_function(LambdaFunction::new(CALCULATOR, plan.timeout_seconds));
+    let mut calculator = LambdaFunction::new(CALCULATOR, plan.timeout_seconds);
+    calculator.reserved_concurrency = plan.reserved_concurrency;
+    world.create_function(calculator);
     if plan.on_events {
         for number in 0..scenario.clusters.len() {
             let arn = cluster_arn(&cluster_name(number));

@@ -30,6 +30,7 @@ fn on_drain_timeout(policy: OnTimeout) -> &'static str {
 pub(crate) fn calculator_config(plan: &CalculatorPlan) -> Result<capacity_calculator::Config, SettingError> {
     let lookup = |name: &str| match name {
         "ECS_CLUSTER" => Some(cluster_name(0)),
+        _ if plan.discovers => None,
         "CONTAINER_MAX_CPU" => Some(plan.cpu.to_string()),
         "CONTAINER_MAX_MEMORY" => Some(plan.memory.to_string()),
         "TCP_PORT_RESOURCES" => Some(plan.tcp_port.map(|port| port.to_string()).unwrap_or_default()),

@@ -12,9 +12,10 @@ use crate::trigger::Trigger;
 /// A snapshot that begins so long after something happened shows it: reads lag less.
 const SETTLE: TimeDelta = TimeDelta::seconds(5);
 
-/// What was published last, by cluster, kept while the function is warm.
+/// What was published last, by cluster, kept while the function is warm. By the clusters' names, as metrics are: an event
+/// gives an ARN where a variable may give a name.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(RefCell<BTreeMap<Cluster, Snapshot>>);
+pub(crate) struct Seen(RefCell<BTreeMap<String, Snapshot>>);
 
 #[derive(Debug)]
 struct Snapshot {
@@ -26,7 +27,7 @@ impl Seen {
     /// Keeps what was published of a snapshot that began then.
     pub(crate) fn keep(&self, cluster: &Cluster, began: DateTime<Utc>, instances: &[ContainerInstance]) {
         let versions = instances.iter().map(|instance| (instance.arn.clone(), instance.version)).collect();
-        self.0.borrow_mut().insert(cluster.clone(), Snapshot { began, versions });
+        self.0.borrow_mut().insert(cluster.name().to_owned(), Snapshot { began, versions });
     }
 
     /// When the snapshot began that has all that the event tells of, where there is one: that of its container instance, at
@@ -34,7 +35,7 @@ impl Seen {
     /// covered, as alarms need data.
     pub(crate) fn covers(&self, cluster: &Cluster, trigger: &Trigger) -> Option<DateTime<Utc>> {
         let seen = self.0.borrow();
-        let snapshot = seen.get(cluster)?;
+        let snapshot = seen.get(cluster.name())?;
         let covered = match (&trigger.container_instance, trigger.version) {
             (Some(arn), Some(version)) => snapshot.versions.get(arn).is_some_and(|seen| *seen >= version),
             _ => trigger.failed_placement.is_some_and(|at| at + SETTLE <= snapshot.began),
@@ -96,6 +97,12 @@ mod tests {
     fn an_instance_or_a_cluster_that_is_new_is_not() {
         assert!(!covers(CLUSTER, change("arn:new", 1)));
         assert!(!covers("arn:aws:ecs:us-east-1:111122223333:cluster/other", change(INSTANCE, 7)));
+    }
+
+    #[test]
+    fn a_cluster_is_the_same_by_its_name_and_by_its_arn() {
+        assert!(covers("demo", change(INSTANCE, 7)));
+        assert!(!covers("other", change(INSTANCE, 7)));
     }
 
     #[test]

@@ -60,8 +60,9 @@ impl Functions {
                     GivenUp::RecursiveLoop => Seen::RecursionCut,
                 });
             }
-            Occurrence::MetricDataPut { .. } => {
+            Occurrence::MetricDataPut { values, .. } => {
                 seen.insert(Seen::MetricsPut);
+                seen.extend(told_by_metrics(values));
                 if let Some(invocation) = entry.by.and_then(|by| self.running.get_mut(&by)) {
                     invocation.put = true;
                 }
@@ -107,6 +108,9 @@ impl Functions {
             InvocationEnd::Returned(answer) => {
                 self.done.insert(invocation.event);
                 seen.extend(told_by(answer));
+                if invocation.is(CALCULATOR) && !invocation.put {
+                    seen.insert(Seen::AnsweredWithoutLook);
+                }
             }
             InvocationEnd::Failed(_) if invocation.is(CALCULATOR) && !invocation.put => {
                 seen.insert(Seen::CalculatorPutNothing);
@@ -133,6 +137,9 @@ impl Invocation {
     /// One list after the other with nothing between them is a list of several pages. A host's tasks are listed twice
     /// as it is: those desired RUNNING and those desired STOPPED.
     fn called(&mut self, operation: Operation, outcome: &CallOutcome, seen: &mut BTreeSet<Seen>) {
+        if operation == Operation::ListTasks && self.is(CALCULATOR) {
+            seen.insert(Seen::InterfacesCounted);
+        }
         let (pages, state) = match operation {
             Operation::ListContainerInstances => (2, Seen::HostsPaged),
             Operation::ListTasks => (3, Seen::TasksPaged),
@@ -173,6 +180,22 @@ fn told_by(answer: &Value) -> impl Iterator<Item = Seen> {
     let waiting_for = word("/records/0/waitingFor").filter(|what| what.starts_with("other instances"));
     let after_its_own = waiting_for.map(|_| Seen::CarriedAfterItsOwn);
     [reason, left, carried, after_its_own].into_iter().flatten()
+}
+
+/// The states that the calculator's metrics tell of.
+fn told_by_metrics(values: &[(&'static str, f64)]) -> impl Iterator<Item = Seen> {
+    let value = |name: &str| values.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
+    let some = |name: &str| value(name).is_some_and(|value| value > 0.0);
+    let capacity = value("ContainerCapacity").is_some();
+    let discovers = value("UnfittableServices").is_some();
+    let states = [
+        (discovers && capacity, Seen::WorstCaseDiscovered),
+        (!capacity, Seen::NoWorstCase),
+        (some("UnfittableServices"), Seen::Unfittable),
+        (some("RemovableHosts"), Seen::HostsRemovable),
+        (some("MissingHosts"), Seen::HostsMissing),
+    ];
+    states.into_iter().filter(|(is, _)| *is).map(|(_, state)| state)
 }
 
 fn wrong(outcome: &CallOutcome) -> Option<Wrong> {

@@ -34,6 +34,13 @@ pub enum Seen {
     CarriedAfterItsOwn,
     MetricsPut,
     CalculatorPutNothing,
+    AnsweredWithoutLook,
+    WorstCaseDiscovered,
+    NoWorstCase,
+    Unfittable,
+    InterfacesCounted,
+    HostsRemovable,
+    HostsMissing,
     HostsPaged,
     TasksPaged,
     HookExpired,
@@ -63,7 +70,7 @@ pub enum Seen {
 }
 
 /// The states that are one each, and their names.
-const PLAIN: [(Seen, &str); 42] = [
+const PLAIN: [(Seen, &str); 49] = [
     (Seen::Duplicate, "an event delivered twice"),
     (Seen::SecondRun, "an event that was done, run once more"),
     (Seen::Late, "an event delivered late"),
@@ -86,6 +93,13 @@ const PLAIN: [(Seen, &str); 42] = [
     (Seen::CarriedAfterItsOwn, "others carried on after the own drain had ended"),
     (Seen::MetricsPut, "metrics put"),
     (Seen::CalculatorPutNothing, "an error of the calculator that put nothing"),
+    (Seen::AnsweredWithoutLook, "an event answered without a look at the cluster"),
+    (Seen::WorstCaseDiscovered, "a worst case discovered"),
+    (Seen::NoWorstCase, "metrics put without a worst case"),
+    (Seen::Unfittable, "a service whose tasks fit on no host"),
+    (Seen::InterfacesCounted, "network interfaces counted"),
+    (Seen::HostsRemovable, "hosts that can go"),
+    (Seen::HostsMissing, "hosts that are missing"),
     (Seen::HostsPaged, "more than one page of hosts"),
     (Seen::TasksPaged, "more than one page of a host's tasks"),
     (Seen::HookExpired, "a hook that expired"),
@@ -108,8 +122,13 @@ const PLAIN: [(Seen, &str); 42] = [
     (Seen::ScaledIn, "a scale-in by an alarm"),
 ];
 
-const CALCULATOR_CALLS: [Operation; 3] =
-    [Operation::ListContainerInstances, Operation::DescribeContainerInstances, Operation::PutMetricData];
+const CALCULATOR_CALLS: [Operation; 5] = [
+    Operation::ListContainerInstances,
+    Operation::DescribeContainerInstances,
+    Operation::ListServices,
+    Operation::DescribeServices,
+    Operation::PutMetricData,
+];
 
 const WRONG: [Wrong; 5] =
     [Wrong::Throttled, Wrong::Refused, Wrong::Unavailable, Wrong::AnswerLost, Wrong::Hang];
@@ -119,7 +138,8 @@ const WRONG: [Wrong; 5] =
 pub fn all() -> Vec<Seen> {
     let waits = |call: &Operation| [AwaitPoint::Request(*call), AwaitPoint::Answer(*call)];
     let mut all: Vec<Seen> = PLAIN.iter().map(|(state, _)| *state).collect();
-    let of_drainer = CALLED.iter().filter(|call| **call != Operation::PutMetricData);
+    let of_calculator_alone = [Operation::ListServices, Operation::PutMetricData];
+    let of_drainer = CALLED.iter().filter(|call| !of_calculator_alone.contains(*call));
     all.extend(of_drainer.flat_map(waits).map(Seen::DrainerDied));
     all.push(Seen::DrainerDied(AwaitPoint::Time));
     all.extend(CALCULATOR_CALLS.iter().flat_map(waits).map(Seen::CalculatorDied));

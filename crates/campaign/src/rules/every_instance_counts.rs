@@ -2,9 +2,12 @@
 //!
 //! What the calculator puts for a cluster of which no container instance changed from 5 s (`SETTLE`, the most that reads
 //! are taken to lag behind) before the invocation began is exactly what the cluster comes to: `ActiveHosts`,
-//! `DrainingHosts`, `DisconnectedHosts` and `ContainerCapacity`, whatever the size of a page. An invocation that ECS told
-//! that an instance is MISSING, though it was not, can't know better and is passed over; one whose reads went wrong
-//! otherwise puts nothing, which is rule 7.
+//! `DrainingHosts`, `DisconnectedHosts` and `ContainerCapacity`, whatever the size of a page. Where the worst case is
+//! discovered, so is `UnfittableServices`; where there is no worst case, `IdleHostCapacity` is the hosts without tasks, and
+//! there is no `ContainerCapacity`. One whose reads went wrong puts nothing, which is rule 7.
+//!
+//! Passed over is an invocation that could not know: it was not told of a task, or was told that a service is MISSING of
+//! which the worst case may be; or a host came or went meanwhile, and with it what fits on some host.
 
 use super::metric_puts::{MetricPut, each_metric_put, number};
 use super::{Breach, Rule};
@@ -28,16 +31,24 @@ fn counts(put: &MetricPut<'_>) -> Result<(), String> {
     if !put.is_known() {
         return Ok(());
     }
-    let all = put.fleet.all;
+    let all = &put.fleet.all;
+    let idle = put.fleet.worst.is_none().then_some(all.idle);
     for (name, truth) in [
-        ("ActiveHosts", all.active),
-        ("DrainingHosts", all.draining),
-        ("DisconnectedHosts", all.disconnected),
-        ("ContainerCapacity", all.container_capacity(put.worst)),
+        ("ActiveHosts", Some(all.active)),
+        ("DrainingHosts", Some(all.draining)),
+        ("DisconnectedHosts", Some(all.disconnected)),
+        ("ContainerCapacity", put.fleet.container_capacity()),
+        ("UnfittableServices", put.fleet.unfittable()),
     ] {
-        if put.value(name) != Some(number(truth)) {
-            return Err(format!("put {name} {:?} of a cluster that comes to {truth}", put.value(name)));
-        }
+        is_put(put, name, truth)?;
     }
-    Ok(())
+    idle.map_or(Ok(()), |idle| is_put(put, "IdleHostCapacity", Some(idle)))
+}
+
+fn is_put(put: &MetricPut<'_>, name: &str, truth: Option<u64>) -> Result<(), String> {
+    let value = put.value(name);
+    if value == truth.map(number) {
+        return Ok(());
+    }
+    Err(format!("put {name} {value:?} of a cluster that comes to {truth:?}"))
 }

@@ -5,50 +5,70 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Port};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
 
-use crate::scenario::CalculatorPlan;
+use super::demand::Wanted;
+use super::worst_case::{WorstCase, WorstCases};
 
 /// What one container instance, or all of them together, come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Figures {
     /// ACTIVE, with the agent connected.
     pub(super) active: u64,
+    /// Of these, those without tasks.
+    pub(super) idle: u64,
     pub(super) draining: u64,
     /// ACTIVE, with the agent away.
     pub(super) disconnected: u64,
-    /// How often what is free meets the worst case, resource by resource.
-    pub(super) by_cpu: u64,
-    pub(super) by_memory: u64,
-    pub(super) by_port: u64,
+    /// How often what is free meets the worst case, for each thing that it needs.
+    fit: Vec<u64>,
     /// How many really fit.
     pub(super) placeable: u64,
     /// Those on which the worst case would fit while nothing runs there.
     pub(super) large_enough: u64,
 }
 
-/// How many of the worst case an empty instance has room for, resource by resource.
-#[derive(Debug, Clone, Copy, Default)]
-struct PerHost {
-    cpu: u64,
-    memory: u64,
-}
-
 /// A cluster as it is now, and how it came to be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fleet<'a> {
-    each: BTreeMap<&'a ContainerInstanceArn, Figures>,
-    per_host: BTreeMap<&'a ContainerInstanceArn, PerHost>,
+    worst_cases: WorstCases,
+    /// The worst case by the hosts that take tasks now.
+    pub(super) worst: Option<WorstCase>,
+    each: BTreeMap<&'a ContainerInstanceArn, Host<'a>>,
     pub(super) all: Figures,
     /// Every change of an instance, oldest first.
     changes: Vec<Change<'a>>,
+    /// The kinds of hosts that take tasks: how many there are, and one of each.
+    kinds: BTreeMap<Kind, (u64, &'a DescribedContainerInstance)>,
     /// The instances that take tasks, and since when.
     take_tasks: BTreeSet<(DateTime<Utc>, &'a ContainerInstanceArn)>,
     take_tasks_since: BTreeMap<&'a ContainerInstanceArn, DateTime<Utc>>,
+    /// When an instance last began or ceased to take tasks.
+    took_turns: Option<DateTime<Utc>>,
     /// When the worst case last stopped fitting on any instance that takes tasks; none while it fits on one, and while
-    /// there is none.
+    /// there is no instance or no worst case.
     pub(super) too_small_since: Option<DateTime<Utc>>,
+}
+
+/// What decides what fits on a host while it is empty: CPU, memory, network interfaces.
+type Kind = (u64, u64, u32);
+
+#[derive(Debug)]
+struct Host<'a> {
+    described: &'a DescribedContainerInstance,
+    figures: Figures,
+    room: Room,
+}
+
+/// The room on an instance that takes tasks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Room {
+    takes_tasks: bool,
+    /// For the worst case, but for its network interface.
+    places: u64,
+    /// For its network interface. They are read of the tasks, and so at another time than the rest.
+    network_interfaces: u64,
 }
 
 /// A change of an instance.
@@ -56,53 +76,156 @@ pub(super) struct Fleet<'a> {
 struct Change<'a> {
     at: DateTime<Utc>,
     of: &'a ContainerInstanceArn,
-    before: u64,
-    after: u64,
+    before: Room,
+    after: Room,
 }
 
 impl<'a> Fleet<'a> {
-    pub(super) fn change(
-        &mut self,
-        to: &'a DescribedContainerInstance,
-        worst: &CalculatorPlan,
-        at: DateTime<Utc>,
-    ) {
+    pub(super) fn new(worst_cases: WorstCases) -> Self {
+        Self {
+            worst: worst_cases.among(&[]),
+            worst_cases,
+            each: BTreeMap::new(),
+            all: Figures::default(),
+            changes: Vec::new(),
+            kinds: BTreeMap::new(),
+            take_tasks: BTreeSet::new(),
+            take_tasks_since: BTreeMap::new(),
+            took_turns: None,
+            too_small_since: None,
+        }
+    }
+
+    pub(super) fn change(&mut self, to: &'a DescribedContainerInstance, at: DateTime<Utc>) {
         let of = &to.arn;
-        let after = figures(to, worst);
-        let before = self.each.insert(of, after).unwrap_or_default();
-        self.all = self.all.less(before).plus(after);
-        if after.active == 1 {
-            let fit = |has: u64, takes: u64| has.checked_div(takes).unwrap_or(0);
-            let (cpu, memory) = (to.registered.cpu.0, to.registered.memory.0);
-            self.per_host.insert(of, PerHost { cpu: fit(cpu, worst.cpu), memory: fit(memory, worst.memory) });
-        } else {
-            self.per_host.remove(of);
+        let before = self.each.remove(of);
+        if let Some(before) = &before {
+            self.all.subtract(&before.figures);
         }
-        self.changes.push(Change { at, of, before: before.placeable, after: after.placeable });
-        match (before.active, after.active) {
-            (0, 1) => {
-                self.take_tasks_since.insert(of, at);
-                self.take_tasks.insert((at, of));
-            }
-            (1, 0) => {
-                if let Some(since) = self.take_tasks_since.remove(of) {
-                    self.take_tasks.remove(&(since, of));
-                }
-            }
-            _ => {}
+        let before = before.map(|before| before.room).unwrap_or_default();
+        self.note_turns(before.takes_tasks, to, at);
+        let host = Host::of(to, self.worst.as_ref());
+        self.all.add(&host.figures);
+        self.changes.push(Change { at, of, before, after: host.room });
+        if to.status != ContainerInstanceStatus::Inactive {
+            self.each.insert(of, host);
         }
-        let too_small = self.all.active > 0 && self.all.large_enough == 0;
+        let too_small = self.worst.is_some() && self.all.active > 0 && self.all.large_enough == 0;
         self.too_small_since = too_small.then(|| self.too_small_since.unwrap_or(at));
     }
 
+    /// Takes note of an instance that begins or ceases to take tasks. The worst case may be another one then.
+    fn note_turns(&mut self, took_tasks: bool, to: &'a DescribedContainerInstance, at: DateTime<Utc>) {
+        let of = &to.arn;
+        let kind = (to.registered.cpu.0, to.registered.memory.0, to.awsvpc_task_limit);
+        match (took_tasks, takes_tasks(to)) {
+            (false, true) => {
+                self.take_tasks_since.insert(of, at);
+                self.take_tasks.insert((at, of));
+                self.kinds.entry(kind).or_insert((0, to)).0 += 1;
+            }
+            (true, false) => {
+                if let Some(since) = self.take_tasks_since.remove(of) {
+                    self.take_tasks.remove(&(since, of));
+                }
+                if let Some((count, _)) = self.kinds.get_mut(&kind) {
+                    *count -= 1;
+                }
+                self.kinds.retain(|_, (count, _)| *count > 0);
+            }
+            _ => return,
+        }
+        self.took_turns = Some(at);
+        if !self.worst_cases.depends_on_hosts() {
+            return;
+        }
+        let worst = self.worst_cases.among(&self.one_of_each_kind());
+        if worst != self.worst {
+            self.worst = worst;
+            self.all = Figures::default();
+            for host in self.each.values_mut() {
+                *host = Host::of(host.described, self.worst.as_ref());
+                self.all.add(&host.figures);
+            }
+        }
+    }
+
+    fn one_of_each_kind(&self) -> Vec<&'a DescribedContainerInstance> {
+        self.kinds.values().map(|(_, one)| *one).collect()
+    }
+
+    /// Whether there was but one worst case since, whichever of the hosts somebody saw.
+    pub(super) fn has_one_worst_case_since(&self, time: DateTime<Utc>) -> bool {
+        !self.worst_cases.depends_on_hosts() || self.took_turns.is_none_or(|last| last < time)
+    }
+
+    /// Whether the worst case is discovered.
+    pub(super) fn discovers(&self) -> bool {
+        self.worst_cases.is_discovered()
+    }
+
+    /// Whether the worst case is another one where other hosts are there.
+    pub(super) fn depends_on_hosts(&self) -> bool {
+        self.worst_cases.depends_on_hosts()
+    }
+
+    /// How many services have tasks that fit on no host; none where nothing is discovered.
+    pub(super) fn unfittable(&self) -> Option<u64> {
+        self.worst_cases.unfittable_among(&self.one_of_each_kind())
+    }
+
+    /// `ContainerCapacity`: the least over all that the worst case needs. None without a worst case.
+    pub(super) fn container_capacity(&self) -> Option<u64> {
+        self.worst.as_ref().map(|_| self.all.fit.iter().copied().min().unwrap_or(0))
+    }
+
     /// Whether more than so many hosts' worth is free, in each resource that the worst case uses: more than
-    /// `IdleHostCapacity` says. The largest host is what each resource is measured by.
-    pub(super) fn idles_more_than(&self, hosts: u64, worst: &CalculatorPlan) -> bool {
-        let largest = |of: fn(&PerHost) -> u64| self.per_host.values().map(of).max().unwrap_or(0);
-        let idles = |uses: bool, free: u64, a_host: u64| !uses || (a_host > 0 && free > a_host * hosts);
-        idles(worst.cpu > 0, self.all.by_cpu, largest(|per| per.cpu))
-            && idles(worst.memory > 0, self.all.by_memory, largest(|per| per.memory))
-            && idles(worst.tcp_port.is_some(), self.all.by_port, 1)
+    /// `IdleHostCapacity` says. The largest host is what each resource is measured by. Without a worst case, whether more
+    /// hosts than that have no tasks.
+    pub(super) fn idles_more_than(&self, hosts: u64) -> bool {
+        let Some(worst) = &self.worst else { return self.all.idle > hosts };
+        let mut largest = vec![0; self.all.fit.len()];
+        for (_, one) in self.kinds.values() {
+            for (largest, fit) in largest.iter_mut().zip(worst.fit_when_empty(one)) {
+                *largest = fit.max(*largest);
+            }
+        }
+        let idles = |(free, a_host): (&u64, u64)| a_host > 0 && *free > a_host * hosts;
+        !largest.is_empty() && self.all.fit.iter().zip(largest).all(idles)
+    }
+
+    /// `RemovableHosts`: as many as can go, whichever, with room left for what ran on them, for the tasks that are missing
+    /// and for one more.
+    pub(super) fn removable_hosts(&self, wanted: Wanted) -> u64 {
+        if wanted.is_nothing() && self.all.idle == self.all.active {
+            return self.all.active;
+        }
+        let Some(worst) = &self.worst else { return 0 };
+        let takes_tasks = self.each.values().filter(|host| host.room.takes_tasks);
+        let mut goes: Vec<u64> =
+            takes_tasks.map(|host| host.figures.placeable + worst.slots_taken(host.described)).collect();
+        goes.sort_unstable_by(|one, other| other.cmp(one));
+        let mut left = self.all.placeable;
+        let stays = wanted.missing + 1;
+        let go = goes.into_iter().take_while(|slots| {
+            let fits = left >= *slots + stays;
+            left = left.saturating_sub(*slots);
+            fits
+        });
+        go.fold(0, |count, _| count + 1)
+    }
+
+    /// `MissingHosts`: for the tasks that are missing and one more, hosts of the smallest kind that takes the worst case.
+    pub(super) fn missing_hosts(&self, wanted: Wanted) -> u64 {
+        let Some(worst) = &self.worst else { return 0 };
+        let a_host = |host: &&DescribedContainerInstance| worst.fit_when_empty(host).into_iter().min();
+        let sizes = self.one_of_each_kind();
+        let smallest = sizes.iter().filter_map(a_host).filter(|slots| *slots > 0).min();
+        match smallest {
+            None => u64::from(wanted.desired > 0),
+            Some(_) if wanted.is_nothing() && self.all.idle == self.all.active => 0,
+            Some(smallest) => (wanted.missing + 1).saturating_sub(self.all.placeable).div_ceil(smallest),
+        }
     }
 
     /// Whether nothing changed since a time.
@@ -117,69 +240,98 @@ impl<'a> Fleet<'a> {
 
     /// The sum, over the instances, of the most that each had room for at any time since.
     pub(super) fn most_placeable_since(&self, time: DateTime<Utc>) -> u64 {
-        let from = self.changes.partition_point(|change| change.at < time);
-        let mut most: BTreeMap<&ContainerInstanceArn, u64> = BTreeMap::new();
-        for change in self.changes.iter().skip(from) {
+        let mut most: BTreeMap<&ContainerInstanceArn, Room> = BTreeMap::new();
+        for change in self.changes_since(time) {
             let most = most.entry(change.of).or_default();
-            *most = change.before.max(change.after).max(*most);
+            *most = most.or_more(change.before).or_more(change.after);
         }
-        let now = |of: &ContainerInstanceArn| self.each.get(of).map_or(0, |figures| figures.placeable);
-        most.into_iter().fold(self.all.placeable, |all, (of, most)| all - now(of) + most)
+        let now = |of: &ContainerInstanceArn| self.each.get(of).map_or(0, |host| host.figures.placeable);
+        most.into_iter().fold(self.all.placeable, |all, (of, most)| all - now(of) + most.fits())
+    }
+
+    /// How many instances took tasks at any time since.
+    pub(super) fn hosts_since(&self, time: DateTime<Utc>) -> u64 {
+        let took = self.changes_since(time).filter(|change| change.before.takes_tasks);
+        let gone = took.filter(|change| !self.take_tasks_since.contains_key(change.of));
+        let gone: BTreeSet<&ContainerInstanceArn> = gone.map(|change| change.of).collect();
+        gone.iter().fold(self.all.active, |count, _| count + 1)
+    }
+
+    fn changes_since(&self, time: DateTime<Utc>) -> impl Iterator<Item = &Change<'a>> {
+        let from = self.changes.partition_point(|change| change.at < time);
+        self.changes.iter().skip(from)
+    }
+}
+
+impl<'a> Host<'a> {
+    fn of(described: &'a DescribedContainerInstance, worst: Option<&WorstCase>) -> Self {
+        let one = u64::from;
+        let active = described.status == ContainerInstanceStatus::Active;
+        if !takes_tasks(described) {
+            let draining = one(described.status == ContainerInstanceStatus::Draining);
+            let figures = Figures { draining, disconnected: one(active), ..Figures::default() };
+            return Self { described, figures, room: Room::default() };
+        }
+        let idle = one(described.running_tasks + described.pending_tasks == 0);
+        let hosts = Figures { active: 1, idle, ..Figures::default() };
+        let takes_tasks = Room { takes_tasks: true, ..Room::default() };
+        let Some(worst) = worst else { return Self { described, figures: hosts, room: takes_tasks } };
+        let fit = worst.fit_now(described);
+        let large_enough = one(worst.fit_when_empty(described).into_iter().all(|times| times > 0));
+        let placeable = fit.iter().copied().min().unwrap_or(0);
+        let room = {
+            let network_interfaces = fit.last().copied().filter(|_| worst.network_interface);
+            let others = fit.len() - usize::from(worst.network_interface);
+            Room {
+                places: fit.iter().take(others).copied().min().unwrap_or(u64::MAX),
+                network_interfaces: network_interfaces.unwrap_or(u64::MAX),
+                ..takes_tasks
+            }
+        };
+        let figures = Figures { fit, placeable, large_enough, ..hosts };
+        Self { described, figures, room }
+    }
+}
+
+impl Room {
+    fn or_more(self, other: Self) -> Self {
+        Self {
+            takes_tasks: self.takes_tasks || other.takes_tasks,
+            places: self.places.max(other.places),
+            network_interfaces: self.network_interfaces.max(other.network_interfaces),
+        }
+    }
+
+    fn fits(self) -> u64 {
+        self.places.min(self.network_interfaces)
     }
 }
 
 impl Figures {
-    /// `ContainerCapacity`: the least over the resources that the worst case uses.
-    pub(super) fn container_capacity(&self, worst: &CalculatorPlan) -> u64 {
-        let by_cpu = (worst.cpu > 0).then_some(self.by_cpu);
-        let by_memory = (worst.memory > 0).then_some(self.by_memory);
-        let by_port = worst.tcp_port.map(|_| self.by_port);
-        [by_cpu, by_memory, by_port].into_iter().flatten().min().unwrap_or(0)
+    fn add(&mut self, other: &Self) {
+        self.change(other, |one, other| one + other);
     }
 
-    fn plus(self, other: Self) -> Self {
-        self.with(other, |one, other| one + other)
+    fn subtract(&mut self, other: &Self) {
+        self.change(other, |one, other| one - other);
     }
 
-    fn less(self, other: Self) -> Self {
-        self.with(other, |one, other| one - other)
-    }
-
-    fn with(self, other: Self, of: fn(u64, u64) -> u64) -> Self {
-        Self {
-            active: of(self.active, other.active),
-            draining: of(self.draining, other.draining),
-            disconnected: of(self.disconnected, other.disconnected),
-            by_cpu: of(self.by_cpu, other.by_cpu),
-            by_memory: of(self.by_memory, other.by_memory),
-            by_port: of(self.by_port, other.by_port),
-            placeable: of(self.placeable, other.placeable),
-            large_enough: of(self.large_enough, other.large_enough),
+    fn change(&mut self, other: &Self, of: fn(u64, u64) -> u64) {
+        self.active = of(self.active, other.active);
+        self.idle = of(self.idle, other.idle);
+        self.draining = of(self.draining, other.draining);
+        self.disconnected = of(self.disconnected, other.disconnected);
+        self.placeable = of(self.placeable, other.placeable);
+        self.large_enough = of(self.large_enough, other.large_enough);
+        if self.fit.len() < other.fit.len() {
+            self.fit.resize(other.fit.len(), 0);
+        }
+        for (one, other) in self.fit.iter_mut().zip(&other.fit) {
+            *one = of(*one, *other);
         }
     }
 }
 
-fn figures(instance: &DescribedContainerInstance, worst: &CalculatorPlan) -> Figures {
-    let one = u64::from;
-    let active = instance.status == ContainerInstanceStatus::Active;
-    if !(active && instance.agent_connected) {
-        let draining = one(instance.status == ContainerInstanceStatus::Draining);
-        return Figures { draining, disconnected: one(active), ..Figures::default() };
-    }
-    let (all, free) = (&instance.registered, &instance.remaining);
-    let by_cpu = free.cpu.0.checked_div(worst.cpu);
-    let by_memory = free.memory.0.checked_div(worst.memory);
-    let kept = |port: u16| all.tcp_ports_taken.contains(&Port(port));
-    let by_port = worst.tcp_port.map(|port| one(!kept(port) && !free.tcp_ports_taken.contains(&Port(port))));
-    let large_enough =
-        all.cpu.0 >= worst.cpu && all.memory.0 >= worst.memory && !worst.tcp_port.is_some_and(kept);
-    Figures {
-        active: 1,
-        by_cpu: by_cpu.unwrap_or(0),
-        by_memory: by_memory.unwrap_or(0),
-        by_port: by_port.unwrap_or(0),
-        placeable: [by_cpu, by_memory, by_port].into_iter().flatten().min().unwrap_or(0),
-        large_enough: one(large_enough),
-        ..Figures::default()
-    }
+fn takes_tasks(instance: &DescribedContainerInstance) -> bool {
+    instance.status == ContainerInstanceStatus::Active && instance.agent_connected
 }

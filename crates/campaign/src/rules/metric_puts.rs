@@ -9,9 +9,10 @@ use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use serde_json::Value;
 
+use super::demand::{Demand, Wanted};
 use super::fleet::Fleet;
 use super::read_lag;
-use crate::scenario::CalculatorPlan;
+use super::worst_case::WorstCases;
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
 
@@ -22,8 +23,9 @@ pub(super) struct MetricPut<'a> {
     pub(super) seen_from: DateTime<Utc>,
     pub(super) values: &'a [(&'static str, f64)],
     pub(super) fleet: &'a Fleet<'a>,
-    pub(super) worst: &'a CalculatorPlan,
     pub(super) reads: Reads,
+    demand: &'a Demand<'a>,
+    cluster: usize,
 }
 
 /// How an invocation's reads went.
@@ -31,8 +33,10 @@ pub(super) struct MetricPut<'a> {
 pub(super) struct Reads {
     /// One failed or was not answered.
     pub(super) failed: bool,
-    /// One was not told of an instance.
+    /// One was not told of an instance or a service.
     pub(super) untold: bool,
+    /// One was told that a service is MISSING, which it was not, or was not told of a task, which counts as there.
+    misled: bool,
 }
 
 struct Reader<'a> {
@@ -45,8 +49,24 @@ impl MetricPut<'_> {
     /// Whether the invocation could know the cluster as it is: nothing changed since it may have seen it, and all reads
     /// told the truth.
     pub(super) fn is_known(&self) -> bool {
-        let Reads { failed, untold } = self.reads;
-        self.fleet.is_still_since(self.seen_from) && !(failed || untold)
+        let told = !(self.reads.failed || self.reads.untold || self.reads.misled);
+        told && self.fleet.is_still_since(self.seen_from) && self.worst_case_is_known()
+    }
+
+    /// Whether the invocation could have no other worst case in mind than the one that there is now.
+    pub(super) fn worst_case_is_known(&self) -> bool {
+        let told = !(self.reads.misled && self.fleet.discovers());
+        told && self.fleet.has_one_worst_case_since(self.seen_from)
+    }
+
+    /// What the services want, where the invocation could know it.
+    pub(super) fn wanted(&self) -> Option<Wanted> {
+        self.demand.wanted_since(self.cluster, self.seen_from).filter(|_| !self.reads.misled)
+    }
+
+    /// The most tasks that the services were to run at any time that the invocation may have seen.
+    pub(super) fn most_desired(&self) -> u64 {
+        self.demand.most_desired_since(self.cluster, self.seen_from)
     }
 
     /// The value of the cluster's metric of a name: those with a second dimension come after it.
@@ -66,14 +86,22 @@ pub(super) fn each_metric_put(
     played: &Played,
     look: impl Fn(&MetricPut<'_>) -> Result<(), String>,
 ) -> Result<(), (DateTime<Utc>, String)> {
-    let Some(worst) = &played.scenario.calculator else { return Ok(()) };
+    let Some(plan) = &played.scenario.calculator else { return Ok(()) };
+    let clusters = played.scenario.clusters.iter().enumerate();
+    let fleet = |(number, cluster)| {
+        (cluster_arn(&cluster_name(number)), (number, Fleet::new(WorstCases::of(plan, cluster))))
+    };
+    let mut fleets: BTreeMap<String, (usize, Fleet<'_>)> = clusters.map(fleet).collect();
+    let mut demand = Demand::of(&played.scenario);
     let of_schedule = cluster_arn(&cluster_name(0));
-    let mut fleets: BTreeMap<&str, Fleet<'_>> = BTreeMap::new();
     let mut readers: BTreeMap<InvocationId, Reader<'_>> = BTreeMap::new();
     for entry in played.world.history().entries() {
+        demand.see(entry);
         match &entry.what {
             Occurrence::ContainerInstanceChanged(to) => {
-                fleets.entry(&to.cluster_arn).or_default().change(to, worst, entry.at);
+                if let Some((_, fleet)) = fleets.get_mut(&to.cluster_arn) {
+                    fleet.change(to, entry.at);
+                }
             }
             Occurrence::InvocationStarted { invocation, function, payload, .. }
                 if function.as_ref() == CALCULATOR =>
@@ -94,10 +122,10 @@ pub(super) fn each_metric_put(
                     continue;
                 };
                 let named = reader.payload.pointer("/detail/clusterArn").and_then(Value::as_str);
-                let fleet = fleets.entry(named.unwrap_or(&of_schedule)).or_default();
+                let Some((cluster, fleet)) = fleets.get(named.unwrap_or(&of_schedule)) else { continue };
                 let seen_from = reader.started - read_lag(&played.scenario);
-                let reads = reader.reads;
-                let put = MetricPut { seen_from, values, fleet, worst, reads };
+                let (reads, cluster) = (reader.reads, *cluster);
+                let put = MetricPut { seen_from, values, fleet, reads, demand: &demand, cluster };
                 look(&put).map_err(|how| (entry.at, format!("[{}] {how}", by.0)))?;
             }
             _ => {}
@@ -112,9 +140,15 @@ impl Reads {
             return;
         }
         match outcome {
-            // What is MISSING may be found by the next read.
-            CallOutcome::Answered | CallOutcome::AnsweredInPart("MISSING") => {}
-            CallOutcome::AnsweredInPart(_) => self.untold = true,
+            CallOutcome::AnsweredInPart(reason) => match (operation, *reason) {
+                (Operation::DescribeServices, "MISSING") | (Operation::DescribeTasks, _) => {
+                    self.misled = true;
+                }
+                // An instance that is MISSING may be found by the next read.
+                (_, "MISSING") => {}
+                _ => self.untold = true,
+            },
+            CallOutcome::Answered => {}
             CallOutcome::Failed(_) | CallOutcome::AnswerLost(_) | CallOutcome::Hung => self.failed = true,
         }
     }

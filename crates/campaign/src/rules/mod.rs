@@ -6,11 +6,13 @@
 //! | `invocations`, `lifecycle_actions` | what the functions were told, and the actions of the drainer's hook |
 //! | `waiting` | who waits to be terminated, and who carries whom |
 //! | `occupancy`, `stop_timeouts` | what is on the hosts, and how long it takes to stop |
+//! | `worst_case`, `demand` | what the figures of capacity are about, and what services want |
 //! | `fleet`, `metric_puts` | what a cluster comes to, and what the calculator put of it |
 //!
 //! A checker reads what happened, from the first entry of the history to the last, and nothing that the world keeps to
 //! work by: two that are wrong in the same way would agree.
 
+mod demand;
 mod every_instance_counts;
 mod fleet;
 mod invocations;
@@ -26,6 +28,7 @@ mod same_twice;
 mod stop_timeouts;
 mod waiting;
 mod within_the_bucket;
+mod worst_case;
 
 use std::fmt;
 

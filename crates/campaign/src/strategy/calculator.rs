@@ -23,14 +23,29 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     let port = weighted(0.2, prop_oneof![Just(80_u16), 1024_u16..=49_151]);
     let worst_case = weighted(0.3, (0_u64..=4096, 1_u64..=8192));
     let woken = (proptest::bool::weighted(0.7), proptest::bool::weighted(0.5), any::<bool>());
-    (worst_case, port, 10_u32..=60, woken, proptest::bool::weighted(0.1)).prop_map(
-        |(worst_case, tcp_port, timeout_seconds, (scheduled, on_events, scales), even_if_large)| {
-            let (cpu, memory) = worst_case.unwrap_or_default();
-            let plan =
-                CalculatorPlan { timeout_seconds, cpu, memory, tcp_port, scheduled, on_events, scales };
-            Drawn { plan, worst_case, even_if_large }
-        },
-    )
+    let function = (10_u32..=60, at_once(), proptest::bool::weighted(0.33));
+    (worst_case, port, function, woken, proptest::bool::weighted(0.1)).prop_map(|drawn| {
+        let (worst_case, tcp_port, function, (scheduled, on_events, scales), even_if_large) = drawn;
+        let (timeout_seconds, reserved_concurrency, discovers) = function;
+        let (cpu, memory) = worst_case.unwrap_or_default();
+        let plan = CalculatorPlan {
+            timeout_seconds,
+            cpu,
+            memory,
+            tcp_port,
+            scheduled,
+            on_events,
+            scales,
+            discovers,
+            reserved_concurrency,
+        };
+        Drawn { plan, worst_case, even_if_large }
+    })
+}
+
+/// Its reserved concurrency: mostly the template's.
+fn at_once() -> impl Strategy<Value = Option<u32>> {
+    prop_oneof![4 => Just(Some(1)), 1 => Just(None)]
 }
 
 /// From here on an event each change costs too much to be played often.

@@ -6,7 +6,7 @@ use fleetkeeper_campaign::stage::{Played, play, play_with};
 use fleetkeeper_sim::world::Operation;
 
 use crate::mutation::{Mutation, With};
-use crate::scenes::{always, at, calm, held, long_drain, measured, termination};
+use crate::scenes::{always, at, calm, discovered, held, long_drain, measured, storm, termination};
 
 fn broken(played: &Played) -> Vec<Breach> {
     RULES.iter().filter_map(|rule| rule.check(played).err()).collect()
@@ -76,6 +76,36 @@ fn room_that_is_not_there_is_promised() {
 }
 
 #[test]
+fn a_host_is_given_away_that_is_needed() {
+    is_seen(Mutation::RemovesOneMore, &measured(), "never optimistic");
+}
+
+#[test]
+fn a_host_is_missing_though_hosts_can_go() {
+    is_seen_among(Mutation::MissesOneMore, &measured(), "never optimistic");
+    is_seen_among(Mutation::MissesOneMore, &measured(), "no runaway");
+}
+
+#[test]
+fn a_worst_case_that_is_half_of_what_services_need_promises_too_much() {
+    is_seen_among(Mutation::NeedsHalf, &discovered(), "never optimistic");
+}
+
+#[test]
+fn network_interfaces_that_tasks_hold_are_promised_again() {
+    let mut scenario = discovered();
+    scenario.clusters[0].services[0].task.awsvpc = true;
+    is_seen_among(Mutation::InterfacesUnseen, &scenario, "never optimistic");
+}
+
+#[test]
+fn hosts_are_missing_where_there_is_no_worst_case() {
+    let mut scenario = discovered();
+    scenario.clusters[0].services.clear();
+    is_seen_among(Mutation::MissesForNothing, &scenario, "no runaway");
+}
+
+#[test]
 fn what_ecs_did_not_tell_of_is_passed_over() {
     let mut scenario = measured();
     scenario.quiet_after_seconds = 200;
@@ -99,6 +129,19 @@ fn one_that_looks_ten_times_as_often_lives_off_more_than_its_share() {
 #[test]
 fn a_page_that_is_listed_twice_is_one_read_too_many() {
     is_seen(Mutation::ListsTwice, &measured(), "within the bucket");
+}
+
+#[test]
+fn a_look_for_each_event_reads_what_is_known() {
+    is_seen(Mutation::AlwaysLooks, &storm(), "within the bucket");
+}
+
+#[test]
+fn a_look_that_does_not_wait_for_its_turns_lives_off_more_than_its_share() {
+    let mut scenario = measured();
+    scenario.api.page_limit = Some(1);
+    scenario.clusters[0].groups[0].hosts = 60;
+    is_seen(Mutation::NeverWaits, &scenario, "within the bucket");
 }
 
 #[test]

@@ -49,8 +49,22 @@ pub(crate) enum Mutation {
     LooksTenTimes,
     /// Twice as many containers are promised as fit.
     PromisesTwice,
+    /// One host more is said to be removable.
+    RemovesOneMore,
+    /// One host is missing, though hosts can go.
+    MissesOneMore,
+    /// Half of what a task definition needs is seen.
+    NeedsHalf,
+    /// No task seems to hold a network interface.
+    InterfacesUnseen,
+    /// Hosts are said to be missing where there is no worst case.
+    MissesForNothing,
     /// Every page is listed twice.
     ListsTwice,
+    /// Events are never known to be of what was seen: all instances seem to be at their first version.
+    AlwaysLooks,
+    /// Reads do not wait for their turn.
+    NeverWaits,
     /// Instances of lower ids seem to wait that nobody looks after.
     CountsOnNobody,
     /// What stops at once seems to take ten minutes.
@@ -123,6 +137,9 @@ impl ContainerInstances for Mutant {
                 instance.registered.cpu.0 *= 2;
                 instance.registered.memory.0 *= 2;
             }
+            if self.has(Mutation::AlwaysLooks) {
+                instance.version = 0;
+            }
             if self.has(Mutation::AnyHostLargeEnough) {
                 instance.registered.cpu.0 = u64::from(u32::MAX);
             }
@@ -156,7 +173,11 @@ impl Tasks for Mutant {
     }
 
     async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {
-        self.aws.describe_tasks(cluster, arns).await
+        let mut answer = self.aws.describe_tasks(cluster, arns).await?;
+        for task in answer.items.iter_mut().filter(|_| self.has(Mutation::InterfacesUnseen)) {
+            task.network_interface = false;
+        }
+        Ok(answer)
     }
 }
 
@@ -174,6 +195,10 @@ impl TaskDefinitions for Mutant {
         let mut definition = self.aws.describe_task_definition(arn).await?;
         if self.has(Mutation::StopsEarly) {
             definition.longest_stop_timeout = Duration::from_secs(600);
+        }
+        if self.has(Mutation::NeedsHalf) {
+            definition.needs.cpu.0 /= 2;
+            definition.needs.memory.0 /= 2;
         }
         Ok(definition)
     }
@@ -284,8 +309,15 @@ impl Metrics for Mutant {
         data: &[MetricDatum],
     ) -> Result<(), CallError> {
         let mut data = data.to_vec();
-        for datum in data.iter_mut().filter(|datum| datum.name == "PlaceableContainers") {
-            datum.value *= if self.has(Mutation::PromisesTwice) { 2.0 } else { 1.0 };
+        for datum in &mut data {
+            match (self.mutation, datum.name) {
+                (Mutation::PromisesTwice, "PlaceableContainers") => datum.value *= 2.0,
+                (Mutation::RemovesOneMore, "RemovableHosts") | (Mutation::MissesOneMore, "MissingHosts") => {
+                    datum.value += 1.0;
+                }
+                (Mutation::MissesForNothing, "UnfittableServices") => datum.name = "MissingHosts",
+                _ => {}
+            }
         }
         self.aws.put_metric_data(namespace, resolution, at, &data).await
     }
@@ -297,6 +329,9 @@ impl Clock for Mutant {
     }
 
     async fn sleep(&self, duration: Duration) {
-        self.aws.sleep(duration).await;
+        // What is longer is no wait for a turn: a function's own end, say.
+        if !(self.has(Mutation::NeverWaits) && duration < Duration::from_secs(5)) {
+            self.aws.sleep(duration).await;
+        }
     }
 }

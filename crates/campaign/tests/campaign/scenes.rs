@@ -80,8 +80,25 @@ pub(crate) fn measured() -> Scenario {
         scheduled: true,
         on_events: false,
         scales: false,
+        discovers: false,
+        reserved_concurrency: Some(1),
     };
     Scenario { calculator: Some(calculator), quiet_seconds: 300, ..calm() }
+}
+
+/// One that is told of no worst case.
+pub(crate) fn discovered() -> Scenario {
+    let mut scenario = measured();
+    scenario.calculator.as_mut().unwrap().discovers = true;
+    scenario
+}
+
+/// A host is terminated, and each change of a host wakes the calculator.
+pub(crate) fn storm() -> Scenario {
+    let mut scenario = termination();
+    let calculator = measured().calculator.unwrap();
+    scenario.calculator = Some(CalculatorPlan { on_events: true, ..calculator });
+    scenario
 }
 
 pub(crate) fn at(at_seconds: u32, what: What) -> Happening {

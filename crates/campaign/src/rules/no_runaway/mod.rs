@@ -8,11 +8,17 @@
 //!   before the invocation began until it put, there was a host that took tasks (ACTIVE, agent connected) all the time,
 //!   and the worst case fitted on the registered resources of none.
 //!
+//! It puts nothing that is told of room, and nothing that a group is scaled by but `IdleHostCapacity`, where it could know
+//! that there is no worst case.
+//!
+//! `MissingHosts` is never more than the tasks that the services were to run at any time meanwhile, and one. Where neither an
+//! instance nor what the services want changed meanwhile, it is exactly what docs/capacity.md says of the cluster as it is.
+//!
 //! Where alarms and policies scale by the metrics ([`policies`]), they do so for a reason that was real.
 
 mod policies;
 
-use super::metric_puts::{MetricPut, each_metric_put};
+use super::metric_puts::{MetricPut, each_metric_put, number};
 use super::{Breach, Rule};
 use crate::stage::Played;
 
@@ -39,9 +45,32 @@ fn metrics(put: &MetricPut<'_>) -> Result<(), String> {
     if put.reads.untold {
         return Err("put metric data though ECS had not told of an instance".to_owned());
     }
+    missing_hosts(put)?;
+    if !put.worst_case_is_known() {
+        return Ok(());
+    }
     let too_small = put.fleet.too_small_since.is_some_and(|since| since < put.seen_from);
     if too_small && put.fleet.has_host_since(put.seen_from) {
         return Err("put metric data though the worst case fits on no host".to_owned());
+    }
+    let of_a_worst_case = ["ContainerCapacity", "PlaceableContainers", "RemovableHosts", "MissingHosts"];
+    let named = of_a_worst_case.into_iter().find(|name| put.value(name).is_some());
+    match named.filter(|_| put.fleet.worst.is_none()) {
+        Some(name) => Err(format!("put {name} though there is no worst case")),
+        None => Ok(()),
+    }
+}
+
+fn missing_hosts(put: &MetricPut<'_>) -> Result<(), String> {
+    let Some(value) = put.value("MissingHosts") else { return Ok(()) };
+    let most = put.most_desired() + 1;
+    if value > number(most) {
+        return Err(format!("put MissingHosts {value} where at most {} tasks were wanted", most - 1));
+    }
+    let Some(wanted) = put.wanted().filter(|_| put.is_known()) else { return Ok(()) };
+    let missing = put.fleet.missing_hosts(wanted);
+    if Some(number(missing)) != put.value("MissingHosts") {
+        return Err(format!("put MissingHosts {value} where {missing} are missing"));
     }
     Ok(())
 }

@@ -2,7 +2,10 @@
 //!
 //! - A scale-out follows a time at which fewer than one worst-case container fitted, by the book's reckoning; and one at
 //!   which it fits on some host, however empty, or there is none.
-//! - A scale-in follows a time at which more than one host's worth was free.
+//! - A scale-in follows a time at which more than one host's worth was free; without a worst case, at which more than one
+//!   host had no tasks.
+//!
+//! Nothing is said where the worst case is another one with each kind of host that comes or goes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_sim::world::ecs::cluster_arn;
@@ -10,7 +13,7 @@ use fleetkeeper_sim::world::history::Occurrence;
 
 use crate::rules::fleet::Fleet;
 use crate::rules::read_lag;
-use crate::scenario::CalculatorPlan;
+use crate::rules::worst_case::WorstCases;
 use crate::set_up::cluster_name;
 use crate::stage::Played;
 
@@ -40,16 +43,20 @@ impl Lasting {
 
 /// The first complaint is the answer, with its time.
 pub(super) fn scale_for_a_reason(played: &Played) -> Result<(), (DateTime<Utc>, String)> {
-    let Some(worst) = played.scenario.calculator.as_ref().filter(|plan| plan.scales) else { return Ok(()) };
+    let Some(plan) = played.scenario.calculator.as_ref().filter(|plan| plan.scales) else { return Ok(()) };
+    let Some(of) = played.scenario.clusters.first() else { return Ok(()) };
     let cluster = cluster_arn(&cluster_name(0));
-    let mut fleet = Fleet::default();
+    let mut fleet = Fleet::new(WorstCases::of(plan, of));
+    if fleet.depends_on_hosts() {
+        return Ok(());
+    }
     let (mut full, mut idle, mut fits) = (Lasting::default(), Lasting::default(), Lasting::default());
     for entry in played.world.history().entries() {
         match &entry.what {
             Occurrence::ContainerInstanceChanged(to) if to.cluster_arn == cluster => {
-                fleet.change(to, worst, entry.at);
-                full.see(is_full(&fleet, worst), entry.at);
-                idle.see(fleet.idles_more_than(1, worst), entry.at);
+                fleet.change(to, entry.at);
+                full.see(is_full(&fleet), entry.at);
+                idle.see(fleet.idles_more_than(1), entry.at);
                 fits.see(fleet.all.active == 0 || fleet.all.large_enough > 0, entry.at);
             }
             Occurrence::PolicyExecuted { policy, from, to, .. } => {
@@ -70,6 +77,6 @@ pub(super) fn scale_for_a_reason(played: &Played) -> Result<(), (DateTime<Utc>, 
     Ok(())
 }
 
-fn is_full(fleet: &Fleet<'_>, worst: &CalculatorPlan) -> bool {
-    fleet.all.container_capacity(worst) < 1
+fn is_full(fleet: &Fleet<'_>) -> bool {
+    fleet.container_capacity() == Some(0)
 }

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use fleetkeeper_core::ports::DESCRIBE_MAX;
+use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::cluster_arn;
-use fleetkeeper_sim::world::history::Occurrence;
+use fleetkeeper_sim::world::ecs::task::LastStatus;
+use fleetkeeper_sim::world::history::{Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use serde_json::Value;
 
 use super::{WithinTheBucket, page_size};
+use crate::rules::worst_case::WorstCases;
 use crate::rules::{Breach, Rule, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
@@ -19,32 +22,72 @@ use crate::stage::{CALCULATOR, Played};
 /// What is listed and MISSING is asked for so many times more.
 const MISSING_TRIES: usize = 3;
 
+/// How long ECS tells of a task that has STOPPED.
+const TOLD_OF: TimeDelta = TimeDelta::hours(1);
+
+/// What is in a cluster for a look to find.
+#[derive(Default)]
+struct Members<'a> {
+    instances: BTreeSet<&'a ContainerInstanceArn>,
+    left: VecDeque<DateTime<Utc>>,
+    /// Whether tasks need network interfaces, which only tasks tell of.
+    reads_tasks: bool,
+    tasks: usize,
+    stopped: VecDeque<DateTime<Utc>>,
+}
+
 struct Look<'a> {
     cluster: &'a str,
     instances: usize,
     lists: usize,
     describes: usize,
+    reads_tasks: bool,
+    tasks: usize,
+    task_lists: usize,
+    task_describes: usize,
 }
 
 pub(super) fn check(played: &Played) -> Result<(), Breach> {
+    let Some(plan) = &played.scenario.calculator else { return Ok(()) };
     let of_schedule = cluster_arn(&cluster_name(0));
     let page = page_size(played);
     let lag = read_lag(&played.scenario);
-    let mut members: BTreeMap<&str, BTreeSet<&ContainerInstanceArn>> = BTreeMap::new();
-    let mut left: BTreeMap<&str, VecDeque<DateTime<Utc>>> = BTreeMap::new();
+    let clusters = played.scenario.clusters.iter().enumerate().map(|(number, cluster)| {
+        let reads_tasks = WorstCases::of(plan, cluster).may_use_network_interfaces();
+        (cluster_arn(&cluster_name(number)), Members { reads_tasks, ..Members::default() })
+    });
+    let mut clusters: BTreeMap<String, Members<'_>> = clusters.collect();
+    let mut homes: BTreeMap<&TaskArn, &str> = BTreeMap::new();
+    let mut on: BTreeMap<&ContainerInstanceArn, &str> = BTreeMap::new();
     let mut looks: BTreeMap<InvocationId, Look<'_>> = BTreeMap::new();
     for entry in played.world.history().entries() {
         match &entry.what {
             Occurrence::ContainerInstanceChanged(to) => {
-                let members = members.entry(&to.cluster_arn).or_default();
+                on.insert(&to.arn, &to.cluster_arn);
+                let Some(members) = clusters.get_mut(&to.cluster_arn) else { continue };
                 if to.status == ContainerInstanceStatus::Inactive {
-                    if members.remove(&to.arn) {
-                        left.entry(&to.cluster_arn).or_default().push_back(entry.at);
+                    if members.instances.remove(&to.arn) {
+                        members.left.push_back(entry.at);
                     }
-                } else if members.insert(&to.arn) {
+                } else if members.instances.insert(&to.arn) {
                     for look in looks.values_mut().filter(|look| look.cluster == to.cluster_arn) {
                         look.instances += 1;
                     }
+                }
+            }
+            Occurrence::TaskPlaced { task, container_instance, .. } => {
+                let Some(cluster) = on.get(container_instance).copied() else { continue };
+                let Some(members) = clusters.get_mut(cluster) else { continue };
+                homes.insert(task, cluster);
+                members.tasks += 1;
+                for look in looks.values_mut().filter(|look| look.cluster == cluster) {
+                    look.tasks += 1;
+                }
+            }
+            Occurrence::TaskStatus { task, status: LastStatus::Stopped } => {
+                let members = homes.remove(task).and_then(|cluster| clusters.get_mut(cluster));
+                if let Some(members) = members {
+                    members.stopped.push_back(entry.at);
                 }
             }
             Occurrence::InvocationStarted { invocation, function, payload, .. }
@@ -52,13 +95,9 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
             {
                 let named = payload.pointer("/detail/clusterArn").and_then(Value::as_str);
                 let cluster = named.unwrap_or(&of_schedule);
-                // A list that lags behind still has those that just left.
-                let left = left.entry(cluster).or_default();
-                while left.front().is_some_and(|first| *first < entry.at - lag) {
-                    left.pop_front();
+                if let Some(members) = clusters.get_mut(cluster) {
+                    looks.insert(*invocation, members.look(cluster, entry.at - lag));
                 }
-                let instances = members.get(cluster).map_or(0, BTreeSet::len) + left.len();
-                looks.insert(*invocation, Look { cluster, instances, lists: 0, describes: 0 });
             }
             Occurrence::InvocationEnded { invocation, .. } => {
                 looks.remove(invocation);
@@ -68,21 +107,73 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                 else {
                     continue;
                 };
-                match operation {
-                    Operation::ListContainerInstances => look.lists += 1,
-                    Operation::DescribeContainerInstances => look.describes += 1,
-                    Operation::ListTasks | Operation::DescribeTasks => look.lists = usize::MAX,
-                    _ => {}
-                }
-                let pages = look.instances.div_ceil(page).max(1);
-                let asked_again = MISSING_TRIES * look.instances.div_ceil(DESCRIBE_MAX).max(1);
-                if look.lists > pages || look.describes > pages + asked_again {
-                    let how = format!("[{}] reads more than the {pages} pages of its cluster", by.0);
-                    return Err(Breach { rule: WithinTheBucket.name(), at: entry.at, how });
-                }
+                look.calls(*operation);
+                look.is_within(page).map_err(|how| breach(entry, by, &how))?;
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+fn breach(entry: &Entry, by: InvocationId, how: &str) -> Breach {
+    Breach { rule: WithinTheBucket.name(), at: entry.at, how: format!("[{}] {how}", by.0) }
+}
+
+impl Members<'_> {
+    /// What a look may find, the first of whose reads is as old as `from`. A list that lags behind still has those that
+    /// just left.
+    fn look<'a>(&mut self, cluster: &'a str, from: DateTime<Utc>) -> Look<'a> {
+        forget(&mut self.left, from);
+        let told_of = self.stopped.len();
+        forget(&mut self.stopped, from - TOLD_OF);
+        self.tasks -= told_of - self.stopped.len();
+        Look {
+            cluster,
+            instances: self.instances.len() + self.left.len(),
+            lists: 0,
+            describes: 0,
+            reads_tasks: self.reads_tasks,
+            tasks: self.tasks,
+            task_lists: 0,
+            task_describes: 0,
+        }
+    }
+}
+
+fn forget(times: &mut VecDeque<DateTime<Utc>>, before: DateTime<Utc>) {
+    while times.front().is_some_and(|first| *first < before) {
+        times.pop_front();
+    }
+}
+
+impl Look<'_> {
+    fn calls(&mut self, operation: Operation) {
+        let count = match operation {
+            Operation::ListContainerInstances => &mut self.lists,
+            Operation::DescribeContainerInstances => &mut self.describes,
+            Operation::ListTasks => &mut self.task_lists,
+            Operation::DescribeTasks => &mut self.task_describes,
+            _ => return,
+        };
+        *count += 1;
+    }
+
+    fn is_within(&self, page: usize) -> Result<(), String> {
+        let pages = self.instances.div_ceil(page).max(1);
+        let asked_again = MISSING_TRIES * self.instances.div_ceil(DESCRIBE_MAX).max(1);
+        if self.lists > pages || self.describes > pages + asked_again {
+            return Err(format!("reads more than the {pages} pages of its cluster"));
+        }
+        if !self.reads_tasks && self.task_lists + self.task_describes > 0 {
+            return Err("reads tasks that need no network interfaces".to_owned());
+        }
+        // One list of those to run and one of those to stop, each with a page that is not full. A task that moves from
+        // one to the other meanwhile is in both.
+        let (lists, describes) = (self.tasks.div_ceil(page) + 2, (2 * self.tasks).div_ceil(DESCRIBE_MAX));
+        if self.task_lists > lists || self.task_describes > describes {
+            return Err(format!("reads more of tasks than {} take", self.tasks));
+        }
+        Ok(())
+    }
 }

@@ -34,11 +34,19 @@
 //!
 //! **One look at a cluster.** An invocation of the calculator lists as many pages as its container instances fill, those
 //! that register meanwhile included, as well as those that left so shortly before that a read may not know it. It
-//! describes each page once, and what was MISSING three times more.
+//! describes each page once, and what was MISSING three times more. Tasks it reads only where their network interfaces may
+//! count: the pages of those to run and of those to stop, and a description of each.
+//!
+//! **Looks in a row.** The reads of all invocations of one environment of the calculator are at most 50 at once and ten a
+//! second after that, half of what ECS gives; and where it has one environment at a time, as the template has it, so are
+//! those of all of them, but for the burst of an environment that follows one that died. An invocation reads nothing for an
+//! event of an instance that the same environment has published at the event's version or later.
 //!
 //! With the default poll interval a drain on which nothing changes makes [`LOOKS_A_MINUTE`] reads a minute.
 
 mod calculator;
+mod calculator_pace;
+mod covered_events;
 mod drainer;
 
 use chrono::TimeDelta;
@@ -71,7 +79,9 @@ impl Rule for WithinTheBucket {
 
     fn check(&self, played: &Played) -> Result<(), Breach> {
         drainer::check(played)?;
-        calculator::check(played)
+        calculator::check(played)?;
+        calculator_pace::check(played)?;
+        covered_events::check(played)
     }
 }
 

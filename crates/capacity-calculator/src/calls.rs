@@ -1,6 +1,7 @@
 //! What the calculator asks of ECS, and at what pace.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use fleetkeeper_core::paced::Pace;
@@ -10,6 +11,13 @@ use fleetkeeper_core::ports::{ContainerInstances, Services, TaskDefinitions, Tas
 pub trait EcsReads: ContainerInstances + Services + TaskDefinitions + Tasks {}
 
 impl<Ecs: ContainerInstances + Services + TaskDefinitions + Tasks> EcsReads for Ecs {}
+
+/// What ECS lists and does not find is asked for again after this long: reads lag, most of all where an instance has
+/// just registered, which is what wakes this function.
+pub(crate) const MISSING_PAUSE: Duration = Duration::from_secs(2);
+
+/// So many times, which is longer than reads lag.
+pub(crate) const MISSING_TRIES: u32 = 3;
 
 /// An account has 20 reads a second of each kind, for all that it does: half of them are left to others.
 const INTERVAL: TimeDelta = TimeDelta::milliseconds(100);

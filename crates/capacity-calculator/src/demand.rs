@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use fleetkeeper_core::capacity::{Demanded, Unfittable, Wanted, is_demand};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{
-    CallError, CallErrorKind, Clock, Failure, Page, SERVICES_MAX, Services, TaskDefinitions,
+    Answer, CallError, CallErrorKind, Clock, Failure, Page, SERVICES_MAX, Services, TaskDefinitions,
 };
-use fleetkeeper_core::service::ServiceArn;
+use fleetkeeper_core::service::{Service, ServiceArn};
 use fleetkeeper_core::task::TaskDefinitionArn;
 use fleetkeeper_core::task_needs::TaskNeeds;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::calls::Paces;
+use crate::calls::{MISSING_PAUSE, MISSING_TRIES, Paces};
 
 /// Describe calls under way at once.
 const IN_FLIGHT: usize = 8;
@@ -46,12 +46,7 @@ impl Demand {
         });
         let arns: Vec<ServiceArn> = listing.try_concat().await?;
         let batches = arns.chunks(SERVICES_MAX).map(|batch| async move {
-            let names: Vec<_> = batch.iter().map(|arn| arn.0.clone()).collect();
-            paces.services.turn(clock).await;
-            let answer = ecs.describe_services(cluster, &names).await?;
-            if let Some(failure) = answer.failures.iter().find(|failure| !failure.is_missing()) {
-                return Err(untold(failure));
-            }
+            let answer = describe(ecs, clock, paces, cluster, batch).await?;
             let demand = || answer.items.iter().filter(|service| is_demand(service));
             let wants = demand().map(|service| (service.name.clone(), Wanted::by(service)));
             let starts = demand().flat_map(|service| {
@@ -105,7 +100,34 @@ impl Demand {
     }
 }
 
-/// A service that left meanwhile is MISSING, and wants nothing. Of any other it is not known what it wants.
+/// Describes services. What is listed and MISSING is asked for again, as reads lag; what stays MISSING left meanwhile, and
+/// wants nothing.
+async fn describe(
+    ecs: &impl Services,
+    clock: &impl Clock,
+    paces: &Paces,
+    cluster: &Cluster,
+    batch: &[ServiceArn],
+) -> Result<Answer<Service>, CallError> {
+    let mut names: Vec<_> = batch.iter().map(|arn| arn.0.clone()).collect();
+    let mut whole = Answer { items: Vec::new(), failures: Vec::new() };
+    for tries_left in (0..=MISSING_TRIES).rev() {
+        paces.services.turn(clock).await;
+        let answer = ecs.describe_services(cluster, &names).await?;
+        if let Some(failure) = answer.failures.iter().find(|failure| !failure.is_missing()) {
+            return Err(untold(failure));
+        }
+        whole.items.extend(answer.items);
+        if answer.failures.is_empty() || tries_left == 0 {
+            break;
+        }
+        names = answer.failures.into_iter().map(|failure| failure.arn).collect();
+        clock.sleep(MISSING_PAUSE).await;
+    }
+    Ok(whole)
+}
+
+/// Of a service that ECS cannot tell of it is not known what it wants.
 fn untold(failure: &Failure) -> CallError {
     CallError {
         operation: "ecs:DescribeServices",

@@ -1,7 +1,5 @@
 //! The cluster's container instances, all of them.
 
-use std::time::Duration;
-
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 use fleetkeeper_core::network_interfaces::count_network_interfaces;
@@ -12,12 +10,7 @@ use fleetkeeper_core::ports::{
 use fleetkeeper_core::read;
 use tracing::warn;
 
-/// What ECS lists and does not find is asked for again after this long: reads lag, most of all where an instance has
-/// just registered, which is what wakes this function.
-const MISSING_PAUSE: Duration = Duration::from_secs(2);
-
-/// So many times, which is longer than reads lag.
-const MISSING_TRIES: u32 = 3;
+use crate::calls::{MISSING_PAUSE, MISSING_TRIES};
 
 /// Tasks are read where they are at most so many: as many calls as the largest cluster's container instances take.
 const TASKS_MAX: usize = 5_000;

@@ -37,6 +37,8 @@ struct Service {
 
 #[derive(Debug, Default)]
 struct OfCluster {
+    /// The services, by name, in their order.
+    names: Vec<String>,
     wanted: Wanted,
     changed: Option<DateTime<Utc>>,
     /// What was desired before each change, oldest first.
@@ -57,6 +59,7 @@ impl<'a> Demand<'a> {
             let mut of_cluster = OfCluster::default();
             for number in (0..).zip(&plan.services).filter(|(_, it)| !it.daemon).map(|(number, _)| number) {
                 services.insert(service_name(cluster, number), Service { cluster, desired: 0, has: 0 });
+                of_cluster.names.push(service_name(cluster, number));
                 of_cluster.wanted.services += 1;
             }
             clusters.push(of_cluster);
@@ -101,10 +104,18 @@ impl<'a> Demand<'a> {
         }
     }
 
-    /// What a cluster's services want, if that has not changed since.
-    pub(super) fn wanted_since(&self, cluster: usize, time: DateTime<Utc>) -> Option<Wanted> {
-        let of = self.clusters.get(cluster)?;
-        of.changed.is_none_or(|changed| changed < time).then_some(of.wanted)
+    /// What a cluster's services want, but for tasks that some want in vain: they fit on no host.
+    pub(super) fn wanted(&self, cluster: usize, in_vain: &[usize]) -> Wanted {
+        let Some(of) = self.clusters.get(cluster) else { return Wanted::default() };
+        let in_vain = in_vain.iter().filter_map(|nth| self.services.get(of.names.get(*nth)?));
+        let missing = of.wanted.missing - in_vain.map(Service::missing).sum::<u64>();
+        Wanted { missing, ..of.wanted }
+    }
+
+    /// Whether what a cluster's services want has not changed since.
+    pub(super) fn is_still_since(&self, cluster: usize, time: DateTime<Utc>) -> bool {
+        let changed = self.clusters.get(cluster).and_then(|of| of.changed);
+        changed.is_none_or(|changed| changed < time)
     }
 
     /// The most tasks that a cluster's services were to run at any time since.

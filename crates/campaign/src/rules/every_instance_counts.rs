@@ -38,7 +38,7 @@ fn counts(put: &MetricPut<'_>) -> Result<(), String> {
         ("DrainingHosts", Some(all.draining)),
         ("DisconnectedHosts", Some(all.disconnected)),
         ("ContainerCapacity", put.fleet.container_capacity()),
-        ("UnfittableServices", put.fleet.unfittable()),
+        ("UnfittableServices", put.fleet.unfittable().map(|them| them.iter().fold(0, |count, _| count + 1))),
     ] {
         is_put(put, name, truth)?;
     }

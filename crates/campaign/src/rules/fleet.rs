@@ -169,8 +169,8 @@ impl<'a> Fleet<'a> {
         self.worst_cases.depends_on_hosts()
     }
 
-    /// How many services have tasks that fit on no host; none where nothing is discovered.
-    pub(super) fn unfittable(&self) -> Option<u64> {
+    /// Which services, counted among the REPLICA ones, have tasks that fit on no host; none where nothing is discovered.
+    pub(super) fn unfittable(&self) -> Option<Vec<usize>> {
         self.worst_cases.unfittable_among(&self.one_of_each_kind())
     }
 
@@ -179,40 +179,46 @@ impl<'a> Fleet<'a> {
         self.worst.as_ref().map(|_| self.all.fit.iter().copied().min().unwrap_or(0))
     }
 
-    /// Whether more than so many hosts' worth is free, in each resource that the worst case uses: more than
-    /// `IdleHostCapacity` says. The largest host is what each resource is measured by. Without a worst case, whether more
-    /// hosts than that have no tasks.
-    pub(super) fn idles_more_than(&self, hosts: u64) -> bool {
-        let Some(worst) = &self.worst else { return self.all.idle > hosts };
-        let mut largest = vec![0; self.all.fit.len()];
-        for (_, one) in self.kinds.values() {
-            for (largest, fit) in largest.iter_mut().zip(worst.fit_when_empty(one)) {
-                *largest = fit.max(*largest);
-            }
-        }
-        let idles = |(free, a_host): (&u64, u64)| a_host > 0 && *free > a_host * hosts;
-        !largest.is_empty() && self.all.fit.iter().zip(largest).all(idles)
-    }
-
-    /// `RemovableHosts`: as many as can go, whichever, with room left for what ran on them, for the tasks that are missing
-    /// and for one more.
+    /// `RemovableHosts`: as many as can go, whichever, with room left for what ran on them and on those that drain, for the
+    /// tasks that are missing and for one more.
     pub(super) fn removable_hosts(&self, wanted: Wanted) -> u64 {
         if wanted.is_nothing() && self.all.idle == self.all.active {
             return self.all.active;
         }
         let Some(worst) = &self.worst else { return 0 };
-        let takes_tasks = self.each.values().filter(|host| host.room.takes_tasks);
-        let mut goes: Vec<u64> =
-            takes_tasks.map(|host| host.figures.placeable + worst.slots_taken(host.described)).collect();
+        let mut goes: Vec<u64> = self.slots_of_each(worst).collect();
         goes.sort_unstable_by(|one, other| other.cmp(one));
         let mut left = self.all.placeable;
-        let stays = wanted.missing + 1;
+        let stays = self.slots_to_stay(worst, wanted);
         let go = goes.into_iter().take_while(|slots| {
             let fits = left >= *slots + stays;
             left = left.saturating_sub(*slots);
             fits
         });
         go.fold(0, |count, _| count + 1)
+    }
+
+    /// Whether `RemovableHosts` is above 0.
+    pub(super) fn one_can_go(&self, wanted: Wanted) -> bool {
+        if wanted.is_nothing() && self.all.idle == self.all.active {
+            return self.all.active > 0;
+        }
+        let Some(worst) = &self.worst else { return false };
+        let most = self.slots_of_each(worst).max();
+        most.is_some_and(|most| self.all.placeable >= most + self.slots_to_stay(worst, wanted))
+    }
+
+    /// The slots that each host that takes tasks takes with it.
+    fn slots_of_each(&self, worst: &WorstCase) -> impl Iterator<Item = u64> {
+        let takes_tasks = self.each.values().filter(|host| host.room.takes_tasks);
+        takes_tasks.map(|host| host.figures.placeable + worst.slots_taken(host.described))
+    }
+
+    /// The slots that are to be left.
+    fn slots_to_stay(&self, worst: &WorstCase, wanted: Wanted) -> u64 {
+        let draining = self.each.values().filter(|host| host.figures.draining > 0);
+        let moving: u64 = draining.map(|host| worst.slots_taken(host.described)).sum();
+        moving + wanted.missing + 1
     }
 
     /// `MissingHosts`: for the tasks that are missing and one more, hosts of the smallest kind that takes the worst case.

@@ -61,7 +61,8 @@ impl MetricPut<'_> {
 
     /// What the services want, where the invocation could know it.
     pub(super) fn wanted(&self) -> Option<Wanted> {
-        self.demand.wanted_since(self.cluster, self.seen_from).filter(|_| !self.reads.misled)
+        let known = self.demand.is_still_since(self.cluster, self.seen_from) && !self.reads.misled;
+        known.then(|| self.demand.wanted(self.cluster, &self.fleet.unfittable().unwrap_or_default()))
     }
 
     /// The most tasks that the services were to run at any time that the invocation may have seen.

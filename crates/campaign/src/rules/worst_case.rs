@@ -64,11 +64,11 @@ impl WorstCases {
         }
     }
 
-    /// How many services have tasks that fit on no host; none where nothing is discovered.
-    pub(super) fn unfittable_among(&self, hosts: &[&DescribedContainerInstance]) -> Option<u64> {
+    /// Which services have tasks that fit on no host; none where nothing is discovered.
+    pub(super) fn unfittable_among(&self, hosts: &[&DescribedContainerInstance]) -> Option<Vec<usize>> {
         let Self::Discovered { services, .. } = self else { return None };
-        let unfittable = services.iter().filter(|task| !hosts.is_empty() && !task.fits_on_some(hosts));
-        Some(unfittable.fold(0, |count, _| count + 1))
+        let unfittable = |task: &WorstCase| !hosts.is_empty() && !task.fits_on_some(hosts);
+        Some(services.iter().enumerate().filter(|(_, task)| unfittable(task)).map(|(nth, _)| nth).collect())
     }
 
     pub(super) fn depends_on_hosts(&self) -> bool {

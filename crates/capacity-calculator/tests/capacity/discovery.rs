@@ -228,3 +228,14 @@ async fn hundreds_of_services_are_read_page_by_page_in_batches_of_ten() {
     let (outcome, _) = handle(ecs, CloudWatch::default(), &[("CONTAINER_MAX_MEMORY", "1")]).await;
     assert_eq!(outcome.unwrap().report().unwrap().wanted.services, 205);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_listed_and_missing_is_asked_for_again() {
+    for (missing_first, services) in [(3, 1), (4, 0)] {
+        let ecs = hosts(1).with(service("web", &["web:1"], 1), &needs(10, 10));
+        ecs.services_missing_first.set(missing_first);
+        let calculator = only(ecs, CloudWatch::default(), &ALL);
+        let summary = published(&calculator, state_change()).await.unwrap();
+        assert_eq!(summary.report().unwrap().wanted.services, services);
+    }
+}

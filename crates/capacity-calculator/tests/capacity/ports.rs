@@ -70,6 +70,8 @@ pub(crate) struct Ecs {
     pub(crate) tasks_mood: Mood,
     /// The task definitions that were described.
     pub(crate) defined: RefCell<Vec<TaskDefinitionArn>>,
+    /// So many of the first calls do not find the services that they ask for.
+    pub(crate) services_missing_first: Cell<usize>,
     /// Calls on services and on tasks.
     pub(crate) service_calls: Cell<usize>,
     pub(crate) task_calls: Cell<usize>,

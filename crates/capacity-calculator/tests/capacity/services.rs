@@ -3,7 +3,8 @@
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{CpuUnits, Mib};
 use fleetkeeper_core::ports::{
-    Answer, CallError, DESCRIBE_MAX, Page, PageToken, SERVICES_MAX, Services, TaskDefinitions, Tasks, TasksOf,
+    Answer, CallError, DESCRIBE_MAX, Failure, Page, PageToken, SERVICES_MAX, Services, TaskDefinitions,
+    Tasks, TasksOf,
 };
 use fleetkeeper_core::service::{SchedulingStrategy, Service, ServiceArn};
 use fleetkeeper_core::task::{
@@ -61,6 +62,15 @@ impl Services for Ecs {
     async fn describe_services(&self, _: &Cluster, names: &[String]) -> Result<Answer<Service>, CallError> {
         assert!((1..=SERVICES_MAX).contains(&names.len()), "AWS refuses {} services", names.len());
         self.service_calls.set(self.service_calls.get() + 1);
+        if let Some(left) = self.services_missing_first.get().checked_sub(1) {
+            self.services_missing_first.set(left);
+            let missing = |name: &String| Failure {
+                arn: name.clone(),
+                reason: "MISSING".to_owned(),
+                detail: String::new(),
+            };
+            return Ok(Answer { items: Vec::new(), failures: names.iter().map(missing).collect() });
+        }
         let asked = |service: &&Service| names.contains(&service.name);
         Ok(Answer { items: self.services.iter().filter(asked).cloned().collect(), failures: Vec::new() })
     }

@@ -1,9 +1,8 @@
 //! What the policies do has a reason that was real: within what their alarm looks at, and what the metrics lag behind by.
 //!
-//! - A scale-out follows a time at which fewer than one worst-case container fitted, by the book's reckoning; and one at
-//!   which it fits on some host, however empty, or there is none.
-//! - A scale-in follows a time at which more than one host's worth was free; without a worst case, at which more than one
-//!   host had no tasks.
+//! - A scale-out follows a time at which a host was missing; and one at which the worst case fits on some host, however
+//!   empty, or there is none.
+//! - A scale-in follows a time at which any host could go.
 //!
 //! Nothing is said where the worst case is another one with each kind of host that comes or goes.
 
@@ -11,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_sim::world::ecs::cluster_arn;
 use fleetkeeper_sim::world::history::Occurrence;
 
+use crate::rules::demand::Demand;
 use crate::rules::fleet::Fleet;
 use crate::rules::read_lag;
 use crate::rules::worst_case::WorstCases;
@@ -50,22 +50,30 @@ pub(super) fn scale_for_a_reason(played: &Played) -> Result<(), (DateTime<Utc>, 
     if fleet.depends_on_hosts() {
         return Ok(());
     }
-    let (mut full, mut idle, mut fits) = (Lasting::default(), Lasting::default(), Lasting::default());
+    let mut demand = Demand::of(&played.scenario);
+    let (mut short, mut spare, mut fits) = (Lasting::default(), Lasting::default(), Lasting::default());
     for entry in played.world.history().entries() {
+        demand.see(entry);
         match &entry.what {
             Occurrence::ContainerInstanceChanged(to) if to.cluster_arn == cluster => {
                 fleet.change(to, entry.at);
-                full.see(is_full(&fleet), entry.at);
-                idle.see(fleet.idles_more_than(1), entry.at);
                 fits.see(fleet.all.active == 0 || fleet.all.large_enough > 0, entry.at);
+                let wanted = demand.wanted(0, &fleet.unfittable().unwrap_or_default());
+                short.see(fleet.missing_hosts(wanted) > 0, entry.at);
+                spare.see(fleet.one_can_go(wanted), entry.at);
+            }
+            Occurrence::DesiredCount { .. } => {
+                let wanted = demand.wanted(0, &fleet.unfittable().unwrap_or_default());
+                short.see(fleet.missing_hosts(wanted) > 0, entry.at);
+                spare.see(fleet.one_can_go(wanted), entry.at);
             }
             Occurrence::PolicyExecuted { policy, from, to, .. } => {
                 let since = entry.at - LOOKS_BACK - read_lag(&played.scenario);
                 let no_hosts_yet = fleet.all.active == 0;
                 let reason = if to > from {
-                    no_hosts_yet || (full.was_since(since) && fits.was_since(since))
+                    no_hosts_yet || (short.was_since(since) && fits.was_since(since))
                 } else {
-                    idle.was_since(since)
+                    spare.was_since(since)
                 };
                 if !reason {
                     return Err((entry.at, format!("{policy} scaled from {from} to {to} without a reason")));
@@ -75,8 +83,4 @@ pub(super) fn scale_for_a_reason(played: &Played) -> Result<(), (DateTime<Utc>, 
         }
     }
     Ok(())
-}
-
-fn is_full(fleet: &Fleet<'_>) -> bool {
-    fleet.container_capacity() == Some(0)
 }

@@ -178,7 +178,8 @@ fn add_functions(world: &mut World, scenario: &Scenario) {
     if plan.on_events {
         for number in 0..scenario.clusters.len() {
             let arn = cluster_arn(&cluster_name(number));
-            world.put_rule(EventRule::container_instance_state_changes(arn), CALCULATOR);
+            world.put_rule(EventRule::container_instance_state_changes(arn.clone()), CALCULATOR);
+            world.put_rule(EventRule::service_task_placement_failures(arn), CALCULATOR);
         }
     }
     if plan.scheduled {

@@ -99,6 +99,9 @@ impl Functions {
             }
             *newest = sent.max(*newest);
         }
+        if payload.get("detail-type").and_then(Value::as_str) == Some("ECS Service Action") {
+            seen.insert(Seen::WokenByPlacementFailure);
+        }
         let function = Arc::clone(function);
         self.running.insert(*invocation, Invocation { function, event: *event, put: false, lists: None });
     }

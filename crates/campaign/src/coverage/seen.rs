@@ -34,6 +34,7 @@ pub enum Seen {
     CarriedAfterItsOwn,
     MetricsPut,
     CalculatorPutNothing,
+    WokenByPlacementFailure,
     AnsweredWithoutLook,
     WorstCaseDiscovered,
     NoWorstCase,
@@ -70,7 +71,7 @@ pub enum Seen {
 }
 
 /// The states that are one each, and their names.
-const PLAIN: [(Seen, &str); 49] = [
+const PLAIN: [(Seen, &str); 50] = [
     (Seen::Duplicate, "an event delivered twice"),
     (Seen::SecondRun, "an event that was done, run once more"),
     (Seen::Late, "an event delivered late"),
@@ -93,6 +94,7 @@ const PLAIN: [(Seen, &str); 49] = [
     (Seen::CarriedAfterItsOwn, "others carried on after the own drain had ended"),
     (Seen::MetricsPut, "metrics put"),
     (Seen::CalculatorPutNothing, "an error of the calculator that put nothing"),
+    (Seen::WokenByPlacementFailure, "a placement failure that woke the calculator"),
     (Seen::AnsweredWithoutLook, "an event answered without a look at the cluster"),
     (Seen::WorstCaseDiscovered, "a worst case discovered"),
     (Seen::NoWorstCase, "metrics put without a worst case"),
@@ -138,8 +140,7 @@ const WRONG: [Wrong; 5] =
 pub fn all() -> Vec<Seen> {
     let waits = |call: &Operation| [AwaitPoint::Request(*call), AwaitPoint::Answer(*call)];
     let mut all: Vec<Seen> = PLAIN.iter().map(|(state, _)| *state).collect();
-    let of_calculator_alone = [Operation::ListServices, Operation::PutMetricData];
-    let of_drainer = CALLED.iter().filter(|call| !of_calculator_alone.contains(*call));
+    let of_drainer = CALLED.iter().filter(|call| **call != Operation::PutMetricData);
     all.extend(of_drainer.flat_map(waits).map(Seen::DrainerDied));
     all.push(Seen::DrainerDied(AwaitPoint::Time));
     all.extend(CALCULATOR_CALLS.iter().flat_map(waits).map(Seen::CalculatorDied));

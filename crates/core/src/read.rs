@@ -75,31 +75,6 @@ pub async fn tasks_desired(
     describe(pages, |arns: Vec<TaskArn>| async move { ecs.describe_tasks(cluster, &arns).await }).await
 }
 
-/// Lists and describes all tasks of a cluster that ECS still knows, where they are at most so many. None where they are
-/// more.
-pub async fn tasks_of_cluster(
-    ecs: &impl Tasks,
-    cluster: &Cluster,
-    most: usize,
-) -> Result<Option<Answer<Task>>, CallError> {
-    let mut arns = Vec::new();
-    for desired in [DesiredStatus::Running, DesiredStatus::Stopped] {
-        let mut page = None;
-        loop {
-            let listed = ecs.list_tasks(cluster, TasksOf::Cluster, desired, page.as_ref()).await?;
-            arns.extend(listed.items);
-            if arns.len() > most {
-                return Ok(None);
-            }
-            page = listed.next;
-            if page.is_none() {
-                break;
-            }
-        }
-    }
-    describe_tasks(ecs, cluster, &arns).await.map(Some)
-}
-
 /// Lists the tasks of a container instance that have one desired status.
 pub async fn task_arns(
     ecs: &impl Tasks,
@@ -107,13 +82,32 @@ pub async fn task_arns(
     container_instance: &ContainerInstanceArn,
     desired: DesiredStatus,
 ) -> Result<Vec<TaskArn>, CallError> {
-    let of = TasksOf::ContainerInstance(container_instance);
+    list_tasks(ecs, cluster, TasksOf::ContainerInstance(container_instance), desired, usize::MAX).await
+}
+
+/// Lists a cluster's tasks that have one desired status, up to the page on which they are more than `most`.
+pub async fn task_arns_of_cluster(
+    ecs: &impl Tasks,
+    cluster: &Cluster,
+    desired: DesiredStatus,
+    most: usize,
+) -> Result<Vec<TaskArn>, CallError> {
+    list_tasks(ecs, cluster, TasksOf::Cluster, desired, most).await
+}
+
+async fn list_tasks(
+    ecs: &impl Tasks,
+    cluster: &Cluster,
+    of: TasksOf<'_>,
+    desired: DesiredStatus,
+    most: usize,
+) -> Result<Vec<TaskArn>, CallError> {
     let (mut arns, mut page) = (Vec::new(), None);
     loop {
         let listed = ecs.list_tasks(cluster, of, desired, page.as_ref()).await?;
         arns.extend(listed.items);
         page = listed.next;
-        if page.is_none() {
+        if page.is_none() || arns.len() > most {
             return Ok(arns);
         }
     }

@@ -170,7 +170,8 @@ impl Look<'_> {
         }
         // One list of those to run and one of those to stop, each with a page that is not full. A task that moves from
         // one to the other meanwhile is in both.
-        let (lists, describes) = (self.tasks.div_ceil(page) + 2, (2 * self.tasks).div_ceil(DESCRIBE_MAX));
+        let (lists, describes) =
+            ((2 * self.tasks).div_ceil(page) + 2, (2 * self.tasks).div_ceil(DESCRIBE_MAX));
         if self.task_lists > lists || self.task_describes > describes {
             return Err(format!("reads more of tasks than {} take", self.tasks));
         }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod network_interfaces;
 #[cfg(test)]
 mod scaling;

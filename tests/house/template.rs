@@ -195,3 +195,25 @@ fn the_hook_gives_up_what_the_drainer_would_give_up() {
     let condition = &template["Conditions"]["AbandonsOnTimeout"]["Fn::Equals"];
     assert_eq!(*condition, serde_json::json!([{"Ref": "OnDrainTimeout"}, "abandon"]));
 }
+
+#[test]
+fn the_example_of_a_configuration_sets_parameters_that_there_are() {
+    let template = template();
+    let example = fs::read_to_string(in_repository("infra/samconfig.example.toml")).unwrap();
+    let set: Vec<_> = example.lines().filter_map(|line| line.strip_prefix("  \"")?.split_once('=')).collect();
+    assert!(set.len() >= 2);
+    for (parameter, value) in set {
+        let found = &template["Parameters"][parameter];
+        assert!(found.is_object(), "{parameter} is no parameter");
+        let value = value.trim_end_matches("\",");
+        assert!(
+            found["Default"].is_null() || found["Default"].to_string().trim_matches('"') == value,
+            "{parameter}"
+        );
+    }
+    let required =
+        template["Parameters"].as_object().unwrap().iter().filter(|(_, it)| it["Default"].is_null());
+    for (parameter, _) in required {
+        assert!(example.contains(&format!("\"{parameter}=")), "{parameter} is not set");
+    }
+}

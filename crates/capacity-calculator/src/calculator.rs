@@ -140,7 +140,7 @@ impl<E: EcsReads, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
         let discovers = needs.is_some();
         let found = capacity::discover(given, needs.unwrap_or_default(), &instances);
         if found.worst_case.as_ref().is_some_and(|worst| worst.needs().network_interface) {
-            let read = snapshot::network_interfaces(&ecs, &self.clock, cluster, &mut instances);
+            let read = snapshot::network_interfaces(&ecs, &self.clock, cluster, began, &mut instances);
             self.read(Read::Tasks, "ecs:ListTasks and ecs:DescribeTasks", cluster, until, read).await?;
         }
         let wanted = demand.wanted(&found.unfittable);

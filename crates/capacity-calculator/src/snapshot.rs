@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 use fleetkeeper_core::network_interfaces::count_network_interfaces;
@@ -45,12 +46,13 @@ pub(crate) async fn container_instances<Ecs: ContainerInstances, C: Clock>(
     Ok(answer)
 }
 
-/// Counts the network interfaces that the instances' tasks hold. Where there are too many tasks to read, each is taken to
+/// Counts the network interfaces that the instances' tasks hold, or held since the look began. Where there are too many tasks to read, each is taken to
 /// hold one.
 pub(crate) async fn network_interfaces<Ecs: Tasks, C: Clock>(
     ecs: &Paced<'_, Ecs, C>,
     clock: &C,
     cluster: &Cluster,
+    began: DateTime<Utc>,
     instances: &mut [ContainerInstance],
 ) -> Result<(), CallError> {
     let mut all: BTreeSet<_> = BTreeSet::new();
@@ -74,6 +76,6 @@ pub(crate) async fn network_interfaces<Ecs: Tasks, C: Clock>(
     }
     let told = read::describe_tasks(ecs, cluster, &all.into_iter().collect::<Vec<_>>()).await?;
     // What is not told of counts as holding one, by the instances' own counts of tasks.
-    count_network_interfaces(instances, &told.items);
+    count_network_interfaces(instances, &told.items, began - SETTLE);
     Ok(())
 }

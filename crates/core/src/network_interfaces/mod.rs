@@ -8,6 +8,7 @@ mod limits;
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use limits::LIMITS;
 
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn};
@@ -27,15 +28,22 @@ pub fn task_network_interfaces(instance: &ContainerInstance) -> Option<u32> {
     Some(u32::from(if instance.trunked && *trunked > 0 { *trunked } else { *untrunked }))
 }
 
-/// Counts the network interfaces that tasks hold on their instances. Those of tasks that are stopping count: a task gives
-/// its own back when it has stopped, not before. Reads of tasks and of instances are not of one moment: of tasks that an
-/// instance counts and that are not among `tasks`, each may hold one.
-pub fn count_network_interfaces(instances: &mut [ContainerInstance], tasks: &[Task]) {
+/// Counts the network interfaces that tasks held on their instances at any time since. Those of tasks that are stopping
+/// count: a task gives its own back when it has stopped, not before.
+///
+/// Reads of tasks and of instances are not of one moment. What a task gave back since the instances were read may be on one
+/// that takes no more tasks by now: what stopped since counts as holding one. And of tasks that an instance counts and that
+/// are not among `tasks`, each may hold one.
+pub fn count_network_interfaces(instances: &mut [ContainerInstance], tasks: &[Task], since: DateTime<Utc>) {
     let mut on: BTreeMap<&ContainerInstanceArn, (u64, u32)> = BTreeMap::new();
-    for task in tasks.iter().filter(|task| !task.is_stopped()) {
+    for task in tasks {
         let (to_run, holding) = on.entry(&task.container_instance).or_default();
-        *to_run += u64::from(task.desired_status == DesiredStatus::Running);
-        *holding += u32::from(task.network_interface);
+        if task.is_stopped() {
+            *holding += u32::from(task.stopped_at.is_some_and(|at| at >= since));
+        } else {
+            *to_run += u64::from(task.desired_status == DesiredStatus::Running);
+            *holding += u32::from(task.network_interface);
+        }
     }
     for instance in instances {
         let (to_run, holding) = on.get(&instance.arn).copied().unwrap_or_default();
@@ -102,9 +110,13 @@ mod tests {
         Task { desired_status, container_instance, network_interface, ..Task::seen("task", last_status) }
     }
 
+    fn since() -> DateTime<Utc> {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+
     fn counted(running_tasks: u32, tasks: &[Task]) -> u32 {
         let mut instances = [ContainerInstance { running_tasks, ..ContainerInstance::empty(1, 1) }];
-        count_network_interfaces(&mut instances, tasks);
+        count_network_interfaces(&mut instances, tasks, since());
         instances[0].network_interfaces.unwrap()
     }
 
@@ -118,6 +130,15 @@ mod tests {
         ];
         assert_eq!(counted(2, &tasks), 2);
         assert_eq!(counted(0, &[]), 0);
+    }
+
+    #[test]
+    fn what_stopped_since_counts_as_holding_one() {
+        let stopped = |seconds| Task {
+            stopped_at: Some(since() + chrono::TimeDelta::seconds(seconds)),
+            ..task("STOPPED", DesiredStatus::Stopped, false)
+        };
+        assert_eq!(counted(0, &[stopped(-1), stopped(0), stopped(1)]), 2);
     }
 
     #[test]

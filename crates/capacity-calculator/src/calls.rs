@@ -4,8 +4,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::paced::Pace;
-use fleetkeeper_core::ports::{ContainerInstances, Services, TaskDefinitions, Tasks};
+use fleetkeeper_core::ports::{
+    Answer, CallError, Clock, ContainerInstances, Failure, Services, TaskDefinitions, Tasks,
+};
+use tracing::warn;
 
 /// All that the calculator asks of ECS: it only reads.
 pub trait EcsReads: ContainerInstances + Services + TaskDefinitions + Tasks {}
@@ -17,10 +21,35 @@ pub(crate) const SETTLE: Duration = Duration::from_secs(5);
 
 /// What ECS lists and does not find is asked for again after this long: reads lag, most of all where an instance has
 /// just registered, which is what wakes this function.
-pub(crate) const MISSING_PAUSE: Duration = Duration::from_secs(2);
+const MISSING_PAUSE: Duration = Duration::from_secs(2);
 
 /// So many times, which is longer than reads lag.
-pub(crate) const MISSING_TRIES: u32 = 3;
+const MISSING_TRIES: u32 = 3;
+
+/// Asks again for what ECS listed and did not find, unless it could not tell of something else either. The failures of the
+/// answer are those that are left.
+pub(crate) async fn find_missing<Item>(
+    mut answer: Answer<Item>,
+    clock: &impl Clock,
+    cluster: &Cluster,
+    what: &str,
+    describe: impl AsyncFn(Vec<String>) -> Result<Answer<Item>, CallError>,
+) -> Result<Answer<Item>, CallError> {
+    for _ in 0..MISSING_TRIES {
+        if answer.failures.is_empty() || !answer.failures.iter().all(Failure::is_missing) {
+            break;
+        }
+        let missing = std::mem::take(&mut answer.failures).into_iter();
+        let arns: Vec<_> = missing.map(|failure| failure.arn).collect();
+        let (cluster, count) = (cluster.name(), arns.len());
+        warn!(cluster, missing = count, what, "ECS lists what it does not find: asking again");
+        clock.sleep(MISSING_PAUSE).await;
+        let found = describe(arns).await?;
+        answer.items.extend(found.items);
+        answer.failures = found.failures;
+    }
+    Ok(answer)
+}
 
 /// An account has 20 reads a second of each kind, for all that it does: half of them are left to others.
 const INTERVAL: TimeDelta = TimeDelta::milliseconds(100);

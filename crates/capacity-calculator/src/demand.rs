@@ -8,15 +8,13 @@ use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{
     Answer, CallError, CallErrorKind, Clock, Failure, Page, SERVICES_MAX, Services, TaskDefinitions,
 };
+use fleetkeeper_core::read::DESCRIBES_IN_FLIGHT;
 use fleetkeeper_core::service::{Service, ServiceArn};
 use fleetkeeper_core::task::TaskDefinitionArn;
 use fleetkeeper_core::task_needs::TaskNeeds;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::calls::{MISSING_PAUSE, MISSING_TRIES, Paces};
-
-/// Describe calls under way at once.
-const IN_FLIGHT: usize = 8;
+use crate::calls::{Paces, find_missing};
 
 /// What each of the services wants, by its name, and what it may start tasks of.
 #[derive(Debug, Default)]
@@ -54,11 +52,14 @@ impl Demand {
             });
             Ok(Self { wants: wants.collect(), starts: starts.collect() })
         });
-        let whole = stream::iter(batches).buffered(IN_FLIGHT).try_fold(Self::default(), |mut whole, part| {
-            whole.wants.extend(part.wants);
-            whole.starts.extend(part.starts);
-            async { Ok(whole) }
-        });
+        let whole = stream::iter(batches).buffered(DESCRIBES_IN_FLIGHT).try_fold(
+            Self::default(),
+            |mut whole, part| {
+                whole.wants.extend(part.wants);
+                whole.starts.extend(part.starts);
+                async { Ok(whole) }
+            },
+        );
         whole.await
     }
 
@@ -90,7 +91,7 @@ impl Demand {
             known.0.borrow_mut().insert(definition.clone(), read.needs);
             Ok::<(), CallError>(())
         });
-        stream::iter(reads).buffered(IN_FLIGHT).try_collect::<()>().await?;
+        stream::iter(reads).buffered(DESCRIBES_IN_FLIGHT).try_collect::<()>().await?;
         let known = known.0.borrow();
         let demanded = self.starts.iter().filter_map(|(service, definition)| {
             let needs = known.get(definition)?.clone();
@@ -109,22 +110,16 @@ async fn describe(
     cluster: &Cluster,
     batch: &[ServiceArn],
 ) -> Result<Answer<Service>, CallError> {
-    let mut names: Vec<_> = batch.iter().map(|arn| arn.0.clone()).collect();
-    let mut whole = Answer { items: Vec::new(), failures: Vec::new() };
-    for tries_left in (0..=MISSING_TRIES).rev() {
+    let ask = async |names: Vec<String>| {
         paces.services.turn(clock).await;
-        let answer = ecs.describe_services(cluster, &names).await?;
-        if let Some(failure) = answer.failures.iter().find(|failure| !failure.is_missing()) {
-            return Err(untold(failure));
-        }
-        whole.items.extend(answer.items);
-        if answer.failures.is_empty() || tries_left == 0 {
-            break;
-        }
-        names = answer.failures.into_iter().map(|failure| failure.arn).collect();
-        clock.sleep(MISSING_PAUSE).await;
+        ecs.describe_services(cluster, &names).await
+    };
+    let answer = ask(batch.iter().map(|arn| arn.0.clone()).collect()).await?;
+    let answer = find_missing(answer, clock, cluster, "services", ask).await?;
+    match answer.failures.iter().find(|failure| !failure.is_missing()) {
+        Some(failure) => Err(untold(failure)),
+        None => Ok(answer),
     }
-    Ok(whole)
 }
 
 /// Of a service that ECS cannot tell of it is not known what it wants.

@@ -7,14 +7,12 @@ use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 use fleetkeeper_core::network_interfaces::count_network_interfaces;
 use fleetkeeper_core::paced::Paced;
-use fleetkeeper_core::ports::{
-    Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Failure, Tasks,
-};
+use fleetkeeper_core::ports::{Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Tasks};
 use fleetkeeper_core::read;
 use fleetkeeper_core::task::DesiredStatus;
 use tracing::warn;
 
-use crate::calls::{MISSING_PAUSE, MISSING_TRIES, SETTLE};
+use crate::calls::{SETTLE, find_missing};
 
 /// Tasks are read where they are at most so many: as many calls as the largest cluster's container instances take.
 const TASKS_MAX: usize = 5_000;
@@ -26,28 +24,16 @@ pub(crate) async fn container_instances<Ecs: ContainerInstances, C: Clock>(
     clock: &C,
     cluster: &Cluster,
 ) -> Result<Answer<ContainerInstance>, CallError> {
-    let mut answer = read::container_instances(ecs, cluster, &ContainerInstanceQuery::All).await?;
-    for _ in 0..MISSING_TRIES {
-        if answer.failures.is_empty() || !answer.failures.iter().all(Failure::is_missing) {
-            break;
-        }
-        let missing = std::mem::take(&mut answer.failures).into_iter();
-        let arns: Vec<_> = missing.map(|failure| ContainerInstanceArn(failure.arn)).collect();
-        warn!(
-            cluster = cluster.name(),
-            missing = arns.len(),
-            "ECS lists container instances and does not find them: asking again"
-        );
-        clock.sleep(MISSING_PAUSE).await;
-        let found = read::describe_container_instances(ecs, cluster, &arns).await?;
-        answer.items.extend(found.items);
-        answer.failures = found.failures;
-    }
-    Ok(answer)
+    let answer = read::container_instances(ecs, cluster, &ContainerInstanceQuery::All).await?;
+    let again = async |arns: Vec<String>| {
+        let arns: Vec<_> = arns.into_iter().map(ContainerInstanceArn).collect();
+        read::describe_container_instances(ecs, cluster, &arns).await
+    };
+    find_missing(answer, clock, cluster, "container instances", again).await
 }
 
-/// Counts the network interfaces that the instances' tasks hold, or held since the look began. Where there are too many tasks to read, each is taken to
-/// hold one.
+/// Counts the network interfaces that the instances' tasks hold, or held since the look began. Where there are too many
+/// tasks to read, each is taken to hold one.
 pub(crate) async fn network_interfaces<Ecs: Tasks, C: Clock>(
     ecs: &Paced<'_, Ecs, C>,
     clock: &C,

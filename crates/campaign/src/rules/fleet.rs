@@ -186,39 +186,20 @@ impl<'a> Fleet<'a> {
             return self.all.active;
         }
         let Some(worst) = &self.worst else { return 0 };
-        let mut goes: Vec<u64> = self.slots_of_each(worst).collect();
+        let takes_tasks = self.each.values().filter(|host| host.room.takes_tasks);
+        let slots = |host: &Host<'_>| host.figures.placeable + worst.slots_taken(host.described);
+        let mut goes: Vec<u64> = takes_tasks.map(slots).collect();
         goes.sort_unstable_by(|one, other| other.cmp(one));
+        let draining = self.each.values().filter(|host| host.figures.draining > 0);
+        let moving: u64 = draining.map(|host| worst.slots_taken(host.described)).sum();
+        let stays = moving + wanted.missing + 1;
         let mut left = self.all.placeable;
-        let stays = self.slots_to_stay(worst, wanted);
         let go = goes.into_iter().take_while(|slots| {
             let fits = left >= *slots + stays;
             left = left.saturating_sub(*slots);
             fits
         });
         go.fold(0, |count, _| count + 1)
-    }
-
-    /// Whether `RemovableHosts` is above 0.
-    pub(super) fn one_can_go(&self, wanted: Wanted) -> bool {
-        if wanted.is_nothing() && self.all.idle == self.all.active {
-            return self.all.active > 0;
-        }
-        let Some(worst) = &self.worst else { return false };
-        let most = self.slots_of_each(worst).max();
-        most.is_some_and(|most| self.all.placeable >= most + self.slots_to_stay(worst, wanted))
-    }
-
-    /// The slots that each host that takes tasks takes with it.
-    fn slots_of_each(&self, worst: &WorstCase) -> impl Iterator<Item = u64> {
-        let takes_tasks = self.each.values().filter(|host| host.room.takes_tasks);
-        takes_tasks.map(|host| host.figures.placeable + worst.slots_taken(host.described))
-    }
-
-    /// The slots that are to be left.
-    fn slots_to_stay(&self, worst: &WorstCase, wanted: Wanted) -> u64 {
-        let draining = self.each.values().filter(|host| host.figures.draining > 0);
-        let moving: u64 = draining.map(|host| worst.slots_taken(host.described)).sum();
-        moving + wanted.missing + 1
     }
 
     /// `MissingHosts`: for the tasks that are missing and one more, hosts of the smallest kind that takes the worst case.

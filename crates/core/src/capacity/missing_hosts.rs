@@ -10,7 +10,7 @@ use super::wanted::Wanted;
 pub(super) fn missing_hosts(rooms: &[Room<'_>], wanted: Wanted) -> u64 {
     let smallest = rooms.iter().map(|room| room.when_empty).filter(|slots| *slots > 0).min();
     let Some(smallest) = smallest else { return u64::from(wanted.desired_tasks > 0) };
-    if wanted.is_nothing() && rooms.iter().all(|room| room.host.tasks() == 0) {
+    if wanted.leaves_idle(rooms.iter().map(|room| room.host)) {
         return 0;
     }
     let free = sum(rooms.iter().map(|room| room.free));

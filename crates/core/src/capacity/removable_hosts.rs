@@ -23,7 +23,7 @@ pub(super) fn scale_in(
     worst: &WorstCase,
     wanted: Wanted,
 ) -> ScaleIn {
-    if wanted.is_nothing() && rooms.iter().all(|room| room.host.tasks() == 0) {
+    if wanted.leaves_idle(rooms.iter().map(|room| room.host)) {
         return ScaleIn { removable_hosts: count(rooms.iter()), held_back: None };
     }
     let mut holding: Vec<Holding> = rooms.iter().map(|room| holding(room, worst)).collect();

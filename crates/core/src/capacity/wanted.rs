@@ -4,6 +4,7 @@ use std::ops::Add;
 
 use serde::Serialize;
 
+use crate::container_instance::ContainerInstance;
 use crate::service::{SchedulingStrategy, Service};
 
 /// The tasks that the services want: ACTIVE REPLICA services on EC2, all of them together. Daemons are no demand: they come
@@ -30,6 +31,12 @@ impl Wanted {
             missing_tasks: service.desired.saturating_sub(has).into(),
         }
     }
+
+    /// Whether services are there, none of them wants a task, and none runs or is in PENDING on `hosts`: all can go, and none
+    /// is missing. Without services there may be tasks that somebody starts by hand.
+    pub(super) fn leaves_idle<'a>(self, mut hosts: impl Iterator<Item = &'a ContainerInstance>) -> bool {
+        self.services > 0 && self.desired_tasks == 0 && hosts.all(|host| host.tasks() == 0)
+    }
 }
 
 impl Add for Wanted {
@@ -41,14 +48,6 @@ impl Add for Wanted {
             desired_tasks: self.desired_tasks + other.desired_tasks,
             missing_tasks: self.missing_tasks + other.missing_tasks,
         }
-    }
-}
-
-impl Wanted {
-    /// Whether there are services, and none of them wants a task. Without services there may be tasks that somebody starts
-    /// by hand.
-    pub(super) fn is_nothing(self) -> bool {
-        self.services > 0 && self.desired_tasks == 0
     }
 }
 

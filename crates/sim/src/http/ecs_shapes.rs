@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::world::ecs::container_instance::DescribedContainerInstance;
 use crate::world::ecs::describe_services::DescribedService;
-use crate::world::ecs::event::{gpu_ids, has_gpus, ports};
+use crate::world::ecs::event::{self, has_gpus};
 use crate::world::ecs::service::SchedulingStrategy;
 use crate::world::ecs::task::{LastStatus, Task, desired_status_name};
 use crate::world::ecs::task_definition::TaskDefinition;
@@ -186,27 +186,18 @@ pub(super) fn failure(failure: &Failure) -> Value {
     value
 }
 
+/// As in events, but each with all value members.
 fn resources(resources: &Resources, has_gpus: bool) -> Value {
-    let integer = |name: &str, value: u64| {
-        json!({
-            "name": name, "type": "INTEGER",
-            "integerValue": value, "longValue": 0, "doubleValue": 0.0, "stringSetValue": [],
-        })
-    };
-    let set = |name: &str, value: Vec<String>| {
-        json!({
-            "name": name, "type": "STRINGSET",
-            "integerValue": 0, "longValue": 0, "doubleValue": 0.0, "stringSetValue": value,
-        })
-    };
-    let mut all = vec![
-        integer("CPU", resources.cpu.0),
-        integer("MEMORY", resources.memory.0),
-        set("PORTS", ports(&resources.tcp_ports_taken)),
-        set("PORTS_UDP", ports(&resources.udp_ports_taken)),
-    ];
-    if has_gpus {
-        all.push(set("GPU", gpu_ids(resources)));
+    let mut all = event::resources(resources, has_gpus);
+    for members in all.iter_mut().filter_map(Value::as_object_mut) {
+        for (name, nothing) in [
+            ("integerValue", json!(0)),
+            ("longValue", json!(0)),
+            ("doubleValue", json!(0.0)),
+            ("stringSetValue", json!([])),
+        ] {
+            members.entry(name).or_insert(nothing);
+        }
     }
     Value::Array(all)
 }

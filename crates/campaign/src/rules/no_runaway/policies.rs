@@ -58,15 +58,8 @@ pub(super) fn scale_for_a_reason(played: &Played) -> Result<(), (DateTime<Utc>, 
             Occurrence::ContainerInstanceChanged(to) if to.cluster_arn == cluster => {
                 fleet.change(to, entry.at);
                 fits.see(fleet.all.active == 0 || fleet.all.large_enough > 0, entry.at);
-                let wanted = demand.wanted(0, &fleet.unfittable().unwrap_or_default());
-                short.see(fleet.missing_hosts(wanted) > 0, entry.at);
-                spare.see(fleet.one_can_go(wanted), entry.at);
             }
-            Occurrence::DesiredCount { .. } => {
-                let wanted = demand.wanted(0, &fleet.unfittable().unwrap_or_default());
-                short.see(fleet.missing_hosts(wanted) > 0, entry.at);
-                spare.see(fleet.one_can_go(wanted), entry.at);
-            }
+            Occurrence::DesiredCount { .. } => {}
             Occurrence::PolicyExecuted { policy, from, to, .. } => {
                 let since = entry.at - LOOKS_BACK - read_lag(&played.scenario);
                 let no_hosts_yet = fleet.all.active == 0;
@@ -78,9 +71,13 @@ pub(super) fn scale_for_a_reason(played: &Played) -> Result<(), (DateTime<Utc>, 
                 if !reason {
                     return Err((entry.at, format!("{policy} scaled from {from} to {to} without a reason")));
                 }
+                continue;
             }
-            _ => {}
+            _ => continue,
         }
+        let wanted = demand.wanted(0, &fleet.unfittable().unwrap_or_default());
+        short.see(fleet.missing_hosts(wanted) > 0, entry.at);
+        spare.see(fleet.removable_hosts(wanted) > 0, entry.at);
     }
     Ok(())
 }

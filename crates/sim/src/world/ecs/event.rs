@@ -58,7 +58,8 @@ pub(crate) fn iso(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-fn resources(resources: &Resources, has_gpus: bool) -> Value {
+/// Resources, each with the one member that its type names.
+pub(crate) fn resources(resources: &Resources, has_gpus: bool) -> Vec<Value> {
     let integer = |name: &str, value: u64| json!({"name": name, "type": "INTEGER", "integerValue": value});
     let set =
         |name: &str, value: Vec<String>| json!({"name": name, "type": "STRINGSET", "stringSetValue": value});
@@ -71,7 +72,7 @@ fn resources(resources: &Resources, has_gpus: bool) -> Value {
     if has_gpus {
         all.push(set("GPU", gpu_ids(resources)));
     }
-    Value::Array(all)
+    all
 }
 
 /// Whether an instance has GPUs: only then is the resource `GPU` told of, free or not.
@@ -80,11 +81,11 @@ pub(crate) fn has_gpus(instance: &DescribedContainerInstance) -> bool {
 }
 
 /// GPUs as the set of ids that they are on the wire. The world knows how many are free, not which: the first are told.
-pub(crate) fn gpu_ids(resources: &Resources) -> Vec<String> {
+fn gpu_ids(resources: &Resources) -> Vec<String> {
     (0..resources.gpus).map(|gpu| format!("GPU-{gpu}")).collect()
 }
 
 /// Ports as the set of texts that they are on the wire.
-pub(crate) fn ports(ports: &BTreeSet<Port>) -> Vec<String> {
+fn ports(ports: &BTreeSet<Port>) -> Vec<String> {
     ports.iter().map(|port| port.0.to_string()).collect()
 }

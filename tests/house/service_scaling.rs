@@ -1,8 +1,9 @@
 //! The services' own scaling: by steps it is the book's, and the main template names the services that it is for.
 
+use std::fs;
 use std::process::Command;
 
-use fleetkeeper_tests::repository::tool;
+use fleetkeeper_tests::repository::{in_repository, tool};
 use serde_json::{Value, json};
 
 use crate::template::{properties, template, translated};
@@ -180,4 +181,20 @@ fn the_main_template_says_the_same_where_nothing_is_said() {
     }
     let allowed = |template: &Value, name| parameter(template, name)["AllowedValues"].clone();
     assert_eq!(allowed(&main, "ServiceScalingMode"), allowed(&one, "ScalingMode"));
+}
+
+#[test]
+fn the_readme_deploys_it_with_parameters_that_there_are() {
+    let template = translated(TEMPLATE);
+    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
+    let (_, command) =
+        readme.split_once("aws cloudformation deploy --template-file infra/service-scaling.yaml").unwrap();
+    let (command, _) = command.split_once("```").unwrap();
+    let given: Vec<_> = command.split_whitespace().filter_map(|word| Some(word.split_once('=')?.0)).collect();
+    for name in &given {
+        parameter(&template, name);
+    }
+    for (name, parameter) in template["Parameters"].as_object().unwrap() {
+        assert!(!parameter["Default"].is_null() || given.contains(&name.as_str()), "{name} is not given");
+    }
 }

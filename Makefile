@@ -6,7 +6,7 @@
 #   make test       every test, the end-to-end ones included
 #   make bench      how long the figures of capacity take, and what the calculator takes as a process, from 10 hosts to 5,000
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
-#   make validate   the SAM template, translated and linted, offline
+#   make validate   the templates, translated and linted, offline
 #   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
 
 ARCH ?= arm64

@@ -11,8 +11,8 @@ On success the stack's outputs go to standard output as one line of JSON, and no
 standard error says why, and the exit code is 1.
 
 What differs from a deployment to AWS, and nothing else does: packages come from the emulator's own S3, the extra
-variables are added to both functions' environment, the architecture is this machine's, and the drainer's timeout can be
-made short, so that a drain takes several invocations within seconds.
+variables are added to both functions' environment, the architecture is this machine's, the drainer's timeout can be
+made short, so that a drain takes several invocations within seconds, and services are not scaled.
 
 Start the emulator with MINISTACK_ACCOUNT_ID=111122223333, or requests without a signature find no function.
 """
@@ -112,8 +112,22 @@ def upload(s3, stack, packages):
     return uris
 
 
+def without_nested_stacks(template):
+    """Take out what scales services, with its conditions.
+
+    The emulator has no Application Auto Scaling; and although it would create none of these stacks where no service is
+    named, it evaluates every condition, and can't split a list in one.
+    """
+    resources, conditions = template["Resources"], template["Conditions"]
+    for name in [name for name, it in resources.items() if it["Type"] == "AWS::CloudFormation::Stack"]:
+        conditions.pop(resources.pop(name)["Condition"])
+
+
 def template_body(options, uris):
     template = load()
+    if options.parameters.get("ScaledServices"):
+        raise DeployError("the emulator has no Application Auto Scaling: leave ScaledServices empty")
+    without_nested_stacks(template)
     for name in FUNCTIONS:
         properties = template["Resources"][name]["Properties"]
         properties["Environment"]["Variables"].update({**LOGGING, **options.environment})

@@ -5,7 +5,7 @@
 
 CloudFormation runs the same transform on deployment; doing it here lets a linter, or an emulator without the
 transform, see the resources that are really created. Whoever has no packages to upload (a linter does not) gets
-a placeholder for every local CodeUri.
+a placeholder for every local CodeUri, and for every nested template, which `sam deploy` uploads as well.
 """
 
 import argparse
@@ -24,6 +24,9 @@ from samtranslator.yaml_helper import yaml_parse
 
 TEMPLATE = Path(__file__).resolve().parent / "template.yaml"
 PLACEHOLDER = "s3://placeholder/{}.zip"
+# Where a resource names the template that it nests: a path here, an address once it is uploaded.
+NESTED = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
+NESTED_PLACEHOLDER = "https://placeholder.s3.amazonaws.com/{}.yaml"
 
 
 class TranslateError(Exception):
@@ -53,6 +56,8 @@ def translate(template, code_uris=None):
     for name, resource in template.get("Resources", {}).items():
         if resource.get("Type") == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = code_uris.get(name, PLACEHOLDER.format(name))
+        elif resource.get("Type") in NESTED:
+            resource["Properties"][NESTED[resource["Type"]]] = NESTED_PLACEHOLDER.format(name)
     try:
         # No managed policy is named by its short name, so the map that would come from IAM can be empty.
         return Translator({}, Parser()).translate(template, {})

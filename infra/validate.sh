@@ -1,19 +1,20 @@
 #!/bin/sh
-# Check the template, offline: translate it as CloudFormation would, then lint both the SAM source and the result.
+# Check the templates, offline: translate those that are SAM as CloudFormation would, then lint both the source and the
+# result.
 #
-#     infra/validate.sh [template.yaml]
+#     infra/validate.sh [template.yaml ...]
 #
-# The source is linted for what translation hides (misspelt SAM properties, unused parameters); the result because the
-# linter, given SAM, sees little of the resources that it becomes. Any error or warning fails. Informational findings
-# are left out: they ask for a DeletionPolicy on logs and queues, which are meant to go with their stack, and for
-# notes in Metadata that the template's comments already are. No rule is switched off.
+# The source is linted for what translation hides (misspelt SAM properties, unused parameters, parameters that a nested
+# template does not have); the result because the linter, given SAM, sees little of the resources that it becomes. Any
+# error or warning fails. Informational findings are left out: they ask for a DeletionPolicy on logs and queues, which are
+# meant to go with their stack, and for notes in Metadata that the template's comments already are. No rule is switched off.
 #
 # PYTHON names an interpreter that has infra/requirements.lock installed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-$here/../.venv/bin/python}
-template=${1:-$here/template.yaml}
+[ "$#" -gt 0 ] || set -- "$here/template.yaml" "$here/service-scaling.yaml" "$here/example/template.yaml"
 
 if ! "$python" -c 'import samtranslator, cfnlint' 2>/dev/null; then
     echo "validate: $python has no aws-sam-translator or cfn-lint: pip install -r infra/requirements.lock" >&2
@@ -28,13 +29,16 @@ lint() {
 }
 
 status=0
-"$python" "$here/translate.py" "$template" -o "$translated" || exit 1
-lint "$template"
-lint "$translated"
+for template in "$@"; do
+    lint "$template"
+    if grep -q '^Transform: AWS::Serverless-' "$template"; then
+        "$python" "$here/translate.py" "$template" -o "$translated" && lint "$translated" || status=1
+    fi
+done
 
 for event in "$here"/events/*.json; do
     "$python" -m json.tool "$event" >/dev/null || { echo "validate: $event is not JSON" >&2; status=1; }
 done
 
-[ "$status" -eq 0 ] && echo "validate: $template and what it translates to are sound"
+[ "$status" -eq 0 ] && echo "validate: $* and what they translate to are sound"
 exit "$status"

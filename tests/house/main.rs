@@ -1,6 +1,8 @@
 //! The house: dependencies point down only, a floor knows nothing of the floor above it, and the template fits the code.
 
 #[cfg(test)]
+mod example;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod metrics;
@@ -8,5 +10,7 @@ mod metrics;
 mod network_interfaces;
 #[cfg(test)]
 mod scaling;
+#[cfg(test)]
+mod service_scaling;
 #[cfg(test)]
 mod template;

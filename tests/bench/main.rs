@@ -1,78 +1,69 @@
-//! `make bench`, its second half: what the capacity-calculator takes as a process, by the number of hosts. The package
-//! that would be deployed reads a simulated ECS over HTTP; memory, time and calls are taken from outside.
+//! `make bench`, its second half: both functions as processes, beside handlers in Python that do the same work, in one run.
+//! The packages that would be deployed reach a simulated AWS over TLS; memory, time and calls are taken from outside.
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`cluster`] | the clusters, and which calls a look at one takes |
-//! | [`function`] | the package as a process: its start, its memory, its CPU time |
+//! | [`package`] | what is measured: the packages, and the alternative |
+//! | [`environment`] | an execution environment of Lambda: a process, and what it asks for events |
 //! | [`runtime_api`] | Lambda's runtime API, for one process |
-//! | [`cloud_watch`] | CloudWatch, as far as it takes metrics |
-//! | [`server`] | how both of them are served |
-//! | [`measure`] | one process, look by look: a cold invocation, and warm ones |
-//! | [`table`] | what is on the screen |
+//! | [`aws`] | AWS as a function reaches it, each call answered after the same time |
+//! | [`server`], [`tls`] | how both are served |
+//! | [`cluster`] | the clusters, and which calls a look at one takes |
+//! | [`looks`] | the calculator, look by look |
+//! | [`drains`] | the drainer, with instances that go at one time |
+//! | [`comparison`] | pair by pair |
+//! | [`alone`] | what is measured of the calculator alone |
 //!
-//! It fails where an invocation does, where it made other calls than it should, and where it took more memory than the
-//! template gives it. No time is judged: that depends on the machine.
+//! It fails where an invocation of ours does, where it made other calls than it should, killed a task, or took more memory
+//! than the template gives it. No time is judged: that depends on the machine.
 
 // This binary is for a person at a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod cloud_watch;
+mod alone;
+mod aws;
 mod cluster;
-mod function;
-mod measure;
+mod comparison;
+mod drains;
+mod environment;
+mod looks;
+mod package;
 mod runtime_api;
 mod server;
-mod table;
+mod tls;
 
+use std::fs;
 use std::process::ExitCode;
 
-use cluster::Cluster;
 use fleetkeeper_tests::Error;
-use function::Package;
-use measure::Measured;
+use fleetkeeper_tests::performance::{page, table};
+use fleetkeeper_tests::repository::in_repository;
 
-const HOSTS: [u32; 4] = [10, 100, 1_000, 5_000];
-
-/// Warm invocations of each: the first one still has its memory to find.
-const WARM: u32 = 2;
-
-/// A process lives for hours, and looks every minute: so many looks show whether each leaves something behind.
-const COURSE: (Cluster, u32) = (Cluster { hosts: 100, awsvpc: false }, 299);
+/// Where a run leaves its figures.
+const FIGURES: &str = "target/bench/performance.json";
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+    let ran = match std::env::args().nth(1).as_deref() {
+        None => run(),
+        Some("publish") => page::publish(FIGURES),
+        Some(other) => Err(format!("{other} is not accepted: nothing, to measure, or publish").into()),
+    };
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("nothing is measured: {error}");
+            eprintln!("the benchmark broke off: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run() -> Result<bool, Error> {
-    let package = Package::unpack("capacity-calculator")?;
-    let mut all_well = true;
-    table::print_title();
-    for awsvpc in [false, true] {
-        table::print_head(awsvpc);
-        for hosts in HOSTS {
-            let measured = measure::measure(&package, Cluster { hosts, awsvpc }, WARM);
-            all_well &= shown(&measured, hosts, |measured| table::print_row(hosts, measured));
-        }
-    }
-    let (cluster, warm) = COURSE;
-    let measured = measure::measure(&package, cluster, warm);
-    all_well &= shown(&measured, cluster.hosts, |measured| table::print_course(cluster.hosts, measured));
-    table::print_notes();
-    Ok(all_well)
-}
-
-fn shown(measured: &Result<Measured, Error>, hosts: u32, show: impl Fn(&Measured)) -> bool {
-    match measured {
-        Ok(measured) => show(measured),
-        Err(error) => eprintln!("{hosts:>7}  {error}"),
-    }
-    measured.is_ok()
+fn run() -> Result<(), Error> {
+    let packages = package::Packages::unpack()?;
+    let tls = tls::Tls::new()?;
+    let figures = comparison::compare(&packages, &tls)?;
+    let path = in_repository(FIGURES);
+    fs::create_dir_all(in_repository("target/bench"))?;
+    fs::write(&path, serde_json::to_string_pretty(&figures)? + "\n")?;
+    println!("\n{}\n{} has them\n", table::tables(&figures), path.display());
+    alone::print(&packages, &tls)
 }

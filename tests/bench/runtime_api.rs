@@ -15,14 +15,13 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::package::Function;
 use crate::server::Server;
-
-/// How long an invocation may take: the template's.
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     server: Server,
+    function: Function,
     events: UnboundedSender<Value>,
     said: Receiver<(Instant, Said)>,
 }
@@ -40,12 +39,13 @@ enum Said {
 
 #[derive(Clone)]
 struct Peer {
+    function: Function,
     events: Arc<Mutex<UnboundedReceiver<Value>>>,
     said: Sender<(Instant, Said)>,
 }
 
 impl RuntimeApi {
-    pub(crate) fn start() -> Result<Self, Error> {
+    pub(crate) fn start(function: Function) -> Result<Self, Error> {
         let (events, handed) = unbounded_channel();
         let (says, said) = channel();
         let router = Router::new()
@@ -53,8 +53,8 @@ impl RuntimeApi {
             .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(failure))
             .route("/2018-06-01/runtime/init/error", post(failure))
-            .with_state(Peer { events: Arc::new(Mutex::new(handed)), said: says });
-        Ok(Self { server: Server::start(router)?, events, said })
+            .with_state(Peer { function, events: Arc::new(Mutex::new(handed)), said: says });
+        Ok(Self { server: Server::start(router, None)?, function, events, said })
     }
 
     /// What `AWS_LAMBDA_RUNTIME_API` is set to.
@@ -84,7 +84,9 @@ impl RuntimeApi {
     }
 
     fn next_said(&self) -> Result<(Instant, Said), Error> {
-        self.said.recv_timeout(TIMEOUT).map_err(|_| "the process no longer says anything".into())
+        self.said
+            .recv_timeout(timeout(self.function))
+            .map_err(|_| "the process no longer says anything".into())
     }
 }
 
@@ -95,18 +97,24 @@ impl Peer {
     }
 }
 
+/// How long an invocation may take.
+fn timeout(function: Function) -> Duration {
+    Duration::from_secs(function.timeout())
+}
+
 async fn next(State(peer): State<Peer>) -> Response {
     peer.take(Said::Next);
     let Some(event) = peer.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let deadline = Utc::now() + TIMEOUT;
+    let deadline = Utc::now() + timeout(peer.function);
     let headers = [
+        ("content-type", "application/json".to_owned()),
         ("lambda-runtime-aws-request-id", "00000000-0000-4000-8000-000000000000".to_owned()),
         ("lambda-runtime-deadline-ms", deadline.timestamp_millis().to_string()),
         (
             "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:us-east-1:111122223333:function:capacity-calculator".to_owned(),
+            format!("arn:aws:lambda:us-east-1:111122223333:function:{}", peer.function.name()),
         ),
     ];
     (headers, event.to_string()).into_response()

@@ -9,6 +9,8 @@ mod metrics;
 #[cfg(test)]
 mod network_interfaces;
 #[cfg(test)]
+mod performance;
+#[cfg(test)]
 mod scaling;
 #[cfg(test)]
 mod service_scaling;

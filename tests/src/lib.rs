@@ -6,10 +6,12 @@
 //! | [`process`] | a server as a child process, gone when it is dropped |
 //! | [`http`] | requests to the servers, as plain as can be |
 //! | [`ministack`] | the emulator: Lambda, SNS, CloudWatch, logs, CloudFormation |
+//! | [`performance`] | what the benchmark measured, and how it is shown |
 //! | [`stack`] | the template deployed into the emulator, wired to a simulated ECS and Auto Scaling |
 
 pub mod http;
 pub mod ministack;
+pub mod performance;
 pub mod process;
 pub mod repository;
 pub mod stack;

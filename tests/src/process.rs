@@ -21,6 +21,7 @@ pub struct Server {
     name: String,
     child: Child,
     home: TempDir,
+    started: Instant,
 }
 
 impl Server {
@@ -42,8 +43,9 @@ impl Server {
             .stdout(output.try_clone()?)
             .stderr(output)
             .process_group(0);
+        let started = Instant::now();
         let child = command.spawn().map_err(|error| format!("{name} does not start: {error}"))?;
-        let mut server = Self { name: name.to_owned(), child, home };
+        let mut server = Self { name: name.to_owned(), child, home, started };
         server.wait_until(is_ready)?;
         Ok(server)
     }
@@ -59,6 +61,12 @@ impl Server {
             thread::sleep(Duration::from_millis(50));
         }
         Ok(())
+    }
+
+    /// When its process was started.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// Its process id.

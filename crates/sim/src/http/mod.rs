@@ -116,8 +116,16 @@ impl Drop for Face {
 
 async fn serve(listener: TcpListener, server: Server) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let router = Router::new().route("/", post(answer)).with_state(server);
-    let _ = axum::serve(listener, router).await;
+    let _ = axum::serve(listener, routes(server)).await;
+}
+
+/// A world's API for a server of the caller's own, which may put something in front of it.
+pub fn router(world: SharedWorld) -> Router {
+    routes(Server { world, requests: Arc::default() })
+}
+
+fn routes(server: Server) -> Router {
+    Router::new().route("/", post(answer)).with_state(server)
 }
 
 async fn answer(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response<Body> {

@@ -1,0 +1,74 @@
+//! What is measured of the calculator alone: all that it does by default, which Python does not, and many looks in a row.
+
+use fleetkeeper_tests::Error;
+
+use crate::cluster::Cluster;
+use crate::looks::{Process, Scene};
+use crate::package::{Packages, Subject};
+use crate::tls::Tls;
+
+const HOSTS: [u32; 4] = [10, 100, 1_000, 5_000];
+
+/// Warm invocations of each: the first one still has its memory to find.
+const WARM: u32 = 2;
+
+/// A process lives for hours, and looks every minute: so many looks show whether each leaves something behind.
+const COURSE: (u32, u32) = (100, 299);
+
+pub(crate) fn print(packages: &Packages, tls: &Tls) -> Result<(), Error> {
+    println!("The calculator as it comes: the worst case is found in the services' task definitions");
+    for awsvpc in [false, true] {
+        let (mode, reads) = if awsvpc { ("awsvpc", ", which are read") } else { ("bridge", "") };
+        println!("\nnetwork mode {mode}, tasks a host: {}{reads}", Cluster::tasks_a_host(awsvpc));
+        println!("            API calls    ms of a look    ms on a CPU        peak MiB");
+        println!("  hosts    cold  warm    cold    warm    cold   warm   start  cold  warm");
+        for hosts in HOSTS {
+            let scene = Scene::set(Cluster { hosts, awsvpc, given: false }, Some(tls))?;
+            let of_error = |error: Error| -> Error { format!("{hosts} hosts: {error}").into() };
+            print_row(hosts, &scene.measure(packages, Subject::Fleetkeeper, WARM).map_err(of_error)?);
+        }
+    }
+    let (hosts, warm) = COURSE;
+    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: false }, Some(tls))?;
+    print_course(hosts, &scene.measure(packages, Subject::Fleetkeeper, warm)?);
+    println!(
+        "
+warm: the second warm look. peak: VmHWM, the most since the start.
+Reads are paced on purpose, 50 at once and then one each 100 ms: above 2,500 hosts, 1,250 where tasks are read, that is
+how long a look takes; and between the two lists of tasks there are 5 s. A CPU is one of this machine: Lambda gives a
+function of 256 MiB about a seventh of one.
+"
+    );
+    Ok(())
+}
+
+fn print_row(hosts: u32, measured: &Process) {
+    let Process { peak_kib, cold, warm, .. } = measured;
+    let warm = warm.last().unwrap_or(cold);
+    println!(
+        "{hosts:>7}   {:>5} {:>5} {:>7} {:>7} {:>7} {:>6} {:>7} {:>5} {:>5}",
+        cold.calls.values().sum::<u32>(),
+        warm.calls.values().sum::<u32>(),
+        cold.took.as_millis(),
+        warm.took.as_millis(),
+        cold.on_cpu.as_millis(),
+        warm.on_cpu.as_millis(),
+        mib(*peak_kib),
+        mib(cold.peak_kib),
+        mib(warm.peak_kib),
+    );
+}
+
+/// How the peak goes on, look after look.
+fn print_course(hosts: u32, measured: &Process) {
+    let looks: Vec<_> = std::iter::once(&measured.cold).chain(&measured.warm).collect();
+    let peaks = [1, 10, 30, 100, 200, 300].into_iter().filter_map(|number: usize| {
+        let look = looks.get(number - 1)?;
+        Some(format!("{} KiB after {number}", look.peak_kib))
+    });
+    println!("\none process, {hosts} hosts, look after look\npeak: {}", peaks.collect::<Vec<_>>().join(", "));
+}
+
+fn mib(kib: u64) -> u64 {
+    kib.div_ceil(1024)
+}

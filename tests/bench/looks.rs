@@ -1,0 +1,112 @@
+//! The calculator, look by look: a cold invocation, and warm ones.
+
+use std::thread;
+use std::time::Duration;
+
+use fleetkeeper_sim::SharedWorld;
+use fleetkeeper_tests::Error;
+use serde_json::{Value, json};
+
+use crate::aws::{self, Aws, Calls, Changes};
+use crate::cluster::Cluster;
+use crate::environment::Environment;
+use crate::package::{Function, Packages, Subject};
+use crate::tls::Tls;
+
+/// The pace of the calculator's reads: so many at once, then one after each interval.
+const AT_ONCE: u32 = 50;
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// What was measured of one process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) started_in: Duration,
+    /// On a CPU until it asked for its first event.
+    pub(crate) start_on_cpu: Duration,
+    /// The most memory before the first event.
+    pub(crate) peak_kib: u64,
+    pub(crate) cold: Look,
+    /// In their order.
+    pub(crate) warm: Vec<Look>,
+}
+
+/// An invocation, and what there has been by its end.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) took: Duration,
+    pub(crate) on_cpu: Duration,
+    /// How long at least one call was under way.
+    pub(crate) calling: Duration,
+    pub(crate) peak_kib: u64,
+    pub(crate) calls: Calls,
+    /// What it told of how many containers fit.
+    pub(crate) container_capacity: Option<i64>,
+}
+
+/// A cluster as it is served, for one process after another.
+pub(crate) struct Scene {
+    cluster: Cluster,
+    aws: Aws,
+    event: Value,
+}
+
+impl Scene {
+    pub(crate) fn set(cluster: Cluster, tls: Option<&Tls>) -> Result<Self, Error> {
+        let (world, event) = cluster.world()?;
+        let aws = Aws::start(SharedWorld::in_real_time(world), Changes::Still, tls)?;
+        Ok(Self { cluster, aws, event })
+    }
+
+    /// Measures a process of its own: a cold invocation, and so many warm ones.
+    pub(crate) fn measure(&self, packages: &Packages, subject: Subject, warm: u32) -> Result<Process, Error> {
+        let what = (subject, Function::CapacityCalculator);
+        let environment = Environment::start(packages, what, &self.aws, self.cluster.variables())?;
+        let (start_on_cpu, peak_kib) = (environment.on_cpu()?, environment.peak_kib()?);
+        let cold = self.look(&environment, subject, 0)?;
+        // What one look takes of the calculator's pace is back for the next.
+        let pause = INTERVAL * AT_ONCE.min(self.cluster.paced_reads());
+        let warm = (1..=warm).map(|number| {
+            if subject == Subject::Fleetkeeper {
+                thread::sleep(pause);
+            }
+            self.look(&environment, subject, number)
+        });
+        let warm = warm.collect::<Result<_, _>>()?;
+        Ok(Process { started_in: environment.started_in, start_on_cpu, peak_kib, cold, warm })
+    }
+
+    /// One invocation, by an event that no look has seen yet.
+    fn look(&self, environment: &Environment, subject: Subject, number: u32) -> Result<Look, Error> {
+        let mut event = self.event.clone();
+        let version = event.pointer_mut("/detail/version").ok_or("the event has no version")?;
+        *version = json!(1_000_000 + number);
+        self.aws.take_calls();
+        let cpu_before = environment.on_cpu()?;
+        let (took, answer) = environment.invoke(&event)?;
+        let on_cpu = environment.on_cpu()?.saturating_sub(cpu_before);
+        let calls = self.aws.take_calls();
+        let (calling, calls) = (aws::under_way(&calls), aws::count(&calls));
+        let peak_kib = environment.peak_kib()?;
+        if subject == Subject::Fleetkeeper {
+            self.check(&calls, &answer, peak_kib, number == 0)?;
+        }
+        let container_capacity = answer.get("containerCapacity").and_then(Value::as_i64);
+        Ok(Look { took, on_cpu, calling, peak_kib, calls, container_capacity })
+    }
+
+    /// No time is judged, but what does not depend on the machine is.
+    fn check(&self, calls: &Calls, answer: &Value, peak_kib: u64, cold: bool) -> Result<(), Error> {
+        let due = self.cluster.calls(cold);
+        if *calls != due {
+            return Err(format!("it called {calls:?} in place of {due:?}").into());
+        }
+        if answer.get("activeHosts") != Some(&json!(self.cluster.hosts)) {
+            return Err(format!("it does not tell of all hosts: {answer}").into());
+        }
+        let memory_size = Function::CapacityCalculator.memory_size();
+        if peak_kib > memory_size * 1024 {
+            return Err(format!("it took {peak_kib} KiB, more than {memory_size} MiB").into());
+        }
+        Ok(())
+    }
+}

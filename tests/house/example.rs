@@ -65,7 +65,7 @@ fn everywhere<'a>(value: &'a Value, property: &str) -> Vec<&'a Value> {
 fn what_it_nests_is_given_the_parameters_that_it_has() {
     let (example, source) = (example(), text(TEMPLATE));
     for (resource, named, nested) in [
-        ("Fleetkeeper", "Location: ../template.yaml", template()),
+        ("Fleetkeeper", "Location: ../template.yaml", template().clone()),
         ("ServiceScaling", "TemplateURL: ../service-scaling.yaml", translated("infra/service-scaling.yaml")),
     ] {
         assert!(source.contains(named), "{resource} is no longer {named}");
@@ -342,7 +342,7 @@ fn the_page_names_what_there_is() {
         assert!(in_repository(path).exists(), "{path}");
     }
     let main = template();
-    assert_eq!((default(&main, "ScaleOutMinutes"), default(&main, "ScaleInMinutes")), (2, 5));
+    assert_eq!((default(main, "ScaleOutMinutes"), default(main, "ScaleInMinutes")), (2, 5));
     assert!(
         page.contains("Two minutes with `MissingHosts`")
             && page.contains("Five minutes with `RemovableHosts`")

@@ -1,6 +1,8 @@
 //! The house: dependencies point down only, a floor knows nothing of the floor above it, and the template fits the code.
 
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod example;
 #[cfg(test)]
 mod floors;
@@ -9,10 +11,18 @@ mod metrics;
 #[cfg(test)]
 mod network_interfaces;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
+mod parameters;
+#[cfg(test)]
 mod performance;
+#[cfg(test)]
+mod permissions;
 #[cfg(test)]
 mod scaling;
 #[cfg(test)]
 mod service_scaling;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod variables;

@@ -127,7 +127,7 @@ fn selected<'a>(value: &Value, services: &'a str) -> &'a str {
 #[test]
 fn the_main_template_scales_each_service_that_is_named_and_no_other() {
     let template = template();
-    assert_eq!(parameter(&template, "ScaledServices")["Default"], "", "none by default");
+    assert_eq!(parameter(template, "ScaledServices")["Default"], "", "none by default");
     let resources = template["Resources"].as_object().unwrap();
     let stacks: Vec<_> =
         resources.iter().filter(|(_, it)| it["Type"] == "AWS::CloudFormation::Stack").collect();
@@ -151,7 +151,7 @@ fn the_main_template_scales_each_service_that_is_named_and_no_other() {
 #[test]
 fn a_sixth_service_is_refused() {
     let template = template();
-    let parameter = parameter(&template, "ScaledServices");
+    let parameter = parameter(template, "ScaledServices");
     let pattern = parameter["AllowedPattern"].as_str().unwrap();
     assert!(parameter["ConstraintDescription"].as_str().unwrap().contains("service-scaling.yaml"));
     let accepted = |text: &str| {
@@ -169,18 +169,18 @@ fn a_sixth_service_is_refused() {
 #[test]
 fn the_main_template_says_the_same_where_nothing_is_said() {
     let (main, one) = (template(), translated(TEMPLATE));
-    let given = &properties(&main, "ServiceScaling1")["Parameters"];
+    let given = &properties(main, "ServiceScaling1")["Parameters"];
     for (name, value) in given.as_object().unwrap() {
         if let Some(default) = one["Parameters"][name].get("Default") {
-            assert_eq!(by_default(&main, value), default, "{name}");
+            assert_eq!(by_default(main, value), default, "{name}");
         }
         for other in 2..=MOST {
-            let other = &properties(&main, &format!("ServiceScaling{other}"))["Parameters"][name];
+            let other = &properties(main, &format!("ServiceScaling{other}"))["Parameters"][name];
             assert!(name == "ServiceName" || other == value, "{name}");
         }
     }
     let allowed = |template: &Value, name| parameter(template, name)["AllowedValues"].clone();
-    assert_eq!(allowed(&main, "ServiceScalingMode"), allowed(&one, "ScalingMode"));
+    assert_eq!(allowed(main, "ServiceScalingMode"), allowed(&one, "ScalingMode"));
 }
 
 #[test]

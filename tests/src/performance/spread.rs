@@ -58,9 +58,8 @@ mod tests {
 
     #[test]
     fn the_median_lies_between_the_two_in_the_middle() {
-        let even = Spread::of(&[4.0, 1.0, 3.0, 2.0]).unwrap();
-        assert_eq!((even.median, even.min, even.max), (2.5, 1.0, 4.0));
-        assert_eq!(Spread::of(&[3.0, 9.0, 1.0]).unwrap().median, 3.0);
+        assert_eq!(Spread::of(&[4.0, 1.0, 3.0, 2.0]), Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
+        assert_eq!(Spread::of(&[3.0, 9.0, 1.0]), Some(Spread { median: 3.0, min: 1.0, max: 9.0 }));
         assert!(Spread::of(&[]).is_none());
     }
 

@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use super::spread::{Comparison, Spread};
 use super::{Drains, Figures, Looks};
 
+/// A row's name, and what is in it.
+type Row<T> = (&'static str, fn(&T) -> &Comparison);
+
 /// All of it, for a page.
 #[must_use]
 pub fn tables(figures: &Figures) -> String {
@@ -25,7 +28,7 @@ pub fn tables(figures: &Figures) -> String {
     );
     line(&mut out, "\n### The calculator\n");
     line(&mut out, "| | hosts | Fleetkeeper | Python | ratio |\n| --- | --- | --- | --- | --- |");
-    let rows: [(&str, fn(&Looks) -> &Comparison); 7] = [
+    let rows: [Row<Looks>; 7] = [
         ("start to first poll, ms", |it| &it.start),
         ("start to first answer, ms", |it| &it.first_answer),
         ("CPU until then, ms", |it| &it.first_answer_cpu),
@@ -47,7 +50,7 @@ pub fn tables(figures: &Figures) -> String {
     }
     line(&mut out, "\n### The drainer\n");
     line(&mut out, "| | instances | Fleetkeeper | Python | ratio |\n| --- | --- | --- | --- | --- |");
-    let rows: [(&str, fn(&Drains) -> &Comparison); 7] = [
+    let rows: [Row<Drains>; 7] = [
         ("billed, ms", |it| &it.billed),
         ("CPU, ms", |it| &it.cpu),
         ("peak memory of a process, MiB", |it| &it.peak),

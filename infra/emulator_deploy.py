@@ -36,7 +36,7 @@ BUCKET = "fleetkeeper-packages"
 ACCOUNT = "111122223333"
 ARCHITECTURES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 # What Lambda sets for a function whose LoggingConfig says JSON, and the emulator does not.
-LOGGING = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+LOGGING = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": {"Ref": "LogLevel"}}
 
 
 class DeployError(Exception):

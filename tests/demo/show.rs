@@ -52,8 +52,9 @@ impl Show {
                 of("SweepState", "DISABLED"),
                 of("ScaleOutMinutes", "1"),
                 of("ScaleInMinutes", "1"),
+                of("PollIntervalSeconds", "1"),
+                of("DeadlineMarginSeconds", "3"),
             ],
-            variables: vec![of("POLL_INTERVAL_SECONDS", "1"), of("DEADLINE_MARGIN_SECONDS", "3")],
             // In place of 900: a drain outlasts it, and goes on in the next invocation.
             drainer_timeout_seconds: Some(12),
         };

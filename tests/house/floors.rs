@@ -28,18 +28,16 @@ fn built_from(package: &str) -> Vec<String> {
         .collect()
 }
 
-fn sources(of: &str) -> Vec<(PathBuf, String)> {
-    let mut folders = vec![in_repository(of)];
+/// The Rust files of a folder, or the one file.
+pub(crate) fn sources(of: &str) -> Vec<(PathBuf, String)> {
+    let mut paths = vec![in_repository(of)];
     let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                found.push((path, text));
-            }
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
         }
     }
     assert!(!found.is_empty(), "{of}");

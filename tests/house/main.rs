@@ -1,12 +1,22 @@
 //! The house: dependencies point down only, a floor knows nothing of the floor above it, and the template fits the code.
 
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod network_interfaces;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
+mod parameters;
+#[cfg(test)]
+mod permissions;
+#[cfg(test)]
 mod scaling;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod variables;

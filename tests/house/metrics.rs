@@ -1,6 +1,7 @@
 //! Every metric that an alarm or a widget of the template names is one that is published, with the same dimensions.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use fleetkeeper_core::capacity::{
     Wanted, WorstCase, figures, idle_figures, idle_metrics, metrics, unfittable_metric,
@@ -8,6 +9,7 @@ use fleetkeeper_core::capacity::{
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 use fleetkeeper_core::drain::DrainMetric;
 use fleetkeeper_core::task_needs::TaskNeeds;
+use fleetkeeper_tests::repository::in_repository;
 use serde_json::Value;
 
 use crate::template::template;
@@ -16,6 +18,14 @@ use crate::template::template;
 type Metric = (String, String, BTreeSet<String>);
 
 const NAMESPACE: &str = "MetricNamespace";
+
+const OF_DRAINS: [DrainMetric; 5] = [
+    DrainMetric::DrainSeconds,
+    DrainMetric::DrainedTasks,
+    DrainMetric::DrainDeadlineExceeded,
+    DrainMetric::DrainErrors,
+    DrainMetric::DrainsInProgress,
+];
 
 fn metric(namespace: &str, name: &str, dimensions: impl IntoIterator<Item = impl AsRef<str>>) -> Metric {
     let dimensions = dimensions.into_iter().map(|name| name.as_ref().to_owned()).collect();
@@ -40,14 +50,7 @@ fn published() -> BTreeSet<Metric> {
     let of_capacity = data.into_iter().map(|datum| {
         metric(NAMESPACE, datum.name, datum.dimensions.iter().map(|(name, _)| *name).collect::<Vec<_>>())
     });
-    let of_drains = [
-        DrainMetric::DrainSeconds,
-        DrainMetric::DrainedTasks,
-        DrainMetric::DrainDeadlineExceeded,
-        DrainMetric::DrainErrors,
-        DrainMetric::DrainsInProgress,
-    ];
-    let of_drains = of_drains.map(|of| metric(NAMESPACE, of.name(), ["ClusterName"]));
+    let of_drains = OF_DRAINS.map(|of| metric(NAMESPACE, of.name(), ["ClusterName"]));
     let of_aws = [
         metric("AWS/Lambda", "Errors", ["FunctionName"]),
         metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", ["QueueName"]),
@@ -99,7 +102,7 @@ fn what_alarms_and_widgets_name_is_published() {
     let alarms = resources.values().filter(|it| it["Type"] == "AWS::CloudWatch::Alarm");
     let mut named: Vec<_> = alarms.flat_map(|alarm| of_alarm(&alarm["Properties"])).collect();
     assert!(named.len() >= 10);
-    let dashboard = dashboard(&template);
+    let dashboard = dashboard(template);
     let widgets = dashboard["widgets"].as_array().unwrap();
     let rows = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten();
     let shown: BTreeSet<_> = rows.map(of_widget).collect();
@@ -115,11 +118,20 @@ fn what_alarms_and_widgets_name_is_published() {
 #[test]
 fn the_dashboard_shows_every_alarm() {
     let template = template();
-    let dashboard = dashboard(&template);
+    let dashboard = dashboard(template);
     let widgets = dashboard["widgets"].as_array().unwrap();
     let shown = widgets.iter().filter_map(|widget| widget["properties"]["alarms"].as_array()).flatten();
     let shown: BTreeSet<_> = shown.map(|arn| arn.as_str().unwrap().replace(".Arn", "")).collect();
     let resources = template["Resources"].as_object().unwrap();
     let alarms = resources.iter().filter(|(_, it)| it["Type"] == "AWS::CloudWatch::Alarm");
     assert_eq!(shown, alarms.map(|(name, _)| name.clone()).collect());
+}
+
+#[test]
+fn the_readme_tells_of_every_metric_of_drains() {
+    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
+    for metric in OF_DRAINS {
+        let row = format!("| `{}` | {} |", metric.name(), metric.unit());
+        assert!(readme.contains(&row), "README.md has no row {row}");
+    }
 }

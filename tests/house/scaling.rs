@@ -4,25 +4,7 @@ use fleetkeeper_sim::world::fleetkeeper_scaling::{FleetkeeperScaling, ScalingSig
 use fleetkeeper_sim::{AdjustmentType, StepScalingPolicy, TreatMissingData};
 use serde_json::{Value, json};
 
-use crate::template::{properties, template};
-
-/// A value of the template with these signals, and the defaults of all other parameters.
-fn resolved(template: &Value, value: &Value, signals: ScalingSignals) -> Value {
-    let again = |value: &Value| resolved(template, value, signals);
-    if let Some([condition, then, otherwise]) = value["Fn::If"].as_array().map(Vec::as_slice) {
-        assert_eq!(condition, "ByTheBook");
-        return again(if signals == ScalingSignals::Book { then } else { otherwise });
-    }
-    if let Some(parameter) = value["Ref"].as_str() {
-        let default = &template["Parameters"][parameter]["Default"];
-        return if default.is_null() { json!(parameter) } else { default.clone() };
-    }
-    match value {
-        Value::Array(items) => items.iter().map(again).collect(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), again(value))).collect(),
-        plain => plain.clone(),
-    }
-}
+use crate::template::{Stack, template};
 
 fn steps(policy: &StepScalingPolicy) -> Value {
     assert_eq!(policy.adjustment_type, AdjustmentType::ChangeInCapacity);
@@ -52,11 +34,11 @@ fn numbers(value: &Value) -> Value {
 
 #[test]
 fn alarms_and_policies_are_those_that_are_simulated() {
-    let template = template();
-    assert_eq!(template["Parameters"]["ScalingSignals"]["Default"], "Fleetkeeper");
-    for signals in [ScalingSignals::Fleetkeeper, ScalingSignals::Book] {
+    assert_eq!(template()["Parameters"]["ScalingSignals"]["Default"], "Fleetkeeper");
+    for (signals, name) in [(ScalingSignals::Fleetkeeper, "Fleetkeeper"), (ScalingSignals::Book, "Book")] {
+        let stack = Stack::with(&[("ScalingSignals", name)]);
         let scaling = FleetkeeperScaling::new("ClusterName", "AutoScalingGroupName").by(signals);
-        let of = |resource: &str| numbers(&resolved(&template, properties(&template, resource), signals));
+        let of = |resource: &str| numbers(stack.properties(resource));
         for (alarm, policy) in
             [(scaling.scale_out_alarm(), "ScaleOutPolicy"), (scaling.scale_in_alarm(), "ScaleInPolicy")]
         {

@@ -1,219 +1,238 @@
-//! The template and the code: the variables that it sets, the calls that it allows, what it sends.
+//! The template as CloudFormation gets it, and the stack that CloudFormation makes of it.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::LazyLock;
 
-use fleetkeeper_campaign::functions::CALLED;
-use fleetkeeper_core::capacity::Given;
-use fleetkeeper_core::drain::{
-    DRAIN_TIMEOUT_SECONDS_MAX, DrainMetric, Message, OnDrainTimeout, read_message,
-};
-use fleetkeeper_core::setting::Settings;
-use fleetkeeper_sim::world::Operation;
 use fleetkeeper_tests::repository::{in_repository, tool};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// What the capacity-calculator calls; all else is the drainer's.
-const CALCULATOR_CALLS: [Operation; 8] = [
-    Operation::ListContainerInstances,
-    Operation::DescribeContainerInstances,
-    Operation::ListServices,
-    Operation::DescribeServices,
-    Operation::DescribeTaskDefinition,
-    Operation::ListTasks,
-    Operation::DescribeTasks,
-    Operation::PutMetricData,
-];
-
-/// What the drainer does not call.
-const CALCULATOR_ONLY: [Operation; 2] = [Operation::ListServices, Operation::PutMetricData];
-
-/// What Lambda does in a function's name.
-const LAMBDA_CALLS: [&str; 3] = ["sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"];
-
-/// Operations that know neither a resource nor a condition (Service Authorization Reference).
-const UNBOUND: [&str; 4] = [
-    "autoscaling:DescribeAutoScalingGroups",
-    "autoscaling:DescribeLifecycleHooks",
-    "autoscaling:DescribeScalingActivities",
-    "ecs:DescribeTaskDefinition",
-];
-
-/// The template as CloudFormation gets it.
-pub(crate) fn template() -> Value {
-    let translate =
-        Command::new(tool("python").unwrap()).arg(in_repository("infra/translate.py")).output().unwrap();
-    assert!(translate.status.success(), "{}", String::from_utf8_lossy(&translate.stderr));
-    serde_json::from_slice(&translate.stdout).unwrap()
+/// The template, translated.
+pub(crate) fn template() -> &'static Value {
+    static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
+        let translate =
+            Command::new(tool("python").unwrap()).arg(in_repository("infra/translate.py")).output().unwrap();
+        assert!(translate.status.success(), "{}", String::from_utf8_lossy(&translate.stderr));
+        serde_json::from_slice(&translate.stdout).unwrap()
+    });
+    &TEMPLATE
 }
 
-pub(crate) fn properties<'a>(template: &'a Value, resource: &str) -> &'a Value {
-    let properties = &template["Resources"][resource]["Properties"];
-    assert!(properties.is_object(), "{resource} is in the template");
-    properties
+/// The members of an object of the template.
+pub(crate) fn members(value: &Value) -> &Map<String, Value> {
+    value.as_object().unwrap_or_else(|| panic!("no object: {value}"))
 }
 
-/// A property's value where the stack was given its required parameters and no other.
-fn by_default(template: &Value, value: &Value) -> Option<String> {
-    match value["Ref"].as_str() {
-        Some("ClusterName") => Some("demo".to_owned()),
-        Some("LifecycleTopic") => Some("arn:aws:sns:us-east-1:111122223333:lifecycle".to_owned()),
-        Some(parameter) => {
-            let default = &template["Parameters"][parameter]["Default"];
-            Some(default.as_str().map_or_else(|| default.to_string(), str::to_owned))
-        }
-        // What is empty by default is not set.
-        None if value.get("Fn::If").is_some() => None,
-        None => panic!("{value}"),
-    }
-}
-
-/// Reads a function's settings as the template sets them, and says which variables were asked for.
-fn asked_for(template: &Value, function: &str, read: impl Fn(&Settings<'_>)) -> BTreeSet<String> {
-    let variables = &properties(template, function)["Environment"]["Variables"];
-    let asked = RefCell::new(BTreeSet::new());
-    let lookup = |name: &str| {
-        asked.borrow_mut().insert(name.to_owned());
-        variables.get(name).and_then(|value| by_default(template, value))
-    };
-    read(&Settings::new(&lookup));
-    let asked = asked.take();
-    for set in variables.as_object().unwrap().keys() {
-        assert!(asked.contains(set), "{function} does not read {set}");
-    }
-    asked
-}
-
-fn statements<'a>(template: &'a Value, role: &str) -> Vec<&'a Value> {
-    let policies = properties(template, role)["Policies"].as_array().unwrap();
-    policies.iter().flat_map(|it| it["PolicyDocument"]["Statement"].as_array().unwrap()).collect()
-}
-
-fn texts(one_or_many: &Value) -> Vec<&str> {
+/// One text, or several.
+pub(crate) fn texts(one_or_many: &Value) -> Vec<&str> {
     match one_or_many {
         Value::Array(many) => many.iter().map(|one| one.as_str().unwrap()).collect(),
         one => one.as_str().into_iter().collect(),
     }
 }
 
-#[test]
-fn the_functions_read_every_variable_that_the_template_sets_and_the_readme_tells_of_all() {
-    let template = template();
-    let mut asked = asked_for(&template, "LifecycleDrainer", |settings| {
-        let config = lifecycle_drainer::Config::read(settings).unwrap();
-        assert_eq!(config.on_drain_timeout, OnDrainTimeout::StopTasks);
-        assert!(config.lifecycle_topic_arn.is_some() && !config.dry_run);
-    });
-    asked.extend(asked_for(&template, "CapacityCalculator", |settings| {
-        let config = capacity_calculator::Config::read(settings).unwrap();
-        assert_eq!(config.given, Given::default(), "all is discovered by default");
-    }));
-    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
-    for variable in asked {
-        assert!(readme.contains(&format!("`{variable}")), "README.md does not tell of {variable}");
-    }
+/// A stack of the template: conditions decided, references resolved, what is not to be left out.
+///
+/// A resource's `Ref` is its logical id, an attribute `ID.Attribute`; a topic's `Ref` is its ARN, as the drainer reads it.
+/// A parameter without a default has its own name as its value.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    parameters: BTreeMap<String, Value>,
+    resources: BTreeMap<String, Value>,
 }
 
-#[test]
-fn each_role_allows_what_its_function_calls_and_no_more() {
-    let template = template();
-    let calculator = CALCULATOR_CALLS.map(Operation::name);
-    let drainer: Vec<_> =
-        CALLED.into_iter().filter(|call| !CALCULATOR_ONLY.contains(call)).map(Operation::name).collect();
-    for (role, calls) in [("LifecycleDrainerRole", &drainer[..]), ("CapacityCalculatorRole", &calculator)] {
-        let allowed: BTreeSet<_> =
-            statements(&template, role).iter().flat_map(|it| texts(&it["Action"])).collect();
-        let wanted: BTreeSet<_> = calls.iter().copied().chain(LAMBDA_CALLS).collect();
-        assert_eq!(allowed, wanted, "{role}");
-        for statement in statements(&template, role) {
-            let bound = statement["Resource"] != "*" || statement["Condition"].is_object();
-            let actions = texts(&statement["Action"]);
-            assert!(bound || actions.iter().all(|it| UNBOUND.contains(it)), "{role}: {statement}");
+impl Stack {
+    /// The stack with these parameters, and the defaults of all others.
+    pub(crate) fn with(set: &[(&str, &str)]) -> Self {
+        let mut parameters: BTreeMap<String, Value> = members(&template()["Parameters"])
+            .iter()
+            .map(|(name, parameter)| {
+                (name.clone(), parameter.get("Default").unwrap_or(&name.as_str().into()).clone())
+            })
+            .collect();
+        for (name, value) in set {
+            let known = parameters.insert((*name).to_owned(), (*value).into());
+            assert!(known.is_some(), "the template has no parameter {name}");
+        }
+        let mut stack = Self { parameters, resources: BTreeMap::new() };
+        let there = |resource: &Value| resource["Condition"].as_str().is_none_or(|name| stack.holds(name));
+        let resources: BTreeMap<_, _> = members(&template()["Resources"])
+            .iter()
+            .filter(|(_, resource)| there(resource))
+            .map(|(name, resource)| (name.clone(), resource.clone()))
+            .collect();
+        stack.resources.clone_from(&resources);
+        for (name, resource) in &resources {
+            let resolved = stack.resolved(resource).unwrap();
+            stack.resources.insert(name.clone(), resolved);
+        }
+        stack
+    }
+
+    /// Stacks between which every condition holds once and does not once: by default, and with every parameter that a
+    /// condition asks for set to something else.
+    pub(crate) fn both_ways() -> [Self; 2] {
+        let mut otherwise = BTreeMap::new();
+        for condition in members(&template()["Conditions"]).values() {
+            turn(condition, &mut otherwise);
+        }
+        let otherwise: Vec<_> =
+            otherwise.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let both = [Self::with(&[]), Self::with(&otherwise)];
+        for name in members(&template()["Conditions"]).keys() {
+            assert_ne!(both[0].holds(name), both[1].holds(name), "{name} is decided in one way only");
+        }
+        both
+    }
+
+    /// The properties of a resource.
+    pub(crate) fn properties(&self, resource: &str) -> &Value {
+        let properties = self.resources.get(resource).map(|it| &it["Properties"]);
+        properties.filter(|it| it.is_object()).unwrap_or_else(|| panic!("{resource} is not in the stack"))
+    }
+
+    /// The resources of a type, with their properties.
+    pub(crate) fn all<'a>(&'a self, of_type: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let resources = self.resources.iter().filter(move |(_, it)| it["Type"] == of_type);
+        resources.map(|(name, it)| (name.as_str(), &it["Properties"]))
+    }
+
+    /// What a resource waits for by name.
+    pub(crate) fn depends_on(&self, resource: &str) -> Vec<&str> {
+        texts(&self.resources[resource]["DependsOn"])
+    }
+
+    /// The resource of a type that an ARN is the ARN of: the logical id, where there is one.
+    pub(crate) fn of_arn<'a>(&self, arn: &'a Value, of_type: &str) -> Option<&'a str> {
+        let arn = arn.as_str()?;
+        let name = arn.strip_suffix(".Arn").or_else(|| arn.strip_prefix(TOPIC))?;
+        self.is(name, of_type).then_some(name)
+    }
+
+    /// Whether there is such a resource.
+    pub(crate) fn is(&self, name: &str, of_type: &str) -> bool {
+        self.resources.get(name).is_some_and(|resource| resource["Type"] == of_type)
+    }
+
+    /// The value of an output; where it is there by a condition that does not hold, null.
+    pub(crate) fn output(&self, output: &Value) -> Option<Value> {
+        let there = output["Condition"].as_str().is_none_or(|name| self.holds(name));
+        if there { self.resolved(&output["Value"]) } else { Some(Value::Null) }
+    }
+
+    /// Whether a condition holds.
+    fn holds(&self, condition: &str) -> bool {
+        let found = &template()["Conditions"][condition];
+        assert!(found.is_object(), "the template has no condition {condition}");
+        self.decides(found)
+    }
+
+    fn decides(&self, condition: &Value) -> bool {
+        let (function, arguments) = members(condition).iter().next().unwrap();
+        match (function.as_str(), arguments) {
+            ("Fn::Equals", Value::Array(two)) => text(&self.plain(&two[0])) == text(&self.plain(&two[1])),
+            ("Fn::Not", Value::Array(one)) => !self.decides(&one[0]),
+            ("Fn::And", Value::Array(many)) => many.iter().all(|one| self.decides(one)),
+            ("Fn::Or", Value::Array(many)) => many.iter().any(|one| self.decides(one)),
+            ("Condition", Value::String(name)) => self.holds(name),
+            _ => panic!("{condition}"),
         }
     }
+
+    fn plain(&self, value: &Value) -> Value {
+        self.resolved(value).unwrap_or_else(|| panic!("no value: {value}"))
+    }
+
+    /// None where it is to be left out.
+    fn resolved(&self, value: &Value) -> Option<Value> {
+        let only =
+            value.as_object().filter(|members| members.len() == 1).and_then(|members| members.iter().next());
+        match (only.map(|(name, argument)| (name.as_str(), argument)), value) {
+            (Some(("Ref", Value::String(name))), _) => self.reference(name),
+            (Some(("Fn::GetAtt", Value::Array(path))), _) => {
+                Some(self.attribute(path[0].as_str().unwrap(), path[1].as_str().unwrap()).into())
+            }
+            (Some(("Fn::If", Value::Array(three))), _) => {
+                let holds = self.holds(three[0].as_str().unwrap());
+                self.resolved(&three[if holds { 1 } else { 2 }])
+            }
+            (Some(("Fn::Sub", Value::String(pattern))), _) => {
+                Some(self.filled_in(pattern, &Value::Null).into())
+            }
+            (Some(("Fn::Sub", Value::Array(two))), _) => {
+                Some(self.filled_in(two[0].as_str().unwrap(), &two[1]).into())
+            }
+            (_, Value::Array(items)) => Some(items.iter().filter_map(|item| self.resolved(item)).collect()),
+            (_, Value::Object(members)) => {
+                let resolved = |(name, value): (&String, &Value)| Some((name.clone(), self.resolved(value)?));
+                Some(members.iter().filter_map(resolved).collect())
+            }
+            (_, plain) => Some(plain.clone()),
+        }
+    }
+
+    fn reference(&self, name: &str) -> Option<Value> {
+        let pseudo = match name {
+            "AWS::NoValue" => return None,
+            "AWS::Partition" => "aws",
+            "AWS::Region" => "us-east-1",
+            "AWS::AccountId" => "111122223333",
+            "AWS::StackName" => "fleetkeeper",
+            _ => match self.parameters.get(name) {
+                Some(value) => return Some(value.clone()),
+                None if self.is(name, "AWS::SNS::Topic") => return Some(format!("{TOPIC}{name}").into()),
+                None if self.resources.contains_key(name) => name,
+                None => panic!("{name} is neither a parameter nor a resource of the stack"),
+            },
+        };
+        Some(pseudo.into())
+    }
+
+    fn attribute(&self, resource: &str, attribute: &str) -> String {
+        assert!(self.resources.contains_key(resource), "{resource} is not in the stack");
+        format!("{resource}.{attribute}")
+    }
+
+    fn filled_in(&self, pattern: &str, names: &Value) -> String {
+        let mut parts = pattern.split("${");
+        let mut filled = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once('}').unwrap();
+            let value = match (names.get(name), name.split_once('.')) {
+                (Some(value), _) => self.plain(value),
+                (None, Some((resource, attribute))) => self.attribute(resource, attribute).into(),
+                (None, None) => self.reference(name).unwrap(),
+            };
+            filled.push_str(&text(&value));
+            filled.push_str(rest);
+        }
+        filled
+    }
 }
 
-#[test]
-fn the_parameters_take_what_the_drainer_takes() {
-    let parameters = &template()["Parameters"];
-    let policies = texts(&parameters["OnDrainTimeout"]["AllowedValues"]);
-    assert_eq!(policies.join(", "), OnDrainTimeout::ACCEPTED.replace(" or ", ", "));
-    for policy in policies {
-        policy.parse::<OnDrainTimeout>().unwrap();
-    }
-    assert_eq!(parameters["DrainTimeoutSeconds"]["MaxValue"], DRAIN_TIMEOUT_SECONDS_MAX);
+/// What the ARNs of the stack's topics begin with.
+const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:";
+
+/// A value as CloudFormation puts it into a text.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-#[test]
-fn the_sweep_is_one_that_the_drainer_reads() {
-    let template = template();
-    let input = &properties(&template, "LifecycleDrainerSweep")["Targets"][0]["Input"]["Fn::Sub"];
-    let mut input = input.as_str().unwrap().to_owned();
-    for (name, value) in
-        [("ClusterName", "demo"), ("AutoScalingGroupName", "demo-asg"), ("TerminatingHook", "drain")]
-    {
-        input = input.replace(&format!("${{{name}}}"), value);
+/// Sets every parameter that a condition compares with something so that the comparison comes out the other way.
+fn turn(condition: &Value, otherwise: &mut BTreeMap<String, String>) {
+    if let Some([compared, with]) = condition["Fn::Equals"].as_array().map(Vec::as_slice) {
+        let name = compared["Ref"].as_str().unwrap_or_else(|| panic!("{condition}"));
+        let parameter = &template()["Parameters"][name];
+        let differs = |value: &String| *value != text(with);
+        let value = if differs(&text(&parameter["Default"])) {
+            text(with)
+        } else {
+            let allowed = parameter["AllowedValues"].as_array().into_iter().flatten().map(text).find(differs);
+            allowed.unwrap_or_else(|| "1".to_owned())
+        };
+        otherwise.insert(name.to_owned(), value);
     }
-    let Message::Sweep(sweep) = read_message(&input).unwrap() else { panic!("{input}") };
-    assert_eq!(sweep.cluster.unwrap().name(), "demo");
-    assert_eq!((sweep.group.as_str(), sweep.hook.as_str()), ("demo-asg", "drain"));
-}
-
-#[test]
-fn the_alarms_watch_metrics_of_drains_that_there_are() {
-    let template = template();
-    for (alarm, metric) in [
-        ("DrainErrors", DrainMetric::DrainErrors),
-        ("DrainDeadlineExceeded", DrainMetric::DrainDeadlineExceeded),
-    ] {
-        let properties = properties(&template, alarm);
-        assert_eq!(properties["MetricName"], metric.name());
-        assert_eq!(properties["Dimensions"][0]["Name"], "ClusterName");
-        assert_eq!(properties["Namespace"]["Ref"], "MetricNamespace");
-    }
-    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
-    for metric in [
-        DrainMetric::DrainSeconds,
-        DrainMetric::DrainedTasks,
-        DrainMetric::DrainDeadlineExceeded,
-        DrainMetric::DrainErrors,
-        DrainMetric::DrainsInProgress,
-    ] {
-        let row = format!("| `{}` | {} |", metric.name(), metric.unit());
-        assert!(readme.contains(&row), "README.md has no row {row}");
-    }
-}
-
-/// A group that retains what was abandoned is served by the hook's own result, too.
-#[test]
-fn the_hook_gives_up_what_the_drainer_would_give_up() {
-    let template = template();
-    let result = &properties(&template, "TerminatingHook")["DefaultResult"]["Fn::If"];
-    assert_eq!(*result, serde_json::json!(["AbandonsOnTimeout", "ABANDON", "CONTINUE"]));
-    let condition = &template["Conditions"]["AbandonsOnTimeout"]["Fn::Equals"];
-    assert_eq!(*condition, serde_json::json!([{"Ref": "OnDrainTimeout"}, "abandon"]));
-}
-
-#[test]
-fn the_example_of_a_configuration_sets_parameters_that_there_are() {
-    let template = template();
-    let example = fs::read_to_string(in_repository("infra/samconfig.example.toml")).unwrap();
-    let set: Vec<_> = example.lines().filter_map(|line| line.strip_prefix("  \"")?.split_once('=')).collect();
-    assert!(set.len() >= 2);
-    for (parameter, value) in set {
-        let found = &template["Parameters"][parameter];
-        assert!(found.is_object(), "{parameter} is no parameter");
-        let value = value.trim_end_matches("\",");
-        assert!(
-            found["Default"].is_null() || found["Default"].to_string().trim_matches('"') == value,
-            "{parameter}"
-        );
-    }
-    let required =
-        template["Parameters"].as_object().unwrap().iter().filter(|(_, it)| it["Default"].is_null());
-    for (parameter, _) in required {
-        assert!(example.contains(&format!("\"{parameter}=")), "{parameter} is not set");
+    for nested in ["Fn::Not", "Fn::And", "Fn::Or"].iter().filter_map(|name| condition[name].as_array()) {
+        nested.iter().for_each(|condition| turn(condition, otherwise));
     }
 }

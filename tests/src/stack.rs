@@ -23,8 +23,6 @@ pub struct Settings {
     pub name: &'static str,
     /// The template's parameters besides.
     pub parameters: Vec<(&'static str, String)>,
-    /// Variables of the functions that the template leaves at their defaults.
-    pub variables: Vec<(&'static str, String)>,
     /// The drainer's timeout in seconds, where it is not to be the template's.
     pub drainer_timeout_seconds: Option<u32>,
 }
@@ -120,7 +118,6 @@ fn deploy(emulator: &Ministack, face: &Face, settings: &Settings) -> Result<Valu
     let mut variables = strings(&emulator.environment());
     variables.insert("AWS_ENDPOINT_URL_ECS".to_owned(), json!(face.url()));
     variables.insert("AWS_ENDPOINT_URL_AUTO_SCALING".to_owned(), json!(face.url()));
-    variables.extend(strings(&settings.variables));
 
     let mut command = Command::new(tool("python")?);
     command

@@ -47,8 +47,9 @@ fn deploy(name: &'static str, world: World) -> Stack {
             parameter("SweepState", "DISABLED"),
             parameter("ScaleOutMinutes", "1"),
             parameter("ScaleInMinutes", "1"),
+            parameter("PollIntervalSeconds", "1"),
+            parameter("DeadlineMarginSeconds", "3"),
         ],
-        variables: vec![parameter("POLL_INTERVAL_SECONDS", "1"), parameter("DEADLINE_MARGIN_SECONDS", "3")],
         drainer_timeout_seconds: Some(12),
     };
     Stack::deploy(world, &settings).unwrap()

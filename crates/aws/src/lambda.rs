@@ -89,7 +89,7 @@ pub async fn serve<Answer: Serialize>(
 
 /// Lambda sets `AWS_LAMBDA_LOG_LEVEL` by the function's `LoggingConfig`. FATAL, which `tracing` does not have, is its
 /// ERROR.
-fn log_level(settings: &Settings<'_>) -> Result<LevelFilter, SettingError> {
+pub fn log_level(settings: &Settings<'_>) -> Result<LevelFilter, SettingError> {
     let accepted = "TRACE, DEBUG, INFO, WARN, ERROR or FATAL";
     let level = settings.optional("AWS_LAMBDA_LOG_LEVEL", accepted, |text| {
         Some(match text.to_ascii_uppercase().as_str() {

@@ -8,32 +8,10 @@ use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, Metrics, NotificationTopic};
 use fleetkeeper_sim::SimulatedAws;
 use fleetkeeper_sim::driver::{Environment, Function};
-use fleetkeeper_sim::world::Operation;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use lifecycle_drainer::{AutoScalingCalls, Drainer, EcsCalls, Ports};
 use serde_json::Value;
-
-/// The operations that the functions call.
-pub const CALLED: [Operation; 17] = [
-    Operation::ListContainerInstances,
-    Operation::DescribeContainerInstances,
-    Operation::UpdateContainerInstancesState,
-    Operation::ListTasks,
-    Operation::DescribeTasks,
-    Operation::DescribeLifecycleHooks,
-    Operation::RecordLifecycleActionHeartbeat,
-    Operation::CompleteLifecycleAction,
-    Operation::DescribeAutoScalingGroups,
-    Operation::DescribeScalingActivities,
-    Operation::StopTask,
-    Operation::DescribeTaskDefinition,
-    Operation::ListServices,
-    Operation::DescribeServices,
-    Operation::GetTaskProtection,
-    Operation::Publish,
-    Operation::PutMetricData,
-];
 
 /// Ports as a function gets them: the simulated ones, or what a mutant makes of them.
 pub trait Wiring: Clone + 'static {

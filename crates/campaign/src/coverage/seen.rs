@@ -5,7 +5,6 @@ use std::fmt;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::lambda::invocation::AwaitPoint;
 
-use crate::functions::CALLED;
 use crate::scenario::Wrong;
 
 /// A rare state.
@@ -141,11 +140,11 @@ pub fn all() -> Vec<Seen> {
     let waits = |call: &Operation| [AwaitPoint::Request(*call), AwaitPoint::Answer(*call)];
     let mut all: Vec<Seen> = PLAIN.iter().map(|(state, _)| *state).collect();
     let of_calculator_alone = [Operation::ListServices, Operation::PutMetricData];
-    let of_drainer = CALLED.iter().filter(|call| !of_calculator_alone.contains(*call));
+    let of_drainer = Operation::ALL.iter().filter(|call| !of_calculator_alone.contains(*call));
     all.extend(of_drainer.flat_map(waits).map(Seen::DrainerDied));
     all.push(Seen::DrainerDied(AwaitPoint::Time));
     all.extend(CALCULATOR_CALLS.iter().flat_map(waits).map(Seen::CalculatorDied));
-    for call in CALLED {
+    for call in Operation::ALL {
         all.extend(WRONG.map(|wrong| Seen::Fault(call, wrong)));
         if call.is_on_several() {
             all.extend([Wrong::Missing, Wrong::Untold].map(|wrong| Seen::Fault(call, wrong)));

@@ -6,7 +6,6 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy};
 use proptest::prop_oneof;
 use proptest::sample::select;
 
-use crate::functions::CALLED;
 use crate::scenario::{FaultPlan, Wrong};
 
 /// A fault from a part of the time before the quiet on.
@@ -51,7 +50,7 @@ fn is_seldom(operation: Operation) -> bool {
 
 fn one() -> BoxedStrategy<Option<Operation>> {
     // Few drains get as far as to stop tasks.
-    let called = [CALLED.as_slice(), &[Operation::StopTask; 3]].concat();
+    let called = [Operation::ALL.as_slice(), &[Operation::StopTask; 3]].concat();
     select(called).prop_map(Some).boxed()
 }
 

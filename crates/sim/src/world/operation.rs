@@ -57,23 +57,23 @@ pub enum AwsService {
 }
 
 impl Operation {
-    /// All of them.
+    /// All of them: what the functions call, in the order in which seeds draw from them.
     pub const ALL: [Self; 17] = [
         Self::ListContainerInstances,
         Self::DescribeContainerInstances,
         Self::UpdateContainerInstancesState,
         Self::ListTasks,
         Self::DescribeTasks,
-        Self::StopTask,
-        Self::DescribeTaskDefinition,
-        Self::ListServices,
-        Self::DescribeServices,
-        Self::GetTaskProtection,
         Self::DescribeLifecycleHooks,
         Self::RecordLifecycleActionHeartbeat,
         Self::CompleteLifecycleAction,
         Self::DescribeAutoScalingGroups,
         Self::DescribeScalingActivities,
+        Self::StopTask,
+        Self::DescribeTaskDefinition,
+        Self::ListServices,
+        Self::DescribeServices,
+        Self::GetTaskProtection,
         Self::Publish,
         Self::PutMetricData,
     ];

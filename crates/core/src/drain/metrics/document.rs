@@ -1,6 +1,7 @@
 //! Metrics as a document of CloudWatch's embedded metric format (CloudWatch user guide, "Specification: Embedded metric
 //! format").
 
+use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::DrainMetrics;
@@ -10,6 +11,10 @@ const CLUSTER_NAME: &str = "ClusterName";
 
 /// A property is cut to so many characters: a document ends at 1 MB, and an error's chain can quote whatever came in.
 const PROPERTY_MAX: usize = 1024;
+
+/// A line without a level and a timestamp is INFO to Lambda, which at a higher log level holds it back (Lambda developer
+/// guide, "Log-level filtering"): the metrics would be gone, and with them their alarms. No level holds FATAL back.
+const LEVEL: &str = "FATAL";
 
 /// One JSON object. The metrics' names, their dimension and the properties are told apart by their names: none of them
 /// is another's.
@@ -31,6 +36,8 @@ pub(super) fn document(metrics: &DrainMetrics) -> Value {
             }],
         }),
     );
+    document.insert("level".to_owned(), LEVEL.into());
+    document.insert("timestamp".to_owned(), metrics.at.to_rfc3339_opts(SecondsFormat::Millis, true).into());
     document.insert(CLUSTER_NAME.to_owned(), metrics.cluster.clone().into());
     for (metric, value) in &metrics.values {
         document.insert(metric.name().to_owned(), (*value).into());
@@ -114,6 +121,8 @@ mod tests {
                         ],
                     }],
                 },
+                "level": "FATAL",
+                "timestamp": "2026-11-22T10:00:00.250Z",
                 "ClusterName": "demo",
                 "DrainSeconds": 61.5,
                 "DrainedTasks": 4.0,
@@ -149,7 +158,7 @@ mod tests {
         assert_as_specified(&counted);
         assert_eq!(counted["DrainsInProgress"], 3.0);
         let members: Vec<_> = counted.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["ClusterName", "DrainsInProgress", "_aws"]);
+        assert_eq!(members, ["ClusterName", "DrainsInProgress", "_aws", "level", "timestamp"]);
     }
 
     proptest! {

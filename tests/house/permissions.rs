@@ -1,0 +1,171 @@
+//! Each role allows the operations that its function calls and no others, by what it called in simulated histories; and the
+//! adapters call by the SDK what the simulated world answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use fleetkeeper_campaign::stage::{CALCULATOR, DRAINER, play};
+use fleetkeeper_campaign::strategy::scenario_of;
+use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::setting::Settings;
+use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::history::Occurrence;
+use fleetkeeper_sim::{
+    AutoScalingGroup, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws, TaskDefinition, World,
+};
+use fleetkeeper_tests::repository::{in_repository, sample_event};
+use lifecycle_drainer::{Config, Drainer, Ports};
+use serde_json::json;
+
+use crate::floors::sources;
+use crate::template::{Stack, texts};
+
+/// The first five see every call; twenty also see it when what is drawn has changed.
+const HISTORIES: u64 = 20;
+
+/// What Lambda does in a function's name.
+const BY_LAMBDA: [&str; 3] = ["sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"];
+
+/// What SNS does in a publisher's name where the topic is encrypted.
+const BY_SNS: [&str; 2] = ["kms:GenerateDataKey*", "kms:Decrypt"];
+
+/// Operations that know neither a resource nor a condition (Service Authorization Reference).
+const UNBOUND: [&str; 4] = [
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:DescribeScalingActivities",
+    "ecs:DescribeTaskDefinition",
+];
+
+/// What each function called, whatever came of it.
+type Called = BTreeMap<String, BTreeSet<Operation>>;
+
+/// What the functions called in the histories of the first seeds.
+fn called_in_histories() -> Called {
+    let mut called = Called::new();
+    for seed in 0..HISTORIES {
+        let played = play(&scenario_of(seed)).unwrap();
+        let mut invocations = BTreeMap::new();
+        for entry in played.world.history().entries() {
+            match &entry.what {
+                Occurrence::InvocationStarted { invocation, function, .. } => {
+                    invocations.insert(*invocation, function.to_string());
+                }
+                Occurrence::ApiCalled { operation, .. } => {
+                    let function = invocations[&entry.by.unwrap()].clone();
+                    called.entry(function).or_default().insert(*operation);
+                }
+                _ => {}
+            }
+        }
+    }
+    called
+}
+
+/// What the drainer calls where no notice wakes it, which no history has: a warning of EC2, and sweeps of an instance whose
+/// notice was lost.
+async fn called_without_a_notice() -> BTreeSet<Operation> {
+    let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
+    world.add_cluster("demo");
+    let hosts = AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 3767)).in_cluster("demo");
+    world.add_group(hosts);
+    let topic = "arn:aws:sns:us-east-1:111122223333:lifecycle";
+    world.put_lifecycle_hook("hosts", LifecycleHook::new("drain", topic)).unwrap();
+    let [warned, lost, _] = [(); 3].map(|()| world.launch_now("hosts").unwrap());
+    world.create_service("demo", Service::new("web", 3, TaskDefinition::new("web", 256, 512))).unwrap();
+    world.advance_seconds(60);
+    world.terminate_instance("hosts", &lost, true).unwrap();
+
+    let mut warning = sample_event("eventbridge-spot-interruption.json").unwrap();
+    warning["detail"]["instance-id"] = json!(warned.as_str());
+    let sweep = json!({"sweep": {"cluster": "demo", "group": "hosts", "hook": "drain"}});
+
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let [ecs, auto_scaling, sns, log, clock] = [(); 5].map(|()| aws.clone());
+    let config = Config::read(&Settings::new(&|name| (name == "ECS_CLUSTER").then(|| "demo".to_owned())));
+    let drainer = Drainer::new(Ports { ecs, auto_scaling, sns, log, clock }, config.unwrap());
+    for event in [&warning, &sweep, &sweep, &sweep, &sweep, &sweep] {
+        let now = aws.world().now();
+        let deadline = u64::try_from(now.timestamp_millis()).unwrap() + 900_000;
+        drainer.handle(event.clone(), Invocation::new(deadline, now)).await.unwrap();
+        aws.world().sleep(Duration::from_secs(60)).await;
+    }
+    aws.world().with(|world| {
+        assert!(world.open_actions("drain").is_empty(), "{}", world.history());
+        world.history().api_calls().into_keys().collect()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_role_allows_what_its_function_calls_and_no_more() {
+    let without_a_notice = called_without_a_notice().await;
+    let mut called = tokio::task::spawn_blocking(called_in_histories).await.unwrap();
+    called.entry(DRAINER.to_owned()).or_default().extend(without_a_notice);
+    for stack in Stack::both_ways() {
+        for (role, function) in [("LifecycleDrainerRole", DRAINER), ("CapacityCalculatorRole", CALCULATOR)] {
+            let policies = stack.properties(role)["Policies"].as_array().unwrap();
+            let statements: Vec<_> = policies
+                .iter()
+                .flat_map(|it| it["PolicyDocument"]["Statement"].as_array().unwrap())
+                .collect();
+            let allowed: BTreeSet<_> = statements
+                .iter()
+                .flat_map(|it| texts(&it["Action"]))
+                .filter(|action| !BY_LAMBDA.contains(action) && !BY_SNS.contains(action))
+                .collect();
+            assert_eq!(allowed, called[function].iter().map(|call| call.name()).collect(), "{role}");
+            for statement in statements {
+                let bound = statement["Resource"] != "*" || statement["Condition"].is_object();
+                let actions = texts(&statement["Action"]);
+                assert!(bound || actions.iter().all(|it| UNBOUND.contains(it)), "{role}: {statement}");
+            }
+        }
+    }
+    // What the world answers and nobody calls would be answered in vain, and faults be drawn for it.
+    let all: BTreeSet<_> = called.into_values().flatten().collect();
+    assert_eq!(all, Operation::ALL.into());
+}
+
+/// `describe_tasks` as IAM writes it: `DescribeTasks`.
+fn in_iam(method: &str) -> String {
+    let words = method.split('_').filter_map(|word| word.split_at_checked(1));
+    words.map(|(first, rest)| first.to_ascii_uppercase() + rest).collect()
+}
+
+/// A request of the SDK is made by a method of `client` and sent by `send`: as many of the one as of the other, so that none
+/// is made in another way unseen.
+#[test]
+fn the_adapters_call_what_the_simulated_world_answers() {
+    let mut called = BTreeSet::new();
+    for (service, of) in [
+        ("ecs", "crates/aws/src/ecs"),
+        ("autoscaling", "crates/aws/src/auto_scaling"),
+        ("sns", "crates/aws/src/sns.rs"),
+        ("cloudwatch", "crates/aws/src/cloudwatch.rs"),
+    ] {
+        for (path, text) in sources(of) {
+            let text: String = text.split_whitespace().collect();
+            let methods: Vec<_> =
+                text.split("client.").skip(1).filter_map(|it| it.split("()").next()).collect();
+            assert_eq!(methods.len(), text.matches(".send()").count(), "{}: {methods:?}", path.display());
+            for method in methods {
+                let name = format!("{service}:{}", in_iam(method));
+                assert!(
+                    text.contains(&format!("\"{name}\"")),
+                    "{}: an error of {name} has its name",
+                    path.display()
+                );
+                called.insert(name);
+            }
+        }
+    }
+    assert_eq!(called, Operation::ALL.iter().map(|call| call.name().to_owned()).collect());
+    let sdk = sources("crates/aws/src").into_iter().filter(|(_, text)| text.contains("::Client"));
+    let elsewhere: Vec<_> = sdk
+        .map(|(path, _)| path.strip_prefix(in_repository("crates/aws/src")).unwrap().display().to_string())
+        .filter(|path| {
+            !["ecs/", "auto_scaling/", "sns.rs", "cloudwatch.rs"].iter().any(|of| path.starts_with(of))
+        })
+        .collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
+}

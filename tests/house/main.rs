@@ -25,4 +25,6 @@ mod service_scaling;
 #[cfg(test)]
 mod template;
 #[cfg(test)]
+mod terraform;
+#[cfg(test)]
 mod variables;

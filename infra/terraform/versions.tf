@@ -1,0 +1,11 @@
+terraform {
+  required_version = ">= 1.5"
+
+  required_providers {
+    aws = {
+      source = "hashicorp/aws"
+      # The first that can let a function publish to the topic that wakes it (aws_lambda_function_recursion_config).
+      version = ">= 5.67.0"
+    }
+  }
+}

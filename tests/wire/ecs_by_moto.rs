@@ -196,7 +196,7 @@ async fn among_all_that_a_filter_let_through_only_the_right_one_is_drained() {
         ecs: Ecs::new(&config),
         auto_scaling: AutoScaling::new(&config),
         sns: Sns::new(&config),
-        log: StandardOutput,
+        log: StandardOutput::new(&Settings::new(&|_: &str| None)),
         clock: SystemClock,
     };
     let variables = |name: &str| (name == "POLL_INTERVAL_SECONDS").then(|| "1".to_owned());

@@ -3,24 +3,45 @@
 use std::io::{self, Write};
 
 use fleetkeeper_core::ports::EmbeddedMetrics;
-use serde_json::Value;
+use fleetkeeper_core::setting::Settings;
+use serde_json::{Value, json};
+
+use crate::lambda::{LOG_LEVEL, LOG_LEVELS};
 
 /// The function's log, past `tracing`: its JSON would wrap the document, and CloudWatch takes metrics from lines that
 /// are nothing but a document.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct StandardOutput;
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandardOutput {
+    level: String,
+}
+
+impl StandardOutput {
+    /// Lambda holds back what is below the function's log level, and takes a line without a level for INFO (Lambda developer
+    /// guide, "Log-level filtering"): the metrics would be gone, and with them their alarms. So each document has the level
+    /// that is set, whichever it is.
+    #[must_use]
+    pub fn new(settings: &Settings<'_>) -> Self {
+        // One that is malformed has kept the function from starting.
+        let level = settings.optional(LOG_LEVEL, LOG_LEVELS, |level| Some(level.to_ascii_uppercase()));
+        Self { level: level.ok().flatten().unwrap_or_else(|| "INFO".to_owned()) }
+    }
+}
 
 impl EmbeddedMetrics for StandardOutput {
     /// A line that can't be written is a metric lost, and nothing more: no drain depends on it.
     fn put(&self, document: &Value) {
-        if let Err(error) = write_line(&mut io::stdout().lock(), document) {
+        if let Err(error) = write_line(&mut io::stdout().lock(), document, &self.level) {
             tracing::warn!(%error, "metrics could not be written to the log");
         }
     }
 }
 
 /// Whole, in one write: what else the function logs comes before it or after it.
-fn write_line(out: &mut impl Write, document: &Value) -> io::Result<()> {
+fn write_line(out: &mut impl Write, document: &Value, level: &str) -> io::Result<()> {
+    let mut document = document.clone();
+    if let Value::Object(members) = &mut document {
+        members.insert("level".to_owned(), json!(level));
+    }
     let mut line = document.to_string();
     line.push('\n');
     out.write_all(line.as_bytes())?;
@@ -56,13 +77,24 @@ mod tests {
             DrainMetrics::failed("N", &"demo".parse().unwrap(), at, &subject, &"a call\nfailed").document();
 
         let mut writes = Writes::default();
-        write_line(&mut writes, &document).unwrap();
-        write_line(&mut writes, &document).unwrap();
+        write_line(&mut writes, &document, "INFO").unwrap();
+        write_line(&mut writes, &document, "ERROR").unwrap();
         assert_eq!(writes.0.len(), 2);
-        for write in writes.0 {
+        for (write, level) in writes.0.into_iter().zip(["INFO", "ERROR"]) {
             let line = String::from_utf8(write).unwrap();
             assert_eq!(line.find('\n'), Some(line.len() - 1), "{line}");
-            assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), document);
+            let mut read: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(read.as_object_mut().unwrap().remove("level"), Some(json!(level)));
+            assert_eq!(read, document);
         }
+    }
+
+    #[test]
+    fn a_document_has_the_level_that_is_set() {
+        let with = |set: Option<&str>| {
+            let lookup = |variable: &str| set.filter(|_| variable == LOG_LEVEL).map(str::to_owned);
+            StandardOutput::new(&Settings::new(&lookup)).level
+        };
+        assert_eq!((with(None), with(Some("warn"))), ("INFO".to_owned(), "WARN".to_owned()));
     }
 }

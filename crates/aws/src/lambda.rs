@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::PanicHookInfo;
 
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
@@ -13,11 +14,16 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing::Instrument;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Registry;
 use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::clock::SystemClock;
+
+/// Lambda's variable for the log level, and what it may be.
+pub(crate) const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
+pub(crate) const LOG_LEVELS: &str = "TRACE, DEBUG, INFO, WARN, ERROR or FATAL";
 
 /// Why a function does not start.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +66,7 @@ pub async fn start(
     let settings = || Settings::new(&lookup);
     let level = log_level(&settings());
     start_log(*level.as_ref().unwrap_or(&LevelFilter::INFO));
+    std::panic::set_hook(Box::new(say_panic));
     let ran = match level {
         Ok(_) => function(settings()).await,
         Err(error) => Err(error.into()),
@@ -90,8 +97,7 @@ pub async fn serve<Answer: Serialize>(
 /// Lambda sets `AWS_LAMBDA_LOG_LEVEL` by the function's `LoggingConfig`. FATAL, which `tracing` does not have, is its
 /// ERROR.
 pub fn log_level(settings: &Settings<'_>) -> Result<LevelFilter, SettingError> {
-    let accepted = "TRACE, DEBUG, INFO, WARN, ERROR or FATAL";
-    let level = settings.optional("AWS_LAMBDA_LOG_LEVEL", accepted, |text| {
+    let level = settings.optional(LOG_LEVEL, LOG_LEVELS, |text| {
         Some(match text.to_ascii_uppercase().as_str() {
             "TRACE" => LevelFilter::TRACE,
             "DEBUG" => LevelFilter::DEBUG,
@@ -104,13 +110,75 @@ pub fn log_level(settings: &Settings<'_>) -> Result<LevelFilter, SettingError> {
     Ok(level.unwrap_or(LevelFilter::INFO))
 }
 
+/// The process ends with a panic, and Lambda itself only knows that it did: what there is to say is said here, within the
+/// spans of the invocation.
+fn say_panic(info: &PanicHookInfo<'_>) {
+    let said = info.payload_as_str().unwrap_or("no text");
+    let at = info.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(panic = said, at, "the function panicked");
+}
+
 /// One flat JSON object a line: `timestamp`, `level`, `message`, the event's fields, and the fields of the spans
 /// around it (request id, cluster, instance).
 fn start_log(level: LevelFilter) {
     let mut lines = JsonLayer::stdout();
+    in_one_line(&mut lines);
+    tracing_subscriber::registry().with(lines).with(level).init();
+}
+
+fn in_one_line<Output>(lines: &mut JsonLayer<Registry, Output>) {
     lines.with_timer("timestamp", SystemTime);
     lines.with_level("level");
     lines.with_flattened_event();
     lines.with_top_level_flattened_span_list();
-    tracing_subscriber::registry().with(lines).with(level).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::AssertUnwindSafe;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What was written.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_said_in_one_line_with_the_request_id() {
+        let written = Written::default();
+        let mut lines = JsonLayer::new({
+            let written = written.clone();
+            move || written.clone()
+        });
+        in_one_line(&mut lines);
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(say_panic));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            let span = tracing::error_span!("invocation", requestId = "the-request");
+            let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                span.in_scope(|| panic!("an invariant\ndoes not hold"))
+            }));
+            panicked.unwrap_err();
+        });
+        std::panic::set_hook(usual);
+
+        let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.find('\n'), Some(written.len() - 1), "{written}");
+        let line: Value = serde_json::from_str(&written).unwrap();
+        assert_eq!((&line["level"], &line["requestId"]), (&"ERROR".into(), &"the-request".into()));
+        assert_eq!(line["panic"], "an invariant\ndoes not hold");
+        assert!(line["at"].as_str().unwrap().contains("lambda.rs:"), "{line}");
+    }
 }

@@ -17,8 +17,8 @@ async fn main() -> ExitCode {
         let config = Config::read(&settings)?;
         let aws = sdk::config().await;
         let (ecs, auto_scaling, sns) = (Ecs::new(&aws), AutoScaling::new(&aws), Sns::new(&aws));
-        let drainer =
-            Drainer::new(Ports { ecs, auto_scaling, sns, log: StandardOutput, clock: SystemClock }, config);
+        let log = StandardOutput::new(&settings);
+        let drainer = Drainer::new(Ports { ecs, auto_scaling, sns, log, clock: SystemClock }, config);
         serve(async |event, invocation| {
             let answer = drainer.handle(event, invocation).await;
             answer.map_err(|error| FunctionError { kind: error.kind(), error: error.into() })

@@ -12,10 +12,6 @@ const CLUSTER_NAME: &str = "ClusterName";
 /// A property is cut to so many characters: a document ends at 1 MB, and an error's chain can quote whatever came in.
 const PROPERTY_MAX: usize = 1024;
 
-/// A line without a level and a timestamp is INFO to Lambda, which at a higher log level holds it back (Lambda developer
-/// guide, "Log-level filtering"): the metrics would be gone, and with them their alarms. No level holds FATAL back.
-const LEVEL: &str = "FATAL";
-
 /// One JSON object. The metrics' names, their dimension and the properties are told apart by their names: none of them
 /// is another's.
 pub(super) fn document(metrics: &DrainMetrics) -> Value {
@@ -36,7 +32,6 @@ pub(super) fn document(metrics: &DrainMetrics) -> Value {
             }],
         }),
     );
-    document.insert("level".to_owned(), LEVEL.into());
     document.insert("timestamp".to_owned(), metrics.at.to_rfc3339_opts(SecondsFormat::Millis, true).into());
     document.insert(CLUSTER_NAME.to_owned(), metrics.cluster.clone().into());
     for (metric, value) in &metrics.values {
@@ -121,7 +116,6 @@ mod tests {
                         ],
                     }],
                 },
-                "level": "FATAL",
                 "timestamp": "2026-11-22T10:00:00.250Z",
                 "ClusterName": "demo",
                 "DrainSeconds": 61.5,
@@ -158,7 +152,7 @@ mod tests {
         assert_as_specified(&counted);
         assert_eq!(counted["DrainsInProgress"], 3.0);
         let members: Vec<_> = counted.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["ClusterName", "DrainsInProgress", "_aws", "level", "timestamp"]);
+        assert_eq!(members, ["ClusterName", "DrainsInProgress", "_aws", "timestamp"]);
     }
 
     proptest! {

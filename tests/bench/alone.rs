@@ -23,13 +23,13 @@ pub(crate) fn print(packages: &Packages, tls: &Tls) -> Result<(), Error> {
         println!("            API calls    ms of a look    ms on a CPU        peak MiB");
         println!("  hosts    cold  warm    cold    warm    cold   warm   start  cold  warm");
         for hosts in HOSTS {
-            let scene = Scene::set(Cluster { hosts, awsvpc, given: false }, Some(tls))?;
+            let scene = Scene::set(Cluster { hosts, awsvpc, given: false }, tls, true)?;
             let of_error = |error: Error| -> Error { format!("{hosts} hosts: {error}").into() };
             print_row(hosts, &scene.measure(packages, Subject::Fleetkeeper, WARM).map_err(of_error)?);
         }
     }
     let (hosts, warm) = COURSE;
-    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: false }, Some(tls))?;
+    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: false }, tls, true)?;
     print_course(hosts, &scene.measure(packages, Subject::Fleetkeeper, warm)?);
     println!(
         "

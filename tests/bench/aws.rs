@@ -1,6 +1,7 @@
 //! AWS as a function reaches it: one endpoint for all services, each call answered after the same time.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,8 @@ const PUT_METRIC_DATA: &str = "PutMetricData";
 pub(crate) struct Aws {
     server: Server,
     desk: Arc<Desk>,
-    bundle: Option<String>,
+    over_tls: bool,
+    bundle: PathBuf,
 }
 
 /// Whether the world changes while it is served.
@@ -63,27 +65,31 @@ pub(crate) struct Call {
 }
 
 impl Aws {
-    /// Serves a world, over TLS where `tls` is given.
-    pub(crate) fn start(world: SharedWorld, changes: Changes, tls: Option<&Tls>) -> Result<Self, Error> {
+    /// Serves a world, over TLS or not.
+    pub(crate) fn start(
+        world: SharedWorld,
+        changes: Changes,
+        tls: &Tls,
+        over_tls: bool,
+    ) -> Result<Self, Error> {
         let desk = Arc::new(Desk { changes, answers: Mutex::default(), calls: Mutex::default() });
         let router = http::router(world)
             .fallback(|| async { StatusCode::NOT_FOUND })
             .layer(from_fn_with_state(Arc::clone(&desk), attend));
-        let bundle = tls.map(|tls| tls.bundle().display().to_string());
-        Ok(Self { server: Server::start(router, tls.map(Tls::acceptor))?, desk, bundle })
+        let server = Server::start(router, over_tls.then(|| tls.acceptor()))?;
+        Ok(Self { server, desk, over_tls, bundle: tls.bundle() })
     }
 
     /// What a function's environment needs to reach it, in whichever language.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        let address = self.server.address;
-        match &self.bundle {
-            None => vec![("AWS_ENDPOINT_URL", format!("http://{address}"))],
-            Some(bundle) => vec![
-                ("AWS_ENDPOINT_URL", format!("https://{address}")),
-                ("SSL_CERT_FILE", bundle.clone()),
-                ("AWS_CA_BUNDLE", bundle.clone()),
-            ],
-        }
+        let scheme = if self.over_tls { "https" } else { "http" };
+        let bundle = self.bundle.display().to_string();
+        vec![
+            ("AWS_ENDPOINT_URL", format!("{scheme}://{}", self.server.address)),
+            // One file, as on Amazon Linux, and read in any case: a client that never speaks TLS does not know that yet.
+            ("SSL_CERT_FILE", bundle.clone()),
+            ("AWS_CA_BUNDLE", bundle),
+        ]
     }
 
     /// The calls since they were last taken.

@@ -21,8 +21,8 @@ use crate::tls::Tls;
 const LOOKS: [(u32, bool, u32, u32); 5] =
     [(1, true, 9, 9), (100, true, 9, 9), (100, false, 9, 9), (1_000, true, 5, 5), (5_000, true, 3, 2)];
 
-/// Instances that go, seconds that their tasks take to stop, pairs.
-const DRAINS: [(u32, u32, u32); 4] = [(1, 0, 5), (10, 0, 3), (100, 0, 1), (10, 10, 1)];
+/// Instances that go, pairs.
+const DRAINS: [(u32, u32); 3] = [(1, 5), (10, 3), (100, 1)];
 
 pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> {
     let mut zip_bytes = BTreeMap::new();
@@ -31,13 +31,13 @@ pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> 
     }
     let looks = LOOKS.into_iter().map(|(hosts, over_tls, rounds, warm)| {
         eprintln!("looks at {hosts} hosts: {rounds} pairs");
-        looks(packages, hosts, over_tls.then_some(tls), (rounds, warm))
+        looks(packages, hosts, (tls, over_tls), (rounds, warm))
             .map_err(|error| format!("{hosts} hosts: {error}").into())
     });
     let looks = looks.collect::<Result<_, Error>>()?;
-    let drains = DRAINS.into_iter().map(|(instances, stop_seconds, rounds)| {
+    let drains = DRAINS.into_iter().map(|(instances, rounds)| {
         eprintln!("drains of {instances} instances: {rounds} pairs");
-        drains(packages, (instances, stop_seconds), rounds, tls)
+        drains(packages, instances, rounds, tls)
             .map_err(|error| format!("{instances} instances: {error}").into())
     });
     Ok(Figures {
@@ -74,10 +74,10 @@ fn pairs<T>(
 fn looks(
     packages: &Packages,
     hosts: u32,
-    tls: Option<&Tls>,
+    (tls, over_tls): (&Tls, bool),
     (rounds, warm): (u32, u32),
 ) -> Result<Looks, Error> {
-    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: true }, tls)?;
+    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: true }, tls, over_tls)?;
     // Files come from the disk, and the answers are made: what both have ready from here on.
     for subject in [Subject::Fleetkeeper, Subject::Python] {
         scene.measure(packages, subject, 1)?;
@@ -100,7 +100,7 @@ fn looks(
     };
     Ok(Looks {
         hosts,
-        tls: tls.is_some(),
+        tls: over_tls,
         rounds,
         start: of(&|it| millis(it.started_in))?,
         first_answer: of(&|it| millis(it.started_in + it.cold.took))?,
@@ -114,9 +114,8 @@ fn looks(
     })
 }
 
-fn drains(packages: &Packages, of: (u32, u32), rounds: u32, tls: &Tls) -> Result<Drains, Error> {
-    let (instances, stop_seconds) = of;
-    let (ours, theirs) = pairs(rounds, |subject| drains::measure(packages, subject, of, tls))?;
+fn drains(packages: &Packages, instances: u32, rounds: u32, tls: &Tls) -> Result<Drains, Error> {
+    let (ours, theirs) = pairs(rounds, |subject| drains::measure(packages, subject, instances, tls))?;
     let of = |measure: &dyn Fn(&drains::Drains) -> f64| {
         let [ours, theirs] = [&ours, &theirs].map(|them| them.iter().map(measure).collect::<Vec<_>>());
         let [ours, theirs] =
@@ -126,7 +125,6 @@ fn drains(packages: &Packages, of: (u32, u32), rounds: u32, tls: &Tls) -> Result
     let last_calls = |them: &[drains::Drains]| them.last().map(|it| it.calls.clone()).unwrap_or_default();
     Ok(Drains {
         instances,
-        stop_seconds,
         rounds,
         billed: of(&|it| millis(it.billed))?,
         cpu: of(&|it| millis(it.on_cpu))?,

@@ -45,17 +45,16 @@ pub(crate) struct Drains {
     pub(crate) killed: usize,
 }
 
-/// Lets so many instances go, whose tasks take so many seconds to stop, each notice in an environment of its own, as
-/// Lambda does. The environments are warm: what a start takes is measured elsewhere.
+/// Lets so many instances go, each notice in an environment of its own, as Lambda does. The environments are warm: what a start takes is measured elsewhere.
 pub(crate) fn measure(
     packages: &Packages,
     subject: Subject,
-    (instances, stop_seconds): (u32, u32),
+    instances: u32,
     tls: &Tls,
 ) -> Result<Drains, Error> {
     let (world, hosts) = world()?;
     let world = SharedWorld::in_real_time(world);
-    let aws = Aws::start(world.clone(), Changes::Live, Some(tls))?;
+    let aws = Aws::start(world.clone(), Changes::Live, tls, true)?;
     let variables = [("ECS_CLUSTER", NAME), ("LIFECYCLE_TOPIC_ARN", TOPIC)];
     let what = (subject, Function::LifecycleDrainer);
     let mut environments: Vec<_> = (0..instances)
@@ -65,7 +64,7 @@ pub(crate) fn measure(
 
     let going: Vec<_> = hosts.into_iter().take(usize::try_from(instances)?).collect();
     let job = TaskDefinition::new("job", TASK_CPU, TASK_MEMORY);
-    let job = job.pending(1).stopping(stop_seconds).running_for(JOB_SECONDS + LEAD_SECONDS - 1);
+    let job = job.pending(1).stopping(0).running_for(JOB_SECONDS + LEAD_SECONDS - 1);
     for host in &going {
         world.with(|world| world.start_task(NAME, &job, host))?;
     }

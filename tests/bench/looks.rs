@@ -51,9 +51,9 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    pub(crate) fn set(cluster: Cluster, tls: Option<&Tls>) -> Result<Self, Error> {
+    pub(crate) fn set(cluster: Cluster, tls: &Tls, over_tls: bool) -> Result<Self, Error> {
         let (world, event) = cluster.world()?;
-        let aws = Aws::start(SharedWorld::in_real_time(world), Changes::Still, tls)?;
+        let aws = Aws::start(SharedWorld::in_real_time(world), Changes::Still, tls, over_tls)?;
         Ok(Self { cluster, aws, event })
     }
 

@@ -83,8 +83,6 @@ pub struct Looks {
 pub struct Drains {
     /// Instances that go.
     pub instances: u32,
-    /// How long their tasks take to stop, in seconds.
-    pub stop_seconds: u32,
     /// Pairs of runs.
     pub rounds: u32,
     /// Sum of the invocations' durations.

@@ -61,13 +61,13 @@ pub fn tables(figures: &Figures) -> String {
     ];
     for (name, of) in rows {
         for drains in &figures.drains {
-            row(&mut out, name, &size(drains), of(drains));
+            row(&mut out, name, &drains.instances.to_string(), of(drains));
         }
     }
     line(&mut out, "\n| calls | Fleetkeeper | Python |\n| --- | --- | --- |");
     for drains in &figures.drains {
         let (ours, theirs) = (calls(&drains.calls), calls(&drains.python_calls));
-        line(&mut out, &format!("| {} instances | {ours} | {theirs} |", size(drains)));
+        line(&mut out, &format!("| {} instances | {ours} | {theirs} |", drains.instances));
     }
     line(&mut out, "\n| package | zipped, MiB |\n| --- | --- |");
     for (function, bytes) in &figures.zip_bytes {
@@ -75,14 +75,6 @@ pub fn tables(figures: &Figures) -> String {
         line(&mut out, &format!("| {function} | {mib:.2} |"));
     }
     out
-}
-
-fn size(drains: &Drains) -> String {
-    let Drains { instances, stop_seconds, .. } = drains;
-    if *stop_seconds == 0 {
-        return instances.to_string();
-    }
-    format!("{instances}, with tasks that take {stop_seconds} s to stop")
 }
 
 fn row(out: &mut String, name: &str, size: &str, compared: &Comparison) {

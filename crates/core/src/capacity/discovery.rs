@@ -62,17 +62,15 @@ pub fn discover(given: &Given, demanded: Vec<Demanded>, instances: &[ContainerIn
 
 /// What the host that comes nearest has too little of; none where some host has enough, or there is no host.
 fn lacking_everywhere(needs: &WorstCase, hosts: &[&ContainerInstance]) -> Option<Vec<Resource>> {
-    let mut least: Option<Vec<Resource>> = None;
+    let mut nearest: Option<(usize, &ContainerInstance)> = None;
     for host in hosts {
-        let lacking = needs.lacking_on_empty(host);
-        if lacking.is_empty() {
-            return None;
-        }
-        if least.as_ref().is_none_or(|least| lacking.len() < least.len()) {
-            least = Some(lacking);
+        match needs.lacking_on_empty(host).count() {
+            0 => return None,
+            lacking if nearest.is_none_or(|(least, _)| lacking < least) => nearest = Some((lacking, host)),
+            _ => {}
         }
     }
-    least
+    nearest.map(|(_, host)| needs.lacking_on_empty(host).collect())
 }
 
 fn as_text<S: Serializer>(definition: &TaskDefinitionArn, serializer: S) -> Result<S::Ok, S::Error> {

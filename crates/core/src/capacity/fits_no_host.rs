@@ -26,17 +26,17 @@ impl FitsNoHost {
     pub(super) fn check(worst: &WorstCase, hosts: &[&ContainerInstance]) -> Result<(), Self> {
         let nearest = hosts
             .iter()
-            .map(|host| (worst.lacking_on_empty(host), *host))
+            .map(|host| (worst.lacking_on_empty(host).count(), *host))
             // The ARN last: what is said must not depend on the order of the instances.
             .min_by_key(|(fails, host)| {
-                (fails.len(), Reverse((host.registered.cpu, host.registered.memory)), &host.arn)
+                (*fails, Reverse((host.registered.cpu, host.registered.memory)), &host.arn)
             });
         match nearest {
-            Some((fails_in, host)) if !fails_in.is_empty() => Err(Self {
+            Some((1.., host)) => Err(Self {
                 worst_case: Box::new(worst.clone()),
                 hosts: hosts.len(),
                 largest_host: Box::new(host.clone()),
-                fails_in,
+                fails_in: worst.lacking_on_empty(host).collect(),
             }),
             _ => Ok(()),
         }
@@ -44,13 +44,13 @@ impl FitsNoHost {
 }
 
 impl WorstCase {
-    /// The resources of which a host has too little, even while nothing runs there.
-    pub(super) fn lacking_on_empty(&self, host: &ContainerInstance) -> Vec<Resource> {
-        let lacking = self.demands().filter(|demand| demand.when_empty(host) == 0);
-        let mut lacking: Vec<_> = lacking.map(Demand::resource).collect();
-        // One for each port that is lacking.
-        lacking.dedup();
-        lacking
+    /// The resources of which a host has too little, even while nothing runs there. It is asked for each task definition
+    /// and host: nothing is allocated.
+    pub(super) fn lacking_on_empty(&self, host: &ContainerInstance) -> impl Iterator<Item = Resource> {
+        let lacking = self.demands().filter(|demand| demand.when_empty(host) == 0).map(Demand::resource);
+        // Each once, however many of its ports are lacking.
+        let mut last = None;
+        lacking.filter(move |resource| last.replace(*resource) != Some(*resource))
     }
 }
 

@@ -1,5 +1,7 @@
 //! How many hosts can go.
 
+use std::cmp::Reverse;
+
 use super::figures::{Room, count, sum};
 use super::report::{HeldBack, Holding, ScaleIn};
 use super::resource::network_interfaces_held;
@@ -26,21 +28,19 @@ pub(super) fn scale_in(
     if wanted.leaves_idle(rooms.iter().map(|room| room.host)) {
         return ScaleIn { removable_hosts: count(rooms.iter()), held_back: None };
     }
-    let mut holding: Vec<Holding> = rooms.iter().map(|room| holding(room, worst)).collect();
-    let free = sum(holding.iter().map(|host| host.slots_free));
+    let mut ranked: Vec<_> = rooms.iter().map(|room| (slots_taken(room, worst), room)).collect();
+    let free = sum(rooms.iter().map(|room| room.free));
     // The id last: who is named must not depend on the order of the instances.
-    holding.sort_unstable_by(|one, other| {
-        other.slots().cmp(&one.slots()).then_with(|| one.instance.cmp(&other.instance))
-    });
+    ranked.sort_unstable_by_key(|(slots, room)| (Reverse(*slots), &room.host.ec2_instance_id));
     let moving = sum(leaving.iter().map(|host| slots_needed(host, worst)));
     let to_be_left = moving.saturating_add(wanted.missing_tasks).saturating_add(1);
     let (mut removable_hosts, mut taken) = (0, 0_u64);
-    for host in &holding {
-        let more = taken.saturating_add(host.slots());
+    for (slots, _) in &ranked {
+        let more = taken.saturating_add(*slots);
         let needed = more.saturating_add(to_be_left);
         if needed > free {
             let so_many = usize::try_from(removable_hosts + 1).unwrap_or(NAMED_MAX).min(NAMED_MAX);
-            let by = holding.iter().take(so_many).cloned().collect();
+            let by = ranked.iter().take(so_many).map(|(_, room)| holding(room, worst)).collect();
             let held_back = HeldBack { slots_missing: needed - free, by };
             return ScaleIn { removable_hosts, held_back: Some(held_back) };
         }
@@ -58,11 +58,9 @@ fn holding(room: &Room<'_>, worst: &WorstCase) -> Holding {
     }
 }
 
-impl Holding {
-    /// The slots that the host takes with it.
-    fn slots(&self) -> u64 {
-        self.slots_needed.saturating_add(self.slots_free)
-    }
+/// The slots that the host takes with it.
+fn slots_taken(room: &Room<'_>, worst: &WorstCase) -> u64 {
+    slots_needed(room.host, worst).saturating_add(room.free)
 }
 
 /// The slots that what runs on a host needs at most: one for each task, and no more than

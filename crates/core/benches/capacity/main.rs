@@ -1,0 +1,59 @@
+//! How long the figures of capacity take, by the number of hosts: `make bench`.
+//!
+//! The work should grow as the hosts do and no faster: what criterion gives as `thrpt`, hosts a second, is not to fall
+//! with every step. At ten hosts `discover` has fewer, as each task definition costs something, whatever the number of
+//! hosts. It is the computation alone: what AWS takes to answer comes on top.
+
+#![expect(clippy::expect_used, reason = "of a cluster that is made up wrongly, no time is worth anything")]
+#![expect(clippy::indexing_slicing, reason = "an index modulo the length")]
+
+mod cluster;
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use fleetkeeper_core::capacity::{Given, Wanted, discover, figures};
+use fleetkeeper_core::container_instance::ContainerInstance;
+
+use cluster::{demanded, host};
+
+const HOSTS: [usize; 4] = [10, 100, 1_000, 5_000];
+const DEFINITIONS: usize = 200;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let definitions: Vec<_> = (0..DEFINITIONS).map(demanded).collect();
+    let clusters = HOSTS.map(|hosts| (0..hosts).map(host).collect::<Vec<_>>());
+
+    let mut group = criterion.benchmark_group("discover");
+    for cluster in &clusters {
+        group.throughput(per_host(cluster));
+        group.bench_function(BenchmarkId::from_parameter(cluster.len()), |bencher| {
+            bencher.iter_batched(
+                || definitions.clone(),
+                |definitions| discover(&Given::default(), definitions, black_box(cluster)),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+
+    let mut group = criterion.benchmark_group("figures");
+    for cluster in &clusters {
+        let found = discover(&Given::default(), definitions.clone(), cluster);
+        let worst = found.worst_case.expect("most of them fit on some host");
+        let wanted = Wanted { services: 200, desired_tasks: 1_000, missing_tasks: 3 };
+        group.throughput(per_host(cluster));
+        group.bench_function(BenchmarkId::from_parameter(cluster.len()), |bencher| {
+            bencher.iter(|| {
+                figures(black_box(cluster), black_box(&worst), wanted).expect("it fits on some host")
+            });
+        });
+    }
+    group.finish();
+    criterion.final_summary();
+}
+
+fn per_host(cluster: &[ContainerInstance]) -> Throughput {
+    Throughput::Elements(u64::try_from(cluster.len()).expect("a few thousand"))
+}

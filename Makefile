@@ -55,6 +55,8 @@ test: tools host-packages
 	cargo test --workspace --locked
 
 bench: tools host-packages
+	cargo lambda build --release --locked --output-format zip --package fleetkeeper-aws --bin smallest-function \
+		$(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
 	cargo bench --locked --package fleetkeeper-core --bench capacity
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions
 

@@ -12,22 +12,25 @@ use fleetkeeper_tests::repository::{package, tool};
 
 use crate::aws::LATENCY;
 use crate::cluster::{Cluster, PAGE};
-use crate::drains;
+use crate::computation;
+use crate::drains::{self, Tasks};
 use crate::looks::{Look, Process, Scene};
-use crate::package::{Function, Packages, Subject};
+use crate::package::{Packages, Subject};
 use crate::tls::Tls;
 
 /// Hosts, whether over TLS, pairs, warm invocations of each process.
 const LOOKS: [(u32, bool, u32, u32); 5] =
     [(1, true, 9, 9), (100, true, 9, 9), (100, false, 9, 9), (1_000, true, 5, 5), (5_000, true, 3, 2)];
 
-/// Instances that go, pairs.
-const DRAINS: [(u32, u32); 3] = [(1, 5), (10, 3), (100, 1)];
+/// Instances that go, what runs on each, pairs.
+const DRAINS: [(u32, Tasks, u32); 4] =
+    [(1, Tasks::Jobs, 5), (10, Tasks::Jobs, 3), (100, Tasks::Jobs, 1), (10, Tasks::Service, 3)];
 
 pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> {
+    let computations = computation::read()?;
     let mut zip_bytes = BTreeMap::new();
-    for function in [Function::LifecycleDrainer, Function::CapacityCalculator] {
-        zip_bytes.insert(function.name().to_owned(), fs::metadata(package(function.name())?)?.len());
+    for name in Packages::NAMES {
+        zip_bytes.insert(name.to_owned(), fs::metadata(package(name)?)?.len());
     }
     let looks = LOOKS.into_iter().map(|(hosts, over_tls, rounds, warm)| {
         eprintln!("looks at {hosts} hosts: {rounds} pairs");
@@ -35,9 +38,9 @@ pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> 
             .map_err(|error| format!("{hosts} hosts: {error}").into())
     });
     let looks = looks.collect::<Result<_, Error>>()?;
-    let drains = DRAINS.into_iter().map(|(instances, rounds)| {
-        eprintln!("drains of {instances} instances: {rounds} pairs");
-        drains(packages, instances, rounds, tls)
+    let drains = DRAINS.into_iter().map(|(instances, tasks, rounds)| {
+        eprintln!("drains of {instances} instances with {}: {rounds} pairs", tasks.name());
+        drains(packages, (instances, tasks), rounds, tls)
             .map_err(|error| format!("{instances} instances: {error}").into())
     });
     Ok(Figures {
@@ -46,29 +49,48 @@ pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> 
         zip_bytes,
         looks,
         drains: drains.collect::<Result<_, Error>>()?,
+        computations,
     })
 }
 
-/// Both subjects in each round, by turns the one or the other first.
-fn pairs<T>(
-    rounds: u32,
-    mut measure: impl FnMut(Subject) -> Result<T, Error>,
-) -> Result<(Vec<T>, Vec<T>), Error> {
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        let mut order = [Subject::Fleetkeeper, Subject::Python];
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        for subject in order {
-            let measured = measure(subject)?;
-            match subject {
-                Subject::Fleetkeeper => ours.push(measured),
-                Subject::Python => theirs.push(measured),
+/// What was measured of each, round by round.
+struct Measured<T> {
+    ours: Vec<T>,
+    theirs: Vec<T>,
+    smallest: Vec<T>,
+}
+
+impl<T> Measured<T> {
+    /// All subjects in each round, by turns in one order or the other.
+    fn by_turns(
+        rounds: u32,
+        subjects: &[Subject],
+        mut measure: impl FnMut(Subject) -> Result<T, Error>,
+    ) -> Result<Self, Error> {
+        let mut measured = Self { ours: Vec::new(), theirs: Vec::new(), smallest: Vec::new() };
+        for round in 0..rounds {
+            let mut order = subjects.to_vec();
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for subject in order {
+                let of_subject = match subject {
+                    Subject::Fleetkeeper => &mut measured.ours,
+                    Subject::Python => &mut measured.theirs,
+                    Subject::Smallest => &mut measured.smallest,
+                };
+                of_subject.push(measure(subject)?);
             }
         }
+        Ok(measured)
     }
-    Ok((ours, theirs))
+
+    fn compared(&self, of: impl Fn(&T) -> f64) -> Result<Comparison, Error> {
+        let [ours, theirs, smallest] =
+            [&self.ours, &self.theirs, &self.smallest].map(|them| them.iter().map(&of).collect::<Vec<_>>());
+        let compared = Comparison::of(&ours, &theirs).ok_or("nothing was measured")?;
+        Ok(compared.with_smallest(&smallest))
+    }
 }
 
 fn looks(
@@ -78,26 +100,30 @@ fn looks(
     (rounds, warm): (u32, u32),
 ) -> Result<Looks, Error> {
     let scene = Scene::set(Cluster { hosts, awsvpc: false, given: true }, tls, over_tls)?;
-    // Files come from the disk, and the answers are made: what both have ready from here on.
-    for subject in [Subject::Fleetkeeper, Subject::Python] {
-        scene.measure(packages, subject, 1)?;
+    let mut subjects = vec![Subject::Fleetkeeper, Subject::Python];
+    if hosts <= PAGE {
+        subjects.push(Subject::Smallest);
     }
-    let (ours, mut theirs) = pairs(rounds, |subject| scene.measure(packages, subject, warm))?;
+    // Files come from the disk, and the answers are made: what all have ready from here on.
+    for subject in &subjects {
+        scene.measure(packages, *subject, 1)?;
+    }
+    let mut measured =
+        Measured::by_turns(rounds, &subjects, |subject| scene.measure(packages, subject, warm))?;
     let right = |process: &Process| process.cold.container_capacity;
-    let is_right = ours.iter().map(right).eq(theirs.iter().map(right));
+    let is_right = measured.ours.iter().map(right).eq(measured.theirs.iter().map(right));
     if hosts <= PAGE && !is_right {
         return Err("the two do not answer the same".into());
     }
-    let python_calls =
-        theirs.first().and_then(|it| it.warm.last()).map(|it| it.calls.clone()).unwrap_or_default();
+    let calls = |them: &[Process]| {
+        them.first().and_then(|it| it.warm.last()).map(|it| it.calls.clone()).unwrap_or_default()
+    };
+    let (calls, python_calls) = (calls(&measured.ours), calls(&measured.theirs));
     if !is_right {
         // What it takes for a wrong answer compares with nothing.
-        theirs.clear();
+        measured.theirs.clear();
     }
-    let of = |measure: &dyn Fn(&Process) -> f64| {
-        let [ours, theirs] = [&ours, &theirs].map(|them| them.iter().map(measure).collect::<Vec<_>>());
-        Comparison::of(&ours, &theirs).ok_or("nothing was measured")
-    };
+    let of = |measure: &dyn Fn(&Process) -> f64| measured.compared(measure);
     Ok(Looks {
         hosts,
         tls: over_tls,
@@ -109,22 +135,25 @@ fn looks(
         peak: of(&|it| it.warm.last().map_or(f64::NAN, |look| mib(look.peak_kib)))?,
         first_answer_cpu: of(&|it| millis(it.start_on_cpu + it.cold.on_cpu))?,
         warm_answer_cpu: of(&|it| warm_median(it, |look| look.on_cpu))?,
-        calls: ours.first().and_then(|it| it.warm.last()).map(|it| it.calls.clone()).unwrap_or_default(),
+        calls,
         python_calls,
     })
 }
 
-fn drains(packages: &Packages, instances: u32, rounds: u32, tls: &Tls) -> Result<Drains, Error> {
-    let (ours, theirs) = pairs(rounds, |subject| drains::measure(packages, subject, instances, tls))?;
-    let of = |measure: &dyn Fn(&drains::Drains) -> f64| {
-        let [ours, theirs] = [&ours, &theirs].map(|them| them.iter().map(measure).collect::<Vec<_>>());
-        let [ours, theirs] =
-            [ours, theirs].map(|them| them.into_iter().filter(|it| !it.is_nan()).collect::<Vec<_>>());
-        Comparison::of(&ours, &theirs).ok_or("nothing was measured")
-    };
+fn drains(
+    packages: &Packages,
+    (instances, tasks): (u32, Tasks),
+    rounds: u32,
+    tls: &Tls,
+) -> Result<Drains, Error> {
+    let measured = Measured::by_turns(rounds, &[Subject::Fleetkeeper, Subject::Python], |subject| {
+        drains::measure(packages, subject, (instances, tasks), tls)
+    })?;
+    let of = |measure: &dyn Fn(&drains::Drains) -> f64| measured.compared(measure);
     let last_calls = |them: &[drains::Drains]| them.last().map(|it| it.calls.clone()).unwrap_or_default();
     Ok(Drains {
         instances,
+        tasks: tasks.name().to_owned(),
         rounds,
         billed: of(&|it| millis(it.billed))?,
         cpu: of(&|it| millis(it.on_cpu))?,
@@ -132,9 +161,9 @@ fn drains(packages: &Packages, instances: u32, rounds: u32, tls: &Tls) -> Result
         late: of(&|it| it.late.map_or(f64::NAN, millis))?,
         calls_made: of(&|it| it.calls.values().copied().map(f64::from).sum())?,
         calls_throttled: of(&|it| number(it.throttled))?,
-        jobs_killed: of(&|it| number(it.killed))?,
-        calls: last_calls(&ours),
-        python_calls: last_calls(&theirs),
+        tasks_killed: of(&|it| number(it.killed))?,
+        calls: last_calls(&measured.ours),
+        python_calls: last_calls(&measured.theirs),
     })
 }
 

@@ -1,4 +1,4 @@
-//! The drainer: instances that go at one time, each with a job that ends a while after its notice.
+//! The drainer: instances that go at one time, each with a task that ends a while after its notice.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::{ActionEnd, History, Occurrence};
 use fleetkeeper_sim::world::sns::Origin;
-use fleetkeeper_sim::{ActionResult, AutoScalingGroup, LifecycleHook, SharedWorld, TaskDefinition, World};
+use fleetkeeper_sim::{
+    ActionResult, AutoScalingGroup, LifecycleHook, Service, SharedWorld, TaskDefinition, World,
+};
 use fleetkeeper_tests::Error;
 use fleetkeeper_tests::repository::sample_event;
 use serde_json::{Value, json};
@@ -29,6 +32,29 @@ const HOSTS: u32 = 100;
 const JOB_SECONDS: u32 = 12;
 const LEAD_SECONDS: u32 = 3;
 
+/// How long a service's task is deregistered from its load balancer before it is told to stop.
+const DEREGISTRATION_SECONDS: u32 = 15;
+
+/// What runs on the instances that go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tasks {
+    /// Jobs that end by themselves: counted as running until then.
+    Jobs,
+    /// A service's tasks behind a load balancer: ECS stops them once others are healthy elsewhere, and counts them no more
+    /// from then on, while they still serve the connections that they have.
+    Service,
+}
+
+impl Tasks {
+    /// As the figures name them.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Jobs => "jobs",
+            Self::Service => "a service",
+        }
+    }
+}
+
 /// What some drains at one time took.
 #[derive(Debug)]
 pub(crate) struct Drains {
@@ -39,20 +65,21 @@ pub(crate) struct Drains {
     pub(crate) peak_kib: u64,
     pub(crate) calls: Calls,
     pub(crate) throttled: usize,
-    /// From a job's end to its hook's completion, on average over those that were not killed.
+    /// From a task's end to its hook's completion, on average over those that were not killed; none where all were.
     pub(crate) late: Option<Duration>,
-    /// Jobs that lost their instance before they had ended.
+    /// Tasks that lost their instance before they had ended.
     pub(crate) killed: usize,
 }
 
-/// Lets so many instances go, each notice in an environment of its own, as Lambda does. The environments are warm: what a start takes is measured elsewhere.
+/// Lets so many instances go, each notice in an environment of its own, as Lambda does. The environments are warm: what a
+/// start takes is measured elsewhere.
 pub(crate) fn measure(
     packages: &Packages,
     subject: Subject,
-    instances: u32,
+    (instances, tasks): (u32, Tasks),
     tls: &Tls,
 ) -> Result<Drains, Error> {
-    let (world, hosts) = world()?;
+    let (world, going) = world(instances, tasks)?;
     let world = SharedWorld::in_real_time(world);
     let aws = Aws::start(world.clone(), Changes::Live, tls, true)?;
     let variables = [("ECS_CLUSTER", NAME), ("LIFECYCLE_TOPIC_ARN", TOPIC)];
@@ -62,13 +89,14 @@ pub(crate) fn measure(
         .collect::<Result<_, _>>()?;
     let cpu_before = on_cpu(&environments)?;
 
-    let going: Vec<_> = hosts.into_iter().take(usize::try_from(instances)?).collect();
-    let job = TaskDefinition::new("job", TASK_CPU, TASK_MEMORY);
-    let job = job.pending(1).stopping(0).running_for(JOB_SECONDS + LEAD_SECONDS - 1);
-    for host in &going {
-        world.with(|world| world.start_task(NAME, &job, host))?;
+    if tasks == Tasks::Jobs {
+        let job = TaskDefinition::new("job", TASK_CPU, TASK_MEMORY);
+        let job = job.pending(1).stopping(0).running_for(JOB_SECONDS + LEAD_SECONDS - 1);
+        for host in &going {
+            world.with(|world| world.start_task(NAME, &job, host))?;
+        }
+        thread::sleep(Duration::from_secs(LEAD_SECONDS.into()));
     }
-    thread::sleep(Duration::from_secs(LEAD_SECONDS.into()));
     world.with(|world| world.terminate_instances(GROUP, &going, true))?;
     let notices = world.with(World::take_outbox).into_iter().filter_map(|emission| {
         let message = emission.sns_message()?.clone();
@@ -103,7 +131,7 @@ pub(crate) fn measure(
         killed,
     };
     if subject == Subject::Fleetkeeper && (drains.killed > 0 || drains.late.is_none()) {
-        return Err(format!("not every job came to its end: {drains:?}").into());
+        return Err(format!("not every task came to its end: {drains:?}").into());
     }
     Ok(drains)
 }
@@ -112,18 +140,31 @@ fn on_cpu(environments: &[Environment]) -> Result<Duration, Error> {
     environments.iter().map(Environment::on_cpu).sum()
 }
 
-/// Hosts whose group lets go of them through a hook, in a Region that throttles as ECS does.
-fn world() -> Result<(World, Vec<Ec2InstanceId>), Error> {
+/// Hosts whose group lets go of them through a hook, in a Region that throttles as ECS does; and those that are to go.
+fn world(instances: u32, tasks: Tasks) -> Result<(World, Vec<Ec2InstanceId>), Error> {
     let mut world = World::new(Utc::now() - TimeDelta::seconds(120));
     world.add_cluster(NAME);
     world.add_group(AutoScalingGroup::new(GROUP, of_type()).in_cluster(NAME).sizes(0, HOSTS));
     let hook = LifecycleHook::new("terminating", TOPIC);
     world.put_lifecycle_hook(GROUP, hook.heartbeat_timeout(900).default_result(ActionResult::Continue))?;
     let hosts = (0..HOSTS).map(|_| world.launch_now(GROUP)).collect::<Result<Vec<_>, _>>()?;
+    if tasks == Tasks::Service {
+        let web = TaskDefinition::new("web", TASK_CPU, TASK_MEMORY).pending(1).healthy_after(1);
+        let web = web.deregistration_delay(DEREGISTRATION_SECONDS).stopping(1);
+        world.create_service(NAME, Service::new("web", instances, web))?;
+    }
     world.advance_seconds(120);
     world.take_outbox();
     world.limit_request_rates();
-    Ok((world, hosts))
+    let going: Vec<_> = match tasks {
+        Tasks::Jobs => hosts.into_iter().take(usize::try_from(instances)?).collect(),
+        Tasks::Service => hosts_of_tasks(world.history()).into_values().cloned().collect(),
+    };
+    if going.len() == usize::try_from(instances)? {
+        Ok((world, going))
+    } else {
+        Err(format!("{instances} tasks are on {} hosts", going.len()).into())
+    }
 }
 
 fn sns_event(notice: &str) -> Result<Value, Error> {
@@ -136,24 +177,15 @@ fn sns_event(notice: &str) -> Result<Value, Error> {
     Ok(event)
 }
 
-/// How late the hooks were completed, and how many jobs were killed.
+/// How late the hooks were completed, and how many tasks were killed.
 fn evidence(history: &History, going: &[Ec2InstanceId]) -> (Option<Duration>, usize) {
-    let mut host_of = BTreeMap::new();
-    let mut job_on = BTreeMap::new();
+    let host_of = hosts_of_tasks(history);
     let mut ended: BTreeMap<_, DateTime<Utc>> = BTreeMap::new();
     let mut late = Vec::new();
     for entry in history.entries() {
         match &entry.what {
-            Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
-                host_of.insert(container_instance, ec2_instance_id);
-            }
-            Occurrence::TaskPlaced { task, container_instance, .. } => {
-                job_on.insert(task, container_instance);
-            }
             Occurrence::TaskStatus { task, status: LastStatus::Stopped } => {
-                if let Some(host) = job_on.get(task).and_then(|on| host_of.get(on)) {
-                    ended.insert(*host, entry.at);
-                }
+                ended.extend(host_of.get(task).map(|host| (*host, entry.at)));
             }
             Occurrence::ActionEnded { instance, end: ActionEnd::Completed(_), .. } => {
                 let since = ended.get(instance).and_then(|ended| (entry.at - ended).to_std().ok());
@@ -166,4 +198,22 @@ fn evidence(history: &History, going: &[Ec2InstanceId]) -> (Option<Duration>, us
     let all = late.len() + killed == going.len() && !late.is_empty();
     let count = u32::try_from(late.len()).unwrap_or(u32::MAX);
     (all.then(|| late.iter().sum::<Duration>() / count), killed)
+}
+
+/// The host of each task that was ever placed.
+fn hosts_of_tasks(history: &History) -> BTreeMap<&TaskArn, &Ec2InstanceId> {
+    let mut hosts = BTreeMap::new();
+    let mut tasks = BTreeMap::new();
+    for entry in history.entries() {
+        match &entry.what {
+            Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
+                hosts.insert(container_instance, ec2_instance_id);
+            }
+            Occurrence::TaskPlaced { task, container_instance, .. } => {
+                tasks.extend(hosts.get(container_instance).map(|host| (task, *host)));
+            }
+            _ => {}
+        }
+    }
+    tasks
 }

@@ -12,6 +12,7 @@
 //! | [`looks`] | the calculator, look by look |
 //! | [`drains`] | the drainer, with instances that go at one time |
 //! | [`comparison`] | pair by pair |
+//! | [`computation`] | what the first half measured |
 //! | [`alone`] | what is measured of the calculator alone |
 //!
 //! It fails where an invocation of ours does, where it made other calls than it should, killed a task, or took more memory
@@ -24,6 +25,7 @@ mod alone;
 mod aws;
 mod cluster;
 mod comparison;
+mod computation;
 mod drains;
 mod environment;
 mod looks;

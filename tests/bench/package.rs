@@ -21,9 +21,14 @@ pub(crate) enum Subject {
     Fleetkeeper,
     /// The handlers in `tests/bench/python`, under Lambda's own runtime client for Python.
     Python,
+    /// The three calls of the calculator by themselves, on the same SDKs.
+    Smallest,
 }
 
-/// Fleetkeeper's packages, unpacked.
+/// The package of the smallest function.
+const SMALLEST: &str = "smallest-function";
+
+/// Fleetkeeper's packages and the smallest function's, unpacked.
 #[derive(Debug)]
 pub(crate) struct Packages {
     folder: TempDir,
@@ -55,12 +60,16 @@ impl Function {
 }
 
 impl Packages {
+    /// Their names.
+    pub(crate) const NAMES: [&str; 3] =
+        [Function::LifecycleDrainer.name(), Function::CapacityCalculator.name(), SMALLEST];
+
     pub(crate) fn unpack() -> Result<Self, Error> {
         let packages = Self { folder: TempDir::new()? };
-        for function in [Function::LifecycleDrainer, Function::CapacityCalculator] {
-            let to = packages.folder.path().join(function.name());
+        for name in Self::NAMES {
+            let to = packages.folder.path().join(name);
             let mut unzip = Command::new(tool("python")?);
-            unzip.args(["-m", "zipfile", "--extract"]).arg(package(function.name())?).arg(&to);
+            unzip.args(["-m", "zipfile", "--extract"]).arg(package(name)?).arg(&to);
             let output = unzip.output()?;
             if !output.status.success() {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -75,7 +84,8 @@ impl Packages {
     /// What Lambda would start.
     pub(crate) fn command(&self, subject: Subject, function: Function) -> Result<Command, Error> {
         Ok(match subject {
-            Subject::Fleetkeeper => Command::new(self.folder.path().join(function.name()).join("bootstrap")),
+            Subject::Fleetkeeper => self.bootstrap(function.name()),
+            Subject::Smallest => self.bootstrap(SMALLEST),
             Subject::Python => {
                 let mut python = Command::new(tool("python")?);
                 let module = function.name().replace('-', "_");
@@ -85,5 +95,9 @@ impl Packages {
                 python
             }
         })
+    }
+
+    fn bootstrap(&self, name: &str) -> Command {
+        Command::new(self.folder.path().join(name).join("bootstrap"))
     }
 }

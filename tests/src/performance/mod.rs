@@ -15,7 +15,7 @@ pub mod table;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use spread::Comparison;
+use spread::{Comparison, Spread};
 
 /// One run of the benchmark.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Figures {
     pub looks: Vec<Looks>,
     /// The drainer.
     pub drains: Vec<Drains>,
+    /// The computation by itself.
+    pub computations: Vec<Computation>,
 }
 
 /// Where a benchmark ran.
@@ -47,7 +49,8 @@ pub struct Machine {
     pub python: String,
 }
 
-/// The calculator at one number of hosts: times in ms, memory in MiB.
+/// The calculator at one number of hosts: times in ms, memory in MiB. Where they fit into one page, also the smallest
+/// function on the same SDKs, which makes the same calls but for the services'.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Looks {
@@ -83,6 +86,8 @@ pub struct Looks {
 pub struct Drains {
     /// Instances that go.
     pub instances: u32,
+    /// What runs on them.
+    pub tasks: String,
     /// Pairs of runs.
     pub rounds: u32,
     /// Sum of the invocations' durations.
@@ -91,16 +96,28 @@ pub struct Drains {
     pub cpu: Comparison,
     /// The most memory of a process.
     pub peak: Comparison,
-    /// From a job's end to its hook's completion, on average.
+    /// From a task's end to its hook's completion, on average.
     pub late: Comparison,
     /// All calls.
     pub calls_made: Comparison,
     /// Calls that were throttled.
     pub calls_throttled: Comparison,
-    /// Jobs that lost their instance before their end.
-    pub jobs_killed: Comparison,
+    /// Tasks that lost their instance before their end.
+    pub tasks_killed: Comparison,
     /// Calls by operation, in the last round: ours.
     pub calls: BTreeMap<String, u32>,
     /// The same of Python's.
     pub python_calls: BTreeMap<String, u32>,
+}
+
+/// A computation of capacity by itself, without any call, at one number of hosts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Computation {
+    /// Its name, as in the core's.
+    pub name: String,
+    /// Hosts of the cluster.
+    pub hosts: u32,
+    /// The median in microseconds, and within which bounds it is known.
+    pub took: Spread,
 }

@@ -14,7 +14,7 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// The same thing measured of both, pair by pair.
+/// The same thing measured of both, pair by pair, and of what bounds it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
@@ -24,13 +24,16 @@ pub struct Comparison {
     pub python: Option<Spread>,
     /// Python's in ours, pair by pair.
     pub ratio: Option<Spread>,
+    /// The least that a function on the same SDKs takes, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest: Option<Spread>,
 }
 
 impl Spread {
-    /// Of some measurements; of none there is none.
+    /// Of some measurements, NaN standing for one that could not be made; of none there is none.
     #[must_use]
     pub fn of(measured: &[f64]) -> Option<Self> {
-        let mut sorted = measured.to_vec();
+        let mut sorted: Vec<_> = measured.iter().copied().filter(|it| !it.is_nan()).collect();
         sorted.sort_by(f64::total_cmp);
         let upper = *sorted.get(sorted.len() / 2)?;
         let lower = *sorted.get((sorted.len() - 1) / 2)?;
@@ -39,7 +42,7 @@ impl Spread {
 }
 
 impl Comparison {
-    /// Of pairs, each measured in one round. The other list may be empty.
+    /// Of pairs, each measured in one round. Python's list may be empty.
     #[must_use]
     pub fn of(fleetkeeper: &[f64], python: &[f64]) -> Option<Self> {
         let pairs = fleetkeeper.iter().zip(python).filter(|(ours, _)| **ours > 0.0);
@@ -48,7 +51,14 @@ impl Comparison {
             fleetkeeper: Spread::of(fleetkeeper)?,
             python: Spread::of(python),
             ratio: Spread::of(&ratios),
+            smallest: None,
         })
+    }
+
+    /// Beside what the smallest function takes.
+    #[must_use]
+    pub fn with_smallest(self, smallest: &[f64]) -> Self {
+        Self { smallest: Spread::of(smallest), ..self }
     }
 }
 
@@ -60,6 +70,7 @@ mod tests {
     fn the_median_lies_between_the_two_in_the_middle() {
         assert_eq!(Spread::of(&[4.0, 1.0, 3.0, 2.0]), Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
         assert_eq!(Spread::of(&[3.0, 9.0, 1.0]), Some(Spread { median: 3.0, min: 1.0, max: 9.0 }));
+        assert_eq!(Spread::of(&[f64::NAN, 3.0]), Spread::of(&[3.0]));
         assert!(Spread::of(&[]).is_none());
     }
 
@@ -67,6 +78,8 @@ mod tests {
     fn ratios_are_those_of_the_pairs() {
         let compared = Comparison::of(&[1.0, 2.0, 4.0], &[30.0, 20.0, 80.0]).unwrap();
         assert_eq!(compared.ratio.unwrap(), Spread { median: 20.0, min: 10.0, max: 30.0 });
+        let compared = Comparison::of(&[1.0, 2.0], &[f64::NAN, 20.0]).unwrap();
+        assert_eq!(compared.ratio, Spread::of(&[10.0]));
         assert!(Comparison::of(&[1.0], &[]).unwrap().ratio.is_none());
         // What is none of ours has no ratio.
         assert!(Comparison::of(&[0.0], &[3.0]).unwrap().ratio.is_none());

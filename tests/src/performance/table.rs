@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::spread::{Comparison, Spread};
-use super::{Drains, Figures, Looks};
+use super::{Computation, Drains, Figures, Looks};
 
 /// A row's name, and what is in it.
 type Row<T> = (&'static str, fn(&T) -> &Comparison);
@@ -18,7 +18,8 @@ pub fn tables(figures: &Figures) -> String {
         &mut out,
         &format!(
             "{} x {} ({}), beside {}. Each call of AWS takes {} ms. Medians, least and most of the pairs in brackets; the \
-             ratio is the median of the pairs' own, Python's in Fleetkeeper's.",
+             ratio is the median of the pairs' own, Python's in Fleetkeeper's. The smallest is a function on the same SDKs that makes \
+             the calls for one page of hosts, and does nothing else.",
             machine.processors,
             machine.processor,
             machine.architecture,
@@ -27,7 +28,10 @@ pub fn tables(figures: &Figures) -> String {
         ),
     );
     line(&mut out, "\n### The calculator\n");
-    line(&mut out, "| | hosts | Fleetkeeper | Python | ratio |\n| --- | --- | --- | --- | --- |");
+    line(
+        &mut out,
+        "| | hosts | Fleetkeeper | Python | ratio | smallest |\n| --- | --- | --- | --- | --- | --- |",
+    );
     let rows: [Row<Looks>; 7] = [
         ("start to first poll, ms", |it| &it.start),
         ("start to first answer, ms", |it| &it.first_answer),
@@ -40,7 +44,8 @@ pub fn tables(figures: &Figures) -> String {
     for (name, of) in rows {
         for looks in &figures.looks {
             let transport = if looks.tls { "" } else { ", without TLS" };
-            row(&mut out, name, &format!("{}{transport}", looks.hosts), of(looks));
+            let smallest = format!(" {} |", optional(of(looks).smallest));
+            row(&mut out, name, &format!("{}{transport}", looks.hosts), of(looks), &smallest);
         }
     }
     line(&mut out, "\n| calls of a warm answer | Fleetkeeper | Python |\n| --- | --- | --- |");
@@ -57,19 +62,28 @@ pub fn tables(figures: &Figures) -> String {
         ("hook completed after the end of the last task, ms", |it| &it.late),
         ("API calls", |it| &it.calls_made),
         ("of them throttled", |it| &it.calls_throttled),
-        ("tasks killed", |it| &it.jobs_killed),
+        ("tasks killed", |it| &it.tasks_killed),
     ];
     for (name, of) in rows {
         for drains in &figures.drains {
-            row(&mut out, name, &drains.instances.to_string(), of(drains));
+            row(&mut out, name, &format!("{} with {}", drains.instances, drains.tasks), of(drains), "");
         }
     }
     line(&mut out, "\n| calls | Fleetkeeper | Python |\n| --- | --- | --- |");
     for drains in &figures.drains {
         let (ours, theirs) = (calls(&drains.calls), calls(&drains.python_calls));
-        line(&mut out, &format!("| {} instances | {ours} | {theirs} |", drains.instances));
+        line(
+            &mut out,
+            &format!("| {} instances with {} | {ours} | {theirs} |", drains.instances, drains.tasks),
+        );
     }
-    line(&mut out, "\n| package | zipped, MiB |\n| --- | --- |");
+    line(&mut out, "\n### The computation by itself\n");
+    line(&mut out, "| | hosts | us | ns a host |\n| --- | --- | --- | --- |");
+    for Computation { name, hosts, took } in &figures.computations {
+        let a_host = amount(took.median * 1000.0 / f64::from(*hosts));
+        line(&mut out, &format!("| `{name}` | {hosts} | {} | {a_host} |", spread(took)));
+    }
+    line(&mut out, "\n### The packages\n\n| package | zipped, MiB |\n| --- | --- |");
     for (function, bytes) in &figures.zip_bytes {
         let mib = f64::from(u32::try_from(*bytes).unwrap_or(u32::MAX)) / f64::from(1 << 20);
         line(&mut out, &format!("| {function} | {mib:.2} |"));
@@ -77,10 +91,14 @@ pub fn tables(figures: &Figures) -> String {
     out
 }
 
-fn row(out: &mut String, name: &str, size: &str, compared: &Comparison) {
-    let ratio = compared.ratio.map_or_else(|| "-".to_owned(), |ratio| spread(&ratio));
-    let python = compared.python.map_or_else(|| "-".to_owned(), |python| spread(&python));
-    line(out, &format!("| {name} | {size} | {} | {python} | {ratio} |", spread(&compared.fleetkeeper)));
+fn row(out: &mut String, name: &str, size: &str, compared: &Comparison, further: &str) {
+    let (ours, python, ratio) =
+        (spread(&compared.fleetkeeper), optional(compared.python), optional(compared.ratio));
+    line(out, &format!("| {name} | {size} | {ours} | {python} | {ratio} |{further}"));
+}
+
+fn optional(it: Option<Spread>) -> String {
+    it.map_or_else(|| "-".to_owned(), |it| spread(&it))
 }
 
 fn spread(it: &Spread) -> String {

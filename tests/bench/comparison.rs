@@ -123,18 +123,17 @@ fn looks(
         // What it takes for a wrong answer compares with nothing.
         measured.theirs.clear();
     }
-    let of = |measure: &dyn Fn(&Process) -> f64| measured.compared(measure);
     Ok(Looks {
         hosts,
         tls: over_tls,
         rounds,
-        start: of(&|it| millis(it.started_in))?,
-        first_answer: of(&|it| millis(it.started_in + it.cold.took))?,
-        warm_answer: of(&|it| warm_median(it, |look| look.took))?,
-        warm_calling: of(&|it| warm_median(it, |look| look.calling))?,
-        peak: of(&|it| it.warm.last().map_or(f64::NAN, |look| mib(look.peak_kib)))?,
-        first_answer_cpu: of(&|it| millis(it.start_on_cpu + it.cold.on_cpu))?,
-        warm_answer_cpu: of(&|it| warm_median(it, |look| look.on_cpu))?,
+        start: measured.compared(|it| millis(it.started_in))?,
+        first_answer: measured.compared(|it| millis(it.started_in + it.cold.took))?,
+        warm_answer: measured.compared(|it| warm_median(it, |look| look.took))?,
+        warm_calling: measured.compared(|it| warm_median(it, |look| look.calling))?,
+        peak: measured.compared(|it| it.warm.last().map_or(f64::NAN, |look| mib(look.peak_kib)))?,
+        first_answer_cpu: measured.compared(|it| millis(it.start_on_cpu + it.cold.on_cpu))?,
+        warm_answer_cpu: measured.compared(|it| warm_median(it, |look| look.on_cpu))?,
         calls,
         python_calls,
     })
@@ -149,19 +148,18 @@ fn drains(
     let measured = Measured::by_turns(rounds, &[Subject::Fleetkeeper, Subject::Python], |subject| {
         drains::measure(packages, subject, (instances, tasks), tls)
     })?;
-    let of = |measure: &dyn Fn(&drains::Drains) -> f64| measured.compared(measure);
     let last_calls = |them: &[drains::Drains]| them.last().map(|it| it.calls.clone()).unwrap_or_default();
     Ok(Drains {
         instances,
         tasks: tasks.name().to_owned(),
         rounds,
-        billed: of(&|it| millis(it.billed))?,
-        cpu: of(&|it| millis(it.on_cpu))?,
-        peak: of(&|it| mib(it.peak_kib))?,
-        late: of(&|it| it.late.map_or(f64::NAN, millis))?,
-        calls_made: of(&|it| it.calls.values().copied().map(f64::from).sum())?,
-        calls_throttled: of(&|it| number(it.throttled))?,
-        tasks_killed: of(&|it| number(it.killed))?,
+        billed: measured.compared(|it| millis(it.billed))?,
+        cpu: measured.compared(|it| millis(it.on_cpu))?,
+        peak: measured.compared(|it| mib(it.peak_kib))?,
+        late: measured.compared(|it| it.late.map_or(f64::NAN, millis))?,
+        calls_made: measured.compared(|it| it.calls.values().copied().map(f64::from).sum())?,
+        calls_throttled: measured.compared(|it| number(it.throttled))?,
+        tasks_killed: measured.compared(|it| number(it.killed))?,
         calls: last_calls(&measured.ours),
         python_calls: last_calls(&measured.theirs),
     })

@@ -62,15 +62,11 @@ pub fn discover(given: &Given, demanded: Vec<Demanded>, instances: &[ContainerIn
 
 /// What the host that comes nearest has too little of; none where some host has enough, or there is no host.
 fn lacking_everywhere(needs: &WorstCase, hosts: &[&ContainerInstance]) -> Option<Vec<Resource>> {
-    let mut nearest: Option<(usize, &ContainerInstance)> = None;
-    for host in hosts {
-        match needs.lacking_on_empty(host).count() {
-            0 => return None,
-            lacking if nearest.is_none_or(|(least, _)| lacking < least) => nearest = Some((lacking, host)),
-            _ => {}
-        }
+    if needs.fits_on_empty_one_of(hosts) {
+        return None;
     }
-    nearest.map(|(_, host)| needs.lacking_on_empty(host).collect())
+    let nearest = hosts.iter().min_by_key(|host| needs.lacking_on_empty(host).count())?;
+    Some(needs.lacking_on_empty(nearest).collect())
 }
 
 fn as_text<S: Serializer>(definition: &TaskDefinitionArn, serializer: S) -> Result<S::Ok, S::Error> {

@@ -24,26 +24,30 @@ pub struct FitsNoHost {
 impl FitsNoHost {
     /// Whether `worst` fits on none of `hosts`. Where there is no host it cannot be known, and there is no error.
     pub(super) fn check(worst: &WorstCase, hosts: &[&ContainerInstance]) -> Result<(), Self> {
-        let nearest = hosts
-            .iter()
-            .map(|host| (worst.lacking_on_empty(host).count(), *host))
-            // The ARN last: what is said must not depend on the order of the instances.
-            .min_by_key(|(fails, host)| {
-                (*fails, Reverse((host.registered.cpu, host.registered.memory)), &host.arn)
-            });
-        match nearest {
-            Some((1.., host)) => Err(Self {
-                worst_case: Box::new(worst.clone()),
-                hosts: hosts.len(),
-                largest_host: Box::new(host.clone()),
-                fails_in: worst.lacking_on_empty(host).collect(),
-            }),
-            _ => Ok(()),
+        if worst.fits_on_empty_one_of(hosts) {
+            return Ok(());
         }
+        // The ARN last: what is said must not depend on the order of the instances.
+        let nearest = hosts.iter().copied().min_by_key(|host| {
+            let fails = worst.lacking_on_empty(host).count();
+            (fails, Reverse((host.registered.cpu, host.registered.memory)), &host.arn)
+        });
+        let Some(host) = nearest else { return Ok(()) };
+        Err(Self {
+            worst_case: Box::new(worst.clone()),
+            hosts: hosts.len(),
+            largest_host: Box::new(host.clone()),
+            fails_in: worst.lacking_on_empty(host).collect(),
+        })
     }
 }
 
 impl WorstCase {
+    /// Whether there is a host on which it fits while nothing runs there: in most clusters the first that is asked.
+    pub(super) fn fits_on_empty_one_of(&self, hosts: &[&ContainerInstance]) -> bool {
+        hosts.iter().any(|host| self.lacking_on_empty(host).next().is_none())
+    }
+
     /// The resources of which a host has too little, even while nothing runs there. It is asked for each task definition
     /// and host: nothing is allocated.
     pub(super) fn lacking_on_empty(&self, host: &ContainerInstance) -> impl Iterator<Item = Resource> {

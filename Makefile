@@ -24,7 +24,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 FUNCTIONS := lifecycle-drainer capacity-calculator
 SIM_OPTIONS = $(if $(FROM),--from $(FROM)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) \
 	$(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY))
-LAMBDA_BUILD := cargo lambda build --release --locked --output-format zip $(FUNCTIONS:%=--package %)
+LAMBDA_BUILD := cargo lambda build --release --locked --output-format zip
+BUILD_FUNCTIONS := $(LAMBDA_BUILD) $(FUNCTIONS:%=--package %)
 
 # The end-to-end tests and the demo run what would be deployed, built for this machine.
 HOST_PACKAGES := target/emulator
@@ -55,8 +56,7 @@ test: tools host-packages
 	cargo test --workspace --locked
 
 bench: tools host-packages
-	cargo lambda build --release --locked --output-format zip --package fleetkeeper-aws --bin smallest-function \
-		$(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
+	$(LAMBDA_BUILD) --package fleetkeeper-aws --bin smallest-function $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
 	cargo bench --locked --package fleetkeeper-core --bench capacity
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions
 
@@ -78,7 +78,7 @@ validate: tools $(CHECKOV_VENV)/installed
 build: tools
 	rustup target add $(call target,$(ARCH))
 	rm -f $(FUNCTIONS:%=target/lambda/%/bootstrap)
-	$(LAMBDA_BUILD) $(call flag,$(ARCH))
+	$(BUILD_FUNCTIONS) $(call flag,$(ARCH))
 	$(VENV)/bin/python infra/packages.py check-build target/lambda $(call arch,$(ARCH))
 
 package: tools $(ARCHS:%=built-for-%)
@@ -87,7 +87,7 @@ package: tools $(ARCHS:%=built-for-%)
 
 built-for-%: tools
 	rustup target add $(call target,$*)
-	$(LAMBDA_BUILD) $(call flag,$*) --lambda-dir target/built/$(call arch,$*)
+	$(BUILD_FUNCTIONS) $(call flag,$*) --lambda-dir target/built/$(call arch,$*)
 
 # With the example of a configuration, so that it is one that SAM reads. A template with hosts calls the functions'
 # architecture FunctionArchitecture.
@@ -104,7 +104,7 @@ sam-build: tools $(SAM_VENV)/installed
 	done
 
 host-packages: tools
-	$(LAMBDA_BUILD) $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
+	$(BUILD_FUNCTIONS) $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
 
 # How many network interfaces each instance type has for tasks: to be run when AWS has new types.
 INSTANCE_TYPES := https://raw.githubusercontent.com/aws/amazon-vpc-resource-controller-k8s/master/pkg/aws/vpc/limits.go

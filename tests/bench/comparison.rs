@@ -1,4 +1,4 @@
-//! The two side by side, pair by pair.
+//! The two side by side, pair by pair, and what bounds them.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -3,7 +3,7 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`package`] | what is measured: the packages, and the alternative |
+//! | [`package`] | what is measured: the packages, the alternative, and the least that there can be |
 //! | [`environment`] | an execution environment of Lambda: a process, and what it asks for events |
 //! | [`runtime_api`] | Lambda's runtime API, for one process |
 //! | [`aws`] | AWS as a function reaches it, each call answered after the same time |

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::time::Duration;
 
 use fleetkeeper_tests::Error;
 use fleetkeeper_tests::repository::{in_repository, package, tool};
@@ -50,12 +51,12 @@ impl Function {
         }
     }
 
-    /// What the template gives it, in seconds.
-    pub(crate) const fn timeout(self) -> u64 {
-        match self {
+    /// How long an invocation of it may take: the template's.
+    pub(crate) const fn timeout(self) -> Duration {
+        Duration::from_secs(match self {
             Self::LifecycleDrainer => 900,
             Self::CapacityCalculator => 60,
-        }
+        })
     }
 }
 

@@ -85,7 +85,7 @@ impl RuntimeApi {
 
     fn next_said(&self) -> Result<(Instant, Said), Error> {
         self.said
-            .recv_timeout(timeout(self.function))
+            .recv_timeout(self.function.timeout())
             .map_err(|_| "the process no longer says anything".into())
     }
 }
@@ -97,17 +97,12 @@ impl Peer {
     }
 }
 
-/// How long an invocation may take.
-fn timeout(function: Function) -> Duration {
-    Duration::from_secs(function.timeout())
-}
-
 async fn next(State(peer): State<Peer>) -> Response {
     peer.take(Said::Next);
     let Some(event) = peer.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let deadline = Utc::now() + timeout(peer.function);
+    let deadline = Utc::now() + peer.function.timeout();
     let headers = [
         ("content-type", "application/json".to_owned()),
         ("lambda-runtime-aws-request-id", "00000000-0000-4000-8000-000000000000".to_owned()),

@@ -134,7 +134,8 @@ fn a_function_is_built_from_the_same_crates_alone_as_beside_the_other() {
     }
 }
 
-/// cargo-lambda fills in what the release profile leaves out: what ships would depend on its version.
+/// cargo-lambda fills in what the release profile leaves out: what ships would depend on its version. How a panic ends is
+/// what the log's last line relies on (crates/aws, lambda.rs): nothing unwinds past it.
 #[test]
 fn the_release_profile_leaves_nothing_to_be_filled_in() {
     let manifest = fs::read_to_string(in_repository("Cargo.toml")).unwrap();
@@ -142,4 +143,5 @@ fn the_release_profile_leaves_nothing_to_be_filled_in() {
     for key in ["opt-level", "lto", "codegen-units", "panic", "strip", "debug"] {
         assert!(profile.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
     }
+    assert!(profile.contains("panic = \"abort\""));
 }

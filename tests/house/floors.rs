@@ -82,8 +82,8 @@ fn only_the_aws_crate_names_the_sdk_and_the_runtime() {
         "crates/core",
         "crates/lifecycle-drainer",
         "crates/capacity-calculator",
-        "crates/sim",
-        "crates/campaign",
+        "tests/sim",
+        "tests/campaign",
         "tests/src",
     ] {
         assert_none_names(&sources(of), &["aws_sdk_", "aws_config", "aws_smithy", "lambda_runtime"]);

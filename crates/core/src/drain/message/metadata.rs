@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::unreadable::{UnreadableMessage, malformed};
 use crate::cluster::Cluster;
-use crate::drain::timing::DRAIN_TIMEOUT_SECONDS_MAX;
+use crate::drain::schedule::DRAIN_TIMEOUT_SECONDS_MAX;
 
 /// The longest drain that a hook's `NotificationMetadata` asks for, as its notices have it. What is malformed asks for
 /// none: each notice is an error that says so.

@@ -13,6 +13,9 @@ pub enum RecordError {
     /// Something else than an event of SNS or EventBridge.
     #[error("the event lacks Records, a detail-type and a sweep; {ACCEPTED_EVENTS}")]
     NotAnAcceptedEvent,
+    /// Records of SQS, which name no topic to republish to.
+    #[error("SQS is not accepted: subscribe the function to the topic; {ACCEPTED_EVENTS}")]
+    Sqs,
     /// A record that lacks what SNS sends.
     #[error("the SNS record can't be read")]
     Unreadable(#[source] serde_json::Error),
@@ -137,9 +140,11 @@ impl RecordError {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::NotAnAcceptedEvent | Self::Unreadable(_) | Self::Message(_) | Self::Event(_) => {
-                "UnreadableEvent"
-            }
+            Self::NotAnAcceptedEvent
+            | Self::Sqs
+            | Self::Unreadable(_)
+            | Self::Message(_)
+            | Self::Event(_) => "UnreadableEvent",
             Self::NoCluster { .. } | Self::NoClusterOfEvent { .. } => "NoCluster",
             Self::TooShort { .. } => "TimeoutTooShort",
             Self::Drain { .. } | Self::Interruption { .. } => "DrainFailed",

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::drain::Role;
 use fleetkeeper_core::paced::{Pace, Paced};
-use fleetkeeper_core::ports::{Answer, CallError, CallErrorKind, Clock, Failure};
+use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, Failure};
 use fleetkeeper_core::time_left::within;
 use futures_util::stream::{self, StreamExt};
 
@@ -127,9 +127,4 @@ where
     F: Future<Output = Out>,
 {
     stream::iter(items).map(call).buffer_unordered(IN_FLIGHT).collect().await
-}
-
-/// Splits an answer's failures off.
-pub(crate) fn parts<T>(answer: Answer<T>) -> (Vec<T>, Vec<Failure>) {
-    (answer.items, answer.failures)
 }

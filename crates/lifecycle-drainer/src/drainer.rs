@@ -165,7 +165,7 @@ impl<P: Ports> Drainer<P> {
                 hook: &hook,
                 in_progress_at: None,
             },
-            mates_prove: true,
+            mates_prove: own.as_ref().is_none_or(|(notice, _)| notice.metadata_not_understood.is_none()),
         };
         // Boxed: over the SDK, the futures nest deeper in one another than the compiler follows.
         let dry_run = self.config.dry_run;

@@ -65,7 +65,8 @@ impl AutoScalingGroups for SimulatedAws {
                 ec2_instance_id: instance.id,
                 lifecycle_state: instance.state.as_str().to_owned(),
             };
-            AutoScalingGroup { instances: instances.map(instance).collect(), has_load_balancer: false }
+            let has_load_balancer = group.has_load_balancer;
+            AutoScalingGroup { instances: instances.map(instance).collect(), has_load_balancer }
         }))
     }
 

@@ -68,7 +68,13 @@ pub(crate) fn trouble(world: &mut World, scenario: &Scenario, until: DateTime<Ut
     }
     if let Some(LagPlan { seconds, per_mille }) = *lagging_reads {
         let (lag_seconds, share_per_mille) = (seconds, per_mille);
-        world.lag_reads(LaggingReads { lag_seconds, share_per_mille, until, seed: scenario.seed });
+        world.lag_reads(LaggingReads {
+            lag_seconds,
+            each_by_its_own: false,
+            share_per_mille,
+            until,
+            seed: scenario.seed,
+        });
     }
     for (number, plan) in scenario.clusters.iter().enumerate() {
         if let Some(FlappingPlan { every_seconds, for_seconds }) = plan.flapping_agents {

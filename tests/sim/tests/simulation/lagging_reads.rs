@@ -13,7 +13,7 @@ use crate::scene::{arn_of, described, drain, start, tasks_on, two_hosts_with_web
 
 fn lagging(share_per_mille: u32) -> LaggingReads {
     let until = start() + TimeDelta::hours(10);
-    LaggingReads { lag_seconds: 3, share_per_mille, until, seed: 1 }
+    LaggingReads { lag_seconds: 3, each_by_its_own: false, share_per_mille, until, seed: 1 }
 }
 
 /// An instance's status as a call from outside finds it.
@@ -192,4 +192,35 @@ fn the_same_seed_gives_the_same_reads_and_the_copy_changes_nothing_in_the_world(
     assert_eq!(once, twice);
     assert!(once.0 != other.0 && once.0 != never.0);
     assert!(once.1 == other.1 && once.1 == never.1);
+}
+
+#[test]
+fn each_read_draws_its_own_lag_up_to_the_most() {
+    let (mut world, hosts) = two_hosts_with_web(100, 200);
+    let arn = arn_of(&world, &hosts[0]);
+    world.lag_reads(LaggingReads { lag_seconds: 60, each_by_its_own: true, ..lagging(1000) });
+    let stale = |world: &mut World| (0..1000).filter(|_| status(world, &arn) == "ACTIVE").count();
+    drain(&mut world, &hosts[0]);
+    // A read that lags by more than the time since the change is older than the change.
+    world.advance_seconds(15);
+    let after_15 = stale(&mut world);
+    assert!((700..800).contains(&after_15), "{after_15} of 1,000");
+    world.advance_seconds(30);
+    let after_45 = stale(&mut world);
+    assert!((200..300).contains(&after_45), "{after_45} of 1,000");
+    world.advance_seconds(15);
+    assert_eq!(stale(&mut world), 0);
+}
+
+#[test]
+fn a_read_sees_any_of_the_versions_of_the_last_minute() {
+    let (mut world, _) = world_of_hosts(1);
+    world.lag_reads(LaggingReads { lag_seconds: 60, each_by_its_own: true, ..lagging(1000) });
+    let task = world.run_task("demo", &web()).unwrap();
+    world.advance_seconds(20);
+    world.stop_task("demo", &task).unwrap();
+    world.advance_seconds(20);
+    let seen: std::collections::BTreeSet<String> = (0..500).map(|_| last_status(&mut world, &task)).collect();
+    let all = ["DEACTIVATING", "MISSING", "PENDING", "RUNNING"];
+    assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), all);
 }

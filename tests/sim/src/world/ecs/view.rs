@@ -1,25 +1,25 @@
-//! What serves a read of a cluster: the truth, or a copy that lags.
+//! What serves a read of a cluster: the truth, or its past.
 
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
 
 use super::Cluster;
 use super::container_instance::DescribedContainerInstance;
-use super::lagging_copy::ClusterCopy;
+use super::lagging_copy::PastCluster;
 use super::task::Task;
 use crate::world::{ApiError, World};
 
 /// A cluster for a read.
 pub(crate) struct ClusterView<'a> {
     truth: &'a Cluster,
-    copy: Option<&'a ClusterCopy>,
+    past: Option<PastCluster<'a>>,
 }
 
 impl World {
     /// What serves a read now.
     pub(crate) fn view(&self, cluster: &str) -> Result<ClusterView<'_>, ApiError> {
-        let copy = self.lagging_copy.as_ref().and_then(|copy| copy.serving(cluster));
-        Ok(ClusterView { truth: self.cluster(cluster)?, copy })
+        let past = self.lagging_copy.as_ref().and_then(|copy| copy.serving(cluster));
+        Ok(ClusterView { truth: self.cluster(cluster)?, past })
     }
 }
 
@@ -32,8 +32,8 @@ impl<'a> ClusterView<'a> {
         &self,
         arn: &ContainerInstanceArn,
     ) -> Option<DescribedContainerInstance> {
-        match self.copy {
-            Some(copy) => copy.container_instances.get(arn).map(|described| (**described).clone()),
+        match self.past {
+            Some(past) => past.container_instance(arn).cloned(),
             None => self.truth.container_instances.get(arn).map(|instance| self.truth.describe(instance)),
         }
     }
@@ -43,33 +43,33 @@ impl<'a> ClusterView<'a> {
         &self,
     ) -> impl Iterator<Item = (&'a ContainerInstanceArn, &'a Ec2InstanceId, &'a ContainerInstanceStatus)>
     {
-        let truth = self.truth.container_instances.values().filter({
-            let copied = self.copy.is_some();
-            move |_| !copied
-        });
+        let truth = Some(self.truth).filter(|_| self.past.is_none());
+        let truth = truth.into_iter().flat_map(|cluster| cluster.container_instances.values());
         let truth = truth.map(|instance| (&instance.arn, &instance.ec2_instance_id, &instance.status));
-        let copied = self.copy.into_iter().flat_map(|copy| copy.container_instances.values());
-        truth.chain(copied.map(|instance| (&instance.arn, &instance.ec2_instance_id, &instance.status)))
+        let past = self.past.into_iter().flat_map(PastCluster::container_instances);
+        truth.chain(past.map(|instance| (&instance.arn, &instance.ec2_instance_id, &instance.status)))
     }
 
     pub(crate) fn task(&self, arn: &TaskArn) -> Option<&'a Task> {
-        self.copy.map_or(&self.truth.tasks, |copy| &copy.tasks).get(arn)
+        match self.past {
+            Some(past) => past.task(arn),
+            None => self.truth.tasks.get(arn),
+        }
     }
 
     pub(crate) fn tasks(&self) -> impl Iterator<Item = &'a Task> {
-        self.copy.map_or(&self.truth.tasks, |copy| &copy.tasks).values()
+        let truth = Some(self.truth).filter(|_| self.past.is_none());
+        let truth = truth.into_iter().flat_map(|cluster| cluster.tasks.values());
+        truth.chain(self.past.into_iter().flat_map(PastCluster::tasks))
     }
 
     /// The tasks of an instance that ECS still tells of.
     pub(crate) fn tasks_on(&self, arn: &ContainerInstanceArn) -> Vec<&'a Task> {
-        let tasks = self.copy.map_or(&self.truth.tasks, |copy| &copy.tasks);
-        let instance = self.truth.container_instances.get(arn).filter(|_| self.copy.is_none());
-        let here = instance.map(|instance| &instance.tasks);
-        let others = match self.copy {
-            Some(copy) => copy.tasks_on.get(arn),
-            None => instance.map(|instance| &instance.stopped_tasks),
-        };
-        let arns = here.into_iter().flatten().chain(others.into_iter().flatten());
-        arns.filter_map(|arn| tasks.get(arn)).collect()
+        if let Some(past) = self.past {
+            return past.tasks_on(arn).collect();
+        }
+        let Some(instance) = self.truth.container_instances.get(arn) else { return Vec::new() };
+        let arns = instance.tasks.iter().chain(&instance.stopped_tasks);
+        arns.filter_map(|arn| self.truth.tasks.get(arn)).collect()
     }
 }

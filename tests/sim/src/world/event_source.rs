@@ -65,8 +65,7 @@ impl World {
         every_seconds: u32,
         input: Option<Arc<Value>>,
     ) {
-        let payload =
-            input.clone().unwrap_or_else(|| Arc::new(scheduled_event(&self.ids.uuid(), self.now)));
+        let payload = input.clone().unwrap_or_else(|| Arc::new(scheduled_event(&self.ids.uuid(), self.now)));
         let event = self.new_event(&function, payload, 0);
         let next = Transition::Schedule { function, every_seconds, input };
         self.agenda.enter(self.after(every_seconds.max(1)), next);

@@ -216,6 +216,15 @@ impl State {
                 Ok(answer) => (CallOutcome::AnsweredInPart(reason), Ok(answer)),
                 Err(error) => failed(error),
             },
+            Some(Fault::NoActiveAction) => {
+                world.deny_actions(true);
+                let served = world.serve(operation, run);
+                world.deny_actions(false);
+                match served {
+                    Ok(answer) => (CallOutcome::Answered, Ok(answer)),
+                    Err(error) => failed(error),
+                }
+            }
             Some(Fault::Failure { .. }) | None => match world.serve(operation, run) {
                 Ok(answer) => (CallOutcome::Answered, Ok(answer)),
                 Err(error) => failed(error),

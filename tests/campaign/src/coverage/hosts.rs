@@ -139,6 +139,7 @@ impl Host {
                 self.expired = true;
                 seen.insert(Seen::HookExpired);
             }
+            ActionEnd::NotificationRefused(_) => {}
             ActionEnd::Completed(_) if !by_function => {
                 seen.insert(Seen::HookCompletedByHand);
             }

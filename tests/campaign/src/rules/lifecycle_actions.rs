@@ -121,6 +121,8 @@ pub(super) fn lifecycle_actions<'a>(
                 let how = match end {
                     ActionEnd::Completed(_) => How::Completed,
                     ActionEnd::Expired(_) => How::Expired,
+                    // Nobody was asked to wait, and no deadline passed.
+                    ActionEnd::NotificationRefused(_) => How::InstanceGone,
                 };
                 if let Some(action) = actions.get_mut(token.as_str()) {
                     action.ended = action.ended.or(Some(Ended { position, at: entry.at, how }));

@@ -6,7 +6,7 @@ use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::activity::ScalingActivity;
 use crate::world::auto_scaling::describe::{DescribedGroup, DescribedInstance};
 use crate::world::ecs::event::iso;
-use crate::world::{ApiError, Operation};
+use crate::world::{ACCOUNT, ApiError, Operation, REGION};
 
 pub(super) fn describe_auto_scaling_groups(world: &SharedWorld, form: &Form) -> Called<String> {
     let names = members(form, "AutoScalingGroupNames");
@@ -35,15 +35,22 @@ pub(super) fn describe_scaling_activities(
 fn group(group: &DescribedGroup) -> String {
     let zones: String = group.zones.iter().map(|zone| xml::element("member", zone)).collect();
     let instances: String = group.instances.iter().map(instance).collect();
+    let target_groups = if group.has_load_balancer { target_group(&group.name) } else { String::new() };
     let elements = [
         xml::element("AutoScalingGroupName", &group.name),
         xml::element("MinSize", &group.min_size.to_string()),
         xml::element("MaxSize", &group.max_size.to_string()),
         xml::element("DesiredCapacity", &group.desired_capacity.to_string()),
         format!("<AvailabilityZones>{zones}</AvailabilityZones>"),
+        format!("<TargetGroupARNs>{target_groups}</TargetGroupARNs>"),
         format!("<Instances>{instances}</Instances>"),
     ];
     format!("<member>{}</member>", elements.concat())
+}
+
+fn target_group(group: &str) -> String {
+    let arn = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{group}/0123456789abcdef");
+    xml::element("member", &arn)
 }
 
 fn instance(instance: &DescribedInstance) -> String {
@@ -59,18 +66,14 @@ fn instance(instance: &DescribedInstance) -> String {
 }
 
 fn activity(group: &str, activity: &ScalingActivity) -> String {
-    let (status, progress) = match activity.ended_at {
-        Some(_) => ("Successful", "100"),
-        None => ("InProgress", "50"),
-    };
     let mut elements = vec![
         xml::element("ActivityId", &format!("00000000-0000-4000-8000-{:012x}", activity.number)),
         xml::element("AutoScalingGroupName", group),
         xml::element("Description", &activity.description),
         xml::element("Cause", &format!("At {} the group's capacity was adjusted.", iso(activity.began_at))),
         xml::element("StartTime", &iso(activity.began_at)),
-        xml::element("StatusCode", status),
-        xml::element("Progress", progress),
+        xml::element("StatusCode", activity.status_code),
+        xml::element("Progress", &activity.progress.to_string()),
     ];
     if let Some(ended) = activity.ended_at {
         elements.push(xml::element("EndTime", &iso(ended)));

@@ -31,6 +31,12 @@ pub(crate) enum Transition {
     AgentFlap { cluster: String, container_instance: ContainerInstanceArn, connected: bool },
     /// A launched EC2 instance is up.
     InService { group: String, instance: Ec2InstanceId },
+    /// An instance's connections to the load balancer have drained.
+    ConnectionsDrained { group: String, instance: Ec2InstanceId },
+    /// A group no longer lists an instance that EC2 has terminated.
+    LeavesGroup { group: String, instance: Ec2InstanceId },
+    /// A group launches what is missing.
+    Balance { group: String },
     /// An instance refresh takes a look.
     InstanceRefresh { group: String },
     /// An alarm is evaluated.

@@ -87,6 +87,8 @@ pub struct World {
     filters_ignored: bool,
     request_rates: RequestRates,
     lagging_copy: Option<LaggingCopy>,
+    /// Whether calls find no lifecycle action, open or not.
+    actions_denied: bool,
 }
 
 impl World {
@@ -114,6 +116,7 @@ impl World {
             filters_ignored: false,
             request_rates: RequestRates::default(),
             lagging_copy: None,
+            actions_denied: false,
         }
     }
 
@@ -148,6 +151,11 @@ impl World {
                     self.flap(&cluster, &container_instance, connected);
                 }
                 Transition::InService { group, instance } => self.instance_is_up(&group, &instance),
+                Transition::ConnectionsDrained { group, instance } => {
+                    self.connections_drained(&group, &instance);
+                }
+                Transition::LeavesGroup { group, instance } => self.end_instance(&group, &instance),
+                Transition::Balance { group } => self.balance(&group),
                 Transition::InstanceRefresh { group } => self.step_instance_refresh(&group),
                 Transition::EvaluateAlarm { alarm } => self.evaluate_alarm(&alarm, ticket),
                 Transition::LifecycleActionDeadline { group, token } => {

@@ -125,3 +125,21 @@ fn draining_places_nothing_and_stays_until_set_back() {
     world.update_container_instances_state(Some("demo"), &[arn.0], "ACTIVE").unwrap();
     world.run_task("demo", &web()).unwrap();
 }
+
+#[test]
+fn the_answer_tells_of_the_instances_as_they_are_after_the_update() {
+    let (mut world, hosts) = world_of_hosts(2);
+    let slow = TaskDefinition::new("slow", 512, 512).pending(300);
+    world.create_service("demo", Service::new("slow", 2, slow)).unwrap();
+    world.advance_seconds(10);
+    let before = described(&world, &hosts[0]);
+    assert_eq!((before.pending_tasks, before.remaining.cpu.0), (1, 1536));
+    // The PENDING task is desired STOPPED at once.
+    let named = [before.arn.0.clone(), "none".to_owned()];
+    let answer = world.update_container_instances_state(Some("demo"), &named, "DRAINING").unwrap();
+    let told = &answer.items[0];
+    assert_eq!((told.status.to_string().as_str(), answer.failures.len()), ("DRAINING", 1));
+    assert_eq!((told.pending_tasks, told.remaining.cpu.0), (0, 2048));
+    assert!(told.version > before.version);
+    assert_eq!(*told, described(&world, &hosts[0]));
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::outbox::{Emission, Emitted};
-use fleetkeeper_sim::{LifecycleHook, Service, TaskDefinition, World};
+use fleetkeeper_sim::{AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition, World};
 
 use crate::scene::{TOPIC, described, drain, two_hosts_with_web, web, world_of_hosts};
 
@@ -181,6 +181,7 @@ fn a_lifecycle_action_is_told_to_eventbridge_too_or_alone() {
             "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
             "Origin": "AutoScalingGroup",
             "Destination": "EC2",
+            "Action": "Terminate",
         })
     );
     assert_eq!(quiet["detail"]["NotificationMetadata"], r#"{"cluster":"demo"}"#);
@@ -190,4 +191,22 @@ fn a_lifecycle_action_is_told_to_eventbridge_too_or_alone() {
         (&up["detail"]["Origin"], &up["detail"]["Destination"]),
         (&json!("EC2"), &json!("AutoScalingGroup"))
     );
+    assert_eq!(up["detail"]["Action"], "Launch");
+}
+
+#[test]
+fn notices_and_events_of_the_old_form_have_no_action() {
+    let (mut world, _) = world_of_hosts(0);
+    let group = AutoScalingGroup::new("old", InstanceType::new("c5.large", 2048, 3767));
+    world.add_group(group.without_action_member());
+    world.put_lifecycle_hook("old", LifecycleHook::new("drain", TOPIC)).unwrap();
+    let host = world.launch_now("old").unwrap();
+    world.take_outbox();
+    world.terminate_instance("old", &host, true).unwrap();
+    let sent = world.take_outbox();
+    let message = sent.iter().find_map(Emission::sns_message).unwrap();
+    let notice: Value = serde_json::from_str(&message.message).unwrap();
+    let event = sent.iter().find_map(Emission::event).unwrap();
+    assert_eq!((notice.get("Action"), event["detail"].get("Action")), (None, None));
+    assert_eq!(event["detail"]["Destination"], "EC2");
 }

@@ -46,6 +46,7 @@ fn the_notice_is_what_aws_sends() {
         ("EC2InstanceId", hosts[0].as_str()),
         ("LifecycleTransition", "autoscaling:EC2_INSTANCE_TERMINATING"),
         ("NotificationMetadata", r#"{"cluster":"demo"}"#),
+        ("Action", "Terminate"),
     ] {
         assert_eq!(notice[member], value, "{member}");
     }

@@ -10,7 +10,9 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::{Face, InstanceType, LifecycleHook, SharedWorld, TaskDefinition, World};
 use serde_json::{Value, json};
 
-use crate::scene::{TOPIC, arn_of, tasks_on, tokens, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{
+    TOPIC, arn_of, tasks_on, tokens, two_hosts_with_web, web, world_of_group, world_of_hosts,
+};
 
 /// An answer: status, head (in lower case) and body.
 struct Answered {
@@ -362,6 +364,34 @@ fn gpus_have_the_shapes_of_awss() {
 }
 
 #[test]
+fn a_group_behind_a_load_balancer_has_a_target_group() {
+    let mut world = world_of_group(|group| group.connection_draining(300).status_reason("A reason."));
+    let host = world.launch_now("hosts").unwrap();
+    world.terminate_instance("hosts", &host, true).unwrap();
+    let face = face(world);
+    let told = auto_scaling(&face, &[("Action", "DescribeAutoScalingGroups")]).body;
+    let arn = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/hosts/0123456789abcdef";
+    for part in [
+        &format!("<TargetGroupARNs><member>{arn}</member></TargetGroupARNs>"),
+        "<LifecycleState>Terminating</LifecycleState>",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let form = [("Action", "DescribeScalingActivities"), ("AutoScalingGroupName", "hosts")];
+    let told = auto_scaling(&face, &form).body;
+    for part in [
+        &format!("<Description>Terminating EC2 instance: {host}.  Status Reason: A reason.</Description>"),
+        "<StatusCode>WaitingForELBConnectionDraining</StatusCode>",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+
+    let without = self::face(world_of_hosts(1).0);
+    let told = auto_scaling(&without, &[("Action", "DescribeAutoScalingGroups")]).body;
+    assert!(told.contains("<TargetGroupARNs></TargetGroupARNs>"), "{told}");
+}
+
+#[test]
 fn groups_and_activities_are_described_in_xml() {
     let (mut world, hosts) = world_of_hosts(2);
     world.set_page_limit(2);
@@ -391,7 +421,8 @@ fn groups_and_activities_are_described_in_xml() {
     let told = activities(&[]).body;
     for part in [
         &format!("<Description>Terminating EC2 instance: {}</Description>", hosts[0]),
-        "<StartTime>2026-11-22T10:00:00.000Z</StartTime><StatusCode>InProgress</StatusCode>",
+        "<StartTime>2026-11-22T10:00:00.000Z</StartTime><StatusCode>MidTerminatingLifecycleAction</StatusCode>\
+         <Progress>60</Progress>",
         "<NextToken>ended:2</NextToken>",
     ] {
         assert!(told.contains(part), "{part} in {told}");

@@ -5,6 +5,8 @@ mod alarms;
 #[cfg(test)]
 mod api_limits;
 #[cfg(test)]
+mod connection_draining;
+#[cfg(test)]
 mod daemons;
 #[cfg(test)]
 mod deployments;
@@ -14,6 +16,8 @@ mod draining;
 mod events;
 #[cfg(test)]
 mod flapping_agents;
+#[cfg(test)]
+mod ghosts;
 #[cfg(test)]
 mod gpus;
 #[cfg(test)]
@@ -31,7 +35,13 @@ mod placement;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod rebalancing;
+#[cfg(test)]
+mod replacements;
+#[cfg(test)]
 mod request_rates;
+#[cfg(test)]
+mod root_volumes;
 #[cfg(test)]
 mod same_twice;
 #[cfg(test)]

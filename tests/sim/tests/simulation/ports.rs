@@ -110,6 +110,30 @@ async fn faults_come_true_on_the_calls_they_were_planted_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_open_action_may_be_denied_once() {
+    let (mut world, hosts) = world_of_hosts(1);
+    world.terminate_instance("hosts", &hosts[0], true).unwrap();
+    let token = tokens(&mut world).remove(0);
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let action = LifecycleAction {
+        group: "hosts".to_owned(),
+        hook: "drain".to_owned(),
+        id: LifecycleActionId::Token(token),
+    };
+    for operation in [Operation::RecordLifecycleActionHeartbeat, Operation::CompleteLifecycleAction] {
+        aws.world().faults(|faults| faults.plant(operation, When::Nth(1), Fault::NoActiveAction));
+    }
+    let heartbeats =
+        (aws.record_heartbeat(&action).await.unwrap(), aws.record_heartbeat(&action).await.unwrap());
+    assert_eq!(heartbeats, (LifecycleActionState::Gone, LifecycleActionState::Active));
+    let complete = || aws.complete(&action, LifecycleActionResult::Continue);
+    assert_eq!(complete().await.unwrap(), LifecycleActionState::Gone);
+    let open = aws.world().with(|world| world.open_actions("drain").len());
+    assert_eq!(open, 1);
+    assert_eq!(complete().await.unwrap(), LifecycleActionState::Active);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_answer_had_its_effect() {
     let (world, hosts) = world_of_hosts(1);
     let arns = [arn_of(&world, &hosts[0])];

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::auto_scaling::lifecycle_action::ActionReference;
 use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
 use fleetkeeper_sim::world::ecs::list::ListTasks;
 use fleetkeeper_sim::world::ecs::task::Task;
@@ -29,6 +30,31 @@ pub(crate) fn world_of_hosts(count: usize) -> (World, Vec<Ec2InstanceId>) {
     world.put_lifecycle_hook("hosts", hook).unwrap();
     let hosts = (0..count).map(|_| world.launch_now("hosts").unwrap()).collect();
     (world, hosts)
+}
+
+/// A group `hosts` of its own kind, in cluster `demo`, with the hook `drain`.
+pub(crate) fn world_of_group(of: impl FnOnce(AutoScalingGroup) -> AutoScalingGroup) -> World {
+    let mut world = World::new(start());
+    world.add_cluster("demo");
+    let group = AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 3767));
+    world.add_group(of(group.in_cluster("demo")));
+    let hook =
+        LifecycleHook::new("drain", TOPIC).heartbeat_timeout(600).default_result(ActionResult::Continue);
+    world.put_lifecycle_hook("hosts", hook).unwrap();
+    world.take_outbox();
+    world
+}
+
+/// Completes the only open action of the hook `drain`.
+pub(crate) fn complete_drain(world: &mut World, result: &str) {
+    let open = world.open_actions("drain");
+    let [(group, token)] = &open[..] else { panic!("{open:?}") };
+    let action = ActionReference { group, hook: "drain", token: Some(token), ..ActionReference::default() };
+    world.complete_lifecycle_action(action, result).unwrap();
+}
+
+pub(crate) fn state(world: &World, host: &Ec2InstanceId) -> &'static str {
+    world.lifecycle_state("hosts", host).map_or("gone", |state| state.as_str())
 }
 
 /// A task that is quick to start and to be healthy, and takes 30 s of deregistration and 10 s to stop.

@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::ports::{DESCRIBE_MAX, Page, PageToken};
 
+use super::group::Group;
+use super::instance::LifecycleState;
 use super::notification::GroupEvent;
 use crate::world::{ApiError, World};
 
@@ -16,7 +18,7 @@ use crate::world::{ApiError, World};
 pub struct ScalingActivity {
     /// Which of the group's: from 1, in the order of their beginnings.
     pub number: u64,
-    /// "Terminating EC2 instance: i-...".
+    /// "Terminating EC2 instance: i-...", which a status reason may follow.
     pub description: String,
     /// The instance.
     pub instance: Ec2InstanceId,
@@ -24,6 +26,10 @@ pub struct ScalingActivity {
     pub began_at: DateTime<Utc>,
     /// When it ended; none while it is in progress.
     pub ended_at: Option<DateTime<Utc>>,
+    /// Its status code: "`MidTerminatingLifecycleAction`", ...
+    pub status_code: &'static str,
+    /// Its progress, in percent.
+    pub progress: u32,
     pub(crate) event: GroupEvent,
 }
 
@@ -43,14 +49,22 @@ impl Activities {
         all
     }
 
-    fn begin(&mut self, event: GroupEvent, words: &str, instance: &Ec2InstanceId, now: DateTime<Utc>) {
+    fn begin(
+        &mut self,
+        event: GroupEvent,
+        description: String,
+        instance: &Ec2InstanceId,
+        now: DateTime<Utc>,
+    ) {
         self.begun += 1;
         self.in_progress.push(ScalingActivity {
             number: self.begun,
-            description: format!("{words}: {instance}"),
+            description,
             instance: instance.clone(),
             began_at: now,
             ended_at: None,
+            status_code: "InProgress",
+            progress: 50,
             event,
         });
     }
@@ -88,11 +102,12 @@ impl World {
         };
         let size = size.min(self.page_limit);
         let after = next_token.map(place_of).transpose()?;
-        let all = self.group(group)?.activities.in_order().into_iter();
+        let found = self.group(group)?;
+        let all = found.activities.in_order().into_iter();
         let mut items: Vec<ScalingActivity> = all
             .filter(|activity| after.is_none_or(|after| activity.place() > after))
             .take(size + 1)
-            .cloned()
+            .map(|activity| found.with_status(activity.clone()))
             .collect();
         let more = items.len() > size;
         items.truncate(size);
@@ -130,9 +145,35 @@ impl World {
 
     fn begin_activity(&mut self, group: &str, event: GroupEvent, words: &str, id: &Ec2InstanceId) {
         let now = self.now;
-        if let Some(group) = self.groups.get_mut(group) {
-            group.activities.begin(event, words, id, now);
-        }
+        let Some(group) = self.groups.get_mut(group) else { return };
+        let description = match (event, &group.settings.status_reason) {
+            (GroupEvent::InstanceTerminate, Some(reason)) => {
+                format!("{words}: {id}.  Status Reason: {reason}")
+            }
+            _ => format!("{words}: {id}"),
+        };
+        group.activities.begin(event, description, id, now);
+    }
+}
+
+impl Group {
+    /// An activity with the status that its instance gives it.
+    ///
+    /// Recorded 2026: `PreInService` 30, `MidLifecycleAction` 40, `MidTerminatingLifecycleAction` 60. The progress of
+    /// the others is inferred.
+    fn with_status(&self, activity: ScalingActivity) -> ScalingActivity {
+        let state = self.instances.get(&activity.instance).map(|instance| instance.state);
+        let (status_code, progress) = match (activity.ended_at, activity.event, state) {
+            (Some(_), ..) => ("Successful", 100),
+            (_, _, Some(LifecycleState::PendingWait)) => ("MidLifecycleAction", 40),
+            (_, GroupEvent::InstanceLaunch, _) => ("PreInService", 30),
+            (_, _, Some(LifecycleState::Terminating)) => ("WaitingForELBConnectionDraining", 50),
+            (_, _, Some(LifecycleState::TerminatingWait | LifecycleState::WarmedTerminatingWait)) => {
+                ("MidTerminatingLifecycleAction", 60)
+            }
+            _ => (activity.status_code, activity.progress),
+        };
+        ScalingActivity { status_code, progress, ..activity }
     }
 }
 

@@ -1,7 +1,9 @@
 //! How a group comes to have as many instances as it wants.
 
 use super::group::Group;
+use super::instance::LifecycleState;
 use super::notice::Place;
+use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
@@ -36,8 +38,9 @@ impl World {
         let Some(group) = self.groups.get(name) else { return };
         let counted = group.counting().count();
         let wanted = group.wanted();
+        let launched = wanted.min(group.launch_limit());
         let to = group.settings.warm_pool.as_ref().map_or(Place::Ec2, |_| Place::WarmPool);
-        for _ in counted..wanted {
+        for _ in counted..launched {
             self.launch_one(name);
         }
         for _ in wanted..counted {
@@ -47,7 +50,38 @@ impl World {
     }
 }
 
+impl World {
+    /// Replaces what a termination has taken out of the capacity: at once or, as recorded, one second later.
+    pub(crate) fn replace_missing(&mut self, group: &str) {
+        if self.groups.get(group).is_some_and(|found| found.settings.replaces_as_recorded) {
+            self.agenda.enter(self.after(1), Transition::Balance { group: group.to_owned() });
+        } else {
+            self.balance(group);
+        }
+    }
+
+    /// An instance is past its termination hooks: at its maximum size a group may only replace it now.
+    pub(crate) fn hook_ended(&mut self, group: &str) {
+        if self.groups.get(group).is_some_and(|found| found.settings.replaces_as_recorded) {
+            self.replace_missing(group);
+        }
+    }
+}
+
 impl Group {
+    /// How many instances it may have in its capacity after launches. As recorded 2026, an instance that has yet to
+    /// pass its termination hooks takes one of the maximum size; the cause is likely, not proven.
+    fn launch_limit(&self) -> usize {
+        if !self.settings.replaces_as_recorded {
+            return usize::MAX;
+        }
+        let takes_room =
+            |state| matches!(state, LifecycleState::Terminating | LifecycleState::TerminatingWait);
+        let terminating = self.instances.values().filter(|instance| takes_room(instance.state)).count();
+        let most = usize::try_from(self.settings.max_size).unwrap_or(usize::MAX);
+        most.saturating_add(self.surge()).saturating_sub(terminating)
+    }
+
     /// How many instances it is to have right now.
     fn wanted(&self) -> usize {
         let desired = usize::try_from(self.desired_capacity).unwrap_or(usize::MAX);

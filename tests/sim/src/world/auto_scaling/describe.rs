@@ -19,6 +19,8 @@ pub struct DescribedGroup {
     pub desired_capacity: u32,
     /// Its Availability Zones.
     pub zones: Vec<String>,
+    /// Whether it is behind a load balancer: it has a target group.
+    pub has_load_balancer: bool,
     /// Its instances, without those of its warm pool.
     pub instances: Vec<DescribedInstance>,
 }
@@ -62,6 +64,7 @@ impl Group {
             max_size: self.settings.max_size,
             desired_capacity: self.desired_capacity,
             zones: self.settings.zones.clone(),
+            has_load_balancer: self.settings.connection_draining_seconds.is_some(),
             instances: instances.collect(),
         }
     }

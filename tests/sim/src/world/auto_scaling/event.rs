@@ -27,6 +27,8 @@ pub struct LifecycleActionEvent {
     pub origin: Place,
     /// Where it goes.
     pub destination: Place,
+    /// What the group does with it; none in the form of before 2026.
+    pub action: Option<&'static str>,
 }
 
 impl LifecycleActionEvent {
@@ -51,8 +53,13 @@ impl LifecycleActionEvent {
             "Origin": self.origin.as_str(),
             "Destination": self.destination.as_str(),
         });
-        if let (Value::Object(members), Some(metadata)) = (&mut detail, &self.notification_metadata) {
-            members.insert("NotificationMetadata".to_owned(), json!(metadata));
+        if let Value::Object(members) = &mut detail {
+            if let Some(metadata) = &self.notification_metadata {
+                members.insert("NotificationMetadata".to_owned(), json!(metadata));
+            }
+            if let Some(action) = self.action {
+                members.insert("Action".to_owned(), json!(action));
+            }
         }
         json!({
             "version": "0",

@@ -17,6 +17,7 @@ use crate::world::{ApiError, World};
 
 /// An Auto Scaling group, as it is created.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct AutoScalingGroup {
     /// Its name.
     pub name: String,
@@ -38,6 +39,18 @@ pub struct AutoScalingGroup {
     pub warm_pool: Option<WarmPool>,
     /// `TerminateHookAbandon: retain`: an abandoned termination parks its instance instead of ending it.
     pub retains_abandoned: bool,
+    /// How long connections drain before the termination hooks run; none without a load balancer.
+    pub connection_draining_seconds: Option<u32>,
+    /// How long it lists an instance as `Terminating:Proceed` after its last termination hook.
+    pub lingering_seconds: u32,
+    /// Whether it replaces a terminating instance as late as AWS was recorded to.
+    pub replaces_as_recorded: bool,
+    /// Whether a retained instance that is terminated by hand runs its hooks again.
+    pub retained_run_hooks_again: bool,
+    /// What follows the description of its terminations.
+    pub status_reason: Option<String>,
+    /// Whether its lifecycle notices and events lack the `Action` member, as they did before 2026.
+    pub without_action_member: bool,
 }
 
 impl AutoScalingGroup {
@@ -55,6 +68,12 @@ impl AutoScalingGroup {
             termination_policy: TerminationPolicy::Default,
             warm_pool: None,
             retains_abandoned: false,
+            connection_draining_seconds: None,
+            lingering_seconds: 0,
+            replaces_as_recorded: false,
+            retained_run_hooks_again: false,
+            status_reason: None,
+            without_action_member: false,
         }
     }
 
@@ -107,6 +126,54 @@ impl AutoScalingGroup {
         self.retains_abandoned = true;
         self
     }
+
+    /// Behind a load balancer: on termination the group deregisters an instance first, and its connections drain. The
+    /// termination hooks open their actions only then, and their notices carry that time.
+    ///
+    /// AWS: user guide, "attach-load-balancer-asg" and "lifecycle-hooks-overview".
+    #[must_use]
+    pub fn connection_draining(mut self, seconds: u32) -> Self {
+        self.connection_draining_seconds = Some(seconds);
+        self
+    }
+
+    /// Which still lists an instance as `Terminating:Proceed` for some seconds after its last termination hook.
+    /// Recorded 2026: the group lists it until EC2 has terminated it.
+    #[must_use]
+    pub fn lingering(mut self, seconds: u32) -> Self {
+        self.lingering_seconds = seconds;
+        self
+    }
+
+    /// Which replaces a terminating instance as recorded 2026: one second after the termination began or, at its maximum
+    /// size, one second after the last hook ended.
+    #[must_use]
+    pub fn replacing_as_recorded(mut self) -> Self {
+        self.replaces_as_recorded = true;
+        self
+    }
+
+    /// Whose retained instances run their termination hooks again, with new tokens, when somebody terminates them.
+    /// Decrementing the desired capacity is refused then. Recorded 2026.
+    #[must_use]
+    pub fn retained_running_hooks_again(mut self) -> Self {
+        self.retained_run_hooks_again = true;
+        self
+    }
+
+    /// Whose terminations have a status reason. Recorded 2026: it follows the description, after `.  Status Reason: `.
+    #[must_use]
+    pub fn status_reason(mut self, reason: &str) -> Self {
+        self.status_reason = Some(reason.to_owned());
+        self
+    }
+
+    /// With lifecycle notices and events of the form of before 2026, without the `Action` member.
+    #[must_use]
+    pub fn without_action_member(mut self) -> Self {
+        self.without_action_member = true;
+        self
+    }
 }
 
 /// A group as the world keeps it.
@@ -123,6 +190,8 @@ pub(crate) struct Group {
     pub(crate) activities: Activities,
     pub(crate) refresh: Option<InstanceRefresh>,
     pub(crate) policies: BTreeMap<String, StepScalingPolicy>,
+    /// What zone rebalancing launched, until it is in service and another instance is terminated.
+    pub(crate) rebalancing: BTreeSet<Ec2InstanceId>,
     /// While a policy's instances are launched: their warm-up.
     pub(crate) scaling_out_with_warmup: Option<u32>,
 }
@@ -141,6 +210,7 @@ impl World {
             activities: Activities::default(),
             refresh: None,
             policies: BTreeMap::new(),
+            rebalancing: BTreeSet::new(),
             scaling_out_with_warmup: None,
         };
         self.groups.insert(name.clone(), group);
@@ -171,14 +241,16 @@ impl World {
     }
 
     pub(crate) fn group(&self, name: &str) -> Result<&Group, ApiError> {
-        self.groups.get(name).ok_or_else(|| no_such_group(name))
+        self.groups.get(name).ok_or_else(no_such_group)
     }
 
     pub(crate) fn group_mut(&mut self, name: &str) -> Result<&mut Group, ApiError> {
-        self.groups.get_mut(name).ok_or_else(|| no_such_group(name))
+        self.groups.get_mut(name).ok_or_else(no_such_group)
     }
 }
 
-fn no_such_group(name: &str) -> ApiError {
-    ApiError::validation(format!("AutoScalingGroup name not found - no such group: {name}"))
+/// What Auto Scaling answers to the name of a group that is not there, or no longer. The word is `null`, whatever the
+/// name was (public transcripts).
+fn no_such_group() -> ApiError {
+    ApiError::validation("AutoScalingGroup name not found - null")
 }

@@ -67,6 +67,8 @@ pub struct LifecycleHook {
     pub notification_target_arn: Option<String>,
     /// What its notices carry along.
     pub notification_metadata: Option<String>,
+    /// Whether its notifications are refused: the topic is gone, or its role or key does not allow them.
+    pub notification_is_refused: bool,
 }
 
 impl LifecycleHook {
@@ -80,6 +82,7 @@ impl LifecycleHook {
             default_result: ActionResult::Abandon,
             notification_target_arn: Some(topic_arn.to_owned()),
             notification_metadata: None,
+            notification_is_refused: false,
         }
     }
 
@@ -93,6 +96,14 @@ impl LifecycleHook {
     #[must_use]
     pub fn without_topic(mut self) -> Self {
         self.notification_target_arn = None;
+        self
+    }
+
+    /// Whose notification is refused: Auto Scaling applies the default result at once. Recorded 2026, with the topic
+    /// gone, and with a role or key that does not allow it.
+    #[must_use]
+    pub fn notification_refused(mut self) -> Self {
+        self.notification_is_refused = true;
         self
     }
 

@@ -30,6 +30,16 @@ pub enum LifecycleState {
     PendingWait,
     /// In use.
     InService,
+    /// Out of service and in the group, without being part of its capacity.
+    Standby,
+    /// To get a new root volume, held back by at least one hook.
+    ReplacingRootVolumeWait,
+    /// Getting a new root volume, past its hooks.
+    ReplacingRootVolumeProceed,
+    /// To be terminated: its connections to the load balancer drain, and no hook has run yet.
+    Terminating,
+    /// Past its hooks; EC2 terminates it, and the group still lists it.
+    TerminatingProceed,
     /// Held back by at least one hook.
     TerminatingWait,
     /// Its termination was abandoned, and the group keeps what is abandoned.
@@ -54,6 +64,11 @@ impl LifecycleState {
             Self::Pending => "Pending",
             Self::PendingWait => "Pending:Wait",
             Self::InService => "InService",
+            Self::Standby => "Standby",
+            Self::ReplacingRootVolumeWait => "ReplacingRootVolume:Wait",
+            Self::ReplacingRootVolumeProceed => "ReplacingRootVolume:Proceed",
+            Self::Terminating => "Terminating",
+            Self::TerminatingProceed => "Terminating:Proceed",
             Self::TerminatingWait => "Terminating:Wait",
             Self::TerminatingRetained => "Terminating:Retained",
             Self::WarmedPendingWait => "Warmed:Pending:Wait",
@@ -67,13 +82,23 @@ impl LifecycleState {
     /// Whether such an instance counts towards the desired capacity: one that is on its way out no longer does.
     #[must_use]
     pub const fn counts(self) -> bool {
-        matches!(self, Self::Pending | Self::PendingWait | Self::InService)
+        matches!(
+            self,
+            Self::Pending
+                | Self::PendingWait
+                | Self::InService
+                | Self::ReplacingRootVolumeWait
+                | Self::ReplacingRootVolumeProceed
+        )
     }
 
-    /// Whether it is on its way out of service, held back by a hook.
+    /// Whether it is on its way out of service: held back by a hook, before it or right after it.
     #[must_use]
     pub const fn is_leaving(self) -> bool {
-        matches!(self, Self::TerminatingWait | Self::WarmedPendingWait)
+        matches!(
+            self,
+            Self::Terminating | Self::TerminatingWait | Self::TerminatingProceed | Self::WarmedPendingWait
+        )
     }
 
     /// Whether it is in the warm pool, or on its way in or out: `DescribeWarmPool` tells of it, and

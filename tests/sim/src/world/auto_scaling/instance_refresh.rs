@@ -66,7 +66,7 @@ impl World {
         for id in &wave {
             self.take_out_of_service(name, id, Place::Ec2);
         }
-        self.balance(name);
+        self.replace_missing(name);
     }
 }
 
@@ -104,10 +104,11 @@ impl Group {
         Some(if percent < 100 { share.min(desired.saturating_sub(1)) } else { desired })
     }
 
-    /// How many instances a refresh has on top of the desired capacity: one, while nothing may be missing.
+    /// How many instances there are on top of the desired capacity: one for a refresh, while nothing may be missing, and
+    /// those that zone rebalancing launched.
     pub(crate) fn surge(&self) -> usize {
         let ahead =
             self.refresh.as_ref().is_some_and(|it| it.min_healthy_percent >= 100 && !it.old.is_empty());
-        usize::from(ahead)
+        usize::from(ahead) + self.rebalancing.len()
     }
 }

@@ -48,7 +48,11 @@ impl World {
         self.agenda.enter(up, Transition::InService { group: name.to_owned(), instance });
     }
 
-    fn launch(&mut self, group: &str, instance_type: InstanceType) -> Result<Ec2InstanceId, ApiError> {
+    pub(super) fn launch(
+        &mut self,
+        group: &str,
+        instance_type: InstanceType,
+    ) -> Result<Ec2InstanceId, ApiError> {
         let id = self.ids.ec2_instance();
         let launched_at = self.now;
         let found = self.group_mut(group)?;
@@ -72,7 +76,7 @@ impl World {
         let Some(instance) = self.groups.get_mut(name).and_then(|group| group.instances.get_mut(id)) else {
             return;
         };
-        if instance.state != LifecycleState::Pending {
+        if !matches!(instance.state, LifecycleState::Pending | LifecycleState::ReplacingRootVolumeProceed) {
             return;
         }
         let origin = instance.origin;
@@ -96,7 +100,11 @@ impl World {
         let cluster = group.settings.cluster.clone();
         self.end_activity(name, id);
         self.record(Occurrence::InstanceInService { group: name.to_owned(), instance: id.clone() });
-        self.notify_of(name, id, super::notification::GroupEvent::InstanceLaunch);
+        if origin == Place::AutoScalingGroup {
+            self.record_root_volume(name, id, false);
+        } else {
+            self.notify_of(name, id, super::notification::GroupEvent::InstanceLaunch);
+        }
         match (cluster, origin) {
             (Some(cluster), Place::WarmPool) => self.rejoin_cluster(name, &cluster, id, &instance_type),
             (Some(cluster), _) => {
@@ -105,5 +113,6 @@ impl World {
             (None, _) => {}
         }
         self.go_on_with_refresh(name);
+        self.go_on_with_rebalancing(name, id);
     }
 }

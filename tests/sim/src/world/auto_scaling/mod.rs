@@ -6,6 +6,9 @@
 //! | [`capacity`], [`termination_policy`] | launching and choosing what to terminate, so that the group has what it wants |
 //! | [`launch`] | from the launch of an instance to its service |
 //! | [`termination`] | from the decision to the end of an instance |
+//! | [`connection_draining`] | what a load balancer does before the hooks run |
+//! | [`root_volume`] | replacing an instance's root volume |
+//! | [`standby`], [`rebalancing`], [`deletion`] | instances out of the capacity, zones in balance, and the end of a group |
 //! | [`warm_pool`] | where instances wait, stopped, for the next launch |
 //! | [`instance_refresh`] | replacing all instances, some at a time |
 //! | [`scaling_policy`], `policy_execution` | step scaling policies, and what they make of a breach |
@@ -16,6 +19,8 @@
 
 pub mod activity;
 pub mod capacity;
+pub mod connection_draining;
+pub mod deletion;
 pub mod describe;
 pub mod event;
 pub mod group;
@@ -27,7 +32,10 @@ pub mod lifecycle_action;
 pub mod notice;
 pub mod notification;
 pub(crate) mod policy_execution;
+pub mod rebalancing;
+pub mod root_volume;
 pub mod scaling_policy;
+pub mod standby;
 pub mod termination;
 pub mod termination_policy;
 pub(crate) mod wait;

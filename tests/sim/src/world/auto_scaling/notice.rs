@@ -32,7 +32,21 @@ impl Place {
     }
 }
 
+/// The `Action` member: what the group does with the instance.
+///
+/// `Terminate` is recorded (2026, lifecycle notices and events); notices of 2022 have no such member. `ReplaceRootVolume`
+/// is in AWS's examples (user guide, "instance-refresh-eventbridge-events"). `Launch`, and `Terminate` on the way to a
+/// warm pool, are inferred.
+pub(crate) fn action(transition: LifecycleTransition, way: (Place, Place)) -> &'static str {
+    match (transition, way) {
+        (_, (Place::AutoScalingGroup, Place::AutoScalingGroup)) => "ReplaceRootVolume",
+        (LifecycleTransition::InstanceLaunching, _) => "Launch",
+        (LifecycleTransition::InstanceTerminating, _) => "Terminate",
+    }
+}
+
 /// An instance waits at a hook.
+#[expect(clippy::too_many_arguments, reason = "each is a member of the message")]
 pub(crate) fn lifecycle(
     request_id: &str,
     group: &str,
@@ -40,6 +54,7 @@ pub(crate) fn lifecycle(
     instance: &Ec2InstanceId,
     token: &str,
     (origin, destination): (Place, Place),
+    action: Option<&str>,
     at: DateTime<Utc>,
 ) -> Value {
     let mut message = json!({
@@ -55,8 +70,13 @@ pub(crate) fn lifecycle(
         "EC2InstanceId": instance.as_str(),
         "LifecycleTransition": hook.transition.as_str(),
     });
-    if let (Value::Object(members), Some(metadata)) = (&mut message, &hook.notification_metadata) {
-        members.insert("NotificationMetadata".to_owned(), json!(metadata));
+    if let Value::Object(members) = &mut message {
+        if let Some(metadata) = &hook.notification_metadata {
+            members.insert("NotificationMetadata".to_owned(), json!(metadata));
+        }
+        if let Some(action) = action {
+            members.insert("Action".to_owned(), json!(action));
+        }
     }
     message
 }

@@ -6,6 +6,7 @@ use super::hook::LifecycleTransition;
 use super::instance::LifecycleState;
 use super::notice::Place;
 use super::notification::GroupEvent;
+use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
@@ -36,7 +37,13 @@ impl World {
                     format!("Instance Id not found - No managed instance found for instance ID: {instance}");
                 return Err(ApiError::validation(said));
             };
-            if decrement && !known.state.is_retained() && known.state != LifecycleState::WarmedStopped {
+            if decrement && known.state.is_retained() && found.settings.retained_run_hooks_again {
+                // AWS's words are unknown; that it refuses is recorded (2026).
+                let said = format!("The instance {instance} is retained: there is no capacity to decrement.");
+                return Err(ApiError::validation(said));
+            }
+            let no_capacity = matches!(known.state, LifecycleState::WarmedStopped | LifecycleState::Standby);
+            if decrement && !known.state.is_retained() && !no_capacity {
                 decrements += 1;
             }
         }
@@ -50,7 +57,7 @@ impl World {
         for instance in instances {
             self.take_out_of_service(group, instance, Place::Ec2);
         }
-        self.balance(group);
+        self.replace_missing(group);
         Ok(())
     }
 
@@ -64,7 +71,10 @@ impl World {
 
     /// An instance is to be terminated, or to go to the warm pool: in either case the termination hooks hold it back.
     pub(crate) fn take_out_of_service(&mut self, group: &str, id: &Ec2InstanceId, to: Place) {
-        let Some(instance) = self.groups.get(group).and_then(|found| found.instances.get(id)) else { return };
+        let Some(found) = self.groups.get(group) else { return };
+        let Some(instance) = found.instances.get(id) else { return };
+        let again = found.settings.retained_run_hooks_again;
+        let draining = found.settings.connection_draining_seconds.filter(|_| instance.state.counts());
         let (group_name, instance_id) = (group.to_owned(), id.clone());
         let (from, waiting) = match (instance.state, to) {
             (state, _) if state.is_leaving() || state == LifecycleState::WarmedTerminatingWait => return,
@@ -79,10 +89,22 @@ impl World {
                 self.begin_termination_activity(group, id);
                 self.record(Occurrence::InstanceTerminating { group: group_name, instance: instance_id });
                 match state {
-                    LifecycleState::InService => {
+                    LifecycleState::InService | LifecycleState::Standby => {
+                        (Place::AutoScalingGroup, Some(LifecycleState::TerminatingWait))
+                    }
+                    LifecycleState::ReplacingRootVolumeWait | LifecycleState::ReplacingRootVolumeProceed => {
+                        self.drop_actions(group, id);
+                        (Place::AutoScalingGroup, Some(LifecycleState::TerminatingWait))
+                    }
+                    LifecycleState::TerminatingRetained if again => {
                         (Place::AutoScalingGroup, Some(LifecycleState::TerminatingWait))
                     }
                     LifecycleState::WarmedStopped => {
+                        (Place::WarmPool, Some(LifecycleState::WarmedTerminatingWait))
+                    }
+                    LifecycleState::WarmedPendingRetained | LifecycleState::WarmedTerminatingRetained
+                        if again =>
+                    {
                         (Place::WarmPool, Some(LifecycleState::WarmedTerminatingWait))
                     }
                     // What is not up yet has nothing to drain, and what is retained has been through its hooks.
@@ -90,6 +112,22 @@ impl World {
                 }
             }
         };
+        match (waiting, draining) {
+            (Some(LifecycleState::TerminatingWait), Some(seconds)) => {
+                self.drain_connections(group, id, seconds);
+            }
+            _ => self.wait_for_termination_hooks(group, id, waiting, from),
+        }
+    }
+
+    /// The termination hooks hold an instance back, where there are any.
+    pub(crate) fn wait_for_termination_hooks(
+        &mut self,
+        group: &str,
+        id: &Ec2InstanceId,
+        waiting: Option<LifecycleState>,
+        from: Place,
+    ) {
         let hooks = self.hooks_on(group, LifecycleTransition::InstanceTerminating);
         match waiting {
             Some(state) if !hooks.is_empty() => {
@@ -110,21 +148,29 @@ impl World {
         self.end_activity(group, id);
         self.record(Occurrence::InstanceRetained { group: group.to_owned(), instance: id.clone() });
         self.go_on_with_refresh(group);
+        self.hook_ended(group);
     }
 
-    /// The EC2 instance is terminated, and whatever still ran on it with it.
+    /// The EC2 instance is terminated, and whatever still ran on it with it. The group may list it a while longer.
     pub(crate) fn end_instance(&mut self, group: &str, id: &Ec2InstanceId) {
-        let Some(found) = self.groups.get_mut(group) else { return };
-        if !found.instances.contains_key(id) {
+        let Some(found) = self.groups.get(group) else { return };
+        let Some(state) = found.instances.get(id).map(|instance| instance.state) else { return };
+        let lingers = found.settings.lingering_seconds;
+        if state == LifecycleState::TerminatingProceed {
+            self.leave_group(group, id);
+            self.go_on_with_refresh(group);
             return;
         }
         self.begin_termination_activity(group, id);
-        self.end_activity(group, id);
-        self.notify_of(group, id, GroupEvent::InstanceTerminate);
-        let Some(found) = self.groups.get_mut(group) else { return };
-        found.instances.remove(id);
-        found.actions.retain(|_, action| action.instance != *id);
-        let cluster = found.settings.cluster.clone();
+        if state == LifecycleState::TerminatingWait && lingers > 0 {
+            self.set_lifecycle_state(group, id, LifecycleState::TerminatingProceed);
+            let leaves = Transition::LeavesGroup { group: group.to_owned(), instance: id.clone() };
+            self.agenda.enter(self.after(lingers), leaves);
+        } else {
+            self.leave_group(group, id);
+        }
+        self.drop_actions(group, id);
+        let cluster = self.groups.get(group).and_then(|found| found.settings.cluster.clone());
         self.record(Occurrence::InstanceTerminated { group: group.to_owned(), instance: id.clone() });
         if let Some(cluster) = cluster {
             for arn in self.container_instances_of(&cluster, id) {
@@ -132,5 +178,23 @@ impl World {
             }
         }
         self.go_on_with_refresh(group);
+        self.hook_ended(group);
+    }
+
+    /// The group no longer lists an instance.
+    fn leave_group(&mut self, group: &str, id: &Ec2InstanceId) {
+        self.end_activity(group, id);
+        self.notify_of(group, id, GroupEvent::InstanceTerminate);
+        if let Some(found) = self.groups.get_mut(group) {
+            found.instances.remove(id);
+            found.rebalancing.remove(id);
+        }
+    }
+
+    /// Whatever held an instance back holds it no longer, and nobody is told of it.
+    fn drop_actions(&mut self, group: &str, id: &Ec2InstanceId) {
+        if let Some(found) = self.groups.get_mut(group) {
+            found.actions.retain(|_, action| action.instance != *id);
+        }
     }
 }

@@ -78,7 +78,8 @@ impl Group {
         Some(counts.into_iter().filter(|(_, count)| *count == most).map(|(zone, _)| zone).collect())
     }
 
-    fn by_zone(&self) -> BTreeMap<&str, usize> {
+    /// How many instances of the capacity are in each zone that has any.
+    pub(super) fn by_zone(&self) -> BTreeMap<&str, usize> {
         let mut counts = BTreeMap::new();
         for (_, instance) in self.counting() {
             *counts.entry(instance.zone.as_str()).or_default() += 1;

@@ -28,12 +28,27 @@ impl World {
         way: (Place, Place),
     ) {
         self.set_lifecycle_state(group, id, state);
+        let mut refused = Vec::new();
         for hook in hooks {
-            self.open_action(group, hook, id, way);
+            let token = self.open_action(group, hook, id, way);
+            if hook.notification_is_refused {
+                refused.push((token, hook.default_result));
+            }
+        }
+        // Only now, so that the group waits for the others.
+        for (token, result) in refused {
+            self.end_action(group, &token, ActionEnd::NotificationRefused(result));
         }
     }
 
-    fn open_action(&mut self, group: &str, hook: &LifecycleHook, id: &Ec2InstanceId, way: (Place, Place)) {
+    /// Opens a hook's action; its token.
+    fn open_action(
+        &mut self,
+        group: &str,
+        hook: &LifecycleHook,
+        id: &Ec2InstanceId,
+        way: (Place, Place),
+    ) -> String {
         let token = self.ids.uuid();
         let action = Action::new(hook, id, self.now);
         let deadline = action.deadline;
@@ -47,22 +62,26 @@ impl World {
             instance: id.clone(),
             token: token.clone(),
         });
-        self.send_event(group, hook, id, &token, way);
-        let Some(topic_arn) = hook.notification_target_arn.clone() else { return };
+        let old_form = self.groups.get(group).is_none_or(|found| found.settings.without_action_member);
+        let action_member = (!old_form).then(|| notice::action(hook.transition, way));
+        self.send_event(group, hook, id, &token, (way, action_member));
+        let topic = hook.notification_target_arn.clone().filter(|_| !hook.notification_is_refused);
+        let Some(topic_arn) = topic else { return token };
         let request_id = self.ids.uuid();
-        let message = notice::lifecycle(&request_id, group, hook, id, &token, way, self.now).to_string();
+        let message = notice::lifecycle(&request_id, group, hook, id, &token, way, action_member, self.now);
         self.emit(Emitted::SnsMessage(sns::SnsMessage {
             topic_arn,
             subject: Some(notice::subject(hook.transition, id)),
-            message,
+            message: message.to_string(),
             attempt: None,
             origin: sns::Origin::LifecycleHook {
                 group: group.to_owned(),
                 hook: hook.name.clone(),
                 instance: id.clone(),
-                token,
+                token: token.clone(),
             },
         }));
+        token
     }
 
     fn send_event(
@@ -71,7 +90,7 @@ impl World {
         hook: &LifecycleHook,
         id: &Ec2InstanceId,
         token: &str,
-        (origin, destination): (Place, Place),
+        ((origin, destination), action): ((Place, Place), Option<&'static str>),
     ) {
         let event_id = self.ids.event();
         let event = LifecycleActionEvent {
@@ -83,6 +102,7 @@ impl World {
             notification_metadata: hook.notification_metadata.clone(),
             origin,
             destination,
+            action,
         };
         self.emit(Emitted::LifecycleAction { id: event_id, event });
     }
@@ -128,6 +148,7 @@ impl World {
         let Some(state) = found.instances.get(id).map(|instance| instance.state) else { return };
         match (state, state.retained().filter(|_| retains)) {
             (_, Some(retained)) => self.retain_instance(group, id, retained),
+            (LifecycleState::ReplacingRootVolumeWait, _) => self.exchange_root_volume(group, id),
             (LifecycleState::PendingWait, _) if abandoned => {
                 // AWS terminates what could not be launched, and launches another.
                 self.end_instance(group, id);

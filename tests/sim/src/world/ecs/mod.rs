@@ -3,6 +3,7 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | [`instance_type`], [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
+//! | [`ghost`] | registrations that agents left behind |
 //! | [`task_definition`], [`task`], `task_lifecycle`, `task_end` | what runs, and the statuses it goes through |
 //! | [`flapping_agents`] | agents that disconnect by themselves |
 //! | `agent` | what starts tasks on a host, once the last ones have really stopped |
@@ -26,6 +27,7 @@ pub mod describe_task_definition;
 pub mod event;
 pub(crate) mod filter;
 pub mod flapping_agents;
+pub mod ghost;
 pub mod instance_type;
 pub mod lagging_copy;
 pub mod list;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 
 use super::REMEMBERED_SECONDS;
@@ -19,6 +20,16 @@ impl World {
     /// An EC2 instance's agent registers it.
     pub(crate) fn register_container_instance(
         &mut self,
+        cluster: &str,
+        ec2_instance_id: &Ec2InstanceId,
+        instance_type: &InstanceType,
+    ) -> Option<ContainerInstanceArn> {
+        self.register_at(self.now, cluster, ec2_instance_id, instance_type)
+    }
+
+    fn register_at(
+        &mut self,
+        registered_at: DateTime<Utc>,
         cluster: &str,
         ec2_instance_id: &Ec2InstanceId,
         instance_type: &InstanceType,
@@ -41,7 +52,7 @@ impl World {
             stopped_tasks: BTreeSet::new(),
             reserved: Reserved::default(),
             version: 0,
-            registered_at: self.now,
+            registered_at,
             updated_at: self.now,
         };
         self.clusters.get_mut(cluster)?.container_instances.insert(arn.clone(), instance);
@@ -79,18 +90,21 @@ impl World {
         }
     }
 
-    /// An agent that lost its state registers its EC2 instance once more. The entry from before stays, without an agent:
-    /// its tasks go no further in ECS's eyes.
+    /// An agent that lost its state registers its EC2 instance once more. The registration from before stays, without an
+    /// agent, and is the older one: its tasks go no further in ECS's eyes.
     pub fn register_anew(
         &mut self,
         cluster: &str,
         id: &Ec2InstanceId,
     ) -> Result<ContainerInstanceArn, ApiError> {
         self.set_agent_connected(cluster, id, false)?;
+        let known = self.cluster(cluster)?.all_of_ec2_instance(id).map(|instance| instance.registered_at);
+        let next = known.max().map_or(self.now, |latest| latest + TimeDelta::milliseconds(1));
+        let registered_at = next.max(self.now);
         let instance_types = self.groups.values().filter_map(|group| group.instances.get(id));
         let instance_type = instance_types.map(|instance| instance.instance_type.clone()).next();
         let registered = instance_type
-            .and_then(|instance_type| self.register_container_instance(cluster, id, &instance_type));
+            .and_then(|instance_type| self.register_at(registered_at, cluster, id, &instance_type));
         registered.ok_or_else(|| ApiError::invalid_parameter(format!("{id} is in no group")))
     }
 

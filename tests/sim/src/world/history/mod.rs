@@ -42,6 +42,8 @@ pub enum ActionEnd {
     Completed(ActionResult),
     /// By its timeout, with the hook's default result.
     Expired(ActionResult),
+    /// At once, with the hook's default result, as its notification was refused.
+    NotificationRefused(ActionResult),
 }
 
 impl ActionEnd {
@@ -49,7 +51,7 @@ impl ActionEnd {
     #[must_use]
     pub const fn result(self) -> ActionResult {
         match self {
-            Self::Completed(result) | Self::Expired(result) => result,
+            Self::Completed(result) | Self::Expired(result) | Self::NotificationRefused(result) => result,
         }
     }
 }
@@ -89,6 +91,14 @@ pub enum Occurrence {
     InstanceInWarmPool { group: String, instance: Ec2InstanceId },
     /// An EC2 instance was parked as its way out was abandoned.
     InstanceRetained { group: String, instance: Ec2InstanceId },
+    /// The replacement of an EC2 instance's root volume began, or ended with the instance in service.
+    RootVolumeReplacement { group: String, instance: Ec2InstanceId, in_progress: bool },
+    /// An EC2 instance entered standby, or left it.
+    Standby { group: String, instance: Ec2InstanceId, entered: bool },
+    /// A group's zones are being balanced: it launched an instance beyond its desired capacity.
+    RebalancingZones { group: String, instance: Ec2InstanceId },
+    /// A group was deleted, with all its instances.
+    GroupDeleted { group: String },
     /// EC2 told of a Spot instance.
     SpotNotice { group: String, instance: Ec2InstanceId, notice: SpotNotice },
     /// An instance refresh began, or ended.

@@ -64,6 +64,10 @@ impl fmt::Display for Occurrence {
             | Self::InstanceEnteringWarmPool { .. }
             | Self::InstanceInWarmPool { .. }
             | Self::InstanceRetained { .. }
+            | Self::RootVolumeReplacement { .. }
+            | Self::Standby { .. }
+            | Self::RebalancingZones { .. }
+            | Self::GroupDeleted { .. }
             | Self::SpotNotice { .. }
             | Self::InstanceRefresh { .. }
             | Self::AlarmState { .. }
@@ -80,6 +84,9 @@ impl fmt::Display for Occurrence {
             }
             Self::ActionEnded { hook, instance, end: ActionEnd::Expired(result), .. } => {
                 write!(f, "hook {hook}: {instance} ran out, {result}")
+            }
+            Self::ActionEnded { hook, instance, end: ActionEnd::NotificationRefused(result), .. } => {
+                write!(f, "hook {hook}: {instance} notification refused, {result}")
             }
             Self::ContainerInstanceRegistered { cluster, container_instance, ec2_instance_id } => {
                 write!(f, "cluster {cluster}: {ec2_instance_id} registered as {}", host(container_instance))
@@ -188,6 +195,18 @@ impl Occurrence {
                 write!(f, "group {group}: {instance} stopped in the warm pool")
             }
             Self::InstanceRetained { group, instance } => write!(f, "group {group}: {instance} retained"),
+            Self::RootVolumeReplacement { group, instance, in_progress } => {
+                let now = if *in_progress { "gets a new root volume" } else { "has its new root volume" };
+                write!(f, "group {group}: {instance} {now}")
+            }
+            Self::Standby { group, instance, entered } => {
+                let now = if *entered { "entered" } else { "left" };
+                write!(f, "group {group}: {instance} {now} standby")
+            }
+            Self::RebalancingZones { group, instance } => {
+                write!(f, "group {group}: {instance} launched to balance the zones")
+            }
+            Self::GroupDeleted { group } => write!(f, "group {group}: deleted by force"),
             Self::SpotNotice { group, instance, notice } => write!(f, "group {group}: {instance} {notice}"),
             Self::InstanceRefresh { group, in_progress: true } => {
                 write!(f, "group {group}: instance refresh")

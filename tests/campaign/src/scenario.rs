@@ -72,7 +72,7 @@ pub struct GroupPlan {
     pub heartbeat_seconds: u32,
     /// Whether an action that runs out is abandoned.
     pub default_abandon: bool,
-    /// A drain timeout in the hook's metadata.
+    /// A drain timeout in the hook's metadata, where these name the cluster.
     pub metadata_drain_timeout_seconds: Option<u32>,
     /// A second hook, which ends after so many seconds.
     pub other_hook_seconds: Option<u32>,
@@ -89,6 +89,23 @@ pub struct GroupPlan {
     /// Which instance a scale-in takes.
     #[serde(default)]
     pub takes: Takes,
+    /// What the hook's `NotificationMetadata` says.
+    #[serde(default)]
+    pub metadata: Metadata,
+}
+
+/// What a hook's `NotificationMetadata` says of the cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Metadata {
+    /// Its name, as documented.
+    #[default]
+    Named,
+    /// Nothing: there is no metadata.
+    Absent,
+    /// Its name, under a key that the drainer does not know.
+    UnderAnotherKey,
+    /// A text that is no JSON.
+    Text,
 }
 
 /// Which instance a scale-in takes.
@@ -182,6 +199,12 @@ pub struct DrainerPlan {
     pub reserved_concurrency: Option<u32>,
     /// Whether Lambda's loop detection is left on, against the template.
     pub recursion_terminated: bool,
+    /// `ECS_CLUSTER`, counted among the clusters; one that is not there is a cluster that does not exist.
+    #[serde(default)]
+    pub ecs_cluster: usize,
+    /// Whether each group is swept every minute.
+    #[serde(default)]
+    pub sweeps: bool,
 }
 
 /// What ends a drain whose time is up.
@@ -302,7 +325,7 @@ pub enum Stray {
     Json,
 }
 
-/// Calls that go wrong, from the start of the history on or later, and until it is quiet at most.
+/// Calls that go wrong, from the start of the history on or later, and until it is quiet at most unless `throughout`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultPlan {
     /// Which calls; all where none is named.
@@ -315,6 +338,9 @@ pub struct FaultPlan {
     pub from_seconds: u32,
     /// For how long.
     pub seconds: u32,
+    /// Whether it lasts for the whole history, its quiet end included.
+    #[serde(default)]
+    pub throughout: bool,
 }
 
 /// How a call goes wrong.
@@ -352,8 +378,11 @@ pub struct ApiPlan {
 /// Reads that may be served by a copy that lags behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LagPlan {
-    /// How far.
+    /// How far behind a read is, at most.
     pub seconds: u32,
-    /// So many in a thousand.
+    /// How many reads in a thousand lag.
     pub per_mille: u32,
+    /// Whether each read that lags draws its own lag. Otherwise all lag by the most.
+    #[serde(default)]
+    pub each_by_its_own: bool,
 }

@@ -12,9 +12,11 @@ use fleetkeeper_sim::world::lambda::function::LambdaFunction;
 use fleetkeeper_sim::world::{ApiError, World};
 use fleetkeeper_sim::{ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition};
 
+use serde_json::json;
+
 use crate::scenario::{
-    ApiPlan, ClusterPlan, FlappingPlan, GroupPlan, LagPlan, Scenario, ServicePlan, StandalonePlan, Takes,
-    TaskPlan, WarmPoolPlan,
+    ApiPlan, ClusterPlan, FlappingPlan, GroupPlan, LagPlan, Metadata, Scenario, ServicePlan, StandalonePlan,
+    Takes, TaskPlan, WarmPoolPlan,
 };
 use crate::stage::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
@@ -66,11 +68,11 @@ pub(crate) fn trouble(world: &mut World, scenario: &Scenario, until: DateTime<Ut
         world.limit_request_rates();
         world.other_readers(*others);
     }
-    if let Some(LagPlan { seconds, per_mille }) = *lagging_reads {
+    if let Some(LagPlan { seconds, per_mille, each_by_its_own }) = *lagging_reads {
         let (lag_seconds, share_per_mille) = (seconds, per_mille);
         world.lag_reads(LaggingReads {
             lag_seconds,
-            each_by_its_own: false,
+            each_by_its_own,
             share_per_mille,
             until,
             seed: scenario.seed,
@@ -143,11 +145,10 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
     if !plan.default_abandon {
         hook = hook.default_result(ActionResult::Continue);
     }
-    let metadata = match plan.metadata_drain_timeout_seconds {
-        None => format!(r#"{{"cluster": "{cluster}"}}"#),
-        Some(seconds) => format!(r#"{{"cluster": "{cluster}", "drainTimeoutSeconds": {seconds}}}"#),
-    };
-    world.put_lifecycle_hook(name, hook.metadata(&metadata))?;
+    if let Some(metadata) = metadata(plan, cluster) {
+        hook = hook.metadata(&metadata);
+    }
+    world.put_lifecycle_hook(name, hook)?;
     if let Some(seconds) = plan.other_hook_seconds {
         let mut other = LifecycleHook::new("other", TOPIC).heartbeat_timeout(seconds);
         other.default_result = ActionResult::Continue;
@@ -167,6 +168,40 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
     Ok(())
 }
 
+/// The hook's `NotificationMetadata`, where it has any.
+fn metadata(plan: &GroupPlan, cluster: &str) -> Option<String> {
+    match plan.metadata {
+        Metadata::Named => Some(match plan.metadata_drain_timeout_seconds {
+            None => format!(r#"{{"cluster": "{cluster}"}}"#),
+            Some(seconds) => format!(r#"{{"cluster": "{cluster}", "drainTimeoutSeconds": {seconds}}}"#),
+        }),
+        Metadata::Absent => None,
+        Metadata::UnderAnotherKey => Some(format!(r#"{{"ecsCluster": "{cluster}"}}"#)),
+        Metadata::Text => Some(format!("cluster={cluster}")),
+    }
+}
+
+/// The cluster that the drainer is configured with for a group: its hook's metadata win over `ECS_CLUSTER`.
+#[must_use]
+pub fn configured_cluster(scenario: &Scenario, cluster: usize, group: usize) -> String {
+    let plan = scenario.clusters.get(cluster).and_then(|plan| plan.groups.get(group));
+    match plan.map(|plan| plan.metadata) {
+        Some(Metadata::Named) | None => cluster_name(cluster),
+        Some(_) => cluster_name(scenario.drainer.ecs_cluster),
+    }
+}
+
+/// Each group is swept every minute.
+fn add_sweeps(world: &mut World, scenario: &Scenario) {
+    for (cluster, plan) in scenario.clusters.iter().enumerate() {
+        for group in 0..plan.groups.len() {
+            let of = configured_cluster(scenario, cluster, group);
+            let sweep = json!({"cluster": of, "group": group_name(cluster, group), "hook": HOOK});
+            world.put_schedule_with_input(DRAINER, 60, json!({ "sweep": sweep }));
+        }
+    }
+}
+
 fn add_functions(world: &mut World, scenario: &Scenario) {
     let plan = &scenario.drainer;
     let mut drainer = LambdaFunction::new(DRAINER, plan.timeout_seconds);
@@ -176,6 +211,9 @@ fn add_functions(world: &mut World, scenario: &Scenario) {
     }
     world.create_function(drainer);
     world.subscribe(TOPIC, DRAINER);
+    if plan.sweeps {
+        add_sweeps(world, scenario);
+    }
 
     let Some(plan) = &scenario.calculator else { return };
     let mut calculator = LambdaFunction::new(CALCULATOR, plan.timeout_seconds);

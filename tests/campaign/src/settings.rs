@@ -8,7 +8,7 @@ use crate::set_up::cluster_name;
 /// The drainer's settings.
 pub(crate) fn drainer_config(plan: &DrainerPlan) -> Result<lifecycle_drainer::Config, SettingError> {
     let lookup = |name: &str| match name {
-        "ECS_CLUSTER" => Some(cluster_name(0)),
+        "ECS_CLUSTER" => Some(cluster_name(plan.ecs_cluster)),
         "DRAIN_TIMEOUT_SECONDS" => Some(plan.drain_timeout_seconds.to_string()),
         "ON_DRAIN_TIMEOUT" => Some(on_drain_timeout(plan.on_drain_timeout).to_owned()),
         "POLL_INTERVAL_SECONDS" => Some(plan.poll_seconds.to_string()),

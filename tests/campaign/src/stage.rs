@@ -119,9 +119,10 @@ async fn run_until(driver: &mut Driver, until: DateTime<Utc>) -> Result<(), Unpl
 
 fn plant(faults: &mut Faults, scenario: &Scenario, began: DateTime<Utc>, quiet_from: DateTime<Utc>) {
     faults.seed(scenario.seed);
-    for FaultPlan { operation, fault, per_mille, from_seconds, seconds } in &scenario.faults {
-        let from = began + TimeDelta::seconds(i64::from(*from_seconds));
-        let until = quiet_from.min(from + TimeDelta::seconds(i64::from(*seconds)));
+    for FaultPlan { operation, fault, per_mille, from_seconds, seconds, throughout } in &scenario.faults {
+        let from = began + TimeDelta::seconds(i64::from(if *throughout { 0 } else { *from_seconds }));
+        let ends = quiet_from.min(from + TimeDelta::seconds(i64::from(*seconds)));
+        let until = if *throughout { DateTime::<Utc>::MAX_UTC } else { ends };
         let when = When::Sometimes { per_mille: *per_mille, from, until };
         let fault = match fault {
             Wrong::Throttled => Fault::Throttled,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::drain::{CompleteReason, OnDrainTimeout};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd, InvocationId};
@@ -164,25 +163,19 @@ fn sent_at(payload: &Value) -> Option<DateTime<Utc>> {
     sent.as_str()?.parse().ok()
 }
 
-/// The states that the drainer's answer tells of.
+/// The states that the drainer's answer reports.
 fn told_by(answer: &Value) -> impl Iterator<Item = Seen> {
-    let word = |pointer| answer.pointer(pointer).and_then(Value::as_str);
-    let reason = word("/records/0/reason").and_then(|reason| {
-        let ends = [
-            (CompleteReason::NotInCluster, Seen::NoInstanceFound),
-            (CompleteReason::TimeUp(OnDrainTimeout::StopTasks), Seen::EndedWithTasksStopped),
-            (CompleteReason::TimeUp(OnDrainTimeout::Continue), Seen::EndedWithTasksLeft),
-            (CompleteReason::TimeUp(OnDrainTimeout::Abandon), Seen::EndedByAbandon),
-        ];
-        ends.into_iter().find(|(end, _)| end.to_string() == reason).map(|(_, state)| state)
-    });
-    let left = word("/records/0/outcome").filter(|outcome| *outcome == "left-to").map(|_| Seen::LeftToOthers);
-    let carried =
-        answer.pointer("/records/0/others/ended").and_then(Value::as_u64).filter(|ended| *ended > 0);
-    let carried = carried.map(|_| Seen::OthersCarried);
-    let waiting_for = word("/records/0/waitingFor").filter(|what| what.starts_with("other instances"));
-    let after_its_own = waiting_for.map(|_| Seen::CarriedAfterItsOwn);
-    [reason, left, carried, after_its_own].into_iter().flatten()
+    let outcome = answer.pointer("/records/0/outcome").and_then(Value::as_str);
+    outcome
+        .and_then(|outcome| match outcome {
+            "delegated" => Some(Seen::Delegated),
+            "cut-short" => Some(Seen::CutShort),
+            "action-gone" => Some(Seen::ActionGone),
+            "republished" => Some(Seen::Republished),
+            "swept" => Some(Seen::Swept),
+            _ => None,
+        })
+        .into_iter()
 }
 
 /// The states that the calculator's metrics tell of.

@@ -1,11 +1,13 @@
 //! The rare states that histories were in. A campaign that never saw one has not tested it.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | `seen` | the states, their names, which are expected |
 //! | `functions` | those of invocations and calls, found in a history |
+//! | `completions` | those of how the drainer ended drains |
 //! | `hosts` | those of hosts, hooks and tasks |
 
+mod completions;
 mod functions;
 mod hosts;
 mod seen;
@@ -13,6 +15,7 @@ mod seen;
 use std::collections::BTreeSet;
 
 use crate::stage::Played;
+use completions::Completions;
 use functions::Functions;
 use hosts::Hosts;
 
@@ -26,9 +29,11 @@ pub const SEEDS_MIN: u64 = 5_000;
 pub fn seen(played: &Played) -> BTreeSet<Seen> {
     let mut seen = BTreeSet::new();
     let (mut functions, mut hosts) = (Functions::default(), Hosts::default());
+    let mut completions = Completions::default();
     for entry in played.world.history().entries() {
         functions.look(entry, &mut seen);
         hosts.look(entry, &mut seen);
+        completions.look(entry, &mut seen);
     }
     seen
 }

@@ -7,7 +7,7 @@ use fleetkeeper_sim::world::history::{Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, InvocationEnd, InvocationId};
 use serde_json::Value;
 
-/// The transition that a notice of the drainer's is about.
+/// The transition that the drainer's notices are about.
 const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
 
 /// An invocation.
@@ -36,6 +36,8 @@ pub(super) struct Ended<'a> {
 pub(super) enum Message<'a> {
     /// An instance is to be drained.
     Terminating(Notice<'a>),
+    /// The group's waiting instances must be looked after.
+    Sweep(Sweep),
     /// Another notification of Auto Scaling.
     Other,
     /// Something else.
@@ -50,6 +52,12 @@ pub(super) struct Notice<'a> {
     pub(super) token: String,
     pub(super) group: String,
     pub(super) instance: String,
+}
+
+/// A sweep of a group.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    pub(super) group: String,
 }
 
 /// All invocations, oldest first.
@@ -81,6 +89,10 @@ pub(super) fn invocations(entries: &[Entry]) -> BTreeMap<InvocationId, Invocatio
 
 /// The messages in the payload of the drainer's invocations.
 pub(super) fn messages(payload: &Value) -> Vec<Message<'_>> {
+    if let Some(sweep) = payload.get("sweep") {
+        let group = sweep.get("group").and_then(Value::as_str).unwrap_or_default().to_owned();
+        return vec![Message::Sweep(Sweep { group })];
+    }
     let records = payload.get("Records").and_then(Value::as_array);
     records.into_iter().flatten().map(message).collect()
 }
@@ -89,9 +101,23 @@ pub(super) fn messages(payload: &Value) -> Vec<Message<'_>> {
 pub(super) fn notices(payload: &Value) -> Vec<Notice<'_>> {
     let terminating = |message| match message {
         Message::Terminating(notice) => Some(notice),
-        Message::Other | Message::Unreadable => None,
+        Message::Sweep(_) | Message::Other | Message::Unreadable => None,
     };
     messages(payload).into_iter().filter_map(terminating).collect()
+}
+
+/// The group that a sweep is of.
+pub(super) fn sweep_of(payload: &Value) -> Option<String> {
+    messages(payload).into_iter().find_map(|message| match message {
+        Message::Sweep(sweep) => Some(sweep.group),
+        _ => None,
+    })
+}
+
+/// A field of what an invocation of the drainer answered about its record.
+pub(super) fn answered<'a>(end: &'a InvocationEnd, field: &str) -> Option<&'a str> {
+    let InvocationEnd::Returned(answer) = end else { return None };
+    answer.pointer("/records/0")?.get(field)?.as_str()
 }
 
 /// When the message of an invocation was sent.

@@ -7,7 +7,7 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
-use crate::scenario::{GroupPlan, Scenario};
+use crate::scenario::{GroupPlan, Metadata, Scenario};
 use crate::set_up::group_name;
 use crate::stage::HOOK;
 
@@ -17,7 +17,7 @@ pub(super) struct LifecycleAction<'a> {
     pub(super) group: &'a str,
     pub(super) instance: &'a Ec2InstanceId,
     pub(super) opened: DateTime<Utc>,
-    /// When its timer was started anew, and by whom.
+    /// When heartbeats were recorded, and by whom.
     pub(super) heartbeats: Vec<(DateTime<Utc>, Option<InvocationId>)>,
     pub(super) ended: Option<Ended>,
     pub(super) timeouts: Timeouts,
@@ -43,18 +43,18 @@ pub(super) enum How {
     InstanceGone,
 }
 
-/// So long before the hook's global timeout a drain ends by itself.
+/// A drain ends this long before the hook's global timeout at the latest.
 const HOOK_RESERVE: TimeDelta = TimeDelta::seconds(30);
 
-/// What stopping tasks takes besides the longest stop timeout.
-const STOP_SLACK: TimeDelta = TimeDelta::seconds(30);
+/// Tasks are stopped this much earlier than a drain ends, at most, where the hook's global timeout ends it.
+const STOPS_AHEAD: TimeDelta = TimeDelta::seconds(450);
 
 /// What bounds an action in time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
     /// The hook's heartbeat timeout.
     pub(super) heartbeat: TimeDelta,
-    /// The longest drain wanted, and never more than the hook's global timeout less the [`HOOK_RESERVE`].
+    /// The drain timeout, and never more than the hook's global timeout less the [`HOOK_RESERVE`].
     pub(super) drain: TimeDelta,
     /// The hook's global timeout: 100 heartbeat timeouts, and never more than 48 hours.
     pub(super) global: TimeDelta,
@@ -71,18 +71,23 @@ impl LifecycleAction<'_> {
         self.ended.is_none_or(|ended| ended.at >= time)
     }
 
-    /// When the drain's time is up.
+    /// When the drain timeout has passed.
     pub(super) fn drain_ends(&self) -> DateTime<Utc> {
         self.opened + self.timeouts.drain
     }
 
-    /// How long before the drain's end tasks are stopped of which the longest stop timeout is this, and for how long they
-    /// are waited for where they were stopped late: never more than half of the drain.
-    pub(super) fn stops_take(&self, longest: TimeDelta) -> TimeDelta {
-        (longest + STOP_SLACK).min(self.timeouts.drain / 2)
+    /// The earliest time at which tasks may be stopped.
+    pub(super) fn stops_from(&self) -> DateTime<Utc> {
+        let ahead = self.hook_ends() - STOPS_AHEAD;
+        self.drain_ends().min(ahead.max(self.opened))
     }
 
-    /// When its hook ends it, where no heartbeat is recorded later than at a time.
+    /// Until when stopped tasks are waited for: shortly before the hook's global timeout.
+    pub(super) fn hook_ends(&self) -> DateTime<Utc> {
+        self.opened + self.timeouts.global - HOOK_RESERVE
+    }
+
+    /// When its hook ends it if no heartbeat is recorded after a time.
     pub(super) fn expires_after(&self, time: DateTime<Utc>) -> DateTime<Utc> {
         let until = self.heartbeats.iter().map(|(at, _)| *at).take_while(|at| *at <= time);
         let last = until.last().unwrap_or(self.opened);
@@ -149,7 +154,9 @@ fn timeouts_of_groups(scenario: &Scenario) -> BTreeMap<String, Timeouts> {
 fn timeouts(group: &GroupPlan, scenario: &Scenario) -> Timeouts {
     let seconds = |seconds: u32| TimeDelta::seconds(i64::from(seconds));
     let global = seconds(group.heartbeat_seconds.saturating_mul(100).min(172_800));
-    let drain = group.metadata_drain_timeout_seconds.unwrap_or(scenario.drainer.drain_timeout_seconds);
+    let named = group.metadata == Metadata::Named;
+    let drain = group.metadata_drain_timeout_seconds.filter(|_| named);
+    let drain = drain.unwrap_or(scenario.drainer.drain_timeout_seconds);
     Timeouts {
         heartbeat: seconds(group.heartbeat_seconds),
         drain: seconds(drain).min(global - HOOK_RESERVE),

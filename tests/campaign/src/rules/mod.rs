@@ -1,11 +1,12 @@
 //! What must always hold, each rule as a checker of a whole history.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | `no_early_kill` to `within_the_bucket` | the eight rules, each with its bounds and why they are what they are |
-//! | `invocations`, `lifecycle_actions` | what the functions were told, and the actions of the drainer's hook |
-//! | `waiting` | who waits to be terminated, and who carries whom |
-//! | `occupancy`, `stop_timeouts` | what is on the hosts, and how long it takes to stop |
+//! | `no_early_kill` to `nothing_outlives_its_drain` | the rules, each with its bounds and the reasons for them |
+//! | `invocations`, `lifecycle_actions` | the functions' events, and the actions of the drainer's hook |
+//! | `waiting` | which instances wait to be terminated, and which message coordinates them |
+//! | `occupancy`, `evidence` | what is on the hosts, and what a drainer's lists could show of it |
+//! | `membership` | which instances are in which clusters |
 //! | `worst_case`, `demand` | what the figures of capacity are about, and what services want |
 //! | `fleet`, `metric_puts` | what a cluster comes to, and what the calculator put of it |
 //!
@@ -14,18 +15,21 @@
 
 mod demand;
 mod every_instance_counts;
+mod evidence;
 mod fleet;
 mod invocations;
 mod lifecycle_actions;
+mod membership;
 mod metric_puts;
 mod never_optimistic;
 mod no_early_kill;
 mod no_lost_drain;
 mod no_runaway;
+mod no_silence;
 mod no_stuck_instance;
+mod nothing_outlives_its_drain;
 mod occupancy;
 mod same_twice;
-mod stop_timeouts;
 mod waiting;
 mod within_the_bucket;
 mod worst_case;
@@ -33,9 +37,9 @@ mod worst_case;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::drain::SETTLE;
+use fleetkeeper_sim::world::Operation;
 
-use crate::scenario::Scenario;
+use crate::scenario::{FaultPlan, Scenario};
 use crate::stage::Played;
 
 pub use every_instance_counts::EveryInstanceCounts;
@@ -43,7 +47,9 @@ pub use never_optimistic::NeverOptimistic;
 pub use no_early_kill::NoEarlyKill;
 pub use no_lost_drain::NoLostDrain;
 pub use no_runaway::NoRunaway;
+pub use no_silence::NoSilence;
 pub use no_stuck_instance::NoStuckInstance;
+pub use nothing_outlives_its_drain::NothingOutlivesItsDrain;
 pub use same_twice::SameTwice;
 pub use within_the_bucket::{LOOKS_A_MINUTE, WINDOW, WithinTheBucket};
 
@@ -74,7 +80,7 @@ impl fmt::Display for Breach {
 }
 
 /// All rules, in their order.
-pub const RULES: [&dyn Rule; 8] = [
+pub const RULES: [&dyn Rule; 10] = [
     &NoEarlyKill,
     &NoStuckInstance,
     &NoLostDrain,
@@ -83,6 +89,8 @@ pub const RULES: [&dyn Rule; 8] = [
     &NeverOptimistic,
     &NoRunaway,
     &WithinTheBucket,
+    &NoSilence,
+    &NothingOutlivesItsDrain,
 ];
 
 /// The first rule that a history breaks.
@@ -90,8 +98,45 @@ pub fn check(played: &Played) -> Result<(), Breach> {
     RULES.iter().try_for_each(|rule| rule.check(played))
 }
 
-/// How far behind the truth a read may be: what the drainer takes it to be, or what the scenario has it be.
+/// How far behind the truth a read may be.
+fn longest_lag(scenario: &Scenario) -> TimeDelta {
+    TimeDelta::seconds(i64::from(scenario.api.lagging_reads.map_or(0, |plan| plan.seconds)))
+}
+
+/// The lag that the calculator's figures are granted even where the scenario has none.
+const LAG_GRANTED: TimeDelta = TimeDelta::seconds(5);
+
+/// How far behind the truth the calculator's figures may be.
 fn read_lag(scenario: &Scenario) -> TimeDelta {
-    let lag = scenario.api.lagging_reads.map_or(0, |plan| plan.seconds);
-    TimeDelta::from_std(SETTLE).unwrap_or_default().max(TimeDelta::seconds(i64::from(lag)))
+    longest_lag(scenario).max(LAG_GRANTED)
+}
+
+/// How long trouble goes on when nothing goes wrong any more: calls that hang are given up, and failed ones wait for their
+/// retry.
+fn trouble_lasts(scenario: &Scenario) -> TimeDelta {
+    TimeDelta::seconds(150) + TimeDelta::seconds(i64::from(scenario.drainer.poll_seconds)) * 2
+}
+
+/// From when on a history is calm; never, where a call goes wrong until its end that a drain depends on.
+fn calm_from(played: &Played) -> DateTime<Utc> {
+    let needed = |fault: &FaultPlan| {
+        fault.throughout && !fault.operation.is_some_and(|operation| is_dispensable(operation))
+    };
+    if played.scenario.faults.iter().any(needed) {
+        return DateTime::<Utc>::MAX_UTC - TimeDelta::days(1);
+    }
+    played.quiet_from + trouble_lasts(&played.scenario)
+}
+
+/// Whether no drain depends on an operation: it only explains why a drain waits, or is none of the drainer's.
+fn is_dispensable(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::DescribeScalingActivities
+            | Operation::DescribeTaskDefinition
+            | Operation::ListServices
+            | Operation::DescribeServices
+            | Operation::GetTaskProtection
+            | Operation::PutMetricData
+    )
 }

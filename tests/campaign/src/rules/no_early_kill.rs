@@ -1,46 +1,44 @@
-//! Rule 1, no early kill: a hook is completed only if every task on the instance has `lastStatus` STOPPED, or the
-//! instance is not in the cluster, or the drain's time is up and the policy for that has run.
+//! Rule 1, no early kill: a hook is completed only if every task on the instance has `lastStatus` STOPPED, or the instance
+//! is not in the cluster and the cluster is the right one, or the drain timeout has passed and its policy has run.
 //!
-//! Whenever a call of a function completes an action of the drainer's hook, at that very time none of the EC2 instance's
-//! container instances that are not INACTIVE (an agent that registered anew leaves an old one behind) has a task that is
-//! anything but STOPPED. On a ghost, tasks count by what ECS last knew of them. It is completed with CONTINUE.
+//! **Tasks.** When a function completes an action of the drainer's hook, no container instance of the EC2 instance has a
+//! task that the invocation must have seen (`evidence`) and that has not STOPPED. Container instances that are INACTIVE
+//! do not count, nor ghosts: those that are disconnected and older than a connected one of the same EC2 instance, at any
+//! time since the longest lag before the invocation began. Nor does a container instance that registered later than the
+//! longest lag before the invocation last listed container instances.
 //!
-//! From the drain's end on (the action's opening and the drain timeout, and never later than 30 s before the hook's global
-//! timeout), and not a moment before, that is otherwise by policy:
+//! **The right cluster.** An instance that is not in its group's configured cluster, and was not since the longest lag
+//! before the invocation began, is completed only if another instance of its group was there in that time.
 //!
-//! - `stop-tasks`: what is left is on its way to STOPPED, each of the tasks: ECS wants it to stop, as somebody called
-//!   `StopTask` or for a reason of its own. One that runs may be left where it was placed less than [`PLANNED_LATELY`]
-//!   before, for reads that lag so much earlier.
-//! - `continue`: whatever is left.
-//! - `abandon`: whatever is left, and it is completed with ABANDON.
+//! **The result** is CONTINUE.
 //!
-//! A function calls `StopTask` only by the policy `stop-tasks`, on an instance that waits at the hook, and no earlier than
-//! the longest stop timeout and 30 s before the drain's end, or half of the drain where that is less. The longest is that
-//! of all tasks that were ever on the instance; where anything goes wrong or several instances wait, a task
-//! definition may not be read in time, and is taken to allow 120 s.
+//! **The drain timeout.** From the drain timeout on (never later than 30 s before the hook's global timeout), the policy
+//! decides:
 //!
-//! AWS has no call that completes an action if nothing was placed meanwhile. So what came behind a reader's back does not
-//! count: a task that was placed after the invocation's last reading of the tasks began (the first `ListTasks` since its
-//! last `DescribeContainerInstances`), or on a container instance that registered after its last
-//! `ListContainerInstances`, and where reads lag, before it by less than they do.
+//! - `stop-tasks`: as before, and from 30 s before the hook's global timeout on, also with tasks that ECS is stopping.
+//! - `continue`: with any tasks.
+//! - `abandon`: with any tasks, and the result is ABANDON.
+//!
+//! **`StopTask`** is called only with the policy `stop-tasks`, on an instance with an action at the hook, and from the
+//! drain timeout on. Where the hook's global timeout comes first it is called at most 450 s earlier.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::auto_scaling::hook::ActionResult;
-use fleetkeeper_sim::world::disorder::Disorder;
 use fleetkeeper_sim::world::ecs::task::StopCode;
 use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
+use super::evidence::Evidence;
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
-use super::occupancy::Occupancy;
-use super::stop_timeouts::{ASSUMED, StopTimeouts};
+use super::membership::Membership;
+use super::occupancy::{Occupancy, Occupied};
 use super::waiting::{Place, places};
-use super::{Breach, Rule};
+use super::{Breach, Rule, longest_lag};
 use crate::scenario::OnTimeout;
 use crate::stage::{HOOK, Played};
 
@@ -48,15 +46,11 @@ use crate::stage::{HOOK, Played};
 #[derive(Debug)]
 pub struct NoEarlyKill;
 
-/// What is to be stopped is read again after half a minute; the reads and the calls that stop tasks are two steps at most.
-const PLANNED_LATELY: TimeDelta = TimeDelta::seconds(30 + 2 * 60);
+/// A notice's time is a little later than its action's opening, and whole seconds may round it.
+const ROUNDING: TimeDelta = TimeDelta::seconds(1);
 
-/// When an invocation last asked what there is.
-#[derive(Debug, Default)]
-struct Asked {
-    for_instances: Option<DateTime<Utc>>,
-    for_tasks: Option<DateTime<Utc>>,
-}
+/// A coordinator lists container instances for many: the last list may be of others than the one that it completes.
+const ROUND_OF_MANY: TimeDelta = TimeDelta::seconds(90);
 
 impl Rule for NoEarlyKill {
     fn name(&self) -> &'static str {
@@ -79,35 +73,51 @@ struct Watch<'a> {
     actions: BTreeMap<&'a str, LifecycleAction<'a>>,
     places: BTreeMap<InvocationId, Place>,
     occupancy: Occupancy<'a>,
-    stop_timeouts: StopTimeouts<'a>,
-    /// The tasks that ECS wants to stop.
+    evidence: Evidence<'a>,
+    membership: Membership<'a>,
+    homes: BTreeMap<&'a TaskArn, &'a ContainerInstanceArn>,
+    /// The tasks that ECS is stopping.
     stopping: BTreeSet<&'a TaskArn>,
-    /// The actions that were opened last.
+    /// The action that was opened last, by instance.
     latest: BTreeMap<&'a Ec2InstanceId, &'a str>,
-    asked: BTreeMap<InvocationId, Asked>,
+}
+
+/// A completion by a function.
+struct Completion<'a> {
+    instance: &'a Ec2InstanceId,
+    result: ActionResult,
+    by: InvocationId,
+    /// When the invocation began.
+    started: DateTime<Utc>,
+    at: DateTime<Utc>,
 }
 
 impl<'a> Watch<'a> {
     fn of(played: &'a Played) -> Self {
         let entries = played.world.history().entries();
-        let lag = played.scenario.api.lagging_reads.map_or(0, |lag| lag.seconds);
+        let lag = longest_lag(&played.scenario);
         Self {
             played,
-            lag: TimeDelta::seconds(i64::from(lag)),
+            lag,
             actions: lifecycle_actions(entries, &played.scenario),
-            places: places(entries, &played.scenario),
+            places: places(entries),
             occupancy: Occupancy::default(),
-            stop_timeouts: StopTimeouts::of(&played.scenario),
+            evidence: Evidence::with_lag(lag),
+            membership: Membership::of(&played.scenario),
+            homes: BTreeMap::new(),
             stopping: BTreeSet::new(),
             latest: BTreeMap::new(),
-            asked: BTreeMap::new(),
         }
     }
 
     fn see(&mut self, entry: &'a Entry) -> Result<(), String> {
         self.occupancy.see(entry);
-        self.stop_timeouts.see(entry);
+        self.evidence.see(entry);
+        self.membership.see(entry);
         match &entry.what {
+            Occurrence::TaskPlaced { task, container_instance, .. } => {
+                self.homes.insert(task, container_instance);
+            }
             Occurrence::TaskStopping { task, code } => {
                 self.stopping.insert(task);
                 if let Some(by) = entry.by.filter(|_| *code == StopCode::UserInitiated) {
@@ -117,19 +127,15 @@ impl<'a> Watch<'a> {
             Occurrence::ActionOpened { hook, instance, token, .. } if hook == HOOK => {
                 self.latest.insert(instance, token);
             }
-            Occurrence::ApiCalled { operation, .. } => {
-                if let Some(by) = entry.by {
-                    self.asked.entry(by).or_default().see(*operation, entry.at);
-                }
-            }
-            Occurrence::InvocationEnded { invocation, .. } => {
-                self.asked.remove(invocation);
-            }
             Occurrence::ActionEnded { hook, instance, token, end: ActionEnd::Completed(result), .. }
                 if hook == HOOK =>
             {
-                if let Some(by) = entry.by {
-                    self.completed_rightly(instance, token, *result, by, entry.at)?;
+                let Some(by) = entry.by else { return Ok(()) };
+                let started = self.places.get(&by).map_or(entry.at, |place| place.started);
+                let (result, at) = (*result, entry.at);
+                let completion = Completion { instance, result, by, started, at };
+                if let Some(action) = self.actions.get(token.as_str()) {
+                    self.completed_rightly(action, &completion)?;
                 }
             }
             _ => {}
@@ -137,41 +143,61 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    fn completed_rightly(
-        &mut self,
-        instance: &Ec2InstanceId,
-        token: &str,
-        result: ActionResult,
-        by: InvocationId,
-        now: DateTime<Utc>,
-    ) -> Result<(), String> {
-        let time_is_up = self.actions.get(token).is_some_and(|action| now >= action.drain_ends());
-        let by_policy = Some(self.played.scenario.drainer.on_drain_timeout).filter(|_| time_is_up);
-        match (result, by_policy) {
+    fn completed_rightly(&self, action: &LifecycleAction<'_>, it: &Completion<'_>) -> Result<(), String> {
+        let passed = it.at + ROUNDING >= action.drain_ends();
+        let policy = Some(self.played.scenario.drainer.on_drain_timeout).filter(|_| passed);
+        match (it.result, policy) {
             (ActionResult::Continue, Some(OnTimeout::Continue))
             | (ActionResult::Abandon, Some(OnTimeout::Abandon)) => return Ok(()),
             (ActionResult::Continue, _) => {}
-            (ActionResult::Abandon, _) => return Err(format!("{instance} was completed with {result}")),
+            (ActionResult::Abandon, _) => {
+                return Err(format!("{} was completed with {}", it.instance, it.result));
+            }
         }
-        let asked = self.asked.entry(by).or_default();
-        let lag = self.lag;
-        let known = |registered: DateTime<Utc>| asked.for_instances.is_none_or(|at| registered <= at - lag);
-        let listed = |placed: DateTime<Utc>| asked.for_tasks.is_none_or(|at| placed <= at - lag);
-        let stops = by_policy == Some(OnTimeout::StopTasks);
-        let may_be_left = |task: &TaskArn, placed: DateTime<Utc>| {
-            stops && (self.stopping.contains(task) || now < placed + PLANNED_LATELY + lag)
-        };
-        let left = self.occupancy.of(instance).filter(|occupied| known(occupied.registered)).find_map(|it| {
-            let mut left = it.unfinished.iter();
-            left.find(|(task, placed)| listed(**placed) && !may_be_left(task, **placed))
+        self.proven_cluster(action, it)?;
+        let hook_ends = policy.is_some() && it.at + ROUNDING >= action.hook_ends();
+        let counts = |occupied: &&Occupied<'_>| self.counts(occupied, it);
+        let mut left = self.occupancy.of(it.instance).filter(counts).flat_map(|on| on.unfinished.keys());
+        let left = left.find(|task| {
+            let asked_to_stop = self.stopping.contains(**task) || self.stops_fail();
+            self.evidence.must_have_seen(it.by, task) && !(hook_ends && asked_to_stop)
         });
         match left {
-            Some((task, _)) if self.stopping.contains(task) => {
-                Err(format!("{instance} was let go with {task} unfinished"))
+            Some(task) if self.stopping.contains(*task) => {
+                Err(format!("{} was completed while ECS was stopping {task}", it.instance))
             }
-            Some((task, _)) => Err(format!("{instance} was let go while {task} was to run on")),
+            Some(task) => Err(format!("{} was completed while {task} was running", it.instance)),
             None => Ok(()),
         }
+    }
+
+    /// Whether the tasks on a container instance count.
+    fn counts(&self, occupied: &Occupied<'_>, it: &Completion<'_>) -> bool {
+        if occupied.was_ghost_since(it.started - self.lag) {
+            return false;
+        }
+        let of_many = self.places.get(&it.by).is_none_or(|place| !place.is_lone());
+        let rounds = if of_many { ROUND_OF_MANY } else { TimeDelta::zero() };
+        let found = self.evidence.found_at(it.by).unwrap_or(it.at);
+        occupied.registered <= found - self.lag - rounds
+    }
+
+    /// The instance is in the configured cluster, or that is known to be the right one.
+    fn proven_cluster(&self, action: &LifecycleAction<'_>, it: &Completion<'_>) -> Result<(), String> {
+        let (group, since) = (action.group, it.started - self.lag);
+        if self.membership.was_in_cluster(group, it.instance, since)
+            || self.membership.another_was_in_cluster(group, it.instance, since)
+        {
+            return Ok(());
+        }
+        let cluster = self.membership.configured(group);
+        Err(format!("{} was completed, and none of its group is in {cluster}", it.instance))
+    }
+
+    /// Whether calls of `StopTask` go wrong.
+    fn stops_fail(&self) -> bool {
+        let on_stops = |operation: Option<Operation>| operation.is_none_or(|it| it == Operation::StopTask);
+        self.played.scenario.faults.iter().any(|fault| on_stops(fault.operation))
     }
 
     /// A task was stopped by a function.
@@ -179,39 +205,19 @@ impl<'a> Watch<'a> {
         if self.played.scenario.drainer.on_drain_timeout != OnTimeout::StopTasks {
             return Err(format!("[{}] stopped {task}, against the policy", by.0));
         }
-        let home = self.stop_timeouts.home(task);
+        let home = self.homes.get(task);
         let Some(instance) = home.and_then(|home| self.occupancy.ec2_instance(home)) else {
             return Ok(());
         };
         let action = self.latest.get(instance).and_then(|token| self.actions.get(token));
         let Some(action) = action else {
-            return Err(format!("[{}] stopped {task} on {instance}, which does not wait", by.0));
+            return Err(format!("[{}] stopped {task} on {instance}, which has no action", by.0));
         };
-        let longest = self.stop_timeouts.longest(self.occupancy.arns_of(instance));
-        let longest = if self.reads_all_definitions(by) { longest } else { longest.max(ASSUMED) };
-        let from = action.drain_ends() - action.stops_take(longest);
-        if now < from {
+        let from = action.stops_from();
+        if now + ROUNDING < from {
             let early = (from - now).num_seconds();
             return Err(format!("[{}] stopped {task} on {instance}, {early} s too early", by.0));
         }
         Ok(())
-    }
-
-    /// Whether nothing keeps an invocation from reading the task definitions in time.
-    fn reads_all_definitions(&self, by: InvocationId) -> bool {
-        let scenario = &self.played.scenario;
-        let alone = self.places.get(&by).is_some_and(|place| place.most_waiting == 1);
-        alone && scenario.faults.is_empty() && scenario.disorder == Disorder::default()
-    }
-}
-
-impl Asked {
-    fn see(&mut self, operation: Operation, at: DateTime<Utc>) {
-        match operation {
-            Operation::ListContainerInstances => self.for_instances = Some(at),
-            Operation::DescribeContainerInstances => self.for_tasks = None,
-            Operation::ListTasks => self.for_tasks = self.for_tasks.or(Some(at)),
-            _ => {}
-        }
     }
 }

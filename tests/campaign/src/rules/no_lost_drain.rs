@@ -1,37 +1,38 @@
 //! Rule 3, no lost drain: whatever fails, the next delivery resumes.
 //!
-//! An invocation of the drainer that returns while the action that its message tells of is open has published that very
-//! message before, the same text to the topic that it came from: otherwise it must fail, so that Lambda runs the event
-//! again. It just returns only
+//! An invocation of the drainer that returns while the action of its notice is open has published that very message before:
+//! the same text, to the topic that it came from. Otherwise it must fail, so that Lambda runs the event again. It returns
+//! without that only
 //!
-//! - where the instance is left to others: at some time while the invocation ran, as many instances of the group as there
-//!   are carriers waited that have a lower id;
-//! - once the hook's own timeout has ended the action for certain: a heartbeat timeout after the last heartbeat that was
-//!   recorded, the action's opening included, or at the global timeout. 1 s is granted to a heartbeat under way.
+//! - as `delegated`: at some time while it ran, another message of its group coordinated;
+//! - once the hook's timeout has ended the action for certain: a heartbeat timeout after the last heartbeat that was
+//!   recorded, or at the global timeout. 1 s is granted to a heartbeat under way;
+//! - where AWS wrongly answered that there is no such action (a fault), and other hooks of the group explain that the
+//!   instance still waits.
 //!
-//! What is left to others is left to somebody: whenever an invocation of the drainer returns while any action of its group
-//! is open, the invocation has published its message, or another message of the group is alive. That is one on which an
-//! invocation works, or one that was sent before and that an invocation is still to begin to work on, for the first time or
-//! again. Only of an action that its hook is just about to end, as above, nobody has to know; and one that leaves its
-//! instance to others does not know that their messages are dead letters: those of as many that wait as there are carriers.
-//! Nor has one to know of others that AWS refused to tell of its group, and never told, or that counts on such a one.
+//! **The others.** Unless the groups are swept, whenever an invocation of the drainer returns while any action of its group
+//! is open, the invocation has published its message, or another message of the group is alive. A message is alive while an
+//! invocation works on it, and from when it was sent until the last invocation on it ends. Not counted are actions whose
+//! hook is just about to end them, as above; those whose notice never reached the topic; those of instances on their way to
+//! a warm pool, which the group does not show; and, where the invocation delegated, those of a group whose messages went
+//! to the dead letters or were cut as a recursive loop.
 //!
 //! What it can't read is an error, too, and ends among the dead letters with its content.
 //!
-//! An event of the drainer's is given up only where three attempts on it came to nothing, each of which failed, ran out
-//! of time or died; or with the loop detection left on; or at an age of six hours.
+//! An event of the drainer's is given up only where three attempts on it came to nothing: each of them failed, timed out or
+//! died. Or with the loop detection left on; or at an age of six hours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::drain::CARRIERS;
-use fleetkeeper_sim::world::history::{Entry, Occurrence};
+use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd, InvocationId};
 
-use super::invocations::{Ended, Invocation, Message, invocations, messages, notices, sent_at};
+use super::invocations::{Ended, Invocation, Message, answered, invocations, messages, notices, sent_at};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::waiting::{Place, places, to_warm_pool};
 use super::{Breach, Rule};
+use crate::scenario::Scenario;
 use crate::stage::{DRAINER, Played};
 
 /// See the module.
@@ -40,9 +41,6 @@ pub struct NoLostDrain;
 
 /// The attempts on an event.
 const ATTEMPTS: u32 = 3;
-
-/// Of what waited so shortly before it may have read.
-const JUST_BEFORE: TimeDelta = TimeDelta::seconds(1);
 
 /// How much later a heartbeat may reach AWS than it was decided on, here: a call takes 20 ms.
 const HEARTBEAT_UNDER_WAY: TimeDelta = TimeDelta::seconds(1);
@@ -56,12 +54,14 @@ impl Rule for NoLostDrain {
         let entries = played.world.history().entries();
         let invocations = invocations(entries);
         let drains = Drains {
+            scenario: &played.scenario,
             actions: lifecycle_actions(entries, &played.scenario),
             of_groups: of_groups(&invocations),
+            noticed: noticed(&invocations),
             published: published(entries),
-            dead_letters: dead_letters(entries, &invocations),
-            first_cut: entries.iter().find(|entry| is_cut(&entry.what)).map(|entry| entry.at),
-            places: places(entries, &played.scenario),
+            wrongly_gone: wrongly_gone(entries),
+            first_given_up: first_given_up(entries),
+            places: places(entries),
             to_warm_pool: to_warm_pool(entries),
             invocations: &invocations,
             queues: played.scenario.drainer.reserved_concurrency.is_some(),
@@ -69,7 +69,7 @@ impl Rule for NoLostDrain {
         for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
             let returned = |ended: &Ended<'_>| matches!(ended.how, InvocationEnd::Returned(_));
             let Some(ended) = invocation.ended.filter(returned) else { continue };
-            if let Err(how) = drains.hands_on(*id, invocation, ended) {
+            if let Err(how) = drains.goes_on(*id, invocation, ended) {
                 return Err(Breach { rule: self.name(), at: ended.at, how });
             }
         }
@@ -80,15 +80,18 @@ impl Rule for NoLostDrain {
 type Published<'a> = BTreeMap<InvocationId, BTreeSet<(&'a str, &'a str)>>;
 
 struct Drains<'a> {
+    scenario: &'a Scenario,
     actions: BTreeMap<&'a str, LifecycleAction<'a>>,
     invocations: &'a BTreeMap<InvocationId, Invocation<'a>>,
-    /// The invocations of each group, the newest first.
+    /// The invocations of each group's messages, the newest first.
     of_groups: BTreeMap<String, Vec<InvocationId>>,
+    /// The tokens whose notices reached the drainer.
+    noticed: BTreeSet<String>,
     published: Published<'a>,
-    dead_letters: Vec<(DateTime<Utc>, String)>,
-    /// When Lambda first cut a chain of invocations as a recursive loop: whether those that others count on were cut is not
-    /// to be known, and the template allows them all.
-    first_cut: Option<DateTime<Utc>>,
+    /// The invocations to which AWS wrongly answered that there is no such action.
+    wrongly_gone: BTreeSet<InvocationId>,
+    /// When a message of the drainer first went to the dead letters.
+    first_given_up: Option<DateTime<Utc>>,
     places: BTreeMap<InvocationId, Place>,
     to_warm_pool: BTreeSet<&'a str>,
     /// Whether messages wait for others' invocations to end.
@@ -96,72 +99,55 @@ struct Drains<'a> {
 }
 
 impl Drains<'_> {
-    fn hands_on(
-        &self,
-        id: InvocationId,
-        invocation: &Invocation<'_>,
-        ended: Ended<'_>,
-    ) -> Result<(), String> {
-        let follows = self.places.get(&id).is_some_and(Place::may_follow);
+    fn goes_on(&self, id: InvocationId, invocation: &Invocation<'_>, ended: Ended<'_>) -> Result<(), String> {
         for message in messages(invocation.payload) {
             let notice = match message {
                 Message::Terminating(notice) => notice,
-                Message::Other => continue,
-                Message::Unreadable => return Err(format!("[{}] took what it could not read", id.0)),
+                Message::Sweep(_) | Message::Other => continue,
+                Message::Unreadable => return Err(format!("[{}] accepted what it could not read", id.0)),
             };
             let by_it = self.published.get(&id);
             if by_it.is_some_and(|by_it| by_it.contains(&(notice.topic_arn, notice.text))) {
                 continue;
             }
+            let delegated = answered(ended.how, "outcome") == Some("delegated");
+            let coordinated = self.places.get(&id).is_some_and(|place| !place.coordinators.is_empty());
             let own = self.actions.get(notice.token.as_str());
-            if let Some(action) = own.filter(|action| !follows && has_to_go_on(action, ended)) {
+            let released = delegated && coordinated || self.wrongly_gone.contains(&id);
+            if let Some(action) = own.filter(|action| !released && has_to_go_on(action, ended)) {
                 return Err(format!("[{}] returned and left {} to nobody", id.0, action.instance));
             }
-            let told_of = self.actions.iter().filter(|(token, _)| !self.to_warm_pool.contains(*token));
-            let mut of_group = told_of.filter(|(_, action)| action.group == notice.group);
-            let left = of_group.find(|(_, action)| has_to_go_on(action, ended));
-            let Some((token, left)) = left else { continue };
-            let unknowingly = self.one_was_told_nothing(&notice.group, ended)
-                || follows && (self.carriers_are_dead(ended) || self.chains_were_cut(ended));
-            let alive = self.is_alive(&notice.group, id, ended) || self.is_queued(token);
-            if !alive && !unknowingly {
-                let how =
-                    format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance);
-                return Err(how);
-            }
+            self.leaves_others_alive(&notice.group, id, delegated, ended)?;
         }
         Ok(())
     }
 
-    /// Whether as many instances as there are carriers still wait, or did so just before, of which the messages are dead
-    /// letters.
-    fn carriers_are_dead(&self, ended: Ended<'_>) -> bool {
-        let dead = self.dead_letters.iter().filter(|(at, _)| *at <= ended.at).map(|(_, token)| token);
-        let tokens: BTreeSet<_> = dead.collect();
-        let waits = |token: &&&String| {
-            self.actions.get(token.as_str()).is_some_and(|action| {
-                let ended_before = action.ended.filter(|its| its.position < ended.position);
-                ended_before.is_none_or(|its| its.at >= ended.at - JUST_BEFORE)
-            })
-        };
-        tokens.iter().filter(waits).count() >= CARRIERS
+    fn leaves_others_alive(
+        &self,
+        group: &str,
+        id: InvocationId,
+        delegated: bool,
+        ended: Ended<'_>,
+    ) -> Result<(), String> {
+        let given_up = self.first_given_up.is_some_and(|at| at <= ended.at);
+        if self.scenario.drainer.sweeps || delegated && given_up {
+            return Ok(());
+        }
+        let known = |token: &str| self.noticed.contains(token) && !self.to_warm_pool.contains(token);
+        let mut of_group =
+            self.actions.iter().filter(|(token, action)| action.group == group && known(token));
+        let left = of_group.find(|(_, action)| has_to_go_on(action, ended));
+        let Some((token, left)) = left else { return Ok(()) };
+        if self.is_alive(group, id, ended) || self.is_queued(token) || given_up {
+            return Ok(());
+        }
+        Err(format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance))
     }
 
-    /// Whether AWS refused to tell an invocation of its group, this one or one that others count on, and never told.
-    fn one_was_told_nothing(&self, group: &str, ended: Ended<'_>) -> bool {
-        let mut before = self.places.values().filter(|it| it.group == group && it.started <= ended.at);
-        before.any(Place::is_told_nothing)
-    }
-
-    /// Whether no invocation has begun yet on an action's message: others take all that may run at once.
+    /// Whether no invocation has begun yet on an action's message: others use all of the concurrency.
     fn is_queued(&self, token: &str) -> bool {
         let begun = |it: &Invocation<'_>| notices(it.payload).iter().any(|notice| notice.token == token);
         self.queues && !self.invocations.values().any(begun)
-    }
-
-    /// Whether Lambda has cut chains of invocations before.
-    fn chains_were_cut(&self, ended: Ended<'_>) -> bool {
-        self.first_cut.is_some_and(|cut| cut <= ended.at)
     }
 
     /// Whether another message of the group was alive when an invocation ended.
@@ -192,25 +178,27 @@ fn of_groups(invocations: &BTreeMap<InvocationId, Invocation<'_>>) -> BTreeMap<S
     of_groups
 }
 
-fn is_cut(what: &Occurrence) -> bool {
-    matches!(what, Occurrence::EventGivenUp { why: GivenUp::RecursiveLoop, .. })
+fn noticed(invocations: &BTreeMap<InvocationId, Invocation<'_>>) -> BTreeSet<String> {
+    let of_drainer = invocations.values().filter(|it| it.function == DRAINER);
+    of_drainer.flat_map(|it| notices(it.payload)).map(|notice| notice.token).collect()
 }
 
-/// When messages were given up after three tries, and of which actions they told.
-fn dead_letters(
-    entries: &[Entry],
-    invocations: &BTreeMap<InvocationId, Invocation<'_>>,
-) -> Vec<(DateTime<Utc>, String)> {
-    let of_drainer = invocations.values().filter(|it| it.function == DRAINER && it.attempt == ATTEMPTS);
-    let tokens: BTreeMap<EventId, String> =
-        of_drainer.filter_map(|it| Some((it.event, notices(it.payload).into_iter().next()?.token))).collect();
-    let given_up = |entry: &Entry| match &entry.what {
-        Occurrence::EventGivenUp { event, why: GivenUp::RetriesExhausted, .. } => {
-            Some((entry.at, tokens.get(event)?.clone()))
-        }
+/// When a message of the drainer's first went to the dead letters.
+fn first_given_up(entries: &[Entry]) -> Option<DateTime<Utc>> {
+    let given_up = |entry: &&Entry| match &entry.what {
+        Occurrence::EventGivenUp { function, .. } => function.as_ref() == DRAINER,
+        _ => false,
+    };
+    entries.iter().find(given_up).map(|entry| entry.at)
+}
+
+/// The invocations that a fault made believe that an action is over.
+fn wrongly_gone(entries: &[Entry]) -> BTreeSet<InvocationId> {
+    let misled = |entry: &Entry| match &entry.what {
+        Occurrence::ApiCalled { outcome: CallOutcome::Failed("ValidationError"), .. } => entry.by,
         _ => None,
     };
-    entries.iter().filter_map(given_up).collect()
+    entries.iter().filter_map(misled).collect()
 }
 
 /// What each invocation published: topic and text.
@@ -230,7 +218,7 @@ impl NoLostDrain {
         played: &Played,
         invocations: &BTreeMap<InvocationId, Invocation<'_>>,
     ) -> Result<(), Breach> {
-        // Copies of an event have attempts of their own.
+        // Copies of an event have separate attempts.
         let mut to_nothing: BTreeMap<(EventId, u32), u32> = BTreeMap::new();
         for invocation in invocations.values() {
             if invocation.ended.is_some_and(|ended| !matches!(ended.how, InvocationEnd::Returned(_))) {

@@ -18,6 +18,17 @@ pub(super) struct Occupancy<'a> {
     homes: BTreeMap<&'a TaskArn, &'a ContainerInstanceArn>,
 }
 
+impl Occupied<'_> {
+    pub(super) fn is_ghost(&self) -> bool {
+        self.ghost
+    }
+
+    /// Whether it was a ghost at any time since.
+    pub(super) fn was_ghost_since(&self, time: DateTime<Utc>) -> bool {
+        self.ghost || self.ghost_until.is_some_and(|until| until >= time)
+    }
+}
+
 /// A container instance.
 #[derive(Debug)]
 pub(super) struct Occupied<'a> {
@@ -25,6 +36,10 @@ pub(super) struct Occupied<'a> {
     pub(super) registered: DateTime<Utc>,
     pub(super) status: ContainerInstanceStatus,
     agent_connected: bool,
+    /// Whether it is a ghost: disconnected, and older than a connected registration of its EC2 instance.
+    ghost: bool,
+    /// When it last was one.
+    ghost_until: Option<DateTime<Utc>>,
     /// What has not STOPPED, and when it was placed.
     pub(super) unfinished: BTreeMap<&'a TaskArn, DateTime<Utc>>,
     /// How many tasks were ever placed there.
@@ -42,10 +57,13 @@ impl<'a> Occupancy<'a> {
                     registered: entry.at,
                     status: ContainerInstanceStatus::Active,
                     agent_connected: true,
+                    ghost: false,
+                    ghost_until: None,
                     unfinished: BTreeMap::new(),
                     ever: 0,
                 };
                 self.container_instances.insert(container_instance, occupied);
+                self.note_ghosts(ec2_instance_id, entry.at);
                 Some(ec2_instance_id)
             }
             Occurrence::ContainerInstanceStatus { container_instance, status } => {
@@ -53,6 +71,7 @@ impl<'a> Occupancy<'a> {
                     let gone = self.container_instances.remove(container_instance)?;
                     let others = self.of_ec2_instances.entry(gone.ec2_instance_id).or_default();
                     others.retain(|arn| *arn != container_instance);
+                    self.note_ghosts(gone.ec2_instance_id, entry.at);
                     return Some(gone.ec2_instance_id);
                 }
                 let occupied = self.container_instances.get_mut(container_instance)?;
@@ -62,7 +81,9 @@ impl<'a> Occupancy<'a> {
             Occurrence::AgentConnected { container_instance, connected } => {
                 let occupied = self.container_instances.get_mut(container_instance)?;
                 occupied.agent_connected = *connected;
-                Some(occupied.ec2_instance_id)
+                let of = occupied.ec2_instance_id;
+                self.note_ghosts(of, entry.at);
+                Some(of)
             }
             // ECS learns of it from the agent: by then the task has STOPPED.
             Occurrence::TaskKilled { task, container_instance, .. } => {
@@ -92,15 +113,24 @@ impl<'a> Occupancy<'a> {
         }
     }
 
+    /// Works out anew which registrations of an EC2 instance are ghosts.
+    fn note_ghosts(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>) {
+        let newest = self.of(id).filter(|it| it.agent_connected).map(|it| it.registered).max();
+        let arns = self.of_ec2_instances.get(id).cloned().unwrap_or_default();
+        for arn in arns {
+            let Some(occupied) = self.container_instances.get_mut(arn) else { continue };
+            let ghost = !occupied.agent_connected && newest.is_some_and(|at| occupied.registered < at);
+            if occupied.ghost && !ghost {
+                occupied.ghost_until = Some(now);
+            }
+            occupied.ghost = ghost;
+        }
+    }
+
     /// The container instances of an EC2 instance.
     pub(super) fn of(&self, id: &Ec2InstanceId) -> impl Iterator<Item = &Occupied<'a>> {
         let arns = self.of_ec2_instances.get(id).into_iter().flatten();
         arns.filter_map(|arn| self.container_instances.get(arn))
-    }
-
-    /// Their ARNs.
-    pub(super) fn arns_of(&self, id: &Ec2InstanceId) -> impl Iterator<Item = &'a ContainerInstanceArn> {
-        self.of_ec2_instances.get(id).into_iter().flatten().copied()
     }
 
     /// How many container instances there are.

@@ -1,31 +1,29 @@
 //! Rule 4, same twice: a message delivered twice, late, out of order or after its action ended changes nothing.
 //!
-//! - A function sets an EC2 instance's container instance DRAINING, or stops a task on it, only for an action on that very
-//!   instance that its payload tells of, or that it carries along. The action is open; or it was when the invocation
-//!   began, as it may end while the instance is being looked at; or the payload tells of it and the invocation began
-//!   within [`FRESH`] of its opening, when it is taken to be there without asking. An action that it carries along is
-//!   never taken to be there: a heartbeat of the invocation's own found it open before. (The instance may wait at another
-//!   hook.)
-//! - A function completes an action, or starts its timer anew, only if its payload tells of it, by its token, or if it
-//!   carries it along.
-//! - An invocation carries along only actions of its message's group, and only where it was one of the carriers at some
-//!   time since it began: fewer instances of the group waited that have a lower id than there are carriers.
+//! - A function sets a container instance DRAINING, or stops a task on it, only for an action on its EC2 instance at the
+//!   drainer's hook that is open, or was open when the invocation began. The invocation's notice names the action, or the
+//!   invocation may act on others of its group.
+//! - A function completes an action, or records a heartbeat for it, only if the invocation's notice names its token, or the
+//!   invocation may act on others of its group.
+//! - An invocation may act on others of its group from the time on at which more than three of them waited, and its own
+//!   instance was the lowest with an open action at the drainer's hook. A sweep may act on all of its group, but on none
+//!   whose action was opened less than [`YOUNG`] before.
 //! - No action ends twice.
-//! - What is no notice of a termination (a test, a launch, an ordinary notification, what can't be read) leads to no API
-//!   call at all.
+//! - What is no notice of a termination and no sweep (a test, a launch, an ordinary notification, what can't be read) leads
+//!   to no API call.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::ecs::task::StopCode;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
-use super::invocations::{invocations, notices};
+use super::invocations::{invocations, notices, sweep_of};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::occupancy::Occupancy;
-use super::stop_timeouts::StopTimeouts;
 use super::waiting::{Place, places};
 use super::{Breach, Rule};
 use crate::stage::{DRAINER, HOOK, Played};
@@ -34,8 +32,8 @@ use crate::stage::{DRAINER, HOOK, Played};
 #[derive(Debug)]
 pub struct SameTwice;
 
-/// The drainer takes an action for granted that is younger than this, and 1 s is granted to its cold start.
-const FRESH: TimeDelta = TimeDelta::seconds(61);
+/// Messages have two minutes; 5 s are granted to what rounds their times.
+const YOUNG: TimeDelta = TimeDelta::seconds(115);
 
 impl Rule for SameTwice {
     fn name(&self) -> &'static str {
@@ -45,13 +43,15 @@ impl Rule for SameTwice {
     fn check(&self, played: &Played) -> Result<(), Breach> {
         let entries = played.world.history().entries();
         let actions = lifecycle_actions(entries, &played.scenario);
-        let told = told(entries, played);
+        let requests = requests(entries);
         let mut occupancy = Occupancy::default();
-        let mut stop_timeouts = StopTimeouts::of(&played.scenario);
+        let mut homes: BTreeMap<&TaskArn, &ContainerInstanceArn> = BTreeMap::new();
         let mut ended: BTreeSet<&str> = BTreeSet::new();
         for (position, entry) in entries.iter().enumerate() {
             occupancy.see(entry);
-            stop_timeouts.see(entry);
+            if let Occurrence::TaskPlaced { task, container_instance, .. } = &entry.what {
+                homes.insert(task, container_instance);
+            }
             if let Occurrence::ActionEnded { hook, token, .. } = &entry.what
                 && hook == HOOK
                 && !ended.insert(token)
@@ -59,11 +59,10 @@ impl Rule for SameTwice {
                 let how = format!("action {token} ended twice");
                 return Err(Breach { rule: self.name(), at: entry.at, how });
             }
-            let Some((by, told)) = entry.by.and_then(|by| told.get(&by).map(|told| (by, told))) else {
-                continue;
-            };
-            let now = Now { position, actions: &actions, occupancy: &occupancy, homes: &stop_timeouts };
-            if let Err(how) = now.meant(entry, told) {
+            let request = entry.by.and_then(|by| requests.get(&by).map(|request| (by, request)));
+            let Some((by, request)) = request else { continue };
+            let now = Now { position, actions: &actions, occupancy: &occupancy, homes: &homes };
+            if let Err(how) = now.meant(entry, request) {
                 return Err(Breach { rule: self.name(), at: entry.at, how: format!("[{}] {how}", by.0) });
             }
         }
@@ -71,62 +70,73 @@ impl Rule for SameTwice {
     }
 }
 
-/// What an invocation of the drainer was told.
-struct Told {
-    id: InvocationId,
+/// What an invocation of the drainer was asked to do.
+struct Request {
     started: DateTime<Utc>,
     tokens: BTreeSet<String>,
+    sweeps: bool,
     place: Option<Place>,
 }
 
-impl Told {
-    fn carries(&self, group: &str, now: DateTime<Utc>) -> bool {
-        self.place.as_ref().is_some_and(|place| place.group == group && place.may_carry(now))
+impl Request {
+    /// Whether it may act on an action by now.
+    fn covers(&self, token: &str, action: &LifecycleAction<'_>, now: DateTime<Utc>) -> bool {
+        let others = self.place.as_ref().is_some_and(|place| {
+            let old = !place.is_sweep() || now >= action.opened + YOUNG;
+            place.group == action.group && place.may_act_on_others(now) && old
+        });
+        self.tokens.contains(token) || others
     }
 }
 
-fn told(entries: &[Entry], played: &Played) -> BTreeMap<InvocationId, Told> {
-    let mut places = places(entries, &played.scenario);
+fn requests(entries: &[Entry]) -> BTreeMap<InvocationId, Request> {
+    let mut places = places(entries);
     let all = invocations(entries).into_iter().filter(|(_, it)| it.function == DRAINER);
     all.map(|(id, it)| {
         let tokens = notices(it.payload).into_iter().map(|notice| notice.token).collect();
-        (id, Told { id, started: it.started, tokens, place: places.remove(&id) })
+        let sweeps = sweep_of(it.payload).is_some();
+        (id, Request { started: it.started, tokens, sweeps, place: places.remove(&id) })
     })
     .collect()
 }
 
-/// The world as it is when something is done.
+/// The world at the time of an entry.
 struct Now<'a> {
     position: usize,
     actions: &'a BTreeMap<&'a str, LifecycleAction<'a>>,
     occupancy: &'a Occupancy<'a>,
-    homes: &'a StopTimeouts<'a>,
+    homes: &'a BTreeMap<&'a TaskArn, &'a ContainerInstanceArn>,
 }
 
 impl Now<'_> {
     /// Whether what an invocation did was asked of it.
-    fn meant(&self, entry: &Entry, told: &Told) -> Result<(), String> {
+    fn meant(&self, entry: &Entry, request: &Request) -> Result<(), String> {
         match &entry.what {
-            Occurrence::ApiCalled { operation, .. } if told.tokens.is_empty() => {
+            Occurrence::ApiCalled { operation, .. } if request.tokens.is_empty() && !request.sweeps => {
                 Err(format!("called {operation} though nothing is to be terminated"))
             }
-            Occurrence::ActionEnded { token, group, .. }
-            | Occurrence::ActionHeartbeat { token, group, .. }
-                if !(told.tokens.contains(token) || told.carries(group, entry.at)) =>
+            Occurrence::ActionEnded { token, hook, .. } | Occurrence::ActionHeartbeat { token, hook, .. }
+                if hook == HOOK =>
             {
-                Err(format!("was not told of action {token}, and is no carrier"))
+                match self.actions.get(token.as_str()) {
+                    Some(action) if !request.covers(token, action, entry.at) => {
+                        Err(format!("acts on {}, which is none of its own", action.instance))
+                    }
+                    _ => Ok(()),
+                }
             }
             Occurrence::ContainerInstanceStatus { container_instance, status } => {
                 let Some(instance) = self.occupancy.ec2_instance(container_instance) else { return Ok(()) };
-                if *status == ContainerInstanceStatus::Draining && self.is_asked_for(instance, told, entry.at)
+                if *status == ContainerInstanceStatus::Draining
+                    && self.is_asked_for(instance, request, entry.at)
                 {
                     return Ok(());
                 }
                 Err(format!("set {instance} {status} with no action open on it"))
             }
             Occurrence::TaskStopping { task, code: StopCode::UserInitiated } => {
-                let home = self.homes.home(task).and_then(|home| self.occupancy.ec2_instance(home));
-                match home.filter(|instance| !self.is_asked_for(instance, told, entry.at)) {
+                let home = self.homes.get(task).and_then(|home| self.occupancy.ec2_instance(home));
+                match home.filter(|instance| !self.is_asked_for(instance, request, entry.at)) {
                     Some(instance) => Err(format!("stopped {task} on {instance} with no action open on it")),
                     None => Ok(()),
                 }
@@ -135,14 +145,11 @@ impl Now<'_> {
         }
     }
 
-    fn is_asked_for(&self, instance: &Ec2InstanceId, told: &Told, now: DateTime<Utc>) -> bool {
-        let of_instance = self.actions.iter().filter(|(_, action)| action.instance == instance);
-        of_instance.into_iter().any(|(token, action)| {
-            let named = told.tokens.contains(*token);
-            let found_open = action.heartbeats.iter().any(|(at, by)| *by == Some(told.id) && *at <= now);
-            let carried = told.carries(action.group, now) && found_open;
-            let open = action.is_open_before(self.position) || action.is_open_at(told.started);
-            (named || carried) && open || named && told.started <= action.opened + FRESH
+    fn is_asked_for(&self, instance: &Ec2InstanceId, request: &Request, now: DateTime<Utc>) -> bool {
+        let mut of_instance = self.actions.iter().filter(|(_, action)| action.instance == instance);
+        of_instance.any(|(token, action)| {
+            let open = action.is_open_before(self.position) || action.is_open_at(request.started);
+            request.covers(token, action, now) && open
         })
     }
 }

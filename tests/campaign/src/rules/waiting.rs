@@ -1,107 +1,88 @@
-//! Who waits to be terminated, and what each invocation of the drainer is among the messages of its group.
+//! Which instances wait to be terminated, and what each invocation of the drainer is among those of its group.
+//!
+//! Up to [`ALONE_AT_MOST`] instances of a group are drained each by its own message. Of more, the message with the lowest
+//! instance id whose action at the drainer's hook is open coordinates all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-use fleetkeeper_core::drain::CARRIERS;
+use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
-use super::invocations::notices;
-use crate::scenario::Scenario;
-use crate::stage::DRAINER;
+use super::invocations::{notices, sweep_of};
+use crate::stage::{DRAINER, HOOK};
+
+/// The most waiting instances of a group that are drained without a coordinator.
+pub(super) const ALONE_AT_MOST: usize = 3;
+
+/// An invocation reads its group about each minute: within this it finds out that it coordinates.
+const FOUND_WITHIN: TimeDelta = TimeDelta::seconds(80);
 
 /// The hook on launches.
 const LAUNCHING: &str = "launching";
 
-/// A call of Auto Scaling that takes longer than this is given up.
-const PATIENCE_MS: u32 = 10_000;
-
-/// The instances that are in `Terminating:Wait`, by their groups.
+/// The instances that wait to be terminated, by their groups, each with the hooks that it waits at.
 #[derive(Debug, Default)]
 pub(super) struct Waiting<'a> {
-    groups: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    /// The hooks that hold an instance back.
-    hooks: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    groups: BTreeMap<&'a str, BTreeMap<&'a str, BTreeSet<&'a str>>>,
     /// On their way to the warm pool, or in it: `Warmed:Pending:Wait`, say.
     warm: BTreeSet<&'a str>,
 }
 
-/// What came of an invocation's reads of its group.
-#[derive(Debug, Clone, Copy, Default)]
-struct GroupRead {
-    answered: bool,
-    refused: bool,
-}
-
-/// The place of an invocation of the drainer among those of its group, from its start to its end.
+/// What an invocation of the drainer is about, and its place among the group's, from its start to its end.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) group: String,
-    pub(super) instance: String,
-    /// Since when fewer that have a lower id have waited than there are carriers, if only for a moment.
-    carries_from: Option<DateTime<Utc>>,
-    /// How many that wait had a lower id, at the most.
-    most_before: usize,
-    /// The most of the group that waited at once, its own instance included.
-    pub(super) most_waiting: usize,
-    /// Whether a read of the group may have failed, so that it went on by itself.
-    pub(super) blind: bool,
-    /// What AWS answered when it asked for its group.
-    group_read: GroupRead,
-    /// Whether the group did not tell of its instance at some time, so that it was left to nobody: on its way to a warm pool.
-    pub(super) untold: bool,
-    /// Whether the group's activities may not have told since when others wait.
-    pub(super) activities_unread: bool,
+    /// The instance of its notice; none for a sweep.
+    pub(super) instance: Option<String>,
     pub(super) started: DateTime<Utc>,
     pub(super) ended: Option<DateTime<Utc>>,
-}
-
-impl Place {
-    /// Whether it may carry the others by now: there was a time when it was one of the carriers.
-    pub(super) fn may_carry(&self, now: DateTime<Utc>) -> bool {
-        self.carries_from.is_some_and(|from| from <= now)
-    }
-
-    /// Whether it may work on its own instance, though others carry its group.
-    pub(super) fn may_go_alone(&self) -> bool {
-        self.blind || self.untold
-    }
-
-    /// Whether AWS refused to tell it of its group, if only once.
-    pub(super) fn was_refused(&self) -> bool {
-        self.group_read.refused
-    }
-
-    /// Whether AWS refused to tell it of its group, and never told.
-    pub(super) fn is_told_nothing(&self) -> bool {
-        self.group_read.refused && !self.group_read.answered
-    }
-
-    /// Whether it may leave its own instance to others: there was a time when it was no carrier.
-    pub(super) fn may_follow(&self) -> bool {
-        self.most_before >= CARRIERS
-    }
+    /// The most of the group that waited at once, its own instance included.
+    pub(super) most_waiting: usize,
+    /// When its message first was the coordinating one.
+    pub(super) coordinates_from: Option<DateTime<Utc>>,
+    /// Since when it is the coordinating one.
+    coordinates_since: Option<DateTime<Utc>>,
+    /// Since when it must know that it coordinates.
+    knows_from: Option<DateTime<Utc>>,
+    /// When another message became the coordinating one after that.
+    knows_until: Option<DateTime<Utc>>,
+    /// The coordinating messages of others meanwhile, by their instances.
+    pub(super) coordinators: BTreeSet<String>,
+    /// Whether the group showed its instance waiting at some time.
+    pub(super) was_listed: bool,
+    /// Whether a read of the group failed.
+    pub(super) group_unread: bool,
+    /// Whether a read of the group's activities failed.
+    pub(super) activities_unread: bool,
 }
 
 impl<'a> Waiting<'a> {
-    /// Takes in an entry; the group in which somebody waits now, or no longer.
+    /// Takes in an entry; the group in which an instance waits now at a hook, or no longer.
     pub(super) fn see(&mut self, entry: &'a Entry) -> Option<&'a str> {
         match &entry.what {
             Occurrence::ActionOpened { group, hook, instance, .. } if hook != LAUNCHING => {
                 let id = instance.as_str();
-                self.hooks.entry(id).or_default().insert(hook);
-                let waits = !self.warm.contains(id) && self.groups.entry(group).or_default().insert(id);
-                waits.then_some(group)
+                if self.warm.contains(id) {
+                    return None;
+                }
+                self.groups.entry(group).or_default().entry(id).or_default().insert(hook);
+                Some(group)
             }
             Occurrence::ActionEnded { group, hook, instance, .. } => {
-                let hooks = self.hooks.get_mut(instance.as_str())?;
+                let waiting = self.groups.get_mut(group.as_str())?;
+                let hooks = waiting.get_mut(instance.as_str())?;
                 hooks.remove(hook.as_str());
-                if hooks.is_empty() { self.leaves(group, instance.as_str()) } else { None }
+                if hooks.is_empty() {
+                    waiting.remove(instance.as_str());
+                }
+                Some(group)
             }
             Occurrence::InstanceTerminated { group, instance }
-            | Occurrence::InstanceRetained { group, instance } => self.leaves(group, instance.as_str()),
+            | Occurrence::InstanceRetained { group, instance } => {
+                self.groups.get_mut(group.as_str())?.remove(instance.as_str()).map(|_| group.as_str())
+            }
             Occurrence::InstanceEnteringWarmPool { instance, .. } => {
                 self.warm.insert(instance.as_str());
                 None
@@ -114,24 +95,22 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    fn leaves(&mut self, group: &'a str, id: &'a str) -> Option<&'a str> {
-        self.hooks.remove(id);
-        self.groups.get_mut(group)?.remove(id).then_some(group)
+    fn shows(&self, group: &str, id: &str) -> bool {
+        self.groups.get(group).is_some_and(|waiting| waiting.contains_key(id))
     }
 
-    fn tells_of(&self, group: &str, id: &str) -> bool {
-        self.groups.get(group).is_some_and(|waiting| waiting.contains(id))
+    /// The instance whose message coordinates its group, where one does.
+    fn coordinator(&self, group: &str) -> Option<&'a str> {
+        let waiting = self.groups.get(group).filter(|waiting| waiting.len() > ALONE_AT_MOST)?;
+        waiting.iter().find(|(_, hooks)| hooks.contains(HOOK)).map(|(id, _)| *id)
     }
 
-    /// How many of a group wait that have a lower id, counted up to the number of carriers, and how many in all.
-    fn before(&self, group: &str, id: &str) -> (usize, usize) {
-        let Some(waiting) = self.groups.get(group) else { return (0, 1) };
-        let before = waiting.iter().take_while(|other| **other < id).take(CARRIERS).count();
-        (before, waiting.len() + usize::from(!waiting.contains(id)))
+    fn count(&self, group: &str) -> usize {
+        self.groups.get(group).map_or(0, BTreeMap::len)
     }
 }
 
-/// The actions of instances on their way to a warm pool, of which their group does not tell.
+/// The actions of instances on their way to a warm pool, which their group does not show waiting.
 pub(super) fn to_warm_pool(entries: &[Entry]) -> BTreeSet<&str> {
     let (mut warm, mut actions) = (BTreeSet::new(), BTreeSet::new());
     for entry in entries {
@@ -151,9 +130,8 @@ pub(super) fn to_warm_pool(entries: &[Entry]) -> BTreeSet<&str> {
     actions
 }
 
-/// The places of all invocations of the drainer that were about an instance. An event has one record.
-pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<InvocationId, Place> {
-    let slow = calls_are_given_up(scenario);
+/// The places of all invocations of the drainer that were about a group. An event has one record.
+pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
     let mut waiting = Waiting::default();
     let mut running: BTreeMap<String, BTreeSet<InvocationId>> = BTreeMap::new();
     let mut places: BTreeMap<InvocationId, Place> = BTreeMap::new();
@@ -169,63 +147,109 @@ pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<Invocat
             Occurrence::InvocationStarted { invocation, function, payload, .. }
                 if function.as_ref() == DRAINER =>
             {
-                let Some(notice) = notices(payload).into_iter().next() else { continue };
-                running.entry(notice.group.clone()).or_default().insert(*invocation);
-                let mut place = Place {
-                    group: notice.group,
-                    instance: notice.instance,
-                    carries_from: None,
-                    most_before: 0,
-                    most_waiting: 0,
-                    blind: slow,
-                    group_read: GroupRead::default(),
-                    untold: false,
-                    activities_unread: slow,
-                    started: entry.at,
-                    ended: None,
-                };
+                let notice = notices(payload).into_iter().next().map(|it| (it.group, Some(it.instance)));
+                let about = notice.or_else(|| sweep_of(payload).map(|group| (group, None)));
+                let Some((group, instance)) = about else { continue };
+                running.entry(group.clone()).or_default().insert(*invocation);
+                let mut place = Place::new(group, instance, entry.at);
                 place.see(&waiting, entry.at);
                 places.insert(*invocation, place);
             }
             Occurrence::InvocationEnded { invocation, .. } => {
                 let Some(place) = places.get_mut(invocation) else { continue };
-                place.ended = Some(entry.at);
+                place.ends(entry.at);
                 if let Some(of_group) = running.get_mut(&place.group) {
                     of_group.remove(invocation);
                 }
             }
-            Occurrence::ApiCalled {
-                operation: Operation::DescribeAutoScalingGroups,
-                outcome: CallOutcome::Answered,
-            } => {
-                let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
-                place.group_read.answered = true;
-            }
             Occurrence::ApiCalled { operation, outcome } if *outcome != CallOutcome::Answered => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
-                let refused = *outcome == CallOutcome::Failed("AccessDenied");
-                place.group_read.refused |= refused && *operation == Operation::DescribeAutoScalingGroups;
-                place.blind |= *operation == Operation::DescribeAutoScalingGroups;
+                place.group_unread |= *operation == Operation::DescribeAutoScalingGroups;
                 place.activities_unread |= *operation == Operation::DescribeScalingActivities;
             }
             _ => {}
         }
     }
+    let last = entries.last().map(|entry| entry.at).unwrap_or_default();
+    places.values_mut().filter(|place| place.ended.is_none()).for_each(|place| place.note_knowledge(last));
     places
 }
 
-/// Whether a call of Auto Scaling may be answered only after it was given up.
-pub(super) fn calls_are_given_up(scenario: &Scenario) -> bool {
-    let calls = &scenario.disorder.calls;
-    calls.slow_ms_max + calls.jitter_ms_max >= PATIENCE_MS && calls.slow_per_mille > 0
-}
-
 impl Place {
+    fn new(group: String, instance: Option<String>, started: DateTime<Utc>) -> Self {
+        Self {
+            group,
+            instance,
+            started,
+            ended: None,
+            most_waiting: 0,
+            coordinates_from: None,
+            coordinates_since: None,
+            knows_from: None,
+            knows_until: None,
+            coordinators: BTreeSet::new(),
+            was_listed: false,
+            group_unread: false,
+            activities_unread: false,
+        }
+    }
+
+    pub(super) fn is_sweep(&self) -> bool {
+        self.instance.is_none()
+    }
+
+    pub(super) fn is_about(&self, instance: &str) -> bool {
+        self.instance.as_deref() == Some(instance)
+    }
+
+    /// Whether it was alone with its instance all the time.
+    pub(super) fn is_lone(&self) -> bool {
+        !self.is_sweep() && self.most_waiting <= 1
+    }
+
+    /// Whether it may act on other instances of its group by now.
+    pub(super) fn may_act_on_others(&self, now: DateTime<Utc>) -> bool {
+        self.is_sweep() || self.coordinates_from.is_some_and(|from| from <= now)
+    }
+
+    /// From when until when it must attend to all waiting instances of its group.
+    pub(super) fn must_coordinate(&self) -> Option<(DateTime<Utc>, Option<DateTime<Utc>>)> {
+        self.knows_from.map(|from| (from, self.knows_until))
+    }
+
     fn see(&mut self, waiting: &Waiting<'_>, now: DateTime<Utc>) {
-        let (before, all) = waiting.before(&self.group, &self.instance);
-        self.carries_from = self.carries_from.or((before < CARRIERS).then_some(now));
-        self.most_before = self.most_before.max(before);
-        self.most_waiting = self.most_waiting.max(all);
-        self.untold |= !waiting.tells_of(&self.group, &self.instance);
+        self.note_knowledge(now);
+        let Some(own) = self.instance.clone() else {
+            self.most_waiting = self.most_waiting.max(waiting.count(&self.group));
+            return;
+        };
+        let listed = waiting.shows(&self.group, &own);
+        self.was_listed |= listed;
+        self.most_waiting = self.most_waiting.max(waiting.count(&self.group) + usize::from(!listed));
+        match waiting.coordinator(&self.group) {
+            Some(coordinator) if coordinator == own => {
+                self.coordinates_from = self.coordinates_from.or(Some(now));
+                self.coordinates_since = self.coordinates_since.or(Some(now));
+            }
+            Some(other) => {
+                // Once it knows, it goes on past the end of its own drain, until a lower id takes over.
+                if self.knows_from.is_some() && *other < *own {
+                    self.knows_until = self.knows_until.or(Some(now));
+                }
+                self.coordinators.insert(other.to_owned());
+                self.coordinates_since = None;
+            }
+            None => self.coordinates_since = None,
+        }
+    }
+
+    fn note_knowledge(&mut self, now: DateTime<Utc>) {
+        let since = self.coordinates_since.filter(|since| now >= *since + FOUND_WITHIN);
+        self.knows_from = self.knows_from.or_else(|| since.map(|since| since + FOUND_WITHIN));
+    }
+
+    fn ends(&mut self, now: DateTime<Utc>) {
+        self.note_knowledge(now);
+        self.ended = Some(now);
     }
 }

@@ -12,7 +12,9 @@ const MOST_PAGES: usize = 20;
 
 pub(super) fn api() -> impl Strategy<Value = ApiPlan> {
     let page = prop_oneof![2 => 1_usize..=3, 1 => 4_usize..=99];
-    let lag = (1_u32..=4, 50_u32..=1000).prop_map(|(seconds, per_mille)| LagPlan { seconds, per_mille });
+    let seconds = prop_oneof![2 => 1_u32..=4, 1 => 5_u32..=60];
+    let lag = (seconds, 50_u32..=1000, proptest::bool::weighted(0.5))
+        .prop_map(|(seconds, per_mille, each_by_its_own)| LagPlan { seconds, per_mille, each_by_its_own });
     (weighted(0.25, page), proptest::bool::weighted(0.05), weighted(0.3, others()), weighted(0.3, lag))
         .prop_map(|(page_limit, filters_ignored, request_rates, lagging_reads)| ApiPlan {
             page_limit,

@@ -8,24 +8,33 @@ use crate::scenario::{DrainerPlan, OnTimeout};
 
 pub(super) fn drainer() -> impl Strategy<Value = DrainerPlan> {
     let timing = (timeout(), poll(), margin(), (drain_timeout(), on_timeout()));
-    (timing, weighted(0.2, 1_u32..=5), proptest::bool::weighted(0.15)).prop_map(
-        |((timeout, poll_seconds, margin_seconds, drain), reserved_concurrency, cut)| {
+    let besides = (proptest::bool::weighted(0.15), proptest::bool::weighted(0.5), ecs_cluster());
+    (timing, weighted(0.2, 1_u32..=5), besides).prop_map(
+        |((timeout, poll_seconds, margin_seconds, drain), reserved_concurrency, besides)| {
+            let (cut, sweeps, ecs_cluster) = besides;
             let (drain_timeout_seconds, on_drain_timeout) = drain;
             DrainerPlan {
-                timeout_seconds: timeout.max(poll_seconds + margin_seconds + SETTLE_SECONDS + 1),
+                timeout_seconds: timeout.max(poll_seconds + margin_seconds + LEAST_SECONDS),
                 poll_seconds,
                 margin_seconds,
                 drain_timeout_seconds,
                 on_drain_timeout,
                 reserved_concurrency,
                 recursion_terminated: cut,
+                ecs_cluster,
+                sweeps,
             }
         },
     )
 }
 
 /// What an invocation must have besides a poll interval and its margin, or it is refused.
-const SETTLE_SECONDS: u32 = 5;
+const LEAST_SECONDS: u32 = 6;
+
+/// The cluster of `ECS_CLUSTER`: mostly the first one.
+fn ecs_cluster() -> impl Strategy<Value = usize> {
+    prop_oneof![8 => Just(0_usize), 1 => Just(1), 1 => Just(9)]
+}
 
 fn timeout() -> impl Strategy<Value = u32> {
     prop_oneof![5 => 30_u32..=60, 3 => 61_u32..=300, 2 => 301_u32..=900]

@@ -21,20 +21,39 @@ pub(super) fn faults() -> impl Strategy<Value = Vec<Drawn>> {
         3 => vec(fault(one()), 1..=1),
         3 => vec(fault(one()), 2..=5),
         1 => vec(fault(prop_oneof![one(), Just(None)].boxed()), 1..=3),
+        1 => vec(never_permitted(), 1..=1),
     ]
 }
 
 fn fault(operation: BoxedStrategy<Option<Operation>>) -> impl Strategy<Value = Drawn> {
     (operation, wrong(), per_mille(), 0_u64..1000, seconds()).prop_map(
         |(operation, fault, per_mille, from_per_mille, seconds)| Drawn {
-            plan: FaultPlan { operation, fault, per_mille, from_seconds: 0, seconds },
+            plan: FaultPlan { operation, fault, per_mille, from_seconds: 0, seconds, throughout: false },
             from_per_mille,
         },
     )
 }
 
+/// An operation that is refused for the whole history, as where a policy lacks a permission.
+fn never_permitted() -> impl Strategy<Value = Drawn> {
+    one().prop_map(|operation| Drawn {
+        plan: FaultPlan {
+            operation,
+            fault: Wrong::Refused,
+            per_mille: 1000,
+            from_seconds: 0,
+            seconds: 0,
+            throughout: true,
+        },
+        from_per_mille: 0,
+    })
+}
+
 impl Drawn {
     pub(super) fn within(self, quiet_after_seconds: u32) -> FaultPlan {
+        if self.plan.throughout {
+            return self.plan;
+        }
         if self.plan.operation.is_some_and(is_seldom) {
             return FaultPlan { from_seconds: 0, seconds: quiet_after_seconds, ..self.plan };
         }

@@ -6,7 +6,7 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 
 use super::drainer;
-use crate::scenario::{GroupPlan, Takes, WarmPoolPlan};
+use crate::scenario::{GroupPlan, Metadata, Takes, WarmPoolPlan};
 
 /// Without hosts: the cluster shares out its own.
 pub(super) fn groups() -> impl Strategy<Value = Vec<GroupPlan>> {
@@ -17,9 +17,9 @@ fn group() -> impl Strategy<Value = GroupPlan> {
     let hook =
         (heartbeat(), any::<bool>(), weighted(0.15, drainer::drain_timeout()), weighted(0.15, 30_u32..=900));
     let ends = (weighted(0.15, warm_pool()), proptest::bool::weighted(0.1), takes());
-    let besides = (weighted(0.1, 30_u32..=300), proptest::bool::weighted(0.1));
+    let besides = (weighted(0.1, 30_u32..=300), proptest::bool::weighted(0.1), metadata());
     (size(), launch(), hook, ends, besides).prop_map(|drawn| {
-        let ((cpu, memory), launch, hook, ends, (launch_hook_seconds, notifies)) = drawn;
+        let ((cpu, memory), launch, hook, ends, (launch_hook_seconds, notifies, metadata)) = drawn;
         let (launch_seconds, registering_seconds) = launch;
         let (warm_pool, retains_abandoned, takes) = ends;
         let (heartbeat_seconds, default_abandon, metadata_drain_timeout_seconds, other_hook_seconds) = hook;
@@ -38,6 +38,7 @@ fn group() -> impl Strategy<Value = GroupPlan> {
             launch_hook_seconds,
             notifies,
             takes,
+            metadata,
         }
     })
 }
@@ -45,6 +46,16 @@ fn group() -> impl Strategy<Value = GroupPlan> {
 /// Seconds until an instance registers, and until it is ACTIVE then.
 fn launch() -> impl Strategy<Value = (u32, u32)> {
     (20_u32..=300, prop_oneof![4 => Just(0_u32), 1 => 1_u32..=150])
+}
+
+/// Mostly as documented.
+fn metadata() -> impl Strategy<Value = Metadata> {
+    prop_oneof![
+        12 => Just(Metadata::Named),
+        1 => Just(Metadata::Absent),
+        1 => Just(Metadata::UnderAnotherKey),
+        1 => Just(Metadata::Text),
+    ]
 }
 
 fn takes() -> impl Strategy<Value = Takes> {

@@ -1,8 +1,8 @@
 //! Small scenarios, written by hand.
 
 use fleetkeeper_campaign::scenario::{
-    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, OnTimeout, Scenario,
-    ServicePlan, Takes, TaskPlan, What, Wrong,
+    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, Metadata, OnTimeout,
+    Scenario, ServicePlan, Takes, TaskPlan, What, Wrong,
 };
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
@@ -33,6 +33,8 @@ pub(crate) fn calm() -> Scenario {
             on_drain_timeout: OnTimeout::StopTasks,
             reserved_concurrency: None,
             recursion_terminated: false,
+            ecs_cluster: 0,
+            sweeps: false,
         },
         calculator: None,
         happenings: Vec::new(),
@@ -107,7 +109,14 @@ pub(crate) fn at(at_seconds: u32, what: What) -> Happening {
 
 /// All calls of an operation go wrong from the start of the history on, until it is quiet.
 pub(crate) fn always(operation: Operation, fault: Wrong) -> FaultPlan {
-    FaultPlan { operation: Some(operation), fault, per_mille: 1000, from_seconds: 0, seconds: 100_000 }
+    FaultPlan {
+        operation: Some(operation),
+        fault,
+        per_mille: 1000,
+        from_seconds: 0,
+        seconds: 100_000,
+        throughout: false,
+    }
 }
 
 fn group() -> GroupPlan {
@@ -116,6 +125,7 @@ fn group() -> GroupPlan {
         launch_hook_seconds: None,
         notifies: false,
         takes: Takes::AsByDefault,
+        metadata: Metadata::Named,
         hosts: 3,
         cpu: 2048,
         memory: 3884,

@@ -13,6 +13,7 @@ use crate::world::Operation;
 use crate::world::ecs::container_instance::DescribedContainerInstance;
 use crate::world::ecs::list::{ListContainerInstances, ListTasks};
 use crate::world::ecs::task::{self, LastStatus, desired_status_name};
+use crate::world::history::Occurrence;
 
 impl ContainerInstances for SimulatedAws {
     async fn list_container_instances(
@@ -71,19 +72,31 @@ impl Tasks for SimulatedAws {
         desired: DesiredStatus,
         page: Option<&PageToken>,
     ) -> Result<Page<TaskArn>, CallError> {
-        self.call(Operation::ListTasks, cluster.reference(), |world| {
-            world.list_tasks(ListTasks {
+        let container_instance = match of {
+            TasksOf::Cluster => None,
+            TasksOf::ContainerInstance(arn) => Some(arn),
+        };
+        let listed = self.call(Operation::ListTasks, cluster.reference(), |world| {
+            let listed = world.list_tasks(ListTasks {
                 cluster: Some(cluster.reference()),
-                container_instance: match of {
-                    TasksOf::Cluster => None,
-                    TasksOf::ContainerInstance(arn) => Some(&arn.0),
-                },
+                container_instance: container_instance.map(|arn| arn.0.as_str()),
                 desired_status: Some(desired_status_name(desired)),
                 next_token: page.map(|token| token.0.as_str()),
                 ..ListTasks::default()
-            })
-        })
-        .await
+            })?;
+            Ok((listed, world.now()))
+        });
+        let (listed, read_at) = listed.await?;
+        self.record_for_caller(Occurrence::TasksListed {
+            cluster: cluster.reference().to_owned(),
+            container_instance: container_instance.cloned(),
+            desired_status: desired,
+            tasks: listed.items.len(),
+            first_page: page.is_none(),
+            last_page: listed.next.is_none(),
+            read_at,
+        });
+        Ok(listed)
     }
 
     async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {

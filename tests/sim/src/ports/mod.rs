@@ -40,6 +40,7 @@ use std::time::Duration;
 use fleetkeeper_core::ports::{Answer, CallError};
 
 use crate::shared::{Called, SharedWorld};
+use crate::world::history::Occurrence;
 use crate::world::lambda::invocation::{AwaitPoint, EnvironmentId};
 use crate::world::{ApiError, Operation, World};
 use await_point::AwaitPoints;
@@ -118,6 +119,15 @@ impl SimulatedAws {
         let answer =
             self.under_way(operation, |world| world.call_on_several(self.environment, operation, named, run));
         answer.await.map_err(|error| call_error(operation, resource, error))
+    }
+
+    /// Records what an environment's invocation came to know.
+    fn record_for_caller(&self, what: Occurrence) {
+        self.world.with(|world| {
+            world.set_caller(self.environment);
+            world.record(what);
+            world.set_caller(None);
+        });
     }
 
     /// On its way to AWS, done there, and on its way back: whoever is killed meanwhile does not know whether it was.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
+use serde_json::Value;
 
 use super::lambda::Pending;
 
@@ -47,7 +48,7 @@ pub(crate) enum Transition {
     /// An event reaches its function, or tries again.
     EventArrives(Box<Pending>),
     /// A schedule invokes its function.
-    Schedule { function: Arc<str>, every_seconds: u32 },
+    Schedule { function: Arc<str>, every_seconds: u32, input: Option<Arc<Value>> },
 }
 
 /// Transitions in order of their time and, at one time, of their entry.

@@ -47,14 +47,27 @@ impl World {
 
     /// Invokes a function every so many seconds, from now on.
     pub fn put_schedule(&mut self, function: &str, every_seconds: u32) {
-        let tick = Transition::Schedule { function: function.into(), every_seconds };
+        let tick = Transition::Schedule { function: function.into(), every_seconds, input: None };
         self.agenda.enter(self.now, tick);
     }
 
-    pub(crate) fn schedule_ticks(&mut self, function: Arc<str>, every_seconds: u32) {
-        let payload = scheduled_event(&self.ids.uuid(), self.now);
-        let event = self.new_event(&function, Arc::new(payload), 0);
-        let next = Transition::Schedule { function, every_seconds };
+    /// Invokes a function every so many seconds, from now on, with a constant input: the function gets that in place of
+    /// the scheduled event (EventBridge user guide, "Transforming Amazon EventBridge target input").
+    pub fn put_schedule_with_input(&mut self, function: &str, every_seconds: u32, input: Value) {
+        let input = Some(Arc::new(input));
+        let tick = Transition::Schedule { function: function.into(), every_seconds, input };
+        self.agenda.enter(self.now, tick);
+    }
+
+    pub(crate) fn schedule_ticks(
+        &mut self,
+        function: Arc<str>,
+        every_seconds: u32,
+        input: Option<Arc<Value>>,
+    ) {
+        let payload = input.clone().unwrap_or_else(|| Arc::new(scheduled_event(&self.ids.uuid(), self.now)));
+        let event = self.new_event(&function, payload, 0);
+        let next = Transition::Schedule { function, every_seconds, input };
         self.agenda.enter(self.after(every_seconds.max(1)), next);
         self.event_arrives(event);
     }

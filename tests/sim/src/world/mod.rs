@@ -163,8 +163,8 @@ impl World {
                 }
                 Transition::SpotReclaim { group, instance } => self.reclaim_spot_instance(&group, &instance),
                 Transition::EventArrives(pending) => self.event_arrives(*pending),
-                Transition::Schedule { function, every_seconds } => {
-                    self.schedule_ticks(function, every_seconds);
+                Transition::Schedule { function, every_seconds, input } => {
+                    self.schedule_ticks(function, every_seconds, input);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What is clear goes, as soon as the world is calm.
+//! The action on a clear instance ends as soon as the world is calm.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,30 @@ use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceI
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 
-use super::{Story, breach, poll_interval, settle, time_among, time_to_complete};
+use super::{Story, breach, time_to_complete, time_to_see_it_empty};
 use crate::rules::Breach;
 use crate::rules::invocations::notices;
+use crate::rules::membership::Membership;
 use crate::rules::occupancy::Occupancy;
 use crate::rules::within_the_bucket::is_read;
 use crate::stage::DRAINER;
 
-/// An instance whose tasks are being waited for is itself looked at this often: it may have been deregistered.
-const NOTICED_WITHIN: TimeDelta = TimeDelta::seconds(60);
-
-/// A look of many reads takes this long for each.
-const READ_TAKES: TimeDelta = TimeDelta::milliseconds(340);
+/// What a round of many reads takes, for each of them.
+const READ_TAKES: TimeDelta = TimeDelta::milliseconds(120);
 
 /// The hosts as the history goes on, and since when each is clear.
 struct Watch<'a> {
     story: &'a Story<'a>,
     occupancy: Occupancy<'a>,
-    /// None of what is not clear. An instance that was never in a cluster always was.
+    membership: Membership<'a>,
+    /// None for an instance that is not clear. One that was never in a cluster always was.
     clear_since: BTreeMap<&'a Ec2InstanceId, Option<DateTime<Utc>>>,
     /// How often each invocation has read ECS.
     reads: BTreeMap<InvocationId, i32>,
 }
 
 /// An action on an instance that is clear ends within its time.
-pub(super) fn goes(story: &Story<'_>) -> Result<(), Breach> {
+pub(super) fn ends(story: &Story<'_>) -> Result<(), Breach> {
     let entries = story.played.world.history().entries();
     let mut of_instances: BTreeMap<&Ec2InstanceId, Vec<&str>> = BTreeMap::new();
     let mut ends: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
@@ -42,6 +41,7 @@ pub(super) fn goes(story: &Story<'_>) -> Result<(), Breach> {
     let mut watch = Watch {
         story,
         occupancy: Occupancy::default(),
+        membership: Membership::of(&story.played.scenario),
         clear_since: BTreeMap::new(),
         reads: BTreeMap::new(),
     };
@@ -49,6 +49,7 @@ pub(super) fn goes(story: &Story<'_>) -> Result<(), Breach> {
         for token in ends.get(&position).into_iter().flatten() {
             watch.in_time(token, position, entry.at)?;
         }
+        watch.membership.see(entry);
         if let (Some(by), Occurrence::ApiCalled { operation, .. }) = (entry.by, &entry.what)
             && is_read(*operation)
         {
@@ -61,7 +62,8 @@ pub(super) fn goes(story: &Story<'_>) -> Result<(), Breach> {
         for token in of_instances.get(touched).into_iter().flatten() {
             watch.in_time(token, position, entry.at)?;
         }
-        let clear = watch.occupancy.of(touched).all(|it| it.unfinished.is_empty() && is_settled(&it.status));
+        let mut counted = watch.occupancy.of(touched).filter(|it| !it.is_ghost());
+        let clear = counted.all(|it| it.unfinished.is_empty() && is_settled(&it.status));
         watch.clear_since.insert(touched, clear.then_some(entry.at));
     }
     let last = ends.get(&entries.len()).into_iter().flatten();
@@ -86,7 +88,7 @@ impl Watch<'_> {
         self.occupancy.of(instance).all(|occupied| occupied.status != ContainerInstanceStatus::Active)
     }
 
-    /// No invocation has worked for too long by now on an action that was open until now.
+    /// No duty has lasted for too long by now on an action that was open until now.
     fn in_time(&self, token: &str, position: usize, now: DateTime<Utc>) -> Result<(), Breach> {
         if now < self.story.calm_from {
             return Ok(());
@@ -98,22 +100,20 @@ impl Watch<'_> {
         // Pages of lists and batches of descriptions: of the tasks, and where filters are ignored of the whole cluster.
         let calls = (tasks + self.occupancy.len()) * 4 + 50;
         let gone = self.occupancy.of(action.instance).next().is_none();
-        let noticed = if gone { NOTICED_WITHIN } else { TimeDelta::zero() };
-        let takes = time_to_complete(&self.story.played.scenario, calls) + noticed;
-        for id in self.story.works_on.get(token).into_iter().flatten() {
-            let Some(place) = self.story.places.get(id) else { continue };
-            let until = place.ended.map_or(now, |ended| ended.min(now));
-            let takes = takes + time_among(place.most_waiting, calls);
-            let from = place.started.max(ready).max(action.opened).max(self.story.calm_since(*id));
-            if until - from > takes {
-                let (instance, id) = (action.instance, id.0);
-                return breach(until, format!("{instance} is clear, and [{id}] does not let it go"));
+        for duty in self.story.duties.get(token).into_iter().flatten() {
+            let until = duty.until.map_or(now, |until| until.min(now));
+            let takes = time_to_complete(&self.story.played.scenario, duty, calls, gone);
+            let from = duty.from.max(ready).max(action.opened).max(self.story.calm_since(duty));
+            let late = until - from > takes;
+            if late && self.story.is_found_or_known_gone(&self.membership, action, from, now) {
+                let by = duty.by.map_or("no sweep".to_owned(), |id| format!("[{}] never", id.0));
+                return breach(until, format!("{} is clear, and {by} completes its hook", action.instance));
             }
         }
         Ok(())
     }
 
-    /// An invocation that had a clear instance before it from its start has let it go.
+    /// An invocation that had a clear instance before it from its start has completed the hook.
     fn invocation_ends(
         &self,
         id: InvocationId,
@@ -129,13 +129,13 @@ impl Watch<'_> {
         for notice in notices(invocation.payload) {
             let Some(action) = self.story.actions.get(notice.token.as_str()) else { continue };
             self.in_time(&notice.token, position, now)?;
-            let place = self.story.places.get(&id);
-            let carries = place.is_some_and(|place| !place.may_follow() && place.most_waiting == 1);
+            let lone = self.story.places.get(&id).is_some_and(|place| place.is_lone());
             let untroubled = !self.story.last_trouble.contains_key(&id) && self.is_draining(action.instance);
-            let ready = self.ready_since(action.instance).filter(|_| untroubled && carries);
+            let there = self.membership.was_in_cluster(action.group, action.instance, now);
+            let ready = self.ready_since(action.instance).filter(|_| untroubled && lone && there);
             let reading = READ_TAKES * self.reads.get(&id).copied().unwrap_or_default();
             let had_time =
-                now - invocation.started >= settle() + poll_interval(&self.story.played.scenario) + reading;
+                now - invocation.started >= time_to_see_it_empty(&self.story.played.scenario) + reading;
             let open = action.is_open_before(position) && now < action.expires_after(now);
             if open && had_time && ready.is_some_and(|ready| invocation.started >= ready) {
                 let how =

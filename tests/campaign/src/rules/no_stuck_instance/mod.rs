@@ -1,84 +1,76 @@
 //! Rule 2, no stuck instance: every hook ends, by the drainer wherever the drainer could end it.
 //!
-//! An instance is *clear* since nothing on it changed any more, with every task on it STOPPED. The world is *calm* from
-//! [`trouble_lasts`] after it became quiet: a call that never answers is given up after 60 s (a step) and 10 s (reading
-//! the hook, a heartbeat), and then a try is paused for 60 s or a poll interval, whichever is longer. For an invocation
-//! that ECS's request rates hold up it is calm as long after the last call that they refused. For an action of the
-//! drainer's hook:
+//! **Who must end an action.** The invocations of its own notice that did not delegate; those that coordinate its group,
+//! from when they must know it on (80 s after their message became the coordinating one); and, where groups are swept, the
+//! sweeps, from three minutes after the action was opened on.
 //!
-//! - An invocation that works on it completes it within [`time_to_complete`] of the instance being clear, the world calm
-//!   and its own start: the instance must be seen empty for `SETTLE`, and once more where listed tasks are missing, both
-//!   rounded up to whole polls; a poll to see it clear and one to see it DRAINING; and 40 ms a call, of as many as a look
-//!   may take. On an instance work the invocations of its own message, and those that carry its group. Where several of
-//!   the group wait, they have besides: 30 s until they are seen to wait, 45 s for which they leave each other's instances
-//!   alone, 120 s in which a group that can't be read is waited for, and twice the time of a round, paced: 340 ms a read, of
-//!   which there are seven for each instance that waits.
-//! - Where the instance is no longer in the cluster it has a minute more, in which that is noticed.
+//! **When.** An instance is *clear* from the time on at which every task on it has STOPPED; ghosts do not count. The world
+//! is *calm* from [`trouble_lasts`] after it became quiet; for an invocation whose calls ECS's request rates refuse, from as
+//! long after the last of them. An action that an invocation must end does end within [`time_to_complete`] of the instance
+//! being clear, the world calm, and the invocation's own start:
+//!
+//! ```text
+//! 40 s + 4 polls + 60 ms * calls         one instance that waits alone
+//! + 75 s                                 it is not in the cluster
+//! + 90 s + 120 ms * reads                others of the group wait
+//! + 150 s                                it is left to the sweeps
+//! ```
+//!
+//! An instance that is not in its group's configured cluster is none of this, unless its hook's metadata leave no doubt and
+//! another instance of the group is there.
+//!
 //! - An invocation that began when all that was so, the instance DRAINING, and in whose time no other instance of the group
-//!   waits, does not end before it: it neither hands on nor fails nor runs out of time, unless its reads, paced, left it
-//!   none. Else short invocations could hand on
-//!   for ever. (It may be killed.)
-//! - Whatever is on the instance, an invocation that works on it completes it within [`time_to_end`] of the drain's end,
-//!   the world calm and its own start: within the above, and with the policy `stop-tasks` the time that tasks are given
-//!   that are stopped only then. Of invocations that began after the drain's end and that time, in a calm world, the third
-//!   does not leave it open: the first stops what there is, the second completes it.
-//! - No function records a heartbeat later than 10 s, the most that one may take, after the drain's time was up; with
-//!   the policy `stop-tasks`, but for one that is answered of each invocation, by which it asks whether the action is still
-//!   open, its own or one that it carries (and may not have had to know of before), and those while tasks are given their time that it stopped, or tried to stop.
+//!   waits, does not end before the action, where it had 15 s and two polls. It neither republishes nor fails. Otherwise
+//!   short invocations could republish forever. (It may be killed.)
+//! - Once the drain timeout has passed, with the policies `continue` and `abandon` the action ends within the same time.
+//!   Of invocations that began after that in a calm world, the third does not leave it open. With the policy `stop-tasks`
+//!   every task is stopped within that time, and the action ends within that time from 30 s before the hook's global timeout
+//!   on.
 //! - In a serene history ([`is_serene`]) a hook's own timeout ends no action.
-//! - Elsewhere it does only where the drain's time was up, or where the drainer could not help it: in the last heartbeat
-//!   timeout no invocation worked on it for as long as a heartbeat takes to fall due and be sent
-//!   ([`time_to_heartbeat`]), but for those whose calls hung or whose heartbeats or messages AWS did not take. That is so
-//!   where all attempts died and the event is a dead letter, where one waits for its retry or an environment, and where
-//!   Lambda's loop detection cut the chain.
-//!
-//! An invocation that could not read since when the others of its group wait takes them to have begun just then: of the
-//! drain's end it is not asked to know, but for its own instance.
-//!
-//! What is left open when the history ends then is a drain that still goes on, or one whose hook's own timeout is still
-//! to come. An invocation without the time to see an instance empty refuses to work, and is passed over.
+//! - Elsewhere it does only once the drain timeout has passed, or where no invocation that must end the action was at work
+//!   throughout the last heartbeat timeout, with its calls answered.
 
 mod clear_instance;
-mod drain_end;
+mod drain_timeout;
 mod hook_timeout;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::drain::SETTLE;
 use fleetkeeper_sim::world::disorder::Disorder;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
-use super::invocations::{Invocation, invocations};
+use super::invocations::{Invocation, answered, invocations, notices};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
-use super::stop_timeouts::StopTimeouts;
+use super::membership::Membership;
 use super::waiting::{Place, places, to_warm_pool};
-use super::{Breach, Rule};
-use crate::scenario::{OnTimeout, Scenario};
+use super::{Breach, Rule, calm_from, trouble_lasts};
+use crate::scenario::{Metadata, Scenario};
+use crate::set_up::{configured_cluster, group_name};
 use crate::stage::Played;
 
 /// See the module.
 #[derive(Debug)]
 pub struct NoStuckInstance;
 
-/// The most that a heartbeat, or reading the hook, may take.
-const HEARTBEAT_TAKES: TimeDelta = TimeDelta::seconds(10);
+/// What an invocation needs from a clear instance to the end of its hook, besides polls and calls.
+const COMPLETES: TimeDelta = TimeDelta::seconds(40);
 
-/// The most that the calls of one step may take together.
-const STEP_TAKES: TimeDelta = TimeDelta::seconds(60);
+/// An instance that is not in the cluster is waited for this long.
+const NOT_IN_CLUSTER: TimeDelta = TimeDelta::seconds(75);
 
-/// A group is read this often.
-const SEEN_TO_WAIT: TimeDelta = TimeDelta::seconds(30);
+/// A group is read about each minute.
+const GROUP_READ: TimeDelta = TimeDelta::seconds(90);
 
-/// The most that a carrier leaves another's instance to the carriers before it.
-const LEFT_ALONE: TimeDelta = TimeDelta::seconds(45);
+/// A coordinator learns of an instance that begins to wait within this.
+const LEARNS: TimeDelta = TimeDelta::seconds(80);
 
-/// The most that a group is waited for that can't be read: 45 s, and what spreads the invocations over a minute and more.
-const GROUP_UNREAD: TimeDelta = TimeDelta::seconds(45 + 75);
+/// A sweep leaves an action to its message for two minutes, and the next one may come a minute later.
+const SWEPT_AFTER: TimeDelta = TimeDelta::seconds(180);
 
-/// The shortest heartbeat timeout that Auto Scaling takes.
-const HEARTBEAT_LEAST: TimeDelta = TimeDelta::seconds(30);
+/// Two more sweeps, and what each of them takes.
+const SWEEPS_TAKE: TimeDelta = TimeDelta::seconds(150);
 
 impl Rule for NoStuckInstance {
     fn name(&self) -> &'static str {
@@ -87,11 +79,10 @@ impl Rule for NoStuckInstance {
 
     fn check(&self, played: &Played) -> Result<(), Breach> {
         let story = Story::of(played);
-        hook_timeout::heartbeats_end(&story)?;
         hook_timeout::hooks_expire_rightly(&story)?;
         if has_time_to_see_it_empty(&played.scenario) {
-            clear_instance::goes(&story)?;
-            drain_end::comes(&story)?;
+            clear_instance::ends(&story)?;
+            drain_timeout::ends(&story)?;
         }
         Ok(())
     }
@@ -105,66 +96,33 @@ fn is_serene(scenario: &Scenario) -> bool {
     unhindered && answered && scenario.disorder == Disorder::default() && has_time_to_see_it_empty(scenario)
 }
 
-/// How long trouble goes on when nothing goes wrong any more.
-fn trouble_lasts(scenario: &Scenario) -> TimeDelta {
-    STEP_TAKES + HEARTBEAT_TAKES * 2 + TimeDelta::seconds(60).max(poll_interval(scenario))
-}
-
-/// How long an invocation takes at most from the instance being clear, with so many calls for a look.
-fn time_to_complete(scenario: &Scenario, calls: usize) -> TimeDelta {
-    let calls = TimeDelta::milliseconds(40) * i32::try_from(calls).unwrap_or(i32::MAX);
-    (settle() + poll_interval(scenario)) * 2 + poll_interval(scenario) * 2 + calls
-}
-
-/// What an invocation has besides where so many of its group wait.
-fn time_among(waiting: usize, calls: usize) -> TimeDelta {
-    if waiting <= 1 {
-        return TimeDelta::zero();
-    }
-    let reads = i32::try_from(waiting * 7 + calls).unwrap_or(i32::MAX);
-    SEEN_TO_WAIT + LEFT_ALONE + GROUP_UNREAD + TimeDelta::milliseconds(340) * reads * 2
-}
-
-/// How long an invocation takes at most from the drain's end to the action's.
-fn time_to_end(scenario: &Scenario, action: &LifecycleAction<'_>, calls: usize) -> TimeDelta {
-    time_to_complete(scenario, calls) + time_for_stops(scenario, action)
-}
-
-/// The time that tasks are given that are stopped only at the drain's end.
-fn time_for_stops(scenario: &Scenario, action: &LifecycleAction<'_>) -> TimeDelta {
-    if scenario.drainer.on_drain_timeout == OnTimeout::StopTasks {
-        action.stops_take(StopTimeouts::of(scenario).most()) + poll_interval(scenario)
-    } else {
-        TimeDelta::zero()
-    }
-}
-
-/// How long an invocation takes at most until it has recorded a heartbeat: a third of the timeout until one is due, and
-/// where calls are slow a step's calls, two on the hook, and the pause to the next step: a heartbeat that falls due in the
-/// midst of a step waits until then.
-fn time_to_heartbeat(scenario: &Scenario, action: &LifecycleAction<'_>, quiet: bool) -> TimeDelta {
-    let interval = action.timeouts.heartbeat.max(HEARTBEAT_LEAST) / 3;
-    let calls = &scenario.disorder.calls;
-    let slow = !quiet && (calls.slow_per_mille > 0 || calls.jitter_ms_max > 200);
-    let pause = interval.min(poll_interval(scenario));
-    let step = interval.min(STEP_TAKES) + HEARTBEAT_TAKES * 2 + pause;
-    let slowness = if slow { step } else { TimeDelta::zero() };
-    interval + TimeDelta::seconds(5) + slowness
-}
-
 fn poll_interval(scenario: &Scenario) -> TimeDelta {
     TimeDelta::seconds(i64::from(scenario.drainer.poll_seconds))
 }
 
-fn settle() -> TimeDelta {
-    TimeDelta::from_std(SETTLE).unwrap_or_default()
+/// What an invocation must have to see one empty instance through.
+fn time_to_see_it_empty(scenario: &Scenario) -> TimeDelta {
+    TimeDelta::seconds(15) + poll_interval(scenario) * 2
 }
 
 fn has_time_to_see_it_empty(scenario: &Scenario) -> bool {
     let plan = &scenario.drainer;
     let works_for = TimeDelta::seconds(i64::from(plan.timeout_seconds))
         - TimeDelta::seconds(i64::from(plan.margin_seconds));
-    works_for > settle() + poll_interval(scenario)
+    works_for > time_to_see_it_empty(scenario)
+}
+
+/// What must end an action, from when until when.
+#[derive(Debug)]
+struct Duty {
+    /// The invocation; none for the sweeps together.
+    by: Option<InvocationId>,
+    from: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+    /// The most that waited of its group.
+    waiting: usize,
+    /// Whether it is the action of its own notice.
+    own: bool,
 }
 
 /// The drainer's side of a history.
@@ -173,8 +131,9 @@ struct Story<'a> {
     actions: BTreeMap<&'a str, LifecycleAction<'a>>,
     invocations: BTreeMap<InvocationId, Invocation<'a>>,
     places: BTreeMap<InvocationId, Place>,
-    /// The invocations that worked on an action, by its token.
-    works_on: BTreeMap<&'a str, Vec<InvocationId>>,
+    duties: BTreeMap<&'a str, Vec<Duty>>,
+    /// The groups whose drainer is sure of their cluster.
+    sure: BTreeMap<String, bool>,
     calm_from: DateTime<Utc>,
     /// The last call of each invocation that was not answered as asked: once it is quiet, by ECS's request rates.
     last_trouble: BTreeMap<InvocationId, DateTime<Utc>>,
@@ -185,40 +144,109 @@ impl<'a> Story<'a> {
         let entries = played.world.history().entries();
         let actions = lifecycle_actions(entries, &played.scenario);
         let invocations = invocations(entries);
-        let places = places(entries, &played.scenario);
-        let mut of_groups: BTreeMap<&str, Vec<InvocationId>> = BTreeMap::new();
-        for (id, place) in &places {
-            of_groups.entry(&place.group).or_default().push(*id);
+        let places = places(entries);
+        let duties = duties(played, &actions, &invocations, &places);
+        Self {
+            played,
+            actions,
+            invocations,
+            places,
+            duties,
+            sure: sure(&played.scenario),
+            calm_from: calm_from(played),
+            last_trouble: last_trouble(entries),
         }
-        let mut works_on: BTreeMap<&str, Vec<InvocationId>> = BTreeMap::new();
-        let to_warm_pool = to_warm_pool(entries);
-        for (token, action) in &actions {
-            let of_group = of_groups.get(action.group).into_iter().flatten();
-            let of_group = of_group.filter(|id| places.get(id).is_some_and(|it| works_on_it(it, action)));
-            // The group tells of none that goes to its warm pool: its own message's invocations alone know of it.
-            let own =
-                |id: &InvocationId| places.get(id).is_some_and(|it| it.instance == action.instance.as_str());
-            let meanwhile = of_group.filter(|id| !to_warm_pool.contains(token) || own(id));
-            works_on.insert(token, meanwhile.copied().collect());
-        }
-        let calm_from = played.quiet_from + trouble_lasts(&played.scenario);
-        let last_trouble = last_trouble(entries);
-        Self { played, actions, invocations, places, works_on, calm_from, last_trouble }
     }
 
-    /// Since when an invocation has been calm.
-    fn calm_since(&self, id: InvocationId) -> DateTime<Utc> {
-        let own = self.last_trouble.get(&id).map(|at| *at + trouble_lasts(&self.played.scenario));
+    /// Since when the world has been calm for what has a duty.
+    fn calm_since(&self, duty: &Duty) -> DateTime<Utc> {
+        let own = duty.by.and_then(|id| self.last_trouble.get(&id));
+        let own = own.map(|at| *at + trouble_lasts(&self.played.scenario));
         own.map_or(self.calm_from, |own| own.max(self.calm_from))
+    }
+
+    /// Whether the drainer can know that an instance is not in the cluster, or finds it there.
+    fn is_found_or_known_gone(
+        &self,
+        membership: &Membership<'_>,
+        action: &LifecycleAction<'_>,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let sure = self.sure.get(action.group).copied().unwrap_or(false);
+        membership.was_in_cluster(action.group, action.instance, now)
+            || sure && membership.another_is_in_cluster(action.group, action.instance, since)
     }
 }
 
-/// Whether an invocation worked on an action: its own instance's, where it was a carrier all the time, or another's.
-fn works_on_it(place: &Place, action: &LifecycleAction<'_>) -> bool {
-    let works = !place.may_follow() || place.may_go_alone() && place.instance == action.instance.as_str();
-    let meanwhile = action.ended.is_none_or(|ended| place.started <= ended.at)
-        && place.ended.is_none_or(|ended| action.opened <= ended);
-    works && meanwhile
+/// How long what has a duty takes at most.
+fn time_to_complete(scenario: &Scenario, duty: &Duty, calls: usize, gone: bool) -> TimeDelta {
+    let times = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let mut takes = COMPLETES + poll_interval(scenario) * 4 + TimeDelta::milliseconds(60) * times(calls);
+    if gone {
+        takes += NOT_IN_CLUSTER;
+    }
+    if duty.waiting > 1 {
+        takes += GROUP_READ + TimeDelta::milliseconds(120) * times(duty.waiting * 10 + calls);
+    }
+    if duty.by.is_none() {
+        takes += SWEEPS_TAKE;
+    }
+    takes
+}
+
+fn duties<'a>(
+    played: &'a Played,
+    actions: &BTreeMap<&'a str, LifecycleAction<'a>>,
+    invocations: &BTreeMap<InvocationId, Invocation<'_>>,
+    places: &BTreeMap<InvocationId, Place>,
+) -> BTreeMap<&'a str, Vec<Duty>> {
+    let to_warm_pool = to_warm_pool(played.world.history().entries());
+    let mut duties: BTreeMap<&str, Vec<Duty>> = BTreeMap::new();
+    for (id, place) in places.iter().filter(|(_, place)| !place.is_sweep()) {
+        let Some(invocation) = invocations.get(id) else { continue };
+        let notice = notices(invocation.payload).into_iter().next();
+        let own = notice.and_then(|notice| actions.get_key_value(notice.token.as_str()));
+        let delegated = invocation.ended.is_some_and(|it| answered(it.how, "outcome") == Some("delegated"));
+        if let Some((token, action)) = own.filter(|_| !delegated) {
+            let from = place.started.max(action.opened);
+            let waiting = place.most_waiting;
+            let duty = Duty { by: Some(*id), from, until: place.ended, waiting, own: true };
+            duties.entry(token).or_default().push(duty);
+        }
+        let Some((knows_from, knows_until)) = place.must_coordinate() else { continue };
+        let until = [place.ended, knows_until].into_iter().flatten().min();
+        let of_group = actions.iter().filter(|(_, action)| action.group == place.group);
+        let others = of_group.filter(|(token, action)| {
+            !place.is_about(action.instance.as_str()) && !to_warm_pool.contains(*token)
+        });
+        for (token, action) in others {
+            let from = knows_from.max(action.opened + LEARNS);
+            let duty = Duty { by: Some(*id), from, until, waiting: place.most_waiting, own: false };
+            duties.entry(token).or_default().push(duty);
+        }
+    }
+    if played.scenario.drainer.sweeps && played.scenario.drainer.reserved_concurrency.is_none() {
+        let most = places.values().map(|place| place.most_waiting).max().unwrap_or(0);
+        for (token, action) in actions.iter().filter(|(token, _)| !to_warm_pool.contains(*token)) {
+            let from = action.opened + SWEPT_AFTER;
+            let duty = Duty { by: None, from, until: None, waiting: most, own: false };
+            duties.entry(token).or_default().push(duty);
+        }
+    }
+    duties
+}
+
+fn sure(scenario: &Scenario) -> BTreeMap<String, bool> {
+    let mut sure = BTreeMap::new();
+    for (cluster, plan) in scenario.clusters.iter().enumerate() {
+        for (group, plan) in plan.groups.iter().enumerate() {
+            let understood = matches!(plan.metadata, Metadata::Named | Metadata::Absent);
+            let right = configured_cluster(scenario, cluster, group) == crate::set_up::cluster_name(cluster);
+            sure.insert(group_name(cluster, group), understood && right);
+        }
+    }
+    sure
 }
 
 fn last_trouble(entries: &[Entry]) -> BTreeMap<InvocationId, DateTime<Utc>> {

@@ -1,35 +1,35 @@
-//! The reads of an invocation of the drainer, and that its message becomes one message at most.
+//! The reads of the drainer: of all invocations of a group together, of one that drains alone; and that its message becomes
+//! one message.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
-use fleetkeeper_core::drain::SETTLE;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
-use serde_json::Value;
 
-use super::{BURST, INTERVAL, WINDOW, WithinTheBucket, is_read, page_size};
-use crate::rules::invocations::notices;
+use super::{GROUP_BURST, GROUP_PER_SECOND, STOPPING_POLL, WINDOW, WithinTheBucket, is_read, page_size};
+use crate::rules::invocations::{answered, notices};
 use crate::rules::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use crate::rules::occupancy::Occupancy;
 use crate::rules::waiting::{Place, places};
 use crate::rules::{Breach, Rule};
-use crate::scenario::OnTimeout;
+use crate::scenario::Scenario;
 use crate::stage::{DRAINER, Played};
+use fleetkeeper_sim::world::disorder::Disorder;
 
-/// The longest pause between two tries, and the longest step before it.
-const TRY_TAKES: TimeDelta = TimeDelta::seconds(60);
+/// A change or a failed call may be behind reads this much later: the longest lag of a read, a pause, a step.
+const BEHIND: TimeDelta = TimeDelta::seconds(180);
 
-/// A group that can't be read is waited for at least this long.
-const GROUP_PATIENCE: TimeDelta = TimeDelta::seconds(45);
+/// The rounds of everything that one minute has without a reason: at the start, and to confirm the end.
+const ROUNDS: usize = 6;
 
-/// A publish that takes longer than this is tried again, though it may have taken effect.
-const PUBLISH_PATIENCE_MS: u32 = 3000;
+/// The calls of a lone drain besides its polls.
+const LONE_CALLS: i64 = 12;
 
-/// What a call takes at least.
-const LATENCY_MS: u32 = 20;
+/// The calls of a diagnosis: services, protections, the group, its activities.
+const DIAGNOSIS: i64 = 5;
 
 #[derive(Default)]
 struct Delivery<'a> {
@@ -37,39 +37,40 @@ struct Delivery<'a> {
     reads: VecDeque<DateTime<Utc>>,
     /// What may make it read everything anew: changes of its instance, and calls that failed.
     reasons: VecDeque<DateTime<Utc>>,
+    changes: usize,
     published: usize,
-    /// The messages that AWS did not say that it took.
-    doubtful: usize,
     records: usize,
-    /// The reads of a look, and of everything, at their most: an instance that left is still told of for an hour.
+    /// Publishes of which it does not know whether AWS took them.
+    doubtful: usize,
+    calls: i64,
+    /// The reads of a poll, and of everything, at their most.
     costs: (usize, usize),
     place: Option<Place>,
-    /// When what there is to stop is read, at the earliest.
-    plans_from: Option<DateTime<Utc>>,
-    /// How much of the burst is used up, and when it was.
-    used: f64,
-    used_at: DateTime<Utc>,
+    has_read: bool,
 }
 
-/// What there is to stop is read every half a minute.
-const PLANS: usize = 3;
-
-/// What there is to stop is read so long before a drain's end, or in its second half.
-const PLAN_AHEAD: TimeDelta = TimeDelta::seconds(600);
+/// What a group's invocations have used of their burst.
+#[derive(Default)]
+struct Bucket {
+    used: f64,
+    at: Option<DateTime<Utc>>,
+}
 
 pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let entries = played.world.history().entries();
     let actions = lifecycle_actions(entries, &played.scenario);
-    let mut places = places(entries, &played.scenario);
-    let stops = played.scenario.drainer.on_drain_timeout == OnTimeout::StopTasks;
+    let mut places = places(entries);
     let mut occupancy = Occupancy::default();
     let mut deliveries: BTreeMap<InvocationId, Delivery<'_>> = BTreeMap::new();
     let mut of_instances: BTreeMap<&Ec2InstanceId, Vec<InvocationId>> = BTreeMap::new();
+    let mut buckets: BTreeMap<String, Bucket> = BTreeMap::new();
+    let breach = |at, how| Err(Breach { rule: WithinTheBucket.name(), at, how });
     for entry in entries {
         if let Some(changed) = occupancy.see(entry) {
             for id in of_instances.get(changed).into_iter().flatten() {
                 if let Some(delivery) = deliveries.get_mut(id) {
                     delivery.reasons.push_back(entry.at);
+                    delivery.changes += 1;
                 }
             }
         }
@@ -82,7 +83,6 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                     delivery.records += 1;
                     if let Some(action) = actions.get(notice.token.as_str()) {
                         delivery.instances.push(action.instance);
-                        delivery.plans_from = stops.then(|| plans_from(action));
                         of_instances.entry(action.instance).or_default().push(*invocation);
                     }
                 }
@@ -91,9 +91,8 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
             }
             Occurrence::InvocationEnded { invocation, end } => {
                 let Some(delivery) = deliveries.remove(invocation) else { continue };
-                if delivery.has_read() && left_to_others(end) && !delivery.was_blind(entry.at) {
-                    let how = format!("[{}] reads what it leaves to others", invocation.0);
-                    return Err(Breach { rule: WithinTheBucket.name(), at: entry.at, how });
+                if let Err(how) = delivery.ends(end, entry.at, &actions, played) {
+                    return breach(entry.at, format!("[{}] {how}", invocation.0));
                 }
                 for instance in delivery.instances {
                     let of = of_instances.entry(instance).or_default();
@@ -105,8 +104,19 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                 let Some((by, delivery)) = found else { continue };
                 delivery.grow(page_size(played), &occupancy);
                 if let Err(how) = delivery.see(entry, played) {
-                    let how = format!("[{}] {how}", by.0);
-                    return Err(Breach { rule: WithinTheBucket.name(), at: entry.at, how });
+                    return breach(entry.at, format!("[{}] {how}", by.0));
+                }
+                let reads =
+                    matches!(&entry.what, Occurrence::ApiCalled { operation, .. } if is_read(*operation));
+                let group = delivery.place.as_ref().map(|place| place.group.clone());
+                if let Some(group) = group.filter(|_| reads) {
+                    let used = buckets.entry(group.clone()).or_default().read(entry.at);
+                    if used > GROUP_BURST {
+                        return breach(
+                            entry.at,
+                            format!("the drains of {group} read faster than their share"),
+                        );
+                    }
                 }
             }
             _ => {}
@@ -115,97 +125,113 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
     Ok(())
 }
 
+impl Bucket {
+    /// One read; how much of the burst is used then.
+    fn read(&mut self, now: DateTime<Utc>) -> f64 {
+        let since = self.at.replace(now).map_or(0.0, |at| (now - at).as_seconds_f64());
+        self.used = (self.used - since * GROUP_PER_SECOND).max(0.0) + 1.0;
+        self.used
+    }
+}
+
 impl Delivery<'_> {
     fn see(&mut self, entry: &Entry, played: &Played) -> Result<(), String> {
         let Occurrence::ApiCalled { operation, outcome } = &entry.what else {
             self.published += 1;
-            let calls = &played.scenario.disorder.calls;
-            let slow = calls.slow_ms_max + calls.jitter_ms_max + LATENCY_MS >= PUBLISH_PATIENCE_MS;
-            return if self.published > self.records + self.doubtful && !slow {
+            let most = self.records * 2;
+            return if self.published > self.records + self.doubtful || self.published > most {
                 Err(format!("publishes {} times", self.published))
             } else {
                 Ok(())
             };
         };
+        self.calls += 1;
+        let slow = is_slow(&played.scenario);
         if *outcome != CallOutcome::Answered {
             self.reasons.push_back(entry.at);
-            self.doubtful += usize::from(*operation == Operation::Publish);
         }
-        let carries = self.place.as_ref().is_none_or(|place| place.may_carry(entry.at));
-        if *operation == Operation::DescribeScalingActivities && !carries {
-            return Err("takes others along, and is no carrier".to_owned());
+        if *operation == Operation::Publish && (slow || *outcome != CallOutcome::Answered) {
+            self.doubtful += 1;
         }
         if !is_read(*operation) {
             return Ok(());
         }
-        let poll = TimeDelta::seconds(i64::from(played.scenario.drainer.poll_seconds.max(1)));
-        let settle = TimeDelta::from_std(SETTLE).unwrap_or_default();
+        self.has_read = true;
+        let Some(place) = self.place.as_ref().filter(|place| place.is_lone()) else { return Ok(()) };
         self.reads.push_back(entry.at);
-        self.keeps_the_pace(entry.at)?;
-        let Some(place) = &self.place else { return Ok(()) };
-        if !(carries || place.may_go_alone()) {
-            return Err("reads, and is no carrier".to_owned());
-        }
-        if carries && place.most_waiting > 1 {
-            self.forget_all(entry.at);
-            return Ok(());
-        }
         forget(&mut self.reads, entry.at - WINDOW);
-        forget(&mut self.reasons, entry.at - WINDOW - settle - poll * 2 - TRY_TAKES * 2);
-        let times = |time: TimeDelta| usize::try_from(time.num_seconds() / poll.num_seconds()).unwrap_or(0);
-        let plans = if self.plans_from.is_some_and(|from| entry.at >= from) { PLANS } else { 0 };
-        let everything = times(settle) + 4 + plans + self.reasons.len();
-        let (look, all) = self.costs;
-        let most = (times(WINDOW) + 1) * look + everything * all;
+        forget(&mut self.reasons, entry.at - WINDOW - BEHIND);
+        let poll = TimeDelta::seconds(i64::from(played.scenario.drainer.poll_seconds.max(1)));
+        let shortest = if place.started + WINDOW < entry.at || self.changes > 0 {
+            poll.min(STOPPING_POLL)
+        } else {
+            poll
+        };
+        let polls = usize::try_from(WINDOW.num_seconds() / shortest.num_seconds()).unwrap_or(0) + 1;
+        let (a_poll, all) = self.costs;
+        let most = polls * a_poll + (ROUNDS + self.reasons.len()) * all;
         if self.reads.len() > most {
             return Err(format!("makes {} reads in a minute, of {most} at most", self.reads.len()));
         }
         Ok(())
     }
 
-    fn keeps_the_pace(&mut self, now: DateTime<Utc>) -> Result<(), String> {
-        let passed = (now - self.used_at).as_seconds_f64() / INTERVAL;
-        self.used = (self.used - passed).max(0.0) + 1.0;
-        self.used_at = now;
-        if self.used > BURST { Err("reads faster than its pace".to_owned()) } else { Ok(()) }
-    }
-
-    /// Whether it may have gone on by itself, as its group could not be read for so long, or AWS refused to tell of it.
-    fn was_blind(&self, until: DateTime<Utc>) -> bool {
-        let waited = |place: &Place| place.blind && until >= place.started + GROUP_PATIENCE;
-        self.place.as_ref().is_some_and(|place| place.was_refused() || waited(place))
-    }
-
-    fn has_read(&self) -> bool {
-        self.used > 0.0
-    }
-
-    /// What is bounded by the pace alone is not counted.
-    fn forget_all(&mut self, now: DateTime<Utc>) {
-        forget(&mut self.reads, now);
-        forget(&mut self.reasons, now);
+    /// An invocation that ends has not read what it delegated, and a lone one has made no more calls than it needs.
+    fn ends(
+        &self,
+        end: &InvocationEnd,
+        now: DateTime<Utc>,
+        actions: &BTreeMap<&str, LifecycleAction<'_>>,
+        played: &Played,
+    ) -> Result<(), String> {
+        let Some(place) = &self.place else { return Ok(()) };
+        let began_alone = place.most_waiting > place.coordinators.len() + 3;
+        let at_once = now - place.started < TimeDelta::seconds(5);
+        if answered(end, "outcome") == Some("delegated") && self.has_read && began_alone && at_once {
+            return Err("reads what it delegates".to_owned());
+        }
+        let costs = page_size(played) < 100 || self.costs.0 > 1;
+        if !place.is_lone() || costs || !is_untroubled(&played.scenario) {
+            return Ok(());
+        }
+        let lasted = (now - place.started).num_seconds();
+        let poll = i64::from(played.scenario.drainer.poll_seconds.max(1));
+        let heartbeat = actions.values().find(|action| place.is_about(action.instance.as_str()));
+        let heartbeat = heartbeat.map_or(30, |action| (action.timeouts.heartbeat.num_seconds() / 4).max(5));
+        let polls = lasted / if self.changes > 0 { poll.min(STOPPING_POLL.num_seconds()) } else { poll };
+        let minutes = lasted / 60 + 1;
+        let changes = i64::try_from(self.changes).unwrap_or(i64::MAX / 64);
+        let most = LONE_CALLS + polls + lasted / heartbeat + minutes * DIAGNOSIS + changes.min(1_000) * 4;
+        if self.calls > most {
+            return Err(format!("makes {} calls in {lasted} s, of {most} at most", self.calls));
+        }
+        Ok(())
     }
 
     fn grow(&mut self, page: usize, occupancy: &Occupancy<'_>) {
-        let (mut look, mut all) = (0, 0);
+        let (mut a_poll, mut all) = (0, 0);
         for instance in &self.instances {
             let tasks = occupancy.of(instance).map(|occupied| occupied.ever);
             let pages = tasks.map(|tasks| (tasks.div_ceil(page) + 1) * 4);
             let tasks: usize = occupancy.of(instance).map(|occupied| occupied.ever).sum();
-            look += tasks.div_ceil(100).max(1);
+            a_poll += tasks.div_ceil(100).max(1);
             all += pages.sum::<usize>() + occupancy.len().div_ceil(page).max(1) * 2 + 1;
         }
-        self.costs = (look.max(self.costs.0).max(1), all.max(self.costs.1).max(3));
+        self.costs = (a_poll.max(self.costs.0).max(1), all.max(self.costs.1).max(3));
     }
 }
 
-fn plans_from(action: &LifecycleAction<'_>) -> DateTime<Utc> {
-    action.drain_ends() - PLAN_AHEAD.min(action.timeouts.drain / 2)
+/// Whether a publish may be taken to have failed that is only slow.
+fn is_slow(scenario: &Scenario) -> bool {
+    let calls = &scenario.disorder.calls;
+    calls.slow_ms_max + calls.jitter_ms_max >= 1_000
 }
 
-fn left_to_others(end: &InvocationEnd) -> bool {
-    let InvocationEnd::Returned(answer) = end else { return false };
-    answer.pointer("/records/0/outcome").and_then(Value::as_str) == Some("left-to")
+/// Whether every call is answered, in time.
+fn is_untroubled(scenario: &Scenario) -> bool {
+    let api = &scenario.api;
+    let answered = scenario.faults.is_empty() && api.request_rates.is_none() && !api.filters_ignored;
+    answered && scenario.disorder == Disorder::default() && api.lagging_reads.is_none()
 }
 
 fn forget(times: &mut VecDeque<DateTime<Utc>>, before: DateTime<Utc>) {

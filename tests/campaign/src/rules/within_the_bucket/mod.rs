@@ -2,35 +2,30 @@
 //! `DescribeContainerInstances`, `ListTasks`, `DescribeTasks`) at once and 20 a second, and nothing here lives off more
 //! than its share.
 //!
-//! **The pace.** The reads of an invocation of the drainer are at most [`BURST`] at once and one each [`INTERVAL`], however
-//! many instances it looks after. (The burst is 16; one read more was under way before it, and one is under way.)
+//! **A group.** The reads of all invocations of the drainer for one group, sweeps included, are at most [`GROUP_BURST`] at
+//! once and [`GROUP_PER_SECOND`] a second: half of what ECS gives, however many instances wait. An invocation that delegates
+//! at once reads nothing.
 //!
-//! **Carriers only.** An invocation reads nothing of ECS that was not one of the carriers of its group at some time since it
-//! began; where it could not read the group, or that does not tell of its instance (on its way to a warm pool, say), it reads
-//! what a lone drain does, and takes nobody along (of which
-//! `DescribeScalingActivities` tells). One that leaves its instance to others reads nothing at all, but where
-//! it could not read the group for its first 45 s, or AWS refused it: it takes its place with the first reading that works. So of any
-//! number of instances that wait at once the messages of three read, and those whose own drain is over: ten reads a second
-//! and two times 48 at once, half of what ECS gives.
-//!
-//! **A lone drain.** In any [`WINDOW`] an invocation of the drainer in whose time no other instance of the group waited, or
-//! that is no carrier, makes at most
+//! **A lone drain.** In any [`WINDOW`] an invocation of the drainer in whose time no other instance of the group waited
+//! makes at most
 //!
 //! ```text
-//! (WINDOW / poll + 1) * look + (SETTLE / poll + 4 + plans + changes + failures) * everything
+//! (WINDOW / poll + 1) * one + (6 + changes + failures) * everything
 //! ```
 //!
-//! reads. A *look* is one read, or one for each 100 tasks on the instance. *Everything* is what it reads at its start,
-//! once the instance seems empty, while it is seen to be gone, which may last for `SETTLE`, and while what is listed is
-//! MISSING, which counts as a failure: the pages of the list of container instances and a description of each (one
-//! page, but where filters are ignored all of the cluster's), one more look, and the pages of both lists of tasks and a
-//! description of each, for each of its container instances. It reads everything anew only where something changed on
-//! the instance or a call of its own failed. Changes and failures count for as long as they may be behind a read of the
-//! window: `SETTLE` and two polls, and a pause between two tries, on either side of a step. Retries are paused longer
-//! than looks, so that failures add no looks. *Plans*, with the policy `stop-tasks`, are made from 10 min before the drain's
-//! end on, or in its second half: what there is to stop is read every 30 s while anything runs.
+//! reads. *One* is a read for each 100 tasks on the instance. *Everything* is the pages of the list of container instances
+//! and a description of each (where filters are ignored all of the cluster's), and the pages of both lists of tasks and a
+//! description of each. Once anything stops, a poll may come every [`STOPPING_POLL`]. Changes on the instance and failed
+//! calls count for three minutes. In a history without faults, such an invocation makes at most
 //!
-//! An invocation publishes a message once; again only where AWS did not say that it took it.
+//! ```text
+//! 12 + polls + heartbeats + 5 a minute for its group and diagnoses + 4 a change
+//! ```
+//!
+//! calls in all, where its instance's tasks fit on one page.
+//!
+//! **Publishing.** An invocation publishes a message once. Where it does not know whether AWS took it, it does so once more,
+//! and no further.
 //!
 //! **One look at a cluster.** An invocation of the calculator lists as many pages as its container instances fill, those
 //! that register meanwhile included, as well as those that left so shortly before that a read may not know it. It
@@ -63,11 +58,14 @@ pub struct WithinTheBucket;
 /// The time over which a drainer's reads are counted.
 pub const WINDOW: TimeDelta = TimeDelta::seconds(60);
 
-/// So many reads an invocation of the drainer makes at once, at most.
-const BURST: f64 = 18.0;
+/// The reads that the drains of one group make at once, at most: 50, and those that are under way.
+const GROUP_BURST: f64 = 60.0;
 
-/// After a burst it makes one read in so many seconds.
-const INTERVAL: f64 = 0.3;
+/// The reads that they make a second after that: half of what ECS sustains.
+const GROUP_PER_SECOND: f64 = 10.0;
+
+/// A poll of tasks that are all stopping may come this soon after the one before.
+const STOPPING_POLL: TimeDelta = TimeDelta::seconds(2);
 
 /// What one drain on which nothing changes reads in a minute with the default poll interval of 5 s, of the 1,200 reads
 /// that ECS sustains: a hundred such drains would live off all of it.

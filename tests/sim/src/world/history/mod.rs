@@ -140,6 +140,16 @@ pub enum Occurrence {
     TaskStatus { task: TaskArn, status: LastStatus },
     /// A task's service leaves it alone until then.
     TaskProtected { task: TaskArn, until: DateTime<Utc> },
+    /// A caller got a page of `ListTasks`: which tasks it asked for, and when AWS read them.
+    TasksListed {
+        cluster: String,
+        container_instance: Option<ContainerInstanceArn>,
+        desired_status: DesiredStatus,
+        tasks: usize,
+        first_page: bool,
+        last_page: bool,
+        read_at: DateTime<Utc>,
+    },
     /// A task that had not STOPPED lost its host: the evidence of an early kill.
     TaskKilled {
         task: TaskArn,

@@ -109,6 +109,7 @@ impl fmt::Display for Occurrence {
                 write!(f, "service {service}: deployment of {revision}")
             }
             Self::TaskPlaced { .. }
+            | Self::TasksListed { .. }
             | Self::TaskStopping { .. }
             | Self::TaskStatus { .. }
             | Self::TaskProtected { .. }
@@ -226,6 +227,13 @@ impl Occurrence {
         match self {
             Self::TaskPlaced { task: arn, group, container_instance } => {
                 write!(f, "task {}: {group} PENDING on {}", task(arn), host(container_instance))
+            }
+            Self::TasksListed { cluster, container_instance, desired_status, tasks, .. } => {
+                let desired = desired_status_name(*desired_status);
+                match container_instance {
+                    Some(arn) => write!(f, "listed {tasks} tasks on {}, desired {desired}", host(arn)),
+                    None => write!(f, "listed {tasks} tasks in {}, desired {desired}", Short(cluster)),
+                }
             }
             Self::TaskStopping { task: arn, code } => {
                 write!(f, "task {}: desired STOPPED, {}", task(arn), code.as_str())

@@ -1,0 +1,182 @@
+//! Rule 9 for drains, no silence: success is never reported for a drain that was cut short, and a drain that was cut short
+//! is never passed over.
+//!
+//! - An invocation answers `completed` only if it completed the action of its notice itself.
+//! - A drain is *cut short* where its action ends otherwise than by a function (the hook ran out, somebody else completed
+//!   it, the instance is gone) while a task on the instance has not STOPPED; ghosts do not count. An invocation of its
+//!   notice that was working on it then, and must have seen such a task (`evidence`), publishes `DrainCutShort` or
+//!   `DrainErrors` of at least 1 after that. It need not where it failed, timed out or died, or where it ended sooner than
+//!   it had to notice: two polls and 90 s, or half of the heartbeat timeout where that is longer.
+//! - A sweep fails only where a call of its own was refused, or where its group is not in its cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::history::{ActionEnd, CallOutcome, Entry, Occurrence};
+use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
+use serde_json::Value;
+
+use super::evidence::Evidence;
+use super::invocations::{Invocation, answered, invocations, notices, sweep_of};
+use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
+use super::occupancy::Occupancy;
+use super::{Breach, Rule, longest_lag};
+use crate::scenario::Metadata;
+use crate::stage::{DRAINER, HOOK, Played};
+
+/// See the module.
+#[derive(Debug)]
+pub struct NoSilence;
+
+/// An invocation notices within two polls and this that its action is over.
+const NOTICES_WITHIN: TimeDelta = TimeDelta::seconds(90);
+
+impl Rule for NoSilence {
+    fn name(&self) -> &'static str {
+        "no silence"
+    }
+
+    fn check(&self, played: &Played) -> Result<(), Breach> {
+        let entries = played.world.history().entries();
+        let actions = lifecycle_actions(entries, &played.scenario);
+        let invocations = invocations(entries);
+        let reports = Reports::of(entries);
+        let breach = |at, how| Err(Breach { rule: self.name(), at, how });
+        for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
+            let Some(ended) = invocation.ended else { continue };
+            let token = notices(invocation.payload).into_iter().next().map(|notice| notice.token);
+            let completed = answered(ended.how, "outcome") == Some("completed");
+            if let Some(token) = token.filter(|token| completed && !reports.completed(*id, token)) {
+                return breach(ended.at, format!("[{}] reports that it completed action {token}", id.0));
+            }
+            let sweeps = sweep_of(invocation.payload).is_some();
+            let failed = matches!(ended.how, InvocationEnd::Failed(_));
+            let excused = reports.refused.contains(id) || has_wrong_clusters(played);
+            if sweeps && failed && !excused {
+                return breach(ended.at, format!("sweep [{}] fails", id.0));
+            }
+        }
+        for cut in cuts(played, &actions, &invocations) {
+            let Some(invocation) = invocations.get(&cut.by) else { continue };
+            if let Some(ended) = invocation.ended
+                && matches!(ended.how, InvocationEnd::Returned(_))
+                && ended.at >= cut.noticed_by
+                && !reports.reported_since(cut.by, cut.at)
+            {
+                let how = format!("[{}] passes over that {} was cut short", cut.by.0, cut.task);
+                return breach(ended.at, how);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_wrong_clusters(played: &Played) -> bool {
+    let mut groups = played.scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
+    groups.any(|group| group.metadata != Metadata::Named)
+}
+
+/// What invocations did, which shows what they reported.
+#[derive(Default)]
+struct Reports<'a> {
+    /// The actions that each completed.
+    completed: BTreeSet<(InvocationId, &'a str)>,
+    /// When each published `DrainCutShort` or `DrainErrors`.
+    bad_ends: BTreeMap<InvocationId, Vec<DateTime<Utc>>>,
+    /// Those of which a call was refused.
+    refused: BTreeSet<InvocationId>,
+}
+
+impl<'a> Reports<'a> {
+    fn of(entries: &'a [Entry]) -> Self {
+        let mut reports = Self::default();
+        for entry in entries {
+            let Some(by) = entry.by else { continue };
+            match &entry.what {
+                Occurrence::ActionEnded { token, end: ActionEnd::Completed(_), .. } => {
+                    reports.completed.insert((by, token));
+                }
+                Occurrence::EmbeddedMetricsPut { document } if reports_a_bad_end(document) => {
+                    reports.bad_ends.entry(by).or_default().push(entry.at);
+                }
+                Occurrence::ApiCalled { outcome: CallOutcome::Failed(code), .. }
+                    if ["AccessDeniedException", "AccessDenied", "AuthorizationError"].contains(code) =>
+                {
+                    reports.refused.insert(by);
+                }
+                _ => {}
+            }
+        }
+        reports
+    }
+
+    fn completed(&self, by: InvocationId, token: &str) -> bool {
+        self.completed.contains(&(by, token))
+    }
+
+    fn reported_since(&self, by: InvocationId, time: DateTime<Utc>) -> bool {
+        self.bad_ends.get(&by).into_iter().flatten().any(|at| *at >= time)
+    }
+}
+
+fn reports_a_bad_end(document: &Value) -> bool {
+    let value = |name: &str| document.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+    value("DrainCutShort") >= 1.0 || value("DrainErrors") >= 1.0
+}
+
+/// A drain that was cut short under an invocation.
+struct Cut<'a> {
+    by: InvocationId,
+    task: &'a TaskArn,
+    at: DateTime<Utc>,
+    noticed_by: DateTime<Utc>,
+}
+
+fn cuts<'a>(
+    played: &'a Played,
+    actions: &BTreeMap<&'a str, LifecycleAction<'a>>,
+    invocations: &BTreeMap<InvocationId, Invocation<'a>>,
+) -> Vec<Cut<'a>> {
+    let by_function = |entry: &Entry| match &entry.what {
+        Occurrence::ActionEnded { hook, end: ActionEnd::Completed(_), .. } => {
+            hook == HOOK && entry.by.is_some()
+        }
+        _ => false,
+    };
+    let entries = played.world.history().entries();
+    let mut ends: BTreeMap<usize, &str> = BTreeMap::new();
+    for (token, action) in actions {
+        let Some(ended) = action.ended else { continue };
+        if !entries.get(ended.position).is_some_and(by_function) {
+            ends.insert(ended.position, token);
+        }
+    }
+    let mut works_on: BTreeMap<String, Vec<InvocationId>> = BTreeMap::new();
+    for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
+        for notice in notices(invocation.payload) {
+            works_on.entry(notice.token).or_default().push(*id);
+        }
+    }
+    let poll = TimeDelta::seconds(i64::from(played.scenario.drainer.poll_seconds));
+    let mut evidence = Evidence::with_lag(longest_lag(&played.scenario));
+    let mut occupancy = Occupancy::default();
+    let mut cuts = Vec::new();
+    for (position, entry) in entries.iter().enumerate() {
+        // What is on an instance that is gone is what was there before.
+        let token = ends.get(&position).copied();
+        if let Some((token, action)) = token.and_then(|token| Some((token, actions.get(token)?))) {
+            let notices_within = (NOTICES_WITHIN + poll * 2).max(action.timeouts.heartbeat / 2);
+            for by in works_on.get(token).into_iter().flatten() {
+                let mut on = occupancy.of(action.instance).filter(|it| !it.is_ghost());
+                let seen = |task: &&&TaskArn| evidence.surely_listed(*by, task);
+                let task = on.find_map(|it| it.unfinished.keys().find(seen).copied());
+                let noticed_by = entry.at + notices_within;
+                cuts.extend(task.map(|task| Cut { by: *by, task, at: entry.at, noticed_by }));
+            }
+        }
+        occupancy.see(entry);
+        evidence.see(entry);
+    }
+    cuts
+}

@@ -1,0 +1,138 @@
+//! Once its drain timeout has passed, every drain ends by its policy.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
+use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::ecs::task::LastStatus;
+use fleetkeeper_sim::world::history::Occurrence;
+
+use super::{Duty, Story, breach, time_to_complete};
+use crate::rules::Breach;
+use crate::rules::lifecycle_actions::LifecycleAction;
+use crate::rules::occupancy::Occupancy;
+use crate::scenario::OnTimeout;
+use crate::stage::DRAINER;
+
+/// Of the invocations that begin after a drain timeout this many may leave the action open.
+const MAY_LEAVE_OPEN: usize = 2;
+
+/// A task that ran on an instance.
+struct Ran {
+    placed: DateTime<Utc>,
+    /// When ECS began to stop it, or it was gone.
+    stopped: Option<DateTime<Utc>>,
+}
+
+/// An action whose drain timeout has passed ends within its time.
+pub(super) fn ends(story: &Story<'_>) -> Result<(), Breach> {
+    let ran = ran(story);
+    let mut occupancy = Occupancy::default();
+    let mut tasks = 0;
+    for entry in story.played.world.history().entries() {
+        occupancy.see(entry);
+        tasks += usize::from(matches!(entry.what, Occurrence::TaskPlaced { .. }));
+    }
+    let page = story.played.scenario.api.page_limit.unwrap_or(100).clamp(1, 100);
+    let calls = (tasks + occupancy.len()).div_ceil(page) * 4 + 50;
+    for (token, action) in &story.actions {
+        let until = action.ended.map_or(story.played.world.now(), |ended| ended.at);
+        if until < action.drain_ends().max(story.calm_from) {
+            continue;
+        }
+        let mut left_open = 0;
+        for duty in story.duties.get(token).into_iter().flatten() {
+            // Since when others wait is found out by the group's activities.
+            let unread = duty.by.and_then(|id| story.places.get(&id)).is_some_and(|it| it.activities_unread);
+            if !duty.own && (unread || too_many_pages(duty.waiting, page)) || !is_sure(story, action) {
+                continue;
+            }
+            ends_in_time(story, action, duty, until, calls, ran.get(action.instance))?;
+            let leaves = duty.until.is_some_and(|ended| ended < until) && duty.own && duty.waiting <= 1;
+            let by_policy = story.played.scenario.drainer.on_drain_timeout != OnTimeout::StopTasks;
+            let began_late = duty.from >= action.drain_ends().max(story.calm_since(duty));
+            left_open += usize::from(leaves && by_policy && began_late);
+            if left_open > MAY_LEAVE_OPEN {
+                let instance = action.instance;
+                let how = format!("the drain timeout of {instance} has passed, and {DRAINER} republishes on");
+                return breach(duty.from, how);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ends_in_time(
+    story: &Story<'_>,
+    action: &LifecycleAction<'_>,
+    duty: &Duty,
+    until: DateTime<Utc>,
+    calls: usize,
+    ran: Option<&Vec<Ran>>,
+) -> Result<(), Breach> {
+    let scenario = &story.played.scenario;
+    let until = duty.until.map_or(until, |ended| ended.min(until));
+    let from = action.drain_ends().max(story.calm_since(duty)).max(duty.from);
+    let takes = time_to_complete(scenario, duty, calls, true);
+    let stops = scenario.drainer.on_drain_timeout == OnTimeout::StopTasks;
+    let ends = if stops { from.max(action.hook_ends()) } else { from };
+    let by = duty.by.map_or("the sweeps".to_owned(), |id| format!("[{}]", id.0));
+    if until - ends > takes {
+        let how = format!("the drain timeout of {} has passed, and {by} does not end it", action.instance);
+        return breach(ends + takes, how);
+    }
+    let left = |task: &&Ran| {
+        let stopped_by = from.max(task.placed) + takes;
+        until > stopped_by && task.stopped.is_none_or(|at| at > stopped_by)
+    };
+    if stops && ran.into_iter().flatten().any(|task| left(&task)) {
+        let how = format!("the drain timeout of {} has passed, and {by} stops no task", action.instance);
+        return breach(from + takes + TimeDelta::seconds(1), how);
+    }
+    Ok(())
+}
+
+fn is_sure(story: &Story<'_>, action: &LifecycleAction<'_>) -> bool {
+    story.sure.get(action.group).copied().unwrap_or(false)
+}
+
+/// What ran on each instance, ghosts left out.
+fn ran<'a>(story: &Story<'a>) -> BTreeMap<&'a Ec2InstanceId, Vec<Ran>> {
+    let mut occupancy = Occupancy::default();
+    let mut instances: BTreeMap<&ContainerInstanceArn, &Ec2InstanceId> = BTreeMap::new();
+    let mut registrations: BTreeMap<&Ec2InstanceId, usize> = BTreeMap::new();
+    let mut ran: BTreeMap<&TaskArn, (&Ec2InstanceId, Ran)> = BTreeMap::new();
+    for entry in story.played.world.history().entries() {
+        occupancy.see(entry);
+        match &entry.what {
+            Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
+                instances.insert(container_instance, ec2_instance_id);
+                *registrations.entry(ec2_instance_id).or_default() += 1;
+            }
+            Occurrence::TaskPlaced { task, container_instance, .. } => {
+                let Some(instance) = instances.get(container_instance) else { continue };
+                ran.insert(task, (instance, Ran { placed: entry.at, stopped: None }));
+            }
+            Occurrence::TaskStopping { task, .. }
+            | Occurrence::TaskStatus { task, status: LastStatus::Stopped }
+            | Occurrence::TaskKilled { task, .. } => {
+                if let Some((_, ran)) = ran.get_mut(task) {
+                    ran.stopped = ran.stopped.or(Some(entry.at));
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut by_instance: BTreeMap<&Ec2InstanceId, Vec<Ran>> = BTreeMap::new();
+    // Of an instance that registered anew, some registration may be a ghost.
+    for (instance, task) in ran.into_values().filter(|(of, _)| registrations.get(of) == Some(&1)) {
+        by_instance.entry(instance).or_default().push(task);
+    }
+    by_instance
+}
+
+/// Whether a group has more activities than pages of them are read.
+fn too_many_pages(waiting: usize, page: usize) -> bool {
+    waiting > page * 30
+}

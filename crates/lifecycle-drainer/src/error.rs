@@ -101,7 +101,9 @@ pub enum RecordError {
         source: CallError,
     },
     /// The invocation's time was up, and the message could not be republished.
-    #[error("cannot republish the drain of {ec2_instance_id} of cluster {cluster}: its hook stays open, and Lambda retries")]
+    #[error(
+        "cannot republish the drain of {ec2_instance_id} of cluster {cluster}: its hook stays open, and Lambda retries"
+    )]
     Republish {
         /// The instance.
         ec2_instance_id: String,

@@ -13,8 +13,8 @@ use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionResult, LifecycleActionState};
 use fleetkeeper_core::ports::{
-    AutoScalingGroups, CallError, Clock, ContainerInstanceDraining, ContainerInstanceQuery,
-    LifecycleActions, NotificationTopic, TaskStopping, TasksOf, UPDATE_STATE_MAX,
+    AutoScalingGroups, CallError, Clock, ContainerInstanceDraining, ContainerInstanceQuery, LifecycleActions,
+    NotificationTopic, TaskStopping, TasksOf, UPDATE_STATE_MAX,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
@@ -432,7 +432,8 @@ impl<P: Ports> Executor<'_, P> {
     async fn lists_of(&self, of: TasksOf<'_>, most: usize) -> Result<TaskLists, Arc<CallError>> {
         const OPERATION: &str = "ecs:ListTasks";
         let (reads, cluster) = (self.calls.reads(self.drains.role()), self.calls.cluster);
-        let of_status = |desired| self.calls.many_pages(OPERATION, read::task_arns(&reads, cluster, of, desired, most));
+        let of_status =
+            |desired| self.calls.many_pages(OPERATION, read::task_arns(&reads, cluster, of, desired, most));
         let running = of_status(DesiredStatus::Running).await?.into_iter().collect();
         let stopped = of_status(DesiredStatus::Stopped).await?.into_iter().collect();
         Ok(TaskLists { running, stopped })
@@ -518,7 +519,12 @@ impl<P: Ports> Executor<'_, P> {
         self.drains.diagnosed(id, diagnosis, now);
     }
 
-    fn fail<'i>(&mut self, ids: impl IntoIterator<Item = &'i Ec2InstanceId>, kind: Kind, error: &Arc<CallError>) {
+    fn fail<'i>(
+        &mut self,
+        ids: impl IntoIterator<Item = &'i Ec2InstanceId>,
+        kind: Kind,
+        error: &Arc<CallError>,
+    ) {
         for id in ids {
             self.drains.call_failed(id, kind, error, self.calls.now());
         }
@@ -620,4 +626,3 @@ impl<P: Ports> Executor<'_, P> {
 fn join<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
     all.into_iter().map(|it| it.to_string()).collect::<Vec<_>>().join(", ")
 }
-

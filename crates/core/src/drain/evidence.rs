@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use crate::container_instance::{
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId,
+};
 use crate::task::{DesiredStatus, Task, TaskArn};
 
 /// The confirming lists are read at least this long after DRAINING and after the first lists. A task that was placed
@@ -208,7 +210,8 @@ impl Evidence {
         if registrations.is_empty() || self.open().next().is_some() {
             return None;
         }
-        let lists = registrations.iter().map(|it| self.first_lists.get(&it.arn)).collect::<Option<Vec<_>>>()?;
+        let lists =
+            registrations.iter().map(|it| self.first_lists.get(&it.arn)).collect::<Option<Vec<_>>>()?;
         let settled = lists.into_iter().copied().chain(self.set_draining.map(|(at, _)| at)).max()?;
         Some(self.all_stopped_at.map_or(settled + LAG_ALLOWANCE, |at| at.max(settled + LAG_ALLOWANCE)))
     }
@@ -258,6 +261,9 @@ impl Evidence {
         self.found_at = Some(now);
         let absent = self.registrations.is_empty() && unresolved == 0;
         self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
+        if self.active().is_empty() {
+            self.none_active_at = Some(now);
+        }
     }
 
     /// The known registrations described anew. One that is MISSING is left as it was.
@@ -348,7 +354,8 @@ impl Evidence {
                 known.stopped_at = Some(now);
             }
             let went_back = known.task.as_ref().is_some_and(|before| {
-                before.desired_status == DesiredStatus::Stopped && task.desired_status == DesiredStatus::Running
+                before.desired_status == DesiredStatus::Stopped
+                    && task.desired_status == DesiredStatus::Running
             });
             if !went_back {
                 known.task = Some(task.clone());

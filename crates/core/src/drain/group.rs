@@ -19,7 +19,9 @@ use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTime
 use super::session::{DrainEnd, DrainRequest, Kind, Session, Step};
 use super::standby::Standby;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
-use crate::lifecycle::{AutoScalingGroup, LifecycleAction, LifecycleActionId, LifecycleActionState, LifecycleHook};
+use crate::lifecycle::{
+    AutoScalingGroup, LifecycleAction, LifecycleActionId, LifecycleActionState, LifecycleHook,
+};
 use crate::ports::{CallError, FILTER_MAX};
 use crate::task::{Task, TaskArn};
 use crate::time_left::between;
@@ -309,16 +311,15 @@ impl GroupDrains {
     #[must_use]
     pub fn failure(&self, now: DateTime<Utc>) -> Option<Failure> {
         let own = self.own().filter(|own| own.end().is_none())?;
-        let alone = self.role == Role::Own || self.unended().all(|other| other.ec2_instance_id() == own.ec2_instance_id());
+        let alone = self.role == Role::Own
+            || self.unended().all(|other| other.ec2_instance_id() == own.ec2_instance_id());
         if !alone {
             return None;
         }
         if own.is_in_no_known_cluster(self.cluster_is_right, now) {
             return Some(Failure::WrongCluster);
         }
-        let refused = own.refused_since()?;
-        let for_long = refused.refused_since.is_some_and(|since| now >= since + REFUSAL_PATIENCE);
-        for_long.then(|| Failure::Refused(refused.error.clone()))
+        own.refused_for(REFUSAL_PATIENCE).map(|refused| Failure::Refused(refused.error.clone()))
     }
 
     fn unended(&self) -> impl Iterator<Item = &Session> {
@@ -353,7 +354,9 @@ impl GroupDrains {
         if self.role == Role::Undecided || self.reconsiders {
             match self.decide_role(now) {
                 Some(action) => return action,
-                None if self.role == Role::Undecided => return GroupAction::Sleep(self.sleep_until(None, now)),
+                None if self.role == Role::Undecided => {
+                    return GroupAction::Sleep(self.sleep_until(None, now));
+                }
                 None => {}
             }
         }
@@ -439,14 +442,21 @@ impl GroupDrains {
         }
         let began = self.own().map_or(now, |own| own.schedule().began);
         let listed = waiting.contains(&own);
-        if self.role == Role::Undecided && !listed && attempt == 1 && now < began + GROUP_LAG && !self.to_warm_pool() {
+        if self.role == Role::Undecided
+            && !listed
+            && attempt == 1
+            && now < began + GROUP_LAG
+            && !self.to_warm_pool()
+        {
             self.group_due = now + GROUP_LAG_PAUSE;
             return None;
         }
         match placement(&own, waiting, &self.probed) {
             Placement::Own => self.role = Role::Own,
             Placement::Coordinator => self.coordinate(),
-            Placement::Delegated(to) if self.role == Role::Undecided => return Some(GroupAction::Delegate(to)),
+            Placement::Delegated(to) if self.role == Role::Undecided => {
+                return Some(GroupAction::Delegate(to));
+            }
             Placement::Delegated(_) => {}
             Placement::Probe(id) => {
                 let action = self.action_of(&id);
@@ -486,7 +496,9 @@ impl GroupDrains {
             }
             Role::Standby => {
                 let ripe = self.standby.ripe(now).into_iter();
-                ripe.filter(|(id, _)| !self.sessions.contains_key(id)).map(|(id, at)| (id, Some(at))).collect()
+                ripe.filter(|(id, _)| !self.sessions.contains_key(id))
+                    .map(|(id, at)| (id, Some(at)))
+                    .collect()
             }
         };
         if new.is_empty() {
@@ -531,7 +543,8 @@ impl GroupDrains {
 
     fn drain_timeout(&self) -> Duration {
         let own = self.request.own.as_ref().and_then(|(notice, _)| notice.drain_timeout);
-        let hook = self.view.hooks().and_then(|hooks| hooks.iter().find(|hook| hook.name == self.request.hook));
+        let hook =
+            self.view.hooks().and_then(|hooks| hooks.iter().find(|hook| hook.name == self.request.hook));
         own.or_else(|| hook.and_then(|hook| hook.drain_timeout)).unwrap_or(match self.view.hooks() {
             // A sweep that could not read the hook does not know what its metadata asks for.
             None if self.own.is_none() => Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX),
@@ -608,11 +621,17 @@ impl GroupDrains {
         // One at a time, and of many only now and then: each takes several calls.
         let last = self.sessions.values().filter_map(|it| it.diagnosis().map(|(at, _)| *at)).max();
         let often = self.sessions.len() > 1 && last.is_some_and(|last| now < last + GROUP_INTERVAL / 2);
-        due.min_by_key(|it| it.diagnosis().map(|(at, _)| *at)).filter(|_| !often).map(|it| it.ec2_instance_id().clone())
+        due.min_by_key(|it| it.diagnosis().map(|(at, _)| *at))
+            .filter(|_| !often)
+            .map(|it| it.ec2_instance_id().clone())
     }
 
     /// The group was read.
-    pub fn group_read(&mut self, answer: Result<Option<AutoScalingGroup>, Arc<CallError>>, now: DateTime<Utc>) {
+    pub fn group_read(
+        &mut self,
+        answer: Result<Option<AutoScalingGroup>, Arc<CallError>>,
+        now: DateTime<Utc>,
+    ) {
         let interval = if self.role == Role::Coordinator { COORDINATOR_INTERVAL } else { GROUP_INTERVAL };
         self.group_due = now + interval;
         let read = answer.is_ok();
@@ -685,7 +704,11 @@ impl GroupDrains {
 
     /// Whether another instance's action is open was asked. A call that failed is taken as an answer that it is not:
     /// the message then drains its own instance.
-    pub fn probe_answered(&mut self, id: Ec2InstanceId, answer: Result<LifecycleActionState, Arc<CallError>>) {
+    pub fn probe_answered(
+        &mut self,
+        id: Ec2InstanceId,
+        answer: Result<LifecycleActionState, Arc<CallError>>,
+    ) {
         let open = match answer {
             Ok(state) => state == LifecycleActionState::Active,
             Err(error) => {
@@ -736,7 +759,7 @@ impl GroupDrains {
                 }
                 session.failed(Kind::Complete, error.clone(), now);
                 self.group_due = self.group_due.min(now);
-                self.failed(id, Kind::Complete, error, now);
+                self.failed(id, Kind::Complete, error);
             }
         }
         self.after_the_action(id, now);
@@ -754,15 +777,23 @@ impl GroupDrains {
     }
 
     /// A call for drains failed: the whole of it, or for one of them.
-    pub fn call_failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: &Arc<CallError>, now: DateTime<Utc>) {
+    pub fn call_failed(
+        &mut self,
+        id: &Ec2InstanceId,
+        kind: Kind,
+        error: &Arc<CallError>,
+        now: DateTime<Utc>,
+    ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.failed(kind, error.clone(), now);
-        self.failed(id, kind, error.clone(), now);
+        self.failed(id, kind, error.clone());
     }
 
-    fn failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: Arc<CallError>, now: DateTime<Utc>) {
-        let Some(trouble) = self.sessions.get(id).and_then(|session| session.trouble_with(kind)) else { return };
-        let for_long = trouble.refused_since.is_some_and(|since| now >= since + REFUSAL_PATIENCE);
+    fn failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: Arc<CallError>) {
+        let Some(trouble) = self.sessions.get(id).and_then(|session| session.trouble_with(kind)) else {
+            return;
+        };
+        let for_long = trouble.was_refused_for(REFUSAL_PATIENCE);
         self.reports.push(Report::CallFailed(Some(id.clone()), error.clone(), trouble.tries));
         if for_long && self.refused_reported.insert(id.clone()) {
             self.reports.push(Report::Refused(id.clone(), error));
@@ -770,7 +801,13 @@ impl GroupDrains {
     }
 
     /// A change of a drain, and what it then waits for.
-    fn change(&mut self, id: &Ec2InstanceId, kind: Kind, now: DateTime<Utc>, change: impl FnOnce(&mut Session)) {
+    fn change(
+        &mut self,
+        id: &Ec2InstanceId,
+        kind: Kind,
+        now: DateTime<Utc>,
+        change: impl FnOnce(&mut Session),
+    ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.succeeded(kind);
         change(session);
@@ -782,7 +819,13 @@ impl GroupDrains {
     }
 
     /// The cluster was asked for instances: what it described of each, and how many more it listed.
-    pub fn found(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], unresolved: usize, now: DateTime<Utc>) {
+    pub fn found(
+        &mut self,
+        id: &Ec2InstanceId,
+        described: &[ContainerInstance],
+        unresolved: usize,
+        now: DateTime<Utc>,
+    ) {
         if described.iter().any(|it| it.ec2_instance_id == id.as_str()) {
             self.cluster_is_right = Some(true);
         }
@@ -800,7 +843,12 @@ impl GroupDrains {
     }
 
     /// Registrations were set DRAINING.
-    pub fn was_set_draining(&mut self, id: &Ec2InstanceId, answered: &[ContainerInstance], now: DateTime<Utc>) {
+    pub fn was_set_draining(
+        &mut self,
+        id: &Ec2InstanceId,
+        answered: &[ContainerInstance],
+        now: DateTime<Utc>,
+    ) {
         let arns = answered.iter().map(|it| it.arn.clone()).collect();
         self.reports.push(Report::SetDraining(id.clone(), arns));
         if self.role == Role::Standby {
@@ -846,14 +894,16 @@ impl GroupDrains {
     fn unplaced(&self) -> Option<Vec<TaskArn>> {
         let ClusterLists { lists, .. } = self.cluster_lists.as_ref()?;
         let all = lists.running.iter().chain(&lists.stopped);
-        let unplaced: Vec<_> = all.filter(|task| !self.owners.contains_key(*task)).take(500).cloned().collect();
+        let unplaced: Vec<_> =
+            all.filter(|task| !self.owners.contains_key(*task)).take(500).cloned().collect();
         (!unplaced.is_empty()).then_some(unplaced)
     }
 
     /// Tasks of the cluster's lists were described. Where one is not found, its instance cannot be known: the lists of
     /// each instance are read instead.
     pub fn placed(&mut self, described: &[Task], all_found: bool, now: DateTime<Utc>) {
-        let ours: BTreeSet<ContainerInstanceArn> = self.sessions.values().flat_map(|it| it.evidence().known_arns().cloned()).collect();
+        let ours: BTreeSet<ContainerInstanceArn> =
+            self.sessions.values().flat_map(|it| it.evidence().known_arns().cloned()).collect();
         for task in described {
             let on = Some(task.container_instance.clone()).filter(|on| ours.contains(on));
             self.owners.insert(task.arn.clone(), on);
@@ -897,7 +947,13 @@ impl GroupDrains {
     }
 
     /// Tasks were described.
-    pub fn polled(&mut self, id: &Ec2InstanceId, described: &[Task], missing: &BTreeSet<String>, now: DateTime<Utc>) {
+    pub fn polled(
+        &mut self,
+        id: &Ec2InstanceId,
+        described: &[Task],
+        missing: &BTreeSet<String>,
+        now: DateTime<Utc>,
+    ) {
         self.change(id, Kind::DescribeTasks, now, |session| session.polled(described, missing, now));
     }
 

@@ -11,7 +11,9 @@ use super::evidence::{Evidence, LAG_ALLOWANCE, TaskLists};
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::schedule::Schedule;
-use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use crate::container_instance::{
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId,
+};
 use crate::drain::diagnosis::{Diagnosis, next_diagnosis};
 use crate::lifecycle::{LifecycleAction, LifecycleActionState};
 use crate::ports::{CallError, CallErrorKind};
@@ -34,14 +36,18 @@ const SEARCH_INTERVAL: Duration = Duration::from_secs(20);
 /// How long after its action's start a REGISTERING instance is waited for. One that stays so never takes tasks.
 const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Tasks that ECS does not find any more are waited for this long after the drain timeout.
-const MISSING_PATIENCE: Duration = Duration::from_secs(120);
+/// Tasks of which nothing is seen any more are waited for this long after the drain timeout: for as long as a
+/// deregistration delay and a stop timeout of usual length take.
+const UNSEEN_PATIENCE: Duration = Duration::from_secs(450);
 
 /// The first pause before a failed call is retried; it doubles.
 const RETRY_PAUSE_MIN: Duration = Duration::from_secs(2);
 
 /// The longest pause before a failed call is retried.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// The longest pause before a refused call is retried: it is an error soon.
+const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(16);
 
 /// A failed heartbeat is retried after this long.
 const HEARTBEAT_RETRY: Duration = Duration::from_secs(10);
@@ -109,12 +115,22 @@ pub struct Trouble {
     pub since: DateTime<Utc>,
     /// Since when AWS has refused, without any other failure between.
     pub refused_since: Option<DateTime<Utc>>,
+    /// When the last of them was.
+    pub last: DateTime<Utc>,
     /// How many there were.
     pub tries: u32,
     /// When the call is retried.
     pub retry_at: DateTime<Utc>,
     /// The last one.
     pub error: Arc<CallError>,
+}
+
+impl Trouble {
+    /// Whether AWS has refused the call for this long.
+    #[must_use]
+    pub fn was_refused_for(&self, time: Duration) -> bool {
+        self.refused_since.is_some_and(|since| self.last >= since + time)
+    }
 }
 
 /// How a drain ended.
@@ -272,10 +288,10 @@ impl Session {
         self.troubles.get(&kind)
     }
 
-    /// Since when AWS refuses a call that the drain needs.
+    /// A call that the drain needs and that AWS has refused for this long.
     #[must_use]
-    pub fn refused_since(&self) -> Option<&Trouble> {
-        self.troubles.values().filter(|trouble| trouble.refused_since.is_some()).min_by_key(|it| it.refused_since)
+    pub fn refused_for(&self, time: Duration) -> Option<&Trouble> {
+        self.troubles.values().find(|trouble| trouble.was_refused_for(time))
     }
 
     /// The last diagnosis, and when it was made.
@@ -313,7 +329,8 @@ impl Session {
     /// No wait sleeps through a heartbeat or a deadline.
     fn wake_by(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
         let schedule = self.schedule();
-        let due = [schedule.deadline(self.request.policy), schedule.last_moment(), schedule.hook_has_ended_by()];
+        let due =
+            [schedule.deadline(self.request.policy), schedule.last_moment(), schedule.hook_has_ended_by()];
         let due = due.into_iter().filter(|at| *at > now);
         due.chain([self.heartbeat_due_at(now)]).fold(until, DateTime::min).max(now)
     }
@@ -359,10 +376,11 @@ impl Session {
         if !(time_is_up && self.stops_listed && policy_has_run && self.is_open()) {
             return None;
         }
-        let (running, stopping, missing) = self.evidence.counts();
-        let only_missing = (running, stopping) == (0, 0) && missing > 0;
-        let missing_for_long = only_missing && now >= self.schedule().deadline(policy) + MISSING_PATIENCE;
-        (now >= self.schedule().last_moment() || missing_for_long).then_some(CompleteReason::TimeUp(policy))
+        // What ECS does not find, and what no agent reports of, may never be seen STOPPED.
+        let (running, stopping, _) = self.evidence.counts();
+        let unseen = (running, stopping) == (0, 0) || !self.evidence.agent_connected();
+        let unseen_for_long = unseen && now >= self.schedule().deadline(policy) + UNSEEN_PATIENCE;
+        (now >= self.schedule().last_moment() || unseen_for_long).then_some(CompleteReason::TimeUp(policy))
     }
 
     fn was_asked_to_stop(&self, task: &TaskArn) -> bool {
@@ -432,7 +450,8 @@ impl Session {
         let described = evidence.described_at().unwrap_or(now);
         let interval = self.poll_interval();
         let unsettled = self.unsettled_status(now).is_some() || !active.is_empty() || lists_wait;
-        let instance_interval = if unsettled { self.request.poll_interval } else { INSTANCE_POLL_INTERVAL };
+        let instance_interval =
+            if unsettled { self.instance_poll_interval() } else { INSTANCE_POLL_INTERVAL };
         if now >= described + instance_interval && may(Kind::Describe) {
             return Step::Describe(self.all_registrations());
         }
@@ -500,7 +519,15 @@ impl Session {
         if now >= due { self.find() } else { Step::Wait(due) }
     }
 
+    /// Between two polls where nothing is about to change.
+    fn instance_poll_interval(&self) -> Duration {
+        if self.request.in_passing { INSTANCE_POLL_INTERVAL } else { self.request.poll_interval }
+    }
+
     fn poll_interval(&self) -> Duration {
+        if self.request.in_passing {
+            return INSTANCE_POLL_INTERVAL;
+        }
         let (running, stopping, missing) = self.evidence.counts();
         let only_stopping = stopping > 0 && (running, missing) == (0, 0);
         let interval = self.request.poll_interval;
@@ -571,11 +598,16 @@ impl Session {
         let refused_before = before.as_ref().and_then(|trouble| trouble.refused_since);
         let tries = before.as_ref().map_or(1, |trouble| trouble.tries.saturating_add(1));
         let doubled = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
-        let pause = RETRY_PAUSE_MIN.saturating_mul(doubled).min(RETRY_PAUSE_MAX);
+        let pause = RETRY_PAUSE_MIN.saturating_mul(doubled).min(if refused {
+            REFUSED_PAUSE_MAX
+        } else {
+            RETRY_PAUSE_MAX
+        });
         self.troubles.insert(
             kind,
             Trouble {
                 since: before.map_or(now, |trouble| trouble.since),
+                last: now,
                 refused_since: refused.then(|| refused_before.unwrap_or(now)),
                 tries,
                 retry_at: now + pause,
@@ -585,7 +617,12 @@ impl Session {
     }
 
     /// The answer to a heartbeat.
-    pub fn heartbeat(&mut self, answer: Option<LifecycleActionState>, began: DateTime<Utc>, now: DateTime<Utc>) {
+    pub fn heartbeat(
+        &mut self,
+        answer: Option<LifecycleActionState>,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
         self.heartbeat_tried = Some(now);
         match answer {
             None => {}

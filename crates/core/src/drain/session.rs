@@ -341,7 +341,7 @@ impl Session {
             ActionState::SaidGone { times, at } => at + (RETRY_PAUSE_MIN * times).min(RETRY_PAUSE_MAX),
             _ => self.last_heartbeat.map_or(now, |last| last + interval),
         };
-        let retry = self.heartbeat_tried.map(|tried| tried + HEARTBEAT_RETRY.min(interval));
+        let retry = self.heartbeat_tried.map(|tried| tried + HEARTBEAT_RETRY.min(interval / 2));
         match self.state {
             ActionState::SaidGone { .. } => due,
             _ => retry.map_or(due, |retry| due.max(retry)),

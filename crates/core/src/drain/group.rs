@@ -633,8 +633,8 @@ impl GroupDrains {
         now: DateTime<Utc>,
     ) {
         let interval = if self.role == Role::Coordinator { COORDINATOR_INTERVAL } else { GROUP_INTERVAL };
-        self.group_due = now + interval;
         let read = answer.is_ok();
+        self.group_due = if read { now + interval } else { now };
         if let Err(error) = &answer {
             self.reports.push(Report::CallFailed(None, error.clone(), 1));
         }

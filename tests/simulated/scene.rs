@@ -108,7 +108,7 @@ impl Scene {
         Self { aws, hosts, timeout: LONGEST, drainer }
     }
 
-    /// Drains of so many seconds at most, and what then.
+    /// A drain timeout in seconds, and the policy at its end.
     pub(crate) fn with_drain_timeout(
         world: (World, Vec<Ec2InstanceId>),
         seconds: &str,
@@ -146,8 +146,8 @@ impl Scene {
 
     pub(crate) fn invocation(&self) -> Invocation {
         let now = self.aws.world().now();
-        let deadline = now + self.timeout;
-        Invocation::new(u64::try_from(deadline.timestamp_millis()).unwrap(), now)
+        let ends = now + self.timeout;
+        Invocation::new(u64::try_from(ends.timestamp_millis()).unwrap(), now)
     }
 
     pub(crate) fn drainer(&self) -> &Simulated {

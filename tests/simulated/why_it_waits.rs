@@ -44,8 +44,8 @@ async fn no_room_is_diagnosed_with_the_resource_that_is_lacking() {
             (&service(&answer)["cause"], &service(&answer)["running"]),
             (&json!("no-room"), &json!(1))
         );
-        let says = format!("no room for the replacement ({lacking})");
-        assert_eq!(service(&answer)["detail"], says);
+        let detail = format!("no room for the replacement ({lacking})");
+        assert_eq!(service(&answer)["detail"], detail);
         assert_eq!(answer["waitingFor"], "tasks running: 1");
     }
 }

@@ -87,7 +87,8 @@ async fn every_invocation_that_is_long_enough_to_be_accepted_is_long_enough_to_e
     assert_eq!(accepted, 19);
 }
 
-/// Two hosts, whose tasks take 300 s to stop, and a hook with a heartbeat timeout of `heartbeat` seconds.
+/// Two hosts, whose tasks take 300 s to stop, and a hook with a heartbeat timeout of `heartbeat`
+/// seconds.
 fn slow_to_stop(heartbeat: u32, variables: &[(&str, &str)]) -> Scene {
     let slow = web().deregistration_delay(300);
     let world = two_hosts_with(Service::new("web", 2, slow), heartbeat);

@@ -1,4 +1,5 @@
-//! Load balancers: deregistration delays of tasks, and connection draining of a group before its hooks.
+//! Load balancers: deregistration delays of tasks, and connection draining of a group before its
+//! hooks.
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
@@ -29,7 +30,8 @@ async fn tasks_that_are_stopped_have_their_whole_deregistration_delay() {
     assert!((3910..=3915).contains(&took), "{took} s");
 }
 
-/// Hosts of a group behind a load balancer, in the order of their ids, each with a job that does not end.
+/// Hosts of a group behind a load balancer, in the order of their ids, each with a job that does
+/// not end.
 fn hosts_behind_a_load_balancer(count: usize, draining: u32) -> (World, Vec<Ec2InstanceId>) {
     let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
     world.add_cluster(CLUSTER);
@@ -57,8 +59,8 @@ fn stopped_and_completed(scene: &Scene, since: DateTime<Utc>) -> (Vec<i64>, Vec<
     (stopped, scene.ends().iter().map(|(at, _)| (*at - since).num_seconds()).collect())
 }
 
-/// Terminates hosts behind a load balancer, whose connections drain for some time before the notices are sent. Their
-/// messages are delivered, or lost; sweeps come each minute either way.
+/// Terminates hosts behind a load balancer, whose connections drain for some time before the
+/// notices are sent. Their messages are delivered, or lost; sweeps come each minute either way.
 async fn drain_behind(count: usize, draining: u32, policy: &str, lost: bool) -> (Scene, DateTime<Utc>) {
     let scene = Scene::with_drain_timeout(hosts_behind_a_load_balancer(count + 3, draining), "600", policy);
     scene.world(|world| world.terminate_instances(GROUP, &scene.hosts[..count], true).unwrap());

@@ -11,8 +11,8 @@ use crate::scene::{CLUSTER, Scene, first, two_hosts_with, two_hosts_with_web, we
 
 #[tokio::test(start_paused = true)]
 async fn the_hook_of_an_instance_that_ecs_cannot_drain_is_completed_after_the_drain_timeout() {
-    // A standalone task that never ends: ECS does not touch it, and the drainer stops it. Where the agent is not connected
-    // it will never be seen STOPPED, and is given 450 s.
+    // A standalone task that never ends: ECS does not touch it, and the drainer stops it. Where the
+    // agent is not connected it will never be seen STOPPED, and is given 450 s.
     for (agent_connected, lasts) in [(true, 1810..=1815), (false, 2250..=2255)] {
         let (mut world, hosts) = world_of_hosts(1, 600);
         world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();

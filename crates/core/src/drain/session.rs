@@ -24,7 +24,7 @@ const STOPPING_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The instance itself is described this often while its tasks are polled: somebody may deregister it, or set it back
 /// to ACTIVE.
-const INSTANCE_POLL_INTERVAL: Duration = Duration::from_secs(60);
+const INSTANCE_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
 /// How long the cluster must not have listed an instance before that is believed. An instance that registered just
 /// before its termination may be listed late.

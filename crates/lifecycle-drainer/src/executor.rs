@@ -422,9 +422,8 @@ impl<P: Ports> Executor<'_, P> {
             }
             Ok(lists) => self.drains.cluster_listed(due, lists, began, self.calls.now()),
             Err(error) => {
-                let ids: Vec<_> = due.into_iter().map(|(id, _)| id).collect();
                 self.drains.cluster_lists_are_too_long(self.calls.now());
-                self.drains.cluster_lists_failed(&ids, &error, self.calls.now());
+                self.fail(due.iter().map(|(id, _)| id), Kind::List, &error);
             }
         }
     }

@@ -277,7 +277,6 @@ impl<P: Ports> Executor<'_, P> {
             Failure::WrongCluster => RecordError::WrongCluster {
                 ec2_instance_id,
                 cluster,
-                group: self.group.to_owned(),
                 hook: self.reporter.hook.to_owned(),
                 consequence,
             },

@@ -8,16 +8,19 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::batch::{Batch, Next, next};
+use super::cluster_lists::ClusterLists;
 use super::diagnosis::Diagnosis;
 use super::evidence::TaskLists;
 use super::group_view::GroupView;
 use super::message::Notice;
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
+use super::report::{Ended, Failure, Report};
 use super::role::{FEW, Placement, Role, placement};
 use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
-use super::session::{DrainEnd, DrainRequest, Kind, Session, Step};
+use super::session::{DrainRequest, Session, Step};
 use super::standby::Standby;
+use super::troubles::Kind;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
 use crate::lifecycle::{
     AutoScalingGroup, LifecycleAction, LifecycleActionId, LifecycleActionState, LifecycleHook,
@@ -51,7 +54,7 @@ const RECENT: Duration = Duration::from_secs(10);
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A sweep lasts at most this long.
-pub const SWEEP_LASTS: Duration = Duration::from_secs(50);
+const SWEEP_LASTS: Duration = Duration::from_secs(50);
 
 /// A sweep waits for what is due within this time; anything later is the next sweep's.
 const SWEEP_WAITS: Duration = Duration::from_secs(8);
@@ -109,70 +112,6 @@ pub enum GroupAction {
     Return,
 }
 
-/// What happened, for the log and the metrics.
-#[derive(Debug, Clone)]
-pub enum Report {
-    /// A drain waits for something else than before.
-    Waiting(Ec2InstanceId, WaitReason),
-    /// An instance was set DRAINING.
-    SetDraining(Ec2InstanceId, Vec<ContainerInstanceArn>),
-    /// A task was asked to stop, at the drain timeout.
-    TaskStopped(Ec2InstanceId, TaskArn),
-    /// A call failed for a drain and will be retried.
-    CallFailed(Option<Ec2InstanceId>, Arc<CallError>, u32),
-    /// Heartbeats have failed for more than half of the hook's timeout.
-    HeartbeatsFail(Ec2InstanceId),
-    /// AWS has refused a call for a minute that a drain needs.
-    Refused(Ec2InstanceId, Arc<CallError>),
-    /// An instance is not in the cluster, and no other instance of its group is.
-    WrongCluster(Ec2InstanceId),
-    /// The invocation coordinates the drains of this many other instances.
-    Coordinates(usize),
-    /// The group has no such hook.
-    NoHook,
-    /// The group does not exist.
-    NoGroup,
-    /// A drain was diagnosed.
-    Diagnosed(Ec2InstanceId, Diagnosis),
-    /// A drain ended.
-    Ended(Ended),
-}
-
-/// A drain that ended.
-#[derive(Debug, Clone)]
-pub struct Ended {
-    /// Its instance.
-    pub ec2_instance_id: Ec2InstanceId,
-    /// How.
-    pub end: DrainEnd,
-    /// What it had waited for last.
-    pub waited_for: Option<WaitReason>,
-    /// How long it took since its lifecycle action began.
-    pub took: Duration,
-    /// How many tasks stopped meanwhile.
-    pub tasks: u32,
-    /// The last diagnosis, and when it was made.
-    pub diagnosis: Option<(DateTime<Utc>, Diagnosis)>,
-}
-
-/// Why an invocation fails.
-#[derive(Debug, Clone)]
-pub enum Failure {
-    /// AWS refuses a call that the drain of its own instance needs.
-    Refused(Arc<CallError>),
-    /// The instance is in no cluster that is known to be the right one.
-    WrongCluster,
-}
-
-/// Lists of the whole cluster, whose tasks are still to be assigned to instances.
-#[derive(Debug)]
-struct ClusterLists {
-    of: Vec<(Ec2InstanceId, Vec<ContainerInstanceArn>)>,
-    lists: TaskLists,
-    began: DateTime<Utc>,
-    ended: DateTime<Utc>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct GroupDrains {
@@ -189,10 +128,7 @@ pub struct GroupDrains {
     /// Since when instances are being terminated, by the group's activities.
     activities: Option<BTreeMap<Ec2InstanceId, DateTime<Utc>>>,
     cluster_is_right: Option<bool>,
-    /// The registrations that tasks of the cluster's lists are on; none where that is no drain's.
-    owners: BTreeMap<TaskArn, Option<ContainerInstanceArn>>,
-    cluster_lists: Option<ClusterLists>,
-    cluster_lists_from: DateTime<Utc>,
+    cluster_lists: ClusterLists,
     waiting_for: BTreeMap<Ec2InstanceId, WaitReason>,
     refused_reported: BTreeSet<Ec2InstanceId>,
     last_end: Option<DateTime<Utc>>,
@@ -233,9 +169,7 @@ impl GroupDrains {
             standby,
             activities: None,
             cluster_is_right: None,
-            owners: BTreeMap::new(),
-            cluster_lists: None,
-            cluster_lists_from: begins,
+            cluster_lists: ClusterLists::default(),
             waiting_for: BTreeMap::new(),
             refused_reported: BTreeSet::new(),
             last_end: None,
@@ -363,7 +297,7 @@ impl GroupDrains {
         if let Some(action) = self.take_along(now) {
             return action;
         }
-        if let Some(unplaced) = self.unplaced() {
+        if let Some(unplaced) = self.cluster_lists.unplaced() {
             return GroupAction::Place(unplaced);
         }
         let next = self.batch(now);
@@ -399,7 +333,7 @@ impl GroupDrains {
     }
 
     fn batch(&self, now: DateTime<Utc>) -> Next {
-        next(self.unended(), self.cluster_is_right, now >= self.cluster_lists_from, now)
+        next(self.unended(), self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
     }
 
     /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the next one is due.
@@ -418,7 +352,7 @@ impl GroupDrains {
 
     /// The group was read: who drains what is decided by that.
     fn decide_role(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
-        let Some(own) = self.own.clone() else { return None };
+        let own = self.own.clone()?;
         if self.view.read_at().is_none() {
             let patience = GROUP_PATIENCE + spread(&own);
             if self.view.is_refused() || now >= self.request.begins + patience {
@@ -638,7 +572,7 @@ impl GroupDrains {
         if let Err(error) = &answer {
             self.reports.push(Report::CallFailed(None, error.clone(), 1));
         }
-        self.view.see(answer.as_ref().map(Clone::clone).map_err(|error| error), now);
+        self.view.see(answer, now);
         if !read {
             return;
         }
@@ -664,7 +598,7 @@ impl GroupDrains {
                 session.doubt();
             }
         }
-        self.probed.retain(|id, open| *open && self.view.waiting().contains(id) || !*open);
+        self.probed.retain(|id, open| !*open || self.view.waiting().contains(id));
         if self.role == Role::Own && self.view.waiting().len() > FEW {
             self.reconsiders = true;
             self.probed.clear();
@@ -682,7 +616,7 @@ impl GroupDrains {
                 self.reports.push(Report::NoHook);
             }
         }
-        self.view.see_hooks(answer.as_ref().map(Clone::clone).map_err(|error| error), now);
+        self.view.see_hooks(answer, now);
         let hook = self.hook_timeouts();
         for session in self.sessions.values_mut() {
             let schedule = Schedule { hook, ..*session.schedule() };
@@ -880,69 +814,26 @@ impl GroupDrains {
         began: DateTime<Utc>,
         now: DateTime<Utc>,
     ) {
-        self.cluster_lists = Some(ClusterLists { of, lists, began, ended: now });
-        self.assign_when_placed();
+        self.cluster_lists.read(of, lists, began, now);
+        self.assign_lists();
     }
 
     /// The cluster's lists are too long to be read: each instance's are read separately for a while.
     pub fn cluster_lists_are_too_long(&mut self, now: DateTime<Utc>) {
-        self.cluster_lists = None;
-        self.cluster_lists_from = now + CONNECTION_DRAINING_MAX;
-    }
-
-    /// Tasks of the cluster's lists whose instances are not known yet.
-    fn unplaced(&self) -> Option<Vec<TaskArn>> {
-        let ClusterLists { lists, .. } = self.cluster_lists.as_ref()?;
-        let all = lists.running.iter().chain(&lists.stopped);
-        let unplaced: Vec<_> =
-            all.filter(|task| !self.owners.contains_key(*task)).take(500).cloned().collect();
-        (!unplaced.is_empty()).then_some(unplaced)
+        self.cluster_lists.are_too_long(now);
     }
 
     /// Tasks of the cluster's lists were described. Where one is not found, its instance cannot be known: the lists of
     /// each instance are read instead.
     pub fn placed(&mut self, described: &[Task], all_found: bool, now: DateTime<Utc>) {
-        let ours: BTreeSet<ContainerInstanceArn> =
-            self.sessions.values().flat_map(|it| it.evidence().known_arns().cloned()).collect();
-        for task in described {
-            let on = Some(task.container_instance.clone()).filter(|on| ours.contains(on));
-            self.owners.insert(task.arn.clone(), on);
-        }
-        if all_found {
-            self.assign_when_placed();
-        } else {
-            self.cluster_lists = None;
-            self.cluster_lists_from = now + GROUP_INTERVAL;
-        }
+        let ours = self.sessions.values().flat_map(|it| it.evidence().known_arns().cloned()).collect();
+        self.cluster_lists.place(described, all_found, &ours, now);
+        self.assign_lists();
     }
 
-    /// The cluster's lists could not be read or placed.
-    pub fn cluster_lists_failed(&mut self, of: &[Ec2InstanceId], error: &Arc<CallError>, now: DateTime<Utc>) {
-        self.cluster_lists = None;
-        for id in of {
-            self.call_failed(id, Kind::List, error, now);
-        }
-    }
-
-    fn assign_when_placed(&mut self) {
-        if self.unplaced().is_some() {
-            return;
-        }
-        let Some(ClusterLists { of, lists, began, ended }) = self.cluster_lists.take() else { return };
-        let mut by_registration: BTreeMap<ContainerInstanceArn, TaskLists> = BTreeMap::new();
-        for (list, pick) in [(lists.running, true), (lists.stopped, false)] {
-            for task in list {
-                let Some(Some(on)) = self.owners.get(&task) else { continue };
-                let of_registration = by_registration.entry(on.clone()).or_default();
-                let list = if pick { &mut of_registration.running } else { &mut of_registration.stopped };
-                list.insert(task);
-            }
-        }
-        for (id, arns) in of {
-            for arn in arns {
-                let lists = by_registration.remove(&arn).unwrap_or_default();
-                self.listed(&id, &arn, &lists, began, ended);
-            }
+    fn assign_lists(&mut self) {
+        for of in self.cluster_lists.take() {
+            self.listed(&of.id, &of.on, &of.lists, of.began, of.ended);
         }
     }
 

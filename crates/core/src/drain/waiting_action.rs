@@ -91,7 +91,7 @@ impl WaitingAction {
             return at + (ASK_AGAIN * times).min(ASK_AGAIN_MAX);
         }
         let due = self.last_heartbeat.map_or(now, |last| last + interval);
-        self.tried.map_or(due, |tried| due.max(tried + HEARTBEAT_RETRY.min(interval)))
+        self.tried.map_or(due, |tried| due.max(tried + HEARTBEAT_RETRY.min(interval / 2)))
     }
 
     /// A heartbeat that was sent at `began` was answered, or not.

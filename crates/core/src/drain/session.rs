@@ -277,6 +277,7 @@ impl Session {
         };
         if let Some(from) = self.evidence.confirm_from() {
             let confirmed = now >= from
+                && self.evidence.active().is_empty()
                 && self.evidence.none_active_since(from)
                 && self.evidence.lists_agree_since(from, now)
                 && self.unsettled_status(now).is_none();

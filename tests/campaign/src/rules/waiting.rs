@@ -80,6 +80,7 @@ impl<'a> Waiting<'a> {
                 Some(group)
             }
             Occurrence::InstanceTerminated { group, instance }
+            | Occurrence::InstanceTerminating { group, instance }
             | Occurrence::InstanceRetained { group, instance } => {
                 self.groups.get_mut(group.as_str())?.remove(instance.as_str()).map(|_| group.as_str())
             }

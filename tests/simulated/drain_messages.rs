@@ -1,4 +1,4 @@
-//! What comes in: instances in every state, and messages that are not for the drainer.
+//! The drainer's input: instances in each state, and messages that are not for the drainer.
 
 use std::time::Duration;
 
@@ -123,6 +123,7 @@ async fn the_sample_notices_are_read_with_and_without_the_newer_fields() {
         "sns-lifecycle-terminating.json",
         "sns-lifecycle-terminating-2018.json",
         "eventbridge-lifecycle-terminating.json",
+        "eventbridge-lifecycle-replace-root-volume.json",
     ] {
         let scene = Scene::new(world_of_hosts(0, 600));
         let answer = scene.invoke(sample_event(sample)).await.unwrap();
@@ -132,13 +133,16 @@ async fn the_sample_notices_are_read_with_and_without_the_newer_fields() {
     }
 }
 
-/// The same lifecycle action as EventBridge tells of it.
+/// The event of a notice's lifecycle action.
 fn as_event(notice: &SnsMessage) -> Value {
     let message: Value = serde_json::from_str(&notice.message).unwrap();
     let mut event = sample_event("eventbridge-lifecycle-terminating.json");
     event["time"] = message["Time"].clone();
-    for (field, value) in event["detail"].as_object_mut().unwrap() {
-        *value = message[field].clone();
+    // Only the event has an action.
+    let detail = event["detail"].as_object_mut().unwrap();
+    detail.retain(|field, _| field == "Action" || message.get(field).is_some());
+    for (field, value) in detail {
+        *value = message.get(field).unwrap_or(value).clone();
     }
     event
 }
@@ -185,6 +189,7 @@ async fn what_cannot_be_read_is_an_error_that_names_what_was_missing() {
             "\"Other\" of \"aws.ecs\" is not accepted",
         ),
         (lacks_signature, "missing field `Signature`"),
+        (sample_event("sqs-lifecycle-terminating.json"), "SQS is not accepted"),
         (sns_event(&[&bad_id]), "\"i-0 or true\" is not accepted: an EC2 instance id"),
     ] {
         let error = scene.invoke(event).await.unwrap_err();

@@ -19,7 +19,7 @@ use fleetkeeper_sim::{
 use fleetkeeper_tests::repository;
 use lifecycle_drainer::error::RecordError;
 use lifecycle_drainer::outcome::Response;
-use lifecycle_drainer::{Config, Drainer, Ports};
+use lifecycle_drainer::{Config, Drainer};
 use serde_json::{Value, json};
 
 pub(crate) const CLUSTER: &str = "demo";
@@ -29,7 +29,7 @@ pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
 /// Lambda's longest timeout.
 pub(crate) const LONGEST: Duration = Duration::from_secs(900);
 
-type Simulated = Drainer<SimulatedAws, SimulatedAws, SimulatedAws, SimulatedAws, SimulatedAws>;
+type Simulated = Drainer<SimulatedAws>;
 
 /// The world and the function in it.
 pub(crate) struct Scene {
@@ -224,14 +224,7 @@ fn drainer(aws: &SimulatedAws, variables: &[(&str, &str)]) -> Simulated {
         variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
     };
     let config = Config::read(&Settings::new(&lookup)).unwrap();
-    let ports = Ports {
-        ecs: aws.clone(),
-        auto_scaling: aws.clone(),
-        sns: aws.clone(),
-        log: aws.clone(),
-        clock: aws.clone(),
-    };
-    Drainer::new(ports, config)
+    Drainer::new(aws.clone(), config)
 }
 
 /// An SNS event in the shape that Lambda gets, one record a message.

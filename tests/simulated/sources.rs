@@ -1,4 +1,4 @@
-//! What wakes the drainer beside its topic: EC2's warnings, and the sweep.
+//! The drainer's other sources beside its topic: EC2's warnings, and the sweep.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceI
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::ActionEnd;
-use fleetkeeper_sim::{ActionResult, LifecycleHook, Service, TaskDefinition, World};
+use fleetkeeper_sim::{ActionResult, InstanceType, LifecycleHook, Service, TaskDefinition, World};
 use futures_util::future::join;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use crate::scene::{
 const INTERRUPTIONS: [&str; 2] =
     ["eventbridge-spot-interruption.json", "eventbridge-rebalance-recommendation.json"];
 
-/// EC2 says that of an instance.
+/// The sample's event, about an instance.
 fn warning(sample: &str, of: &Ec2InstanceId) -> Value {
     let mut event = sample_event(sample);
     event["detail"]["instance-id"] = json!(of.as_str());
@@ -34,7 +34,7 @@ fn status(scene: &Scene, host: usize) -> ContainerInstanceStatus {
     scene.world(|world| world.container_instance_of(CLUSTER, &scene.hosts[host]).unwrap().status)
 }
 
-/// What comes of it, and how many seconds it takes.
+/// A future's answer, and how many seconds it takes.
 async fn taking<T>(scene: &Scene, what: impl Future<Output = T>) -> (T, i64) {
     let began = scene.aws.world().now();
     let answer = what.await;
@@ -99,6 +99,97 @@ async fn an_instance_that_drains_already_is_not_set_again() {
         assert_eq!(first(&answer)["outcome"], outcome);
     }
     assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
+}
+
+/// A host that is REGISTERING for some seconds, of which ten have passed.
+fn a_registering_host(seconds: u32) -> (World, Vec<Ec2InstanceId>) {
+    let (mut world, _) = world_of_hosts(0, 600);
+    let of_type = InstanceType::new("c5.large", 2048, 3767).registering_for(seconds);
+    let host = world.launch_now_of_type(GROUP, of_type).unwrap();
+    world.advance_seconds(10);
+    world.take_outbox();
+    (world, vec![host])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registering_instance_is_set_draining_as_soon_as_it_is_active() {
+    for sample in INTERRUPTIONS {
+        for seconds in [11, 40, 100] {
+            let scene = Scene::new(a_registering_host(seconds));
+            assert_eq!(status(&scene, 0), ContainerInstanceStatus::Registering);
+            let (answer, took) = taking(&scene, scene.invoke(warning(sample, &scene.hosts[0]))).await;
+            assert_eq!(first(&answer.unwrap())["outcome"], "set-draining", "{sample} {seconds}");
+            let active_after = i64::from(seconds) - 10;
+            assert!((active_after..=active_after + 2).contains(&took), "{sample} {seconds}: {took} s");
+            assert_eq!(status(&scene, 0), ContainerInstanceStatus::Draining);
+            assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_stays_registering_ends_the_wait_before_ec2_reclaims_it() {
+    for (timeout, least, most) in [(900, 96, 100), (30, 26, 30)] {
+        let mut scene = Scene::new(a_registering_host(600));
+        scene.timeout = Duration::from_secs(timeout);
+        let (answer, took) = taking(&scene, scene.invoke(warning(INTERRUPTIONS[0], &scene.hosts[0]))).await;
+        assert_eq!(first(&answer.unwrap())["outcome"], "still-registering");
+        assert!((least..=most).contains(&took), "{took} s");
+        assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_fail_while_an_instance_is_registering_are_retried_until_it_is_active() {
+    for fault in [Fault::Throttled, Fault::AnswerLost, Fault::Failure { reason: "MISSING" }] {
+        let scene = Scene::new(a_registering_host(90));
+        let now = scene.aws.world().now();
+        let failing = When::Between(now + Duration::from_secs(10), now + Duration::from_secs(85));
+        scene.plant(Operation::DescribeContainerInstances, failing, fault);
+        let (answer, took) = taking(&scene, scene.invoke(warning(INTERRUPTIONS[0], &scene.hosts[0]))).await;
+        assert_eq!(first(&answer.unwrap())["outcome"], "set-draining", "{fault:?}");
+        assert!((80..=90).contains(&took), "{fault:?}: {took} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_active_registration_does_not_wait_for_one_that_is_registering() {
+    let (mut world, hosts) = a_registering_host(30);
+    world.advance_seconds(60);
+    world.register_anew(CLUSTER, &hosts[0]).unwrap();
+    let scene = Scene::new((world, hosts));
+    let answer = async {
+        scene.wait(5).await;
+        assert_eq!(scene.set_draining(), 1);
+    };
+    let (answer, ()) = join(scene.invoke(warning(INTERRUPTIONS[0], &scene.hosts[0])), answer).await;
+    assert_eq!(first(&answer.unwrap())["outcome"], "set-draining");
+    assert_eq!(scene.set_draining(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_on_which_no_task_can_run_is_left_alone() {
+    for (at, outcome) in [
+        (ContainerInstanceStatus::Draining, "draining-already"),
+        (ContainerInstanceStatus::Deregistering, "draining-already"),
+        (ContainerInstanceStatus::RegistrationFailed, "not-in-cluster"),
+        (ContainerInstanceStatus::Inactive, "not-in-cluster"),
+    ] {
+        let (mut world, hosts) = world_of_hosts(1, 600);
+        world.set_container_instance_status(CLUSTER, &hosts[0], at.clone()).unwrap();
+        let scene = Scene::new((world, hosts));
+        let (answer, took) = taking(&scene, scene.invoke(warning(INTERRUPTIONS[0], &scene.hosts[0]))).await;
+        assert_eq!((&first(&answer.unwrap())["outcome"], took), (&json!(outcome), 0), "{at}");
+        assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 0, "{at}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_does_not_wait_for_a_registering_instance() {
+    let settings = [("ECS_CLUSTER", CLUSTER), ("FLEETKEEPER_DRY_RUN", "true")];
+    let scene = Scene::with_settings(a_registering_host(600), &settings);
+    let (answer, took) = taking(&scene, scene.invoke(warning(INTERRUPTIONS[0], &scene.hosts[0]))).await;
+    assert_eq!((&first(&answer.unwrap())["outcome"], took), (&json!("dry-run"), 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +282,7 @@ async fn an_instance_that_was_interrupted_and_then_terminated_is_drained_as_any(
     scene.assert_all_drained(1);
 }
 
-/// Sweeps every minute until so many minutes have passed: none lasts so long that they would pile up.
+/// Sweeps each minute for some minutes. No sweep lasts so long that they would pile up.
 async fn sweep_for(scene: &Scene, minutes: u32) {
     let begin = scene.aws.world().now();
     for minute in 1..=minutes {

@@ -7,7 +7,7 @@ use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 use fleetkeeper_core::network_interfaces::count_network_interfaces;
 use fleetkeeper_core::paced::Paced;
-use fleetkeeper_core::ports::{Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Tasks};
+use fleetkeeper_core::ports::{Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Tasks, TasksOf};
 use fleetkeeper_core::read;
 use fleetkeeper_core::task::DesiredStatus;
 use tracing::warn;
@@ -49,7 +49,7 @@ pub(crate) async fn network_interfaces<Ecs: Tasks, C: Clock>(
             clock.sleep(SETTLE).await;
         }
         let left = TASKS_MAX - all.len();
-        all.extend(read::task_arns_of_cluster(ecs, cluster, desired, left).await?);
+        all.extend(read::task_arns(ecs, cluster, TasksOf::Cluster, desired, left).await?);
         if all.len() > TASKS_MAX {
             let cluster = cluster.name();
             warn!(

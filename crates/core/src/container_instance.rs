@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
+
 /// CPU units, 1,024 to a vCPU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CpuUnits(pub u64);
@@ -162,6 +164,8 @@ pub struct ContainerInstance {
     /// Network interfaces that its tasks hold, where they were counted. ECS does not tell it of an instance: only its
     /// tasks do.
     pub network_interfaces: Option<u32>,
+    /// When its agent registered it, where ECS gives that.
+    pub registered_at: Option<DateTime<Utc>>,
     /// Goes up with each change that ECS sends an event of; `detail.version` of that event.
     pub version: u64,
 }
@@ -205,6 +209,7 @@ impl ContainerInstance {
             instance_type: None,
             trunked: false,
             network_interfaces: None,
+            registered_at: None,
             version: 1,
         }
     }

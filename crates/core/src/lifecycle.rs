@@ -36,38 +36,52 @@ impl fmt::Display for LifecycleActionId {
     }
 }
 
-/// An instance of a group as `DescribeAutoScalingGroups` tells of it.
+/// An Auto Scaling group, as far as a drain needs it (API reference, `DescribeAutoScalingGroups`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutoScalingGroup {
+    /// Its instances. Those of its warm pool are not among them.
+    pub instances: Vec<GroupInstance>,
+    /// Whether a load balancer or another traffic source is attached. Its connection draining then
+    /// comes before the hook: a termination's activity starts earlier than its lifecycle action.
+    pub has_load_balancer: bool,
+}
+
+/// An instance of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupInstance {
     /// Its id.
     pub ec2_instance_id: Ec2InstanceId,
-    /// Where it is in its life, as AWS wrote it: `InService`, `Terminating:Wait`, ...
+    /// Its `LifecycleState` as AWS writes it: `InService`, `Terminating:Wait`, ...
     pub lifecycle_state: String,
 }
 
 impl GroupInstance {
-    /// Whether it is held back from its termination by a hook, ours or another. On its way to a warm pool it is in
-    /// `Warmed:Pending:Wait` instead, as an instance is that was launched there.
+    /// Whether a termination hook, ours or another, holds it. An instance refresh that replaces root
+    /// volumes runs the same hooks (API reference, `LifecycleState`). On its way to a warm pool an
+    /// instance is in `Warmed:Pending:Wait` instead, like one that was launched there.
     #[must_use]
     pub fn waits_to_terminate(&self) -> bool {
-        self.lifecycle_state == "Terminating:Wait"
+        matches!(self.lifecycle_state.as_str(), "Terminating:Wait" | "ReplacingRootVolume:Wait")
     }
 }
 
-/// What a group did or is doing, as `DescribeScalingActivities` tells of it.
+/// One activity of a group (API reference, `DescribeScalingActivities`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScalingActivity {
-    /// In Auto Scaling's words: "Terminating EC2 instance: i-01234567890abcdef".
+    /// In Auto Scaling's words: "Terminating EC2 instance: i-01234567890abcdef", at times followed
+    /// by a status reason.
     pub description: String,
-    /// When it began.
+    /// When it began. Connection draining of the group's load balancer is part of the activity.
     pub began: DateTime<Utc>,
     /// When it ended; none while it is in progress.
     pub ended: Option<DateTime<Utc>>,
 }
 
-/// What a hook allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A hook on the transition `autoscaling:EC2_INSTANCE_TERMINATING`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LifecycleHook {
+    /// Its name.
+    pub name: String,
     /// An action ends when this long has passed since its start or its last heartbeat: 30 s to 7,200 s.
     pub heartbeat_timeout: Duration,
     /// An action ends when this long has passed since its start, whatever its heartbeats: 100 heartbeat timeouts or

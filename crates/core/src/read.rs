@@ -47,15 +47,21 @@ pub async fn describe_container_instances(
     .await
 }
 
-/// Lists and describes all tasks of a container instance that ECS still knows, whatever their desired status: those
-/// to run, those stopping, and those that stopped within the last hour or more.
-pub async fn tasks(
-    ecs: &impl Tasks,
+/// Lists the container instances that `query` asks for.
+pub async fn container_instance_arns(
+    ecs: &impl ContainerInstances,
     cluster: &Cluster,
-    container_instance: &ContainerInstanceArn,
-) -> Result<Answer<Task>, CallError> {
-    let of = TasksOf::ContainerInstance(container_instance);
-    tasks_desired(ecs, cluster, of, &[DesiredStatus::Running, DesiredStatus::Stopped]).await
+    query: &ContainerInstanceQuery,
+) -> Result<Vec<ContainerInstanceArn>, CallError> {
+    let (mut arns, mut page) = (Vec::new(), None);
+    loop {
+        let listed = ecs.list_container_instances(cluster, query, page.as_ref()).await?;
+        arns.extend(listed.items);
+        page = listed.next;
+        if page.is_none() {
+            return Ok(arns);
+        }
+    }
 }
 
 /// Lists and describes the tasks of some desired statuses.
@@ -75,27 +81,8 @@ pub async fn tasks_desired(
     describe(pages, |arns: Vec<TaskArn>| async move { ecs.describe_tasks(cluster, &arns).await }).await
 }
 
-/// Lists the tasks of a container instance that have one desired status.
+/// Lists tasks that have one desired status, up to the page on which they are more than `most`.
 pub async fn task_arns(
-    ecs: &impl Tasks,
-    cluster: &Cluster,
-    container_instance: &ContainerInstanceArn,
-    desired: DesiredStatus,
-) -> Result<Vec<TaskArn>, CallError> {
-    list_tasks(ecs, cluster, TasksOf::ContainerInstance(container_instance), desired, usize::MAX).await
-}
-
-/// Lists a cluster's tasks that have one desired status, up to the page on which they are more than `most`.
-pub async fn task_arns_of_cluster(
-    ecs: &impl Tasks,
-    cluster: &Cluster,
-    desired: DesiredStatus,
-    most: usize,
-) -> Result<Vec<TaskArn>, CallError> {
-    list_tasks(ecs, cluster, TasksOf::Cluster, desired, most).await
-}
-
-async fn list_tasks(
     ecs: &impl Tasks,
     cluster: &Cluster,
     of: TasksOf<'_>,

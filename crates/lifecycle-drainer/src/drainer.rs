@@ -1,42 +1,49 @@
 //! The handler.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::drain::{Interruption, Message, Notice, Sweep};
+use fleetkeeper_core::drain::{GroupDrains, GroupRequest, Interruption, Message, Notice, Standby, Sweep};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::lifecycle::LifecycleAction;
-use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, NotificationTopic};
+use fleetkeeper_core::ports::Clock;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::Value;
 use tracing::Instrument;
 
+use crate::calls::Calls;
 use crate::config::Config;
-use crate::convoy::{Convoy, Request};
 use crate::error::RecordError;
+use crate::executor::{Executor, works_until};
 use crate::interruption::Interrupted;
-use crate::outcome::{RecordOutcome, Response};
-use crate::ports::{AutoScalingCalls, EcsCalls, Ports};
+use crate::outcome::{DrainSummary, Outcome, RecordOutcome, Response};
+use crate::ports::Ports;
 use crate::record::{Delivery, read_record, records};
+use crate::report::Reporter;
 
 /// The lifecycle-drainer.
 #[derive(Debug)]
-pub struct Drainer<Ecs, AutoScaling, Sns, Log, C> {
-    ports: Ports<Ecs, AutoScaling, Sns, Log, C>,
+pub struct Drainer<P> {
+    ports: P,
     config: Config,
+    /// What this environment remembers of each group's hook between two invocations.
+    standby: RefCell<BTreeMap<(String, String), Standby>>,
 }
 
-impl<Ecs, AutoScaling, Sns, Log, C> Drainer<Ecs, AutoScaling, Sns, Log, C>
-where
-    Ecs: EcsCalls,
-    AutoScaling: AutoScalingCalls,
-    Sns: NotificationTopic,
-    Log: EmbeddedMetrics,
-    C: Clock,
-{
+/// What an invocation is to work on.
+struct Work {
+    cluster: Cluster,
+    group: String,
+    hook: String,
+    own: Option<(Notice, Delivery)>,
+}
+
+impl<P: Ports> Drainer<P> {
     /// A drainer over `ports`.
-    pub fn new(ports: Ports<Ecs, AutoScaling, Sns, Log, C>, config: Config) -> Self {
-        Self { ports, config }
+    pub fn new(ports: P, config: Config) -> Self {
+        Self { ports, config, standby: RefCell::default() }
     }
 
     /// Works on an event's records, all at once, and each on its own: when one fails, the others are still seen
@@ -100,35 +107,75 @@ where
         let span = tracing::error_span!(
             "drain",
             cluster = cluster.name(),
-            ec2InstanceId = notice.ec2_instance_id.as_str(),
             group = notice.action.group,
             hook = notice.action.hook,
             attempt = delivery.attempt,
         );
-        let LifecycleAction { group, hook, .. } = notice.action.clone();
-        let request = Request { cluster, group, hook, own: Some((notice, delivery)) };
-        self.look_after(request, invocation).instrument(span).await
+        let (group, hook) = (notice.action.group.clone(), notice.action.hook.clone());
+        let work = Work { cluster, group, hook, own: Some((notice, delivery)) };
+        self.work(work, invocation).instrument(span).await
     }
 
     async fn sweep(&self, sweep: Sweep, invocation: Invocation) -> Result<RecordOutcome, RecordError> {
         let Sweep { cluster, group, hook } = sweep;
         let cluster = self.cluster(cluster, || format!("the sweep of group {group}"))?;
         let span = tracing::error_span!("sweep", cluster = cluster.name(), group, hook);
-        let request = Request { cluster, group, hook, own: None };
-        self.look_after(request, invocation).instrument(span).await
+        self.work(Work { cluster, group, hook, own: None }, invocation).instrument(span).await
     }
 
-    async fn look_after(
-        &self,
-        request: Request,
-        invocation: Invocation,
-    ) -> Result<RecordOutcome, RecordError> {
-        let convoy = Convoy::new(&self.ports, &self.config, request, invocation);
-        // Boxed, as an interruption is: over the SDK, all that they may wait for nests deeper in one future than the
-        // compiler follows.
-        let drained =
-            if self.config.dry_run { convoy.dry_run().boxed_local() } else { convoy.run().boxed_local() };
-        drained.await.map(|summary| RecordOutcome::Drain(Box::new(summary)))
+    async fn work(&self, work: Work, invocation: Invocation) -> Result<RecordOutcome, RecordError> {
+        let Work { cluster, group, hook, own } = work;
+        let key = (group.clone(), hook.clone());
+        let standby = self.standby.borrow().get(&key).cloned().unwrap_or_default();
+        if own.is_none() && !self.config.dry_run && !standby.is_due(self.ports.clock().now()) {
+            let summary = DrainSummary {
+                ec2_instance_id: format!("instances of group {group}"),
+                cluster: cluster.to_string(),
+                attempt: 1,
+                seconds_since_notice: 0,
+                why: None,
+                others: None,
+                outcome: Outcome::Swept,
+            };
+            return Ok(RecordOutcome::Drain(Box::new(summary)));
+        }
+        let until = works_until(invocation, &self.config);
+        let request = GroupRequest {
+            group: group.clone(),
+            hook: hook.clone(),
+            own: own.as_ref().map(|(notice, delivery)| (notice.clone(), delivery.attempt)),
+            drain_timeout: self.config.drain_timeout,
+            policy: self.config.on_drain_timeout,
+            poll_interval: self.config.poll_interval,
+            begins: invocation.begins,
+            until,
+        };
+        let mut executor = Executor {
+            calls: Calls::new(&self.ports, &cluster, until),
+            config: &self.config,
+            invocation,
+            drains: GroupDrains::new(request, standby),
+            group: &group,
+            own: own.as_ref().map(|(notice, delivery)| (notice.ec2_instance_id.clone(), delivery)),
+            reporter: Reporter {
+                log: self.ports.log(),
+                namespace: &self.config.metric_namespace,
+                cluster: &cluster,
+                group: &group,
+                hook: &hook,
+                in_progress_at: None,
+            },
+            mates_prove: own.as_ref().is_none_or(|(notice, _)| notice.metadata_not_understood.is_none()),
+        };
+        // Boxed: over the SDK, the futures nest deeper in one another than the compiler follows.
+        let dry_run = self.config.dry_run;
+        let answer =
+            if dry_run { executor.dry_run().boxed_local() } else { executor.run().boxed_local() }.await;
+        let standby = executor.drains.into_standby(self.ports.clock().now());
+        if !dry_run {
+            self.standby.borrow_mut().insert(key, standby);
+        }
+        answer.map(|summary| RecordOutcome::Drain(Box::new(summary)))
     }
 
     async fn interruption(
@@ -140,7 +187,7 @@ where
         let cluster = self.cluster(None, || interruption.kind.to_string())?;
         let span =
             tracing::error_span!("interruption", cluster = cluster.name(), ec2InstanceId = id.as_str());
-        let Ports { ecs, clock, .. } = &self.ports;
+        let (ecs, clock) = (self.ports.ecs(), self.ports.clock());
         let dry_run = self.config.dry_run;
         let interrupted = Interrupted { ecs, clock, cluster, interruption, dry_run };
         let looked_after = interrupted.run(invocation).instrument(span).boxed_local();

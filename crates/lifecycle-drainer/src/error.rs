@@ -1,5 +1,9 @@
 //! What can go wrong, as the function's error: Lambda retries it, and keeps the event in the dead-letter queue.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
 use fleetkeeper_core::drain::{ACCEPTED_EVENTS, UnreadableMessage};
 use fleetkeeper_core::ports::CallError;
 
@@ -9,6 +13,9 @@ pub enum RecordError {
     /// Something else than an event of SNS or EventBridge.
     #[error("the event lacks Records, a detail-type and a sweep; {ACCEPTED_EVENTS}")]
     NotAnAcceptedEvent,
+    /// Records of SQS, which name no topic to republish to.
+    #[error("SQS is not accepted: subscribe the function to the topic; {ACCEPTED_EVENTS}")]
+    Sqs,
     /// A record that lacks what SNS sends.
     #[error("the SNS record can't be read")]
     Unreadable(#[source] serde_json::Error),
@@ -37,32 +44,50 @@ pub enum RecordError {
         /// The event.
         of: String,
     },
-    /// The function's timeout leaves too little time to see a drain's end: it would republish for ever.
+    /// The function's timeout leaves too little time to see a drain's end: it would republish without end.
     #[error(
-        "the invocation has {seconds} s: too short for {settle} s of seeing the instance empty, one \
-         POLL_INTERVAL_SECONDS={poll} and DEADLINE_MARGIN_SECONDS={margin}; raise the function's timeout (900 s is the \
-         most)"
+        "the invocation has {seconds} s: too short for a poll (POLL_INTERVAL_SECONDS={poll}), {confirm} s to confirm it \
+         and DEADLINE_MARGIN_SECONDS={margin}; raise the function's timeout, to 900 s at most"
     )]
     TooShort {
         /// What the invocation has, in seconds.
         seconds: u64,
-        /// How long an instance must be seen empty, in seconds.
-        settle: u64,
+        /// What a confirming round takes, in seconds.
+        confirm: u64,
         /// The margin, in seconds.
         margin: u64,
         /// The poll interval, in seconds.
         poll: u64,
     },
-    /// A call that kept failing.
-    #[error("draining {ec2_instance_id} of cluster {cluster} failed: its hook is left open")]
+    /// AWS refuses a call that the drain needs.
+    #[error("cannot drain {ec2_instance_id} of cluster {cluster}: {consequence}")]
     Drain {
         /// The instance.
         ec2_instance_id: String,
         /// Its cluster.
         cluster: String,
+        /// What follows.
+        consequence: Consequence,
         /// The last failure.
         #[source]
-        source: CallError,
+        source: Arc<CallError>,
+    },
+    /// The instance is not in the cluster, and nothing shows that the cluster is the right one.
+    #[error(
+        "{ec2_instance_id} is not in cluster {cluster}, nor is another instance of group {group}: set ECS_CLUSTER, or put \
+         {{\"cluster\": \"NAME\"}} into the NotificationMetadata of hook {hook}; {consequence}"
+    )]
+    WrongCluster {
+        /// The instance.
+        ec2_instance_id: String,
+        /// The cluster in which it was sought.
+        cluster: String,
+        /// Its group.
+        group: String,
+        /// The hook that may name the cluster.
+        hook: String,
+        /// What follows.
+        consequence: Consequence,
     },
     /// An instance that EC2 takes back could not be set DRAINING.
     #[error("setting {ec2_instance_id} of cluster {cluster} DRAINING failed: EC2 takes it back")]
@@ -75,9 +100,9 @@ pub enum RecordError {
         #[source]
         source: CallError,
     },
-    /// The time was up, and the message could not be republished.
-    #[error("handing on the drain of {ec2_instance_id} of cluster {cluster} failed: its hook is left open")]
-    HandOn {
+    /// The invocation's time was up, and the message could not be republished.
+    #[error("cannot republish the drain of {ec2_instance_id} of cluster {cluster}: its hook stays open, and Lambda retries")]
+    Republish {
         /// The instance.
         ec2_instance_id: String,
         /// Its cluster.
@@ -86,10 +111,10 @@ pub enum RecordError {
         #[source]
         source: CallError,
     },
-    /// The time was up, and there is no topic to go on by.
+    /// The invocation's time was up, and there is no topic to republish to.
     #[error(
-        "the drain of {ec2_instance_id} of cluster {cluster} can't be handed on, as its event came through no topic: set \
-         LIFECYCLE_TOPIC_ARN; its hook is left open"
+        "cannot republish the drain of {ec2_instance_id} of cluster {cluster}: its event came through no topic; set \
+         LIFECYCLE_TOPIC_ARN; its hook stays open, and Lambda retries"
     )]
     NoTopic {
         /// The instance.
@@ -115,15 +140,41 @@ impl RecordError {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::NotAnAcceptedEvent | Self::Unreadable(_) | Self::Message(_) | Self::Event(_) => {
-                "UnreadableEvent"
-            }
+            Self::NotAnAcceptedEvent
+            | Self::Sqs
+            | Self::Unreadable(_)
+            | Self::Message(_)
+            | Self::Event(_) => "UnreadableEvent",
             Self::NoCluster { .. } | Self::NoClusterOfEvent { .. } => "NoCluster",
             Self::TooShort { .. } => "TimeoutTooShort",
             Self::Drain { .. } | Self::Interruption { .. } => "DrainFailed",
-            Self::HandOn { .. } => "HandOnFailed",
+            Self::WrongCluster { .. } => "WrongCluster",
+            Self::Republish { .. } => "RepublishFailed",
             Self::NoTopic { .. } => "NoTopic",
             Self::Several { first, .. } => first.kind(),
+        }
+    }
+}
+
+/// What follows from an error that leaves a hook open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consequence {
+    /// The hook's heartbeat timeout, where it was read.
+    pub heartbeat_timeout: Option<Duration>,
+    /// The tasks that have not stopped, where they were listed.
+    pub tasks: Option<usize>,
+}
+
+impl fmt::Display for Consequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its hook stays open; Lambda retries twice; then Auto Scaling terminates the instance ")?;
+        match self.heartbeat_timeout {
+            Some(timeout) => write!(f, "{} s after its last heartbeat", timeout.as_secs())?,
+            None => f.write_str("when its hook times out")?,
+        }
+        match self.tasks {
+            Some(tasks) => write!(f, ", with {tasks} tasks"),
+            None => f.write_str(", whatever runs on it"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An instance that EC2 takes back, or may: set DRAINING at once. No hook waits for anything.
+//! An instance that EC2 reclaims or may reclaim: set DRAINING at once. No hook waits for it.
 
 use std::time::Duration;
 
@@ -18,19 +18,23 @@ use fleetkeeper_core::time_left::within;
 use crate::error::RecordError;
 use crate::outcome::InterruptionSummary;
 
-/// A Spot Instance has two minutes: what fails is tried again for one, and is then the function's error.
+/// How long the drainer retries failed calls, of a Spot Instance's two minutes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Between two tries.
+/// How long the drainer waits for a REGISTERING instance to become ACTIVE, and retries meanwhile. A
+/// Spot Instance has about twenty seconds left after that.
+const REGISTERING_PATIENCE: Duration = Duration::from_secs(100);
+
+/// Between two polls of the instance.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// What one call may take.
+/// The longest that one call may take.
 const CALL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Kept of the invocation to return its answer.
+/// The part of the invocation that the answer needs.
 const RETURN_RESERVE: Duration = Duration::from_millis(200);
 
-/// What an interruption is looked after with.
+/// An interruption and what handles it.
 pub(crate) struct Interrupted<'a, Ecs, C> {
     pub(crate) ecs: &'a Ecs,
     pub(crate) clock: &'a C,
@@ -39,56 +43,102 @@ pub(crate) struct Interrupted<'a, Ecs, C> {
     pub(crate) dry_run: bool,
 }
 
+/// How the handling of an interruption ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    SetDraining,
+    DrainingAlready,
+    NotInCluster,
+    StillRegistering,
+    DryRun,
+}
+
+/// What one poll of the instance found and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Polled {
+    Ended(Outcome),
+    /// A container instance is REGISTERING, and ECS refuses to set it DRAINING (API reference,
+    /// `UpdateContainerInstancesState`).
+    Registering,
+}
+
 impl<Ecs: ContainerInstances + ContainerInstanceDraining, C: Clock> Interrupted<'_, Ecs, C> {
     pub(crate) async fn run(self, invocation: Invocation) -> Result<InterruptionSummary, RecordError> {
-        let until = (invocation.ends - RETURN_RESERVE).min(invocation.begins + PATIENCE);
+        let ends = invocation.ends - RETURN_RESERVE;
+        let mut until = ends.min(invocation.begins + PATIENCE);
+        let mut registering = false;
         loop {
-            match self.set_draining(until).await {
-                Ok(outcome) => {
-                    tracing::info!(interruption = %self.interruption.kind, outcome, "instance interrupted");
-                    return Ok(InterruptionSummary {
-                        ec2_instance_id: self.interruption.ec2_instance_id.to_string(),
-                        cluster: self.cluster.to_string(),
-                        interruption: self.interruption.kind.to_string(),
-                        outcome,
-                    });
-                }
-                Err(error) if self.clock.now() + PAUSE < until => {
-                    tracing::error!(error = %ErrorChain(&error), "a call failed: tried again");
-                    self.clock.sleep(PAUSE).await;
-                }
-                Err(source) => {
+            let polled = self.poll(until).await;
+            if matches!(polled, Ok(Polled::Registering)) && !registering {
+                registering = true;
+                until = ends.min(invocation.begins + REGISTERING_PATIENCE);
+                tracing::info!(event = "interruption_registering", "instance is REGISTERING: waiting");
+            }
+            let is_last = self.clock.now() + PAUSE >= until;
+            match polled {
+                Ok(Polled::Ended(outcome)) => return Ok(self.end(outcome)),
+                Ok(Polled::Registering) if is_last => return Ok(self.end(Outcome::StillRegistering)),
+                Ok(Polled::Registering) => {}
+                Err(source) if is_last => {
                     return Err(RecordError::Interruption {
                         ec2_instance_id: self.interruption.ec2_instance_id.to_string(),
                         cluster: self.cluster.to_string(),
                         source,
                     });
                 }
+                Err(error) => {
+                    let error = ErrorChain(&error);
+                    tracing::warn!(event = "interruption_call_failed", %error, "call failed: retrying");
+                }
             }
+            self.clock.sleep(PAUSE).await;
         }
     }
 
-    /// Sets what is ACTIVE of it DRAINING. An instance that is not in the cluster is another's: the event goes to all.
-    async fn set_draining(&self, until: DateTime<Utc>) -> Result<&'static str, CallError> {
+    /// Sets the instance's ACTIVE registrations DRAINING. EC2 warns each cluster's drainer of the
+    /// account, so most instances are not in this cluster.
+    async fn poll(&self, until: DateTime<Utc>) -> Result<Polled, CallError> {
         let id = &self.interruption.ec2_instance_id;
         let query = ContainerInstanceQuery::OfEc2Instances(vec![id.clone()]);
         let call = read::container_instances(self.ecs, &self.cluster, &query);
         let answer = self.in_time(until, "ecs:ListContainerInstances", call).await?;
         self.all_reached("ecs:DescribeContainerInstances", &answer.failures)?;
-        let ours = answer.items.into_iter().filter(|instance| instance.ec2_instance_id == id.as_str());
-        let (active, others): (Vec<_>, Vec<_>) =
-            ours.partition(|instance| instance.status == ContainerInstanceStatus::Active);
-        let arns: Vec<ContainerInstanceArn> = active.into_iter().map(|instance| instance.arn).collect();
-        match (arns.as_slice(), others.is_empty()) {
-            ([], true) => Ok("not-in-cluster"),
-            ([], false) => Ok("draining-already"),
-            _ if self.dry_run => Ok("dry-run"),
-            (arns, _) => {
-                let call = self.ecs.set_draining(&self.cluster, arns);
-                let answer = self.in_time(until, "ecs:UpdateContainerInstancesState", call).await?;
-                self.all_reached("ecs:UpdateContainerInstancesState", &answer.failures)?;
-                Ok("set-draining")
+
+        let mut found = Registrations::default();
+        for instance in answer.items {
+            if instance.ec2_instance_id == id.as_str() {
+                found.add(instance.arn, &instance.status);
             }
+        }
+        if self.dry_run && (found.registering || !found.active.is_empty()) {
+            return Ok(Polled::Ended(Outcome::DryRun));
+        }
+        if !found.active.is_empty() {
+            let call = self.ecs.set_draining(&self.cluster, &found.active);
+            let answer = self.in_time(until, "ecs:UpdateContainerInstancesState", call).await?;
+            self.all_reached("ecs:UpdateContainerInstancesState", &answer.failures)?;
+        }
+        Ok(match found {
+            Registrations { registering: true, .. } => Polled::Registering,
+            Registrations { active, .. } if !active.is_empty() => Polled::Ended(Outcome::SetDraining),
+            Registrations { draining: true, .. } => Polled::Ended(Outcome::DrainingAlready),
+            Registrations { .. } => Polled::Ended(Outcome::NotInCluster),
+        })
+    }
+
+    fn end(&self, outcome: Outcome) -> InterruptionSummary {
+        let (event, outcome_is) = (outcome.event(), outcome.as_str());
+        let interruption = &self.interruption.kind;
+        if outcome == Outcome::StillRegistering {
+            tracing::warn!(event, %interruption, outcome = outcome_is, "instance still REGISTERING: gave up");
+        } else {
+            tracing::info!(event, %interruption, outcome = outcome_is, "interruption handled");
+        }
+        InterruptionSummary {
+            ec2_instance_id: self.interruption.ec2_instance_id.to_string(),
+            cluster: self.cluster.to_string(),
+            interruption: interruption.to_string(),
+            outcome: outcome_is,
         }
     }
 
@@ -112,5 +162,52 @@ impl<Ecs: ContainerInstances + ContainerInstanceDraining, C: Clock> Interrupted<
     ) -> Result<T, CallError> {
         let until = until.min(self.clock.now() + CALL_PATIENCE);
         within(self.clock, until, operation, &format!("cluster {}", self.cluster), call).await
+    }
+}
+
+/// The container instances of one EC2 instance. There are several if its agent registered again.
+#[derive(Debug, Default)]
+struct Registrations {
+    /// Those to set DRAINING.
+    active: Vec<ContainerInstanceArn>,
+    registering: bool,
+    draining: bool,
+}
+
+impl Registrations {
+    fn add(&mut self, arn: ContainerInstanceArn, status: &ContainerInstanceStatus) {
+        match status {
+            // A status that AWS added may be one in which tasks run. ECS refuses the call if not.
+            ContainerInstanceStatus::Active | ContainerInstanceStatus::Other(_) => self.active.push(arn),
+            ContainerInstanceStatus::Registering => self.registering = true,
+            ContainerInstanceStatus::Draining | ContainerInstanceStatus::Deregistering => {
+                self.draining = true;
+            }
+            // No task of these can run.
+            ContainerInstanceStatus::RegistrationFailed | ContainerInstanceStatus::Inactive => {}
+        }
+    }
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::SetDraining => "set-draining",
+            Self::DrainingAlready => "draining-already",
+            Self::NotInCluster => "not-in-cluster",
+            Self::StillRegistering => "still-registering",
+            Self::DryRun => "dry-run",
+        }
+    }
+
+    /// The code of its log line.
+    const fn event(self) -> &'static str {
+        match self {
+            Self::SetDraining => "interruption_set_draining",
+            Self::DrainingAlready => "interruption_draining_already",
+            Self::NotInCluster => "interruption_not_in_cluster",
+            Self::StillRegistering => "interruption_still_registering",
+            Self::DryRun => "interruption_dry_run",
+        }
     }
 }

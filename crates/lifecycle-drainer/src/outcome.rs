@@ -1,9 +1,10 @@
 //! What came of an event, as the function's answer.
 
-use serde::{Serialize, Serializer};
 use std::fmt::Display;
 
+use chrono::{DateTime, Utc};
 use fleetkeeper_core::drain::{CompleteReason, Diagnosis, Ignored};
+use serde::{Serialize, Serializer};
 
 /// The answer to an event: one entry a record.
 #[derive(Debug, Serialize)]
@@ -16,15 +17,15 @@ pub struct Response {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum RecordOutcome {
-    /// It was not for us.
+    /// It asks for nothing.
     Ignored {
         /// Why.
         #[serde(serialize_with = "in_words")]
         ignored: Ignored,
     },
-    /// An instance was looked after.
+    /// It asks for a drain, or for a sweep of a group's drains.
     Drain(Box<DrainSummary>),
-    /// EC2 takes an instance back, or may.
+    /// EC2 interrupts an instance, or may.
     Interruption(InterruptionSummary),
 }
 
@@ -34,11 +35,11 @@ pub enum RecordOutcome {
 pub struct InterruptionSummary {
     /// The instance.
     pub ec2_instance_id: String,
-    /// The cluster that was asked for it.
+    /// The cluster in which it was sought.
     pub cluster: String,
-    /// What is to come for it.
+    /// What EC2 announced.
     pub interruption: String,
-    /// `set-draining`, `draining-already`, `not-in-cluster` or `dry-run`.
+    /// `set-draining`, `draining-already`, `still-registering`, `not-in-cluster` or `dry-run`.
     pub outcome: &'static str,
 }
 
@@ -46,18 +47,18 @@ pub struct InterruptionSummary {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DrainSummary {
-    /// The instance.
+    /// The instance; of a sweep, the group.
     pub ec2_instance_id: String,
     /// Its cluster.
     pub cluster: String,
-    /// The delivery that this invocation worked on.
+    /// The delivery that this invocation worked on, counted from 1.
     pub attempt: u32,
     /// Whole seconds since the lifecycle action began.
     pub seconds_since_notice: u64,
-    /// What it waits for, service by service, where that was looked into and it still waits or its time was up.
+    /// Why the drain waits, where it does and was diagnosed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<Diagnosis>,
-    /// The other instances of the group that were carried along, where there were any.
+    pub why: Option<Why>,
+    /// The other instances of the group that this invocation drained, where there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<Others>,
     /// The end.
@@ -65,7 +66,18 @@ pub struct DrainSummary {
     pub outcome: Outcome,
 }
 
-/// Instances that were carried along.
+/// A diagnosis and its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Why {
+    /// When it was made.
+    pub as_of: DateTime<Utc>,
+    /// The diagnosis.
+    #[serde(flatten)]
+    pub diagnosis: Diagnosis,
+}
+
+/// Other instances of the group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Others {
     /// How many still wait.
@@ -76,38 +88,40 @@ pub struct Others {
 
 /// How a drain ended in this invocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
+#[serde(tag = "outcome", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Outcome {
     /// The hook was completed.
     Completed {
-        /// Why the instance may go.
+        /// Why.
         #[serde(serialize_with = "in_words")]
         reason: CompleteReason,
     },
-    /// The action was no longer there: completed by somebody else, timed out, or its instance is gone.
+    /// The lifecycle action was over: completed by somebody else, or its instance or group is gone.
     ActionGone,
-    /// The drain outlived its hook, which has ended by its own timeout.
-    HookTimedOut,
-    /// More instances of the group wait than there are carriers: the drain is left to those.
-    LeftTo {
-        /// The instance whose message carries first.
-        carrier: String,
-        /// How many wait in all.
+    /// The lifecycle action was over before the instance's tasks had stopped.
+    CutShort {
+        /// How many tasks had not stopped.
+        unfinished: usize,
+    },
+    /// Many instances of the group wait, and another one's message coordinates their drains.
+    Delegated {
+        /// That instance.
+        coordinator: String,
+        /// How many wait.
         waiting: usize,
     },
-    /// What the carriers had left undone was looked after.
+    /// A sweep did what there was to do.
     Swept,
     /// Nothing was changed.
     DryRun {
         /// What would have been done.
         would: String,
     },
-    /// The invocation's time was up, and the message was republished.
-    #[serde(rename_all = "camelCase")]
-    HandedOn {
-        /// The delivery that goes on.
+    /// The invocation timeout was near, and the message was republished.
+    Republished {
+        /// The next delivery.
         next_attempt: u32,
-        /// What was waited for.
+        /// What the drain waits for.
         waiting_for: String,
     },
 }

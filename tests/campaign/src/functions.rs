@@ -5,18 +5,19 @@ use std::rc::Rc;
 use capacity_calculator::{CapacityCalculator, EcsReads};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, Metrics, NotificationTopic};
+use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, Metrics, NotificationTopic, TaskDefinitions};
 use fleetkeeper_sim::SimulatedAws;
 use fleetkeeper_sim::driver::{Environment, Function};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use lifecycle_drainer::{AutoScalingCalls, Drainer, EcsCalls, Ports};
+use lifecycle_drainer::{AutoScalingCalls, Drainer, EcsCalls};
 use serde_json::Value;
 
 /// Ports as a function gets them: the simulated ones, or what a mutant makes of them.
 pub trait Wiring: Clone + 'static {
     /// All ports in one.
     type Aws: EcsCalls
+        + TaskDefinitions
         + AutoScalingCalls
         + NotificationTopic
         + EmbeddedMetrics
@@ -62,14 +63,7 @@ pub struct CalculatorFunction<W> {
 impl<W: Wiring> Function for DrainerFunction<W> {
     fn start(&self, aws: SimulatedAws) -> Rc<dyn Environment> {
         let aws = self.wiring.ports(aws);
-        let ports = Ports {
-            ecs: aws.clone(),
-            auto_scaling: aws.clone(),
-            sns: aws.clone(),
-            log: aws.clone(),
-            clock: aws,
-        };
-        Rc::new(DrainerEnvironment(Drainer::new(ports, self.config.clone())))
+        Rc::new(DrainerEnvironment(Drainer::new(aws, self.config.clone())))
     }
 }
 
@@ -82,7 +76,7 @@ impl<W: Wiring> Function for CalculatorFunction<W> {
     }
 }
 
-struct DrainerEnvironment<A>(Drainer<A, A, A, A, A>);
+struct DrainerEnvironment<A>(Drainer<A>);
 
 struct CalculatorEnvironment<A>(CapacityCalculator<A, A, A>);
 

@@ -1,7 +1,7 @@
 //! The groups' port: their instances, and what they did and are doing.
 
 use aws_sdk_autoscaling::types::{Activity as SdkActivity, Instance as SdkInstance};
-use fleetkeeper_core::lifecycle::{GroupInstance, ScalingActivity};
+use fleetkeeper_core::lifecycle::{AutoScalingGroup, GroupInstance, ScalingActivity};
 use fleetkeeper_core::ports::{AutoScalingGroups, CallError, Page, PageToken};
 
 use super::AutoScaling;
@@ -9,7 +9,7 @@ use crate::call_error::call_error;
 use crate::timestamp::time;
 
 impl AutoScalingGroups for AutoScaling {
-    async fn describe_group(&self, group: &str) -> Result<Option<Vec<GroupInstance>>, CallError> {
+    async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError> {
         let answer = self
             .client
             .describe_auto_scaling_groups()
@@ -19,7 +19,12 @@ impl AutoScalingGroups for AutoScaling {
             .map_err(|error| call_error("autoscaling:DescribeAutoScalingGroups", named(group), error))?;
         let mut groups = answer.auto_scaling_groups().iter();
         let found = groups.find(|found| found.auto_scaling_group_name() == Some(group));
-        Ok(found.map(|found| found.instances().iter().filter_map(group_instance).collect()))
+        Ok(found.map(|found| AutoScalingGroup {
+            instances: found.instances().iter().filter_map(group_instance).collect(),
+            has_load_balancer: !(found.load_balancer_names().is_empty()
+                && found.target_group_arns().is_empty()
+                && found.traffic_sources().is_empty()),
+        }))
     }
 
     async fn describe_scaling_activities(

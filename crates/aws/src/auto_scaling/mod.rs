@@ -19,6 +19,8 @@ use crate::call_error::{call_error, service_answer};
 /// code is modelled, and malformed requests have the same code.
 const NO_ACTIVE_ACTION: &str = "No active Lifecycle Action found";
 
+const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+
 /// EC2 Auto Scaling.
 #[derive(Debug, Clone)]
 pub struct AutoScaling {
@@ -34,26 +36,26 @@ impl AutoScaling {
 }
 
 impl LifecycleActions for AutoScaling {
-    async fn describe_hook(&self, action: &LifecycleAction) -> Result<Option<LifecycleHook>, CallError> {
+    async fn describe_termination_hooks(&self, group: &str) -> Result<Vec<LifecycleHook>, CallError> {
         let answer = self
             .client
             .describe_lifecycle_hooks()
-            .auto_scaling_group_name(&action.group)
-            .lifecycle_hook_names(&action.hook)
+            .auto_scaling_group_name(group)
             .send()
             .await
-            .map_err(|error| call_error("autoscaling:DescribeLifecycleHooks", hook_of(action), error))?;
-        Ok(answer
-            .lifecycle_hooks()
-            .iter()
-            .find(|hook| hook.lifecycle_hook_name() == Some(action.hook.as_str()))
-            .and_then(|hook| {
+            .map_err(|error| call_error("autoscaling:DescribeLifecycleHooks", format!("group {group}"), error))?;
+        let on_terminations =
+            answer.lifecycle_hooks().iter().filter(|hook| hook.lifecycle_transition() == Some(TERMINATING));
+        Ok(on_terminations
+            .filter_map(|hook| {
                 Some(LifecycleHook {
+                    name: hook.lifecycle_hook_name()?.to_owned(),
                     heartbeat_timeout: seconds(hook.heartbeat_timeout()?)?,
                     global_timeout: seconds(hook.global_timeout()?)?,
                     drain_timeout: drain_timeout_of(hook.notification_metadata()),
                 })
-            }))
+            })
+            .collect())
     }
 
     async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<LifecycleActionState, CallError> {

@@ -30,6 +30,7 @@ use fleetkeeper_core::ports::{
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
 
 use crate::call_error::call_error;
+use crate::timestamp::time;
 
 /// ECS.
 #[derive(Debug, Clone)]
@@ -57,6 +58,7 @@ impl ContainerInstances for Ecs {
             .list_container_instances()
             .cluster(cluster.reference())
             .set_filter(query.filter())
+            .set_status(query.only_active().then_some(SdkStatus::Active))
             .set_next_token(page.map(|token| token.0.clone()))
             .send()
             .await
@@ -93,7 +95,7 @@ impl ContainerInstanceDraining for Ecs {
         &self,
         cluster: &Cluster,
         arns: &[ContainerInstanceArn],
-    ) -> Result<Answer<ContainerInstanceArn>, CallError> {
+    ) -> Result<Answer<ContainerInstance>, CallError> {
         let answer = self
             .client
             .update_container_instances_state()
@@ -104,11 +106,7 @@ impl ContainerInstanceDraining for Ecs {
             .await
             .map_err(|error| call_error("ecs:UpdateContainerInstancesState", in_cluster(cluster), error))?;
         Ok(Answer {
-            items: answer
-                .container_instances()
-                .iter()
-                .map(|instance| ContainerInstanceArn(owned(instance.container_instance_arn())))
-                .collect(),
+            items: answer.container_instances().iter().map(container_instance).collect(),
             failures: answer.failures().iter().map(failure).collect(),
         })
     }
@@ -173,6 +171,7 @@ fn container_instance(instance: &SdkContainerInstance) -> ContainerInstance {
         instance_type: attribute(instance, "ecs.instance-type").and_then(Attribute::value).map(str::to_owned),
         trunked: attribute(instance, "ecs.awsvpc-trunk-id").is_some(),
         network_interfaces: None,
+        registered_at: instance.registered_at().and_then(time),
         version: u64::try_from(instance.version()).unwrap_or(0),
     }
 }

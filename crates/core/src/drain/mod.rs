@@ -1,24 +1,40 @@
-//! The lifecycle-drainer's decisions: what a message asks for, what has been seen, what to do next and why; and what people
-//! are told: why a drain waits, whether there is room elsewhere for what it moves, and metrics.
+//! The lifecycle-drainer's decisions, without I/O: time and what was read of AWS are arguments.
+//!
+//! | module | purpose |
+//! | --- | --- |
+//! | `message` | what comes in: a notice, a sweep, an interruption |
+//! | `evidence` | what was seen of one instance and its tasks |
+//! | `session` | one drain, as a state machine |
+//! | `schedule`, `on_drain_timeout` | its times, and what happens when they are over |
+//! | `reason` | why a drain waits, and why its hook is completed |
+//! | `role`, `group_view`, `standby` | who drains what of a group, and what is known of it |
+//! | `batch`, `group` | the drains of one invocation, as a state machine |
+//! | `diagnosis`, `preflight` | why a drain waits, and whether the rest of the cluster has room |
+//! | `metrics` | the drains' metrics |
 
-mod convoy;
-mod deadline;
-mod decision;
+mod batch;
 mod diagnosis;
+mod evidence;
+mod group;
+mod group_view;
 mod message;
 mod metrics;
 mod on_drain_timeout;
 mod preflight;
-mod sight;
-mod timing;
+mod reason;
+mod role;
+mod schedule;
+mod session;
+mod standby;
 
-pub use convoy::{CARRIERS, GROUP_INTERVAL, Role, SWEEP_LASTS, mates_left, role};
-pub use deadline::{PLAN_AHEAD, STOP_SLACK, StopPlan, decide_in_time};
-pub use decision::{CompleteReason, Decision, REGISTRATION_PATIENCE, SETTLE, WaitReason, decide};
+pub use batch::Batch;
 pub use diagnosis::{
-    Cause, DIAGNOSIS_INTERVAL_MAX, DIAGNOSIS_INTERVAL_MIN, Diagnosis, Evidence, Lacking, SERVICES_NAMED_MAX,
-    ServiceDiagnosis, StandaloneTasks, diagnose, next_diagnosis, protections_to_ask, services_to_describe,
+    Cause, DIAGNOSIS_INTERVAL_MAX, DIAGNOSIS_INTERVAL_MIN, Diagnosis, Evidence as DiagnosisEvidence, Lacking,
+    SERVICES_NAMED_MAX, ServiceDiagnosis, StandaloneTasks, diagnose, next_diagnosis, protections_to_ask,
+    services_to_describe,
 };
+pub use evidence::{Evidence, LAG_ALLOWANCE, TaskLists};
+pub use group::{Ended, Failure, GroupAction, GroupDrains, GroupRequest, Report, SWEEP_LASTS};
 pub use message::{
     ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, Notice, Sweep,
     UnreadableMessage, drain_timeout_of, is_event, message_text, read_event, read_message,
@@ -26,5 +42,8 @@ pub use message::{
 pub use metrics::{DrainMetric, DrainMetrics, DrainSubject, Finish};
 pub use on_drain_timeout::{NotAnOnDrainTimeout, OnDrainTimeout};
 pub use preflight::{Preflight, Verdict};
-pub use sight::{Look, Sight, TaskSight};
-pub use timing::{DRAIN_TIMEOUT_SECONDS_MAX, DrainTiming, HEARTBEAT_TIMEOUT_MIN};
+pub use reason::{CompleteReason, WaitReason};
+pub use role::Role;
+pub use schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
+pub use session::{DrainEnd, DrainRequest, Kind, Session, Step, Trouble};
+pub use standby::Standby;

@@ -2,14 +2,15 @@
 
 use super::{CallError, Page, PageToken};
 use crate::lifecycle::{
-    GroupInstance, LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+    AutoScalingGroup, LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
     ScalingActivity,
 };
 
 /// EC2 Auto Scaling's lifecycle hooks and actions.
 pub trait LifecycleActions {
-    /// `DescribeLifecycleHooks` of one hook; none if the group has no such hook any more.
-    async fn describe_hook(&self, action: &LifecycleAction) -> Result<Option<LifecycleHook>, CallError>;
+    /// `DescribeLifecycleHooks` of one group: all its hooks on terminations (a group has at most 50
+    /// hooks, and the call has no pages).
+    async fn describe_termination_hooks(&self, group: &str) -> Result<Vec<LifecycleHook>, CallError>;
 
     /// `RecordLifecycleActionHeartbeat`: starts the heartbeat timeout anew.
     async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<LifecycleActionState, CallError>;
@@ -24,9 +25,8 @@ pub trait LifecycleActions {
 
 /// EC2 Auto Scaling's groups.
 pub trait AutoScalingGroups {
-    /// `DescribeAutoScalingGroups` of one group: all its instances, those of its warm pool not among them; none if there
-    /// is no such group.
-    async fn describe_group(&self, group: &str) -> Result<Option<Vec<GroupInstance>>, CallError>;
+    /// `DescribeAutoScalingGroups` of one group; none if there is no such group.
+    async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError>;
 
     /// `DescribeScalingActivities` of one group, one page, newest first, those in progress before all others.
     async fn describe_scaling_activities(

@@ -29,6 +29,8 @@ pub enum ContainerInstanceQuery {
     All,
     /// Those of some EC2 instances, at most [`FILTER_MAX`], filtered by ECS: one call, whatever the cluster's size.
     OfEc2Instances(Vec<Ec2InstanceId>),
+    /// Those of some EC2 instances, at most [`FILTER_MAX`], that are ACTIVE.
+    ActiveOfEc2Instances(Vec<Ec2InstanceId>),
 }
 
 impl ContainerInstanceQuery {
@@ -38,7 +40,7 @@ impl ContainerInstanceQuery {
     pub fn filter(&self) -> Option<String> {
         match self {
             Self::All => None,
-            Self::OfEc2Instances(ids) => Some(match ids.as_slice() {
+            Self::OfEc2Instances(ids) | Self::ActiveOfEc2Instances(ids) => Some(match ids.as_slice() {
                 [id] => format!("ec2InstanceId == {id}"),
                 ids => {
                     let quoted: Vec<_> = ids.iter().map(|id| format!("'{id}'")).collect();
@@ -46,6 +48,12 @@ impl ContainerInstanceQuery {
                 }
             }),
         }
+    }
+
+    /// Whether only ACTIVE ones are asked for.
+    #[must_use]
+    pub fn only_active(&self) -> bool {
+        matches!(self, Self::ActiveOfEc2Instances(_))
     }
 }
 
@@ -78,12 +86,13 @@ pub trait ContainerInstances {
 
 /// Sets container instances DRAINING.
 pub trait ContainerInstanceDraining {
-    /// `UpdateContainerInstancesState` to DRAINING, at most [`UPDATE_STATE_MAX`]. Only ACTIVE instances can be set.
+    /// `UpdateContainerInstancesState` to DRAINING, at most [`UPDATE_STATE_MAX`]. Only ACTIVE instances can be set. The
+    /// answer has the instances as they are after the change, with the tasks that they count.
     async fn set_draining(
         &self,
         cluster: &Cluster,
         arns: &[ContainerInstanceArn],
-    ) -> Result<Answer<ContainerInstanceArn>, CallError>;
+    ) -> Result<Answer<ContainerInstance>, CallError>;
 }
 
 /// Reads tasks.

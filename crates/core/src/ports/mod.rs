@@ -103,6 +103,14 @@ pub struct CallError {
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
+impl CallError {
+    /// Whether AWS may have done what was asked, although the answer is an error or was lost.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        matches!(self.kind, CallErrorKind::Unavailable | CallErrorKind::OutOfTime)
+    }
+}
+
 /// How a call went wrong, as far as it matters to what is done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallErrorKind {

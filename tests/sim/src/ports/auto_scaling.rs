@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fleetkeeper_core::drain::drain_timeout_of;
 use fleetkeeper_core::lifecycle::{
-    GroupInstance, LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
+    AutoScalingGroup, GroupInstance, LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
     LifecycleHook, ScalingActivity,
 };
 use fleetkeeper_core::ports::{AutoScalingGroups, CallError, LifecycleActions, Page, PageToken};
@@ -12,19 +12,24 @@ use fleetkeeper_core::ports::{AutoScalingGroups, CallError, LifecycleActions, Pa
 use super::SimulatedAws;
 use super::error::call_error;
 use crate::world::auto_scaling::describe::DescribedInstance;
+use crate::world::auto_scaling::hook::LifecycleTransition;
 use crate::world::auto_scaling::lifecycle_action::{ActionReference, NO_ACTIVE_ACTION};
 use crate::world::{ApiError, Operation};
 
 impl LifecycleActions for SimulatedAws {
-    async fn describe_hook(&self, action: &LifecycleAction) -> Result<Option<LifecycleHook>, CallError> {
-        let hooks = self.call(Operation::DescribeLifecycleHooks, &action.group, |world| {
-            world.describe_lifecycle_hooks(&action.group, std::slice::from_ref(&action.hook))
-        });
-        Ok(hooks.await?.first().map(|hook| LifecycleHook {
-            heartbeat_timeout: Duration::from_secs(hook.heartbeat_timeout_seconds.into()),
-            global_timeout: Duration::from_secs(hook.global_timeout_seconds().into()),
-            drain_timeout: drain_timeout_of(hook.notification_metadata.as_deref()),
-        }))
+    async fn describe_termination_hooks(&self, group: &str) -> Result<Vec<LifecycleHook>, CallError> {
+        let hooks = self
+            .call(Operation::DescribeLifecycleHooks, group, |world| world.describe_lifecycle_hooks(group, &[]));
+        let on_terminations = hooks.await?.into_iter();
+        let on_terminations = on_terminations
+            .filter(|hook| hook.transition == LifecycleTransition::InstanceTerminating)
+            .map(|hook| LifecycleHook {
+                heartbeat_timeout: Duration::from_secs(hook.heartbeat_timeout_seconds.into()),
+                global_timeout: Duration::from_secs(hook.global_timeout_seconds().into()),
+                drain_timeout: drain_timeout_of(hook.notification_metadata.as_deref()),
+                name: hook.name,
+            });
+        Ok(on_terminations.collect())
     }
 
     async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<LifecycleActionState, CallError> {
@@ -49,7 +54,7 @@ impl LifecycleActions for SimulatedAws {
 }
 
 impl AutoScalingGroups for SimulatedAws {
-    async fn describe_group(&self, group: &str) -> Result<Option<Vec<GroupInstance>>, CallError> {
+    async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError> {
         let groups = self.call(Operation::DescribeAutoScalingGroups, group, |world| {
             Ok(world.describe_auto_scaling_groups(&[group.to_owned()]))
         });
@@ -60,7 +65,8 @@ impl AutoScalingGroups for SimulatedAws {
                 ec2_instance_id: instance.id,
                 lifecycle_state: instance.state.as_str().to_owned(),
             };
-            instances.map(instance).collect()
+            let has_load_balancer = group.has_load_balancer;
+            AutoScalingGroup { instances: instances.map(instance).collect(), has_load_balancer }
         }))
     }
 

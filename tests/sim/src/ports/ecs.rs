@@ -27,6 +27,7 @@ impl ContainerInstances for SimulatedAws {
             world.list_container_instances(ListContainerInstances {
                 cluster: Some(cluster.reference()),
                 filter: filter.as_deref(),
+                status: query.only_active().then_some("ACTIVE"),
                 next_token: page.map(|token| token.0.as_str()),
                 ..ListContainerInstances::default()
             })
@@ -53,13 +54,13 @@ impl ContainerInstanceDraining for SimulatedAws {
         &self,
         cluster: &Cluster,
         arns: &[ContainerInstanceArn],
-    ) -> Result<Answer<ContainerInstanceArn>, CallError> {
+    ) -> Result<Answer<ContainerInstance>, CallError> {
         let named: Vec<String> = arns.iter().map(|arn| arn.0.clone()).collect();
         let operation = Operation::UpdateContainerInstancesState;
         let answer = self.call_on_several(operation, cluster.reference(), &named, |world, named| {
             world.update_container_instances_state(Some(cluster.reference()), named, "DRAINING")
         });
-        Ok(map(answer.await?, |instance| instance.arn))
+        Ok(map(answer.await?, container_instance))
     }
 }
 
@@ -143,6 +144,7 @@ fn container_instance(instance: DescribedContainerInstance) -> ContainerInstance
         instance_type: instance.attributes.get("ecs.instance-type").cloned().flatten(),
         trunked: instance.attributes.contains_key("ecs.awsvpc-trunk-id"),
         network_interfaces: None,
+        registered_at: Some(instance.registered_at),
         version: u64::try_from(instance.version).unwrap_or(0),
     }
 }

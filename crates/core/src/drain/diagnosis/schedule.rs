@@ -12,18 +12,17 @@ pub const DIAGNOSIS_INTERVAL_MIN: Duration = Duration::from_secs(30);
 /// The longest pause between two diagnoses.
 pub const DIAGNOSIS_INTERVAL_MAX: Duration = Duration::from_secs(300);
 
-/// When to diagnose a drain next that began at `began`; `now` where that has passed. `last` is when it was last
-/// diagnosed: where it never was, it is at once. One made each time leaves pauses of 30, 60, 120, 240, then 300 s.
+/// When to diagnose a drain next that began at `began`, or `now` where that has passed. `last` is when it was last
+/// diagnosed. The first diagnosis is due after 30 s: most drains are over by then, or nearly. Then the pauses are 60,
+/// 120, 240 and 300 s.
 #[must_use]
 pub fn next_diagnosis(
     began: DateTime<Utc>,
     last: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> DateTime<Utc> {
-    last.map_or(now, |last| {
-        last + (between(began, last) + DIAGNOSIS_INTERVAL_MIN).min(DIAGNOSIS_INTERVAL_MAX)
-    })
-    .max(now)
+    let last = last.unwrap_or(began);
+    (last + (between(began, last) + DIAGNOSIS_INTERVAL_MIN).min(DIAGNOSIS_INTERVAL_MAX)).max(now)
 }
 
 #[cfg(test)]
@@ -32,8 +31,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_made_at_once() {
-        assert_eq!(next_diagnosis(at(0), None, at(0)), at(0));
+    fn the_first_is_made_after_half_a_minute() {
+        assert_eq!(next_diagnosis(at(0), None, at(0)), at(30));
         assert_eq!(next_diagnosis(at(0), None, at(1000)), at(1000));
     }
 

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// The `Destination` of a lifecycle action (Auto Scaling user guide, EventBridge events). The hook and its transition
-/// are the same for all of them.
+/// The `Destination` of a lifecycle action (Auto Scaling user guide, EventBridge events). Each
+/// destination has the same hook and transition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// Back to EC2: the instance is terminated.
+    /// Back to EC2, which terminates the instance.
     Ec2,
-    /// Into the group's warm pool: the instance is stopped, hibernated or kept running, and may be launched again.
+    /// Into the group's warm pool. Auto Scaling stops, hibernates or keeps the instance there.
     WarmPool,
-    /// Into the group.
+    /// Into the group, as at a launch, or at a root volume replacement.
     AutoScalingGroup,
-    /// What Auto Scaling did not know of when this was written.
+    /// A destination that AWS added later.
     Other(String),
 }
 

@@ -1,14 +1,14 @@
-//! An event of EventBridge: handed to the function by a rule, or sent to the topic by one.
+//! An EventBridge event, which a rule sent to the function or to the topic.
 
 use serde_json::{Map, Value};
 
+use super::Message;
 use super::ignored::Ignored;
 use super::interruption::{rebalance, spot_interruption};
 use super::member::text_of;
-use super::notice::read_lifecycle_action;
+use super::notice::{TERMINATING, read_lifecycle_message};
 use super::sweep::read_sweep;
 use super::unreadable::{UnreadableMessage, malformed};
-use super::{Message, TERMINATING};
 
 const AUTO_SCALING: &str = "aws.autoscaling";
 const EC2: &str = "aws.ec2";
@@ -17,20 +17,8 @@ const TERMINATE_LIFECYCLE_ACTION: &str = "EC2 Instance-terminate Lifecycle Actio
 const SPOT_INTERRUPTION: &str = "EC2 Spot Instance Interruption Warning";
 const REBALANCE: &str = "EC2 Instance Rebalance Recommendation";
 
-/// What the SNS message of a lifecycle action and the `detail` of its event have in common.
-const IN_DETAIL: [&str; 8] = [
-    "AutoScalingGroupName",
-    "Destination",
-    "EC2InstanceId",
-    "LifecycleActionToken",
-    "LifecycleHookName",
-    "LifecycleTransition",
-    "NotificationMetadata",
-    "Origin",
-];
-
-/// Whether an object is an event of EventBridge, or a rule's constant input with a `sweep`, rather than what Auto
-/// Scaling sends to SNS.
+/// Whether an object is an EventBridge event, or a rule's constant input with a `sweep`, and not an
+/// Auto Scaling message to SNS.
 #[must_use]
 pub fn is_event(fields: &Map<String, Value>) -> bool {
     fields.contains_key("sweep") || fields.get("detail-type").is_some_and(Value::is_string)
@@ -43,8 +31,7 @@ pub fn read_event(event: &Map<String, Value>) -> Result<Message, UnreadableMessa
     }
     match source_and_type(event) {
         (AUTO_SCALING, TERMINATE_LIFECYCLE_ACTION) => {
-            detail(event)?;
-            read_lifecycle_action(&lifecycle_message(event)).map_err(by_the_events_names)
+            read_lifecycle_message(&lifecycle_message(event, detail(event)?)).map_err(by_event_paths)
         }
         (AUTO_SCALING, other) => Ok(Message::Ignored(Ignored::OtherEvent(other.to_owned()))),
         (EC2, SPOT_INTERRUPTION) => spot_interruption(event).map(Message::Interruption),
@@ -55,25 +42,21 @@ pub fn read_event(event: &Map<String, Value>) -> Result<Message, UnreadableMessa
     }
 }
 
-/// An event as the text of a message on the lifecycle topic: a lifecycle action's as Auto Scaling would have sent it
-/// there, any other as it is. [`super::read_message`] reads the same from it.
+/// An event as the text of a message on the lifecycle topic. A lifecycle action's text is what Auto
+/// Scaling would have sent there, and any other event's text is the event.
+///
+/// [`super::read_message`] reads the same from it as [`read_event`] from the event.
 #[must_use]
 pub fn message_text(event: &Map<String, Value>) -> String {
-    let terminating = text_of_detail(event, "LifecycleTransition") == Some(TERMINATING);
-    let message = match source_and_type(event) {
-        (AUTO_SCALING, TERMINATE_LIFECYCLE_ACTION) if terminating && !event.contains_key("sweep") => {
-            lifecycle_message(event)
-        }
-        _ => event.clone(),
-    };
+    let message = termination_message(event).unwrap_or_else(|| event.clone());
     Value::Object(message).to_string()
 }
 
-/// The event's own part.
+/// The event's `detail`.
 pub(super) fn detail(event: &Map<String, Value>) -> Result<&Map<String, Value>, UnreadableMessage> {
     match event.get("detail") {
         Some(Value::Object(detail)) => Ok(detail),
-        None | Some(Value::Null) => Err(UnreadableMessage::Missing(vec!["detail".to_owned()])),
+        None | Some(Value::Null) => Err(malformed("detail", "it is missing: a JSON object is required")),
         Some(_) => Err(malformed("detail", "it is not accepted: a JSON object")),
     }
 }
@@ -83,27 +66,40 @@ fn source_and_type(event: &Map<String, Value>) -> (&str, &str) {
     (text("source"), text("detail-type"))
 }
 
-fn text_of_detail<'a>(event: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
-    event.get("detail").and_then(Value::as_object).and_then(|detail| text_of(detail, field))
+/// The lifecycle message of a termination's event, if the topic's readers would read it as one.
+fn termination_message(event: &Map<String, Value>) -> Option<Map<String, Value>> {
+    if event.contains_key("sweep") || source_and_type(event) != (AUTO_SCALING, TERMINATE_LIFECYCLE_ACTION) {
+        return None;
+    }
+    let message = lifecycle_message(event, detail(event).ok()?);
+    let terminating = text_of(&message, "LifecycleTransition") == Some(TERMINATING);
+    (terminating && !is_event(&message)).then_some(message)
 }
 
-/// A lifecycle action's event has no `Time` in its detail: its own time is when the action began.
-fn lifecycle_message(event: &Map<String, Value>) -> Map<String, Value> {
-    let detail = event.get("detail").and_then(Value::as_object);
-    let of_detail = IN_DETAIL.into_iter().filter_map(|field| Some((field, detail?.get(field)?)));
-    let time = event.get("time").map(|time| ("Time", time));
-    of_detail.chain(time).map(|(field, value)| (field.to_owned(), value.clone())).collect()
+/// The lifecycle message of an event: each member of its `detail`, and the event's time.
+///
+/// A lifecycle action began at its event's time, and no `Time` stands in its detail (Auto Scaling
+/// user guide, "EventBridge events reference"). Members that AWS adds survive a republish.
+fn lifecycle_message(event: &Map<String, Value>, detail: &Map<String, Value>) -> Map<String, Value> {
+    let mut message = detail.clone();
+    if let Some(time) = event.get("time") {
+        message.insert("Time".to_owned(), time.clone());
+    }
+    message
 }
 
-/// What is wrong is named as it stands in the event.
-fn by_the_events_names(error: UnreadableMessage) -> UnreadableMessage {
-    let rename = |field: String| if field == "Time" { "time".to_owned() } else { format!("detail.{field}") };
+/// Names the members of a lifecycle message by their paths in the event.
+fn by_event_paths(error: UnreadableMessage) -> UnreadableMessage {
+    let path = |field: String| if field == "Time" { "time".to_owned() } else { format!("detail.{field}") };
     match error {
+        UnreadableMessage::Unknown => {
+            UnreadableMessage::Missing(vec!["detail.LifecycleTransition".to_owned()])
+        }
         UnreadableMessage::Missing(fields) => {
-            UnreadableMessage::Missing(fields.into_iter().map(rename).collect())
+            UnreadableMessage::Missing(fields.into_iter().map(path).collect())
         }
         UnreadableMessage::Malformed { field, problem } => {
-            UnreadableMessage::Malformed { field: rename(field), problem }
+            UnreadableMessage::Malformed { field: path(field), problem }
         }
         other => other,
     }
@@ -127,7 +123,8 @@ mod tests {
                 "LifecycleActionToken": "87654321-4321-4bcd-8a1b-0123456789ab", "AutoScalingGroupName": "demo-asg",
                 "LifecycleHookName": "drain", "EC2InstanceId": "i-0a1b2c3d4e5f60718",
                 "LifecycleTransition": TERMINATING, "NotificationMetadata": "{\"cluster\": \"demo\"}",
-                "Origin": "AutoScalingGroup", "Destination": "WarmPool",
+                "Origin": "AutoScalingGroup", "Destination": "WarmPool", "Action": "Terminate",
+                "AddedLater": {"by": ["AWS"]},
             },
         });
         event.as_object().unwrap().clone()
@@ -168,24 +165,35 @@ mod tests {
         event.remove("time");
         assert_eq!(
             read_event(&event).unwrap_err().to_string(),
-            "the message lacks detail.EC2InstanceId, time"
+            "the message lacks detail.EC2InstanceId, time: required, as a text that is not empty"
         );
 
         for (field, value, part) in [
-            ("EC2InstanceId", json!("i-1"), "detail.EC2InstanceId can't be read: \"i-1\" is not accepted"),
-            ("NotificationMetadata", json!("{\"cluster\": 5}"), "detail.NotificationMetadata can't be read"),
+            (
+                "EC2InstanceId",
+                json!("i-1"),
+                "cannot read detail.EC2InstanceId of the message: \"i-1\" is not accepted",
+            ),
+            (
+                "NotificationMetadata",
+                json!("{\"cluster\": 5}"),
+                "cannot read detail.NotificationMetadata of the message: cluster: 5",
+            ),
             ("LifecycleTransition", json!(null), "lacks detail.LifecycleTransition"),
         ] {
             let mut event = terminating();
             set(&mut event, field, Some(value));
-            let said = read_event(&event).unwrap_err().to_string();
-            assert!(said.contains(part), "{said}");
+            let error = read_event(&event).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
         }
-        for (detail, part) in [(json!(null), "lacks detail"), (json!("{}"), "detail can't be read")] {
+        for (detail, part) in [
+            (json!(null), "detail of the message: it is missing"),
+            (json!("{}"), "detail of the message: it is not"),
+        ] {
             let mut event = terminating();
             event.insert("detail".to_owned(), detail);
-            let said = read_event(&event).unwrap_err().to_string();
-            assert!(said.contains(part), "{said}");
+            let error = read_event(&event).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
         }
     }
 
@@ -214,10 +222,10 @@ mod tests {
             let mut event = terminating();
             event.insert("source".to_owned(), of);
             event.insert("detail-type".to_owned(), detail_type.into());
-            let said = read_message(&Value::Object(event).to_string()).unwrap_err().to_string();
-            assert!(said.contains(detail_type) && said.contains("accepted are an SNS event"), "{said}");
+            let error = read_message(&Value::Object(event).to_string()).unwrap_err().to_string();
+            assert!(error.contains(detail_type) && error.contains("accepted are an SNS event"), "{error}");
             for accepted in [TERMINATE_LIFECYCLE_ACTION, SPOT_INTERRUPTION, REBALANCE, "\"sweep\": {"] {
-                assert!(said.contains(accepted), "{said}");
+                assert!(error.contains(accepted), "{error}");
             }
         }
     }
@@ -225,10 +233,13 @@ mod tests {
     #[test]
     fn the_text_for_the_topic_is_a_lifecycle_message_or_the_event_itself() {
         let text = message_text(&terminating());
-        let message: Value = serde_json::from_str(&text).unwrap();
+        let message: Map<String, Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(message["Time"], "2026-11-02T09:15:27Z");
-        assert_eq!(message.as_object().unwrap().len(), 9);
-        assert!(!is_event(message.as_object().unwrap()));
+        assert!(!is_event(&message));
+        let event = terminating();
+        let detail = event["detail"].as_object().unwrap();
+        assert!(detail.iter().all(|(field, value)| message.get(field) == Some(value)));
+        assert_eq!(message.len(), detail.len() + 1);
 
         let mut spot = terminating();
         spot.insert("source".to_owned(), EC2.into());
@@ -239,8 +250,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Whatever a lifecycle action's event says, the same is read from its text on the topic, and from the event
-        /// itself there.
+        /// The topic's text and the event on the topic both read as the event, whatever it holds.
         #[test]
         fn the_text_for_the_topic_reads_back_to_the_same(
             group in "\\PC{1,40}",
@@ -254,6 +264,8 @@ mod tests {
             ]),
             origin in prop::option::of("[A-Za-z0-9]{0,12}"),
             destination in prop::option::of(prop_oneof!["EC2", "WarmPool", "AutoScalingGroup", "[A-Za-z]{0,12}"]),
+            action in prop::option::of(prop_oneof!["Terminate", "ReplaceRootVolume", "[A-Za-z]{0,12}"]),
+            added in prop_oneof!["[A-Za-z-]{1,12}", Just("sweep".to_owned()), Just("detail-type".to_owned())],
         ) {
             let mut event = terminating();
             let time = chrono::DateTime::from_timestamp_millis(millis).unwrap();
@@ -262,6 +274,7 @@ mod tests {
                 ("AutoScalingGroupName", Some(group.clone())), ("LifecycleHookName", Some(hook)),
                 ("LifecycleActionToken", Some(token)), ("EC2InstanceId", Some(instance)),
                 ("NotificationMetadata", metadata), ("Origin", origin), ("Destination", destination),
+                ("Action", action), (&added, Some("of AWS".to_owned())),
             ] {
                 set(&mut event, field, value.map(Value::from));
             }

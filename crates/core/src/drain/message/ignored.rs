@@ -1,17 +1,18 @@
-//! Why a message is left alone.
+//! Why the drainer ignores a message.
 
 use std::fmt;
 
-/// Why a message is left alone.
+/// Why the drainer ignores a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ignored {
-    /// A hook was created or changed, and Auto Scaling tries its target.
+    /// Auto Scaling tests the target of a hook that was created or changed.
     TestNotification,
-    /// A lifecycle action of another transition: a launch, say.
+    /// A lifecycle action of another transition, such as a launch.
     OtherTransition(String),
-    /// An ordinary Auto Scaling notification, on the same topic.
+    /// An ordinary Auto Scaling notification, which the group may send to the same topic.
     OrdinaryNotification(String),
-    /// An EventBridge event of Auto Scaling that is no lifecycle action of a termination, by its `detail-type`.
+    /// An EventBridge event of Auto Scaling that is not a termination's lifecycle action, by its
+    /// `detail-type`.
     OtherEvent(String),
 }
 

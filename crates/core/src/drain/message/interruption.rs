@@ -1,4 +1,4 @@
-//! What EC2 tells of a Spot Instance.
+//! EC2's warnings about Spot Instances.
 
 use std::fmt;
 
@@ -6,30 +6,35 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::event::detail;
-use super::member::{ec2_instance_id, missing, text_of, time};
+use super::member::{ec2_instance_id, text_of, time};
 use super::unreadable::UnreadableMessage;
 use crate::container_instance::Ec2InstanceId;
 
-/// EC2 takes a Spot Instance back, or may soon. No hook waits for anything.
+const ID: &str = "instance-id";
+const ACTION: &str = "instance-action";
+const TIME: &str = "time";
+
+/// EC2 reclaims a Spot Instance, or may soon. No hook waits for the drain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interruption {
     /// The instance.
     pub ec2_instance_id: Ec2InstanceId,
-    /// What is to come.
+    /// What EC2 announces.
     pub kind: InterruptionKind,
-    /// When EC2 said so.
+    /// When EC2 announced it.
     pub time: DateTime<Utc>,
 }
 
-/// What is to come for a Spot Instance.
+/// What EC2 announces for a Spot Instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InterruptionKind {
-    /// EC2 takes it in two minutes: `EC2 Spot Instance Interruption Warning`.
+    /// `EC2 Spot Instance Interruption Warning`: EC2 reclaims the instance in two minutes.
     SpotInterruption {
-        /// The `instance-action`, as EC2 wrote it: `terminate`, `stop` or `hibernate`. Hibernation begins at once.
+        /// The `instance-action` as EC2 wrote it: `terminate`, `stop` or `hibernate`. Hibernation
+        /// begins at once.
         action: String,
     },
-    /// It is more likely than others to be taken: `EC2 Instance Rebalance Recommendation`. It may stay for long.
+    /// `EC2 Instance Rebalance Recommendation`: EC2 may reclaim the instance soon.
     Rebalance,
 }
 
@@ -43,27 +48,31 @@ impl fmt::Display for InterruptionKind {
 }
 
 pub(super) fn spot_interruption(event: &Map<String, Value>) -> Result<Interruption, UnreadableMessage> {
-    let action = text_of(detail(event)?, "instance-action")
-        .ok_or_else(|| UnreadableMessage::Missing(vec!["detail.instance-action".to_owned()]))?;
-    interruption(event, InterruptionKind::SpotInterruption { action: action.to_owned() })
+    let action = text_of(detail(event)?, ACTION).map(str::to_owned);
+    let kind = action.map(|action| InterruptionKind::SpotInterruption { action });
+    interruption(event, kind, &[ID, ACTION])
 }
 
 pub(super) fn rebalance(event: &Map<String, Value>) -> Result<Interruption, UnreadableMessage> {
-    interruption(event, InterruptionKind::Rebalance)
+    interruption(event, Some(InterruptionKind::Rebalance), &[ID])
 }
 
 fn interruption(
     event: &Map<String, Value>,
-    kind: InterruptionKind,
+    kind: Option<InterruptionKind>,
+    required: &[&str],
 ) -> Result<Interruption, UnreadableMessage> {
-    let Some(id) = text_of(detail(event)?, "instance-id") else {
-        return Err(UnreadableMessage::Missing(vec!["detail.instance-id".to_owned()]));
+    let detail = detail(event)?;
+    let (Some(id), Some(kind), Some(at)) = (text_of(detail, ID), kind, text_of(event, TIME)) else {
+        let of_detail = required.iter().filter(|field| text_of(detail, field).is_none());
+        let of_event = text_of(event, TIME).is_none().then(|| TIME.to_owned());
+        let absent = of_detail.map(|field| format!("detail.{field}")).chain(of_event);
+        return Err(UnreadableMessage::Missing(absent.collect()));
     };
-    let said = text_of(event, "time").ok_or_else(|| missing(event, &["time"]))?;
     Ok(Interruption {
-        ec2_instance_id: ec2_instance_id("detail.instance-id", id)?,
+        ec2_instance_id: ec2_instance_id(format_args!("detail.{ID}"), id)?,
         kind,
-        time: time("time", said)?,
+        time: time(TIME, at)?,
     })
 }
 
@@ -87,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_and_a_recommendation_tell_apart_what_is_to_come() {
+    fn a_warning_and_a_recommendation_are_interruptions_of_two_kinds() {
         let warned = read(
             "EC2 Spot Instance Interruption Warning",
             &json!({"instance-id": "i-0b662ef9931388ba0", "instance-action": "hibernate"}),
@@ -108,16 +117,17 @@ mod tests {
     fn what_is_missing_or_malformed_is_named() {
         let warning = "EC2 Spot Instance Interruption Warning";
         for (detail, part) in [
-            (json!(null), "lacks detail"),
-            (json!({"instance-action": "stop"}), "lacks detail.instance-id"),
-            (json!({"instance-id": "i-0b662ef9931388ba0"}), "lacks detail.instance-action"),
+            (json!(null), "cannot read detail of the message: it is missing"),
+            (json!({"instance-action": "stop"}), "lacks detail.instance-id: required"),
+            (json!({"instance-id": "i-0b662ef9931388ba0"}), "lacks detail.instance-action: required"),
+            (json!({"instance-id": 5}), "lacks detail.instance-id, detail.instance-action: required"),
             (
                 json!({"instance-id": "i-1", "instance-action": "stop"}),
-                "detail.instance-id can't be read: \"i-1\" is not accepted",
+                "cannot read detail.instance-id of the message: \"i-1\" is not accepted",
             ),
         ] {
-            let said = read(warning, &detail).unwrap_err().to_string();
-            assert!(said.contains(part), "{said}");
+            let error = read(warning, &detail).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
         }
     }
 }

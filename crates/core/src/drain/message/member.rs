@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 use super::unreadable::{UnreadableMessage, malformed};
 use crate::container_instance::Ec2InstanceId;
 
-/// A member's text; one that is empty is as good as missing.
+/// A member's text. An empty text counts as missing.
 pub(super) fn text_of<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
     fields.get(field).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// The error that names all of `required` that are not there.
+/// The error that names each of `required` that is missing.
 pub(super) fn missing(fields: &Map<String, Value>, required: &[&str]) -> UnreadableMessage {
     let absent = required.iter().filter(|field| text_of(fields, field).is_none());
     UnreadableMessage::Missing(absent.map(|field| (*field).to_owned()).collect())

@@ -6,52 +6,206 @@ use serde_json::{Map, Value};
 
 use super::unreadable::{UnreadableMessage, malformed};
 use crate::cluster::Cluster;
-use crate::drain::timing::DRAIN_TIMEOUT_SECONDS_MAX;
+use crate::drain::schedule::DRAIN_TIMEOUT_SECONDS_MAX;
 
-/// The longest drain that a hook's `NotificationMetadata` asks for, as its notices have it. What is malformed asks for
-/// none: each notice is an error that says so.
-#[must_use]
-pub fn drain_timeout_of(metadata_text: Option<&str>) -> Option<Duration> {
-    metadata(metadata_text).ok().and_then(|(_, drain_timeout)| drain_timeout)
+const FIELD: &str = "NotificationMetadata";
+const CLUSTER: &str = "cluster";
+const DRAIN_TIMEOUT: &str = "drainTimeoutSeconds";
+const ACCEPTED: &str = "{\"cluster\": \"NAME or ARN\", \"drainTimeoutSeconds\": SECONDS}";
+
+/// A report quotes at most this many characters of the metadata.
+const QUOTED_MAX: usize = 200;
+
+/// A hook's `NotificationMetadata`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Metadata {
+    /// The cluster of the hook's instances.
+    pub(super) cluster: Option<Cluster>,
+    /// The longest drain of the hook's instances.
+    pub(super) drain_timeout: Option<Duration>,
+    /// One line: what the metadata holds and what is accepted, where the two differ.
+    pub(super) not_understood: Option<String>,
 }
 
-/// The hook's `NotificationMetadata` is the user's: a text that is no JSON object is somebody else's and says nothing
-/// here, and so do keys that are not ours. What is ours and malformed is an error, or a cluster would go unheard.
-pub(super) fn metadata(text: Option<&str>) -> Result<(Option<Cluster>, Option<Duration>), UnreadableMessage> {
-    const FIELD: &str = "NotificationMetadata";
-    let Some(text) = text.filter(|text| text.trim_start().starts_with('{')) else { return Ok((None, None)) };
-    let ours: Map<String, Value> = serde_json::from_str(text).map_err(|problem| {
-        malformed(FIELD, format_args!("it begins like a JSON object and is none ({problem})"))
-    })?;
+/// The longest drain that a hook's `NotificationMetadata` sets, or none if the metadata is
+/// malformed. Each notice of such a hook is an error, which names the malformed value.
+#[must_use]
+pub fn drain_timeout_of(metadata_text: Option<&str>) -> Option<Duration> {
+    let metadata = read_metadata(metadata_text.map(Value::from).as_ref());
+    metadata.ok().and_then(|metadata| metadata.drain_timeout)
+}
 
-    let cluster = match ours.get("cluster") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(cluster)) => {
-            Some(cluster.parse().map_err(|problem| malformed(FIELD, format_args!("cluster: {problem}")))?)
-        }
-        Some(other) => {
-            return Err(malformed(
-                FIELD,
-                format_args!("cluster: {other} is not accepted: a cluster's name or ARN"),
-            ));
-        }
+/// Reads the metadata. A malformed value of our own keys is an error.
+///
+/// Auto Scaling accepts any text here (API reference, `PutLifecycleHook`), and other tools may own
+/// it. But a hook whose author meant to name a cluster must not drain in another one. So the notice
+/// reports all metadata that cannot be understood, and the drain then mistrusts `ECS_CLUSTER`.
+pub(super) fn read_metadata(value: Option<&Value>) -> Result<Metadata, UnreadableMessage> {
+    let text = match value {
+        None | Some(Value::Null) => return Ok(Metadata::default()),
+        Some(Value::String(text)) if text.trim().is_empty() => return Ok(Metadata::default()),
+        Some(Value::String(text)) => text,
+        // Auto Scaling sends a text. A person who writes an event by hand may send an object.
+        Some(other) => return Ok(Metadata::not_understood(&other.to_string())),
     };
-    let drain_timeout = match ours.get("drainTimeoutSeconds") {
-        None | Some(Value::Null) => None,
-        Some(value) => match value.as_u64() {
-            Some(seconds) if (1..=DRAIN_TIMEOUT_SECONDS_MAX).contains(&seconds) => {
-                Some(Duration::from_secs(seconds))
-            }
-            _ => {
-                return Err(malformed(
-                    FIELD,
-                    format_args!(
-                        "drainTimeoutSeconds: {value} is not accepted: a whole number of seconds from 1 to \
-                         {DRAIN_TIMEOUT_SECONDS_MAX}"
-                    ),
-                ));
-            }
-        },
+    match serde_json::from_str(text) {
+        Ok(Value::Null) => Ok(Metadata::default()),
+        Ok(Value::Object(members)) => Ok(Metadata {
+            cluster: cluster(&members)?,
+            drain_timeout: drain_timeout(&members)?,
+            not_understood: (!is_understood(&members)).then(|| not_understood(text)),
+        }),
+        Ok(_) | Err(_) => Ok(Metadata::not_understood(text)),
+    }
+}
+
+impl Metadata {
+    fn not_understood(text: &str) -> Self {
+        Self { not_understood: Some(not_understood(text)), ..Self::default() }
+    }
+}
+
+/// Whether the members say nothing, or have one of our keys. Keys of other tools may stand beside
+/// ours, except one that reads like a slip for `cluster` where that is absent: `ClusterName`.
+fn is_understood(members: &Map<String, Value>) -> bool {
+    if members.values().all(Value::is_null) {
+        return true;
+    }
+    let names_cluster = |key: &String| key.to_lowercase().contains(CLUSTER);
+    let misspelt = !members.contains_key(CLUSTER) && members.keys().any(names_cluster);
+    !misspelt && [CLUSTER, DRAIN_TIMEOUT].iter().any(|key| members.contains_key(*key))
+}
+
+/// What the metadata holds and what is accepted, on one line.
+fn not_understood(text: &str) -> String {
+    let one_line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let quoted: String = one_line.chars().take(QUOTED_MAX).collect();
+    let cut = if quoted.len() < one_line.len() { "..." } else { "" };
+    format!("{FIELD} is not understood: {quoted}{cut}; accepted: {ACCEPTED}")
+}
+
+fn cluster(members: &Map<String, Value>) -> Result<Option<Cluster>, UnreadableMessage> {
+    let invalid = |problem: &dyn std::fmt::Display| malformed(FIELD, format_args!("{CLUSTER}: {problem}"));
+    match members.get(CLUSTER) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(cluster)) => cluster.parse().map(Some).map_err(|problem| invalid(&problem)),
+        Some(other) => Err(invalid(&format_args!("{other} is not accepted: a cluster's name or ARN"))),
+    }
+}
+
+fn drain_timeout(members: &Map<String, Value>) -> Result<Option<Duration>, UnreadableMessage> {
+    let value = match members.get(DRAIN_TIMEOUT) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(value) => value,
     };
-    Ok((cluster, drain_timeout))
+    match value.as_u64() {
+        Some(seconds) if (1..=DRAIN_TIMEOUT_SECONDS_MAX).contains(&seconds) => {
+            Ok(Some(Duration::from_secs(seconds)))
+        }
+        _ => Err(malformed(
+            FIELD,
+            format_args!(
+                "{DRAIN_TIMEOUT}: {value} is not accepted: whole seconds from 1 to \
+                 {DRAIN_TIMEOUT_SECONDS_MAX}"
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Metadata, UnreadableMessage> {
+        read_metadata(Some(&text.into()))
+    }
+
+    #[test]
+    fn the_cluster_and_the_longest_drain_are_read_beside_keys_of_other_tools() {
+        for (text, cluster, seconds) in [
+            (r#"{"cluster": "blue", "drainTimeoutSeconds": 600}"#, Some("blue"), Some(600)),
+            (r#"{"cluster": "blue"}"#, Some("blue"), None),
+            (" {\"drainTimeoutSeconds\": 172800}\n", None, Some(172_800)),
+            (r#"{"cluster": "blue", "team": "x", "clusterName": 5}"#, Some("blue"), None),
+            (r#"{"cluster": null, "team": "x"}"#, None, None),
+        ] {
+            let metadata = read(text).unwrap();
+            assert_eq!(metadata.cluster.as_ref().map(Cluster::name), cluster, "{text}");
+            assert_eq!(metadata.drain_timeout, seconds.map(Duration::from_secs), "{text}");
+            assert_eq!(metadata.not_understood, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn empty_metadata_says_nothing() {
+        assert_eq!(read_metadata(None).unwrap(), Metadata::default());
+        assert_eq!(read_metadata(Some(&Value::Null)).unwrap(), Metadata::default());
+        for text in ["", " \n", "{}", "null", r#"{"cluster": null}"#, r#"{"team": null}"#] {
+            assert_eq!(read(text).unwrap(), Metadata::default(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_that_is_not_understood_is_reported_and_not_believed() {
+        for text in [
+            r#"{"ClusterName": "blue"}"#,
+            r#"{"Cluster": "blue"}"#,
+            r#"{"team": "x"}"#,
+            r#"["blue"]"#,
+            "[]",
+            "blue",
+            "cluster=blue",
+            "5",
+            "true",
+            r#""{\"cluster\": \"blue\"}""#,
+            r#"{"cluster": "blue""#,
+        ] {
+            let metadata = read(text).unwrap();
+            assert_eq!((&metadata.cluster, metadata.drain_timeout), (&None, None), "{text}");
+            let accepted = r#"accepted: {"cluster": "NAME or ARN", "drainTimeoutSeconds": SECONDS}"#;
+            let report = format!("NotificationMetadata is not understood: {text}; {accepted}");
+            assert_eq!(metadata.not_understood, Some(report));
+        }
+        let object = serde_json::json!({"cluster": "blue"});
+        assert!(read_metadata(Some(&object)).unwrap().not_understood.is_some());
+    }
+
+    #[test]
+    fn a_slip_for_the_cluster_is_reported_beside_a_drain_timeout_that_counts() {
+        let metadata = read(r#"{"Cluster": "blue", "drainTimeoutSeconds": 600}"#).unwrap();
+        assert_eq!(metadata.drain_timeout, Some(Duration::from_secs(600)));
+        assert!(metadata.not_understood.is_some());
+    }
+
+    #[test]
+    fn a_report_is_one_short_line() {
+        let report = read(&"é\n".repeat(5000)).unwrap().not_understood.unwrap();
+        assert_eq!(report.lines().count(), 1);
+        assert!(report.chars().count() < 400 && report.contains("...; accepted: {"), "{report}");
+    }
+
+    #[test]
+    fn a_malformed_value_of_our_keys_is_an_error_that_names_the_key() {
+        for (text, part) in [
+            (r#"{"cluster": 5}"#, "cluster: 5 is not accepted: a cluster's name or ARN"),
+            (r#"{"cluster": "a b"}"#, "cluster: \"a b\" is not accepted"),
+            (r#"{"drainTimeoutSeconds": "600"}"#, "drainTimeoutSeconds: \"600\" is not accepted"),
+            (r#"{"drainTimeoutSeconds": 0}"#, "drainTimeoutSeconds: 0 is not accepted"),
+            (r#"{"drainTimeoutSeconds": 1.5}"#, "drainTimeoutSeconds: 1.5 is not accepted"),
+            (r#"{"drainTimeoutSeconds": 172801}"#, "whole seconds from 1 to 172800"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("NotificationMetadata") && error.contains(part), "{error}");
+            assert_eq!(drain_timeout_of(Some(text)), None);
+        }
+    }
+
+    #[test]
+    fn the_longest_drain_of_a_hook_is_that_of_its_metadata() {
+        let text = r#"{"drainTimeoutSeconds": 600, "team": "x"}"#;
+        assert_eq!(drain_timeout_of(Some(text)), Some(Duration::from_secs(600)));
+        for text in [None, Some("blue"), Some("{}")] {
+            assert_eq!(drain_timeout_of(text), None);
+        }
+    }
 }

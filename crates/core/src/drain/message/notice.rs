@@ -1,45 +1,72 @@
-//! A lifecycle action of a termination.
+//! A termination notice.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::Message;
 use super::destination::Destination;
 use super::ignored::Ignored;
 use super::member::{ec2_instance_id, missing, text_of, time};
-use super::metadata::metadata;
+use super::metadata::read_metadata;
 use super::unreadable::UnreadableMessage;
-use super::{Message, TERMINATING};
 use crate::cluster::Cluster;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::{LifecycleAction, LifecycleActionId};
 
-/// An instance is about to be terminated, and its group waits for the action to be completed.
+/// The transition that the drainer drains for.
+pub(super) const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+
+/// Auto Scaling sends this once to each new hook target, with no other member of a lifecycle
+/// message.
+const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
+
+/// The `Action` of an instance refresh that replaces root volumes (Auto Scaling user guide, "Create
+/// EventBridge rules for instance refresh events").
+const REPLACE_ROOT_VOLUME: &str = "ReplaceRootVolume";
+
+/// A termination notice: Auto Scaling waits for a lifecycle action before it terminates an instance
+/// or replaces its root volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// The instance.
     pub ec2_instance_id: Ec2InstanceId,
-    /// What the group waits for.
+    /// The lifecycle action that the drainer completes.
     pub action: LifecycleAction,
     /// When the action began.
     pub time: DateTime<Utc>,
-    /// Where the instance comes from, as Auto Scaling wrote it; none in older messages.
+    /// Where the instance comes from, as Auto Scaling wrote it. Older messages have none.
     pub origin: Option<String>,
-    /// Where the instance goes; none in older messages.
+    /// Where the instance goes. Older messages have none.
     pub destination: Option<Destination>,
+    /// Whether an instance refresh replaces the instance's root volume (`Action` is
+    /// `ReplaceRootVolume`). The instance then stays in its group and keeps its EC2 instance id.
+    pub root_volume_replacement: bool,
     /// The cluster that the hook's `NotificationMetadata` names.
     pub cluster: Option<Cluster>,
-    /// The longest drain that the hook's `NotificationMetadata` allows.
+    /// The longest drain that the hook's `NotificationMetadata` sets.
     pub drain_timeout: Option<Duration>,
+    /// One line about `NotificationMetadata` that is neither empty nor understood: what it holds
+    /// and what is accepted. Its author may have meant to name a cluster.
+    pub metadata_not_understood: Option<String>,
 }
 
-/// Reads a lifecycle action in the form that SNS gets it.
-pub(super) fn read_lifecycle_action(fields: &Map<String, Value>) -> Result<Message, UnreadableMessage> {
-    match text_of(fields, "LifecycleTransition") {
-        Some(TERMINATING) => notice(fields).map(Message::Terminating),
-        Some(other) => Ok(Message::Ignored(Ignored::OtherTransition(other.to_owned()))),
-        None => Err(missing(fields, &["LifecycleTransition"])),
+/// Reads a message in the form in which Auto Scaling sends it to SNS.
+pub(super) fn read_lifecycle_message(fields: &Map<String, Value>) -> Result<Message, UnreadableMessage> {
+    // The text of a test notification has stood in either member.
+    let transition = text_of(fields, "LifecycleTransition");
+    let event = text_of(fields, "Event");
+    match (transition, event) {
+        (Some(TERMINATING), _) => notice(fields).map(Message::Terminating),
+        (Some(TEST_NOTIFICATION), _) | (None, Some(TEST_NOTIFICATION)) => {
+            Ok(Message::Ignored(Ignored::TestNotification))
+        }
+        (Some(other), _) => Ok(Message::Ignored(Ignored::OtherTransition(other.to_owned()))),
+        (None, Some(event)) if event.starts_with("autoscaling:") => {
+            Ok(Message::Ignored(Ignored::OrdinaryNotification(event.to_owned())))
+        }
+        (None, _) => Err(UnreadableMessage::Unknown),
     }
 }
 
@@ -53,7 +80,7 @@ fn notice(fields: &Map<String, Value>) -> Result<Notice, UnreadableMessage> {
     };
     let ec2_instance_id = ec2_instance_id("EC2InstanceId", id)?;
     let time = time("Time", began)?;
-    let (cluster, drain_timeout) = metadata(text_of(fields, "NotificationMetadata"))?;
+    let metadata = read_metadata(fields.get("NotificationMetadata"))?;
     Ok(Notice {
         ec2_instance_id,
         action: LifecycleAction {
@@ -64,8 +91,10 @@ fn notice(fields: &Map<String, Value>) -> Result<Notice, UnreadableMessage> {
         time,
         origin: text_of(fields, "Origin").map(str::to_owned),
         destination: text_of(fields, "Destination").map(Destination::from),
-        cluster,
-        drain_timeout,
+        root_volume_replacement: text_of(fields, "Action") == Some(REPLACE_ROOT_VOLUME),
+        cluster: metadata.cluster,
+        drain_timeout: metadata.drain_timeout,
+        metadata_not_understood: metadata.not_understood,
     })
 }
 
@@ -130,29 +159,32 @@ mod tests {
         };
         assert_eq!(notice.cluster.unwrap().name(), "blue");
         assert_eq!(notice.drain_timeout, Some(Duration::from_secs(600)));
+        assert_eq!(notice.metadata_not_understood, None);
     }
 
     #[test]
-    fn metadata_that_is_not_ours_says_nothing() {
-        for metadata in ["", "owner=platform", "[1]", "{}", r#"{"cluster": null}"#] {
-            let Message::Terminating(notice) = with_metadata(metadata).unwrap() else { panic!("ignored") };
-            assert_eq!((notice.cluster, notice.drain_timeout), (None, None), "{metadata}");
-        }
+    fn metadata_that_is_not_understood_is_reported_and_malformed_metadata_is_an_error() {
+        let Message::Terminating(notice) = with_metadata(r#"{"ClusterName": "blue"}"#).unwrap() else {
+            panic!("ignored")
+        };
+        assert_eq!((notice.cluster, notice.drain_timeout), (None, None));
+        assert!(notice.metadata_not_understood.unwrap().contains(r#"{"ClusterName": "blue"}"#));
+
+        let error = with_metadata(r#"{"cluster": 5}"#).unwrap_err().to_string();
+        assert!(error.contains("NotificationMetadata of the message: cluster: 5"), "{error}");
     }
 
     #[test]
-    fn metadata_that_is_ours_and_malformed_is_an_error_that_names_the_key() {
-        for (metadata, part) in [
-            (r#"{"cluster": 5}"#, "cluster: 5 is not accepted"),
-            (r#"{"cluster": "a b"}"#, "cluster: \"a b\" is not accepted"),
-            (r#"{"drainTimeoutSeconds": "600"}"#, "drainTimeoutSeconds: \"600\" is not accepted"),
-            (r#"{"drainTimeoutSeconds": 0}"#, "drainTimeoutSeconds: 0 is not accepted"),
-            (r#"{"drainTimeoutSeconds": 172801}"#, "drainTimeoutSeconds: 172801 is not accepted"),
-            (r#"{"cluster": "blue""#, "begins like a JSON object"),
-        ] {
-            let said = with_metadata(metadata).unwrap_err().to_string();
-            assert!(said.contains("NotificationMetadata") && said.contains(part), "{said}");
+    fn an_action_tells_a_root_volume_replacement_from_a_termination() {
+        for (action, replacement) in
+            [("ReplaceRootVolume", true), ("Terminate", false), ("AddedLater", false), ("", false)]
+        {
+            let text = terminating(|fields| {
+                fields.insert("Action".into(), action.into());
+            });
+            assert_eq!(read_notice(&text).root_volume_replacement, replacement, "{action}");
         }
+        assert!(!read_notice(&terminating(|_| {})).root_volume_replacement);
     }
 
     #[test]
@@ -189,8 +221,8 @@ mod tests {
             (r#"{"Event": "something:else"}"#, "lacks LifecycleTransition"),
             (&lacking, "lacks EC2InstanceId, LifecycleActionToken"),
         ] {
-            let said = read_message(text).unwrap_err().to_string();
-            assert!(said.contains(part), "{said}");
+            let error = read_message(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
         }
     }
 
@@ -200,8 +232,8 @@ mod tests {
             let text = terminating(|fields| {
                 fields.insert(field.into(), value.into());
             });
-            let said = read_message(&text).unwrap_err().to_string();
-            assert!(said.contains(field) && said.contains("is not accepted"), "{said}");
+            let error = read_message(&text).unwrap_err().to_string();
+            assert!(error.contains(field) && error.contains("is not accepted"), "{error}");
         }
     }
 }

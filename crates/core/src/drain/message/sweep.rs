@@ -1,11 +1,12 @@
-//! A sweep: what an EventBridge rule's constant input asks for.
+//! A sweep, which an EventBridge rule's constant input asks for.
 
 use serde_json::{Map, Value};
 
 use super::unreadable::{UnreadableMessage, malformed};
 use crate::cluster::Cluster;
 
-/// To look through a group for instances that wait at a hook while nobody drains them any more.
+/// To find instances of a group whose drains were lost while they wait at a hook, and to resume
+/// these drains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
     /// The group's cluster.
@@ -16,10 +17,11 @@ pub struct Sweep {
     pub hook: String,
 }
 
-const ACCEPTED: &str = "{\"cluster\": \"NAME or ARN\", \"group\": \"GROUP\", \"hook\": \"HOOK\"}, the cluster if it is not \
-                        that of ECS_CLUSTER";
+const ACCEPTED: &str = "{\"cluster\": \"NAME or ARN\", \"group\": \"GROUP\", \"hook\": \"HOOK\"}; \
+                        without cluster, ECS_CLUSTER counts";
 
-/// Reads the member `sweep` of an event. A person wrote it: a member that is not known is a slip and no news of AWS's.
+/// Reads the member `sweep` of an event. A person writes it, so an unknown member is an error: it
+/// is probably a misspelt one.
 pub(super) fn read_sweep(value: &Value) -> Result<Sweep, UnreadableMessage> {
     let Value::Object(fields) = value else {
         return Err(malformed("sweep", format_args!("{value} is not accepted: {ACCEPTED}")));
@@ -55,7 +57,7 @@ fn cluster(fields: &Map<String, Value>) -> Result<Option<Cluster>, UnreadableMes
     }
 }
 
-/// Auto Scaling takes names of up to 255 characters (API reference, `PutLifecycleHook`).
+/// A name, of at most 255 characters (API reference, `PutLifecycleHook`).
 fn name(fields: &Map<String, Value>, field: &str, accepted: &str) -> Result<String, UnreadableMessage> {
     let value = fields.get(field).unwrap_or(&Value::Null);
     match value.as_str() {
@@ -104,32 +106,38 @@ mod tests {
     fn a_malformed_member_is_named_with_what_is_accepted() {
         let long = "x".repeat(256);
         for (sweep, part) in [
-            (json!(null), "sweep can't be read: null is not accepted: {\"cluster\""),
-            (json!("demo-asg"), "sweep can't be read: \"demo-asg\" is not accepted: {\"cluster\""),
+            (json!(null), "cannot read sweep of the message: null is not accepted: {\"cluster\""),
+            (
+                json!("demo-asg"),
+                "cannot read sweep of the message: \"demo-asg\" is not accepted: {\"cluster\"",
+            ),
             (json!({}), "lacks sweep.group, sweep.hook"),
             (json!({"group": "g", "hook": null}), "lacks sweep.hook"),
             (
                 json!({"group": 5, "hook": "h"}),
-                "sweep.group can't be read: 5 is not accepted: an Auto Scaling",
+                "cannot read sweep.group of the message: 5 is not accepted: an Auto Scaling",
             ),
-            (json!({"group": "", "hook": "h"}), "sweep.group can't be read: \"\" is not accepted"),
-            (json!({"group": "g", "hook": long}), "sweep.hook can't be read: \"xxx"),
+            (
+                json!({"group": "", "hook": "h"}),
+                "cannot read sweep.group of the message: \"\" is not accepted",
+            ),
+            (json!({"group": "g", "hook": long}), "cannot read sweep.hook of the message: \"xxx"),
             (json!({"group": "g", "hook": ["h"]}), "is not accepted: a lifecycle hook's name"),
             (
                 json!({"group": "g", "hook": "h", "cluster": "a b"}),
-                "sweep.cluster can't be read: \"a b\" is not",
+                "cannot read sweep.cluster of the message: \"a b\" is not",
             ),
             (
                 json!({"group": "g", "hook": "h", "cluster": 5}),
-                "sweep.cluster can't be read: 5 is not accepted",
+                "cannot read sweep.cluster of the message: 5 is not accepted",
             ),
             (
                 json!({"group": "g", "hook": "h", "clustr": "x"}),
-                "sweep can't be read: \"clustr\" is not accepted",
+                "cannot read sweep of the message: \"clustr\" is not accepted",
             ),
         ] {
-            let said = read(&sweep).unwrap_err().to_string();
-            assert!(said.contains(part), "{said}");
+            let error = read(&sweep).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
         }
     }
 }

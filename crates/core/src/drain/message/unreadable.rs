@@ -1,30 +1,34 @@
-//! A message that can't be read.
+//! A message that cannot be read.
 
 use std::fmt;
 
-/// The events that are accepted, for whoever sent another one.
-pub const ACCEPTED_EVENTS: &str = "accepted are an SNS event whose Message is a lifecycle message of Auto Scaling, \
-     EventBridge's \"EC2 Instance-terminate Lifecycle Action\", \"EC2 Spot Instance Interruption Warning\" and \"EC2 \
-     Instance Rebalance Recommendation\", and any event with {\"sweep\": {\"group\": \"GROUP\", \"hook\": \"HOOK\"}}";
+/// The events that the drainer accepts, for errors about any other.
+pub const ACCEPTED_EVENTS: &str = "accepted are an SNS event whose Message is a lifecycle message of \
+     Auto Scaling, EventBridge's \"EC2 Instance-terminate Lifecycle Action\", \
+     \"EC2 Spot Instance Interruption Warning\" and \"EC2 Instance Rebalance Recommendation\", \
+     and any event with {\"sweep\": {\"group\": \"GROUP\", \"hook\": \"HOOK\"}}";
 
-/// A message that can't be read, with what was missing or malformed.
+/// A message that cannot be read, with what is missing or malformed.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableMessage {
-    /// Auto Scaling sends SNS a JSON object (its key-value rendering is for e-mail only).
-    #[error("the message is not a JSON object, as Auto Scaling sends one")]
+    /// Auto Scaling sends SNS a JSON object. Its key-value form goes to e-mail subscribers only.
+    #[error("the message is not a JSON object; {ACCEPTED_EVENTS}")]
     NotAnObject(#[source] Option<serde_json::Error>),
-    /// Members that every such message has.
-    #[error("the message lacks {}", .0.join(", "))]
+    /// No member tells what the message is.
+    #[error("the message lacks LifecycleTransition; {ACCEPTED_EVENTS}")]
+    Unknown,
+    /// Required members are absent, empty or not texts.
+    #[error("the message lacks {}: required, as a text that is not empty", .0.join(", "))]
     Missing(Vec<String>),
-    /// A member that holds something else than is accepted.
-    #[error("the message's {field} can't be read: {problem}")]
+    /// A member has a value that is not accepted.
+    #[error("cannot read {field} of the message: {problem}")]
     Malformed {
-        /// The member, by its path.
+        /// The member's path.
         field: String,
-        /// What it holds and what is accepted.
+        /// Its value and what is accepted.
         problem: String,
     },
-    /// An event of EventBridge that is none of those read here.
+    /// An EventBridge event of a type that the drainer does not read.
     #[error("an event {detail_type:?} of {of:?} is not accepted; {ACCEPTED_EVENTS}")]
     UnknownEvent {
         /// Its `source`.

@@ -1,19 +1,24 @@
-//! Metrics as a document of CloudWatch's embedded metric format (CloudWatch user guide, "Specification: Embedded metric
-//! format").
+//! A document in CloudWatch's embedded metric format (CloudWatch user guide, "Specification:
+//! Embedded metric format").
 
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::DrainMetrics;
 
-/// The dimension of every metric of a cluster: its name, not its ARN.
+/// The dimension of each metric of a cluster. Its value is the cluster's name, not its ARN.
 const CLUSTER_NAME: &str = "ClusterName";
 
-/// A property is cut to so many characters: a document ends at 1 MB, and an error's chain can quote whatever came in.
+/// A property has at most this many characters. A document has at most 1 MB, and an error's chain
+/// can quote any input.
 const PROPERTY_MAX: usize = 1024;
 
-/// One JSON object. The metrics' names, their dimension and the properties are told apart by their names: none of them
-/// is another's.
+/// A property's text, cut to what a document holds.
+pub(super) fn property(text: &str) -> Value {
+    text.chars().take(PROPERTY_MAX).collect::<String>().into()
+}
+
+/// One JSON object. The names of metrics, dimension and properties all differ.
 pub(super) fn document(metrics: &DrainMetrics) -> Value {
     let definitions: Vec<_> = metrics
         .values
@@ -37,8 +42,8 @@ pub(super) fn document(metrics: &DrainMetrics) -> Value {
     for (metric, value) in &metrics.values {
         document.insert(metric.name().to_owned(), (*value).into());
     }
-    for (name, text) in &metrics.properties {
-        document.insert((*name).to_owned(), text.chars().take(PROPERTY_MAX).collect::<String>().into());
+    for (name, value) in &metrics.properties {
+        document.insert((*name).to_owned(), value.clone());
     }
     Value::Object(document)
 }
@@ -113,6 +118,7 @@ mod tests {
                             {"Name": "DrainedTasks", "Unit": "Count"},
                             {"Name": "DrainDeadlineExceeded", "Unit": "Count"},
                             {"Name": "DrainErrors", "Unit": "Count"},
+                            {"Name": "DrainCutShort", "Unit": "Count"},
                         ],
                     }],
                 },
@@ -122,6 +128,7 @@ mod tests {
                 "DrainedTasks": 4.0,
                 "DrainDeadlineExceeded": 0.0,
                 "DrainErrors": 0.0,
+                "DrainCutShort": 0.0,
                 "ec2InstanceId": "i-0a1b2c3d4e5f60718",
                 "group": "demo-asg",
                 "hook": "drain",
@@ -143,6 +150,21 @@ mod tests {
         assert_eq!(failed["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 1);
         assert_eq!(failed["reason"], "a call\nfailed");
         assert!(failed.get("group").is_none() && failed.get("hook").is_none());
+    }
+
+    #[test]
+    fn a_drain_that_was_cut_short_counts_and_is_no_error() {
+        let at = "2026-11-22T10:00:00Z".parse().unwrap();
+        let reason = "the hook ran out";
+        let cut_short = DrainMetrics::cut_short("N", &"demo".parse().unwrap(), at, &SUBJECT, 3, &reason);
+        let document = cut_short.document();
+        assert_as_specified(&document);
+        let metrics = ["DrainCutShort", "DrainErrors"].map(|name| document[name].as_f64());
+        assert_eq!(metrics, [Some(1.0), Some(0.0)]);
+        assert_eq!(document["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 2);
+        assert_eq!((&document["tasks"], &document["reason"]), (&json!(3), &json!(reason)));
+        let subject = ["ec2InstanceId", "group", "hook"].map(|name| document[name].as_str());
+        assert_eq!(subject, [Some("i-0a1b2c3d4e5f60718"), Some("demo-asg"), Some("drain")]);
     }
 
     #[test]

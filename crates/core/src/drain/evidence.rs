@@ -1,0 +1,369 @@
+//! What one invocation has seen of an EC2 instance in its cluster.
+//!
+//! Reads of ECS are eventually consistent (API reference, `RunTask`): a read may serve an older state, and two reads may
+//! serve two different ones. So a drain rests on *positive* evidence. Every task that any list ever showed on the
+//! instance is known from then on, and it is done once it was described as STOPPED. An absence proves nothing: a task
+//! that is MISSING, or on no list any more, is not done. A stale read can only delay a drain.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use crate::task::{DesiredStatus, Task, TaskArn};
+
+/// The confirming lists are read at least this long after DRAINING and after the first lists. A task that was placed
+/// or began to stop just before may not be on a list yet.
+pub const LAG_ALLOWANCE: Duration = Duration::from_secs(5);
+
+/// Reads that contradict what is known are stale; they delay a drain for at most this long.
+const STALE_READS_LAST: Duration = Duration::from_secs(60);
+
+/// ECS lists a stopped task for at least an hour (API reference, `DescribeTasks`). Half of that is relied on.
+const STOPPED_LISTED_FOR: Duration = Duration::from_secs(1800);
+
+/// What was seen of one EC2 instance.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    registrations: BTreeMap<ContainerInstanceArn, ContainerInstance>,
+    /// Listed registrations that could not be described.
+    unresolved: usize,
+    found_at: Option<DateTime<Utc>>,
+    described_at: Option<DateTime<Utc>>,
+    absent_since: Option<DateTime<Utc>>,
+    was_in_cluster: bool,
+    /// Whether ECS described a registration as INACTIVE: the one positive sign of its absence.
+    was_deregistered: bool,
+    /// When it was last set DRAINING, and how many tasks ECS counted on it then.
+    set_draining: Option<(DateTime<Utc>, u64)>,
+    tasks: BTreeMap<TaskArn, Known>,
+    first_lists: BTreeMap<ContainerInstanceArn, DateTime<Utc>>,
+    last_lists: Option<DateTime<Utc>>,
+    lists_are_stale: bool,
+    none_active_at: Option<DateTime<Utc>>,
+    polled_at: Option<DateTime<Utc>>,
+    all_stopped_at: Option<DateTime<Utc>>,
+}
+
+/// A task that some list showed on the instance.
+#[derive(Debug, Clone)]
+struct Known {
+    on: ContainerInstanceArn,
+    task: Option<Task>,
+    missing: bool,
+    stopped_at: Option<DateTime<Utc>>,
+}
+
+/// One pair of lists, of tasks to run and of tasks to stop.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskLists {
+    /// Desired RUNNING.
+    pub running: BTreeSet<TaskArn>,
+    /// Desired STOPPED: stopping, or stopped within the last hour or more.
+    pub stopped: BTreeSet<TaskArn>,
+}
+
+impl Evidence {
+    /// The registrations that count: in the cluster, and not a ghost.
+    ///
+    /// An agent that lost its state registers anew and leaves its old container instance behind. Such a ghost is
+    /// disconnected and older than a connected registration; nothing runs under it any more.
+    pub fn registrations(&self) -> impl Iterator<Item = &ContainerInstance> {
+        let connected = self.registrations.values().filter(|it| it.agent_connected);
+        let newest = connected.filter_map(|it| it.registered_at).max();
+        self.registrations.values().filter(move |it| {
+            it.agent_connected || newest.is_none_or(|newest| it.registered_at.is_none_or(|at| at >= newest))
+        })
+    }
+
+    /// The ARNs of all registrations that were seen, ghosts included.
+    pub fn known_arns(&self) -> impl Iterator<Item = &ContainerInstanceArn> {
+        self.registrations.keys()
+    }
+
+    /// The registrations that take tasks.
+    #[must_use]
+    pub fn active(&self) -> Vec<ContainerInstanceArn> {
+        let active = self.registrations().filter(|it| it.status == ContainerInstanceStatus::Active);
+        active.map(|it| it.arn.clone()).collect()
+    }
+
+    /// Registrations whose tasks were not listed yet.
+    #[must_use]
+    pub fn unlisted(&self) -> Vec<ContainerInstanceArn> {
+        let unlisted = self.registrations().filter(|it| !self.first_lists.contains_key(&it.arn));
+        unlisted.map(|it| it.arn.clone()).collect()
+    }
+
+    /// Whether the cluster was asked for the instance.
+    #[must_use]
+    pub fn was_sought(&self) -> bool {
+        self.found_at.is_some()
+    }
+
+    /// When the cluster was last asked for the instance.
+    #[must_use]
+    pub fn found_at(&self) -> Option<DateTime<Utc>> {
+        self.found_at
+    }
+
+    /// When its registrations were last described.
+    #[must_use]
+    pub fn described_at(&self) -> Option<DateTime<Utc>> {
+        self.described_at
+    }
+
+    /// When its tasks were last described.
+    #[must_use]
+    pub fn polled_at(&self) -> Option<DateTime<Utc>> {
+        self.polled_at
+    }
+
+    /// Whether ECS lists a registration that it does not describe.
+    #[must_use]
+    pub fn is_unresolved(&self) -> bool {
+        self.unresolved > 0
+    }
+
+    /// Since when the cluster does not list the instance.
+    #[must_use]
+    pub fn absent_since(&self) -> Option<DateTime<Utc>> {
+        self.absent_since
+    }
+
+    /// Whether the instance was seen in the cluster.
+    #[must_use]
+    pub fn was_in_cluster(&self) -> bool {
+        self.was_in_cluster
+    }
+
+    /// Whether a registration of it was seen INACTIVE.
+    #[must_use]
+    pub fn was_deregistered(&self) -> bool {
+        self.was_deregistered
+    }
+
+    /// Whether an agent is connected.
+    #[must_use]
+    pub fn agent_connected(&self) -> bool {
+        self.registrations().any(|it| it.agent_connected)
+    }
+
+    /// The tasks that were seen on the instance and were not seen STOPPED.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<TaskArn> {
+        self.open().map(|(arn, _)| arn.clone()).collect()
+    }
+
+    /// Those of them that were described.
+    #[must_use]
+    pub fn unfinished_tasks(&self) -> Vec<Task> {
+        self.open().filter_map(|(_, known)| known.task.clone()).collect()
+    }
+
+    /// Those of them that nobody has asked to stop, as far as is known.
+    #[must_use]
+    pub fn to_stop(&self) -> Vec<TaskArn> {
+        let to_run = |known: &Known| {
+            known.task.as_ref().is_none_or(|task| task.desired_status == DesiredStatus::Running)
+        };
+        self.open().filter(|(_, known)| to_run(known)).map(|(arn, _)| arn.clone()).collect()
+    }
+
+    /// How many of the unfinished ones are to run, are stopping, and are listed but not found.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let (mut running, mut stopping, mut missing) = (0, 0, 0);
+        for (_, known) in self.open() {
+            match &known.task {
+                _ if known.missing => missing += 1,
+                Some(task) if task.desired_status == DesiredStatus::Stopped => stopping += 1,
+                _ => running += 1,
+            }
+        }
+        (running, stopping, missing)
+    }
+
+    /// The tasks that ECS counts as running or pending on the registrations.
+    #[must_use]
+    pub fn counted(&self) -> u64 {
+        self.registrations().map(ContainerInstance::tasks).sum()
+    }
+
+    /// How many tasks stopped at `since` or later.
+    #[must_use]
+    pub fn stopped_since(&self, since: DateTime<Utc>) -> u32 {
+        let stopped = |known: &&Known| {
+            let at = known.task.as_ref().and_then(|task| task.stopped_at);
+            known.stopped_at.is_some() && at.is_some_and(|at| at >= since)
+        };
+        u32::try_from(self.tasks.values().filter(stopped).count()).unwrap_or(u32::MAX)
+    }
+
+    /// When the confirming round may begin: every known task has been seen STOPPED, and the lag allowance has passed.
+    #[must_use]
+    pub fn confirm_from(&self) -> Option<DateTime<Utc>> {
+        let registrations: Vec<_> = self.registrations().collect();
+        if registrations.is_empty() || self.open().next().is_some() {
+            return None;
+        }
+        let lists = registrations.iter().map(|it| self.first_lists.get(&it.arn)).collect::<Option<Vec<_>>>()?;
+        let settled = lists.into_iter().copied().chain(self.set_draining.map(|(at, _)| at)).max()?;
+        Some(self.all_stopped_at.map_or(settled + LAG_ALLOWANCE, |at| at.max(settled + LAG_ALLOWANCE)))
+    }
+
+    /// Whether the confirming round has asked for ACTIVE registrations and found none.
+    #[must_use]
+    pub fn none_active_since(&self, from: DateTime<Utc>) -> bool {
+        self.none_active_at.is_some_and(|at| at >= from)
+    }
+
+    /// Whether the confirming round's lists showed nothing new, and nothing that contradicts what is known.
+    #[must_use]
+    pub fn lists_agree_since(&self, from: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let agree = !self.lists_are_stale && !self.lacks_counted_tasks();
+        self.last_lists.is_some_and(|at| at >= from) && (agree || now >= from + STALE_READS_LAST)
+    }
+
+    /// When both lists were last read.
+    #[must_use]
+    pub fn listed_at(&self) -> Option<DateTime<Utc>> {
+        self.last_lists
+    }
+
+    /// ECS counted more tasks when it set the instance DRAINING than were ever listed: the lists lag.
+    fn lacks_counted_tasks(&self) -> bool {
+        self.set_draining.is_some_and(|(at, counted)| {
+            let running_then = self.tasks.values().filter(|known| {
+                let began_to_stop = known.task.as_ref().and_then(|task| task.stopping_at.or(task.stopped_at));
+                began_to_stop.is_none_or(|began| began + LAG_ALLOWANCE >= at)
+            });
+            u64::try_from(running_then.count()).unwrap_or(u64::MAX) < counted
+        })
+    }
+
+    /// The cluster's answer to a search for the instance: the registrations that were described, those listed that
+    /// were not, and the known ones that were neither listed nor described.
+    pub fn find(
+        &mut self,
+        id: &Ec2InstanceId,
+        described: &[ContainerInstance],
+        unresolved: usize,
+        now: DateTime<Utc>,
+    ) {
+        self.registrations.retain(|arn, _| described.iter().any(|it| it.arn == *arn));
+        self.see(id, described, now);
+        self.unresolved = unresolved;
+        self.found_at = Some(now);
+        let absent = self.registrations.is_empty() && unresolved == 0;
+        self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
+    }
+
+    /// The known registrations described anew. One that is MISSING is left as it was.
+    pub fn describe(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], now: DateTime<Utc>) {
+        self.see(id, described, now);
+        let absent = self.registrations.is_empty() && self.unresolved == 0;
+        self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
+    }
+
+    fn see(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], now: DateTime<Utc>) {
+        self.described_at = Some(now);
+        for instance in described.iter().filter(|it| it.ec2_instance_id == id.as_str()) {
+            if instance.status == ContainerInstanceStatus::Inactive {
+                self.registrations.remove(&instance.arn);
+                self.was_deregistered = true;
+            } else {
+                self.was_in_cluster = true;
+                self.registrations.insert(instance.arn.clone(), instance.clone());
+            }
+        }
+    }
+
+    /// Registrations that were set DRAINING, as ECS answered.
+    pub fn set_draining(&mut self, answered: &[ContainerInstance], now: DateTime<Utc>) {
+        let mut counted = 0;
+        for instance in answered {
+            if let Some(known) = self.registrations.get_mut(&instance.arn) {
+                counted += instance.tasks();
+                known.status = instance.status.clone();
+                known.running_tasks = instance.running_tasks;
+                known.pending_tasks = instance.pending_tasks;
+                self.set_draining = Some((now, counted));
+            }
+        }
+    }
+
+    /// Both lists of one registration. `began` and `now` are when the reads began and ended.
+    pub fn list(
+        &mut self,
+        on: &ContainerInstanceArn,
+        lists: &TaskLists,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        self.first_lists.entry(on.clone()).or_insert(now);
+        let stale = self.tasks.iter().filter(|(_, known)| known.on == *on).any(|(arn, known)| {
+            known.stopped_at.is_some_and(|at| {
+                lists.running.contains(arn) || at + STOPPED_LISTED_FOR > now && !lists.stopped.contains(arn)
+            })
+        });
+        // Of several registrations, one stale list is enough.
+        self.lists_are_stale = stale || self.last_lists == Some(began) && self.lists_are_stale;
+        self.last_lists = Some(began);
+        for arn in lists.running.iter().chain(&lists.stopped) {
+            self.tasks.entry(arn.clone()).or_insert_with(|| Known {
+                on: on.clone(),
+                task: None,
+                missing: false,
+                stopped_at: None,
+            });
+        }
+    }
+
+    /// The answer to a search for ACTIVE registrations.
+    pub fn find_active(&mut self, any: bool, now: DateTime<Utc>) {
+        if any {
+            // Something registered anew, or somebody set it back: everything is asked again.
+            self.found_at = None;
+            self.none_active_at = None;
+        } else {
+            self.none_active_at = Some(now);
+        }
+    }
+
+    /// Tasks described: `missing` are those that ECS does not find.
+    pub fn poll(&mut self, described: &[Task], missing: &BTreeSet<String>, now: DateTime<Utc>) {
+        self.polled_at = Some(now);
+        for (arn, known) in &mut self.tasks {
+            known.missing = known.stopped_at.is_none() && missing.contains(&arn.0);
+        }
+        for task in described {
+            let Some(known) = self.tasks.get_mut(&task.arn) else { continue };
+            // Statuses only go forward: an older one is a stale read.
+            if known.stopped_at.is_some() {
+                continue;
+            }
+            if task.is_stopped() {
+                known.stopped_at = Some(now);
+            }
+            let went_back = known.task.as_ref().is_some_and(|before| {
+                before.desired_status == DesiredStatus::Stopped && task.desired_status == DesiredStatus::Running
+            });
+            if !went_back {
+                known.task = Some(task.clone());
+            }
+        }
+        if self.open().next().is_some() {
+            self.all_stopped_at = None;
+        } else if self.all_stopped_at.is_none() {
+            self.all_stopped_at = Some(now);
+        }
+    }
+
+    /// The known tasks that were not seen STOPPED, on registrations that count.
+    fn open(&self) -> impl Iterator<Item = (&TaskArn, &Known)> {
+        let counts: BTreeSet<_> = self.registrations().map(|it| &it.arn).collect();
+        self.tasks.iter().filter(move |(_, known)| known.stopped_at.is_none() && counts.contains(&known.on))
+    }
+}

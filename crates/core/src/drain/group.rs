@@ -1,0 +1,947 @@
+//! The drains of a group that one invocation works on: mostly that of its own message. A state machine without I/O:
+//! [`GroupDrains::next`] gives the next action, and what came of it is recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::batch::{Batch, Next, next};
+use super::diagnosis::Diagnosis;
+use super::evidence::TaskLists;
+use super::group_view::GroupView;
+use super::message::Notice;
+use super::on_drain_timeout::OnDrainTimeout;
+use super::reason::{CompleteReason, WaitReason};
+use super::role::{FEW, Placement, Role, placement};
+use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
+use super::session::{DrainEnd, DrainRequest, Kind, Session, Step};
+use super::standby::Standby;
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
+use crate::lifecycle::{AutoScalingGroup, LifecycleAction, LifecycleActionId, LifecycleActionState, LifecycleHook};
+use crate::ports::{CallError, FILTER_MAX};
+use crate::task::{Task, TaskArn};
+use crate::time_left::between;
+
+/// The action of a first notice that is younger than this is taken to be open without asking.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// A group that does not show a fresh notice's instance yet is read again for this long.
+const GROUP_LAG: Duration = Duration::from_secs(10);
+
+/// Between two such reads.
+const GROUP_LAG_PAUSE: Duration = Duration::from_secs(2);
+
+/// A message that drains its own instance reads its group again this often: it may have to coordinate.
+const GROUP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A coordinator reads its group this often, for instances that begin to wait.
+const COORDINATOR_INTERVAL: Duration = Duration::from_secs(20);
+
+/// A group that cannot be read is waited for this long, and by [`spread`] longer, before a message drains its own.
+const GROUP_PATIENCE: Duration = Duration::from_secs(15);
+
+/// A group that was read less than this before the last drain's end need not be read again.
+const RECENT: Duration = Duration::from_secs(10);
+
+/// Calls that AWS refuses are retried this long. New permissions and clusters take a while to be known everywhere.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A sweep lasts at most this long.
+pub const SWEEP_LASTS: Duration = Duration::from_secs(50);
+
+/// A sweep waits for what is due within this time; anything later is the next sweep's.
+const SWEEP_WAITS: Duration = Duration::from_secs(8);
+
+/// Connection draining of a group's load balancer takes at most this long (API reference, ELB,
+/// `deregistration_delay.timeout_seconds`).
+const CONNECTION_DRAINING_MAX: Duration = Duration::from_secs(3600);
+
+/// What an invocation works on.
+#[derive(Debug, Clone)]
+pub struct GroupRequest {
+    /// The group.
+    pub group: String,
+    /// The hook.
+    pub hook: String,
+    /// The message's notice and its attempt; a sweep has none.
+    pub own: Option<(Notice, u32)>,
+    /// The drain timeout, where no notice or hook gives one.
+    pub drain_timeout: Duration,
+    /// The policy.
+    pub policy: OnDrainTimeout,
+    /// Between two polls.
+    pub poll_interval: Duration,
+    /// When the invocation began.
+    pub begins: DateTime<Utc>,
+    /// When it has to stop working: the rest is for republishing.
+    pub until: DateTime<Utc>,
+}
+
+/// The next action of an invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum GroupAction {
+    /// `DescribeAutoScalingGroups`.
+    ReadGroup,
+    /// `DescribeLifecycleHooks`.
+    ReadHooks,
+    /// `DescribeScalingActivities`: since when these are being terminated.
+    ReadActivities(BTreeSet<Ec2InstanceId>),
+    /// `RecordLifecycleActionHeartbeat` of another instance's action, to learn whether it is open.
+    Probe(Ec2InstanceId, LifecycleAction),
+    /// Calls for the drains.
+    Batch(Batch),
+    /// `DescribeTasks` of tasks that the cluster's lists showed, to learn which instances they are on.
+    Place(Vec<TaskArn>),
+    /// Find out why a drain waits.
+    Diagnose(Ec2InstanceId),
+    /// Wait until then.
+    Sleep(DateTime<Utc>),
+    /// The drain is left to this instance's message.
+    Delegate(Ec2InstanceId),
+    /// Republish the message: the invocation's time is up.
+    Republish,
+    /// Return: there is nothing more to do.
+    Return,
+}
+
+/// What happened, for the log and the metrics.
+#[derive(Debug, Clone)]
+pub enum Report {
+    /// A drain waits for something else than before.
+    Waiting(Ec2InstanceId, WaitReason),
+    /// An instance was set DRAINING.
+    SetDraining(Ec2InstanceId, Vec<ContainerInstanceArn>),
+    /// A task was asked to stop, at the drain timeout.
+    TaskStopped(Ec2InstanceId, TaskArn),
+    /// A call failed for a drain and will be retried.
+    CallFailed(Option<Ec2InstanceId>, Arc<CallError>, u32),
+    /// Heartbeats have failed for more than half of the hook's timeout.
+    HeartbeatsFail(Ec2InstanceId),
+    /// AWS has refused a call for a minute that a drain needs.
+    Refused(Ec2InstanceId, Arc<CallError>),
+    /// An instance is not in the cluster, and no other instance of its group is.
+    WrongCluster(Ec2InstanceId),
+    /// The invocation coordinates the drains of this many other instances.
+    Coordinates(usize),
+    /// The group has no such hook.
+    NoHook,
+    /// The group does not exist.
+    NoGroup,
+    /// A drain was diagnosed.
+    Diagnosed(Ec2InstanceId, Diagnosis),
+    /// A drain ended.
+    Ended(Ended),
+}
+
+/// A drain that ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Its instance.
+    pub ec2_instance_id: Ec2InstanceId,
+    /// How.
+    pub end: DrainEnd,
+    /// What it had waited for last.
+    pub waited_for: Option<WaitReason>,
+    /// How long it took since its lifecycle action began.
+    pub took: Duration,
+    /// How many tasks stopped meanwhile.
+    pub tasks: u32,
+    /// The last diagnosis, and when it was made.
+    pub diagnosis: Option<(DateTime<Utc>, Diagnosis)>,
+}
+
+/// Why an invocation fails.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// AWS refuses a call that the drain of its own instance needs.
+    Refused(Arc<CallError>),
+    /// The instance is in no cluster that is known to be the right one.
+    WrongCluster,
+}
+
+/// Lists of the whole cluster, whose tasks are still to be assigned to instances.
+#[derive(Debug)]
+struct ClusterLists {
+    of: Vec<(Ec2InstanceId, Vec<ContainerInstanceArn>)>,
+    lists: TaskLists,
+    began: DateTime<Utc>,
+    ended: DateTime<Utc>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct GroupDrains {
+    request: GroupRequest,
+    own: Option<Ec2InstanceId>,
+    role: Role,
+    /// Whether a coordinator may be needed: the placement is being looked for again.
+    reconsiders: bool,
+    probed: BTreeMap<Ec2InstanceId, bool>,
+    view: GroupView,
+    group_due: DateTime<Utc>,
+    sessions: BTreeMap<Ec2InstanceId, Session>,
+    standby: Standby,
+    /// Since when instances are being terminated, by the group's activities.
+    activities: Option<BTreeMap<Ec2InstanceId, DateTime<Utc>>>,
+    cluster_is_right: Option<bool>,
+    /// The registrations that tasks of the cluster's lists are on; none where that is no drain's.
+    owners: BTreeMap<TaskArn, Option<ContainerInstanceArn>>,
+    cluster_lists: Option<ClusterLists>,
+    cluster_lists_from: DateTime<Utc>,
+    waiting_for: BTreeMap<Ec2InstanceId, WaitReason>,
+    refused_reported: BTreeSet<Ec2InstanceId>,
+    last_end: Option<DateTime<Utc>>,
+    reports: Vec<Report>,
+}
+
+impl GroupDrains {
+    /// The drains of an invocation. `standby` is what the function remembers of the group.
+    #[must_use]
+    pub fn new(request: GroupRequest, standby: Standby) -> Self {
+        let mut sessions = BTreeMap::new();
+        let begins = request.begins;
+        let own = request.own.as_ref().map(|(notice, attempt)| {
+            // Auto Scaling's clock may be ahead of this one.
+            let began = notice.time.min(begins);
+            let drain_timeout = notice.drain_timeout.unwrap_or(request.drain_timeout);
+            let id = notice.ec2_instance_id.clone();
+            let session = Session::new(DrainRequest {
+                ec2_instance_id: id.clone(),
+                action: notice.action.clone(),
+                schedule: Schedule { began, drain_timeout, hook: None },
+                policy: request.policy,
+                poll_interval: request.poll_interval,
+                is_fresh: *attempt == 1 && begins < began + FRESH,
+                in_passing: false,
+            });
+            sessions.insert(id.clone(), session);
+            id
+        });
+        Self {
+            role: if own.is_some() { Role::Undecided } else { Role::Standby },
+            own,
+            reconsiders: false,
+            probed: BTreeMap::new(),
+            view: GroupView::default(),
+            group_due: begins,
+            sessions,
+            standby,
+            activities: None,
+            cluster_is_right: None,
+            owners: BTreeMap::new(),
+            cluster_lists: None,
+            cluster_lists_from: begins,
+            waiting_for: BTreeMap::new(),
+            refused_reported: BTreeSet::new(),
+            last_end: None,
+            reports: Vec::new(),
+            request,
+        }
+    }
+
+    /// The role of the invocation.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The drains.
+    #[must_use]
+    pub fn sessions(&self) -> &BTreeMap<Ec2InstanceId, Session> {
+        &self.sessions
+    }
+
+    /// The drain of the invocation's own message.
+    #[must_use]
+    pub fn own(&self) -> Option<&Session> {
+        self.own.as_ref().and_then(|id| self.sessions.get(id))
+    }
+
+    /// How many instances wait, as the group was last read.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.view.waiting().len()
+    }
+
+    /// The group's other instances that may show that the cluster is the right one, as many as one call takes.
+    #[must_use]
+    pub fn mates(&self) -> Vec<Ec2InstanceId> {
+        let drained = |id: &&Ec2InstanceId| {
+            self.sessions.get(*id).is_none_or(|session| session.evidence().was_in_cluster())
+        };
+        let mates = self.view.others().iter().chain(self.view.waiting().iter().filter(drained));
+        mates.take(FILTER_MAX).cloned().collect()
+    }
+
+    /// What happened since the last time.
+    pub fn reports(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
+
+    /// What the function is to remember of the group.
+    #[must_use]
+    pub fn into_standby(mut self, now: DateTime<Utc>) -> Standby {
+        if self.role == Role::Standby {
+            let under_way = self.sessions.values().all(|session| {
+                let evidence = session.evidence();
+                session.end().is_some()
+                    || session.is_open()
+                        && session.trouble().is_none()
+                        && evidence.active().is_empty()
+                        && evidence.counted() > 0
+                        && !self.standby.drains(session.ec2_instance_id())
+            });
+            let timeouts = self.hook_timeouts().map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat);
+            let deadlines = self.sessions.values().filter(|session| session.end().is_none());
+            let before_deadlines = deadlines
+                .map(|session| session.schedule().deadline(self.request.policy))
+                .all(|deadline| now + timeouts / 2 < deadline);
+            let all_read = self.view.read_at().is_some() && !self.sessions.is_empty();
+            self.standby.plan(under_way && before_deadlines && all_read, timeouts, now);
+        }
+        self.standby
+    }
+
+    /// Why the invocation fails, if it does: for what is wrong with its own drain, and only where it drains no other.
+    #[must_use]
+    pub fn failure(&self, now: DateTime<Utc>) -> Option<Failure> {
+        let own = self.own().filter(|own| own.end().is_none())?;
+        let alone = self.role == Role::Own || self.unended().all(|other| other.ec2_instance_id() == own.ec2_instance_id());
+        if !alone {
+            return None;
+        }
+        if own.is_in_no_known_cluster(self.cluster_is_right, now) {
+            return Some(Failure::WrongCluster);
+        }
+        let refused = own.refused_since()?;
+        let for_long = refused.refused_since.is_some_and(|since| now >= since + REFUSAL_PATIENCE);
+        for_long.then(|| Failure::Refused(refused.error.clone()))
+    }
+
+    fn unended(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values().filter(|session| session.end().is_none())
+    }
+
+    fn other_hooks(&self) -> bool {
+        self.view.has_other_hooks(&self.request.hook)
+    }
+
+    fn hook_timeouts(&self) -> Option<HookTimeouts> {
+        let hook = self.view.hooks()?.iter().find(|hook| hook.name == self.request.hook)?;
+        Some(HookTimeouts::from(hook))
+    }
+
+    /// The next action.
+    pub fn next(&mut self, now: DateTime<Utc>) -> GroupAction {
+        self.conclude(now);
+        if now >= self.time_is_up() {
+            return if self.own.is_some() && self.unended().next().is_some() {
+                GroupAction::Republish
+            } else {
+                GroupAction::Return
+            };
+        }
+        if let Some(action) = self.before_the_group(now) {
+            return action;
+        }
+        if now >= self.view.read_due(self.group_due) {
+            return GroupAction::ReadGroup;
+        }
+        if self.role == Role::Undecided || self.reconsiders {
+            match self.decide_role(now) {
+                Some(action) => return action,
+                None if self.role == Role::Undecided => return GroupAction::Sleep(self.sleep_until(None, now)),
+                None => {}
+            }
+        }
+        if let Some(action) = self.take_along(now) {
+            return action;
+        }
+        if let Some(unplaced) = self.unplaced() {
+            return GroupAction::Place(unplaced);
+        }
+        let next = self.batch(now);
+        let wake = match next {
+            Next::Batch(batch) => return self.with_hooks_first(batch, now),
+            Next::Wait(wake) => wake,
+        };
+        if let Some(id) = self.diagnosis_due(now) {
+            return GroupAction::Diagnose(id);
+        }
+        if self.is_done(now, wake) {
+            return GroupAction::Return;
+        }
+        GroupAction::Sleep(self.sleep_until(wake, now))
+    }
+
+    /// When the invocation stops working.
+    fn time_is_up(&self) -> DateTime<Utc> {
+        let until = self.request.until;
+        if self.role == Role::Standby { until.min(self.request.begins + SWEEP_LASTS) } else { until }
+    }
+
+    /// An old notice's action is asked for before anything is read, and no hook runs out while a group cannot be read.
+    fn before_the_group(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
+        if self.role != Role::Undecided {
+            return None;
+        }
+        let own = self.own().filter(|own| own.said_gone_at().is_none());
+        match next(own.into_iter(), self.cluster_is_right, false, now) {
+            Next::Batch(batch @ Batch::Heartbeat(_)) => Some(self.with_hooks_first(batch, now)),
+            _ => None,
+        }
+    }
+
+    fn batch(&self, now: DateTime<Utc>) -> Next {
+        next(self.unended(), self.cluster_is_right, now >= self.cluster_lists_from, now)
+    }
+
+    /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the next one is due.
+    fn with_hooks_first(&self, batch: Batch, now: DateTime<Utc>) -> GroupAction {
+        if matches!(batch, Batch::Heartbeat(_)) && self.view.may_read_hooks(now) {
+            return GroupAction::ReadHooks;
+        }
+        GroupAction::Batch(batch)
+    }
+
+    fn sleep_until(&self, wake: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
+        let group = self.view.read_due(self.group_due);
+        let earliest = now + Duration::from_millis(50);
+        wake.map_or(group, |wake| wake.min(group)).min(self.time_is_up()).max(earliest)
+    }
+
+    /// The group was read: who drains what is decided by that.
+    fn decide_role(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
+        let Some(own) = self.own.clone() else { return None };
+        if self.view.read_at().is_none() {
+            let patience = GROUP_PATIENCE + spread(&own);
+            if self.view.is_refused() || now >= self.request.begins + patience {
+                self.role = Role::Own;
+            }
+            return None;
+        }
+        let waiting = self.view.waiting();
+        let attempt = self.request.own.as_ref().map_or(1, |(_, attempt)| *attempt);
+        let own_is_over = self.own().is_none_or(|own| own.end().is_some());
+        if own_is_over {
+            // Others may have been delegated to a republished message whose own instance is gone.
+            self.role = if attempt > 1 && !waiting.is_empty() { Role::Coordinator } else { Role::Own };
+            self.reconsiders = false;
+            return None;
+        }
+        let lowest = waiting.first() == Some(&own);
+        if attempt > 1 && lowest {
+            self.coordinate();
+            return None;
+        }
+        let began = self.own().map_or(now, |own| own.schedule().began);
+        let listed = waiting.contains(&own);
+        if self.role == Role::Undecided && !listed && attempt == 1 && now < began + GROUP_LAG && !self.to_warm_pool() {
+            self.group_due = now + GROUP_LAG_PAUSE;
+            return None;
+        }
+        match placement(&own, waiting, &self.probed) {
+            Placement::Own => self.role = Role::Own,
+            Placement::Coordinator => self.coordinate(),
+            Placement::Delegated(to) if self.role == Role::Undecided => return Some(GroupAction::Delegate(to)),
+            Placement::Delegated(_) => {}
+            Placement::Probe(id) => {
+                let action = self.action_of(&id);
+                return Some(GroupAction::Probe(id, action));
+            }
+        }
+        self.reconsiders = false;
+        None
+    }
+
+    fn coordinate(&mut self) {
+        self.role = Role::Coordinator;
+        self.reconsiders = false;
+    }
+
+    fn to_warm_pool(&self) -> bool {
+        let destination = self.request.own.as_ref().and_then(|(notice, _)| notice.destination.as_ref());
+        destination == Some(&super::message::Destination::WarmPool)
+    }
+
+    fn action_of(&self, id: &Ec2InstanceId) -> LifecycleAction {
+        LifecycleAction {
+            group: self.request.group.clone(),
+            hook: self.request.hook.clone(),
+            id: LifecycleActionId::Instance(id.clone()),
+        }
+    }
+
+    /// A coordinator drains whatever waits, a sweep what has waited for long.
+    fn take_along(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
+        self.view.read_at()?;
+        let new: BTreeMap<Ec2InstanceId, Option<DateTime<Utc>>> = match self.role {
+            Role::Undecided | Role::Own => return None,
+            Role::Coordinator => {
+                let waiting = self.view.waiting().iter().map(|id| (id.clone(), self.standby.first_seen(id)));
+                waiting.filter(|(id, _)| !self.sessions.contains_key(id)).collect()
+            }
+            Role::Standby => {
+                let ripe = self.standby.ripe(now).into_iter();
+                ripe.filter(|(id, _)| !self.sessions.contains_key(id)).map(|(id, at)| (id, Some(at))).collect()
+            }
+        };
+        if new.is_empty() {
+            return None;
+        }
+        if self.view.may_read_hooks(now) {
+            return Some(GroupAction::ReadHooks);
+        }
+        if self.role == Role::Coordinator && self.activities.is_none() {
+            return Some(GroupAction::ReadActivities(new.into_keys().collect()));
+        }
+        let activities = self.activities.take().unwrap_or_default();
+        let count = new.len();
+        for (id, seen) in new {
+            let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now));
+            let session = Session::new(DrainRequest {
+                ec2_instance_id: id.clone(),
+                action: self.action_of(&id),
+                schedule: Schedule { began, drain_timeout: self.drain_timeout(), hook: self.hook_timeouts() },
+                policy: self.request.policy,
+                poll_interval: self.request.poll_interval,
+                is_fresh: false,
+                in_passing: self.role == Role::Standby && !self.standby.drains(&id),
+            });
+            self.sessions.insert(id, session);
+        }
+        if self.role == Role::Coordinator {
+            self.reports.push(Report::Coordinates(count));
+        }
+        None
+    }
+
+    /// When an action began for which there is no notice: never earlier than its notice can have been. A termination's
+    /// activity begins with the connection draining of the group's load balancer, which is over before the hook begins.
+    fn began(&self, activity: Option<DateTime<Utc>>, seen: DateTime<Utc>) -> DateTime<Utc> {
+        match activity {
+            None => seen,
+            Some(activity) if self.view.has_load_balancer() => seen.min(activity + CONNECTION_DRAINING_MAX),
+            Some(activity) => seen.min(activity),
+        }
+    }
+
+    fn drain_timeout(&self) -> Duration {
+        let own = self.request.own.as_ref().and_then(|(notice, _)| notice.drain_timeout);
+        let hook = self.view.hooks().and_then(|hooks| hooks.iter().find(|hook| hook.name == self.request.hook));
+        own.or_else(|| hook.and_then(|hook| hook.drain_timeout)).unwrap_or(match self.view.hooks() {
+            // A sweep that could not read the hook does not know what its metadata asks for.
+            None if self.own.is_none() => Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX),
+            _ => self.request.drain_timeout,
+        })
+    }
+
+    /// Ends what has ended.
+    fn conclude(&mut self, now: DateTime<Utc>) {
+        let is_right = self.cluster_is_right;
+        let over = self.unended().filter(|it| it.next(is_right, now) == Step::End);
+        let over: Vec<_> = over.map(|it| it.ec2_instance_id().clone()).collect();
+        for id in over {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.conclude();
+            }
+            self.ended(&id, now);
+        }
+    }
+
+    fn ended(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let Some(end) = session.end().cloned() else { return };
+        self.last_end = Some(now);
+        let is_own = self.own.as_ref() == Some(id);
+        if !is_own && !session.is_known() {
+            // It waits at another hook only.
+            return;
+        }
+        self.reports.push(Report::Ended(Ended {
+            ec2_instance_id: id.clone(),
+            end,
+            waited_for: self.waiting_for.get(id).cloned(),
+            took: between(session.schedule().began, now),
+            tasks: session.evidence().stopped_since(session.schedule().began),
+            diagnosis: session.diagnosis().cloned(),
+        }));
+    }
+
+    /// Whether there is nothing more to do.
+    fn is_done(&mut self, now: DateTime<Utc>, wake: Option<DateTime<Utc>>) -> bool {
+        if self.role == Role::Standby {
+            let read = self.view.read_at().is_some() || self.view.read_due(now) > now;
+            return read && wake.is_none_or(|wake| wake > now + SWEEP_WAITS);
+        }
+        if self.unended().next().is_some() {
+            return false;
+        }
+        // A message of a higher id may have been delegated to this one until its own action ended.
+        let ended = self.last_end.unwrap_or(now);
+        let unread = self.view.read_at().is_none_or(|read| read + RECENT < ended);
+        let may_read = !self.view.is_refused() && self.view.read_due(now) <= now;
+        if unread && may_read && !self.view.is_gone() {
+            self.group_due = now;
+            return false;
+        }
+        let others = self.view.waiting().iter().filter(|id| !self.sessions.contains_key(*id));
+        let delegated = self.role == Role::Own
+            && self.view.waiting().len() > FEW
+            && others.clone().next().is_some()
+            && self.own.as_ref().is_some_and(|own| others.clone().all(|other| other > own));
+        if delegated {
+            self.role = Role::Coordinator;
+            return false;
+        }
+        self.role != Role::Coordinator || others.count() == 0
+    }
+
+    fn diagnosis_due(&self, now: DateTime<Utc>) -> Option<Ec2InstanceId> {
+        if !matches!(self.role, Role::Own | Role::Coordinator) {
+            return None;
+        }
+        let due = self.unended().filter(|session| session.diagnosis_due(now));
+        // One at a time, and of many only now and then: each takes several calls.
+        let last = self.sessions.values().filter_map(|it| it.diagnosis().map(|(at, _)| *at)).max();
+        let often = self.sessions.len() > 1 && last.is_some_and(|last| now < last + GROUP_INTERVAL / 2);
+        due.min_by_key(|it| it.diagnosis().map(|(at, _)| *at)).filter(|_| !often).map(|it| it.ec2_instance_id().clone())
+    }
+
+    /// The group was read.
+    pub fn group_read(&mut self, answer: Result<Option<AutoScalingGroup>, Arc<CallError>>, now: DateTime<Utc>) {
+        let interval = if self.role == Role::Coordinator { COORDINATOR_INTERVAL } else { GROUP_INTERVAL };
+        self.group_due = now + interval;
+        let read = answer.is_ok();
+        if let Err(error) = &answer {
+            self.reports.push(Report::CallFailed(None, error.clone(), 1));
+        }
+        self.view.see(answer.as_ref().map(Clone::clone).map_err(|error| error), now);
+        if !read {
+            return;
+        }
+        if self.view.is_gone() {
+            self.reports.push(Report::NoGroup);
+            self.sessions.values_mut().for_each(Session::group_is_gone);
+            return;
+        }
+        if self.role == Role::Standby || self.role == Role::Coordinator {
+            self.standby.see_waiting(self.view.waiting(), now);
+        }
+        if self.role == Role::Standby {
+            let hooks = self.standby.hooks().map(<[LifecycleHook]>::to_vec);
+            if let Some(hooks) = hooks {
+                self.view.see_hooks(Ok(hooks), now);
+            }
+        }
+        let (own, other_hooks) = (self.own.clone(), self.other_hooks());
+        for (id, session) in &mut self.sessions {
+            let waits = self.view.waiting().contains(id);
+            session.group_shows(waits, other_hooks, now);
+            if !waits && own.as_ref() != Some(id) && session.end().is_none() {
+                session.doubt();
+            }
+        }
+        self.probed.retain(|id, open| *open && self.view.waiting().contains(id) || !*open);
+        if self.role == Role::Own && self.view.waiting().len() > FEW {
+            self.reconsiders = true;
+            self.probed.clear();
+        }
+    }
+
+    /// The hooks were read.
+    pub fn hooks_read(&mut self, answer: Result<Vec<LifecycleHook>, Arc<CallError>>, now: DateTime<Utc>) {
+        if let Err(error) = &answer {
+            self.reports.push(Report::CallFailed(None, error.clone(), 1));
+        }
+        if let Ok(hooks) = &answer {
+            self.standby.see_hooks(hooks);
+            if hooks.iter().all(|hook| hook.name != self.request.hook) {
+                self.reports.push(Report::NoHook);
+            }
+        }
+        self.view.see_hooks(answer.as_ref().map(Clone::clone).map_err(|error| error), now);
+        let hook = self.hook_timeouts();
+        for session in self.sessions.values_mut() {
+            let schedule = Schedule { hook, ..*session.schedule() };
+            session.reschedule(schedule);
+        }
+    }
+
+    /// The group's activities were read: since when instances are being terminated, as far as they say.
+    pub fn activities_read(
+        &mut self,
+        answer: Result<BTreeMap<Ec2InstanceId, DateTime<Utc>>, Arc<CallError>>,
+    ) {
+        let activities = answer.unwrap_or_else(|error| {
+            self.reports.push(Report::CallFailed(None, error, 1));
+            BTreeMap::new()
+        });
+        self.activities = Some(activities);
+    }
+
+    /// Whether another instance's action is open was asked. A call that failed is taken as an answer that it is not:
+    /// the message then drains its own instance.
+    pub fn probe_answered(&mut self, id: Ec2InstanceId, answer: Result<LifecycleActionState, Arc<CallError>>) {
+        let open = match answer {
+            Ok(state) => state == LifecycleActionState::Active,
+            Err(error) => {
+                self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
+                false
+            }
+        };
+        self.probed.insert(id, open);
+    }
+
+    /// A heartbeat was answered, sent at `began`.
+    pub fn heartbeat_answered(
+        &mut self,
+        id: &Ec2InstanceId,
+        answer: Result<LifecycleActionState, Arc<CallError>>,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        match answer {
+            Ok(state) => session.heartbeat(Some(state), began, now),
+            Err(error) => {
+                session.heartbeat(None, began, now);
+                self.group_due = self.group_due.min(now);
+                self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
+            }
+        }
+        if session.heartbeats_fail(now) {
+            self.reports.push(Report::HeartbeatsFail(id.clone()));
+        }
+        self.after_the_action(id, now);
+    }
+
+    /// A completion was answered.
+    pub fn completion_answered(
+        &mut self,
+        id: &Ec2InstanceId,
+        reason: CompleteReason,
+        answer: Result<LifecycleActionState, Arc<CallError>>,
+        now: DateTime<Utc>,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        match answer {
+            Ok(state) => session.completed(reason, state, now),
+            Err(error) => {
+                if error.may_have_taken_effect() {
+                    session.completion_is_uncertain(reason);
+                }
+                session.failed(Kind::Complete, error.clone(), now);
+                self.group_due = self.group_due.min(now);
+                self.failed(id, Kind::Complete, error, now);
+            }
+        }
+        self.after_the_action(id, now);
+    }
+
+    fn after_the_action(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>) {
+        let Some(session) = self.sessions.get(id) else { return };
+        if session.said_gone_at().is_some() {
+            // The group has to agree.
+            self.group_due = self.group_due.min(now);
+        }
+        if session.end().is_some() {
+            self.ended(id, now);
+        }
+    }
+
+    /// A call for drains failed: the whole of it, or for one of them.
+    pub fn call_failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: &Arc<CallError>, now: DateTime<Utc>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.failed(kind, error.clone(), now);
+        self.failed(id, kind, error.clone(), now);
+    }
+
+    fn failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: Arc<CallError>, now: DateTime<Utc>) {
+        let Some(trouble) = self.sessions.get(id).and_then(|session| session.trouble_with(kind)) else { return };
+        let for_long = trouble.refused_since.is_some_and(|since| now >= since + REFUSAL_PATIENCE);
+        self.reports.push(Report::CallFailed(Some(id.clone()), error.clone(), trouble.tries));
+        if for_long && self.refused_reported.insert(id.clone()) {
+            self.reports.push(Report::Refused(id.clone(), error));
+        }
+    }
+
+    /// A change of a drain, and what it then waits for.
+    fn change(&mut self, id: &Ec2InstanceId, kind: Kind, now: DateTime<Utc>, change: impl FnOnce(&mut Session)) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.succeeded(kind);
+        change(session);
+        let Some(reason) = session.waiting_for(now) else { return };
+        if self.waiting_for.get(id) != Some(&reason) {
+            self.waiting_for.insert(id.clone(), reason.clone());
+            self.reports.push(Report::Waiting(id.clone(), reason));
+        }
+    }
+
+    /// The cluster was asked for instances: what it described of each, and how many more it listed.
+    pub fn found(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], unresolved: usize, now: DateTime<Utc>) {
+        if described.iter().any(|it| it.ec2_instance_id == id.as_str()) {
+            self.cluster_is_right = Some(true);
+        }
+        self.change(id, Kind::Find, now, |session| session.found(described, unresolved, now));
+    }
+
+    /// The cluster was asked for ACTIVE registrations of an instance.
+    pub fn found_active(&mut self, id: &Ec2InstanceId, any: bool, now: DateTime<Utc>) {
+        self.change(id, Kind::FindActive, now, |session| session.found_active(any, now));
+    }
+
+    /// Registrations were described.
+    pub fn described(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], now: DateTime<Utc>) {
+        self.change(id, Kind::Describe, now, |session| session.described(described, now));
+    }
+
+    /// Registrations were set DRAINING.
+    pub fn was_set_draining(&mut self, id: &Ec2InstanceId, answered: &[ContainerInstance], now: DateTime<Utc>) {
+        let arns = answered.iter().map(|it| it.arn.clone()).collect();
+        self.reports.push(Report::SetDraining(id.clone(), arns));
+        if self.role == Role::Standby {
+            self.standby.has_set_draining(id);
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.take_over();
+            }
+        }
+        self.change(id, Kind::SetDraining, now, |session| session.was_set_draining(answered, now));
+    }
+
+    /// Both lists of a registration were read, from `began` to `now`.
+    pub fn listed(
+        &mut self,
+        id: &Ec2InstanceId,
+        on: &ContainerInstanceArn,
+        lists: &TaskLists,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        self.change(id, Kind::List, now, |session| session.listed(on, lists, began, now));
+    }
+
+    /// Both lists of the whole cluster were read, from `began` to `now`.
+    pub fn cluster_listed(
+        &mut self,
+        of: Vec<(Ec2InstanceId, Vec<ContainerInstanceArn>)>,
+        lists: TaskLists,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        self.cluster_lists = Some(ClusterLists { of, lists, began, ended: now });
+        self.assign_when_placed();
+    }
+
+    /// The cluster's lists are too long to be read: each instance's are read separately for a while.
+    pub fn cluster_lists_are_too_long(&mut self, now: DateTime<Utc>) {
+        self.cluster_lists = None;
+        self.cluster_lists_from = now + CONNECTION_DRAINING_MAX;
+    }
+
+    /// Tasks of the cluster's lists whose instances are not known yet.
+    fn unplaced(&self) -> Option<Vec<TaskArn>> {
+        let ClusterLists { lists, .. } = self.cluster_lists.as_ref()?;
+        let all = lists.running.iter().chain(&lists.stopped);
+        let unplaced: Vec<_> = all.filter(|task| !self.owners.contains_key(*task)).take(500).cloned().collect();
+        (!unplaced.is_empty()).then_some(unplaced)
+    }
+
+    /// Tasks of the cluster's lists were described. Where one is not found, its instance cannot be known: the lists of
+    /// each instance are read instead.
+    pub fn placed(&mut self, described: &[Task], all_found: bool, now: DateTime<Utc>) {
+        let ours: BTreeSet<ContainerInstanceArn> = self.sessions.values().flat_map(|it| it.evidence().known_arns().cloned()).collect();
+        for task in described {
+            let on = Some(task.container_instance.clone()).filter(|on| ours.contains(on));
+            self.owners.insert(task.arn.clone(), on);
+        }
+        if all_found {
+            self.assign_when_placed();
+        } else {
+            self.cluster_lists = None;
+            self.cluster_lists_from = now + GROUP_INTERVAL;
+        }
+    }
+
+    /// The cluster's lists could not be read or placed.
+    pub fn cluster_lists_failed(&mut self, of: &[Ec2InstanceId], error: &Arc<CallError>, now: DateTime<Utc>) {
+        self.cluster_lists = None;
+        for id in of {
+            self.call_failed(id, Kind::List, error, now);
+        }
+    }
+
+    fn assign_when_placed(&mut self) {
+        if self.unplaced().is_some() {
+            return;
+        }
+        let Some(ClusterLists { of, lists, began, ended }) = self.cluster_lists.take() else { return };
+        let mut by_registration: BTreeMap<ContainerInstanceArn, TaskLists> = BTreeMap::new();
+        for (list, pick) in [(lists.running, true), (lists.stopped, false)] {
+            for task in list {
+                let Some(Some(on)) = self.owners.get(&task) else { continue };
+                let of_registration = by_registration.entry(on.clone()).or_default();
+                let list = if pick { &mut of_registration.running } else { &mut of_registration.stopped };
+                list.insert(task);
+            }
+        }
+        for (id, arns) in of {
+            for arn in arns {
+                let lists = by_registration.remove(&arn).unwrap_or_default();
+                self.listed(&id, &arn, &lists, began, ended);
+            }
+        }
+    }
+
+    /// Tasks were described.
+    pub fn polled(&mut self, id: &Ec2InstanceId, described: &[Task], missing: &BTreeSet<String>, now: DateTime<Utc>) {
+        self.change(id, Kind::DescribeTasks, now, |session| session.polled(described, missing, now));
+    }
+
+    /// A task was asked to stop.
+    pub fn stop_answered(&mut self, id: &Ec2InstanceId, task: &TaskArn, now: DateTime<Utc>) {
+        self.reports.push(Report::TaskStopped(id.clone(), task.clone()));
+        self.change(id, Kind::StopTasks, now, |session| session.stop_answered(task));
+    }
+
+    /// Whether another instance of the group is in the cluster. `counts` is whether that proves anything.
+    pub fn cluster_proven(&mut self, answer: Result<bool, Arc<CallError>>, now: DateTime<Utc>) {
+        match answer {
+            Ok(right) => {
+                self.cluster_is_right = Some(right);
+                let wrong: Vec<_> = self
+                    .unended()
+                    .filter(|it| it.is_in_no_known_cluster(self.cluster_is_right, now))
+                    .map(|it| it.ec2_instance_id().clone())
+                    .collect();
+                self.reports.extend(wrong.into_iter().map(Report::WrongCluster));
+            }
+            Err(error) => {
+                let seeking = self.unended().filter(|it| it.evidence().absent_since().is_some());
+                let seeking: Vec<_> = seeking.map(|it| it.ec2_instance_id().clone()).collect();
+                for id in seeking {
+                    self.call_failed(&id, Kind::ProveCluster, &error, now);
+                }
+            }
+        }
+    }
+
+    /// A diagnosis was tried, and perhaps made.
+    pub fn diagnosed(&mut self, id: &Ec2InstanceId, diagnosis: Option<Diagnosis>, now: DateTime<Utc>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let news = diagnosis.as_ref().filter(|it| session.diagnosis().is_none_or(|(_, known)| known != *it));
+        if let Some(news) = news {
+            self.reports.push(Report::Diagnosed(id.clone(), news.clone()));
+        }
+        session.diagnosed(diagnosis, now);
+    }
+}
+
+/// Spreads over most of a minute what many invocations do that began at the same time.
+fn spread(id: &Ec2InstanceId) -> Duration {
+    let hash = id.as_str().bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    Duration::from_secs(hash % 45)
+}

@@ -1,0 +1,728 @@
+//! One drain, from the first poll of its instance to the end of its lifecycle action. A state machine without I/O:
+//! [`Session::next`] gives the next step, and what came of it is recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::evidence::{Evidence, LAG_ALLOWANCE, TaskLists};
+use super::on_drain_timeout::OnDrainTimeout;
+use super::reason::{CompleteReason, WaitReason};
+use super::schedule::Schedule;
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use crate::drain::diagnosis::{Diagnosis, next_diagnosis};
+use crate::lifecycle::{LifecycleAction, LifecycleActionState};
+use crate::ports::{CallError, CallErrorKind};
+use crate::task::{Task, TaskArn};
+
+/// Stopping tasks are polled this often: they end within seconds.
+const STOPPING_POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The instance itself is described this often while its tasks are polled: somebody may deregister it, or set it back
+/// to ACTIVE.
+const INSTANCE_POLL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long the cluster must not have listed an instance before that is believed. An instance that registered just
+/// before its termination may be listed late.
+const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
+
+/// Between two searches for an instance that the cluster does not list.
+const SEARCH_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How long after its action's start a REGISTERING instance is waited for. One that stays so never takes tasks.
+const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Tasks that ECS does not find any more are waited for this long after the drain timeout.
+const MISSING_PATIENCE: Duration = Duration::from_secs(120);
+
+/// The first pause before a failed call is retried; it doubles.
+const RETRY_PAUSE_MIN: Duration = Duration::from_secs(2);
+
+/// The longest pause before a failed call is retried.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// A failed heartbeat is retried after this long.
+const HEARTBEAT_RETRY: Duration = Duration::from_secs(10);
+
+/// An action that other hooks of the group may outlast is over after this many answers that say so.
+const GONE_ANSWERS: u32 = 3;
+
+/// The next step of a drain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Step {
+    /// Record a heartbeat; the answer also shows whether the action is open.
+    Heartbeat,
+    /// Ask the cluster for the EC2 instance, and describe what it lists and these known registrations.
+    Find(Vec<ContainerInstanceArn>),
+    /// Ask the cluster for ACTIVE registrations of the EC2 instance.
+    FindActive,
+    /// Find out whether the cluster is the right one.
+    ProveCluster,
+    /// Describe these registrations.
+    Describe(Vec<ContainerInstanceArn>),
+    /// Set these registrations DRAINING.
+    SetDraining(Vec<ContainerInstanceArn>),
+    /// List the tasks of these registrations, to run and to stop.
+    List(Vec<ContainerInstanceArn>),
+    /// Describe these tasks.
+    DescribeTasks(Vec<TaskArn>),
+    /// Stop these tasks.
+    StopTasks(Vec<TaskArn>),
+    /// Complete the hook.
+    Complete(CompleteReason),
+    /// Nothing to do until then.
+    Wait(DateTime<Utc>),
+    /// The drain has ended.
+    End,
+}
+
+/// The kinds of steps that call AWS, each with failures of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// See [`Step::Find`]; the other kinds of reads likewise.
+    Find,
+    /// See [`Step::FindActive`].
+    FindActive,
+    /// See [`Step::ProveCluster`].
+    ProveCluster,
+    /// See [`Step::Describe`].
+    Describe,
+    /// See [`Step::SetDraining`].
+    SetDraining,
+    /// See [`Step::List`].
+    List,
+    /// See [`Step::DescribeTasks`].
+    DescribeTasks,
+    /// See [`Step::StopTasks`].
+    StopTasks,
+    /// See [`Step::Complete`].
+    Complete,
+}
+
+/// Consecutive failures of one kind of call.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    /// When the first of them was.
+    pub since: DateTime<Utc>,
+    /// Since when AWS has refused, without any other failure between.
+    pub refused_since: Option<DateTime<Utc>>,
+    /// How many there were.
+    pub tries: u32,
+    /// When the call is retried.
+    pub retry_at: DateTime<Utc>,
+    /// The last one.
+    pub error: Arc<CallError>,
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DrainEnd {
+    /// The hook was completed.
+    Completed(CompleteReason),
+    /// The action was over: somebody else completed it, or its instance or group is gone.
+    ActionGone,
+    /// The action was over before these tasks had stopped.
+    CutShort {
+        /// How many.
+        unfinished: usize,
+    },
+}
+
+/// Whether the lifecycle action is open, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ActionState {
+    /// The notice is old, or there was none: a heartbeat shows.
+    Unknown,
+    /// It has just begun, or a heartbeat found it.
+    Open,
+    /// Auto Scaling answered that there is no such action; the group has to agree.
+    SaidGone { times: u32, at: DateTime<Utc> },
+    /// It is over.
+    Over,
+}
+
+/// What a drain is begun with.
+#[derive(Debug, Clone)]
+pub struct DrainRequest {
+    /// The instance.
+    pub ec2_instance_id: Ec2InstanceId,
+    /// What waits for it.
+    pub action: LifecycleAction,
+    /// Its times.
+    pub schedule: Schedule,
+    /// Its policy.
+    pub policy: OnDrainTimeout,
+    /// Between two polls of its tasks.
+    pub poll_interval: Duration,
+    /// Whether its action is known to have just begun. Its start counts as a heartbeat.
+    pub is_fresh: bool,
+    /// Whether it is only looked after in passing: its tasks are listed where ECS counts none any more.
+    pub in_passing: bool,
+}
+
+/// A drain.
+#[derive(Debug)]
+pub struct Session {
+    request: DrainRequest,
+    evidence: Evidence,
+    state: ActionState,
+    last_heartbeat: Option<DateTime<Utc>>,
+    heartbeat_tried: Option<DateTime<Utc>>,
+    heartbeat_reported: bool,
+    stop_asked: BTreeSet<TaskArn>,
+    stops_listed: bool,
+    completing: Option<CompleteReason>,
+    troubles: BTreeMap<Kind, Trouble>,
+    last_check_done: bool,
+    diagnosis: Option<(DateTime<Utc>, Diagnosis)>,
+    diagnosis_tried: Option<DateTime<Utc>>,
+    end: Option<DrainEnd>,
+}
+
+impl Session {
+    /// A drain that begins.
+    #[must_use]
+    pub fn new(request: DrainRequest) -> Self {
+        let began = request.schedule.began;
+        Self {
+            state: if request.is_fresh { ActionState::Open } else { ActionState::Unknown },
+            last_heartbeat: request.is_fresh.then_some(began),
+            heartbeat_tried: None,
+            heartbeat_reported: false,
+            request,
+            evidence: Evidence::default(),
+            stop_asked: BTreeSet::new(),
+            stops_listed: false,
+            completing: None,
+            troubles: BTreeMap::new(),
+            last_check_done: false,
+            diagnosis: None,
+            diagnosis_tried: None,
+            end: None,
+        }
+    }
+
+    /// The instance.
+    #[must_use]
+    pub fn ec2_instance_id(&self) -> &Ec2InstanceId {
+        &self.request.ec2_instance_id
+    }
+
+    /// What waits for it.
+    #[must_use]
+    pub fn action(&self) -> &LifecycleAction {
+        &self.request.action
+    }
+
+    /// Its times.
+    #[must_use]
+    pub fn schedule(&self) -> &Schedule {
+        &self.request.schedule
+    }
+
+    /// Takes in what was learned of its times.
+    pub fn reschedule(&mut self, schedule: Schedule) {
+        self.request.schedule = schedule;
+    }
+
+    /// Whether it is worked on in full from now on.
+    pub fn take_over(&mut self) {
+        self.request.in_passing = false;
+    }
+
+    /// What was seen.
+    #[must_use]
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn end(&self) -> Option<&DrainEnd> {
+        self.end.as_ref()
+    }
+
+    /// Whether its action is known to be open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state == ActionState::Open
+    }
+
+    /// Whether Auto Scaling says that its action is over, and the group was not asked since.
+    #[must_use]
+    pub fn said_gone_at(&self) -> Option<DateTime<Utc>> {
+        match self.state {
+            ActionState::SaidGone { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+
+    /// The failures that go on, the oldest first.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.troubles.values().min_by_key(|trouble| trouble.since)
+    }
+
+    /// The failures of one kind of call.
+    #[must_use]
+    pub fn trouble_with(&self, kind: Kind) -> Option<&Trouble> {
+        self.troubles.get(&kind)
+    }
+
+    /// Since when AWS refuses a call that the drain needs.
+    #[must_use]
+    pub fn refused_since(&self) -> Option<&Trouble> {
+        self.troubles.values().filter(|trouble| trouble.refused_since.is_some()).min_by_key(|it| it.refused_since)
+    }
+
+    /// The last diagnosis, and when it was made.
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<&(DateTime<Utc>, Diagnosis)> {
+        self.diagnosis.as_ref()
+    }
+
+    /// The next step. `cluster_is_right` is whether the cluster is known to be the group's, if that was found out.
+    pub fn next(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Step {
+        if self.end.is_some() {
+            return Step::End;
+        }
+        if self.state == ActionState::Over || now >= self.schedule().hook_has_ended_by() {
+            let unfinished = self.evidence.unfinished();
+            let check = !unfinished.is_empty() && !self.last_check_done;
+            return if check { Step::DescribeTasks(unfinished) } else { Step::End };
+        }
+        if self.heartbeat_due_at(now) <= now {
+            return Step::Heartbeat;
+        }
+        let step = match self.completion(cluster_is_right, now) {
+            Some(reason) if self.retry_at(Kind::Complete, now).is_none() && self.said_gone_at().is_none() => {
+                Step::Complete(reason)
+            }
+            Some(_) => Step::Wait(self.retry_at(Kind::Complete, now).unwrap_or(now + RETRY_PAUSE_MIN)),
+            None => self.poll(cluster_is_right, now),
+        };
+        match step {
+            Step::Wait(until) => Step::Wait(self.wake_by(until, now)),
+            step => step,
+        }
+    }
+
+    /// No wait sleeps through a heartbeat or a deadline.
+    fn wake_by(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+        let schedule = self.schedule();
+        let due = [schedule.deadline(self.request.policy), schedule.last_moment(), schedule.hook_has_ended_by()];
+        let due = due.into_iter().filter(|at| *at > now);
+        due.chain([self.heartbeat_due_at(now)]).fold(until, DateTime::min).max(now)
+    }
+
+    fn heartbeat_due_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let interval = self.schedule().heartbeat_interval();
+        let due = match self.state {
+            ActionState::SaidGone { times, at } => at + (RETRY_PAUSE_MIN * times).min(RETRY_PAUSE_MAX),
+            _ => self.last_heartbeat.map_or(now, |last| last + interval),
+        };
+        let retry = self.heartbeat_tried.map(|tried| tried + HEARTBEAT_RETRY.min(interval));
+        match self.state {
+            ActionState::SaidGone { .. } => due,
+            _ => retry.map_or(due, |retry| due.max(retry)),
+        }
+    }
+
+    /// Why the hook may be completed now, if it may.
+    fn completion(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Option<CompleteReason> {
+        if let Some(reason) = self.completing {
+            return Some(reason);
+        }
+        let policy = self.request.policy;
+        let time_is_up = now >= self.schedule().deadline(policy);
+        if time_is_up && policy != OnDrainTimeout::StopTasks {
+            return Some(CompleteReason::TimeUp(policy));
+        }
+        if self.is_absent(now) {
+            let proven = self.evidence.was_in_cluster() || cluster_is_right == Some(true);
+            return proven.then_some(CompleteReason::NotInCluster);
+        }
+        let stopped = || {
+            if self.stop_asked.is_empty() { CompleteReason::Drained } else { CompleteReason::TimeUp(policy) }
+        };
+        if let Some(from) = self.evidence.confirm_from() {
+            let confirmed = now >= from
+                && self.evidence.none_active_since(from)
+                && self.evidence.lists_agree_since(from, now)
+                && self.unsettled_status(now).is_none();
+            return confirmed.then(stopped);
+        }
+        let policy_has_run = self.evidence.unfinished().iter().all(|task| self.was_asked_to_stop(task));
+        if !(time_is_up && self.stops_listed && policy_has_run && self.is_open()) {
+            return None;
+        }
+        let (running, stopping, missing) = self.evidence.counts();
+        let only_missing = (running, stopping) == (0, 0) && missing > 0;
+        let missing_for_long = only_missing && now >= self.schedule().deadline(policy) + MISSING_PATIENCE;
+        (now >= self.schedule().last_moment() || missing_for_long).then_some(CompleteReason::TimeUp(policy))
+    }
+
+    fn was_asked_to_stop(&self, task: &TaskArn) -> bool {
+        self.stop_asked.contains(task) || !self.evidence.to_stop().contains(task)
+    }
+
+    /// Whether the cluster has not listed the instance for long enough to believe that.
+    fn is_absent(&self, now: DateTime<Utc>) -> bool {
+        let Some(since) = self.evidence.absent_since() else { return false };
+        let believed = since + self.absence_allowance();
+        now >= believed && self.evidence.found_at().is_some_and(|at| at >= believed)
+    }
+
+    fn absence_allowance(&self) -> Duration {
+        if self.evidence.was_deregistered() { LAG_ALLOWANCE } else { ABSENCE_ALLOWANCE }
+    }
+
+    /// A registration whose status may still change to one that takes tasks.
+    fn unsettled_status(&self, now: DateTime<Utc>) -> Option<WaitReason> {
+        let waits = now < self.schedule().began + REGISTRATION_PATIENCE;
+        self.evidence.registrations().find_map(|it| match &it.status {
+            ContainerInstanceStatus::Registering if waits => Some(WaitReason::Registering),
+            ContainerInstanceStatus::Other(status) => Some(WaitReason::UnknownStatus(status.clone())),
+            _ => None,
+        })
+    }
+
+    /// The next read of ECS, or change to it.
+    fn poll(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Step {
+        let evidence = &self.evidence;
+        let mut retries: Vec<DateTime<Utc>> = Vec::new();
+        let mut may = |kind: Kind| match self.retry_at(kind, now) {
+            Some(at) => {
+                retries.push(at);
+                false
+            }
+            None => true,
+        };
+        if !evidence.was_sought() {
+            return if may(Kind::Find) { self.find() } else { self.wait_for(&retries, now) };
+        }
+        if evidence.registrations().next().is_none() {
+            return self.seek(cluster_is_right, now);
+        }
+        let active = evidence.active();
+        if !active.is_empty() && self.is_open() && may(Kind::SetDraining) {
+            return Step::SetDraining(active);
+        }
+        let unlisted = evidence.unlisted();
+        let policy = self.request.policy;
+        let time_is_up = now >= self.schedule().deadline(policy);
+        let lists_wait = self.request.in_passing && evidence.counted() > 0 && !time_is_up;
+        if !unlisted.is_empty() && !lists_wait && may(Kind::List) {
+            return Step::List(unlisted);
+        }
+        if policy == OnDrainTimeout::StopTasks && time_is_up {
+            if !self.stops_listed && may(Kind::List) {
+                return Step::List(self.all_registrations());
+            }
+            let to_stop = evidence.to_stop().into_iter().filter(|task| !self.stop_asked.contains(task));
+            let to_stop: Vec<_> = to_stop.collect();
+            if !to_stop.is_empty() && self.is_open() && may(Kind::StopTasks) {
+                return Step::StopTasks(to_stop);
+            }
+        }
+        let unfinished = evidence.unfinished();
+        let described = evidence.described_at().unwrap_or(now);
+        let interval = self.poll_interval();
+        let unsettled = self.unsettled_status(now).is_some() || !active.is_empty() || lists_wait;
+        let instance_interval = if unsettled { self.request.poll_interval } else { INSTANCE_POLL_INTERVAL };
+        if now >= described + instance_interval && may(Kind::Describe) {
+            return Step::Describe(self.all_registrations());
+        }
+        let mut until = described + instance_interval;
+        if !unfinished.is_empty() {
+            let due = evidence.polled_at().map_or(now, |polled| polled + interval);
+            if now >= due && may(Kind::DescribeTasks) {
+                return Step::DescribeTasks(unfinished);
+            }
+            until = until.min(due.max(now));
+        } else if let Some(from) = evidence.confirm_from() {
+            if now >= from {
+                let pause = evidence.listed_at().map_or(now, |at| at + STOPPING_POLL_INTERVAL);
+                if !evidence.none_active_since(from) {
+                    if may(Kind::FindActive) {
+                        return Step::FindActive;
+                    }
+                } else if evidence.listed_at().is_none_or(|at| at < from) || now >= pause {
+                    if may(Kind::List) {
+                        return Step::List(self.all_registrations());
+                    }
+                } else {
+                    until = until.min(pause);
+                }
+            } else {
+                until = until.min(from);
+            }
+        }
+        if let Some(retry) = retries.iter().min() {
+            // What is retried later is not what the instance is waiting for.
+            until = if until <= now { *retry } else { until.min(*retry) };
+        }
+        Step::Wait(until.max(now + Duration::from_millis(100)))
+    }
+
+    fn wait_for(&self, retries: &[DateTime<Utc>], now: DateTime<Utc>) -> Step {
+        Step::Wait(retries.iter().min().copied().unwrap_or(now + self.request.poll_interval))
+    }
+
+    fn find(&self) -> Step {
+        Step::Find(self.evidence.known_arns().cloned().collect())
+    }
+
+    fn all_registrations(&self) -> Vec<ContainerInstanceArn> {
+        self.evidence.registrations().map(|it| it.arn.clone()).collect()
+    }
+
+    /// The cluster does not list the instance: it is sought for a while.
+    fn seek(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Step {
+        let found_at = self.evidence.found_at().unwrap_or(now);
+        if self.is_absent(now) && !self.evidence.was_in_cluster() && cluster_is_right.is_none() {
+            return match self.retry_at(Kind::ProveCluster, now) {
+                None => Step::ProveCluster,
+                Some(at) => Step::Wait(at),
+            };
+        }
+        let due = match self.evidence.absent_since() {
+            None => found_at + self.request.poll_interval,
+            Some(since) => {
+                let (soon, believed) = (since + LAG_ALLOWANCE, since + self.absence_allowance());
+                [soon, believed].into_iter().find(|at| *at > found_at).unwrap_or(found_at + SEARCH_INTERVAL)
+            }
+        };
+        let due = due.min(found_at + SEARCH_INTERVAL).max(self.retry_at(Kind::Find, now).unwrap_or(due));
+        if now >= due { self.find() } else { Step::Wait(due) }
+    }
+
+    fn poll_interval(&self) -> Duration {
+        let (running, stopping, missing) = self.evidence.counts();
+        let only_stopping = stopping > 0 && (running, missing) == (0, 0);
+        let interval = self.request.poll_interval;
+        if only_stopping { interval.min(STOPPING_POLL_INTERVAL) } else { interval }
+    }
+
+    /// When a kind of call may be retried, where that is still to come.
+    fn retry_at(&self, kind: Kind, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.troubles.get(&kind).map(|trouble| trouble.retry_at).filter(|at| *at > now)
+    }
+
+    /// What it waits for.
+    #[must_use]
+    pub fn waiting_for(&self, now: DateTime<Utc>) -> Option<WaitReason> {
+        let evidence = &self.evidence;
+        if self.end.is_some() || !evidence.was_sought() {
+            return None;
+        }
+        if evidence.registrations().next().is_none() {
+            return Some(if evidence.is_unresolved() { WaitReason::Missing } else { WaitReason::NotListed });
+        }
+        if !evidence.active().is_empty() {
+            return Some(if self.is_open() { WaitReason::NotDraining } else { WaitReason::Unconfirmed });
+        }
+        let (running, stopping, missing) = evidence.counts();
+        Some(match (running, stopping, missing) {
+            (1.., _, _) => WaitReason::TasksRunning(running + stopping + missing),
+            (0, 1.., _) => WaitReason::TasksStopping(stopping + missing),
+            (0, 0, 1..) => WaitReason::TasksMissing(missing),
+            (0, 0, 0) => match self.unsettled_status(now) {
+                Some(reason) => reason,
+                None if !evidence.unlisted().is_empty() && evidence.counted() > 0 => {
+                    WaitReason::TasksRunning(usize::try_from(evidence.counted()).unwrap_or(usize::MAX))
+                }
+                None if !evidence.unlisted().is_empty() => WaitReason::TasksUnlisted,
+                None => WaitReason::Settling,
+            },
+        })
+    }
+
+    /// Whether a diagnosis is due: it waits for tasks that were described, and has done so for a while.
+    #[must_use]
+    pub fn diagnosis_due(&self, now: DateTime<Utc>) -> bool {
+        let waits = !self.evidence.unfinished_tasks().is_empty() && self.end.is_none();
+        waits && now >= next_diagnosis(self.schedule().began, self.diagnosis_tried, now)
+    }
+
+    /// A diagnosis was tried, and perhaps made.
+    pub fn diagnosed(&mut self, diagnosis: Option<Diagnosis>, now: DateTime<Utc>) {
+        self.diagnosis_tried = Some(now);
+        if let Some(diagnosis) = diagnosis {
+            self.diagnosis = Some((now, diagnosis));
+        }
+    }
+
+    /// A call succeeded for this drain.
+    pub fn succeeded(&mut self, kind: Kind) {
+        self.troubles.remove(&kind);
+    }
+
+    /// A call failed for this drain.
+    pub fn failed(&mut self, kind: Kind, error: Arc<CallError>, now: DateTime<Utc>) {
+        if self.state == ActionState::Over && kind == Kind::DescribeTasks {
+            self.last_check_done = true;
+        }
+        let before = self.troubles.remove(&kind);
+        let refused = error.kind == CallErrorKind::Refused;
+        let refused_before = before.as_ref().and_then(|trouble| trouble.refused_since);
+        let tries = before.as_ref().map_or(1, |trouble| trouble.tries.saturating_add(1));
+        let doubled = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
+        let pause = RETRY_PAUSE_MIN.saturating_mul(doubled).min(RETRY_PAUSE_MAX);
+        self.troubles.insert(
+            kind,
+            Trouble {
+                since: before.map_or(now, |trouble| trouble.since),
+                refused_since: refused.then(|| refused_before.unwrap_or(now)),
+                tries,
+                retry_at: now + pause,
+                error,
+            },
+        );
+    }
+
+    /// The answer to a heartbeat.
+    pub fn heartbeat(&mut self, answer: Option<LifecycleActionState>, began: DateTime<Utc>, now: DateTime<Utc>) {
+        self.heartbeat_tried = Some(now);
+        match answer {
+            None => {}
+            Some(LifecycleActionState::Active) => {
+                self.state = ActionState::Open;
+                self.last_heartbeat = Some(began);
+                self.heartbeat_reported = false;
+            }
+            Some(LifecycleActionState::Gone) => self.said_gone(now),
+        }
+    }
+
+    /// Whether heartbeats have failed for more than half of the hook's timeout: true once.
+    pub fn heartbeats_fail(&mut self, now: DateTime<Utc>) -> bool {
+        let half = self.schedule().heartbeat_timeout() / 2;
+        let fail = self.is_open()
+            && !self.heartbeat_reported
+            && self.last_heartbeat.is_some_and(|last| now >= last + half)
+            && self.heartbeat_tried > self.last_heartbeat;
+        self.heartbeat_reported |= fail;
+        fail
+    }
+
+    /// The answer to the completion of its hook. An answer that was lost before makes an action that is gone ours.
+    pub fn completed(&mut self, reason: CompleteReason, answer: LifecycleActionState, now: DateTime<Utc>) {
+        match answer {
+            LifecycleActionState::Active => self.end = Some(DrainEnd::Completed(reason)),
+            LifecycleActionState::Gone if self.completing.is_some() => {
+                self.end = Some(DrainEnd::Completed(reason));
+            }
+            LifecycleActionState::Gone => self.said_gone(now),
+        }
+    }
+
+    /// The completion of its hook failed, and may have taken effect.
+    pub fn completion_is_uncertain(&mut self, reason: CompleteReason) {
+        self.completing = Some(reason);
+    }
+
+    fn said_gone(&mut self, now: DateTime<Utc>) {
+        if let Some(reason) = self.completing {
+            self.end = Some(DrainEnd::Completed(reason));
+            return;
+        }
+        let times = if let ActionState::SaidGone { times, .. } = self.state { times } else { 0 };
+        self.state = ActionState::SaidGone { times: times.saturating_add(1), at: now };
+    }
+
+    /// What the group shows, read at `now`. An action that was said to be gone is over where the group does not hold
+    /// the instance any more, or another hook explains that it does.
+    pub fn group_shows(&mut self, waits: bool, other_hooks: bool, now: DateTime<Utc>) {
+        let ActionState::SaidGone { times, at } = self.state else { return };
+        if now >= at && (!waits || other_hooks && times >= GONE_ANSWERS) {
+            self.state = ActionState::Over;
+        }
+    }
+
+    /// The action is over: its group is gone.
+    pub fn group_is_gone(&mut self) {
+        self.state = ActionState::Over;
+    }
+
+    /// The group holds the instance no more, or seems not to: a heartbeat shows.
+    pub fn doubt(&mut self) {
+        if self.state == ActionState::Open {
+            self.state = ActionState::Unknown;
+            self.last_heartbeat = None;
+            self.heartbeat_tried = None;
+        }
+    }
+
+    /// Whether the instance is in no cluster that is known to be the right one.
+    #[must_use]
+    pub fn is_in_no_known_cluster(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> bool {
+        self.is_absent(now) && !self.evidence.was_in_cluster() && cluster_is_right == Some(false)
+    }
+
+    /// Whether its action was ever known to be open, or its instance seen.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.last_heartbeat.is_some() || self.evidence.was_sought()
+    }
+
+    /// The drain ended without a completion of its own.
+    pub fn conclude(&mut self) {
+        let unfinished = self.evidence.unfinished().len();
+        self.end.get_or_insert(match unfinished {
+            0 => DrainEnd::ActionGone,
+            unfinished => DrainEnd::CutShort { unfinished },
+        });
+    }
+
+    /// The answer to a search for its instance.
+    pub fn found(&mut self, described: &[ContainerInstance], unresolved: usize, now: DateTime<Utc>) {
+        let id = self.request.ec2_instance_id.clone();
+        self.evidence.find(&id, described, unresolved, now);
+    }
+
+    /// The answer to a search for ACTIVE registrations.
+    pub fn found_active(&mut self, any: bool, now: DateTime<Utc>) {
+        self.evidence.find_active(any, now);
+    }
+
+    /// Its registrations described.
+    pub fn described(&mut self, described: &[ContainerInstance], now: DateTime<Utc>) {
+        let id = self.request.ec2_instance_id.clone();
+        self.evidence.describe(&id, described, now);
+    }
+
+    /// Registrations of it that were set DRAINING.
+    pub fn was_set_draining(&mut self, answered: &[ContainerInstance], now: DateTime<Utc>) {
+        self.evidence.set_draining(answered, now);
+    }
+
+    /// Both lists of one registration.
+    pub fn listed(
+        &mut self,
+        on: &ContainerInstanceArn,
+        lists: &TaskLists,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        self.evidence.list(on, lists, began, now);
+        let deadline = self.schedule().deadline(self.request.policy);
+        self.stops_listed |= began >= deadline && self.evidence.unlisted().is_empty();
+    }
+
+    /// Its tasks described.
+    pub fn polled(&mut self, described: &[Task], missing: &BTreeSet<String>, now: DateTime<Utc>) {
+        if self.state == ActionState::Over || now >= self.schedule().hook_has_ended_by() {
+            self.last_check_done = true;
+        }
+        self.evidence.poll(described, missing, now);
+    }
+
+    /// A task that was asked to stop.
+    pub fn stop_answered(&mut self, task: &TaskArn) {
+        self.stop_asked.insert(task.clone());
+    }
+}

@@ -1,0 +1,143 @@
+//! What a function remembers of a group between two sweeps. It is lost with the function's environment: then the next
+//! sweep starts over, later and never earlier.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::container_instance::Ec2InstanceId;
+use crate::lifecycle::LifecycleHook;
+
+/// An instance that has waited for less than this is left to its own message.
+pub(super) const SWEPT_AFTER: Duration = Duration::from_secs(120);
+
+/// The longest pause between two polls of drains that are under way.
+const STANDBY_INTERVAL_MAX: Duration = Duration::from_secs(450);
+
+/// What a function remembers of a group's drains.
+#[derive(Debug, Clone, Default)]
+pub struct Standby {
+    first_seen: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
+    set_draining: BTreeSet<Ec2InstanceId>,
+    hooks: Option<Vec<LifecycleHook>>,
+    next: Option<DateTime<Utc>>,
+}
+
+impl Standby {
+    /// Whether a sweep has something to do now.
+    #[must_use]
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.next.is_none_or(|next| now >= next)
+    }
+
+    /// The instances that wait now.
+    pub fn see_waiting(&mut self, waiting: &BTreeSet<Ec2InstanceId>, now: DateTime<Utc>) {
+        self.first_seen.retain(|id, _| waiting.contains(id));
+        self.set_draining.retain(|id| waiting.contains(id));
+        for id in waiting {
+            self.first_seen.entry(id.clone()).or_insert(now);
+        }
+    }
+
+    /// Since when an instance has been seen to wait.
+    #[must_use]
+    pub fn first_seen(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
+        self.first_seen.get(id).copied()
+    }
+
+    /// The instances that have waited for long enough.
+    #[must_use]
+    pub fn ripe(&self, now: DateTime<Utc>) -> Vec<(Ec2InstanceId, DateTime<Utc>)> {
+        let ripe = self.first_seen.iter().filter(|(_, seen)| now >= **seen + SWEPT_AFTER);
+        ripe.map(|(id, seen)| (id.clone(), *seen)).collect()
+    }
+
+    /// An instance that nobody had set DRAINING: nobody else drains it.
+    pub fn has_set_draining(&mut self, id: &Ec2InstanceId) {
+        self.set_draining.insert(id.clone());
+    }
+
+    /// Whether a sweep has set it DRAINING.
+    #[must_use]
+    pub fn drains(&self, id: &Ec2InstanceId) -> bool {
+        self.set_draining.contains(id)
+    }
+
+    /// The group's hooks, where they were read before.
+    #[must_use]
+    pub fn hooks(&self) -> Option<&[LifecycleHook]> {
+        self.hooks.as_deref()
+    }
+
+    /// The group's hooks.
+    pub fn see_hooks(&mut self, hooks: &[LifecycleHook]) {
+        self.hooks = Some(hooks.to_vec());
+    }
+
+    /// When the next sweep has something to do: with the next one, or where every drain is under way, in half of the
+    /// hook's heartbeat timeout, before anything runs out.
+    pub fn plan(&mut self, all_under_way: bool, heartbeat_timeout: Duration, now: DateTime<Utc>) {
+        let all_under_way = all_under_way && self.first_seen.values().all(|seen| now >= *seen + SWEPT_AFTER);
+        let pause = (heartbeat_timeout / 2).min(STANDBY_INTERVAL_MAX);
+        self.next = (all_under_way && !self.first_seen.is_empty()).then(|| now + pause);
+        if self.next.is_none() {
+            // The hooks may change while nothing waits.
+            self.hooks = self.hooks.take().filter(|_| !self.first_seen.is_empty());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn ids(numbers: &[u64]) -> BTreeSet<Ec2InstanceId> {
+        numbers.iter().map(|number| format!("i-{number:017x}").parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_instance_is_left_to_its_message_for_two_minutes() {
+        let mut standby = Standby::default();
+        standby.see_waiting(&ids(&[1]), at(0));
+        standby.see_waiting(&ids(&[1, 2]), at(60));
+        assert_eq!(standby.ripe(at(119)), []);
+        let ripe: Vec<_> = standby.ripe(at(120)).into_iter().map(|(_, seen)| seen).collect();
+        assert_eq!(ripe, [at(0)]);
+    }
+
+    #[test]
+    fn an_instance_that_waits_no_more_is_forgotten() {
+        let mut standby = Standby::default();
+        standby.see_waiting(&ids(&[1]), at(0));
+        standby.see_waiting(&ids(&[]), at(60));
+        standby.see_waiting(&ids(&[1]), at(120));
+        assert_eq!(standby.ripe(at(121)), []);
+    }
+
+    #[test]
+    fn drains_under_way_are_polled_twice_a_heartbeat_timeout() {
+        let mut standby = Standby::default();
+        standby.see_waiting(&ids(&[1]), at(0));
+        for (timeout, due) in [(60, 150), (900, 570), (7200, 570)] {
+            standby.plan(true, Duration::from_secs(timeout), at(120));
+            assert!(!standby.is_due(at(due - 1)), "{timeout}");
+            assert!(standby.is_due(at(due)), "{timeout}");
+        }
+        standby.plan(false, Duration::from_secs(900), at(120));
+        assert!(standby.is_due(at(121)));
+    }
+
+    #[test]
+    fn a_young_drain_keeps_the_next_sweep_due() {
+        let mut standby = Standby::default();
+        standby.see_waiting(&ids(&[1]), at(0));
+        standby.see_waiting(&ids(&[1, 2]), at(120));
+        standby.plan(true, Duration::from_secs(900), at(120));
+        assert!(standby.is_due(at(121)));
+    }
+}

@@ -1,0 +1,130 @@
+//! The calls on AWS: reads of ECS paced, and every call bounded in time.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::drain::Role;
+use fleetkeeper_core::paced::{Pace, Paced};
+use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, Failure};
+use fleetkeeper_core::time_left::within;
+use futures_util::stream::{self, StreamExt};
+
+use crate::ports::Ports;
+
+/// A call that has not answered by then is given up: the next heartbeat may be due.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same for a list of a whole cluster, which has many pages.
+const LONG_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Calls of a batch under way at once.
+const IN_FLIGHT: usize = 8;
+
+/// Calls on AWS within one invocation.
+pub(crate) struct Calls<'a, P: Ports> {
+    pub(crate) ports: &'a P,
+    pub(crate) cluster: &'a Cluster,
+    /// When the invocation has to stop working.
+    until: DateTime<Utc>,
+    own_pace: Rc<Pace>,
+    coordinator_pace: Rc<Pace>,
+    auto_scaling_pace: Pace,
+}
+
+impl<'a, P: Ports> Calls<'a, P> {
+    pub(crate) fn new(ports: &'a P, cluster: &'a Cluster, until: DateTime<Utc>) -> Self {
+        Self {
+            ports,
+            cluster,
+            until,
+            // Half of what ECS gives an account: of a few messages that each drain their own, or of a coordinator.
+            own_pace: Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)),
+            coordinator_pace: Rc::new(Pace::new(TimeDelta::milliseconds(100), 50)),
+            // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be throttled.
+            auto_scaling_pace: Pace::new(TimeDelta::milliseconds(50), 40),
+        }
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.ports.clock().now()
+    }
+
+    /// ECS, its reads paced by the role of the invocation.
+    pub(crate) fn reads(&self, role: Role) -> Paced<'a, P::Ecs, P::Clock> {
+        let pace = if role == Role::Coordinator { &self.coordinator_pace } else { &self.own_pace };
+        Paced::new(self.ports.ecs(), self.ports.clock(), pace.clone())
+    }
+
+    /// A call on the cluster.
+    pub(crate) async fn ecs<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, Arc<CallError>> {
+        let resource = format!("cluster {}", self.cluster);
+        self.bounded(PATIENCE, operation, &resource, call).await
+    }
+
+    /// A call on the cluster that reads many pages.
+    pub(crate) async fn many_pages<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, Arc<CallError>> {
+        let resource = format!("cluster {}", self.cluster);
+        self.bounded(LONG_PATIENCE, operation, &resource, call).await
+    }
+
+    /// A call on Auto Scaling.
+    pub(crate) async fn auto_scaling<T>(
+        &self,
+        operation: &'static str,
+        resource: &str,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, Arc<CallError>> {
+        let paced = async {
+            self.auto_scaling_pace.turn(self.ports.clock()).await;
+            call.await
+        };
+        self.bounded(PATIENCE, operation, resource, paced).await
+    }
+
+    async fn bounded<T>(
+        &self,
+        patience: Duration,
+        operation: &'static str,
+        resource: &str,
+        call: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, Arc<CallError>> {
+        let until = self.until.min(self.now() + patience);
+        within(self.ports.clock(), until, operation, resource, call).await.map_err(Arc::new)
+    }
+
+    /// The error of the first entry of `failures[]` that concerns one of `named` and is not MISSING.
+    pub(crate) fn failure_of<'f, Arn: AsRef<str> + 'f>(
+        &self,
+        operation: &'static str,
+        failures: &[Failure],
+        named: impl IntoIterator<Item = &'f Arn>,
+    ) -> Option<Arc<CallError>> {
+        let named: Vec<&str> = named.into_iter().map(AsRef::as_ref).collect();
+        let failure = failures.iter().find(|it| !it.is_missing() && named.contains(&it.arn.as_str()))?;
+        Some(Arc::new(CallError {
+            operation,
+            resource: format!("cluster {}", self.cluster),
+            kind: CallErrorKind::Unavailable,
+            source: Some(failure.to_string().into()),
+        }))
+    }
+}
+
+/// Runs the calls of a batch, a few at once.
+pub(crate) async fn each<Item, Out, F>(items: Vec<Item>, call: impl Fn(Item) -> F) -> Vec<Out>
+where
+    F: Future<Output = Out>,
+{
+    stream::iter(items).map(call).buffer_unordered(IN_FLIGHT).collect().await
+}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use fleetkeeper_core::drain::drain_timeout_of;
 use fleetkeeper_core::lifecycle::{
-    AutoScalingGroup, GroupInstance, LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
-    LifecycleHook, ScalingActivity,
+    AutoScalingGroup, GroupInstance, LifecycleAction, LifecycleActionId, LifecycleActionResult,
+    LifecycleActionState, LifecycleHook, ScalingActivity,
 };
 use fleetkeeper_core::ports::{AutoScalingGroups, CallError, LifecycleActions, Page, PageToken};
 
@@ -18,8 +18,9 @@ use crate::world::{ApiError, Operation};
 
 impl LifecycleActions for SimulatedAws {
     async fn describe_termination_hooks(&self, group: &str) -> Result<Vec<LifecycleHook>, CallError> {
-        let hooks = self
-            .call(Operation::DescribeLifecycleHooks, group, |world| world.describe_lifecycle_hooks(group, &[]));
+        let hooks = self.call(Operation::DescribeLifecycleHooks, group, |world| {
+            world.describe_lifecycle_hooks(group, &[])
+        });
         let on_terminations = hooks.await?.into_iter();
         let on_terminations = on_terminations
             .filter(|hook| hook.transition == LifecycleTransition::InstanceTerminating)

@@ -101,6 +101,9 @@ fn of_history(entry: &Entry, names: &Names) -> Option<Line> {
             let how = match end {
                 ActionEnd::Completed(result) => format!("completed with {result}"),
                 ActionEnd::Expired(result) => format!("ran out, {result}"),
+                ActionEnd::NotificationRefused(result) => {
+                    format!("over, as its notice was refused: {result}")
+                }
             };
             (Who::AutoScaling, format!("the hook on {} is {how}", host(instance.as_str())))
         }

@@ -102,7 +102,7 @@ async fn an_instance_that_can_never_take_tasks_is_let_go_without_being_set_drain
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_for_the_drainer_is_ignored_with_a_reason_and_without_a_call() {
+async fn messages_that_are_not_for_the_drainer_are_ignored_with_a_reason_and_without_a_call() {
     for (sample, reason) in [
         ("sns-test-notification.json", "a test notification"),
         ("sns-lifecycle-launching.json", "EC2_INSTANCE_LAUNCHING"),
@@ -148,7 +148,7 @@ fn as_event(notice: &SnsMessage) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_of_eventbridge_is_drained_for_and_goes_on_through_the_configured_topic() {
+async fn an_eventbridge_notice_is_drained_and_republished_to_the_configured_topic() {
     let variables = [("ECS_CLUSTER", CLUSTER), ("LIFECYCLE_TOPIC_ARN", TOPIC)];
     let mut scene = Scene::with_settings(two_hosts_with_web(), &variables);
     scene.timeout = Duration::from_secs(25);
@@ -163,7 +163,7 @@ async fn an_event_of_eventbridge_is_drained_for_and_goes_on_through_the_configur
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_cannot_go_on_is_an_error_that_names_the_variable_and_leaves_the_hook_open() {
+async fn an_event_that_cannot_be_republished_is_an_error_that_names_the_variable_and_leaves_the_hook_open() {
     let mut scene = Scene::new(two_hosts_with_web());
     scene.timeout = Duration::from_secs(25);
     let error = scene.invoke(as_event(&scene.terminate(0))).await.unwrap_err();
@@ -173,7 +173,7 @@ async fn an_event_that_cannot_go_on_is_an_error_that_names_the_variable_and_leav
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_is_an_error_that_names_what_was_missing() {
+async fn unreadable_input_is_an_error_that_names_what_is_missing() {
     let scene = Scene::new(world_of_hosts(1, 600));
     let notice = scene.terminate(0);
     let mut lacks_signature = sns_event(&[&notice]);

@@ -42,7 +42,7 @@ async fn taking<T>(scene: &Scene, what: impl Future<Output = T>) -> (T, i64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_ec2_takes_back_is_set_draining_at_once_and_nothing_else_is_done() {
+async fn an_instance_that_ec2_reclaims_is_set_draining_at_once_and_nothing_else_is_done() {
     for sample in INTERRUPTIONS {
         let scene = Scene::new(two_hosts_with_web());
         let (answer, took) = taking(&scene, scene.invoke(warning(sample, &scene.hosts[0]))).await;
@@ -78,7 +78,7 @@ async fn an_instance_of_another_cluster_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_is_another_touched_where_the_filter_is_ignored() {
+async fn another_instance_is_left_alone_if_ecs_ignores_the_filter() {
     let (mut world, hosts) = two_hosts_with_web();
     world.ignore_filters();
     let scene = Scene::new((world, hosts));
@@ -202,7 +202,7 @@ async fn all_container_instances_of_an_interrupted_instance_are_set_draining() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_meanwhile_is_tried_again_for_a_minute() {
+async fn failed_calls_of_an_interruption_are_retried_for_a_minute() {
     for operation in [
         Operation::ListContainerInstances,
         Operation::DescribeContainerInstances,
@@ -234,7 +234,7 @@ async fn what_fails_meanwhile_is_tried_again_for_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_keeps_failing_is_an_error_after_a_minute() {
+async fn a_call_that_keeps_failing_is_an_error_after_a_minute() {
     for fault in [Fault::Throttled, Fault::Hang] {
         let scene = Scene::new(two_hosts_with_web());
         scene.plant(Operation::UpdateContainerInstancesState, When::Always, fault);
@@ -247,7 +247,7 @@ async fn what_keeps_failing_is_an_error_after_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn however_short_the_invocation_what_fails_is_an_error_before_its_end() {
+async fn a_call_that_keeps_failing_is_an_error_before_a_short_invocation_ends() {
     for fault in [Fault::Throttled, Fault::Hang] {
         for seconds in [3, 15, 60] {
             let mut scene = Scene::new(two_hosts_with_web());
@@ -306,7 +306,7 @@ async fn a_sweep_of_a_group_in_which_nothing_waits_ends_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_carries_is_drained_and_completed_by_sweeps() {
+async fn a_drain_whose_message_is_lost_is_completed_by_sweeps() {
     let scene = Scene::new(two_hosts_with_web());
     // Its message is lost.
     scene.terminate(0);
@@ -317,7 +317,7 @@ async fn what_nobody_carries_is_drained_and_completed_by_sweeps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_began_less_than_two_minutes_ago_is_left_alone() {
+async fn a_sweep_leaves_drains_of_less_than_two_minutes_alone() {
     let scene = Scene::new(two_hosts_with_web());
     scene.terminate(0);
     for (minute, left_alone) in [(0, true), (1, true), (2, false)] {
@@ -328,7 +328,7 @@ async fn what_began_less_than_two_minutes_ago_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_beside_a_carrier_at_work_changes_nothing() {
+async fn a_sweep_beside_a_drain_under_way_changes_nothing() {
     let slow = web().deregistration_delay(300);
     let scene = Scene::new(two_hosts_with(Service::new("web", 2, slow), 600));
     let notice = scene.terminate(0);
@@ -339,13 +339,13 @@ async fn a_sweep_beside_a_carrier_at_work_changes_nothing() {
     scene.assert_all_drained(1);
 }
 
-/// A host with a job that runs on and on; its hook's metadata, if any, and a drain timeout of 300 s.
+/// A host with a job that does not end, its hook's metadata, if any, and a drain timeout of 300 s.
 fn a_host_with_a_job(metadata: Option<&str>, policy: &str) -> Scene {
     let (mut world, hosts) = a_host_with(&[TaskDefinition::new("batch", 256, 256)], 7200);
     if let Some(metadata) = metadata {
         let hook = LifecycleHook::new("drain", TOPIC).heartbeat_timeout(7200);
         world.put_lifecycle_hook(GROUP, hook.metadata(metadata)).unwrap();
-        // Auto Scaling tries out the topic.
+        // The test notification.
         world.take_outbox();
     }
     Scene::with_drain_timeout((world, hosts), "300", policy)
@@ -370,7 +370,7 @@ async fn a_sweep_ends_a_drain_by_the_time_that_its_notice_would_have_had() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_does_it_stop_tasks_or_let_go_for_a_time_that_it_does_not_know() {
+async fn a_sweep_that_cannot_read_the_hook_stops_no_task_and_completes_nothing() {
     for policy in ["stop-tasks", "continue"] {
         let scene = a_host_with_a_job(None, policy);
         scene.plant(Operation::DescribeLifecycleHooks, When::Always, Fault::Refused);
@@ -397,7 +397,7 @@ async fn a_sweep_whose_group_cannot_be_read_does_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn since_when_something_waits_is_taken_for_now_where_it_cannot_be_read() {
+async fn a_sweep_assumes_that_a_wait_began_now_if_it_cannot_read_when() {
     let scene = Scene::new(two_hosts_with_web());
     scene.terminate(0);
     scene.wait(300).await;

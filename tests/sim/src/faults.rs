@@ -19,8 +19,8 @@ pub enum Fault {
     AnswerLost,
     /// No answer, ever; nothing happened.
     Hang,
-    /// "No active Lifecycle Action found", although the action is open, on a heartbeat or a completion. Other operations
-    /// know no such answer: their calls go as they would.
+    /// "No active Lifecycle Action found", although the action is open, on a heartbeat or a
+    /// completion. Other operations know no such answer: their calls go as they would.
     NoActiveAction,
     /// The first resource of a call on several ends up in `failures[]`, for this reason; it is left as it was.
     Failure {

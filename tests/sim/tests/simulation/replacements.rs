@@ -1,4 +1,4 @@
-//! What comes after a termination: the replacement, what is retained, and how long the group lists what is gone.
+//! After a termination: replacements, retained and lingering instances, and deleted groups.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::world::auto_scaling::lifecycle_action::ActionReference;

@@ -56,8 +56,8 @@ pub fn message_text(event: &Map<String, Value>) -> String {
 pub(super) fn detail(event: &Map<String, Value>) -> Result<&Map<String, Value>, UnreadableMessage> {
     match event.get("detail") {
         Some(Value::Object(detail)) => Ok(detail),
-        None | Some(Value::Null) => Err(malformed("detail", "it is missing: a JSON object is required")),
-        Some(_) => Err(malformed("detail", "it is not accepted: a JSON object")),
+        None | Some(Value::Null) => Err(malformed("detail", "missing: a JSON object is required")),
+        Some(_) => Err(malformed("detail", "not accepted: a JSON object is required")),
     }
 }
 
@@ -165,31 +165,24 @@ mod tests {
         event.remove("time");
         assert_eq!(
             read_event(&event).unwrap_err().to_string(),
-            "the message lacks detail.EC2InstanceId, time: required, as a text that is not empty"
+            "missing detail.EC2InstanceId, time: required, as a text that is not empty"
         );
 
         for (field, value, part) in [
-            (
-                "EC2InstanceId",
-                json!("i-1"),
-                "cannot read detail.EC2InstanceId of the message: \"i-1\" is not accepted",
-            ),
+            ("EC2InstanceId", json!("i-1"), "invalid detail.EC2InstanceId: \"i-1\" is not accepted"),
             (
                 "NotificationMetadata",
                 json!("{\"cluster\": 5}"),
-                "cannot read detail.NotificationMetadata of the message: cluster: 5",
+                "invalid detail.NotificationMetadata: cluster: 5",
             ),
-            ("LifecycleTransition", json!(null), "lacks detail.LifecycleTransition"),
+            ("LifecycleTransition", json!(null), "missing detail.LifecycleTransition"),
         ] {
             let mut event = terminating();
             set(&mut event, field, Some(value));
             let error = read_event(&event).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
-        for (detail, part) in [
-            (json!(null), "detail of the message: it is missing"),
-            (json!("{}"), "detail of the message: it is not"),
-        ] {
+        for (detail, part) in [(json!(null), "detail: missing"), (json!("{}"), "detail: not accepted")] {
             let mut event = terminating();
             event.insert("detail".to_owned(), detail);
             let error = read_event(&event).unwrap_err().to_string();
@@ -223,7 +216,10 @@ mod tests {
             event.insert("source".to_owned(), of);
             event.insert("detail-type".to_owned(), detail_type.into());
             let error = read_message(&Value::Object(event).to_string()).unwrap_err().to_string();
-            assert!(error.contains(detail_type) && error.contains("accepted are an SNS event"), "{error}");
+            assert!(
+                error.contains(detail_type) && error.contains("the drainer accepts an SNS event"),
+                "{error}"
+            );
             for accepted in [TERMINATE_LIFECYCLE_ACTION, SPOT_INTERRUPTION, REBALANCE, "\"sweep\": {"] {
                 assert!(error.contains(accepted), "{error}");
             }

@@ -117,13 +117,13 @@ mod tests {
     fn what_is_missing_or_malformed_is_named() {
         let warning = "EC2 Spot Instance Interruption Warning";
         for (detail, part) in [
-            (json!(null), "cannot read detail of the message: it is missing"),
-            (json!({"instance-action": "stop"}), "lacks detail.instance-id: required"),
-            (json!({"instance-id": "i-0b662ef9931388ba0"}), "lacks detail.instance-action: required"),
-            (json!({"instance-id": 5}), "lacks detail.instance-id, detail.instance-action: required"),
+            (json!(null), "invalid detail: missing"),
+            (json!({"instance-action": "stop"}), "missing detail.instance-id: required"),
+            (json!({"instance-id": "i-0b662ef9931388ba0"}), "missing detail.instance-action: required"),
+            (json!({"instance-id": 5}), "missing detail.instance-id, detail.instance-action: required"),
             (
                 json!({"instance-id": "i-1", "instance-action": "stop"}),
-                "cannot read detail.instance-id of the message: \"i-1\" is not accepted",
+                "invalid detail.instance-id: \"i-1\" is not accepted",
             ),
         ] {
             let error = read(warning, &detail).unwrap_err().to_string();

@@ -171,7 +171,7 @@ mod tests {
         assert!(notice.metadata_not_understood.unwrap().contains(r#"{"ClusterName": "blue"}"#));
 
         let error = with_metadata(r#"{"cluster": 5}"#).unwrap_err().to_string();
-        assert!(error.contains("NotificationMetadata of the message: cluster: 5"), "{error}");
+        assert!(error.contains("NotificationMetadata: cluster: 5"), "{error}");
     }
 
     #[test]
@@ -217,9 +217,9 @@ mod tests {
         for (text, part) in [
             ("Service: AWS Auto Scaling", "not a JSON object"),
             ("[]", "not a JSON object"),
-            ("{}", "lacks LifecycleTransition"),
-            (r#"{"Event": "something:else"}"#, "lacks LifecycleTransition"),
-            (&lacking, "lacks EC2InstanceId, LifecycleActionToken"),
+            ("{}", "missing LifecycleTransition"),
+            (r#"{"Event": "something:else"}"#, "missing LifecycleTransition"),
+            (&lacking, "missing EC2InstanceId, LifecycleActionToken"),
         ] {
             let error = read_message(text).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -94,10 +94,14 @@ fn lifecycle_messages_are_drained_ignored_or_named_errors() {
         ),
         ("ignored", "test notification", json!({"LifecycleTransition": TEST, "Event": TEST})),
         ("ignored", "test notification", json!({"LifecycleTransition": TEST})),
-        ("error", "lacks LifecycleActionToken: required", json!({"LifecycleActionToken": ""})),
-        ("error", "lacks Time: required", json!({"Time": null})),
-        ("error", "lacks EC2InstanceId: required", json!({"EC2InstanceId": 5})),
-        ("error", "LifecycleTransition; accepted are an SNS event", json!({"LifecycleTransition": null})),
+        ("error", "missing LifecycleActionToken: required", json!({"LifecycleActionToken": ""})),
+        ("error", "missing Time: required", json!({"Time": null})),
+        ("error", "missing EC2InstanceId: required", json!({"EC2InstanceId": 5})),
+        (
+            "error",
+            "LifecycleTransition; the drainer accepts an SNS event",
+            json!({"LifecycleTransition": null}),
+        ),
         (
             "error",
             "\"yyyy-mm-ddThh:mm:ssZ\" is not accepted: an RFC 3339",
@@ -131,9 +135,9 @@ fn other_messages_on_a_topic_are_ignored_or_named_errors() {
         "AlarmName": "cpu", "AWSAccountId": "111122223333", "NewStateValue": "ALARM",
         "Trigger": {"MetricName": "CPUUtilization", "Namespace": "AWS/EC2"},
     });
-    assert_reads_as("error", "lacks LifecycleTransition; accepted are an SNS event", &alarm);
+    assert_reads_as("error", "missing LifecycleTransition; the drainer accepts an SNS event", &alarm);
     for text in [json!("Hello"), json!([]), json!(null)] {
-        assert_reads_as("error", "not a JSON object; accepted are an SNS event", &text);
+        assert_reads_as("error", "not a JSON object; the drainer accepts an SNS event", &text);
     }
 }
 
@@ -152,12 +156,12 @@ fn events_of_auto_scaling_are_drained_ignored_or_named_errors() {
         ("ignored", "test notification", json!({"LifecycleTransition": TEST, "Event": TEST})),
         ("ignored", "test notification", json!({"LifecycleTransition": null, "Event": TEST})),
         ("ignored", "EC2_INSTANCE_LAUNCHING", json!({"LifecycleTransition": LAUNCHING})),
-        ("error", "lacks detail.LifecycleActionToken", json!({"LifecycleActionToken": ""})),
-        ("error", "lacks detail.LifecycleTransition", json!({"LifecycleTransition": null})),
+        ("error", "missing detail.LifecycleActionToken", json!({"LifecycleActionToken": ""})),
+        ("error", "missing detail.LifecycleTransition", json!({"LifecycleTransition": null})),
     ] {
         assert_reads_as(expected, part, &terminate_event(changes));
     }
-    for (part, time) in [("lacks time: required", json!(null)), ("an RFC 3339 time", json!("yyyy-mm-dd"))] {
+    for (part, time) in [("missing time: required", json!(null)), ("an RFC 3339 time", json!("yyyy-mm-dd"))] {
         let event = changed(terminate_event(json!({})), json!({"time": time}));
         assert_reads_as("error", part, &event);
     }
@@ -189,8 +193,8 @@ fn warnings_of_ec2_are_interruptions_or_named_errors() {
         ("interruption", "i-4c87e963", warning("i-4c87e963"), json!("2026-11-02T09:15:27Z")),
         ("error", "an EC2 instance id", warning("i-0abcd1234efgh5678"), json!("2026-11-02T09:15:27Z")),
         ("error", "an EC2 instance id", warning("i-123456789"), json!("2026-11-02T09:15:27Z")),
-        ("error", "lacks time: required", warning(ID), json!(null)),
-        ("error", "lacks detail.instance-action, time", json!({"instance-id": "i-dead"}), json!(null)),
+        ("error", "missing time: required", warning(ID), json!(null)),
+        ("error", "missing detail.instance-action, time", json!({"instance-id": "i-dead"}), json!(null)),
     ] {
         assert_reads_as(expected, part, &spot_event(&detail, json!({"time": time})));
     }
@@ -210,7 +214,8 @@ fn other_events_are_errors_that_name_what_is_accepted() {
         ("aws.ecs", "ECS Service Action", json!({"eventName": "SERVICE_TASK_PLACEMENT_FAILURE"})),
     ] {
         for changes in [json!({}), json!({"time": null, "version": null, "resources": "text"})] {
-            let part = format!("{detail_type:?} of {source:?} is not accepted; accepted are an SNS event");
+            let part =
+                format!("{detail_type:?} of {source:?} is not accepted; the drainer accepts an SNS event");
             assert_reads_as("error", &part, &event(source, detail_type, &detail, changes));
         }
     }

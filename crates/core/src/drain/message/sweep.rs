@@ -106,35 +106,17 @@ mod tests {
     fn a_malformed_member_is_named_with_what_is_accepted() {
         let long = "x".repeat(256);
         for (sweep, part) in [
-            (json!(null), "cannot read sweep of the message: null is not accepted: {\"cluster\""),
-            (
-                json!("demo-asg"),
-                "cannot read sweep of the message: \"demo-asg\" is not accepted: {\"cluster\"",
-            ),
-            (json!({}), "lacks sweep.group, sweep.hook"),
-            (json!({"group": "g", "hook": null}), "lacks sweep.hook"),
-            (
-                json!({"group": 5, "hook": "h"}),
-                "cannot read sweep.group of the message: 5 is not accepted: an Auto Scaling",
-            ),
-            (
-                json!({"group": "", "hook": "h"}),
-                "cannot read sweep.group of the message: \"\" is not accepted",
-            ),
-            (json!({"group": "g", "hook": long}), "cannot read sweep.hook of the message: \"xxx"),
+            (json!(null), "invalid sweep: null is not accepted: {\"cluster\""),
+            (json!("demo-asg"), "invalid sweep: \"demo-asg\" is not accepted: {\"cluster\""),
+            (json!({}), "missing sweep.group, sweep.hook"),
+            (json!({"group": "g", "hook": null}), "missing sweep.hook"),
+            (json!({"group": 5, "hook": "h"}), "invalid sweep.group: 5 is not accepted: an Auto Scaling"),
+            (json!({"group": "", "hook": "h"}), "invalid sweep.group: \"\" is not accepted"),
+            (json!({"group": "g", "hook": long}), "invalid sweep.hook: \"xxx"),
             (json!({"group": "g", "hook": ["h"]}), "is not accepted: a lifecycle hook's name"),
-            (
-                json!({"group": "g", "hook": "h", "cluster": "a b"}),
-                "cannot read sweep.cluster of the message: \"a b\" is not",
-            ),
-            (
-                json!({"group": "g", "hook": "h", "cluster": 5}),
-                "cannot read sweep.cluster of the message: 5 is not accepted",
-            ),
-            (
-                json!({"group": "g", "hook": "h", "clustr": "x"}),
-                "cannot read sweep of the message: \"clustr\" is not accepted",
-            ),
+            (json!({"group": "g", "hook": "h", "cluster": "a b"}), "invalid sweep.cluster: \"a b\" is not"),
+            (json!({"group": "g", "hook": "h", "cluster": 5}), "invalid sweep.cluster: 5 is not accepted"),
+            (json!({"group": "g", "hook": "h", "clustr": "x"}), "invalid sweep: \"clustr\" is not accepted"),
         ] {
             let error = read(&sweep).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The events that the drainer accepts, for errors about any other.
-pub const ACCEPTED_EVENTS: &str = "accepted are an SNS event whose Message is a lifecycle message of \
+pub const ACCEPTED_EVENTS: &str = "the drainer accepts an SNS event whose Message is a lifecycle message of \
      Auto Scaling, EventBridge's \"EC2 Instance-terminate Lifecycle Action\", \
      \"EC2 Spot Instance Interruption Warning\" and \"EC2 Instance Rebalance Recommendation\", \
      and any event with {\"sweep\": {\"group\": \"GROUP\", \"hook\": \"HOOK\"}}";
@@ -15,13 +15,13 @@ pub enum UnreadableMessage {
     #[error("the message is not a JSON object; {ACCEPTED_EVENTS}")]
     NotAnObject(#[source] Option<serde_json::Error>),
     /// No member tells what the message is.
-    #[error("the message lacks LifecycleTransition; {ACCEPTED_EVENTS}")]
+    #[error("missing LifecycleTransition; {ACCEPTED_EVENTS}")]
     Unknown,
     /// Required members are absent, empty or not texts.
-    #[error("the message lacks {}: required, as a text that is not empty", .0.join(", "))]
+    #[error("missing {}: required, as a text that is not empty", .0.join(", "))]
     Missing(Vec<String>),
     /// A member has a value that is not accepted.
-    #[error("cannot read {field} of the message: {problem}")]
+    #[error("invalid {field}: {problem}")]
     Malformed {
         /// The member's path.
         field: String,

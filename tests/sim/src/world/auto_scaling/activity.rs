@@ -159,8 +159,8 @@ impl World {
 impl Group {
     /// An activity with the status that its instance gives it.
     ///
-    /// Recorded 2026: `PreInService` 30, `MidLifecycleAction` 40, `MidTerminatingLifecycleAction` 60. The progress of
-    /// the others is inferred.
+    /// Recorded 2026: `PreInService` 30, `MidLifecycleAction` 40, `MidTerminatingLifecycleAction`
+    /// 60. The progress of the others is inferred.
     fn with_status(&self, activity: ScalingActivity) -> ScalingActivity {
         let state = self.instances.get(&activity.instance).map(|instance| instance.state);
         let (status_code, progress) = match (activity.ended_at, activity.event, state) {

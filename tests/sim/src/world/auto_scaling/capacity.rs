@@ -51,7 +51,8 @@ impl World {
 }
 
 impl World {
-    /// Replaces what a termination has taken out of the capacity: at once or, as recorded, one second later.
+    /// Launches replacements after a termination: at once or, where the group replaces as recorded,
+    /// one second later.
     pub(crate) fn replace_missing(&mut self, group: &str) {
         if self.groups.get(group).is_some_and(|found| found.settings.replaces_as_recorded) {
             self.agenda.enter(self.after(1), Transition::Balance { group: group.to_owned() });
@@ -60,7 +61,7 @@ impl World {
         }
     }
 
-    /// An instance is past its termination hooks: at its maximum size a group may only replace it now.
+    /// An instance is past its termination hooks. A group at its maximum size may replace it now.
     pub(crate) fn hook_ended(&mut self, group: &str) {
         if self.groups.get(group).is_some_and(|found| found.settings.replaces_as_recorded) {
             self.replace_missing(group);
@@ -69,8 +70,9 @@ impl World {
 }
 
 impl Group {
-    /// How many instances it may have in its capacity after launches. As recorded 2026, an instance that has yet to
-    /// pass its termination hooks takes one of the maximum size; the cause is likely, not proven.
+    /// The most instances that launches may bring its capacity to. An instance that has yet to pass
+    /// its termination hooks counts towards the maximum size. Recorded 2026; this cause is likely,
+    /// not proven.
     fn launch_limit(&self) -> usize {
         if !self.settings.replaces_as_recorded {
             return usize::MAX;

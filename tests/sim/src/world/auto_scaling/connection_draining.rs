@@ -8,9 +8,11 @@ use crate::world::World;
 use crate::world::agenda::Transition;
 
 impl World {
-    /// The load balancer deregisters an instance, which is `Terminating` until its connections have drained.
+    /// Deregisters an instance from the load balancer. It is `Terminating` until its connections
+    /// have drained.
     ///
-    /// An instance on its way to the warm pool drains, too (user guide); the world sends it to its hooks at once.
+    /// In AWS an instance that returns to the warm pool drains, too. The world sends it to its
+    /// hooks at once.
     pub(crate) fn drain_connections(&mut self, group: &str, id: &Ec2InstanceId, seconds: u32) {
         self.set_lifecycle_state(group, id, LifecycleState::Terminating);
         let drained = Transition::ConnectionsDrained { group: group.to_owned(), instance: id.clone() };

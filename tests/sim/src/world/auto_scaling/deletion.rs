@@ -6,8 +6,9 @@ use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 impl World {
-    /// `DeleteAutoScalingGroup` with `ForceDelete`: all instances are terminated at once, hooks or not, and the group is
-    /// gone. AWS takes some minutes for it (API reference, "`DeleteAutoScalingGroup`"); here it takes no time.
+    /// `DeleteAutoScalingGroup` with `ForceDelete`: terminates all instances at once, past their
+    /// hooks, and deletes the group (API reference, "`DeleteAutoScalingGroup`"). AWS takes minutes;
+    /// the world takes no time.
     pub fn delete_group_by_force(&mut self, group: &str) -> Result<(), ApiError> {
         let found = self.group_mut(group)?;
         found.desired_capacity = 0;

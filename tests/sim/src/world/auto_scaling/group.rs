@@ -47,7 +47,7 @@ pub struct AutoScalingGroup {
     pub replaces_as_recorded: bool,
     /// Whether a retained instance that is terminated by hand runs its hooks again.
     pub retained_run_hooks_again: bool,
-    /// What follows the description of its terminations.
+    /// The status reason of its terminations, which follows their description.
     pub status_reason: Option<String>,
     /// Whether its lifecycle notices and events lack the `Action` member, as they did before 2026.
     pub without_action_member: bool,
@@ -127,8 +127,9 @@ impl AutoScalingGroup {
         self
     }
 
-    /// Behind a load balancer: on termination the group deregisters an instance first, and its connections drain. The
-    /// termination hooks open their actions only then, and their notices carry that time.
+    /// Puts the group behind a load balancer. On termination, the group deregisters an instance
+    /// first and waits for its connections to drain. Only then do the termination hooks open their
+    /// actions, and their notices carry that time.
     ///
     /// AWS: user guide, "attach-load-balancer-asg" and "lifecycle-hooks-overview".
     #[must_use]
@@ -137,38 +138,39 @@ impl AutoScalingGroup {
         self
     }
 
-    /// Which still lists an instance as `Terminating:Proceed` for some seconds after its last termination hook.
-    /// Recorded 2026: the group lists it until EC2 has terminated it.
+    /// Lists an instance as `Terminating:Proceed` for some seconds after its last termination hook.
+    /// Recorded 2026.
     #[must_use]
     pub fn lingering(mut self, seconds: u32) -> Self {
         self.lingering_seconds = seconds;
         self
     }
 
-    /// Which replaces a terminating instance as recorded 2026: one second after the termination began or, at its maximum
-    /// size, one second after the last hook ended.
+    /// Replaces a terminating instance one second after its termination began. At its maximum size,
+    /// the group waits until one second after the last hook ended. Recorded 2026.
     #[must_use]
     pub fn replacing_as_recorded(mut self) -> Self {
         self.replaces_as_recorded = true;
         self
     }
 
-    /// Whose retained instances run their termination hooks again, with new tokens, when somebody terminates them.
-    /// Decrementing the desired capacity is refused then. Recorded 2026.
+    /// Runs the termination hooks of a retained instance again, with new tokens, when somebody
+    /// terminates it. The group refuses to decrement its desired capacity then. Recorded 2026.
     #[must_use]
     pub fn retained_running_hooks_again(mut self) -> Self {
         self.retained_run_hooks_again = true;
         self
     }
 
-    /// Whose terminations have a status reason. Recorded 2026: it follows the description, after `.  Status Reason: `.
+    /// Gives its terminations a status reason. The description goes on with it:
+    /// `.  Status Reason: ...`. Recorded 2026.
     #[must_use]
     pub fn status_reason(mut self, reason: &str) -> Self {
         self.status_reason = Some(reason.to_owned());
         self
     }
 
-    /// With lifecycle notices and events of the form of before 2026, without the `Action` member.
+    /// Sends lifecycle notices and events without the `Action` member, as AWS did before 2026.
     #[must_use]
     pub fn without_action_member(mut self) -> Self {
         self.without_action_member = true;
@@ -249,8 +251,8 @@ impl World {
     }
 }
 
-/// What Auto Scaling answers to the name of a group that is not there, or no longer. The word is `null`, whatever the
-/// name was (public transcripts).
+/// Auto Scaling's answer to the name of a group that does not exist. It says `null` for any name
+/// (public transcripts).
 fn no_such_group() -> ApiError {
     ApiError::validation("AutoScalingGroup name not found - null")
 }

@@ -67,7 +67,7 @@ pub struct LifecycleHook {
     pub notification_target_arn: Option<String>,
     /// What its notices carry along.
     pub notification_metadata: Option<String>,
-    /// Whether its notifications are refused: the topic is gone, or its role or key does not allow them.
+    /// Whether its notifications are refused, as with a deleted topic or a role that denies them.
     pub notification_is_refused: bool,
 }
 
@@ -99,8 +99,8 @@ impl LifecycleHook {
         self
     }
 
-    /// Whose notification is refused: Auto Scaling applies the default result at once. Recorded 2026, with the topic
-    /// gone, and with a role or key that does not allow it.
+    /// Has its notifications refused: Auto Scaling applies the default result at once. Recorded
+    /// 2026 with a deleted topic and with a role or key that denies the call.
     #[must_use]
     pub fn notification_refused(mut self) -> Self {
         self.notification_is_refused = true;

@@ -104,8 +104,8 @@ impl Group {
         Some(if percent < 100 { share.min(desired.saturating_sub(1)) } else { desired })
     }
 
-    /// How many instances there are on top of the desired capacity: one for a refresh, while nothing may be missing, and
-    /// those that zone rebalancing launched.
+    /// How many instances there are on top of the desired capacity: one for a refresh, while
+    /// nothing may be missing, and those that zone rebalancing launched.
     pub(crate) fn surge(&self) -> usize {
         let ahead =
             self.refresh.as_ref().is_some_and(|it| it.min_healthy_percent >= 100 && !it.old.is_empty());

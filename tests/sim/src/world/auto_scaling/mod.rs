@@ -8,7 +8,9 @@
 //! | [`termination`] | from the decision to the end of an instance |
 //! | [`connection_draining`] | what a load balancer does before the hooks run |
 //! | [`root_volume`] | replacing an instance's root volume |
-//! | [`standby`], [`rebalancing`], [`deletion`] | instances out of the capacity, zones in balance, and the end of a group |
+//! | [`standby`] | instances out of the capacity |
+//! | [`rebalancing`] | balancing the zones |
+//! | [`deletion`] | the end of a group |
 //! | [`warm_pool`] | where instances wait, stopped, for the next launch |
 //! | [`instance_refresh`] | replacing all instances, some at a time |
 //! | [`scaling_policy`], `policy_execution` | step scaling policies, and what they make of a breach |

@@ -34,9 +34,10 @@ impl Place {
 
 /// The `Action` member: what the group does with the instance.
 ///
-/// `Terminate` is recorded (2026, lifecycle notices and events); notices of 2022 have no such member. `ReplaceRootVolume`
-/// is in AWS's examples (user guide, "instance-refresh-eventbridge-events"). `Launch`, and `Terminate` on the way to a
-/// warm pool, are inferred.
+/// `Terminate` is recorded (2026, lifecycle notices and events); notices of 2022 have no such
+/// member. `ReplaceRootVolume` is in AWS's examples (user guide,
+/// "instance-refresh-eventbridge-events"). `Launch`, and `Terminate` on the way to a warm pool, are
+/// inferred.
 pub(crate) fn action(transition: LifecycleTransition, way: (Place, Place)) -> &'static str {
     match (transition, way) {
         (_, (Place::AutoScalingGroup, Place::AutoScalingGroup)) => "ReplaceRootVolume",

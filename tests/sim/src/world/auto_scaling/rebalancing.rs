@@ -1,4 +1,5 @@
-//! Balancing the Availability Zones: the group launches in the emptiest zone first, then terminates in the fullest.
+//! Balancing the Availability Zones: the group launches in the emptiest zone first, then terminates
+//! in the fullest.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
@@ -8,11 +9,11 @@ use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 impl World {
-    /// Moves instances from zones that have more than their share to those that have less.
+    /// `AZRebalance`: moves instances from the fullest zones to the emptiest.
     ///
-    /// The group goes beyond its maximum size by 10 %, or by one instance, whichever is more (user guide,
-    /// "auto-scaling-benefits"). It terminates an instance as soon as a new one is in service, and goes on until the
-    /// zones are balanced.
+    /// The group may exceed its maximum size by 10 %, at least by one instance (user guide,
+    /// "auto-scaling-benefits"). It terminates an instance as soon as a new one is in service,
+    /// until the zones are balanced.
     pub fn rebalance_zones(&mut self, group: &str) -> Result<(), ApiError> {
         let found = self.group(group)?;
         if !found.rebalancing.is_empty() {

@@ -1,7 +1,8 @@
 //! Replacing an instance's root volume, as an instance refresh with `ReplaceRootVolume` does.
 //!
-//! The termination hooks hold the instance back, then it restarts, then the launch hooks hold it back (user guide,
-//! "instance-refresh-eventbridge-events"). It stays in the group's capacity all the while.
+//! The termination hooks hold the instance back, then it restarts, then the launch hooks hold it
+//! back (user guide, "instance-refresh-eventbridge-events"). It stays in the group's capacity all
+//! the while.
 
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 
@@ -16,8 +17,9 @@ use crate::world::{ApiError, World};
 const REPLACEMENT_SECONDS: u32 = 60;
 
 impl World {
-    /// Replaces the root volume of an instance in service: `ReplacingRootVolume:Wait` at the termination hooks, then a
-    /// restart, after which the agent registers the instance anew.
+    /// Replaces the root volume of an instance in service. The instance is
+    /// `ReplacingRootVolume:Wait` at the termination hooks, then it restarts, and its agent
+    /// registers it anew.
     pub fn replace_root_volume(&mut self, group: &str, instance: &Ec2InstanceId) -> Result<(), ApiError> {
         let state = self.group(group)?.instances.get(instance).map(|instance| instance.state);
         if state != Some(LifecycleState::InService) {
@@ -34,8 +36,9 @@ impl World {
         Ok(())
     }
 
-    /// Past the termination hooks the instance restarts, and all that runs on it is gone. What ABANDON does is unknown:
-    /// here it does what CONTINUE does.
+    /// Restarts an instance that is past its termination hooks. Its tasks are killed.
+    ///
+    /// The effect of ABANDON is unknown; the world treats it as CONTINUE.
     pub(crate) fn exchange_root_volume(&mut self, group: &str, id: &Ec2InstanceId) {
         let Some(found) = self.groups.get_mut(group) else { return };
         let Some(instance) = found.instances.get_mut(id) else { return };
@@ -50,7 +53,8 @@ impl World {
         self.agenda.enter(self.after(REPLACEMENT_SECONDS), up);
     }
 
-    /// The agent loses its state with the volume. ECS keeps the registration and its tasks as it last knew them.
+    /// The agent loses its state with the volume. ECS keeps the registration and its tasks as it
+    /// last knew them. (Unknown: whether ECS stops those tasks once the agent has registered anew.)
     fn lose_root_volume(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
         let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
         let connected = std::mem::replace(&mut instance.agent_connected, false);

@@ -151,7 +151,8 @@ impl World {
         self.hook_ended(group);
     }
 
-    /// The EC2 instance is terminated, and whatever still ran on it with it. The group may list it a while longer.
+    /// Terminates the EC2 instance and kills its tasks. The group may list the instance a while
+    /// longer.
     pub(crate) fn end_instance(&mut self, group: &str, id: &Ec2InstanceId) {
         let Some(found) = self.groups.get(group) else { return };
         let Some(state) = found.instances.get(id).map(|instance| instance.state) else { return };
@@ -191,7 +192,7 @@ impl World {
         }
     }
 
-    /// Whatever held an instance back holds it no longer, and nobody is told of it.
+    /// Drops an instance's open actions, without a message and without an entry in the history.
     fn drop_actions(&mut self, group: &str, id: &Ec2InstanceId) {
         if let Some(found) = self.groups.get_mut(group) {
             found.actions.retain(|_, action| action.instance != *id);

@@ -13,8 +13,8 @@ use super::task_definition::TaskDefinition;
 use crate::world::{ACCOUNT, ApiError, REGION, World};
 
 impl World {
-    /// Adds a ghost of an EC2 instance: an older registration, ACTIVE, its agent disconnected, with one task that ECS
-    /// last knew as RUNNING. No container of that task is left on the host.
+    /// Adds a ghost of an EC2 instance: an older ACTIVE registration whose agent is disconnected.
+    /// ECS last knew one task on it as RUNNING. No container of that task is left on the host.
     ///
     /// ECS does not deregister an instance whose agent is disconnected (API reference,
     /// "`DeregisterContainerInstance`").

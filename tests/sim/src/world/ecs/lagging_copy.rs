@@ -1,8 +1,8 @@
-//! What ECS held a moment ago: the API is eventually consistent, as the reference says of `RunTask`.
+//! The recent past of ECS: the API is eventually consistent, as the reference says of `RunTask`.
 //!
-//! A read from outside is served as of now or, as chance has it, as of a time in the past. What is new may be MISSING,
-//! what is gone may be there, and of two reads the second may be the older. Changes act on the truth alone. Without
-//! lagging reads nothing is kept, and nothing of this costs anything.
+//! A read from outside is served as of now or, as chance has it, as of a time in the past. It may
+//! miss something new or show something that is gone, and of two reads the second may be the older.
+//! Changes act on the truth alone. Without lagging reads the world keeps no past.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -20,9 +20,10 @@ use crate::world::{Operation, World};
 /// Reads that may lag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaggingReads {
-    /// How far a read that lags is behind, in seconds.
+    /// Seconds that a read lags; the most, where each draws its own.
     pub lag_seconds: u32,
-    /// Whether each read that lags draws its own lag, from 0 to `lag_seconds`. Otherwise all of them lag alike.
+    /// Whether each read that lags draws its own lag, from 0 to `lag_seconds`. Otherwise all of
+    /// them lag alike.
     pub each_by_its_own: bool,
     /// How many of a thousand reads lag.
     pub share_per_mille: u32,
@@ -32,7 +33,7 @@ pub struct LaggingReads {
     pub seed: u64,
 }
 
-/// What the clusters held, as far back as a read may lag.
+/// The clusters' past, as far back as a read may lag.
 #[derive(Debug, Clone)]
 pub(crate) struct LaggingCopy {
     settings: LaggingReads,
@@ -48,7 +49,7 @@ pub(crate) struct ClusterCopy {
     container_instances: BTreeMap<ContainerInstanceArn, Versions<DescribedContainerInstance>>,
     tasks: BTreeMap<TaskArn, Versions<Task>>,
     tasks_on: BTreeMap<ContainerInstanceArn, BTreeSet<TaskArn>>,
-    /// What was forgotten, oldest first: once no read goes back that far, its versions are dropped.
+    /// Forgotten things, oldest first. Their versions are dropped once no read goes back that far.
     forgotten: VecDeque<(DateTime<Utc>, Forgotten)>,
 }
 
@@ -59,7 +60,8 @@ pub(crate) struct PastCluster<'a> {
     at: DateTime<Utc>,
 }
 
-/// What something was, and from when on; `None` where it was not, or was forgotten.
+/// The versions of one thing, each with the time from which it holds; `None` from when it was
+/// forgotten.
 #[derive(Debug, Clone)]
 struct Versions<T>(VecDeque<(DateTime<Utc>, Option<Arc<T>>)>);
 
@@ -243,7 +245,7 @@ impl World {
         }
     }
 
-    /// Something changed that a read tells of. The change itself is only made where reads may lag.
+    /// Keeps a change for reads that lag. `change` runs only where reads may lag.
     pub(crate) fn copy_later(&mut self, cluster: &str, change: impl FnOnce(&Cluster) -> Option<Change>) {
         let now = self.now;
         let Some(copy) = &mut self.lagging_copy else { return };

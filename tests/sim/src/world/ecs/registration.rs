@@ -90,8 +90,8 @@ impl World {
         }
     }
 
-    /// An agent that lost its state registers its EC2 instance once more. The registration from before stays, without an
-    /// agent, and is the older one: its tasks go no further in ECS's eyes.
+    /// An agent that lost its state registers its EC2 instance once more. The earlier registration
+    /// stays, its agent disconnected and its tasks as ECS last knew them.
     pub fn register_anew(
         &mut self,
         cluster: &str,

@@ -91,7 +91,8 @@ pub enum Occurrence {
     InstanceInWarmPool { group: String, instance: Ec2InstanceId },
     /// An EC2 instance was parked as its way out was abandoned.
     InstanceRetained { group: String, instance: Ec2InstanceId },
-    /// The replacement of an EC2 instance's root volume began, or ended with the instance in service.
+    /// The replacement of an EC2 instance's root volume began, or ended with the instance in
+    /// service.
     RootVolumeReplacement { group: String, instance: Ec2InstanceId, in_progress: bool },
     /// An EC2 instance entered standby, or left it.
     Standby { group: String, instance: Ec2InstanceId, entered: bool },

@@ -384,7 +384,10 @@ async fn stopping_tasks_that_cannot_be_polled_any_more_complete_no_hook() {
     // The last poll that works sees the tasks stop.
     ecs_is_down(&scene, Fault::Unavailable, 610, 5000);
     let answer = first(&scene.deliver(&notice).await.unwrap());
-    assert_eq!((&answer["outcome"], &answer["waitingFor"]), (&"republished".into(), &"tasks stopping: 1".into()));
+    assert_eq!(
+        (&answer["outcome"], &answer["waitingFor"]),
+        (&"republished".into(), &"tasks stopping: 1".into())
+    );
     assert_eq!(scene.calls(Operation::StopTask), 1);
     assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
     assert_eq!(scene.values("DrainErrors"), [1.0]);

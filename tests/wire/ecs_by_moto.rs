@@ -211,7 +211,8 @@ async fn a_stopped_task_gives_its_room_back_and_a_groups_instances_are_read() {
         ));
     }
     let hooks = group.describe_termination_hooks("hosts").await.unwrap();
-    let hooks: Vec<_> = hooks.iter().map(|hook| (hook.name.as_str(), hook.heartbeat_timeout.as_secs())).collect();
+    let hooks: Vec<_> =
+        hooks.iter().map(|hook| (hook.name.as_str(), hook.heartbeat_timeout.as_secs())).collect();
     assert_eq!(hooks, [("drain", 900)]);
 }
 

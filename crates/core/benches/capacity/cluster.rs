@@ -64,7 +64,6 @@ pub(crate) fn host(number: usize) -> ContainerInstance {
         instance_type: Some(instance_type.to_owned()),
         trunked: number.is_multiple_of(2),
         network_interfaces: Some(running_tasks / 2),
-        registered_at: None,
         version: 1,
     }
 }

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_sim::LaggingReads;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::sns::SnsMessage;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
 use crate::scene::{
-    CLUSTER, Scene, TOPIC, first, sample_event, sns_event, two_hosts_with_web, world_of_hosts,
+    CLUSTER, GROUP, Scene, TOPIC, first, sample_event, sns_event, two_hosts_with_web, world_of_hosts,
 };
 
 /// Two hosts, of which the first never joined the cluster.
@@ -39,17 +41,27 @@ async fn an_instance_that_never_joined_is_completed_after_a_minute_if_its_group_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_is_listed_within_a_minute_is_drained() {
-    let scene = one_that_never_joined();
+async fn an_instance_that_the_cluster_lists_late_is_drained() {
+    let (mut world, _) = world_of_hosts(1, 600);
+    let until = world.now() + TimeDelta::hours(1);
+    // Each read is as old as that: the cluster lists nothing of the new instance for 50 s.
+    world.lag_reads(LaggingReads {
+        lag_seconds: 50,
+        each_by_its_own: false,
+        share_per_mille: 1000,
+        until,
+        seed: 0,
+    });
+    let hosts = vec![world.launch_now(GROUP).unwrap()];
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
     let notice = scene.terminate(0);
-    let joins = async {
-        scene.wait(50).await;
-        let active = ContainerInstanceStatus::Active;
-        scene.world(|world| world.set_container_instance_status(CLUSTER, &scene.hosts[0], active)).unwrap();
+    let seen_within_a_search = async {
+        scene.wait(71).await;
+        assert_eq!(scene.set_draining(), 1);
     };
-    let ((answer, _), ()) = join(scene.see_through(&notice), joins).await;
+    let ((answer, _), ()) = join(scene.see_through(&notice), seen_within_a_search).await;
     assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped");
-    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
     scene.assert_all_drained(1);
 }
 

@@ -427,7 +427,7 @@ impl Session {
             }
         };
         let due =
-            due.min(found_at + SEARCH_INTERVAL).max(self.troubles.retry_at(Kind::Find, now).unwrap_or(due));
+            due.min(found_at + SEARCH_INTERVAL).max(self.troubles.retry_at(Kind::Find, now).unwrap_or(found_at));
         if now >= due { self.find() } else { Step::Wait(due) }
     }
 

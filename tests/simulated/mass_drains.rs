@@ -86,7 +86,10 @@ async fn the_lowest_of_many_sees_all_drains_through_and_every_other_message_is_d
     let began = scene.aws.world().now();
     for notice in &notices[1..] {
         let answer = first(&scene.deliver(notice).await.unwrap());
-        assert_eq!((&answer["outcome"], &answer["coordinator"]), (&"delegated".into(), &scene.hosts[0].as_str().into()));
+        assert_eq!(
+            (&answer["outcome"], &answer["coordinator"]),
+            (&"delegated".into(), &scene.hosts[0].as_str().into())
+        );
     }
     assert!((scene.aws.world().now() - began).num_seconds() < 1);
     let (answer, invocations) = scene.see_through(&notices[0]).await;

@@ -177,7 +177,8 @@ async fn in_a_mass_drain_all_that_wait_are_in_progress_and_each_end_is_logged_on
     assert!((in_progress[0] - 6.0).abs() < 0.1, "{in_progress:?}");
     assert!(in_progress.is_sorted_by(|earlier, later| earlier >= later), "{in_progress:?}");
     assert!(in_progress[in_progress.len() - 1].abs() < 0.1);
-    let mut of: Vec<_> = scene.documents("DrainSeconds")
+    let mut of: Vec<_> = scene
+        .documents("DrainSeconds")
         .iter()
         .map(|document| document["ec2InstanceId"].as_str().unwrap().to_owned())
         .collect();

@@ -261,7 +261,7 @@ impl Evidence {
         self.found_at = Some(now);
         let absent = self.registrations.is_empty() && unresolved == 0;
         self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
-        if self.active().is_empty() {
+        if unresolved == 0 && self.active().is_empty() {
             self.none_active_at = Some(now);
         }
     }

@@ -911,13 +911,13 @@ mod tests {
         format!("i-{number:017x}").parse().unwrap()
     }
 
-    fn group(waiting: &[u64]) -> Result<Option<AutoScalingGroup>, Arc<CallError>> {
+    fn group(waiting: &[u64]) -> AutoScalingGroup {
         let instance = |number: &u64| GroupInstance {
             ec2_instance_id: id(*number),
             lifecycle_state: "Terminating:Wait".to_owned(),
         };
         let instances = waiting.iter().map(instance).collect();
-        Ok(Some(AutoScalingGroup { instances, has_load_balancer: false }))
+        AutoScalingGroup { instances, has_load_balancer: false }
     }
 
     fn hook(name: &str) -> LifecycleHook {
@@ -963,7 +963,7 @@ mod tests {
     fn drains(own: u64, waiting: &[u64]) -> GroupDrains {
         let mut drains = GroupDrains::new(request(Some((own, 1))), Standby::default());
         assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
-        drains.group_read(group(waiting), at(0));
+        drains.group_read(Ok(Some(group(waiting))), at(0));
         drains
     }
 
@@ -1010,15 +1010,14 @@ mod tests {
         assert_eq!(drains.sessions()[&id(3)].schedule().began, at(0), "no activity says when");
         // The fourth may wait at another hook: the group is asked again.
         assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
-        drains.group_read(group(&[1, 2, 3, 4]), at(0));
+        drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0));
         assert_eq!(drains.next(at(0)), find(&[1, 2, 3, 4]));
     }
 
     #[test]
     fn behind_a_load_balancer_a_wait_began_no_earlier_than_its_notice_may_have() {
         let mut drains = drains(1, &[1, 2, 3, 4]);
-        let mut behind = group(&[1, 2, 3, 4]).unwrap().unwrap();
-        behind.has_load_balancer = true;
+        let behind = AutoScalingGroup { has_load_balancer: true, ..group(&[1, 2, 3, 4]) };
         drains.group_read(Ok(Some(behind)), at(0));
         drains.hooks_read(Ok(vec![hook("drain")]), at(0));
         let _ = drains.next(at(0));
@@ -1036,7 +1035,7 @@ mod tests {
         let GroupAction::Batch(Batch::Heartbeat(_)) = drains.next(at(0)) else { panic!() };
         drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(0), at(0));
         assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
-        drains.group_read(group(&[2, 3]), at(1));
+        drains.group_read(Ok(Some(group(&[2, 3]))), at(1));
         assert_eq!(drains.next(at(1)), GroupAction::ReadActivities([id(2), id(3)].into()));
         assert_eq!(drains.role(), Role::Coordinator);
     }
@@ -1050,7 +1049,7 @@ mod tests {
         assert!(matches!(action, GroupAction::Batch(Batch::Heartbeat(_))), "{action:?}");
         drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(300), at(300));
         assert_eq!(drains.next(at(300)), GroupAction::ReadGroup);
-        drains.group_read(group(&[2, 3, 4, 5]), at(301));
+        drains.group_read(Ok(Some(group(&[2, 3, 4, 5]))), at(301));
         assert_eq!(drains.next(at(301)), GroupAction::Return);
     }
 
@@ -1095,7 +1094,7 @@ mod tests {
         };
         end(&mut drains, 30);
         assert_eq!(drains.next(at(30)), GroupAction::ReadGroup);
-        drains.group_read(group(&[1, 2, 3, 4]), at(31));
+        drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(31));
         // Three more wait, and left their drains to this message.
         assert_ne!(drains.next(at(31)), GroupAction::Return);
         assert_eq!(drains.role(), Role::Coordinator);
@@ -1105,13 +1104,13 @@ mod tests {
     fn a_sweep_leaves_young_waits_alone_and_never_fails() {
         let mut sweep = GroupDrains::new(request(None), Standby::default());
         assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);
-        sweep.group_read(group(&[1]), at(0));
+        sweep.group_read(Ok(Some(group(&[1]))), at(0));
         assert_eq!(sweep.next(at(0)), GroupAction::Return);
         let standby = sweep.into_standby(at(0));
         assert!(standby.is_due(at(60)));
         let mut sweep =
             GroupDrains::new(GroupRequest { begins: at(120), until: at(1000), ..request(None) }, standby);
-        sweep.group_read(group(&[1]), at(120));
+        sweep.group_read(Ok(Some(group(&[1]))), at(120));
         assert_eq!(sweep.next(at(120)), GroupAction::ReadHooks);
         sweep.hooks_read(Ok(vec![hook("drain")]), at(120));
         assert!(matches!(sweep.next(at(120)), GroupAction::Batch(Batch::Heartbeat(_))));

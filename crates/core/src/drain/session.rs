@@ -426,8 +426,9 @@ impl Session {
                 [soon, believed].into_iter().find(|at| *at > found_at).unwrap_or(found_at + SEARCH_INTERVAL)
             }
         };
-        let due =
-            due.min(found_at + SEARCH_INTERVAL).max(self.troubles.retry_at(Kind::Find, now).unwrap_or(found_at));
+        let due = due
+            .min(found_at + SEARCH_INTERVAL)
+            .max(self.troubles.retry_at(Kind::Find, now).unwrap_or(found_at));
         if now >= due { self.find() } else { Step::Wait(due) }
     }
 

@@ -58,7 +58,7 @@ async fn a_hook_that_was_deleted_meanwhile_cuts_the_drain_short() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hook_of_an_instance_that_is_deregistered_meanwhile_is_completed_within_a_minute() {
+async fn the_hook_of_an_instance_that_is_deregistered_meanwhile_is_completed_within_five_minutes() {
     // However far apart the polls are, and though its tasks are polled all the same.
     for poll in ["5", "60", "61"] {
         let slow = web().deregistration_delay(300);
@@ -76,7 +76,7 @@ async fn the_hook_of_an_instance_that_is_deregistered_meanwhile_is_completed_wit
         let ((answer, _), at) = join(scene.see_through(&notice), deregistered).await;
         assert_eq!(first(&answer)["reason"], "the instance is not in the cluster");
         let took = (scene.ends()[0].0 - at).num_seconds();
-        assert!(took <= 60 + 2 * poll.parse::<i64>().unwrap(), "{took} s");
+        assert!(took <= 300 + 2 * poll.parse::<i64>().unwrap(), "{took} s");
     }
 }
 

@@ -39,7 +39,7 @@ async fn a_cluster_without_the_instance_and_its_group_is_an_error_that_names_it_
             assert_eq!(error.kind(), "WrongCluster", "{metadata:?}");
             let text = ErrorChain(&error).to_string();
             for named in
-                ["cluster other", "group demo-asg", "ECS_CLUSTER", "NotificationMetadata of hook drain"]
+                ["cluster other", "of its group", "ECS_CLUSTER", "NotificationMetadata of hook drain"]
             {
                 assert!(text.contains(named), "{text}");
             }

@@ -94,9 +94,10 @@ fn of_history(entry: &Entry, names: &Names) -> Option<Line> {
         Occurrence::InstanceTerminated { instance, .. } => {
             (Who::AutoScaling, format!("{} is terminated", host(instance.as_str())))
         }
-        Occurrence::ActionHeartbeat { instance, .. } => {
-            (Who::AutoScaling, format!("heartbeat: the hook's timeout for {} starts again", host(instance.as_str())))
-        }
+        Occurrence::ActionHeartbeat { instance, .. } => (
+            Who::AutoScaling,
+            format!("heartbeat: the hook's timeout for {} starts again", host(instance.as_str())),
+        ),
         Occurrence::ActionEnded { instance, end, .. } => {
             let how = match end {
                 ActionEnd::Completed(result) => format!("completed with {result}"),

@@ -196,7 +196,8 @@ async fn more(
     let misspelt: Cluster = "misspelt".parse().unwrap();
     said.push(short(&ecs.stop_task(&misspelt, &tasks[0], "").await.unwrap_err()));
 
-    for (group, instances) in [("demo-asg", Some((20, false))), ("balanced", Some((1, true))), ("none", None)] {
+    for (group, instances) in [("demo-asg", Some((20, false))), ("balanced", Some((1, true))), ("none", None)]
+    {
         let described = auto_scaling.describe_group(group).await.unwrap();
         let shown = described.as_ref().map(|it| (it.instances.len(), it.has_load_balancer));
         assert_eq!(shown, instances, "{group}");

@@ -7,9 +7,7 @@ use fleetkeeper_core::ports::{
     Tasks, TasksOf,
 };
 use fleetkeeper_core::service::{SchedulingStrategy, Service, ServiceArn};
-use fleetkeeper_core::task::{
-    DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn,
-};
+use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn};
 use fleetkeeper_core::task_needs::TaskNeeds;
 
 use crate::ports::Ecs;

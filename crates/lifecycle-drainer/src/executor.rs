@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::drain::{
-    Batch, CompleteReason, GroupAction, GroupDrains, Kind, LAG_ALLOWANCE, OnDrainTimeout, Role, TaskLists,
+    Batch, CompleteReason, GroupAction, GroupDrains, Kind, LAG_ALLOWANCE, OnDrainTimeout, Report, Role,
+    TaskLists,
 };
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
@@ -422,9 +423,8 @@ impl<P: Ports> Executor<'_, P> {
             }
             Ok(lists) => self.drains.cluster_listed(due, lists, began, self.calls.now()),
             Err(error) => {
-                let ids: Vec<_> = due.into_iter().map(|(id, _)| id).collect();
                 self.drains.cluster_lists_are_too_long(self.calls.now());
-                self.drains.cluster_lists_failed(&ids, &error, self.calls.now());
+                self.fail(due.iter().map(|(id, _)| id), Kind::List, &error);
             }
         }
     }
@@ -600,7 +600,15 @@ impl<P: Ports> Executor<'_, P> {
     }
 
     fn report(&mut self) {
+        let mut last: Option<Arc<CallError>> = None;
         for report in self.drains.reports() {
+            if let Report::CallFailed(_, error, _) = &report {
+                // A call for many drains is one line.
+                if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, error)) {
+                    continue;
+                }
+                last = Some(error.clone());
+            }
             self.reporter.report(&report, self.calls.now());
         }
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::{
-    CompleteReason, DrainEnd, DrainMetrics, DrainSubject, Ended, Finish, GroupDrains, Report,
+    CompleteReason, DrainEnd, DrainMetrics, DrainSubject, Ended, Finish, GroupDrains, Report, Session,
 };
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::ports::{CallErrorKind, EmbeddedMetrics};
@@ -236,7 +236,7 @@ impl<P: Ports> Executor<'_, P> {
         let now = self.calls.now();
         let own = self.drains.own();
         let began = own.map_or(self.invocation.begins, |own| own.schedule().began);
-        let own_id = own.map(|own| own.ec2_instance_id());
+        let own_id = own.map(Session::ec2_instance_id);
         let others = self.drains.sessions().values().filter(|it| Some(it.ec2_instance_id()) != own_id);
         let waiting = others.clone().filter(|it| it.end().is_none()).count();
         let others = Others { waiting, ended: others.count() - waiting };
@@ -277,7 +277,6 @@ impl<P: Ports> Executor<'_, P> {
             Failure::WrongCluster => RecordError::WrongCluster {
                 ec2_instance_id,
                 cluster,
-                group: self.group.to_owned(),
                 hook: self.reporter.hook.to_owned(),
                 consequence,
             },

@@ -92,6 +92,32 @@ pub struct GroupPlan {
     /// What the hook's `NotificationMetadata` says.
     #[serde(default)]
     pub metadata: Metadata,
+    /// How the group differs from a plain one.
+    #[serde(default)]
+    pub options: GroupOptions,
+}
+
+/// How a group differs from a plain one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent setting or a recorded behaviour")]
+pub struct GroupOptions {
+    /// Behind a load balancer: how long connections drain before the termination hooks run.
+    pub connection_draining_seconds: Option<u32>,
+    /// How long the group lists an instance as `Terminating:Proceed` after its last termination hook.
+    pub lingering_seconds: Option<u32>,
+    /// Its Availability Zones; one, where it is 0.
+    pub zones: usize,
+    /// Whether it replaces a terminating instance as late as AWS was recorded to.
+    pub replaces_as_recorded: bool,
+    /// Whether a retained instance that is terminated by hand runs its hooks again.
+    pub retained_run_hooks_again: bool,
+    /// Whether a status reason follows the description of its terminations.
+    pub status_reason: bool,
+    /// Whether its notices lack the `Action` member, as they did before 2026.
+    pub without_action_member: bool,
+    /// Whether the notifications of the drainer's hook are refused.
+    pub notification_refused: bool,
 }
 
 /// What a hook's `NotificationMetadata` says of the cluster.
@@ -308,6 +334,18 @@ pub enum What {
     Redeliver(usize),
     /// Something comes to the topic that is none of the drainer's business.
     StrayMessage(Stray),
+    /// A host gets a new root volume.
+    ReplaceRootVolume(usize),
+    /// A host enters standby.
+    EnterStandby(usize),
+    /// A host leaves standby.
+    ExitStandby(usize),
+    /// The group's zones are balanced.
+    RebalanceZones,
+    /// The group is deleted by force, with all its hosts.
+    DeleteGroup,
+    /// A host gets a ghost: an older registration, disconnected, with a task.
+    LeaveGhost(usize),
 }
 
 /// What else may come to a topic.
@@ -360,6 +398,8 @@ pub enum Wrong {
     Missing,
     /// The first of several resources could not be reached for another reason.
     Untold,
+    /// "No active Lifecycle Action found", though the action is open.
+    NoActiveAction,
 }
 
 /// How AWS's API behaves within what it promises.

@@ -135,16 +135,28 @@ fn happen(world: &mut World, place: &Place, what: &What) -> Result<(), ApiError>
         }
         What::CompleteByHand(nth) => complete_by_hand(world, *nth)?,
         What::Redeliver(nth) => redeliver(world, *nth),
+        What::RebalanceZones => world.rebalance_zones(group)?,
+        What::DeleteGroup => world.delete_group_by_force(group)?,
         What::StrayMessage(stray) => world.send_to_topic(TOPIC, &stray_message(*stray, group)),
         What::LoseHost(host)
         | What::DisconnectAgent { host, .. }
         | What::RegisterAnew(host)
         | What::StartTask { host, .. }
         | What::Deregister(host)
-        | What::SetActive(host) => {
+        | What::SetActive(host)
+        | What::ReplaceRootVolume(host)
+        | What::EnterStandby(host)
+        | What::ExitStandby(host)
+        | What::LeaveGhost(host) => {
             let Some(id) = place.host(world, *host) else { return Ok(()) };
             match what {
                 What::LoseHost(_) => world.lose_instance(group, &id)?,
+                What::ReplaceRootVolume(_) => world.replace_root_volume(group, &id)?,
+                What::EnterStandby(_) => world.enter_standby(group, &id)?,
+                What::ExitStandby(_) => world.exit_standby(group, &id)?,
+                What::LeaveGhost(_) => {
+                    world.leave_ghost(cluster, &id)?;
+                }
                 What::RegisterAnew(_) => {
                     world.register_anew(cluster, &id)?;
                 }

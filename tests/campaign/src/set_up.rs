@@ -15,8 +15,8 @@ use fleetkeeper_sim::{ActionResult, AutoScalingGroup, InstanceType, LifecycleHoo
 use serde_json::json;
 
 use crate::scenario::{
-    ApiPlan, ClusterPlan, FlappingPlan, GroupPlan, LagPlan, Metadata, Scenario, ServicePlan, StandalonePlan,
-    Takes, TaskPlan, WarmPoolPlan,
+    ApiPlan, ClusterPlan, FlappingPlan, GroupOptions, GroupPlan, LagPlan, Metadata, Scenario, ServicePlan,
+    StandalonePlan, Takes, TaskPlan, WarmPoolPlan,
 };
 use crate::stage::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
@@ -136,12 +136,17 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
     if plan.retains_abandoned {
         group = group.retaining_abandoned();
     }
+    let zones = &ZONES[..plan.options.zones.clamp(1, ZONES.len())];
+    let group = with_options(group.in_zones(zones), &plan.options);
     world.add_group(group.termination_policy(match plan.takes {
         Takes::AsByDefault => TerminationPolicy::Default,
         Takes::Oldest => TerminationPolicy::OldestInstance,
         Takes::Newest => TerminationPolicy::NewestInstance,
     }));
     let mut hook = LifecycleHook::new(HOOK, TOPIC).heartbeat_timeout(plan.heartbeat_seconds);
+    if plan.options.notification_refused {
+        hook = hook.notification_refused();
+    }
     if !plan.default_abandon {
         hook = hook.default_result(ActionResult::Continue);
     }
@@ -166,6 +171,31 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
         world.put_notification_configuration(name, TOPIC)?;
     }
     Ok(())
+}
+
+/// The Availability Zones of groups that have several.
+const ZONES: [&str; 3] = ["us-east-1a", "us-east-1b", "us-east-1c"];
+
+fn with_options(mut group: AutoScalingGroup, options: &GroupOptions) -> AutoScalingGroup {
+    if let Some(seconds) = options.connection_draining_seconds {
+        group = group.connection_draining(seconds);
+    }
+    if let Some(seconds) = options.lingering_seconds {
+        group = group.lingering(seconds);
+    }
+    if options.replaces_as_recorded {
+        group = group.replacing_as_recorded();
+    }
+    if options.retained_run_hooks_again {
+        group = group.retained_running_hooks_again();
+    }
+    if options.status_reason {
+        group = group.status_reason("Client.UserInitiatedShutdown: User initiated shutdown");
+    }
+    if options.without_action_member {
+        group = group.without_action_member();
+    }
+    group
 }
 
 /// The hook's `NotificationMetadata`, where it has any.

@@ -132,6 +132,7 @@ fn plant(faults: &mut Faults, scenario: &Scenario, began: DateTime<Utc>, quiet_f
             Wrong::Hang => Fault::Hang,
             Wrong::Missing => Fault::Failure { reason: "MISSING" },
             Wrong::Untold => Fault::Failure { reason: "INTERNAL" },
+            Wrong::NoActiveAction => Fault::NoActiveAction,
         };
         match operation {
             Some(operation) => faults.plant(*operation, when, fault),

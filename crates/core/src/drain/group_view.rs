@@ -96,7 +96,7 @@ impl GroupView {
     /// The group was read, or could not be.
     pub(super) fn see(
         &mut self,
-        answer: Result<Option<AutoScalingGroup>, &Arc<CallError>>,
+        answer: Result<Option<AutoScalingGroup>, Arc<CallError>>,
         now: DateTime<Utc>,
     ) {
         match answer {
@@ -122,7 +122,7 @@ impl GroupView {
     /// The hooks were read, or could not be.
     pub(super) fn see_hooks(
         &mut self,
-        answer: Result<Vec<LifecycleHook>, &Arc<CallError>>,
+        answer: Result<Vec<LifecycleHook>, Arc<CallError>>,
         now: DateTime<Utc>,
     ) {
         match answer {

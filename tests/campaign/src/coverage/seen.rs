@@ -204,6 +204,7 @@ impl fmt::Display for Wrong {
             Self::Hang => "never answered",
             Self::Missing => "answered, with a resource MISSING",
             Self::Untold => "answered, with a resource not reached",
+            Self::NoActiveAction => "denied an open action",
         })
     }
 }

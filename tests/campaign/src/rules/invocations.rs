@@ -114,6 +114,12 @@ pub(super) fn sweep_of(payload: &Value) -> Option<String> {
     })
 }
 
+/// Which publication of its message an invocation works on: 1 is Auto Scaling's own.
+pub(super) fn attempt_of(payload: &Value) -> u32 {
+    let attribute = payload.pointer("/Records/0/Sns/MessageAttributes/fleetkeeper.attempt/Value");
+    attribute.and_then(Value::as_str).and_then(|attempt| attempt.parse().ok()).unwrap_or(1)
+}
+
 /// A field of what an invocation of the drainer answered about its record.
 pub(super) fn answered<'a>(end: &'a InvocationEnd, field: &str) -> Option<&'a str> {
     let InvocationEnd::Returned(answer) = end else { return None };

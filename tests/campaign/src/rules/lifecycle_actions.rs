@@ -128,8 +128,11 @@ pub(super) fn lifecycle_actions<'a>(
                     action.ended = action.ended.or(Some(Ended { position, at: entry.at, how }));
                 }
             }
-            // Whatever else it waited for, it waits no more.
-            Occurrence::InstanceTerminated { instance, .. } => {
+            // Whatever else it waited for, it waits no more. The termination of an instance that waits for a new root
+            // volume opens another action.
+            Occurrence::InstanceTerminated { instance, .. }
+            | Occurrence::InstanceTerminating { instance, .. }
+            | Occurrence::InstanceRetained { instance, .. } => {
                 if let Some(action) = waits.remove(instance).and_then(|token| actions.get_mut(token)) {
                     let gone = Ended { position, at: entry.at, how: How::InstanceGone };
                     action.ended = action.ended.or(Some(gone));

@@ -32,7 +32,7 @@ use super::invocations::{Ended, Invocation, Message, answered, invocations, mess
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::waiting::{Place, places, to_warm_pool};
 use super::{Breach, Rule};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Wrong};
 use crate::stage::{DRAINER, Played};
 
 /// See the module.
@@ -59,7 +59,7 @@ impl Rule for NoLostDrain {
             of_groups: of_groups(&invocations),
             noticed: noticed(&invocations),
             published: published(entries),
-            wrongly_gone: wrongly_gone(entries),
+            wrongly_gone: wrongly_gone(played),
             first_given_up: first_given_up(entries),
             places: places(entries),
             to_warm_pool: to_warm_pool(entries),
@@ -192,13 +192,18 @@ fn first_given_up(entries: &[Entry]) -> Option<DateTime<Utc>> {
     entries.iter().find(given_up).map(|entry| entry.at)
 }
 
-/// The invocations that a fault made believe that an action is over.
-fn wrongly_gone(entries: &[Entry]) -> BTreeSet<InvocationId> {
+/// The invocations that a fault made believe that an action is over, where other hooks explain why its instance still waits.
+fn wrongly_gone(played: &Played) -> BTreeSet<InvocationId> {
+    let scenario = &played.scenario;
+    let mut groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
+    let explained = groups.any(|group| group.other_hook_seconds.is_some());
+    let denied = scenario.faults.iter().any(|fault| fault.fault == Wrong::NoActiveAction);
     let misled = |entry: &Entry| match &entry.what {
         Occurrence::ApiCalled { outcome: CallOutcome::Failed("ValidationError"), .. } => entry.by,
         _ => None,
     };
-    entries.iter().filter_map(misled).collect()
+    let entries = played.world.history().entries().iter();
+    if explained && denied { entries.filter_map(misled).collect() } else { BTreeSet::new() }
 }
 
 /// What each invocation published: topic and text.

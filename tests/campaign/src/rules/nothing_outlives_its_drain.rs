@@ -1,8 +1,8 @@
 //! Rule 2 as well: nothing goes on after its drain has ended.
 //!
 //! **A drain.** An invocation of a notice ends within two polls and 90 s of the end of its action. A message whose action is
-//! not open at all ends within that of its own start. Where its message was the coordinating one at some time, it ends
-//! within that of the end of the last action of its group.
+//! not open at all ends within that of its own start. Where its message was the coordinating one at some time, or was
+//! republished, it ends within that of the end of the last action of its group.
 //!
 //! **A sweep** ends within 50 s of its start.
 //!
@@ -80,7 +80,7 @@ fn last_end(
     let mut last = place.started;
     for (of, action) in actions {
         let own = token == Some(*of);
-        let coordinated = place.coordinates_from.is_some() && action.group == place.group;
+        let coordinated = place.may_have_coordinated() && action.group == place.group;
         if !(own || coordinated) || action.opened > ended {
             continue;
         }

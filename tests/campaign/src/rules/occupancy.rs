@@ -10,7 +10,7 @@ use fleetkeeper_sim::world::history::{Entry, Occurrence};
 
 /// The container instances that are not INACTIVE, and what on them has not STOPPED.
 ///
-/// By ECS's `lastStatus`: on a ghost, whose host went while its agent was disconnected, tasks stay as they were.
+/// By ECS's `lastStatus`: where a host was lost while its agent was disconnected, tasks stay as they were.
 #[derive(Debug, Default)]
 pub(super) struct Occupancy<'a> {
     container_instances: BTreeMap<&'a ContainerInstanceArn, Occupied<'a>>,
@@ -84,15 +84,6 @@ impl<'a> Occupancy<'a> {
                 let of = occupied.ec2_instance_id;
                 self.note_ghosts(of, entry.at);
                 Some(of)
-            }
-            // ECS learns of it from the agent: by then the task has STOPPED.
-            Occurrence::TaskKilled { task, container_instance, .. } => {
-                let occupied = self.container_instances.get_mut(container_instance)?;
-                if occupied.agent_connected {
-                    occupied.unfinished.remove(task);
-                    self.homes.remove(task);
-                }
-                Some(occupied.ec2_instance_id)
             }
             Occurrence::TaskPlaced { task, container_instance, .. } => {
                 let occupied = self.container_instances.get_mut(container_instance)?;

@@ -6,8 +6,10 @@
 //! - A function completes an action, or records a heartbeat for it, only if the invocation's notice names its token, or the
 //!   invocation may act on others of its group.
 //! - An invocation may act on others of its group from the time on at which more than three of them waited, and its own
-//!   instance was the lowest with an open action at the drainer's hook. A sweep may act on all of its group, but on none
-//!   whose action was opened less than [`YOUNG`] before.
+//!   instance was the lowest with an open action at the drainer's hook. A republished message may from the start: others may
+//!   have been delegated to it. A sweep may act on all of its group, but on none whose action was opened less than [`YOUNG`]
+//!   before.
+//! - Where more than three of a group wait, a heartbeat of a lower instance's action may ask whether that one coordinates.
 //! - No action ends twice.
 //! - What is no notice of a termination and no sweep (a test, a launch, an ordinary notification, what can't be read) leads
 //!   to no API call.
@@ -89,6 +91,14 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Whether it may ask by a heartbeat if an action is open.
+    fn may_probe(&self, action: &LifecycleAction<'_>) -> bool {
+        let place = self.place.as_ref().filter(|place| place.group == action.group);
+        place.is_some_and(|place| place.may_probe(action.instance.as_str()))
+    }
+}
+
 fn requests(entries: &[Entry]) -> BTreeMap<InvocationId, Request> {
     let mut places = places(entries);
     let all = invocations(entries).into_iter().filter(|(_, it)| it.function == DRAINER);
@@ -118,8 +128,12 @@ impl Now<'_> {
             Occurrence::ActionEnded { token, hook, .. } | Occurrence::ActionHeartbeat { token, hook, .. }
                 if hook == HOOK =>
             {
+                let probes = matches!(entry.what, Occurrence::ActionHeartbeat { .. });
                 match self.actions.get(token.as_str()) {
-                    Some(action) if !request.covers(token, action, entry.at) => {
+                    Some(action)
+                        if !request.covers(token, action, entry.at)
+                            && !(probes && request.may_probe(action)) =>
+                    {
                         Err(format!("acts on {}, which is none of its own", action.instance))
                     }
                     _ => Ok(()),

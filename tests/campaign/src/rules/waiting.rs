@@ -10,7 +10,7 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
-use super::invocations::{notices, sweep_of};
+use super::invocations::{attempt_of, notices, sweep_of};
 use crate::stage::{DRAINER, HOOK};
 
 /// The most waiting instances of a group that are drained without a coordinator.
@@ -38,6 +38,8 @@ pub(super) struct Place {
     pub(super) instance: Option<String>,
     pub(super) started: DateTime<Utc>,
     pub(super) ended: Option<DateTime<Utc>>,
+    /// Whether its message was republished: others may have been delegated to it.
+    republished: bool,
     /// The most of the group that waited at once, its own instance included.
     pub(super) most_waiting: usize,
     /// When its message first was the coordinating one.
@@ -80,6 +82,7 @@ impl<'a> Waiting<'a> {
                 Some(group)
             }
             Occurrence::InstanceTerminated { group, instance }
+            | Occurrence::InstanceTerminating { group, instance }
             | Occurrence::InstanceRetained { group, instance } => {
                 self.groups.get_mut(group.as_str())?.remove(instance.as_str()).map(|_| group.as_str())
             }
@@ -152,6 +155,7 @@ pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
                 let Some((group, instance)) = about else { continue };
                 running.entry(group.clone()).or_default().insert(*invocation);
                 let mut place = Place::new(group, instance, entry.at);
+                place.republished = attempt_of(payload) > 1;
                 place.see(&waiting, entry.at);
                 places.insert(*invocation, place);
             }
@@ -182,6 +186,7 @@ impl Place {
             instance,
             started,
             ended: None,
+            republished: false,
             most_waiting: 0,
             coordinates_from: None,
             coordinates_since: None,
@@ -209,7 +214,18 @@ impl Place {
 
     /// Whether it may act on other instances of its group by now.
     pub(super) fn may_act_on_others(&self, now: DateTime<Utc>) -> bool {
-        self.is_sweep() || self.coordinates_from.is_some_and(|from| from <= now)
+        self.is_sweep() || self.republished || self.coordinates_from.is_some_and(|from| from <= now)
+    }
+
+    /// Whether it may ask by a heartbeat if another instance's action is open, to know whether that one coordinates.
+    pub(super) fn may_probe(&self, instance: &str) -> bool {
+        let lower = self.instance.as_deref().is_some_and(|own| instance < own);
+        lower && self.most_waiting > ALONE_AT_MOST
+    }
+
+    /// Whether it may have coordinated others of its group.
+    pub(super) fn may_have_coordinated(&self) -> bool {
+        self.republished || self.coordinates_from.is_some()
     }
 
     /// From when until when it must attend to all waiting instances of its group.

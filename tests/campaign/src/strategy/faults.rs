@@ -22,7 +22,15 @@ pub(super) fn faults() -> impl Strategy<Value = Vec<Drawn>> {
         3 => vec(fault(one()), 2..=5),
         1 => vec(fault(prop_oneof![one(), Just(None)].boxed()), 1..=3),
         1 => vec(never_permitted(), 1..=1),
+        1 => vec(denied(), 1..=1),
     ]
+}
+
+/// A heartbeat or a completion that is denied an open action.
+fn denied() -> impl Strategy<Value = Drawn> {
+    let operations = vec![Operation::RecordLifecycleActionHeartbeat, Operation::CompleteLifecycleAction];
+    fault(select(operations).prop_map(Some).boxed())
+        .prop_map(|drawn| Drawn { plan: FaultPlan { fault: Wrong::NoActiveAction, ..drawn.plan }, ..drawn })
 }
 
 fn fault(operation: BoxedStrategy<Option<Operation>>) -> impl Strategy<Value = Drawn> {

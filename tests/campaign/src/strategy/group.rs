@@ -6,7 +6,7 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 
 use super::drainer;
-use crate::scenario::{GroupPlan, Metadata, Takes, WarmPoolPlan};
+use crate::scenario::{GroupOptions, GroupPlan, Metadata, Takes, WarmPoolPlan};
 
 /// Without hosts: the cluster shares out its own.
 pub(super) fn groups() -> impl Strategy<Value = Vec<GroupPlan>> {
@@ -17,9 +17,9 @@ fn group() -> impl Strategy<Value = GroupPlan> {
     let hook =
         (heartbeat(), any::<bool>(), weighted(0.15, drainer::drain_timeout()), weighted(0.15, 30_u32..=900));
     let ends = (weighted(0.15, warm_pool()), proptest::bool::weighted(0.1), takes());
-    let besides = (weighted(0.1, 30_u32..=300), proptest::bool::weighted(0.1), metadata());
+    let besides = (weighted(0.1, 30_u32..=300), proptest::bool::weighted(0.1), metadata(), options());
     (size(), launch(), hook, ends, besides).prop_map(|drawn| {
-        let ((cpu, memory), launch, hook, ends, (launch_hook_seconds, notifies, metadata)) = drawn;
+        let ((cpu, memory), launch, hook, ends, (launch_hook_seconds, notifies, metadata, options)) = drawn;
         let (launch_seconds, registering_seconds) = launch;
         let (warm_pool, retains_abandoned, takes) = ends;
         let (heartbeat_seconds, default_abandon, metadata_drain_timeout_seconds, other_hook_seconds) = hook;
@@ -39,6 +39,7 @@ fn group() -> impl Strategy<Value = GroupPlan> {
             notifies,
             takes,
             metadata,
+            options,
         }
     })
 }
@@ -46,6 +47,28 @@ fn group() -> impl Strategy<Value = GroupPlan> {
 /// Seconds until an instance registers, and until it is ACTIVE then.
 fn launch() -> impl Strategy<Value = (u32, u32)> {
     (20_u32..=300, prop_oneof![4 => Just(0_u32), 1 => 1_u32..=150])
+}
+
+/// Mostly plain; otherwise each in a third of the groups.
+fn options() -> impl Strategy<Value = GroupOptions> {
+    let third = || proptest::bool::weighted(0.33);
+    let timing = (weighted(0.33, 1_u32..=300), weighted(0.33, 1_u32..=120));
+    let recorded = (third(), third(), third(), third());
+    let drawn = (timing, 0_usize..=3, recorded, proptest::bool::weighted(0.05)).prop_map(|drawn| {
+        let ((connection_draining_seconds, lingering_seconds), zones, recorded, notification_refused) = drawn;
+        let (replaces_as_recorded, retained_run_hooks_again, status_reason, without_action_member) = recorded;
+        GroupOptions {
+            connection_draining_seconds,
+            lingering_seconds,
+            zones,
+            replaces_as_recorded,
+            retained_run_hooks_again,
+            status_reason,
+            without_action_member,
+            notification_refused,
+        }
+    });
+    prop_oneof![1 => Just(GroupOptions::default()), 1 => drawn]
 }
 
 /// Mostly as documented.

@@ -50,7 +50,7 @@ fn terminate() -> BoxedStrategy<What> {
         .boxed()
 }
 
-/// More at once than there are carriers.
+/// More at once than are drained each by its own message.
 fn mass_termination() -> BoxedStrategy<What> {
     let hosts = prop_oneof![3 => 4_u32..=10, 1 => 11_u32..=300];
     (nth(), hosts, any::<bool>())
@@ -74,6 +74,12 @@ fn other() -> BoxedStrategy<What> {
         2 => nth().prop_map(What::CompleteByHand),
         3 => nth().prop_map(What::Redeliver),
         2 => stray().prop_map(What::StrayMessage),
+        2 => nth().prop_map(What::ReplaceRootVolume),
+        1 => nth().prop_map(What::EnterStandby),
+        1 => nth().prop_map(What::ExitStandby),
+        1 => Just(What::RebalanceZones),
+        1 => nth().prop_map(What::LeaveGhost),
+        1 => Just(What::DeleteGroup),
     ]
     .boxed()
 }

@@ -9,8 +9,8 @@ use fleetkeeper_core::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus,
 };
 use fleetkeeper_core::lifecycle::{
-    GroupInstance, LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
-    ScalingActivity,
+    AutoScalingGroup, GroupInstance, LifecycleAction, LifecycleActionResult, LifecycleActionState,
+    LifecycleHook, ScalingActivity,
 };
 use fleetkeeper_core::ports::{
     Answer, AutoScalingGroups, CallError, CallErrorKind, Clock, ContainerInstanceDraining,
@@ -153,7 +153,7 @@ impl ContainerInstanceDraining for Mutant {
         &self,
         cluster: &Cluster,
         arns: &[ContainerInstanceArn],
-    ) -> Result<Answer<ContainerInstanceArn>, CallError> {
+    ) -> Result<Answer<ContainerInstance>, CallError> {
         self.aws.set_draining(cluster, arns).await
     }
 }
@@ -205,18 +205,19 @@ impl TaskDefinitions for Mutant {
 }
 
 impl AutoScalingGroups for Mutant {
-    async fn describe_group(&self, group: &str) -> Result<Option<Vec<GroupInstance>>, CallError> {
-        let mut instances = self.aws.describe_group(group).await?;
-        if let Some(instances) = instances.as_mut().filter(|_| self.has(Mutation::CountsOnNobody)) {
-            let waits: Vec<_> =
-                instances.iter().filter(|instance| instance.waits_to_terminate()).cloned().collect();
-            let ghost = |number: usize| format!("i-{number:017x}").parse().unwrap();
-            let ghosts = waits.iter().take(1).flat_map(|instance| {
-                (1..=3).map(|number| GroupInstance { ec2_instance_id: ghost(number), ..instance.clone() })
+    async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError> {
+        let mut described = self.aws.describe_group(group).await?;
+        if let Some(described) = described.as_mut().filter(|_| self.has(Mutation::CountsOnNobody)) {
+            let waits = described.instances.iter().find(|instance| instance.waits_to_terminate());
+            let nobody = |number: usize| format!("i-{number:017x}").parse().unwrap();
+            let nobodies = waits.cloned().into_iter().flat_map(|instance| {
+                (1..=3)
+                    .map(move |number| GroupInstance { ec2_instance_id: nobody(number), ..instance.clone() })
             });
-            instances.extend(ghosts.collect::<Vec<_>>());
+            let nobodies: Vec<_> = nobodies.collect();
+            described.instances.extend(nobodies);
         }
-        Ok(instances)
+        Ok(described)
     }
 
     async fn describe_scaling_activities(
@@ -263,8 +264,8 @@ impl EmbeddedMetrics for Mutant {
 }
 
 impl LifecycleActions for Mutant {
-    async fn describe_hook(&self, action: &LifecycleAction) -> Result<Option<LifecycleHook>, CallError> {
-        self.aws.describe_hook(action).await
+    async fn describe_termination_hooks(&self, group: &str) -> Result<Vec<LifecycleHook>, CallError> {
+        self.aws.describe_termination_hooks(group).await
     }
 
     async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<LifecycleActionState, CallError> {

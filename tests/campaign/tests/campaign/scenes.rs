@@ -1,8 +1,8 @@
 //! Small scenarios, written by hand.
 
 use fleetkeeper_campaign::scenario::{
-    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupPlan, Happening, Metadata, OnTimeout,
-    Scenario, ServicePlan, Takes, TaskPlan, What, Wrong,
+    ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupOptions, GroupPlan, Happening,
+    Metadata, OnTimeout, Scenario, ServicePlan, Takes, TaskPlan, What, Wrong,
 };
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
@@ -126,6 +126,7 @@ fn group() -> GroupPlan {
         notifies: false,
         takes: Takes::AsByDefault,
         metadata: Metadata::Named,
+        options: GroupOptions::default(),
         hosts: 3,
         cpu: 2048,
         memory: 3884,

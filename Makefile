@@ -4,6 +4,7 @@
 #   make sim        play thousands of simulated histories under faults, each checked against the rules
 #                   (SEEDS=1000000 plays so many; SEED=123 or REPLAY=file shows one)
 #   make test       every test, the end-to-end ones included
+#   make measure    what drains take in the simulated world: calls, polls, and how late hooks are completed
 #   make bench      both functions beside the same work in Python, as processes; and how long the figures of capacity take
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
 #   make validate   the templates, translated, linted and looked through for what is insecure, offline
@@ -40,7 +41,7 @@ PACKAGES := target/package
 # Every template that holds functions, by itself or by another one that it nests.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help demo sim test bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
+.PHONY: help demo sim test measure bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -54,6 +55,9 @@ sim:
 
 test: tools host-packages
 	cargo test --workspace --locked
+
+measure:
+	cargo run --locked --profile sim --package fleetkeeper-tests --bin measure-drains
 
 bench: tools host-packages
 	$(LAMBDA_BUILD) --package fleetkeeper-aws --bin smallest-function $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)

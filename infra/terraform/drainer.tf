@@ -41,7 +41,7 @@ resource "aws_autoscaling_lifecycle_hook" "terminating_hook" {
   role_arn                = aws_iam_role.lifecycle_hook_role.arn
   notification_metadata   = "{\"cluster\": \"${var.cluster_name}\"}"
 
-  # Last to come and first to go: a notice sent while nobody listens is lost. Its creation publishes a test message.
+  # Created last and deleted first: a notice that no function receives is lost. Its creation publishes a test message.
   depends_on = [
     aws_sns_topic_subscription.lifecycle_drainer_notice,
     aws_lambda_permission.lifecycle_drainer_notice_permission,
@@ -83,13 +83,7 @@ resource "aws_iam_role_policy" "lifecycle_drainer_role" {
         Condition = { ArnEquals = { "ecs:cluster" = local.cluster_arn } }
       },
       {
-        Sid      = "ReadStopTimeouts"
-        Effect   = "Allow"
-        Action   = "ecs:DescribeTaskDefinition"
-        Resource = "*"
-      },
-      {
-        Sid    = "ReadTheHookAndWhoWaits"
+        Sid    = "ReadTheGroupAndItsHooks"
         Effect = "Allow"
         Action = [
           "autoscaling:DescribeLifecycleHooks",
@@ -108,7 +102,7 @@ resource "aws_iam_role_policy" "lifecycle_drainer_role" {
         Resource = "arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.auto_scaling_group_name}"
       },
       {
-        Sid      = "GoOnInTheNextInvocation"
+        Sid      = "RepublishTheMessage"
         Effect   = "Allow"
         Action   = "sns:Publish"
         Resource = aws_sns_topic.lifecycle_topic.arn
@@ -163,7 +157,7 @@ resource "aws_lambda_function" "lifecycle_drainer" {
   }
 }
 
-# A long drain goes on by a message to the function's own topic, and Lambda would cut that chain.
+# The drainer republishes long drains to its own topic. Lambda would stop that chain.
 resource "aws_lambda_function_recursion_config" "lifecycle_drainer" {
   function_name  = aws_lambda_function.lifecycle_drainer.function_name
   recursive_loop = "Allow"
@@ -317,7 +311,7 @@ resource "aws_sqs_queue_policy" "lifecycle_drainer_dead_letters_policy" {
 
 resource "aws_cloudwatch_metric_alarm" "drain_errors" {
   alarm_name          = "${var.name}-drain-errors"
-  alarm_description   = "An invocation of the drainer for the cluster ${var.cluster_name} failed: the hook is left open, and Lambda tries again twice. The drainer's log says at level ERROR which call failed. Where it was refused, mend the permission; otherwise look whether the instance was drained by a retry or the sweep since."
+  alarm_description   = "A drain of the cluster ${var.cluster_name} failed in an invocation. Its hook stays open, and Lambda retries twice. The drainer's log names the failed call at level ERROR. If AWS refused it, fix the permission. If the error is WrongCluster, fix ECS_CLUSTER or the hook's metadata. docs/drains.md lists every error."
   namespace           = var.metric_namespace
   metric_name         = "DrainErrors"
   dimensions          = { ClusterName = var.cluster_name }
@@ -332,9 +326,24 @@ resource "aws_cloudwatch_metric_alarm" "drain_errors" {
 
 resource "aws_cloudwatch_metric_alarm" "drain_deadline_exceeded" {
   alarm_name          = "${var.name}-drain-deadline-exceeded"
-  alarm_description   = "A drain of the cluster ${var.cluster_name} outlived drain_timeout_seconds, and on_drain_timeout was applied. The log line of the metric says what held the instance; docs/drains.md says what to do about each cause."
+  alarm_description   = "A drain of the cluster ${var.cluster_name} reached drain_timeout_seconds, and the drainer applied on_drain_timeout. The metric's log line gives the reason. docs/drains.md explains each cause."
   namespace           = var.metric_namespace
   metric_name         = "DrainDeadlineExceeded"
+  dimensions          = { ClusterName = var.cluster_name }
+  statistic           = "Sum"
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  period              = 60
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_actions
+}
+
+resource "aws_cloudwatch_metric_alarm" "drain_cut_short" {
+  alarm_name          = "${var.name}-drain-cut-short"
+  alarm_description   = "The lifecycle action of a drain of the cluster ${var.cluster_name} ended before the instance's tasks had stopped. Its hook timed out, or something else completed or skipped it. The metric's log line gives the instance, the number of unfinished tasks and what the drain waited for. docs/drains.md lists the causes."
+  namespace           = var.metric_namespace
+  metric_name         = "DrainCutShort"
   dimensions          = { ClusterName = var.cluster_name }
   statistic           = "Sum"
   comparison_operator = "GreaterThanOrEqualToThreshold"

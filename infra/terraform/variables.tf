@@ -108,7 +108,7 @@ variable "container_uses_eni" {
 }
 
 variable "drain_timeout_seconds" {
-  description = "The longest a drain may take, counted from the termination notice. Auto Scaling ends a hook after 100 heartbeat timeouts, or 48 hours, at the latest."
+  description = "Drain timeout in seconds, counted from the termination notice. Auto Scaling ends every lifecycle action after 100 heartbeat timeouts, and after 48 hours at most."
   type        = number
   default     = 3600
 
@@ -119,7 +119,7 @@ variable "drain_timeout_seconds" {
 }
 
 variable "on_drain_timeout" {
-  description = "What is done with an instance that still runs tasks then. stop-tasks: they are stopped in time to end by their stop timeouts. continue: it is terminated with them. abandon: the same, unless the group's instance lifecycle policy retains instances whose termination was abandoned."
+  description = "What the drainer does at the drain timeout. stop-tasks: it stops the remaining tasks and completes the hook once they have stopped. continue: it completes the hook with CONTINUE. abandon: it completes the hook with ABANDON, and the group terminates the instance unless its instance lifecycle policy retains it."
   type        = string
   default     = "stop-tasks"
 
@@ -130,7 +130,7 @@ variable "on_drain_timeout" {
 }
 
 variable "heartbeat_timeout_seconds" {
-  description = "How long Auto Scaling waits for a sign of life before it terminates the instance regardless. Not the length of a drain: the drainer records heartbeats for as long as it works."
+  description = "Seconds after the last heartbeat at which Auto Scaling terminates the instance. This does not bound a drain: the drainer records heartbeats while it waits."
   type        = number
   default     = 900
 
@@ -141,7 +141,7 @@ variable "heartbeat_timeout_seconds" {
 }
 
 variable "spot_interruption_state" {
-  description = "Whether an instance of the cluster is set DRAINING when EC2 warns that it takes a Spot Instance back in two minutes. A termination hook may come too late for that, or not at all."
+  description = "Whether the drainer sets an instance of the cluster DRAINING when EC2 announces that it will reclaim it in two minutes. A termination hook may start too late for that, or never."
   type        = string
   default     = "ENABLED"
 
@@ -152,7 +152,7 @@ variable "spot_interruption_state" {
 }
 
 variable "rebalance_recommendation_state" {
-  description = "Whether an instance is set DRAINING already when EC2 recommends to rebalance. Such an instance may stay for hours, and without Capacity Rebalancing nothing replaces it: the cluster would be short of it. With Capacity Rebalancing its group terminates it, and the hook drains it anyway."
+  description = "Whether the drainer sets an instance DRAINING when EC2 recommends to rebalance. Such an instance may stay for hours, and without Capacity Rebalancing nothing replaces it. With Capacity Rebalancing its group terminates it, and the hook drains it anyway."
   type        = string
   default     = "DISABLED"
 
@@ -163,7 +163,7 @@ variable "rebalance_recommendation_state" {
 }
 
 variable "sweep_state" {
-  description = "Whether the group is looked through every minute for instances that wait at the hook while nobody drains them, as after a notice was lost."
+  description = "Whether the drainer checks the group each minute for instances that wait at the hook while no message drains them, for example because a notice was lost."
   type        = string
   default     = "ENABLED"
 
@@ -174,7 +174,7 @@ variable "sweep_state" {
 }
 
 variable "poll_interval_seconds" {
-  description = "Between two looks at an instance that is drained. A shorter one costs more of the account's reads of ECS."
+  description = "Seconds between two polls of an instance. A shorter interval uses more of the account's ECS reads."
   type        = number
   default     = 5
 
@@ -185,7 +185,7 @@ variable "poll_interval_seconds" {
 }
 
 variable "deadline_margin_seconds" {
-  description = "A drain goes on in the next invocation when less than this is left of the one that carries it. It must suffice to publish a message."
+  description = "The drainer republishes the message when less than this is left of the invocation, in seconds. It must suffice to publish a message."
   type        = number
   default     = 10
 
@@ -196,7 +196,7 @@ variable "deadline_margin_seconds" {
 }
 
 variable "drainer_reserved_concurrency" {
-  description = "How many drainers may run at once; 0 reserves none and sets no limit. One can carry all drains of a group, so that a limit delays drains and loses none; 5 lets three carriers, the sweep and a Spot warning run beside each other."
+  description = "How many drainers may run at once; 0 reserves none and sets no limit. One invocation can coordinate all drains of a group, so a limit delays drains and loses none. With 5, three drains, the sweep and a Spot warning run at once."
   type        = number
   default     = 0
 
@@ -207,7 +207,7 @@ variable "drainer_reserved_concurrency" {
 }
 
 variable "drainer_dry_run" {
-  description = "With true the drainer changes nothing and logs what it would do. Instances that are terminated meanwhile wait for the heartbeat timeout and then go as they are."
+  description = "With true the drainer changes nothing and logs what it would do. Instances that Auto Scaling terminates meanwhile wait for the heartbeat timeout and are then terminated with their tasks."
   type        = bool
   default     = false
 }
@@ -312,7 +312,7 @@ variable "architecture" {
 }
 
 variable "log_level" {
-  description = "Which lines of the functions' logs are kept. The metrics of drains are kept at every level."
+  description = "Lowest level of the functions' log lines. The metrics of drains are written at every level."
   type        = string
   default     = "INFO"
 
@@ -334,7 +334,7 @@ variable "log_retention_days" {
 }
 
 variable "alarm_topic_arn" {
-  description = "SNS topic that is told when a drain fails or outlives its time. Empty where the alarms' states are enough."
+  description = "SNS topic that the operators' alarms notify. Empty for none."
   type        = string
   default     = ""
 

@@ -1,4 +1,4 @@
-//! What happens, act by act, and what must have come of it.
+//! What happens, act by act, and the checks after each.
 
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,15 @@ use crate::timeline::Who;
 pub(crate) fn scale_out(show: &mut Show) -> Result<(), Error> {
     show.act(
         "Act 1 · Scale-out",
-        "The service asks for 5 tasks where 4 have room. ECS tells of the change, the calculator measures it, and the\n\
-         alarm on MissingHosts > 0 asks Auto Scaling for a host.",
+        "The service wants 5 tasks and 4 have room. ECS sends an event, the calculator publishes the new figures, and the\n\
+         alarm on MissingHosts > 0 has Auto Scaling launch a host.",
     );
     show.world(|world| world.set_desired_count(CLUSTER, SERVICE, 5))?;
     show.wait_for("a full cluster's metrics", 60, |stack| metric(stack, "PlaceableContainers") == Some(0.0))?;
     show.wait_for("the scale-out alarm", 60, |stack| in_alarm(stack, "ScaleOutAlarmName"))?;
     let (full, missing) = (metric(&show.stack, "PlaceableContainers"), metric(&show.stack, "MissingHosts"));
     show.note(Who::CloudWatch, "alarm on MissingHosts > 0: ALARM → the scale-out policy adds a host");
-    // No emulator carries a scaling policy out: its +1 is done here.
+    // The emulator does not execute scaling policies: the demo does.
     show.world(|world| world.set_desired_capacity(GROUP, 3))?;
     show.wait_for("the fifth task", 60, |stack| {
         stack.world(|world| world.is_steady(CLUSTER, SERVICE))
@@ -48,15 +48,16 @@ pub(crate) fn scale_out(show: &mut Show) -> Result<(), Error> {
 pub(crate) fn rolling_replacement(show: &mut Show) -> Result<(), Error> {
     show.act(
         "Act 2 · Rolling replacement of a host",
-        "A new AMI rolls out: first a new host comes, then an old one is to go. The drain outlasts the function's timeout\n\
-         (12 s here, 15 min in earnest): the message is republished, and the next invocation goes on.",
+        "A new AMI rolls out: Auto Scaling launches a new host, then terminates an old one. The drain outlasts the\n\
+         invocation timeout (12 s here, 15 min by default): the drainer republishes the message and continues in the next\n\
+         invocation.",
     );
     let old = show.world(|world| oldest_host(world)).ok_or("the group has no host")?;
     show.world(|world| world.set_desired_capacity(GROUP, 4))?;
     show.wait_for("the new host", 60, |stack| metric(stack, "ActiveHosts") == Some(4.0))?;
     show.world(|world| world.terminate_instance(GROUP, &old, true))?;
     show.wait_for("the end of the drain", 120, |stack| actions_ended(stack) == 1)?;
-    show.wait_for("its log", 60, |stack| logged(stack, "hook completed") == 1)?;
+    show.wait_for("its log", 60, |stack| logged(stack, "drain_completed") == 1)?;
     show.wait_for("its metrics", 60, |stack| {
         metric(stack, "ActiveHosts") == Some(3.0) && metric(stack, "DrainingHosts") == Some(0.0)
     })?;
@@ -64,8 +65,8 @@ pub(crate) fn rolling_replacement(show: &mut Show) -> Result<(), Error> {
     println!();
     check_drain(show, 1);
     show.check(
-        "the message was republished and the next invocation went on",
-        logged(&show.stack, "time is up: message republished") >= 1,
+        "the drainer republished the message and continued in the next invocation",
+        logged(&show.stack, "drain_republished") >= 1,
     );
     show.check("5 tasks run again", show.world(|world| world.is_steady(CLUSTER, SERVICE)));
     Ok(())
@@ -75,8 +76,8 @@ pub(crate) fn rolling_replacement(show: &mut Show) -> Result<(), Error> {
 pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
     show.act(
         "Act 3 · Scale-in",
-        "The service shrinks to 2 tasks on 3 hosts: any one of them can go. The alarm on RemovableHosts > 0 wants that for a\n\
-         whole minute; then Auto Scaling takes the oldest host, which is drained as well.",
+        "The service shrinks to 2 tasks on 3 hosts: any one host is removable. The alarm on RemovableHosts > 0 waits a\n\
+         whole minute; then Auto Scaling terminates the oldest host, and the drainer drains it, too.",
     );
     show.world(|world| world.set_desired_count(CLUSTER, SERVICE, 2))?;
     // A quiet cluster sends no events: the schedule keeps the metrics coming. Here it is played every two seconds.
@@ -85,19 +86,19 @@ pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
     let mut play_schedule = move |stack: &Stack| {
         if last.elapsed() >= Duration::from_secs(2) {
             last = Instant::now();
-            // What is lost is made up for by the next one.
+            // The next one makes up for one that is lost.
             let _ = stack
                 .output("CapacityCalculatorName")
                 .map(|name| stack.emulator.invoke_later(name, &schedule));
         }
     };
     let mut alarm = |stack: &Stack| in_alarm(stack, "ScaleInAlarmName");
-    show.wait_and("a minute in which a host can go", 150, &mut alarm, &mut play_schedule)?;
+    show.wait_and("a minute in which a host is removable", 150, &mut alarm, &mut play_schedule)?;
     let removable = metric(&show.stack, "RemovableHosts");
     show.note(Who::CloudWatch, "alarm on RemovableHosts > 0: ALARM → the scale-in policy removes a host");
     show.world(|world| world.set_desired_capacity(GROUP, 2))?;
     show.wait_for("the end of the drain", 120, |stack| actions_ended(stack) == 2)?;
-    show.wait_for("its log", 60, |stack| logged(stack, "hook completed") == 2)?;
+    show.wait_for("its log", 60, |stack| logged(stack, "drain_completed") == 2)?;
     show.wait_for("its metrics", 60, |stack| {
         metric(stack, "ActiveHosts") == Some(2.0) && metric(stack, "PlaceableContainers") == Some(2.0)
     })?;
@@ -109,7 +110,7 @@ pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
     );
     check_drain(show, 2);
     show.check(
-        "on 2 hosts with 2 tasks PlaceableContainers is 2, and RemovableHosts is 0: nothing more is to go",
+        "on 2 hosts with 2 tasks PlaceableContainers is 2, and RemovableHosts is 0",
         metric(&show.stack, "PlaceableContainers") == Some(2.0)
             && metric(&show.stack, "RemovableHosts") == Some(0.0),
     );
@@ -171,12 +172,12 @@ fn actions_ended(stack: &Stack) -> usize {
     })
 }
 
-/// How often the drainer logged a message.
-fn logged(stack: &Stack, message: &str) -> usize {
+/// How often the drainer logged an event.
+fn logged(stack: &Stack, event: &str) -> usize {
     let lines = stack.output("LifecycleDrainerLogGroup").and_then(|group| stack.emulator.log_lines(group));
     lines
         .unwrap_or_default()
         .iter()
-        .filter(|line| line.get("message").is_some_and(|said| said == message))
+        .filter(|line| line.get("event").is_some_and(|logged| logged == event))
         .count()
 }

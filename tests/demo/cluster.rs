@@ -19,8 +19,8 @@ pub(crate) const SERVICE: &str = "web";
 const CONTAINER_CPU: u64 = 500;
 const CONTAINER_MEMORY: u64 = 400;
 
-/// Two hosts of 1,024 CPU units and 993 MiB, with three tasks running. A task that is taken away is first taken out of
-/// its load balancer, which here takes 12 s in place of the usual 300.
+/// Two hosts of 1,024 CPU units and 993 MiB, with three tasks running. The deregistration delay of their load balancer is
+/// 12 s in place of the default 300 s.
 pub(crate) fn world() -> Result<World, Error> {
     let mut world = World::new(Utc::now() - TimeDelta::seconds(60));
     world.add_cluster(CLUSTER);

@@ -55,7 +55,7 @@ impl Show {
                 of("PollIntervalSeconds", "1"),
                 of("DeadlineMarginSeconds", "3"),
             ],
-            // In place of 900: a drain outlasts it, and goes on in the next invocation.
+            // In place of 900: a drain outlasts it and continues in the next invocation.
             drainer_timeout_seconds: Some(12),
         };
         let stack = Stack::deploy(cluster::world()?, &settings)?;

@@ -87,16 +87,17 @@ fn of_history(entry: &Entry, names: &Names) -> Option<Line> {
         Occurrence::InstanceTerminating { instance, .. } => (
             Who::AutoScaling,
             format!(
-                "{} is to be terminated; the hook holds it and sends its notice",
+                "terminating {}; the hook holds it and sends the termination notice",
                 host(instance.as_str())
             ),
         ),
         Occurrence::InstanceTerminated { instance, .. } => {
-            (Who::AutoScaling, format!("{} is gone", host(instance.as_str())))
+            (Who::AutoScaling, format!("{} is terminated", host(instance.as_str())))
         }
-        Occurrence::ActionHeartbeat { instance, .. } => {
-            (Who::AutoScaling, format!("heartbeat: the hook holds {} for longer", host(instance.as_str())))
-        }
+        Occurrence::ActionHeartbeat { instance, .. } => (
+            Who::AutoScaling,
+            format!("heartbeat: the hook's timeout for {} starts again", host(instance.as_str())),
+        ),
         Occurrence::ActionEnded { instance, end, .. } => {
             let how = match end {
                 ActionEnd::Completed(result) => format!("completed with {result}"),
@@ -141,7 +142,7 @@ fn of_log(line: &Value, who: Who, names: &Names) -> Option<Line> {
     let message = text("message")?;
     let said = match (message, text("reason")) {
         ("capacity is published", _) => format!(
-            "room for {} more; {} hosts can go, {} missing; {} active, {} draining → cloudwatch:PutMetricData",
+            "room for {} more; hosts: {} removable, {} missing, {} active, {} draining → cloudwatch:PutMetricData",
             number("placeableContainers"),
             number("removableHosts"),
             number("missingHosts"),
@@ -152,7 +153,7 @@ fn of_log(line: &Value, who: Who, names: &Names) -> Option<Line> {
         (message, None) => message.to_owned(),
     };
     let said = match text("ec2InstanceId") {
-        Some(id) => format!("{}, delivery {}: {said}", names.host(id), number("attempt")),
+        Some(id) => format!("{}: {said}", names.host(id)),
         None => said,
     };
     Some(Line { at, who, text: said })

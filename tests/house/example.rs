@@ -251,6 +251,7 @@ fn host(example: &Value, tasks: u32) -> ContainerInstance {
         ..Resources::default()
     };
     ContainerInstance {
+        registered_at: None,
         arn: ContainerInstanceArn("arn:aws:ecs:us-east-1:111122223333:container-instance/demo/1".to_owned()),
         ec2_instance_id: "i-00000001".to_owned(),
         status: ContainerInstanceStatus::Active,

@@ -19,12 +19,13 @@ type Metric = (String, String, BTreeSet<String>);
 
 const NAMESPACE: &str = "MetricNamespace";
 
-const OF_DRAINS: [DrainMetric; 5] = [
+const OF_DRAINS: [DrainMetric; 6] = [
     DrainMetric::DrainSeconds,
     DrainMetric::DrainedTasks,
     DrainMetric::DrainDeadlineExceeded,
     DrainMetric::DrainErrors,
     DrainMetric::DrainsInProgress,
+    DrainMetric::DrainCutShort,
 ];
 
 fn metric(namespace: &str, name: &str, dimensions: impl IntoIterator<Item = impl AsRef<str>>) -> Metric {

@@ -14,7 +14,7 @@ use fleetkeeper_sim::{
     AutoScalingGroup, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws, TaskDefinition, World,
 };
 use fleetkeeper_tests::repository::{in_repository, sample_event};
-use lifecycle_drainer::{Config, Drainer, Ports};
+use lifecycle_drainer::{Config, Drainer};
 use serde_json::json;
 
 use crate::floors::sources;
@@ -81,9 +81,8 @@ async fn called_without_a_notice() -> BTreeSet<Operation> {
     let sweep = json!({"sweep": {"cluster": "demo", "group": "hosts", "hook": "drain"}});
 
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
-    let [ecs, auto_scaling, sns, log, clock] = [(); 5].map(|()| aws.clone());
     let config = Config::read(&Settings::new(&|name| (name == "ECS_CLUSTER").then(|| "demo".to_owned())));
-    let drainer = Drainer::new(Ports { ecs, auto_scaling, sns, log, clock }, config.unwrap());
+    let drainer = Drainer::new(aws.clone(), config.unwrap());
     for event in [&warning, &sweep, &sweep, &sweep, &sweep, &sweep] {
         let now = aws.world().now();
         let deadline = u64::try_from(now.timestamp_millis()).unwrap() + 900_000;

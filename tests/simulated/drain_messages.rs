@@ -2,27 +2,66 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_sim::LaggingReads;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::sns::SnsMessage;
+use futures_util::future::join;
 use serde_json::{Value, json};
 
 use crate::scene::{
-    CLUSTER, Scene, TOPIC, first, sample_event, sns_event, two_hosts_with_web, world_of_hosts,
+    CLUSTER, GROUP, Scene, TOPIC, first, sample_event, sns_event, two_hosts_with_web, world_of_hosts,
 };
 
+/// Two hosts, of which the first never joined the cluster.
+fn one_that_never_joined() -> Scene {
+    let (mut world, hosts) = world_of_hosts(2, 600);
+    world.set_container_instance_status(CLUSTER, &hosts[0], ContainerInstanceStatus::Inactive).unwrap();
+    world.take_outbox();
+    Scene::new((world, hosts))
+}
+
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_is_not_in_the_cluster_is_let_go_after_a_second_look() {
-    let (mut world, hosts) = world_of_hosts(1, 600);
-    world.add_cluster("other");
-    let scene = Scene::with_settings((world, hosts), &[("ECS_CLUSTER", "other")]);
-    let (answer, _) = scene.see_through(&scene.terminate(0)).await;
+async fn an_instance_that_never_joined_is_completed_after_a_minute_if_its_group_is_in_the_cluster() {
+    let scene = one_that_never_joined();
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let (answer, _) = scene.see_through(&notice).await;
 
     assert_eq!(first(&answer)["reason"], "the instance is not in the cluster");
-    assert_eq!(scene.calls(Operation::ListContainerInstances), 2);
+    let took = (scene.ends()[0].0 - began).num_seconds();
+    assert!((60..=62).contains(&took), "{took} s");
+    // Five searches, and one for the other instance.
+    assert_eq!(scene.calls(Operation::ListContainerInstances), 6);
     assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 0);
+    scene.assert_all_drained(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_the_cluster_lists_late_is_drained() {
+    let (mut world, _) = world_of_hosts(1, 600);
+    let until = world.now() + TimeDelta::hours(1);
+    // Each read is as old as that: the cluster lists nothing of the new instance for 50 s.
+    world.lag_reads(LaggingReads {
+        lag_seconds: 50,
+        each_by_its_own: false,
+        share_per_mille: 1000,
+        until,
+        seed: 0,
+    });
+    let hosts = vec![world.launch_now(GROUP).unwrap()];
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    let notice = scene.terminate(0);
+    let seen_within_a_search = async {
+        scene.wait(71).await;
+        assert_eq!(scene.set_draining(), 1);
+    };
+    let ((answer, _), ()) = join(scene.see_through(&notice), seen_within_a_search).await;
+    assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped");
     scene.assert_all_drained(1);
 }
 
@@ -45,8 +84,8 @@ async fn a_notice_without_any_cluster_is_an_error_that_says_where_to_put_one() {
     let (world, hosts) = world_of_hosts(1, 600);
     let scene = Scene::with_settings((world, hosts), &[]);
     let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
-    let said = error.to_string();
-    assert!(said.contains("NotificationMetadata of hook drain") && said.contains("ECS_CLUSTER"), "{said}");
+    let text = error.to_string();
+    assert!(text.contains("NotificationMetadata of hook drain") && text.contains("ECS_CLUSTER"), "{text}");
     assert_eq!(error.kind(), "NoCluster");
 }
 
@@ -74,7 +113,7 @@ async fn an_instance_that_is_registering_is_drained_once_it_is_active() {
         let active = ContainerInstanceStatus::Active;
         scene.world(|world| world.set_container_instance_status(CLUSTER, &scene.hosts[0], active)).unwrap();
     };
-    let (answer, ()) = futures_util::future::join(scene.deliver(&notice), becomes_active).await;
+    let (answer, ()) = join(scene.deliver(&notice), becomes_active).await;
 
     assert_eq!(first(&answer.unwrap())["outcome"], "completed");
     assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
@@ -82,14 +121,14 @@ async fn an_instance_that_is_registering_is_drained_once_it_is_active() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_can_never_take_tasks_is_let_go_without_being_set_draining() {
-    for status in [
-        ContainerInstanceStatus::Registering,
-        ContainerInstanceStatus::RegistrationFailed,
-        ContainerInstanceStatus::Deregistering,
-        ContainerInstanceStatus::Inactive,
+async fn the_hook_of_an_instance_that_can_never_take_tasks_is_completed_without_setting_it_draining() {
+    for (status, seconds) in [
+        (ContainerInstanceStatus::Registering, 130),
+        (ContainerInstanceStatus::RegistrationFailed, 15),
+        (ContainerInstanceStatus::Deregistering, 15),
+        (ContainerInstanceStatus::Inactive, 65),
     ] {
-        let (mut world, hosts) = world_of_hosts(1, 600);
+        let (mut world, hosts) = world_of_hosts(2, 600);
         world.set_container_instance_status(CLUSTER, &hosts[0], status.clone()).unwrap();
         let scene = Scene::new((world, hosts));
         let notice = scene.terminate(0);
@@ -97,7 +136,8 @@ async fn an_instance_that_can_never_take_tasks_is_let_go_without_being_set_drain
         let answer = scene.deliver(&notice).await.unwrap();
         assert_eq!(first(&answer)["outcome"], "completed", "{status}");
         assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 0, "{status}");
-        assert!((scene.aws.world().now() - began).num_seconds() <= 130, "{status}");
+        let took = (scene.aws.world().now() - began).num_seconds();
+        assert!(took <= seconds, "{status}: {took} s");
     }
 }
 
@@ -153,11 +193,11 @@ async fn an_eventbridge_notice_is_drained_and_republished_to_the_configured_topi
     let mut scene = Scene::with_settings(two_hosts_with_web(), &variables);
     scene.timeout = Duration::from_secs(25);
     let answer = scene.invoke(as_event(&scene.terminate(0))).await.unwrap();
-    assert_eq!((&first(&answer)["outcome"], &first(&answer)["attempt"]), (&json!("handed-on"), &json!(1)));
+    assert_eq!((&first(&answer)["outcome"], &first(&answer)["attempt"]), (&json!("republished"), &json!(1)));
 
-    let handed_on = scene.sent().remove(0);
-    assert_eq!((handed_on.topic_arn.as_str(), handed_on.attempt), (TOPIC, Some(2)));
-    let (answer, _) = scene.see_through(&handed_on).await;
+    let republished = scene.sent().remove(0);
+    assert_eq!((republished.topic_arn.as_str(), republished.attempt), (TOPIC, Some(2)));
+    let (answer, _) = scene.see_through(&republished).await;
     assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped");
     scene.assert_all_drained(1);
 }
@@ -193,8 +233,8 @@ async fn unreadable_input_is_an_error_that_names_what_is_missing() {
         (sns_event(&[&bad_id]), "\"i-0 or true\" is not accepted: an EC2 instance id"),
     ] {
         let error = scene.invoke(event).await.unwrap_err();
-        let said = ErrorChain(&error).to_string();
-        assert!(said.contains(part), "{said}");
+        let text = ErrorChain(&error).to_string();
+        assert!(text.contains(part), "{text}");
         assert_eq!(error.kind(), "UnreadableEvent");
     }
     assert!(scene.world(|world| world.history().api_calls().is_empty()));
@@ -213,7 +253,7 @@ async fn a_deadline_in_the_past_is_a_short_default() {
     let began = scene.aws.world().now();
     let invocation = Invocation::new(600_000, began);
     let answer = scene.drainer().handle(sns_event(&[&notice]), invocation).await.unwrap();
-    assert_eq!(first(&answer)["outcome"], "handed-on");
+    assert_eq!(first(&answer)["outcome"], "republished");
     assert_eq!((scene.aws.world().now() - began).num_seconds(), 50);
 }
 
@@ -237,10 +277,10 @@ async fn message_attributes_that_cannot_be_read_do_not_lose_a_drain() {
         let mut event = sns_event(&[&scene.terminate(0)]);
         event["Records"][0]["Sns"]["MessageAttributes"] = attributes.clone();
         let answer = first(&scene.invoke(event).await.unwrap());
-        assert_eq!((&answer["outcome"], &answer["attempt"]), (&json!("handed-on"), &json!(attempt)));
+        assert_eq!((&answer["outcome"], &answer["attempt"]), (&json!("republished"), &json!(attempt)));
         assert_eq!(answer["nextAttempt"], attempt.saturating_add(1), "{attributes}");
         let waiting_for = answer["waitingFor"].as_str().unwrap();
-        assert!(waiting_for.starts_with("tasks on the instance: 2 running, 0 pending: web: 2 running: "));
+        assert_eq!(waiting_for, "tasks running: 2");
         assert_eq!(answer["secondsSinceNotice"], 15);
     }
 }

@@ -12,7 +12,7 @@ use crate::scene::{
     CLUSTER, GROUP, Scene, first, sample_event, two_hosts_with, two_hosts_with_web, web, world_of_hosts,
 };
 
-/// What changes something.
+/// The operations that change something.
 const CHANGING: [Operation; 6] = [
     Operation::UpdateContainerInstancesState,
     Operation::StopTask,
@@ -34,7 +34,7 @@ fn assert_nothing_changed(scene: &Scene) {
     assert!(scene.sent().is_empty());
 }
 
-/// What a dry run of a notice says that it would do. It does not wait for anything.
+/// What a dry run of a notice would do. It does not wait for anything.
 async fn would(scene: &Scene, notice: &SnsMessage) -> String {
     let began = scene.aws.world().now();
     let answer = first(&scene.deliver(notice).await.unwrap());
@@ -45,7 +45,7 @@ async fn would(scene: &Scene, notice: &SnsMessage) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_active_instance_would_be_set_draining_and_what_it_would_wait_for_is_told() {
+async fn an_active_instance_would_be_set_draining_and_the_answer_says_why_it_would_wait() {
     let scene = dry(two_hosts_with_web(), &[]);
     let notice = scene.terminate(0);
     let arn = scene.world(|world| world.container_instance_of(CLUSTER, &scene.hosts[0]).unwrap().arn);
@@ -61,18 +61,18 @@ async fn an_active_instance_would_be_set_draining_and_what_it_would_wait_for_is_
 async fn in_whatever_state_an_instance_is_nothing_is_changed() {
     for (status, says) in [
         (ContainerInstanceStatus::Active, "set DRAINING: "),
-        (ContainerInstanceStatus::Draining, "wait: no task is counted"),
+        (ContainerInstanceStatus::Draining, "wait: every known task has stopped: confirming"),
         (ContainerInstanceStatus::Registering, "wait: the instance is REGISTERING"),
-        (ContainerInstanceStatus::Deregistering, "wait: no task is counted"),
-        (ContainerInstanceStatus::RegistrationFailed, "wait: no task is counted"),
-        (ContainerInstanceStatus::Inactive, "wait: the instance is not seen in the cluster"),
+        (ContainerInstanceStatus::Deregistering, "wait: every known task has stopped: confirming"),
+        (ContainerInstanceStatus::RegistrationFailed, "wait: every known task has stopped: confirming"),
+        (ContainerInstanceStatus::Inactive, "wait: the cluster does not list the instance"),
     ] {
         let (mut world, hosts) = world_of_hosts(1, 600);
         world.set_container_instance_status(CLUSTER, &hosts[0], status.clone()).unwrap();
         world.take_outbox();
         let scene = dry((world, hosts), &[]);
-        let told = would(&scene, &scene.terminate(0)).await;
-        assert!(told.starts_with(says), "{status}: {told}");
+        let text = would(&scene, &scene.terminate(0)).await;
+        assert!(text.starts_with(says), "{status}: {text}");
     }
 }
 
@@ -87,14 +87,14 @@ async fn a_drain_under_way_would_be_waited_for() {
     let scene = dry((world, hosts), &[]);
     let notice = scene.terminate(0);
     let says = would(&scene, &notice).await;
-    assert!(says.starts_with("wait: tasks on the instance: 2 running"), "{says}");
+    assert!(says.starts_with("wait: tasks running: 2"), "{says}");
     scene.wait(30).await;
     let says = would(&scene, &notice).await;
     assert!(says.contains("deregistration delay"), "{says}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_is_not_in_the_cluster_would_be_looked_for_again() {
+async fn an_instance_that_is_not_in_the_cluster_would_be_searched_again() {
     let (mut world, hosts) = world_of_hosts(1, 600);
     world.add_cluster("other");
     let scene = dry((world, hosts), &[]);
@@ -103,14 +103,14 @@ async fn an_instance_that_is_not_in_the_cluster_would_be_looked_for_again() {
     message["NotificationMetadata"] = json!(r#"{"cluster": "other"}"#);
     notice.message = message.to_string();
     let says = would(&scene, &notice).await;
-    assert!(says.contains("not seen in the cluster"), "{says}");
+    assert_eq!(says, "wait: the cluster does not list the instance");
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_the_deadline_what_the_policy_would_do_is_told() {
+async fn past_the_drain_timeout_the_answer_says_what_the_policy_would_do() {
     for (policy, says) in [
-        ("continue", "complete the hook: the drain's time is up: let go with what was left"),
-        ("abandon", "complete the hook: the drain's time is up: given up"),
+        ("continue", "complete the hook: drain timeout: continued with the remaining tasks"),
+        ("abandon", "complete the hook: drain timeout: abandoned"),
     ] {
         let (mut world, hosts) = world_of_hosts(1, 3600);
         world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
@@ -119,13 +119,13 @@ async fn past_the_deadline_what_the_policy_would_do_is_told() {
         let scene = dry((world, hosts), &[("DRAIN_TIMEOUT_SECONDS", "30"), ("ON_DRAIN_TIMEOUT", policy)]);
         let notice = scene.terminate(0);
         scene.wait(40).await;
-        let told = would(&scene, &notice).await;
-        assert!(told.starts_with(says), "{told}");
+        let text = would(&scene, &notice).await;
+        assert!(text.starts_with(says), "{text}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn near_the_deadline_what_would_be_stopped_is_told() {
+async fn at_the_drain_timeout_the_answer_says_how_many_tasks_would_be_stopped() {
     let (mut world, hosts) = world_of_hosts(1, 3600);
     world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
     let arn = world.container_instance_of(CLUSTER, &hosts[0]).unwrap().arn.0;
@@ -134,18 +134,21 @@ async fn near_the_deadline_what_would_be_stopped_is_told() {
     world.take_outbox();
     let scene = dry((world, hosts), &[("DRAIN_TIMEOUT_SECONDS", "60")]);
     let notice = scene.terminate(0);
-    scene.wait(40).await;
+    scene.wait(59).await;
+    let says = would(&scene, &notice).await;
+    assert!(says.starts_with("wait: tasks running: 1"), "{says}");
+    scene.wait(1).await;
     let says = would(&scene, &notice).await;
     assert!(says.starts_with("stop 1 tasks"), "{says}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_notice_is_not_asked_for_and_nothing_is_changed_for_it() {
+async fn an_old_notices_action_is_assumed_to_be_open_as_a_heartbeat_would_change_it() {
     let scene = dry(two_hosts_with_web(), &[]);
     let notice = scene.terminate(0);
     scene.wait(100).await;
     let says = would(&scene, &notice).await;
-    assert!(says.starts_with("wait: the notice is old"), "{says}");
+    assert!(says.starts_with("set DRAINING: "), "{says}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,7 +188,7 @@ async fn a_sweep_says_how_many_wait() {
     let sweep = json!({"sweep": {"cluster": CLUSTER, "group": GROUP, "hook": "drain"}});
     for waiting in [0, 1] {
         let answer = first(&scene.invoke(sweep.clone()).await.unwrap());
-        assert_eq!(answer["would"], format!("look after {waiting} instances that wait"));
+        assert_eq!(answer["would"], format!("drain {waiting} instances that wait"));
         scene.world(|world| world.terminate_instance(GROUP, &scene.hosts[0], true).unwrap());
         scene.sent();
         scene.wait(300).await;
@@ -194,13 +197,12 @@ async fn a_sweep_says_how_many_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_explained_does_not_keep_it_from_saying_what_it_would_do() {
+async fn a_drain_that_cannot_be_diagnosed_has_an_answer_all_the_same() {
     for operation in [
         Operation::DescribeServices,
         Operation::GetTaskProtection,
         Operation::ListTasks,
         Operation::DescribeTasks,
-        Operation::DescribeAutoScalingGroups,
     ] {
         for fault in [Fault::Refused, Fault::Throttled] {
             let scene = dry(two_hosts_with_web(), &[]);
@@ -208,6 +210,18 @@ async fn what_cannot_be_explained_does_not_keep_it_from_saying_what_it_would_do(
             let says = would(&scene, &scene.terminate(0)).await;
             assert!(says.starts_with("set DRAINING: "), "{operation}: {says}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_cannot_be_read_is_waited_for_as_in_a_drain() {
+    for (fault, most) in [(Fault::Refused, 0), (Fault::Throttled, 60)] {
+        let scene = dry(two_hosts_with_web(), &[]);
+        scene.plant(Operation::DescribeAutoScalingGroups, When::Always, fault);
+        let answer = first(&scene.deliver(&scene.terminate(0)).await.unwrap());
+        assert!(answer["would"].as_str().unwrap().starts_with("set DRAINING: "), "{answer}");
+        assert!(answer["secondsSinceNotice"].as_u64().unwrap() <= most, "{answer}");
+        assert_nothing_changed(&scene);
     }
 }
 
@@ -221,12 +235,12 @@ async fn a_cluster_that_cannot_be_read_is_an_error_that_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_tells_no_metrics_of_a_drain_that_is_none() {
+async fn it_logs_no_metric() {
     let scene = dry(two_hosts_with_web(), &[]);
     would(&scene, &scene.terminate(0)).await;
-    let told = scene.world(|world| {
+    let logged = scene.world(|world| {
         let entries = world.history().entries().iter();
         entries.filter(|entry| matches!(entry.what, Occurrence::EmbeddedMetricsPut { .. })).count()
     });
-    assert_eq!(told, 0);
+    assert_eq!(logged, 0);
 }

@@ -1,10 +1,12 @@
-//! No page, batch or failure is passed over, and no other instance touched.
+//! No page, batch or failure is skipped, and no other instance touched.
 
 use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::{Service, TaskDefinition};
+use futures_util::future::join;
 
-use crate::scene::{CLUSTER, GROUP, Scene, two_hosts_with, two_hosts_with_web, web, world_of_hosts};
+use crate::scene::{CLUSTER, GROUP, Scene, first, two_hosts_with, two_hosts_with_web, web, world_of_hosts};
 
 #[tokio::test(start_paused = true)]
 async fn in_a_cluster_of_250_the_right_one_is_drained_with_few_reads() {
@@ -22,16 +24,14 @@ async fn in_a_cluster_of_250_the_right_one_is_drained_with_few_reads() {
     let calls = scene.world(|world| world.history().api_calls());
     let calls: Vec<_> = calls.into_iter().map(|(operation, count)| (operation.name(), count)).collect();
     let expected = [
-        ("ecs:ListContainerInstances", 4),
-        ("ecs:DescribeContainerInstances", 9),
+        ("ecs:ListContainerInstances", 2),
+        ("ecs:DescribeContainerInstances", 1),
         ("ecs:UpdateContainerInstancesState", 1),
-        ("ecs:ListTasks", 8),
-        ("ecs:DescribeTasks", 11),
-        ("ecs:DescribeServices", 1),
-        ("ecs:GetTaskProtection", 1),
+        ("ecs:ListTasks", 4),
+        ("ecs:DescribeTasks", 23),
         ("autoscaling:DescribeLifecycleHooks", 1),
         ("autoscaling:CompleteLifecycleAction", 1),
-        ("autoscaling:DescribeAutoScalingGroups", 3),
+        ("autoscaling:DescribeAutoScalingGroups", 2),
     ];
     assert_eq!(calls, expected);
 }
@@ -60,7 +60,7 @@ async fn more_tasks_than_one_call_describes_are_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_entries_of_a_host_are_drained_however_many_and_on_however_many_pages() {
+async fn all_registrations_of_a_host_are_drained_however_many_and_on_however_many_pages() {
     let (mut world, hosts) = world_of_hosts(1, 600);
     for _ in 0..11 {
         world.advance_seconds(1);
@@ -69,15 +69,45 @@ async fn all_entries_of_a_host_are_drained_however_many_and_on_however_many_page
     world.create_service(CLUSTER, Service::new("web", 2, web())).unwrap();
     world.advance_seconds(60);
     world.launch_now(GROUP).unwrap();
+    // As long as no agent is connected, any of them may be the one that counts.
+    world.set_agent_connected(CLUSTER, &hosts[0], false).unwrap();
     world.set_page_limit(5);
     world.take_outbox();
     let scene = Scene::new((world, hosts));
-    scene.see_through(&scene.terminate(0)).await;
+    let notice = scene.terminate(0);
+    let connects = async {
+        scene.wait(20).await;
+        assert_eq!(scene.set_draining(), 12);
+        // Ten in a call.
+        assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 2);
+        scene.world(|world| world.set_agent_connected(CLUSTER, &scene.hosts[0], true).unwrap());
+    };
+    join(scene.see_through(&notice), connects).await;
 
     scene.assert_all_drained(1);
     assert_eq!(scene.set_draining(), 12);
-    // Ten in a call.
-    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ghosts_of_a_host_are_neither_set_draining_nor_waited_for() {
+    let (mut world, hosts) = two_hosts_with_web();
+    let (ghost, task) = world.leave_ghost(CLUSTER, &hosts[0]).unwrap();
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    let notice = scene.terminate(0);
+    let began = scene.aws.world().now();
+    let (answer, _) = scene.see_through(&notice).await;
+
+    assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped");
+    assert!((scene.ends()[0].0 - began).num_seconds() < 60);
+    assert_eq!(scene.set_draining(), 1);
+    scene.world(|world| {
+        let described = world.describe_tasks(Some(CLUSTER), &[task.0.clone()]).unwrap().items;
+        assert_eq!(described[0].last_status, LastStatus::Running);
+        let described = world.describe_container_instances(Some(CLUSTER), &[ghost.0.clone()]).unwrap().items;
+        assert_eq!(described[0].status, ContainerInstanceStatus::Active);
+    });
+    scene.assert_all_drained(1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod capacity;
 #[cfg(test)]
-mod deadline;
-#[cfg(test)]
 mod drain_errors;
 #[cfg(test)]
 mod drain_messages;
+#[cfg(test)]
+mod drain_timeout;
 #[cfg(test)]
 mod drain_timing;
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! Many instances of a group terminated at once: who carries which drain.
+//! Many instances of a group terminated at once: which message drains which of them.
 
 use std::time::Duration;
 
-use fleetkeeper_core::container_instance::Ec2InstanceId;
+use chrono::TimeDelta;
+use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
@@ -21,7 +22,7 @@ const ECS_READS: [Operation; 4] = [
     Operation::DescribeTasks,
 ];
 
-/// So many hosts, in the order of their ids, with as many tasks of a service.
+/// Hosts, in the order of their ids, with as many tasks of a service.
 fn hosts_with_web(count: usize, heartbeat: u32) -> (World, Vec<Ec2InstanceId>) {
     let (mut world, mut hosts) = world_of_hosts(count, heartbeat);
     hosts.sort();
@@ -33,7 +34,7 @@ fn hosts_with_web(count: usize, heartbeat: u32) -> (World, Vec<Ec2InstanceId>) {
     (world, hosts)
 }
 
-/// Takes these hosts away at once; their notices, in the order of the hosts.
+/// Terminates these hosts at once; their notices, in the order of the hosts.
 fn terminate_all(scene: &Scene, hosts: &[Ec2InstanceId]) -> Vec<SnsMessage> {
     scene.world(|world| world.terminate_instances(GROUP, hosts, true).unwrap());
     let mut notices = scene.sent();
@@ -47,78 +48,94 @@ fn reads_of_ecs(scene: &Scene) -> u32 {
     ECS_READS.map(|operation| scene.calls(operation)).into_iter().sum()
 }
 
-fn all_calls(scene: &Scene) -> u32 {
-    scene.world(|world| world.history().api_calls().values().sum())
-}
-
 #[tokio::test(start_paused = true)]
-async fn a_follower_makes_one_call_and_says_who_carries_its_drain() {
+async fn a_delegated_message_makes_two_calls_and_names_its_coordinator() {
     let (world, hosts) = hosts_with_web(8, 600);
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..4]);
     let answer = first(&scene.deliver(&notices[3]).await.unwrap());
-    assert_eq!((&answer["outcome"], &answer["waiting"]), (&"left-to".into(), &4.into()));
-    assert_eq!(answer["carrier"], scene.hosts[0].as_str());
-    assert_eq!((scene.calls(Operation::DescribeAutoScalingGroups), all_calls(&scene)), (1, 1));
+    assert_eq!((&answer["outcome"], &answer["waiting"]), (&"delegated".into(), &4.into()));
+    assert_eq!(answer["coordinator"], scene.hosts[0].as_str());
+    // The heartbeat shows that the coordinator's action is open.
+    assert_eq!(scene.calls(Operation::DescribeAutoScalingGroups), 1);
+    assert_eq!(scene.calls(Operation::RecordLifecycleActionHeartbeat), 1);
+    assert_eq!(scene.all_calls(), 2);
     assert!(scene.sent().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_of_the_three_lowest_sees_all_drains_through_by_itself() {
-    for carrier in 0..3 {
-        let (world, hosts) = hosts_with_web(9, 600);
-        let scene = Scene::new((world, hosts));
-        let notices = terminate_all(&scene, &scene.hosts[..5]);
-        let began = scene.aws.world().now();
-        let (answer, invocations) = scene.see_through(&notices[carrier]).await;
-
-        assert_eq!((&first(&answer)["outcome"], invocations), (&"completed".into(), 1), "{carrier}");
-        assert_eq!(first(&answer)["others"], serde_json::json!({"waiting": 0, "ended": 4}), "{carrier}");
-        scene.assert_all_drained(5);
-        let took = (scene.aws.world().now() - began).num_seconds();
-        // Each stands by for a while where there is something to do: twice for each drain.
-        assert!(took <= 140, "{carrier}: {took} s");
+async fn up_to_three_messages_drain_their_own() {
+    let (world, hosts) = hosts_with_web(7, 600);
+    let scene = Scene::new((world, hosts));
+    let notices = terminate_all(&scene, &scene.hosts[..3]);
+    let answers = join_all(notices.iter().map(|notice| scene.deliver(notice))).await;
+    for answer in answers {
+        let answer = first(&answer.unwrap());
+        assert_eq!((&answer["outcome"], answer.get("others")), (&"completed".into(), None));
     }
+    scene.assert_all_drained(3);
+    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 3);
+    assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stands_by_changes_nothing_that_the_first_does_in_time() {
+async fn the_lowest_of_many_sees_all_drains_through_and_every_other_message_is_delegated_at_once() {
+    let (world, hosts) = hosts_with_web(9, 600);
+    let scene = Scene::new((world, hosts));
+    let notices = terminate_all(&scene, &scene.hosts[..5]);
+    let began = scene.aws.world().now();
+    for notice in &notices[1..] {
+        let answer = first(&scene.deliver(notice).await.unwrap());
+        assert_eq!(
+            (&answer["outcome"], &answer["coordinator"]),
+            (&"delegated".into(), &scene.hosts[0].as_str().into())
+        );
+    }
+    assert!((scene.aws.world().now() - began).num_seconds() < 1);
+    let (answer, invocations) = scene.see_through(&notices[0]).await;
+
+    assert_eq!((&first(&answer)["outcome"], invocations), (&"completed".into(), 1));
+    assert_eq!(first(&answer)["others"], serde_json::json!({"waiting": 0, "ended": 4}));
+    scene.assert_all_drained(5);
+    let took = (scene.aws.world().now() - began).num_seconds();
+    assert!(took <= 70, "{took} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_drains_make_each_change_once() {
     let (world, hosts) = hosts_with_web(9, 600);
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..5]);
     join_all(notices.iter().map(|notice| scene.deliver(notice))).await;
     scene.assert_all_drained(5);
     assert_eq!(scene.set_draining(), 5);
-    // The first sets all of them; each other carrier its own.
-    assert!(scene.calls(Operation::UpdateContainerInstancesState) <= 3);
-    assert!(scene.calls(Operation::CompleteLifecycleAction) <= 7);
+    assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
+    assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 5);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_carrier_acts_where_the_first_does_not() {
+async fn sweeps_drain_what_was_delegated_to_a_message_that_is_lost() {
     let (world, hosts) = hosts_with_web(9, 600);
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..5]);
+    join_all(notices[1..].iter().map(|notice| scene.deliver(notice))).await;
+    assert_eq!(scene.set_draining(), 0);
     let began = scene.aws.world().now();
-    let (answer, ()) = join(scene.deliver(&notices[1]), async {
-        scene.wait(14).await;
-        // Its own, at once.
-        assert_eq!(scene.set_draining(), 1);
-        // A look after its patience, and one that finds their actions open.
-        scene.wait(12).await;
-        assert_eq!(scene.set_draining(), 5);
-    })
-    .await;
-    assert_eq!(first(&answer.unwrap())["outcome"], "completed");
+    let sweep = serde_json::json!({"sweep": {"cluster": CLUSTER, "group": GROUP, "hook": "drain"}});
+    for minute in 1..=6 {
+        scene.invoke(sweep.clone()).await.unwrap();
+        let next = began + TimeDelta::minutes(minute);
+        scene.aws.world().sleep((next - scene.aws.world().now()).to_std().unwrap()).await;
+    }
+    assert_eq!(scene.set_draining(), 5);
     scene.assert_all_drained(5);
-    assert!((scene.aws.world().now() - began).num_seconds() <= 130);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_carrier_whose_own_drain_is_over_goes_on_and_hands_on() {
+async fn a_coordinator_whose_own_drain_has_ended_continues_and_republishes() {
     let (mut world, mut hosts) = world_of_hosts(8, 600);
     hosts.sort();
-    // The first is empty at once; what runs on the others takes its time to go.
+    // The first is empty at once; the tasks of the others end later.
     for host in &hosts[1..4] {
         let slow = TaskDefinition::new("batch", 256, 256).running_for(1000);
         world.start_task(CLUSTER, &slow, host).unwrap();
@@ -128,27 +145,26 @@ async fn a_carrier_whose_own_drain_is_over_goes_on_and_hands_on() {
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..4]);
     let answer = first(&scene.deliver(&notices[0]).await.unwrap());
-    assert_eq!((&answer["outcome"], &answer["nextAttempt"]), (&"handed-on".into(), &2.into()));
+    assert_eq!((&answer["outcome"], &answer["nextAttempt"]), (&"republished".into(), &2.into()));
     assert_eq!(answer["waitingFor"], "other instances of group demo-asg");
     assert_eq!(answer["others"], serde_json::json!({"waiting": 3, "ended": 0}));
     assert_eq!(scene.ends().len(), 1);
 
-    let handed_on = scene.sent().remove(0);
-    let (answer, _) = scene.see_through(&handed_on).await;
+    let republished = scene.sent().remove(0);
+    let (answer, _) = scene.see_through(&republished).await;
     assert_eq!(first(&answer)["outcome"], "action-gone");
     scene.assert_all_drained(4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_begins_to_wait_while_a_carrier_is_at_work_is_carried_too() {
+async fn an_instance_that_begins_to_wait_meanwhile_is_drained_by_the_coordinator_too() {
     let (world, hosts) = hosts_with_web(10, 600);
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..4]);
     let later = async {
         scene.wait(20).await;
-        // Its message is left to those that carry.
         let notice = terminate_all(&scene, &scene.hosts[4..5]).remove(0);
-        assert_eq!(first(&scene.deliver(&notice).await.unwrap())["outcome"], "left-to");
+        assert_eq!(first(&scene.deliver(&notice).await.unwrap())["outcome"], "delegated");
     };
     let (answer, ()) = join(scene.deliver(&notices[0]), later).await;
     assert_eq!(first(&answer.unwrap())["outcome"], "completed");
@@ -156,7 +172,7 @@ async fn what_begins_to_wait_while_a_carrier_is_at_work_is_carried_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn instances_that_another_hook_holds_do_not_make_followers_of_nobody() {
+async fn no_message_is_delegated_to_instances_that_only_another_hook_holds() {
     let (mut world, hosts) = hosts_with_web(8, 600);
     let other = LifecycleHook { notification_target_arn: None, ..LifecycleHook::new("other", TOPIC) };
     world.put_lifecycle_hook(GROUP, other.heartbeat_timeout(3600)).unwrap();
@@ -177,7 +193,7 @@ async fn instances_that_another_hook_holds_do_not_make_followers_of_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_group_may_not_be_read_each_drains_its_own_alone() {
+async fn where_the_group_may_not_be_read_each_message_drains_its_own() {
     let (world, hosts) = hosts_with_web(9, 600);
     let scene = Scene::new((world, hosts));
     scene.plant(Operation::DescribeAutoScalingGroups, When::Always, Fault::Refused);
@@ -186,52 +202,73 @@ async fn where_the_group_may_not_be_read_each_drains_its_own_alone() {
     assert_eq!((&answer["outcome"], &answer["others"]), (&"completed".into(), &serde_json::Value::Null));
     assert_eq!(scene.ends().len(), 1);
     assert_eq!(scene.set_draining(), 1);
-    // For a minute: a permission takes a while to be known everywhere.
-    let asked = scene.calls(Operation::DescribeAutoScalingGroups);
-    assert!((2..=14).contains(&asked), "{asked}");
+    // Once a minute, and the drain takes less.
+    assert_eq!(scene.calls(Operation::DescribeAutoScalingGroups), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_group_cannot_be_read_nothing_is_read_of_ecs_and_hooks_are_kept_alive() {
+async fn while_the_group_cannot_be_read_for_a_while_nothing_is_read_of_ecs_and_hooks_are_kept_alive() {
     let (world, hosts) = hosts_with_web(9, 30);
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..5]);
     let began = scene.aws.world().now();
-    let outage = When::Between(began, began + Duration::from_secs(40));
+    let outage = When::Between(began, began + Duration::from_secs(15));
     scene.plant(Operation::DescribeAutoScalingGroups, outage, Fault::Throttled);
     let quiet = async {
-        scene.wait(39).await;
+        scene.wait(14).await;
         assert_eq!(reads_of_ecs(&scene), 0);
     };
     let (answers, ()) = join(join_all(notices.iter().map(|notice| scene.deliver(notice))), quiet).await;
     let outcomes: Vec<_> =
         answers.iter().map(|answer| first(answer.as_ref().unwrap())["outcome"].clone()).collect();
-    assert_eq!(outcomes[3..], ["left-to", "left-to"]);
+    assert_eq!(outcomes, ["completed", "delegated", "delegated", "delegated", "delegated"]);
     scene.assert_all_drained(5);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_that_went_on_without_its_group_is_left_to_the_carriers_once_the_group_is_read() {
+async fn where_the_group_cannot_be_read_for_long_the_messages_begin_at_different_times() {
+    let (world, hosts) = hosts_with_web(40, 900);
+    let scene = Scene::new((world, hosts));
+    scene.plant(Operation::DescribeAutoScalingGroups, When::Always, Fault::Throttled);
+    let notices = terminate_all(&scene, &scene.hosts[..20]);
+    let began = scene.aws.world().now();
+    join_all(notices.iter().map(|notice| scene.deliver(notice))).await;
+    scene.assert_all_drained(20);
+    let mut begins: Vec<_> = scene.world(|world| {
+        let entries = world.history().entries().iter().filter(|entry| {
+            matches!(&entry.what, Occurrence::ContainerInstanceStatus { status, .. } if *status == ContainerInstanceStatus::Draining)
+        });
+        entries.map(|entry| (entry.at - began).num_seconds()).collect()
+    });
+    begins.sort_unstable();
+    assert_eq!(begins.len(), 20);
+    assert!(begins[0] >= 15 && begins[19] <= 61, "{begins:?}");
+    let at_once = begins.chunk_by(|one, other| one == other).map(<[i64]>::len).max();
+    assert!(at_once <= Some(6), "{begins:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_began_without_its_group_drains_its_own_to_the_end() {
     let (world, hosts) = hosts_with_web(9, 600);
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..5]);
     let began = scene.aws.world().now();
-    // It waits for 45 s, and for up to 75 s more, so that not all go on at the same time.
-    let outage = When::Between(began, began + Duration::from_secs(130));
+    // It waits for 15 s, and for up to 45 s more.
+    let outage = When::Between(began, began + Duration::from_secs(65));
     scene.plant(Operation::DescribeAutoScalingGroups, outage, Fault::Throttled);
     let (answer, ()) = join(scene.deliver(&notices[4]), async {
-        scene.wait(125).await;
+        scene.wait(62).await;
         assert_eq!(scene.set_draining(), 1);
     })
     .await;
-    assert_eq!(first(&answer.unwrap())["outcome"], "left-to");
+    assert_eq!(first(&answer.unwrap())["outcome"], "completed");
     // It has touched no other.
-    assert_eq!(scene.set_draining(), 1);
+    assert_eq!((scene.set_draining(), scene.ends().len()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_on_its_way_to_the_warm_pool_is_left_to_nobody() {
-    // The group does not tell of it among those that wait.
+async fn an_instance_on_its_way_to_the_warm_pool_is_not_delegated() {
+    // The group does not show it among those that wait.
     let (mut world, mut hosts) = world_of_hosts(0, 600);
     let of_type = InstanceType::new("c5.large", 2048, 3767);
     let group = AutoScalingGroup::new("pooled", of_type).in_cluster(CLUSTER);
@@ -256,7 +293,7 @@ async fn an_instance_on_its_way_to_the_warm_pool_is_left_to_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_never_answers_outlasts_no_hook_however_many_are_carried() {
+async fn a_call_that_never_answers_outlasts_no_hook_however_many_are_coordinated() {
     let (world, hosts) = hosts_with_web(9, 30);
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..5]);

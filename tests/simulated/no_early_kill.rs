@@ -1,4 +1,4 @@
-//! A hook is completed only once everything on its instance has stopped.
+//! A hook is completed only once every task on its instance has stopped.
 
 use fleetkeeper_sim::Service;
 use fleetkeeper_sim::faults::{Fault, When};
@@ -46,8 +46,8 @@ async fn tasks_in_their_deregistration_delay_hold_the_hook_though_no_count_shows
 
 #[tokio::test(start_paused = true)]
 async fn an_agent_that_registers_anew_during_the_drain_is_drained_too() {
-    // The entry that is known has no tasks. The new one is ACTIVE and takes some at once: a look later, or two.
-    for seconds in [1, 3, 8] {
+    // The known registration has no tasks. The new one is ACTIVE and takes some at once, up to the confirming round.
+    for seconds in [1, 3, 4] {
         let (mut world, hosts) = world_of_hosts(1, 600);
         world.create_service(CLUSTER, Service::new("web", 0, web())).unwrap();
         world.advance_seconds(10);
@@ -72,7 +72,7 @@ async fn an_agent_that_registers_anew_during_the_drain_is_drained_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_is_missing_once_is_looked_at_again() {
+async fn a_task_that_is_missing_once_is_polled_again() {
     let (world, hosts, host) = two_hosts_with_one_task();
     let scene = Scene::new((world, hosts));
     scene.plant(Operation::DescribeTasks, When::First(1), Fault::Failure { reason: "MISSING" });
@@ -81,7 +81,7 @@ async fn a_task_that_is_missing_once_is_looked_at_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_listed_is_there_however_often_it_is_missing() {
+async fn a_listed_resource_is_there_however_often_it_is_missing() {
     for operation in [Operation::DescribeContainerInstances, Operation::DescribeTasks] {
         let scene = Scene::new(two_hosts_with_web());
         let notice = scene.terminate(0);

@@ -11,7 +11,7 @@ use fleetkeeper_sim::world::Operation;
 use crate::scene::{LONGEST, Scene, first, two_hosts_with_web};
 
 #[tokio::test(start_paused = true)]
-async fn time_that_is_up_republishes_and_the_next_invocation_goes_on() {
+async fn near_the_invocation_timeout_the_message_is_republished_and_the_next_invocation_resumes() {
     let mut scene = Scene::new(two_hosts_with_web());
     scene.timeout = Duration::from_secs(25);
     let (answer, invocations) = scene.see_through(&scene.terminate(0)).await;
@@ -26,7 +26,7 @@ async fn time_that_is_up_republishes_and_the_next_invocation_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn wherever_the_function_dies_the_next_delivery_resumes() {
-    // In one invocation, and in several: there it may also die before, in and after its publish.
+    // In one invocation, and in several, where it may also die before, in and after its publish.
     for (timeout, at_least) in [(LONGEST, 40), (Duration::from_secs(25), 10)] {
         let mut steps = 0;
         loop {
@@ -34,7 +34,7 @@ async fn wherever_the_function_dies_the_next_delivery_resumes() {
             scene.timeout = timeout;
             let notice = scene.terminate(0);
             let lived = dies_after(steps, scene.deliver(&notice)).await.is_some();
-            // Lambda runs a function that died once more, with the same event.
+            // Lambda retries a function that died, with the same event.
             let (answer, _) = scene.see_through(&notice).await;
             let outcome = first(&answer)["outcome"].clone();
             assert!(outcome == "completed" || outcome == "action-gone", "{steps}: {outcome}");
@@ -48,7 +48,7 @@ async fn wherever_the_function_dies_the_next_delivery_resumes() {
     }
 }
 
-/// Lets `function` go on so many times from where it waits to where it waits next, and then drops it.
+/// Polls `function` `steps` times, and then drops it.
 async fn dies_after<T>(steps: u32, function: impl Future<Output = T>) -> Option<T> {
     let mut function = pin!(function);
     let mut left = steps;
@@ -64,20 +64,22 @@ async fn dies_after<T>(steps: u32, function: impl Future<Output = T>) -> Option<
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_cannot_be_republished_is_an_error() {
-    for fault in [Fault::Unavailable, Fault::Refused, Fault::Hang] {
+    // AWS may have taken a message whose answer did not come: that one is published twice at most.
+    for (fault, times) in [(Fault::Unavailable, 2..=2), (Fault::Hang, 2..=2), (Fault::Refused, 3..=6)] {
         let mut scene = Scene::new(two_hosts_with_web());
         scene.timeout = Duration::from_secs(25);
         scene.plant(Operation::Publish, When::Always, fault);
         let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
 
-        assert_eq!(error.kind(), "HandOnFailed");
-        assert!(scene.calls(Operation::Publish) > 2, "{fault:?}");
+        assert_eq!(error.kind(), "RepublishFailed");
+        let published = scene.calls(Operation::Publish);
+        assert!(times.contains(&published), "{fault:?}: {published}");
         assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publish_that_fails_is_tried_again() {
+async fn a_publish_that_fails_is_retried() {
     let mut scene = Scene::new(two_hosts_with_web());
     scene.timeout = Duration::from_secs(25);
     scene.plant(Operation::Publish, When::First(3), Fault::Throttled);

@@ -10,13 +10,10 @@ use futures_util::future::join;
 use crate::scene::{CLUSTER, Scene, first, two_hosts_with, two_hosts_with_web, web, world_of_hosts};
 
 #[tokio::test(start_paused = true)]
-async fn one_that_ecs_cannot_drain_is_let_go_when_its_time_is_up() {
+async fn the_hook_of_an_instance_that_ecs_cannot_drain_is_completed_after_the_drain_timeout() {
     // A standalone task that never ends: ECS does not touch it, and the drainer stops it. Where the agent is not connected
-    // nobody will ever tell that it has stopped.
-    for (agent_connected, lasts, reason) in [
-        (true, 1740..=1770, "drained: every task on the instance has stopped"),
-        (false, 1800..=1810, "the drain's time is up: what was left was stopped"),
-    ] {
+    // it will never be seen STOPPED, and is given 450 s.
+    for (agent_connected, lasts) in [(true, 1810..=1815), (false, 2250..=2255)] {
         let (mut world, hosts) = world_of_hosts(1, 600);
         world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
         world.advance_seconds(60);
@@ -28,7 +25,7 @@ async fn one_that_ecs_cannot_drain_is_let_go_when_its_time_is_up() {
         let began = scene.aws.world().now();
         let (answer, invocations) = scene.see_through(&notice).await;
 
-        assert_eq!(first(&answer)["reason"], reason);
+        assert_eq!(first(&answer)["reason"], "drain timeout: the remaining tasks were stopped");
         assert!(invocations <= 3);
         assert_eq!(scene.calls(Operation::StopTask), 1);
         let ends = scene.ends();
@@ -39,7 +36,7 @@ async fn one_that_ecs_cannot_drain_is_let_go_when_its_time_is_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_stays_missing_is_gone_once_it_is_no_longer_listed() {
+async fn a_task_that_stays_missing_holds_its_hook_until_450_s_after_the_drain_timeout() {
     let scene = Scene::new(two_hosts_with_web());
     scene.plant(Operation::DescribeTasks, When::Always, Fault::Failure { reason: "MISSING" });
     let (answer, invocations) = scene.see_through(&scene.terminate(0)).await;
@@ -49,19 +46,20 @@ async fn a_task_that_stays_missing_is_gone_once_it_is_no_longer_listed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hook_that_was_deleted_meanwhile_ends_the_drain() {
+async fn a_hook_that_was_deleted_meanwhile_cuts_the_drain_short() {
     let scene = Scene::new(two_hosts_with_web());
     let mut notice = scene.terminate(0);
     notice.message = notice.message.replace(r#""drain""#, r#""deleted""#);
     let answer = scene.deliver(&notice).await.unwrap();
-    assert_eq!(first(&answer)["outcome"], "action-gone");
+    assert_eq!((&first(&answer)["outcome"], &first(&answer)["unfinished"]), (&"cut-short".into(), &2.into()));
+    assert_eq!(scene.values("DrainCutShort"), [1.0]);
     assert_eq!(scene.calls(Operation::DescribeLifecycleHooks), 1);
     assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_deregistered_while_its_tasks_stop_goes_within_a_minute() {
-    // Whatever the polls, and with the tasks looked at all the same.
+async fn the_hook_of_an_instance_that_is_deregistered_meanwhile_is_completed_within_a_minute() {
+    // However far apart the polls are, and though its tasks are polled all the same.
     for poll in ["5", "60", "61"] {
         let slow = web().deregistration_delay(300);
         let variables = [("ECS_CLUSTER", CLUSTER), ("POLL_INTERVAL_SECONDS", poll)];

@@ -1,4 +1,4 @@
-//! What is delivered twice, late or out of order changes nothing.
+//! A message that is delivered twice, late or out of order changes nothing.
 
 use std::time::Duration;
 
@@ -33,14 +33,13 @@ async fn a_late_delivery_changes_nothing() {
         scene.wait(seconds).await;
         let before = scene.world(|world| world.history().clone());
         let answer = scene.deliver(&notice).await.unwrap();
-        let outcome = first(&answer)["outcome"].clone();
-        assert!(outcome == "action-gone" || outcome == "hook-timed-out", "{outcome}");
+        assert_eq!(first(&answer)["outcome"], "action-gone");
         let changed = scene.world(|world| {
             let since = &world.history().entries()[before.entries().len()..];
-            let told = |what: &Occurrence| {
+            let logged = |what: &Occurrence| {
                 matches!(what, Occurrence::ApiCalled { .. } | Occurrence::EmbeddedMetricsPut { .. })
             };
-            since.iter().any(|entry| !told(&entry.what))
+            since.iter().any(|entry| !logged(&entry.what))
         });
         assert!(!changed);
     }
@@ -76,15 +75,15 @@ async fn an_old_notice_whose_action_is_over_does_not_drain_an_instance_that_live
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_does_one_that_comes_after_the_drains_time() {
+async fn nor_does_one_that_comes_after_the_drain_timeout() {
     let short = [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "100")];
     // Before the hook would have ended by its own timeout, and after.
-    for (seconds, outcome) in [(10, "action-gone"), (2000, "action-gone"), (60_000, "hook-timed-out")] {
+    for seconds in [10, 2000, 60_000] {
         let (mut scene, notice) = drained_and_living_on(&short).await;
         scene.wait(seconds).await;
         scene.timeout = Duration::from_secs(60);
         let answer = scene.deliver(&notice).await.unwrap();
-        assert_eq!(first(&answer)["outcome"], outcome);
+        assert_eq!(first(&answer)["outcome"], "action-gone");
         assert_eq!(scene.calls(Operation::UpdateContainerInstancesState), 1);
     }
 }

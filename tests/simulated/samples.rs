@@ -1,4 +1,4 @@
-//! What the documentation shows of the functions' answers is what they answer.
+//! The documentation's samples of the functions' answers are their answers.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ fn assert_shown(on: &str, text: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_that_is_handed_on_says_what_it_waits_for() {
+async fn a_republished_drain_says_why_it_waits() {
     let scene = Scene::new(full());
     let answer = scene.deliver(&scene.terminate(0)).await.unwrap();
     assert_shown("docs/drains.md", &serde_json::to_string_pretty(&answer).unwrap());

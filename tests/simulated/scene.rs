@@ -1,6 +1,7 @@
 //! A small cluster, a topic and a function on it: what Lambda and SNS do, in virtual time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -39,7 +40,7 @@ pub(crate) struct Scene {
     drainer: Simulated,
 }
 
-/// What the drained hosts run.
+/// The task of the services that the drained hosts run.
 pub(crate) fn web() -> TaskDefinition {
     TaskDefinition::new("web", 512, 512).pending(5).healthy_after(10).deregistration_delay(30).stopping(10)
 }
@@ -118,7 +119,7 @@ impl Scene {
         Self::with_settings(world, &variables)
     }
 
-    /// Auto Scaling takes a host away; its notice is returned instead of delivered.
+    /// Auto Scaling terminates a host; its notice is returned instead of delivered.
     pub(crate) fn terminate(&self, host: usize) -> SnsMessage {
         self.world(|world| world.terminate_instance(GROUP, &self.hosts[host], true).unwrap());
         let mut messages = self.sent();
@@ -126,7 +127,7 @@ impl Scene {
         messages.remove(0)
     }
 
-    /// What was sent to the topic since the last time.
+    /// The messages of the topic since the last time.
     pub(crate) fn sent(&self) -> Vec<SnsMessage> {
         self.world(World::take_outbox).iter().filter_map(|emission| emission.sns_message().cloned()).collect()
     }
@@ -135,7 +136,7 @@ impl Scene {
         self.invoke(sns_event(&[message])).await
     }
 
-    /// Invokes the function. Its handler must be done before its time is up, or Lambda would kill it.
+    /// Invokes the function. Its handler must return before the invocation timeout, or Lambda would kill it.
     pub(crate) async fn invoke(&self, event: Value) -> Result<Response, RecordError> {
         let invocation = self.invocation();
         let answer = self.drainer.handle(event, invocation).await;
@@ -153,8 +154,8 @@ impl Scene {
         &self.drainer
     }
 
-    /// Delivers a message and every one that was or is republished, one after another; returns the last answer and how
-    /// many invocations it took.
+    /// Delivers a message and each republished one, one after another. Returns the last answer and the number of
+    /// invocations.
     pub(crate) async fn see_through(&self, message: &SnsMessage) -> (Response, u32) {
         let mut queue = VecDeque::from([message.clone()]);
         let mut invocations = 0;
@@ -171,6 +172,19 @@ impl Scene {
         }
     }
 
+    /// Delivers a message and, each time that it was republished, the same message with the next attempt. Unlike
+    /// [`Self::see_through`] it may run beside other messages. Returns the last answer.
+    pub(crate) async fn see_through_beside_others(&self, message: &SnsMessage) -> Value {
+        let mut next = message.clone();
+        loop {
+            let answer = first(&self.deliver(&next).await.unwrap());
+            if answer["outcome"] != "republished" {
+                return answer;
+            }
+            next.attempt = answer["nextAttempt"].as_u64().map(|attempt| u32::try_from(attempt).unwrap());
+        }
+    }
+
     pub(crate) fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         self.aws.world().with(act)
     }
@@ -181,6 +195,40 @@ impl Scene {
 
     pub(crate) fn calls(&self, operation: Operation) -> u32 {
         self.world(|world| world.history().api_calls().get(&operation).copied().unwrap_or(0))
+    }
+
+    /// The calls of all operations.
+    pub(crate) fn all_calls(&self) -> u32 {
+        self.world(|world| world.history().api_calls().values().sum())
+    }
+
+    /// How many tasks lost their host before they had stopped.
+    pub(crate) fn killed(&self) -> usize {
+        self.world(|world| world.history().killed_tasks().len())
+    }
+
+    /// The logged documents with this metric, oldest first.
+    pub(crate) fn documents(&self, metric: &str) -> Vec<Arc<Value>> {
+        self.world(|world| {
+            let entries = world.history().entries().iter();
+            let documents = entries.filter_map(|entry| match &entry.what {
+                Occurrence::EmbeddedMetricsPut { document } => Some(Arc::clone(document)),
+                _ => None,
+            });
+            documents.filter(|document| document.get(metric).is_some()).collect()
+        })
+    }
+
+    /// The logged values of a metric, oldest first.
+    pub(crate) fn values(&self, metric: &str) -> Vec<f64> {
+        self.documents(metric).iter().map(|document| document[metric].as_f64().unwrap()).collect()
+    }
+
+    /// The reasons that were logged with a metric of this value, oldest first.
+    pub(crate) fn reasons(&self, metric: &str, value: f64) -> Vec<String> {
+        let documents = self.documents(metric).into_iter();
+        let of_value = documents.filter(|it| (it[metric].as_f64().unwrap() - value).abs() < 0.1);
+        of_value.map(|document| document["reason"].as_str().unwrap().to_owned()).collect()
     }
 
     /// How many container instances became DRAINING.

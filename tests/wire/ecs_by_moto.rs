@@ -14,17 +14,18 @@ use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceStatus, CpuUnits, Mib};
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{
-    AutoScalingGroups, ContainerInstanceQuery, Services, TaskDefinitions, TaskStopping, Tasks, TasksOf,
+    AutoScalingGroups, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances,
+    LifecycleActions, Services, TaskDefinitions, TaskStopping, Tasks, TasksOf,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::service::SchedulingStrategy;
 use fleetkeeper_core::setting::Settings;
-use fleetkeeper_core::task::{DesiredStatus, TaskDefinitionArn};
+use fleetkeeper_core::task::{DesiredStatus, Task, TaskDefinitionArn};
 use fleetkeeper_core::task_needs::TaskNeeds;
 use fleetkeeper_tests::http;
 use fleetkeeper_tests::process::{Server, free_port};
 use fleetkeeper_tests::repository::{sample_event, tool};
-use lifecycle_drainer::{Config, Drainer, Ports};
+use lifecycle_drainer::{Adapters, Config, Drainer};
 use serde_json::{Value, json};
 
 use crate::ports::sdk_at;
@@ -90,6 +91,11 @@ impl Moto {
     }
 }
 
+async fn tasks_on(ecs: &Ecs, cluster: &Cluster, host: &ContainerInstance) -> Vec<Task> {
+    let desired = [DesiredStatus::Running, DesiredStatus::Stopped];
+    read::tasks_desired(ecs, cluster, TasksOf::ContainerInstance(&host.arn), &desired).await.unwrap().items
+}
+
 #[tokio::test]
 async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     let moto = Moto::start();
@@ -99,6 +105,14 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     let all = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     assert_eq!((all.items.len(), all.failures.len()), (120, 0));
     assert!(all.items.iter().all(ContainerInstance::takes_tasks));
+
+    // moto knows statuses, and none of the filter's instances.
+    let listed = |query| async { ecs.list_container_instances(&cluster, &query, None).await.unwrap().items };
+    let last = all.items[119].ec2_instance_id.parse().unwrap();
+    let active = ContainerInstanceQuery::ActiveOfEc2Instances(vec![last]);
+    let set = ecs.set_draining(&cluster, std::slice::from_ref(&all.items[119].arn)).await.unwrap();
+    assert_eq!(set.items[0].status, ContainerInstanceStatus::Draining);
+    assert!(!listed(active).await.contains(&all.items[119].arn));
 
     let host = &all.items[0];
     let (cpu, memory) = (host.registered.cpu.0, host.registered.memory.0);
@@ -125,7 +139,7 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
         1
     );
     // moto moves a task on with every look at it; all that counts here is that its status is read.
-    let tasks = read::tasks(&ecs, &cluster, &host.arn).await.unwrap().items;
+    let tasks = tasks_on(&ecs, &cluster, host).await;
     assert!(tasks.len() == 1 && !tasks[0].last_status.is_empty(), "{tasks:?}");
 
     // Two of the worst case on every host but this one, where one is left.
@@ -134,7 +148,7 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
             .unwrap();
     let after = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     let report = figures(&after.items, &worst, Wanted::default()).unwrap();
-    assert_eq!((report.placeable_containers, report.hosts.active), (239, 120));
+    assert_eq!((report.placeable_containers, report.hosts.active), (237, 119));
 }
 
 #[tokio::test]
@@ -145,14 +159,14 @@ async fn a_stopped_task_gives_its_room_back_and_a_groups_instances_are_read() {
     let ecs = Ecs::new(&config);
     let cluster: Cluster = "demo".parse().unwrap();
     let containers = json!([
-        {"name": "web", "image": "web", "cpu": 256, "memory": 128, "stopTimeout": 5},
-        {"name": "log", "image": "log", "cpu": 128, "memory": 64, "stopTimeout": 90},
+        {"name": "web", "image": "web", "cpu": 256, "memory": 128},
+        {"name": "log", "image": "log", "cpu": 128, "memory": 64},
     ]);
     let definition = json!({"family": "web", "containerDefinitions": containers});
     let registered = moto.ecs("RegisterTaskDefinition", &definition);
     let arn = registered["taskDefinition"]["taskDefinitionArn"].as_str().unwrap();
-    let told = ecs.describe_task_definition(&TaskDefinitionArn(arn.to_owned())).await.unwrap();
-    assert_eq!((told.arn.0.as_str(), told.longest_stop_timeout.as_secs()), (arn, 90));
+    let described = ecs.describe_task_definition(&TaskDefinitionArn(arn.to_owned())).await.unwrap();
+    assert_eq!((described.arn.0.as_str(), described.needs.cpu), (arn, CpuUnits(384)));
 
     let all = || read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All);
     let host = all().await.unwrap().items.remove(0);
@@ -161,7 +175,7 @@ async fn a_stopped_task_gives_its_room_back_and_a_groups_instances_are_read() {
         &json!({"cluster": "demo", "taskDefinition": "web", "containerInstances": [host.arn.0]}),
     );
     assert_eq!(all().await.unwrap().items[0].remaining.cpu.0, host.remaining.cpu.0 - 384);
-    let task = read::tasks(&ecs, &cluster, &host.arn).await.unwrap().items.remove(0).arn;
+    let task = tasks_on(&ecs, &cluster, &host).await.remove(0).arn;
     ecs.stop_task(&cluster, &task, "out of time").await.unwrap();
     assert_eq!(all().await.unwrap().items[0].remaining.cpu, host.remaining.cpu);
 
@@ -181,10 +195,25 @@ async fn a_stopped_task_gives_its_room_back_and_a_groups_instances_are_read() {
         "Action=CreateAutoScalingGroup&AutoScalingGroupName=hosts&LaunchConfigurationName=host&MinSize=2&MaxSize=2\
          &AvailabilityZones.member.1=us-east-1a",
     );
-    let instances = group.describe_group("hosts").await.unwrap().unwrap();
-    assert_eq!(instances.len(), 2);
-    assert!(instances.iter().all(|instance| instance.lifecycle_state == "InService"), "{instances:?}");
+    let hosts = group.describe_group("hosts").await.unwrap().unwrap();
+    assert_eq!((hosts.instances.len(), hosts.has_load_balancer), (2, false));
+    assert!(hosts.instances.iter().all(|instance| instance.lifecycle_state == "InService"), "{hosts:?}");
+    moto.auto_scaling(
+        "Action=AttachLoadBalancerTargetGroups&AutoScalingGroupName=hosts&TargetGroupARNs.member.1=\
+         arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/0123456789abcdef",
+    );
+    assert!(group.describe_group("hosts").await.unwrap().unwrap().has_load_balancer);
     assert_eq!(group.describe_group("none").await.unwrap(), None);
+    for (hook, transition) in [("drain", "TERMINATING"), ("prepare", "LAUNCHING")] {
+        moto.auto_scaling(&format!(
+            "Action=PutLifecycleHook&AutoScalingGroupName=hosts&LifecycleHookName={hook}&HeartbeatTimeout=900\
+             &LifecycleTransition=autoscaling%3AEC2_INSTANCE_{transition}"
+        ));
+    }
+    let hooks = group.describe_termination_hooks("hosts").await.unwrap();
+    let hooks: Vec<_> =
+        hooks.iter().map(|hook| (hook.name.as_str(), hook.heartbeat_timeout.as_secs())).collect();
+    assert_eq!(hooks, [("drain", 900)]);
 }
 
 #[tokio::test]
@@ -192,7 +221,7 @@ async fn among_all_that_a_filter_let_through_only_the_right_one_is_drained() {
     let moto = Moto::start();
     let ids = moto.cluster_of(105);
     let config = sdk_at(&moto.url).await;
-    let ports = Ports {
+    let ports = Adapters {
         ecs: Ecs::new(&config),
         auto_scaling: AutoScaling::new(&config),
         sns: Sns::new(&config),

@@ -1,7 +1,13 @@
 //! Each adapter on the wire: ECS and Auto Scaling against the simulated world's HTTP face, SNS and CloudWatch against
 //! the emulator. What a call answers there is what the simulated port answers: handlers proven on one hold on the other.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use aws_config::{Region, SdkConfig};
+use axum::Router;
+use axum::http::StatusCode;
 use chrono::{SubsecRound, TimeDelta, Utc};
 use fleetkeeper_aws::auto_scaling::AutoScaling;
 use fleetkeeper_aws::cloudwatch::CloudWatch;
@@ -9,6 +15,7 @@ use fleetkeeper_aws::ecs::Ecs;
 use fleetkeeper_aws::sdk;
 use fleetkeeper_aws::sns::Sns;
 use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::lifecycle::{
     LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
@@ -16,11 +23,11 @@ use fleetkeeper_core::lifecycle::{
 use fleetkeeper_core::ports::{
     AutoScalingGroups, CallError, CallErrorKind, ContainerInstanceDraining, ContainerInstanceQuery,
     ContainerInstances, LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic, Services,
-    StorageResolution, TaskDefinitions, TaskProtections, TaskStopping, Tasks,
+    StorageResolution, TaskDefinitions, TaskProtections, TaskStopping, Tasks, TasksOf,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::service::SchedulingStrategy;
-use fleetkeeper_core::task::{DEFAULT_STOP_TIMEOUT, TaskArn, TaskDefinitionArn};
+use fleetkeeper_core::task::{DesiredStatus, TaskArn, TaskDefinitionArn};
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::http::Face;
 use fleetkeeper_sim::world::Operation;
@@ -31,6 +38,7 @@ use fleetkeeper_sim::{
 };
 use fleetkeeper_tests::ministack::Ministack;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 pub(crate) async fn sdk_at(url: &str) -> SdkConfig {
     sdk::loader().endpoint_url(url).region(Region::new("us-east-1")).test_credentials().load().await
@@ -47,14 +55,21 @@ fn world() -> (World, LifecycleAction) {
     let group = AutoScalingGroup::new("demo-asg", InstanceType::new("c5.large", 2048, 3767));
     world.add_group(group.in_cluster("demo"));
     let hook = LifecycleHook::new("drain", "arn:aws:sns:us-east-1:111122223333:lifecycle");
-    world.put_lifecycle_hook("demo-asg", hook.heartbeat_timeout(600)).unwrap();
+    let hook = hook.heartbeat_timeout(600).metadata(r#"{"cluster": "demo", "drainTimeoutSeconds": 900}"#);
+    world.put_lifecycle_hook("demo-asg", hook).unwrap();
+    let balanced = AutoScalingGroup::new("balanced", InstanceType::new("c5.large", 2048, 3767));
+    world.add_group(balanced.connection_draining(300));
+    world.launch_now("balanced").unwrap();
     let hosts: Vec<_> = (0..19).map(|_| world.launch_now("demo-asg").unwrap()).collect();
+    // Not a termination's, and so none of the drainer's.
+    let launching = LifecycleHook::launching("prepare", "arn:aws:sns:us-east-1:111122223333:lifecycle");
+    world.put_lifecycle_hook("demo-asg", launching).unwrap();
     let with_gpus = InstanceType::new("g5.12xlarge", 4096, 15_000).gpus(4).trunked();
     world.launch_now_of_type("demo-asg", with_gpus).unwrap();
     let task = TaskDefinition::new("web", 256, 512).tcp_port(80).udp_port(53).deregistration_delay(3600);
     world.create_service("demo", Service::new("web", 20, task).percents(50, 150)).unwrap();
     world.advance_seconds(60);
-    let large = TaskDefinition::new("large", 4096, 512).stop_timeout(90);
+    let large = TaskDefinition::new("large", 4096, 512);
     world.create_service("demo", Service::new("large", 1, large)).unwrap();
     let model = |gpus| TaskDefinition::new("model", 128, 128).gpus(gpus).awsvpc();
     world.create_service("demo", Service::new("model", 1, model(1)).percents(100, 100)).unwrap();
@@ -94,10 +109,23 @@ async fn transcript(
 
     let query = ContainerInstanceQuery::OfEc2Instances(vec![first.ec2_instance_id.parse().unwrap()]);
     said.push(format!("{:?}", ecs.list_container_instances(&by_arn, &query, None).await));
-    let tasks = read::tasks(ecs, &cluster, &first.arn).await.unwrap();
+    let on_first = TasksOf::ContainerInstance(&first.arn);
+    let both_lists = [DesiredStatus::Running, DesiredStatus::Stopped];
+    let tasks = read::tasks_desired(ecs, &cluster, on_first, &both_lists).await.unwrap();
     assert_eq!(tasks.items.len(), 1);
     said.push(format!("{tasks:?}"));
-    said.push(format!("{:?}", ecs.set_draining(&cluster, std::slice::from_ref(&first.arn)).await));
+    assert!(all.items.iter().all(|host| host.registered_at.is_some()), "{all:?}");
+    let second = all.items[1].ec2_instance_id.parse().unwrap();
+    let both = vec![first.ec2_instance_id.parse().unwrap(), second];
+    let active = ContainerInstanceQuery::ActiveOfEc2Instances(both);
+    let before = ecs.list_container_instances(&cluster, &active, None).await.unwrap();
+    assert_eq!(before.items.len(), 2);
+    let set = ecs.set_draining(&cluster, std::slice::from_ref(&first.arn)).await.unwrap();
+    assert_eq!((set.items[0].status.clone(), set.items[0].tasks()), (ContainerInstanceStatus::Draining, 1));
+    said.push(format!("{set:?}"));
+    let after = ecs.list_container_instances(&cluster, &active, None).await.unwrap();
+    assert_eq!(after.items, [all.items[1].arn.clone()]);
+    said.push(format!("{before:?} {after:?}"));
     said.push(format!(
         "{:?}",
         read::describe_container_instances(ecs, &cluster, std::slice::from_ref(&first.arn)).await
@@ -117,9 +145,12 @@ async fn transcript(
     said.push(short(&ecs.describe_container_instances(&cluster, &too_many).await.unwrap_err()));
     said.push(short(&ecs.set_draining(&cluster, &too_many[..11]).await.unwrap_err()));
 
-    said.push(format!("{:?}", auto_scaling.describe_hook(action).await));
-    let unknown = LifecycleAction { hook: "unknown".to_owned(), ..action.clone() };
-    said.push(format!("{:?}", auto_scaling.describe_hook(&unknown).await));
+    let hooks = auto_scaling.describe_termination_hooks(&action.group).await.unwrap();
+    assert_eq!(hooks.iter().map(|hook| hook.name.as_str()).collect::<Vec<_>>(), ["drain"]);
+    let timeouts = [hooks[0].heartbeat_timeout, hooks[0].global_timeout].map(|it| it.as_secs());
+    assert_eq!((timeouts, hooks[0].drain_timeout), ([600, 60_000], Some(Duration::from_secs(900))));
+    said.push(format!("{hooks:?}"));
+    said.push(short(&auto_scaling.describe_termination_hooks("unknown").await.unwrap_err()));
     said.push(format!("{:?}", auto_scaling.record_heartbeat(action).await));
     said.push(format!("{:?}", auto_scaling.complete(action, LifecycleActionResult::Continue).await));
     said.push(format!("{:?}", auto_scaling.record_heartbeat(action).await));
@@ -165,8 +196,12 @@ async fn more(
     let misspelt: Cluster = "misspelt".parse().unwrap();
     said.push(short(&ecs.stop_task(&misspelt, &tasks[0], "").await.unwrap_err()));
 
-    for group in ["demo-asg", "none"] {
-        said.push(format!("{:?}", auto_scaling.describe_group(group).await.unwrap()));
+    for (group, instances) in [("demo-asg", Some((20, false))), ("balanced", Some((1, true))), ("none", None)]
+    {
+        let described = auto_scaling.describe_group(group).await.unwrap();
+        let shown = described.as_ref().map(|it| (it.instances.len(), it.has_load_balancer));
+        assert_eq!(shown, instances, "{group}");
+        said.push(format!("{described:?}"));
     }
     let mut page = None;
     for _ in 0..3 {
@@ -247,21 +282,16 @@ async fn services_and_tasks_are_read_from_the_emulator_alike() {
     };
     call("CreateCluster", &json!({"clusterName": "demo"}));
     let container = |name: &str| json!({"name": name, "image": "web", "memory": 64});
-    let mut slow = container("slow");
-    slow["stopTimeout"] = json!(75);
-    let definition = json!({"family": "web", "containerDefinitions": [container("web"), slow]});
+    let definition = json!({"family": "web", "containerDefinitions": [container("web"), container("log")]});
     let registered = call("RegisterTaskDefinition", &definition);
-    call("RegisterTaskDefinition", &json!({"family": "plain", "containerDefinitions": [container("web")]}));
     let service =
         json!({"cluster": "demo", "serviceName": "web", "taskDefinition": "web", "desiredCount": 2});
     call("CreateService", &service);
     let demo: Cluster = "demo".parse().unwrap();
 
     let arn = registered["taskDefinition"]["taskDefinitionArn"].as_str().unwrap();
-    let told = ecs.describe_task_definition(&TaskDefinitionArn(arn.to_owned())).await.unwrap();
-    assert_eq!((told.arn.0.as_str(), told.longest_stop_timeout.as_secs()), (arn, 75));
-    let plain = ecs.describe_task_definition(&TaskDefinitionArn("plain:1".to_owned())).await.unwrap();
-    assert_eq!(plain.longest_stop_timeout, DEFAULT_STOP_TIMEOUT);
+    let described = ecs.describe_task_definition(&TaskDefinitionArn("web:1".to_owned())).await.unwrap();
+    assert_eq!((described.arn.0.as_str(), described.needs.memory.0), (arn, 128));
     let none = ecs.describe_task_definition(&TaskDefinitionArn("none:1".to_owned())).await.unwrap_err();
     assert_eq!(short(&none), "ecs:DescribeTaskDefinition Refused ClientException");
 
@@ -322,6 +352,32 @@ async fn a_throttled_call_is_tried_again_by_the_sdk_and_a_refused_one_is_not() {
         faults.plant(operation, When::Always, Fault::Throttled);
     });
     assert_eq!(list().await.unwrap_err().kind, CallErrorKind::Throttled);
+}
+
+/// SNS may have taken a message although it answers with an error: the SDK must not publish it again.
+#[tokio::test]
+async fn a_publish_that_fails_is_not_retried_by_the_sdk() {
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = requests.clone();
+    let fail = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async { (StatusCode::INTERNAL_SERVER_ERROR, "") }
+    };
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async { axum::serve(listener, Router::new().fallback(fail)).await });
+
+    let config = sdk_at(&url).await;
+    let topic = "arn:aws:sns:us-east-1:111122223333:lifecycle";
+    let error = Sns::new(&config).publish(topic, "{}", 2).await.unwrap_err();
+    assert_eq!((error.kind, requests.load(Ordering::Relaxed)), (CallErrorKind::Unavailable, 1));
+    assert!(error.may_have_taken_effect());
+
+    // Every other client retries.
+    let group = AutoScaling::new(&config).describe_group("demo-asg").await;
+    assert_eq!(group.unwrap_err().kind, CallErrorKind::Unavailable);
+    assert!(requests.load(Ordering::Relaxed) > 2, "{requests:?}");
+    server.abort();
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The notification topic's port over SNS.
 
 use aws_sdk_sns::Client;
+use aws_sdk_sns::config::Builder;
+use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::types::MessageAttributeValue;
 use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, CallError, CallErrorKind, NotificationTopic};
 
@@ -13,10 +15,14 @@ pub struct Sns {
 }
 
 impl Sns {
-    /// SNS by the SDK's configuration.
+    /// SNS by the SDK's configuration, without the SDK's retries.
+    ///
+    /// SNS may have accepted a message although its answer was an error or was lost. The SDK would publish such a message
+    /// again, and each copy starts another invocation. So the drainer decides about every retry.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig) -> Self {
-        Self { client: Client::new(config) }
+        let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config) }
     }
 }
 

@@ -7,7 +7,9 @@ use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 use fleetkeeper_core::network_interfaces::count_network_interfaces;
 use fleetkeeper_core::paced::Paced;
-use fleetkeeper_core::ports::{Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Tasks, TasksOf};
+use fleetkeeper_core::ports::{
+    Answer, CallError, Clock, ContainerInstanceQuery, ContainerInstances, Tasks, TasksOf,
+};
 use fleetkeeper_core::read;
 use fleetkeeper_core::task::DesiredStatus;
 use tracing::warn;

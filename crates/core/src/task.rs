@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -125,18 +124,11 @@ pub struct TaskProtection {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// A task definition as `DescribeTaskDefinition` tells of it.
+/// A task definition (API reference, `DescribeTaskDefinition`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskDefinition {
     /// Its ARN.
     pub arn: TaskDefinitionArn,
-    /// The longest that one of its containers may take from its stop signal to its kill: the greatest `stopTimeout`,
-    /// where one that is unset counts as [`DEFAULT_STOP_TIMEOUT`].
-    pub longest_stop_timeout: Duration,
     /// What a task of it needs of its host.
     pub needs: TaskNeeds,
 }
-
-/// What the agent gives a container that has no `stopTimeout` of its own, unless `ECS_CONTAINER_STOP_TIMEOUT` says
-/// otherwise (API reference, `ContainerDefinition`).
-pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);

@@ -13,17 +13,17 @@ use fleetkeeper_core::topic::TopicArn;
 pub struct Config {
     /// `ECS_CLUSTER`: the cluster of a notice that names none.
     pub cluster: Option<Cluster>,
-    /// `DRAIN_TIMEOUT_SECONDS`: the longest drain, from the notice's `Time`.
+    /// `DRAIN_TIMEOUT_SECONDS`: the drain timeout, from the notice's `Time`.
     pub drain_timeout: Duration,
-    /// `POLL_INTERVAL_SECONDS`: between two looks at the instance.
+    /// `POLL_INTERVAL_SECONDS`: between two polls of an instance.
     pub poll_interval: Duration,
-    /// `DEADLINE_MARGIN_SECONDS`: the message is republished when less than this is left of the invocation.
+    /// `DEADLINE_MARGIN_SECONDS`: the drainer republishes when less than this is left of the invocation.
     pub deadline_margin: Duration,
-    /// `ON_DRAIN_TIMEOUT`: what is done with an instance when its drain's time is up.
+    /// `ON_DRAIN_TIMEOUT`: the policy for an instance that still runs tasks at the drain timeout.
     pub on_drain_timeout: OnDrainTimeout,
-    /// `LIFECYCLE_TOPIC_ARN`: where a message goes that came through no topic, when its drain outlasts the invocation.
+    /// `LIFECYCLE_TOPIC_ARN`: the topic to which the drainer republishes what came through none.
     pub lifecycle_topic_arn: Option<TopicArn>,
-    /// `FLEETKEEPER_DRY_RUN`: nothing is changed, all is told.
+    /// `FLEETKEEPER_DRY_RUN`: the drainer decides and logs, and changes nothing.
     pub dry_run: bool,
     /// `METRIC_NAMESPACE`: the namespace of the drains' metrics.
     pub metric_namespace: String,

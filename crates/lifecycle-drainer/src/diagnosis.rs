@@ -48,12 +48,8 @@ pub(crate) async fn explain<P: Ports>(
         protections = calls.ecs("ecs:GetTaskProtection", call).await?.items;
     }
     let agent_connected = session.evidence().agent_connected();
-    let evidence = DiagnosisEvidence {
-        tasks: &tasks,
-        services: &services,
-        protections: &protections,
-        agent_connected,
-    };
+    let evidence =
+        DiagnosisEvidence { tasks: &tasks, services: &services, protections: &protections, agent_connected };
     let diagnosis = diagnose(&evidence, session.schedule().began, calls.now());
     let daemons = services.iter().filter(|service| service.strategy == SchedulingStrategy::Daemon);
     let daemons = daemons.map(|service| service.name.clone()).collect();

@@ -74,7 +74,7 @@ pub enum RecordError {
     },
     /// The instance is not in the cluster, and nothing shows that the cluster is the right one.
     #[error(
-        "{ec2_instance_id} is not in cluster {cluster}, nor is another instance of group {group}: set ECS_CLUSTER, or put \
+        "{ec2_instance_id} is not in cluster {cluster}, nor is another instance of its group: set ECS_CLUSTER, or put \
          {{\"cluster\": \"NAME\"}} into the NotificationMetadata of hook {hook}; {consequence}"
     )]
     WrongCluster {
@@ -82,8 +82,6 @@ pub enum RecordError {
         ec2_instance_id: String,
         /// The cluster in which it was sought.
         cluster: String,
-        /// Its group.
-        group: String,
         /// The hook that may name the cluster.
         hook: String,
         /// What follows.
@@ -101,7 +99,9 @@ pub enum RecordError {
         source: CallError,
     },
     /// The invocation's time was up, and the message could not be republished.
-    #[error("cannot republish the drain of {ec2_instance_id} of cluster {cluster}: its hook stays open, and Lambda retries")]
+    #[error(
+        "cannot republish the drain of {ec2_instance_id} of cluster {cluster}: its hook stays open, and Lambda retries"
+    )]
     Republish {
         /// The instance.
         ec2_instance_id: String,

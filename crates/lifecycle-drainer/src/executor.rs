@@ -7,14 +7,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::drain::{
-    Batch, CompleteReason, GroupAction, GroupDrains, Kind, LAG_ALLOWANCE, OnDrainTimeout, Role, TaskLists,
+    Batch, CompleteReason, GroupAction, GroupDrains, Kind, LAG_ALLOWANCE, OnDrainTimeout, Report, Role,
+    TaskLists,
 };
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionResult, LifecycleActionState};
 use fleetkeeper_core::ports::{
-    AutoScalingGroups, CallError, Clock, ContainerInstanceDraining, ContainerInstanceQuery,
-    LifecycleActions, NotificationTopic, TaskStopping, TasksOf, UPDATE_STATE_MAX,
+    AutoScalingGroups, CallError, Clock, ContainerInstanceDraining, ContainerInstanceQuery, LifecycleActions,
+    NotificationTopic, TaskStopping, TasksOf, UPDATE_STATE_MAX,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
@@ -422,9 +423,8 @@ impl<P: Ports> Executor<'_, P> {
             }
             Ok(lists) => self.drains.cluster_listed(due, lists, began, self.calls.now()),
             Err(error) => {
-                let ids: Vec<_> = due.into_iter().map(|(id, _)| id).collect();
                 self.drains.cluster_lists_are_too_long(self.calls.now());
-                self.drains.cluster_lists_failed(&ids, &error, self.calls.now());
+                self.fail(due.iter().map(|(id, _)| id), Kind::List, &error);
             }
         }
     }
@@ -432,7 +432,8 @@ impl<P: Ports> Executor<'_, P> {
     async fn lists_of(&self, of: TasksOf<'_>, most: usize) -> Result<TaskLists, Arc<CallError>> {
         const OPERATION: &str = "ecs:ListTasks";
         let (reads, cluster) = (self.calls.reads(self.drains.role()), self.calls.cluster);
-        let of_status = |desired| self.calls.many_pages(OPERATION, read::task_arns(&reads, cluster, of, desired, most));
+        let of_status =
+            |desired| self.calls.many_pages(OPERATION, read::task_arns(&reads, cluster, of, desired, most));
         let running = of_status(DesiredStatus::Running).await?.into_iter().collect();
         let stopped = of_status(DesiredStatus::Stopped).await?.into_iter().collect();
         Ok(TaskLists { running, stopped })
@@ -518,7 +519,12 @@ impl<P: Ports> Executor<'_, P> {
         self.drains.diagnosed(id, diagnosis, now);
     }
 
-    fn fail<'i>(&mut self, ids: impl IntoIterator<Item = &'i Ec2InstanceId>, kind: Kind, error: &Arc<CallError>) {
+    fn fail<'i>(
+        &mut self,
+        ids: impl IntoIterator<Item = &'i Ec2InstanceId>,
+        kind: Kind,
+        error: &Arc<CallError>,
+    ) {
         for id in ids {
             self.drains.call_failed(id, kind, error, self.calls.now());
         }
@@ -594,7 +600,15 @@ impl<P: Ports> Executor<'_, P> {
     }
 
     fn report(&mut self) {
+        let mut last: Option<Arc<CallError>> = None;
         for report in self.drains.reports() {
+            if let Report::CallFailed(_, error, _) = &report {
+                // A call for many drains is one line.
+                if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, error)) {
+                    continue;
+                }
+                last = Some(error.clone());
+            }
             self.reporter.report(&report, self.calls.now());
         }
     }
@@ -620,4 +634,3 @@ impl<P: Ports> Executor<'_, P> {
 fn join<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
     all.into_iter().map(|it| it.to_string()).collect::<Vec<_>>().join(", ")
 }
-

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::{
-    CompleteReason, DrainEnd, DrainMetrics, DrainSubject, Ended, Finish, GroupDrains, Report,
+    CompleteReason, DrainEnd, DrainMetrics, DrainSubject, Ended, Finish, GroupDrains, Report, Session,
 };
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::ports::{CallErrorKind, EmbeddedMetrics};
@@ -123,9 +123,19 @@ impl<Log: EmbeddedMetrics> Reporter<'_, Log> {
                     None => reason.to_string(),
                 };
                 if *reason == CompleteReason::Drained {
-                    tracing::info!(event = "drain_completed", ec2InstanceId = id, reason = why, "hook completed");
+                    tracing::info!(
+                        event = "drain_completed",
+                        ec2InstanceId = id,
+                        reason = why,
+                        "hook completed"
+                    );
                 } else {
-                    tracing::warn!(event = "drain_completed", ec2InstanceId = id, reason = why, "hook completed");
+                    tracing::warn!(
+                        event = "drain_completed",
+                        ec2InstanceId = id,
+                        reason = why,
+                        "hook completed"
+                    );
                 }
                 let finish =
                     Finish { took: ended.took, tasks: ended.tasks, deadline_exceeded: reason.is_time_up() };
@@ -150,14 +160,8 @@ impl<Log: EmbeddedMetrics> Reporter<'_, Log> {
                 let reason = waited_for.unwrap_or_default();
                 let subject = self.subject(id);
                 let unfinished = u32::try_from(*unfinished).unwrap_or(u32::MAX);
-                let metrics = DrainMetrics::cut_short(
-                    self.namespace,
-                    self.cluster,
-                    now,
-                    &subject,
-                    unfinished,
-                    &reason,
-                );
+                let metrics =
+                    DrainMetrics::cut_short(self.namespace, self.cluster, now, &subject, unfinished, &reason);
                 self.log.put(&metrics.document());
             }
         }
@@ -232,7 +236,7 @@ impl<P: Ports> Executor<'_, P> {
         let now = self.calls.now();
         let own = self.drains.own();
         let began = own.map_or(self.invocation.begins, |own| own.schedule().began);
-        let own_id = own.map(|own| own.ec2_instance_id());
+        let own_id = own.map(Session::ec2_instance_id);
         let others = self.drains.sessions().values().filter(|it| Some(it.ec2_instance_id()) != own_id);
         let waiting = others.clone().filter(|it| it.end().is_none()).count();
         let others = Others { waiting, ended: others.count() - waiting };
@@ -243,7 +247,8 @@ impl<P: Ports> Executor<'_, P> {
         });
         let why = unfinished.and_then(|own| own.diagnosis());
         DrainSummary {
-            ec2_instance_id: own_id.map_or_else(|| format!("instances of group {}", self.group), ToString::to_string),
+            ec2_instance_id: own_id
+                .map_or_else(|| format!("instances of group {}", self.group), ToString::to_string),
             cluster: self.calls.cluster.to_string(),
             attempt: self.own.as_ref().map_or(1, |(_, delivery)| delivery.attempt),
             seconds_since_notice: between(began, now).as_secs(),
@@ -261,7 +266,9 @@ impl<P: Ports> Executor<'_, P> {
         let cluster = self.calls.cluster.to_string();
         let consequence = Consequence {
             heartbeat_timeout: own.and_then(|own| own.schedule().hook).map(|hook| hook.heartbeat),
-            tasks: own.filter(|own| own.evidence().listed_at().is_some()).map(|own| own.evidence().unfinished().len()),
+            tasks: own
+                .filter(|own| own.evidence().listed_at().is_some())
+                .map(|own| own.evidence().unfinished().len()),
         };
         let error = match failure {
             Failure::Refused(source) => {
@@ -270,7 +277,6 @@ impl<P: Ports> Executor<'_, P> {
             Failure::WrongCluster => RecordError::WrongCluster {
                 ec2_instance_id,
                 cluster,
-                group: self.group.to_owned(),
                 hook: self.reporter.hook.to_owned(),
                 consequence,
             },

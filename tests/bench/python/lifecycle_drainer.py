@@ -54,7 +54,7 @@ def drain(notice, topic, message, context):
     while running_tasks(arn) > 0:
         if context.get_remaining_time_in_millis() <= MARGIN_MILLISECONDS:
             sns.publish(TopicArn=topic, Subject="Draining goes on", Message=message)
-            return "handed-on"
+            return "republished"
         time.sleep(POLL_SECONDS)
     complete(notice, "CONTINUE")
     return "completed"

@@ -37,13 +37,10 @@ impl AutoScaling {
 
 impl LifecycleActions for AutoScaling {
     async fn describe_termination_hooks(&self, group: &str) -> Result<Vec<LifecycleHook>, CallError> {
-        let answer = self
-            .client
-            .describe_lifecycle_hooks()
-            .auto_scaling_group_name(group)
-            .send()
-            .await
-            .map_err(|error| call_error("autoscaling:DescribeLifecycleHooks", format!("group {group}"), error))?;
+        let answer =
+            self.client.describe_lifecycle_hooks().auto_scaling_group_name(group).send().await.map_err(
+                |error| call_error("autoscaling:DescribeLifecycleHooks", format!("group {group}"), error),
+            )?;
         let on_terminations =
             answer.lifecycle_hooks().iter().filter(|hook| hook.lifecycle_transition() == Some(TERMINATING));
         Ok(on_terminations

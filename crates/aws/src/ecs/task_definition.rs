@@ -1,6 +1,4 @@
-//! Task definitions as `DescribeTaskDefinition` tells of them.
-
-use std::time::Duration;
+//! The task definitions' port.
 
 use aws_sdk_ecs::types::{
     ContainerDefinition, NetworkMode, PortMapping, ResourceType, TaskDefinition as SdkTaskDefinition,
@@ -8,7 +6,7 @@ use aws_sdk_ecs::types::{
 };
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 use fleetkeeper_core::ports::{CallError, TaskDefinitions};
-use fleetkeeper_core::task::{DEFAULT_STOP_TIMEOUT, TaskDefinition, TaskDefinitionArn};
+use fleetkeeper_core::task::{TaskDefinition, TaskDefinitionArn};
 use fleetkeeper_core::task_needs::TaskNeeds;
 
 use super::Ecs;
@@ -24,20 +22,13 @@ impl TaskDefinitions for Ecs {
             .await
             .map_err(|error| call_error("ecs:DescribeTaskDefinition", arn, error))?;
         let told = answer.task_definition();
-        let containers = told.map(SdkTaskDefinition::container_definitions).unwrap_or_default();
         Ok(TaskDefinition {
             arn: told
                 .and_then(SdkTaskDefinition::task_definition_arn)
                 .map_or_else(|| arn.clone(), |arn| TaskDefinitionArn(arn.to_owned())),
-            longest_stop_timeout: containers.iter().map(stop_timeout).max().unwrap_or(DEFAULT_STOP_TIMEOUT),
             needs: told.map(needs).unwrap_or_default(),
         })
     }
-}
-
-fn stop_timeout(container: &ContainerDefinition) -> Duration {
-    let set = container.stop_timeout().and_then(|seconds| u64::try_from(seconds).ok());
-    set.map_or(DEFAULT_STOP_TIMEOUT, Duration::from_secs)
 }
 
 /// A size of the whole task wins over those of its containers (API reference, `RegisterTaskDefinition`): on EC2 that is

@@ -7,9 +7,7 @@ use fleetkeeper_core::ports::{
     Tasks, TasksOf,
 };
 use fleetkeeper_core::service::{SchedulingStrategy, Service, ServiceArn};
-use fleetkeeper_core::task::{
-    DEFAULT_STOP_TIMEOUT, DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn,
-};
+use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn};
 use fleetkeeper_core::task_needs::TaskNeeds;
 
 use crate::ports::Ecs;
@@ -81,7 +79,7 @@ impl TaskDefinitions for Ecs {
         self.definitions_mood.settle("ecs:DescribeTaskDefinition", &arn.0).await?;
         self.defined.borrow_mut().push(arn.clone());
         let needs = self.needs[arn].clone();
-        Ok(TaskDefinition { arn: arn.clone(), longest_stop_timeout: DEFAULT_STOP_TIMEOUT, needs })
+        Ok(TaskDefinition { arn: arn.clone(), needs })
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn host(number: usize) -> ContainerInstance {
     let running_tasks = 2 * quarters_taken;
     let left = 4 - u64::from(quarters_taken);
     ContainerInstance {
+        registered_at: None,
         arn: ContainerInstanceArn(format!(
             "arn:aws:ecs:us-east-1:111122223333:container-instance/demo/{number:032x}"
         )),

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::reason::CompleteReason;
-use super::session::{Kind, Session, Step};
+use super::session::{Session, Step};
+use super::troubles::Kind;
 use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use crate::lifecycle::LifecycleAction;
 use crate::ports::{FILTER_MAX, UPDATE_STATE_MAX};
@@ -73,6 +74,9 @@ pub(super) fn next<'a>(
     steps.most_urgent(cluster_lists)
 }
 
+/// Resources of one drain.
+type Of<'a, T> = (&'a Session, Vec<T>);
+
 #[derive(Default)]
 struct Steps<'a> {
     heartbeats: Vec<&'a Session>,
@@ -83,7 +87,7 @@ struct Steps<'a> {
     find_active: Vec<(&'a Session, Vec<ContainerInstanceArn>)>,
     describe: Vec<(&'a Session, Vec<ContainerInstanceArn>)>,
     list: Vec<(&'a Session, Vec<ContainerInstanceArn>)>,
-    describe_tasks: BTreeMap<Option<DateTime<Utc>>, Vec<(&'a Session, Vec<TaskArn>)>>,
+    describe_tasks: BTreeMap<Option<DateTime<Utc>>, Vec<Of<'a, TaskArn>>>,
     prove_cluster: bool,
     wake: Option<DateTime<Utc>>,
 }

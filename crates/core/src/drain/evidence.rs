@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use crate::container_instance::{
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId,
+};
 use crate::task::{DesiredStatus, Task, TaskArn};
 
 /// The confirming lists are read at least this long after DRAINING and after the first lists. A task that was placed
@@ -208,7 +210,8 @@ impl Evidence {
         if registrations.is_empty() || self.open().next().is_some() {
             return None;
         }
-        let lists = registrations.iter().map(|it| self.first_lists.get(&it.arn)).collect::<Option<Vec<_>>>()?;
+        let lists =
+            registrations.iter().map(|it| self.first_lists.get(&it.arn)).collect::<Option<Vec<_>>>()?;
         let settled = lists.into_iter().copied().chain(self.set_draining.map(|(at, _)| at)).max()?;
         Some(self.all_stopped_at.map_or(settled + LAG_ALLOWANCE, |at| at.max(settled + LAG_ALLOWANCE)))
     }
@@ -258,6 +261,9 @@ impl Evidence {
         self.found_at = Some(now);
         let absent = self.registrations.is_empty() && unresolved == 0;
         self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
+        if unresolved == 0 && self.active().is_empty() {
+            self.none_active_at = Some(now);
+        }
     }
 
     /// The known registrations described anew. One that is MISSING is left as it was.
@@ -348,7 +354,8 @@ impl Evidence {
                 known.stopped_at = Some(now);
             }
             let went_back = known.task.as_ref().is_some_and(|before| {
-                before.desired_status == DesiredStatus::Stopped && task.desired_status == DesiredStatus::Running
+                before.desired_status == DesiredStatus::Stopped
+                    && task.desired_status == DesiredStatus::Running
             });
             if !went_back {
                 known.task = Some(task.clone());
@@ -365,5 +372,171 @@ impl Evidence {
     fn open(&self) -> impl Iterator<Item = (&TaskArn, &Known)> {
         let counts: BTreeSet<_> = self.registrations().map(|it| &it.arn).collect();
         self.tasks.iter().filter(move |(_, known)| known.stopped_at.is_none() && counts.contains(&known.on))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "i-00000001";
+
+    fn id() -> Ec2InstanceId {
+        ID.parse().unwrap()
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn arn(name: &str) -> ContainerInstanceArn {
+        ContainerInstanceArn(name.to_owned())
+    }
+
+    fn registration(name: &str, status: &str) -> ContainerInstance {
+        ContainerInstance { arn: arn(name), status: status.into(), ..ContainerInstance::empty(0, 0) }
+    }
+
+    fn tasks(names: &[&str]) -> BTreeSet<TaskArn> {
+        names.iter().map(|name| TaskArn((*name).to_owned())).collect()
+    }
+
+    fn task(name: &str, status: &str) -> Task {
+        let stopping = status != "RUNNING" && status != "PENDING";
+        let desired_status = if stopping { DesiredStatus::Stopped } else { DesiredStatus::Running };
+        Task { desired_status, ..Task::seen(name, status) }
+    }
+
+    /// An instance that was set DRAINING and whose tasks were listed, all at 0.
+    fn draining(running: &[&str], stopped: &[&str]) -> Evidence {
+        let mut evidence = Evidence::default();
+        evidence.find(&id(), &[registration("a", "ACTIVE")], 0, at(0));
+        evidence.set_draining(&[registration("a", "DRAINING")], at(0));
+        let lists = TaskLists { running: tasks(running), stopped: tasks(stopped) };
+        evidence.list(&arn("a"), &lists, at(0), at(0));
+        evidence
+    }
+
+    #[test]
+    fn a_task_is_done_once_it_was_seen_stopped_and_never_by_an_absence() {
+        let mut evidence = draining(&["t"], &[]);
+        evidence.poll(&[], &["t".to_owned()].into(), at(5));
+        assert_eq!(evidence.counts(), (0, 0, 1), "MISSING is not done");
+        evidence.list(&arn("a"), &TaskLists::default(), at(10), at(10));
+        assert_eq!(evidence.unfinished().len(), 1, "nor is a task that is on no list any more");
+        assert_eq!(evidence.confirm_from(), None);
+        evidence.poll(&[task("t", "STOPPED")], &BTreeSet::new(), at(15));
+        assert_eq!(evidence.unfinished(), []);
+        assert_eq!(evidence.confirm_from(), Some(at(15)));
+    }
+
+    #[test]
+    fn statuses_only_go_forward() {
+        let mut evidence = draining(&["t"], &[]);
+        evidence.poll(&[task("t", "STOPPING")], &BTreeSet::new(), at(5));
+        evidence.poll(&[task("t", "RUNNING")], &BTreeSet::new(), at(6));
+        assert_eq!(evidence.counts(), (0, 1, 0), "a stale read");
+        evidence.poll(&[task("t", "STOPPED")], &BTreeSet::new(), at(7));
+        evidence.poll(&[task("t", "STOPPING")], &BTreeSet::new(), at(8));
+        assert_eq!(evidence.counts(), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_empty_instance_is_confirmed_after_the_lag_allowance() {
+        let evidence = draining(&[], &[]);
+        assert_eq!(evidence.confirm_from(), Some(at(5)));
+    }
+
+    #[test]
+    fn tasks_that_were_counted_when_it_was_set_draining_have_to_be_listed() {
+        let mut evidence = Evidence::default();
+        evidence.find(&id(), &[registration("a", "ACTIVE")], 0, at(0));
+        let counted = ContainerInstance { running_tasks: 1, ..registration("a", "DRAINING") };
+        evidence.set_draining(&[counted], at(0));
+        evidence.list(&arn("a"), &TaskLists::default(), at(0), at(0));
+        evidence.list(&arn("a"), &TaskLists::default(), at(5), at(5));
+        assert!(!evidence.lists_agree_since(at(5), at(5)));
+        assert!(
+            evidence.lists_agree_since(at(5), at(65)),
+            "a stale read delays a drain for a minute at most"
+        );
+        let lists = TaskLists { running: tasks(&["t"]), ..TaskLists::default() };
+        evidence.list(&arn("a"), &lists, at(10), at(10));
+        assert_eq!(evidence.confirm_from(), None);
+    }
+
+    #[test]
+    fn a_list_that_lacks_a_stopped_task_is_stale() {
+        let mut evidence = draining(&["t"], &[]);
+        evidence.poll(&[task("t", "STOPPED")], &BTreeSet::new(), at(20));
+        let cases = [(21, &[][..], &[][..], false), (22, &["t"], &["t"], false), (23, &[], &["t"], true)];
+        for (time, running, stopped, agree) in cases {
+            let lists = TaskLists { running: tasks(running), stopped: tasks(stopped) };
+            evidence.list(&arn("a"), &lists, at(time), at(time));
+            assert_eq!(evidence.lists_agree_since(at(20), at(24)), agree, "{running:?} {stopped:?}");
+        }
+    }
+
+    #[test]
+    fn a_ghost_is_disconnected_and_older_than_a_connected_registration() {
+        let ghost = |connected, registered: Option<i64>| ContainerInstance {
+            agent_connected: connected,
+            registered_at: registered.map(at),
+            ..registration("ghost", "ACTIVE")
+        };
+        let current = ContainerInstance { registered_at: Some(at(0)), ..registration("current", "DRAINING") };
+        for (connected, registered, counts) in
+            [(false, Some(-60), 1), (true, Some(-60), 2), (false, Some(60), 2), (false, None, 2)]
+        {
+            let mut evidence = Evidence::default();
+            evidence.find(&id(), &[ghost(connected, registered), current.clone()], 0, at(0));
+            assert_eq!(evidence.registrations().count(), counts, "{connected} {registered:?}");
+        }
+        // Its tasks do not count either.
+        let mut evidence = Evidence::default();
+        evidence.find(&id(), &[ghost(false, Some(-60)), current], 0, at(0));
+        evidence.list(
+            &arn("ghost"),
+            &TaskLists { running: tasks(&["t"]), ..TaskLists::default() },
+            at(0),
+            at(0),
+        );
+        assert_eq!(evidence.unfinished(), []);
+    }
+
+    #[test]
+    fn an_instance_that_registers_anew_is_listed_and_waited_for_too() {
+        let mut evidence = draining(&[], &[]);
+        let both = [registration("a", "DRAINING"), registration("b", "ACTIVE")];
+        evidence.find(&id(), &both, 0, at(10));
+        assert_eq!(evidence.active(), [arn("b")]);
+        assert_eq!(evidence.unlisted(), [arn("b")]);
+        assert_eq!(evidence.confirm_from(), None);
+    }
+
+    #[test]
+    fn another_instance_that_a_filter_let_through_is_not_taken() {
+        let mut evidence = Evidence::default();
+        let other =
+            ContainerInstance { ec2_instance_id: "i-00000002".to_owned(), ..registration("b", "ACTIVE") };
+        evidence.find(&id(), &[other], 0, at(0));
+        assert_eq!(evidence.registrations().count(), 0);
+        assert_eq!(evidence.absent_since(), Some(at(0)));
+        assert!(!evidence.was_in_cluster());
+    }
+
+    #[test]
+    fn an_instance_is_absent_since_it_was_first_not_listed() {
+        let mut evidence = draining(&["t"], &[]);
+        evidence.find(&id(), &[], 0, at(10));
+        evidence.find(&id(), &[], 0, at(20));
+        assert_eq!(evidence.absent_since(), Some(at(10)));
+        evidence.find(&id(), &[], 1, at(30));
+        assert_eq!(evidence.absent_since(), None, "a listed one that is not described is there");
+        evidence.find(&id(), &[registration("a", "DRAINING")], 0, at(40));
+        assert_eq!(evidence.unfinished().len(), 1, "its tasks count again");
+        evidence.describe(&id(), &[registration("a", "INACTIVE")], at(50));
+        assert!(evidence.was_deregistered());
+        assert_eq!(evidence.absent_since(), Some(at(50)));
     }
 }

@@ -8,18 +8,23 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::batch::{Batch, Next, next};
+use super::cluster_lists::ClusterLists;
 use super::diagnosis::Diagnosis;
 use super::evidence::TaskLists;
 use super::group_view::GroupView;
 use super::message::Notice;
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
+use super::report::{Ended, Failure, Report};
 use super::role::{FEW, Placement, Role, placement};
 use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
-use super::session::{DrainEnd, DrainRequest, Kind, Session, Step};
+use super::session::{DrainRequest, Session, Step};
 use super::standby::Standby;
+use super::troubles::Kind;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
-use crate::lifecycle::{AutoScalingGroup, LifecycleAction, LifecycleActionId, LifecycleActionState, LifecycleHook};
+use crate::lifecycle::{
+    AutoScalingGroup, LifecycleAction, LifecycleActionId, LifecycleActionState, LifecycleHook,
+};
 use crate::ports::{CallError, FILTER_MAX};
 use crate::task::{Task, TaskArn};
 use crate::time_left::between;
@@ -49,7 +54,7 @@ const RECENT: Duration = Duration::from_secs(10);
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A sweep lasts at most this long.
-pub const SWEEP_LASTS: Duration = Duration::from_secs(50);
+const SWEEP_LASTS: Duration = Duration::from_secs(50);
 
 /// A sweep waits for what is due within this time; anything later is the next sweep's.
 const SWEEP_WAITS: Duration = Duration::from_secs(8);
@@ -107,70 +112,6 @@ pub enum GroupAction {
     Return,
 }
 
-/// What happened, for the log and the metrics.
-#[derive(Debug, Clone)]
-pub enum Report {
-    /// A drain waits for something else than before.
-    Waiting(Ec2InstanceId, WaitReason),
-    /// An instance was set DRAINING.
-    SetDraining(Ec2InstanceId, Vec<ContainerInstanceArn>),
-    /// A task was asked to stop, at the drain timeout.
-    TaskStopped(Ec2InstanceId, TaskArn),
-    /// A call failed for a drain and will be retried.
-    CallFailed(Option<Ec2InstanceId>, Arc<CallError>, u32),
-    /// Heartbeats have failed for more than half of the hook's timeout.
-    HeartbeatsFail(Ec2InstanceId),
-    /// AWS has refused a call for a minute that a drain needs.
-    Refused(Ec2InstanceId, Arc<CallError>),
-    /// An instance is not in the cluster, and no other instance of its group is.
-    WrongCluster(Ec2InstanceId),
-    /// The invocation coordinates the drains of this many other instances.
-    Coordinates(usize),
-    /// The group has no such hook.
-    NoHook,
-    /// The group does not exist.
-    NoGroup,
-    /// A drain was diagnosed.
-    Diagnosed(Ec2InstanceId, Diagnosis),
-    /// A drain ended.
-    Ended(Ended),
-}
-
-/// A drain that ended.
-#[derive(Debug, Clone)]
-pub struct Ended {
-    /// Its instance.
-    pub ec2_instance_id: Ec2InstanceId,
-    /// How.
-    pub end: DrainEnd,
-    /// What it had waited for last.
-    pub waited_for: Option<WaitReason>,
-    /// How long it took since its lifecycle action began.
-    pub took: Duration,
-    /// How many tasks stopped meanwhile.
-    pub tasks: u32,
-    /// The last diagnosis, and when it was made.
-    pub diagnosis: Option<(DateTime<Utc>, Diagnosis)>,
-}
-
-/// Why an invocation fails.
-#[derive(Debug, Clone)]
-pub enum Failure {
-    /// AWS refuses a call that the drain of its own instance needs.
-    Refused(Arc<CallError>),
-    /// The instance is in no cluster that is known to be the right one.
-    WrongCluster,
-}
-
-/// Lists of the whole cluster, whose tasks are still to be assigned to instances.
-#[derive(Debug)]
-struct ClusterLists {
-    of: Vec<(Ec2InstanceId, Vec<ContainerInstanceArn>)>,
-    lists: TaskLists,
-    began: DateTime<Utc>,
-    ended: DateTime<Utc>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct GroupDrains {
@@ -187,10 +128,7 @@ pub struct GroupDrains {
     /// Since when instances are being terminated, by the group's activities.
     activities: Option<BTreeMap<Ec2InstanceId, DateTime<Utc>>>,
     cluster_is_right: Option<bool>,
-    /// The registrations that tasks of the cluster's lists are on; none where that is no drain's.
-    owners: BTreeMap<TaskArn, Option<ContainerInstanceArn>>,
-    cluster_lists: Option<ClusterLists>,
-    cluster_lists_from: DateTime<Utc>,
+    cluster_lists: ClusterLists,
     waiting_for: BTreeMap<Ec2InstanceId, WaitReason>,
     refused_reported: BTreeSet<Ec2InstanceId>,
     last_end: Option<DateTime<Utc>>,
@@ -231,9 +169,7 @@ impl GroupDrains {
             standby,
             activities: None,
             cluster_is_right: None,
-            owners: BTreeMap::new(),
-            cluster_lists: None,
-            cluster_lists_from: begins,
+            cluster_lists: ClusterLists::default(),
             waiting_for: BTreeMap::new(),
             refused_reported: BTreeSet::new(),
             last_end: None,
@@ -309,16 +245,15 @@ impl GroupDrains {
     #[must_use]
     pub fn failure(&self, now: DateTime<Utc>) -> Option<Failure> {
         let own = self.own().filter(|own| own.end().is_none())?;
-        let alone = self.role == Role::Own || self.unended().all(|other| other.ec2_instance_id() == own.ec2_instance_id());
+        let alone = self.role == Role::Own
+            || self.unended().all(|other| other.ec2_instance_id() == own.ec2_instance_id());
         if !alone {
             return None;
         }
         if own.is_in_no_known_cluster(self.cluster_is_right, now) {
             return Some(Failure::WrongCluster);
         }
-        let refused = own.refused_since()?;
-        let for_long = refused.refused_since.is_some_and(|since| now >= since + REFUSAL_PATIENCE);
-        for_long.then(|| Failure::Refused(refused.error.clone()))
+        own.refused_for(REFUSAL_PATIENCE).map(|refused| Failure::Refused(refused.error.clone()))
     }
 
     fn unended(&self) -> impl Iterator<Item = &Session> {
@@ -353,14 +288,16 @@ impl GroupDrains {
         if self.role == Role::Undecided || self.reconsiders {
             match self.decide_role(now) {
                 Some(action) => return action,
-                None if self.role == Role::Undecided => return GroupAction::Sleep(self.sleep_until(None, now)),
+                None if self.role == Role::Undecided => {
+                    return GroupAction::Sleep(self.sleep_until(None, now));
+                }
                 None => {}
             }
         }
         if let Some(action) = self.take_along(now) {
             return action;
         }
-        if let Some(unplaced) = self.unplaced() {
+        if let Some(unplaced) = self.cluster_lists.unplaced() {
             return GroupAction::Place(unplaced);
         }
         let next = self.batch(now);
@@ -373,6 +310,9 @@ impl GroupDrains {
         }
         if self.is_done(now, wake) {
             return GroupAction::Return;
+        }
+        if now >= self.view.read_due(self.group_due) {
+            return GroupAction::ReadGroup;
         }
         GroupAction::Sleep(self.sleep_until(wake, now))
     }
@@ -396,7 +336,7 @@ impl GroupDrains {
     }
 
     fn batch(&self, now: DateTime<Utc>) -> Next {
-        next(self.unended(), self.cluster_is_right, now >= self.cluster_lists_from, now)
+        next(self.unended(), self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
     }
 
     /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the next one is due.
@@ -415,7 +355,7 @@ impl GroupDrains {
 
     /// The group was read: who drains what is decided by that.
     fn decide_role(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
-        let Some(own) = self.own.clone() else { return None };
+        let own = self.own.clone()?;
         if self.view.read_at().is_none() {
             let patience = GROUP_PATIENCE + spread(&own);
             if self.view.is_refused() || now >= self.request.begins + patience {
@@ -439,14 +379,21 @@ impl GroupDrains {
         }
         let began = self.own().map_or(now, |own| own.schedule().began);
         let listed = waiting.contains(&own);
-        if self.role == Role::Undecided && !listed && attempt == 1 && now < began + GROUP_LAG && !self.to_warm_pool() {
+        if self.role == Role::Undecided
+            && !listed
+            && attempt == 1
+            && now < began + GROUP_LAG
+            && !self.to_warm_pool()
+        {
             self.group_due = now + GROUP_LAG_PAUSE;
             return None;
         }
         match placement(&own, waiting, &self.probed) {
             Placement::Own => self.role = Role::Own,
             Placement::Coordinator => self.coordinate(),
-            Placement::Delegated(to) if self.role == Role::Undecided => return Some(GroupAction::Delegate(to)),
+            Placement::Delegated(to) if self.role == Role::Undecided => {
+                return Some(GroupAction::Delegate(to));
+            }
             Placement::Delegated(_) => {}
             Placement::Probe(id) => {
                 let action = self.action_of(&id);
@@ -486,7 +433,9 @@ impl GroupDrains {
             }
             Role::Standby => {
                 let ripe = self.standby.ripe(now).into_iter();
-                ripe.filter(|(id, _)| !self.sessions.contains_key(id)).map(|(id, at)| (id, Some(at))).collect()
+                ripe.filter(|(id, _)| !self.sessions.contains_key(id))
+                    .map(|(id, at)| (id, Some(at)))
+                    .collect()
             }
         };
         if new.is_empty() {
@@ -531,7 +480,8 @@ impl GroupDrains {
 
     fn drain_timeout(&self) -> Duration {
         let own = self.request.own.as_ref().and_then(|(notice, _)| notice.drain_timeout);
-        let hook = self.view.hooks().and_then(|hooks| hooks.iter().find(|hook| hook.name == self.request.hook));
+        let hook =
+            self.view.hooks().and_then(|hooks| hooks.iter().find(|hook| hook.name == self.request.hook));
         own.or_else(|| hook.and_then(|hook| hook.drain_timeout)).unwrap_or(match self.view.hooks() {
             // A sweep that could not read the hook does not know what its metadata asks for.
             None if self.own.is_none() => Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX),
@@ -591,6 +541,7 @@ impl GroupDrains {
         let others = self.view.waiting().iter().filter(|id| !self.sessions.contains_key(*id));
         let delegated = self.role == Role::Own
             && self.view.waiting().len() > FEW
+            && self.own().is_some_and(Session::is_known)
             && others.clone().next().is_some()
             && self.own.as_ref().is_some_and(|own| others.clone().all(|other| other > own));
         if delegated {
@@ -608,18 +559,24 @@ impl GroupDrains {
         // One at a time, and of many only now and then: each takes several calls.
         let last = self.sessions.values().filter_map(|it| it.diagnosis().map(|(at, _)| *at)).max();
         let often = self.sessions.len() > 1 && last.is_some_and(|last| now < last + GROUP_INTERVAL / 2);
-        due.min_by_key(|it| it.diagnosis().map(|(at, _)| *at)).filter(|_| !often).map(|it| it.ec2_instance_id().clone())
+        due.min_by_key(|it| it.diagnosis().map(|(at, _)| *at))
+            .filter(|_| !often)
+            .map(|it| it.ec2_instance_id().clone())
     }
 
     /// The group was read.
-    pub fn group_read(&mut self, answer: Result<Option<AutoScalingGroup>, Arc<CallError>>, now: DateTime<Utc>) {
+    pub fn group_read(
+        &mut self,
+        answer: Result<Option<AutoScalingGroup>, Arc<CallError>>,
+        now: DateTime<Utc>,
+    ) {
         let interval = if self.role == Role::Coordinator { COORDINATOR_INTERVAL } else { GROUP_INTERVAL };
-        self.group_due = now + interval;
         let read = answer.is_ok();
+        self.group_due = if read { now + interval } else { now };
         if let Err(error) = &answer {
             self.reports.push(Report::CallFailed(None, error.clone(), 1));
         }
-        self.view.see(answer.as_ref().map(Clone::clone).map_err(|error| error), now);
+        self.view.see(answer, now);
         if !read {
             return;
         }
@@ -645,7 +602,7 @@ impl GroupDrains {
                 session.doubt();
             }
         }
-        self.probed.retain(|id, open| *open && self.view.waiting().contains(id) || !*open);
+        self.probed.retain(|id, open| !*open || self.view.waiting().contains(id));
         if self.role == Role::Own && self.view.waiting().len() > FEW {
             self.reconsiders = true;
             self.probed.clear();
@@ -663,7 +620,7 @@ impl GroupDrains {
                 self.reports.push(Report::NoHook);
             }
         }
-        self.view.see_hooks(answer.as_ref().map(Clone::clone).map_err(|error| error), now);
+        self.view.see_hooks(answer, now);
         let hook = self.hook_timeouts();
         for session in self.sessions.values_mut() {
             let schedule = Schedule { hook, ..*session.schedule() };
@@ -685,7 +642,11 @@ impl GroupDrains {
 
     /// Whether another instance's action is open was asked. A call that failed is taken as an answer that it is not:
     /// the message then drains its own instance.
-    pub fn probe_answered(&mut self, id: Ec2InstanceId, answer: Result<LifecycleActionState, Arc<CallError>>) {
+    pub fn probe_answered(
+        &mut self,
+        id: Ec2InstanceId,
+        answer: Result<LifecycleActionState, Arc<CallError>>,
+    ) {
         let open = match answer {
             Ok(state) => state == LifecycleActionState::Active,
             Err(error) => {
@@ -736,7 +697,7 @@ impl GroupDrains {
                 }
                 session.failed(Kind::Complete, error.clone(), now);
                 self.group_due = self.group_due.min(now);
-                self.failed(id, Kind::Complete, error, now);
+                self.failed(id, Kind::Complete, error);
             }
         }
         self.after_the_action(id, now);
@@ -754,15 +715,23 @@ impl GroupDrains {
     }
 
     /// A call for drains failed: the whole of it, or for one of them.
-    pub fn call_failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: &Arc<CallError>, now: DateTime<Utc>) {
+    pub fn call_failed(
+        &mut self,
+        id: &Ec2InstanceId,
+        kind: Kind,
+        error: &Arc<CallError>,
+        now: DateTime<Utc>,
+    ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.failed(kind, error.clone(), now);
-        self.failed(id, kind, error.clone(), now);
+        self.failed(id, kind, error.clone());
     }
 
-    fn failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: Arc<CallError>, now: DateTime<Utc>) {
-        let Some(trouble) = self.sessions.get(id).and_then(|session| session.trouble_with(kind)) else { return };
-        let for_long = trouble.refused_since.is_some_and(|since| now >= since + REFUSAL_PATIENCE);
+    fn failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: Arc<CallError>) {
+        let Some(trouble) = self.sessions.get(id).and_then(|session| session.trouble_with(kind)) else {
+            return;
+        };
+        let for_long = trouble.was_refused_for(REFUSAL_PATIENCE);
         self.reports.push(Report::CallFailed(Some(id.clone()), error.clone(), trouble.tries));
         if for_long && self.refused_reported.insert(id.clone()) {
             self.reports.push(Report::Refused(id.clone(), error));
@@ -770,7 +739,13 @@ impl GroupDrains {
     }
 
     /// A change of a drain, and what it then waits for.
-    fn change(&mut self, id: &Ec2InstanceId, kind: Kind, now: DateTime<Utc>, change: impl FnOnce(&mut Session)) {
+    fn change(
+        &mut self,
+        id: &Ec2InstanceId,
+        kind: Kind,
+        now: DateTime<Utc>,
+        change: impl FnOnce(&mut Session),
+    ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.succeeded(kind);
         change(session);
@@ -782,7 +757,13 @@ impl GroupDrains {
     }
 
     /// The cluster was asked for instances: what it described of each, and how many more it listed.
-    pub fn found(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], unresolved: usize, now: DateTime<Utc>) {
+    pub fn found(
+        &mut self,
+        id: &Ec2InstanceId,
+        described: &[ContainerInstance],
+        unresolved: usize,
+        now: DateTime<Utc>,
+    ) {
         if described.iter().any(|it| it.ec2_instance_id == id.as_str()) {
             self.cluster_is_right = Some(true);
         }
@@ -800,7 +781,12 @@ impl GroupDrains {
     }
 
     /// Registrations were set DRAINING.
-    pub fn was_set_draining(&mut self, id: &Ec2InstanceId, answered: &[ContainerInstance], now: DateTime<Utc>) {
+    pub fn was_set_draining(
+        &mut self,
+        id: &Ec2InstanceId,
+        answered: &[ContainerInstance],
+        now: DateTime<Utc>,
+    ) {
         let arns = answered.iter().map(|it| it.arn.clone()).collect();
         self.reports.push(Report::SetDraining(id.clone(), arns));
         if self.role == Role::Standby {
@@ -832,72 +818,37 @@ impl GroupDrains {
         began: DateTime<Utc>,
         now: DateTime<Utc>,
     ) {
-        self.cluster_lists = Some(ClusterLists { of, lists, began, ended: now });
-        self.assign_when_placed();
+        self.cluster_lists.read(of, lists, began, now);
+        self.assign_lists();
     }
 
     /// The cluster's lists are too long to be read: each instance's are read separately for a while.
     pub fn cluster_lists_are_too_long(&mut self, now: DateTime<Utc>) {
-        self.cluster_lists = None;
-        self.cluster_lists_from = now + CONNECTION_DRAINING_MAX;
-    }
-
-    /// Tasks of the cluster's lists whose instances are not known yet.
-    fn unplaced(&self) -> Option<Vec<TaskArn>> {
-        let ClusterLists { lists, .. } = self.cluster_lists.as_ref()?;
-        let all = lists.running.iter().chain(&lists.stopped);
-        let unplaced: Vec<_> = all.filter(|task| !self.owners.contains_key(*task)).take(500).cloned().collect();
-        (!unplaced.is_empty()).then_some(unplaced)
+        self.cluster_lists.are_too_long(now);
     }
 
     /// Tasks of the cluster's lists were described. Where one is not found, its instance cannot be known: the lists of
     /// each instance are read instead.
     pub fn placed(&mut self, described: &[Task], all_found: bool, now: DateTime<Utc>) {
-        let ours: BTreeSet<ContainerInstanceArn> = self.sessions.values().flat_map(|it| it.evidence().known_arns().cloned()).collect();
-        for task in described {
-            let on = Some(task.container_instance.clone()).filter(|on| ours.contains(on));
-            self.owners.insert(task.arn.clone(), on);
-        }
-        if all_found {
-            self.assign_when_placed();
-        } else {
-            self.cluster_lists = None;
-            self.cluster_lists_from = now + GROUP_INTERVAL;
-        }
+        let ours = self.sessions.values().flat_map(|it| it.evidence().known_arns().cloned()).collect();
+        self.cluster_lists.place(described, all_found, &ours, now);
+        self.assign_lists();
     }
 
-    /// The cluster's lists could not be read or placed.
-    pub fn cluster_lists_failed(&mut self, of: &[Ec2InstanceId], error: &Arc<CallError>, now: DateTime<Utc>) {
-        self.cluster_lists = None;
-        for id in of {
-            self.call_failed(id, Kind::List, error, now);
-        }
-    }
-
-    fn assign_when_placed(&mut self) {
-        if self.unplaced().is_some() {
-            return;
-        }
-        let Some(ClusterLists { of, lists, began, ended }) = self.cluster_lists.take() else { return };
-        let mut by_registration: BTreeMap<ContainerInstanceArn, TaskLists> = BTreeMap::new();
-        for (list, pick) in [(lists.running, true), (lists.stopped, false)] {
-            for task in list {
-                let Some(Some(on)) = self.owners.get(&task) else { continue };
-                let of_registration = by_registration.entry(on.clone()).or_default();
-                let list = if pick { &mut of_registration.running } else { &mut of_registration.stopped };
-                list.insert(task);
-            }
-        }
-        for (id, arns) in of {
-            for arn in arns {
-                let lists = by_registration.remove(&arn).unwrap_or_default();
-                self.listed(&id, &arn, &lists, began, ended);
-            }
+    fn assign_lists(&mut self) {
+        for of in self.cluster_lists.take() {
+            self.listed(&of.id, &of.on, &of.lists, of.began, of.ended);
         }
     }
 
     /// Tasks were described.
-    pub fn polled(&mut self, id: &Ec2InstanceId, described: &[Task], missing: &BTreeSet<String>, now: DateTime<Utc>) {
+    pub fn polled(
+        &mut self,
+        id: &Ec2InstanceId,
+        described: &[Task],
+        missing: &BTreeSet<String>,
+        now: DateTime<Utc>,
+    ) {
         self.change(id, Kind::DescribeTasks, now, |session| session.polled(described, missing, now));
     }
 
@@ -944,4 +895,235 @@ impl GroupDrains {
 fn spread(id: &Ec2InstanceId) -> Duration {
     let hash = id.as_str().bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
     Duration::from_secs(hash % 45)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::GroupInstance;
+    use crate::ports::CallErrorKind;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn id(number: u64) -> Ec2InstanceId {
+        format!("i-{number:017x}").parse().unwrap()
+    }
+
+    fn group(waiting: &[u64]) -> AutoScalingGroup {
+        let instance = |number: &u64| GroupInstance {
+            ec2_instance_id: id(*number),
+            lifecycle_state: "Terminating:Wait".to_owned(),
+        };
+        let instances = waiting.iter().map(instance).collect();
+        AutoScalingGroup { instances, has_load_balancer: false }
+    }
+
+    fn hook(name: &str) -> LifecycleHook {
+        LifecycleHook {
+            name: name.to_owned(),
+            heartbeat_timeout: Duration::from_secs(900),
+            global_timeout: Duration::from_secs(90_000),
+            drain_timeout: None,
+        }
+    }
+
+    fn error(kind: CallErrorKind) -> Arc<CallError> {
+        Arc::new(CallError { operation: "autoscaling:X", resource: "demo".to_owned(), kind, source: None })
+    }
+
+    fn request(own: Option<(u64, u32)>) -> GroupRequest {
+        let own = own.map(|(number, attempt)| {
+            let text = format!(
+                r#"{{"EC2InstanceId": "{}", "AutoScalingGroupName": "demo-asg", "LifecycleHookName": "drain",
+                    "LifecycleActionToken": "t", "Time": "{}",
+                    "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING"}}"#,
+                id(number),
+                at(0).to_rfc3339()
+            );
+            match super::super::read_message(&text).unwrap() {
+                super::super::Message::Terminating(notice) => (notice, attempt),
+                other => panic!("{other:?}"),
+            }
+        });
+        GroupRequest {
+            group: "demo-asg".to_owned(),
+            hook: "drain".to_owned(),
+            own,
+            drain_timeout: Duration::from_secs(600),
+            policy: OnDrainTimeout::StopTasks,
+            poll_interval: Duration::from_secs(5),
+            begins: at(0),
+            until: at(890),
+        }
+    }
+
+    /// The drains of a first message about this instance, its group read with these waiting.
+    fn drains(own: u64, waiting: &[u64]) -> GroupDrains {
+        let mut drains = GroupDrains::new(request(Some((own, 1))), Standby::default());
+        assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
+        drains.group_read(Ok(Some(group(waiting))), at(0));
+        drains
+    }
+
+    fn find(numbers: &[u64]) -> GroupAction {
+        GroupAction::Batch(Batch::Find(numbers.iter().map(|number| (id(*number), vec![])).collect()))
+    }
+
+    #[test]
+    fn few_messages_drain_their_own() {
+        let mut drains = drains(3, &[1, 2, 3]);
+        assert_eq!(drains.next(at(0)), find(&[3]));
+        assert_eq!(drains.role(), Role::Own);
+    }
+
+    #[test]
+    fn one_of_many_is_delegated_to_the_lowest_whose_action_is_open() {
+        let mut drains = drains(4, &[1, 2, 3, 4]);
+        for (number, state) in [(1, LifecycleActionState::Gone), (2, LifecycleActionState::Active)] {
+            let GroupAction::Probe(probed, _) = drains.next(at(0)) else { panic!() };
+            assert_eq!(probed, id(number));
+            drains.probe_answered(probed, Ok(state));
+        }
+        assert_eq!(drains.next(at(0)), GroupAction::Delegate(id(2)));
+    }
+
+    #[test]
+    fn the_lowest_of_many_coordinates_what_is_found_open() {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        let others = BTreeSet::from([id(2), id(3), id(4)]);
+        assert_eq!(drains.next(at(0)), GroupAction::ReadActivities(others));
+        drains.activities_read(Ok([(id(2), at(-30))].into()));
+        let GroupAction::Batch(Batch::Heartbeat(due)) = drains.next(at(0)) else { panic!() };
+        assert_eq!(due.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(), [id(2), id(3), id(4)]);
+        for (number, state) in [
+            (2, LifecycleActionState::Active),
+            (3, LifecycleActionState::Active),
+            (4, LifecycleActionState::Gone),
+        ] {
+            drains.heartbeat_answered(&id(number), Ok(state), at(0), at(0));
+        }
+        assert_eq!(drains.sessions()[&id(2)].schedule().began, at(-30));
+        assert_eq!(drains.sessions()[&id(3)].schedule().began, at(0), "no activity says when");
+        // The fourth may wait at another hook: the group is asked again.
+        assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
+        drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0));
+        assert_eq!(drains.next(at(0)), find(&[1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn behind_a_load_balancer_a_wait_began_no_earlier_than_its_notice_may_have() {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        let behind = AutoScalingGroup { has_load_balancer: true, ..group(&[1, 2, 3, 4]) };
+        drains.group_read(Ok(Some(behind)), at(0));
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        let _ = drains.next(at(0));
+        drains.activities_read(Ok([(id(2), at(-600)), (id(3), at(-7200))].into()));
+        let _ = drains.next(at(0));
+        let began = |number| drains.sessions()[&id(number)].schedule().began;
+        assert_eq!([began(2), began(3)], [at(0), at(-3600)]);
+    }
+
+    #[test]
+    fn a_republished_message_whose_instance_is_gone_coordinates_the_others() {
+        let mut drains = GroupDrains::new(request(Some((1, 2))), Standby::default());
+        assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        let GroupAction::Batch(Batch::Heartbeat(_)) = drains.next(at(0)) else { panic!() };
+        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(0), at(0));
+        assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
+        drains.group_read(Ok(Some(group(&[2, 3]))), at(1));
+        assert_eq!(drains.next(at(1)), GroupAction::ReadActivities([id(2), id(3)].into()));
+        assert_eq!(drains.role(), Role::Coordinator);
+    }
+
+    #[test]
+    fn a_late_message_about_an_action_that_is_over_returns() {
+        let late = GroupRequest { begins: at(300), until: at(1190), ..request(Some((1, 1))) };
+        let mut drains = GroupDrains::new(late, Standby::default());
+        drains.hooks_read(Ok(vec![hook("drain")]), at(300));
+        let action = drains.next(at(300));
+        assert!(matches!(action, GroupAction::Batch(Batch::Heartbeat(_))), "{action:?}");
+        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(300), at(300));
+        assert_eq!(drains.next(at(300)), GroupAction::ReadGroup);
+        drains.group_read(Ok(Some(group(&[2, 3, 4, 5]))), at(301));
+        assert_eq!(drains.next(at(301)), GroupAction::Return);
+    }
+
+    #[test]
+    fn a_group_that_does_not_exist_ends_its_drains() {
+        let mut drains = drains(1, &[1]);
+        drains.group_read(Ok(None), at(10));
+        assert_eq!(drains.next(at(10)), GroupAction::Return);
+        assert!(drains.failure(at(10)).is_none());
+        assert_eq!(drains.own().unwrap().end(), Some(&super::super::DrainEnd::ActionGone));
+    }
+
+    #[test]
+    fn a_group_that_may_not_be_read_leaves_each_message_its_own_drain() {
+        let mut drains = GroupDrains::new(request(Some((9, 1))), Standby::default());
+        drains.group_read(Err(error(CallErrorKind::Refused)), at(0));
+        assert_eq!(drains.next(at(0)), find(&[9]));
+    }
+
+    #[test]
+    fn a_throttled_group_is_waited_for_before_anything_is_read_of_ecs() {
+        let mut drains = GroupDrains::new(request(Some((9, 1))), Standby::default());
+        drains.group_read(Err(error(CallErrorKind::Throttled)), at(0));
+        assert_eq!(drains.next(at(0)), GroupAction::Sleep(at(5)));
+        assert_eq!(drains.next(at(5)), GroupAction::ReadGroup);
+    }
+
+    #[test]
+    fn at_the_end_of_its_time_a_message_is_republished_and_a_sweep_returns() {
+        let mut drains = drains(1, &[1]);
+        assert_eq!(drains.next(at(890)), GroupAction::Republish);
+        let mut sweep = GroupDrains::new(request(None), Standby::default());
+        assert_eq!(sweep.next(at(50)), GroupAction::Return);
+    }
+
+    #[test]
+    fn the_group_is_read_once_more_before_a_message_returns() {
+        let mut drains = drains(1, &[1]);
+        let end = |drains: &mut GroupDrains, seconds| {
+            let drained = CompleteReason::Drained;
+            drains.completion_answered(&id(1), drained, Ok(LifecycleActionState::Active), at(seconds));
+        };
+        end(&mut drains, 30);
+        assert_eq!(drains.next(at(30)), GroupAction::ReadGroup);
+        drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(31));
+        // Three more wait, and left their drains to this message.
+        assert_ne!(drains.next(at(31)), GroupAction::Return);
+        assert_eq!(drains.role(), Role::Coordinator);
+    }
+
+    #[test]
+    fn a_sweep_leaves_young_waits_alone_and_never_fails() {
+        let mut sweep = GroupDrains::new(request(None), Standby::default());
+        assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);
+        sweep.group_read(Ok(Some(group(&[1]))), at(0));
+        assert_eq!(sweep.next(at(0)), GroupAction::Return);
+        let standby = sweep.into_standby(at(0));
+        assert!(standby.is_due(at(60)));
+        let mut sweep =
+            GroupDrains::new(GroupRequest { begins: at(120), until: at(1000), ..request(None) }, standby);
+        sweep.group_read(Ok(Some(group(&[1]))), at(120));
+        assert_eq!(sweep.next(at(120)), GroupAction::ReadHooks);
+        sweep.hooks_read(Ok(vec![hook("drain")]), at(120));
+        assert!(matches!(sweep.next(at(120)), GroupAction::Batch(Batch::Heartbeat(_))));
+        assert_eq!(sweep.sessions()[&id(1)].schedule().began, at(0), "as it was first seen");
+    }
+
+    #[test]
+    fn one_drains_refusal_is_its_own_and_fails_only_a_message_that_drains_nothing_else() {
+        let mut drains = drains(1, &[1]);
+        let _ = drains.next(at(0));
+        for seconds in [0, 60] {
+            drains.call_failed(&id(1), Kind::Find, &error(CallErrorKind::Refused), at(seconds));
+        }
+        assert!(matches!(drains.failure(at(60)), Some(Failure::Refused(_))));
+    }
 }

@@ -94,7 +94,11 @@ impl GroupView {
     }
 
     /// The group was read, or could not be.
-    pub(super) fn see(&mut self, answer: Result<Option<AutoScalingGroup>, &Arc<CallError>>, now: DateTime<Utc>) {
+    pub(super) fn see(
+        &mut self,
+        answer: Result<Option<AutoScalingGroup>, Arc<CallError>>,
+        now: DateTime<Utc>,
+    ) {
         match answer {
             Ok(group) => {
                 self.is_gone = group.is_none();
@@ -116,7 +120,11 @@ impl GroupView {
     }
 
     /// The hooks were read, or could not be.
-    pub(super) fn see_hooks(&mut self, answer: Result<Vec<LifecycleHook>, &Arc<CallError>>, now: DateTime<Utc>) {
+    pub(super) fn see_hooks(
+        &mut self,
+        answer: Result<Vec<LifecycleHook>, Arc<CallError>>,
+        now: DateTime<Utc>,
+    ) {
         match answer {
             Ok(hooks) => self.hooks = Some(hooks),
             Err(_) => self.hooks_retry_at = Some(now + REFUSED_RETRY_PAUSE),

@@ -5,14 +5,17 @@
 //! | `message` | what comes in: a notice, a sweep, an interruption |
 //! | `evidence` | what was seen of one instance and its tasks |
 //! | `session` | one drain, as a state machine |
+//! | `waiting_action`, `troubles` | its lifecycle action, and its failed calls |
 //! | `schedule`, `on_drain_timeout` | its times, and what happens when they are over |
 //! | `reason` | why a drain waits, and why its hook is completed |
 //! | `role`, `group_view`, `standby` | who drains what of a group, and what is known of it |
-//! | `batch`, `group` | the drains of one invocation, as a state machine |
+//! | `batch`, `group`, `cluster_lists` | the drains of one invocation, as a state machine |
+//! | `report` | what happened, for the log, the metrics and the answer |
 //! | `diagnosis`, `preflight` | why a drain waits, and whether the rest of the cluster has room |
 //! | `metrics` | the drains' metrics |
 
 mod batch;
+mod cluster_lists;
 mod diagnosis;
 mod evidence;
 mod group;
@@ -22,10 +25,13 @@ mod metrics;
 mod on_drain_timeout;
 mod preflight;
 mod reason;
+mod report;
 mod role;
 mod schedule;
 mod session;
 mod standby;
+mod troubles;
+mod waiting_action;
 
 pub use batch::Batch;
 pub use diagnosis::{
@@ -34,7 +40,7 @@ pub use diagnosis::{
     services_to_describe,
 };
 pub use evidence::{Evidence, LAG_ALLOWANCE, TaskLists};
-pub use group::{Ended, Failure, GroupAction, GroupDrains, GroupRequest, Report, SWEEP_LASTS};
+pub use group::{GroupAction, GroupDrains, GroupRequest};
 pub use message::{
     ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, Notice, Sweep,
     UnreadableMessage, drain_timeout_of, is_event, message_text, read_event, read_message,
@@ -43,7 +49,9 @@ pub use metrics::{DrainMetric, DrainMetrics, DrainSubject, Finish};
 pub use on_drain_timeout::{NotAnOnDrainTimeout, OnDrainTimeout};
 pub use preflight::{Preflight, Verdict};
 pub use reason::{CompleteReason, WaitReason};
+pub use report::{Ended, Failure, Report};
 pub use role::Role;
 pub use schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
-pub use session::{DrainEnd, DrainRequest, Kind, Session, Step, Trouble};
+pub use session::{DrainEnd, DrainRequest, Session, Step};
 pub use standby::Standby;
+pub use troubles::{Kind, Trouble};

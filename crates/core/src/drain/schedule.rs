@@ -144,7 +144,9 @@ mod tests {
 
     #[test]
     fn a_heartbeat_is_due_after_a_third_of_the_timeout_or_of_the_shortest_there_is() {
-        for (hook, seconds) in [(Some((900, 90_000)), 300), (Some((30, 3000)), 10), (Some((0, 0)), 10), (None, 10)] {
+        for (hook, seconds) in
+            [(Some((900, 90_000)), 300), (Some((30, 3000)), 10), (Some((0, 0)), 10), (None, 10)]
+        {
             assert_eq!(schedule(3600, hook).heartbeat_interval(), Duration::from_secs(seconds), "{hook:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! One drain, from the first poll of its instance to the end of its lifecycle action. A state machine without I/O:
 //! [`Session::next`] gives the next step, and what came of it is recorded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +11,14 @@ use super::evidence::{Evidence, LAG_ALLOWANCE, TaskLists};
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::schedule::Schedule;
-use crate::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use super::troubles::{Kind, Trouble, Troubles};
+use super::waiting_action::WaitingAction;
+use crate::container_instance::{
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId,
+};
 use crate::drain::diagnosis::{Diagnosis, next_diagnosis};
 use crate::lifecycle::{LifecycleAction, LifecycleActionState};
-use crate::ports::{CallError, CallErrorKind};
+use crate::ports::CallError;
 use crate::task::{Task, TaskArn};
 
 /// Stopping tasks are polled this often: they end within seconds.
@@ -22,7 +26,7 @@ const STOPPING_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The instance itself is described this often while its tasks are polled: somebody may deregister it, or set it back
 /// to ACTIVE.
-const INSTANCE_POLL_INTERVAL: Duration = Duration::from_secs(60);
+const INSTANCE_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
 /// How long the cluster must not have listed an instance before that is believed. An instance that registered just
 /// before its termination may be listed late.
@@ -34,20 +38,9 @@ const SEARCH_INTERVAL: Duration = Duration::from_secs(20);
 /// How long after its action's start a REGISTERING instance is waited for. One that stays so never takes tasks.
 const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Tasks that ECS does not find any more are waited for this long after the drain timeout.
-const MISSING_PATIENCE: Duration = Duration::from_secs(120);
-
-/// The first pause before a failed call is retried; it doubles.
-const RETRY_PAUSE_MIN: Duration = Duration::from_secs(2);
-
-/// The longest pause before a failed call is retried.
-const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
-
-/// A failed heartbeat is retried after this long.
-const HEARTBEAT_RETRY: Duration = Duration::from_secs(10);
-
-/// An action that other hooks of the group may outlast is over after this many answers that say so.
-const GONE_ANSWERS: u32 = 3;
+/// Tasks of which nothing is seen any more are waited for this long after the drain timeout: for as long as a
+/// deregistration delay and a stop timeout of usual length take.
+const UNSEEN_PATIENCE: Duration = Duration::from_secs(450);
 
 /// The next step of a drain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,44 +72,6 @@ pub enum Step {
     End,
 }
 
-/// The kinds of steps that call AWS, each with failures of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// See [`Step::Find`]; the other kinds of reads likewise.
-    Find,
-    /// See [`Step::FindActive`].
-    FindActive,
-    /// See [`Step::ProveCluster`].
-    ProveCluster,
-    /// See [`Step::Describe`].
-    Describe,
-    /// See [`Step::SetDraining`].
-    SetDraining,
-    /// See [`Step::List`].
-    List,
-    /// See [`Step::DescribeTasks`].
-    DescribeTasks,
-    /// See [`Step::StopTasks`].
-    StopTasks,
-    /// See [`Step::Complete`].
-    Complete,
-}
-
-/// Consecutive failures of one kind of call.
-#[derive(Debug, Clone)]
-pub struct Trouble {
-    /// When the first of them was.
-    pub since: DateTime<Utc>,
-    /// Since when AWS has refused, without any other failure between.
-    pub refused_since: Option<DateTime<Utc>>,
-    /// How many there were.
-    pub tries: u32,
-    /// When the call is retried.
-    pub retry_at: DateTime<Utc>,
-    /// The last one.
-    pub error: Arc<CallError>,
-}
-
 /// How a drain ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DrainEnd {
@@ -129,19 +84,6 @@ pub enum DrainEnd {
         /// How many.
         unfinished: usize,
     },
-}
-
-/// Whether the lifecycle action is open, as far as is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ActionState {
-    /// The notice is old, or there was none: a heartbeat shows.
-    Unknown,
-    /// It has just begun, or a heartbeat found it.
-    Open,
-    /// Auto Scaling answered that there is no such action; the group has to agree.
-    SaidGone { times: u32, at: DateTime<Utc> },
-    /// It is over.
-    Over,
 }
 
 /// What a drain is begun with.
@@ -168,14 +110,10 @@ pub struct DrainRequest {
 pub struct Session {
     request: DrainRequest,
     evidence: Evidence,
-    state: ActionState,
-    last_heartbeat: Option<DateTime<Utc>>,
-    heartbeat_tried: Option<DateTime<Utc>>,
-    heartbeat_reported: bool,
+    waiting: WaitingAction,
     stop_asked: BTreeSet<TaskArn>,
     stops_listed: bool,
-    completing: Option<CompleteReason>,
-    troubles: BTreeMap<Kind, Trouble>,
+    troubles: Troubles,
     last_check_done: bool,
     diagnosis: Option<(DateTime<Utc>, Diagnosis)>,
     diagnosis_tried: Option<DateTime<Utc>>,
@@ -188,16 +126,12 @@ impl Session {
     pub fn new(request: DrainRequest) -> Self {
         let began = request.schedule.began;
         Self {
-            state: if request.is_fresh { ActionState::Open } else { ActionState::Unknown },
-            last_heartbeat: request.is_fresh.then_some(began),
-            heartbeat_tried: None,
-            heartbeat_reported: false,
+            waiting: if request.is_fresh { WaitingAction::fresh(began) } else { WaitingAction::unknown() },
             request,
             evidence: Evidence::default(),
             stop_asked: BTreeSet::new(),
             stops_listed: false,
-            completing: None,
-            troubles: BTreeMap::new(),
+            troubles: Troubles::default(),
             last_check_done: false,
             diagnosis: None,
             diagnosis_tried: None,
@@ -248,34 +182,31 @@ impl Session {
     /// Whether its action is known to be open.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.state == ActionState::Open
+        self.waiting.is_open()
     }
 
     /// Whether Auto Scaling says that its action is over, and the group was not asked since.
     #[must_use]
     pub fn said_gone_at(&self) -> Option<DateTime<Utc>> {
-        match self.state {
-            ActionState::SaidGone { at, .. } => Some(at),
-            _ => None,
-        }
+        self.waiting.said_gone_at()
     }
 
     /// The failures that go on, the oldest first.
     #[must_use]
     pub fn trouble(&self) -> Option<&Trouble> {
-        self.troubles.values().min_by_key(|trouble| trouble.since)
+        self.troubles.oldest()
     }
 
     /// The failures of one kind of call.
     #[must_use]
     pub fn trouble_with(&self, kind: Kind) -> Option<&Trouble> {
-        self.troubles.get(&kind)
+        self.troubles.with(kind)
     }
 
-    /// Since when AWS refuses a call that the drain needs.
+    /// A call that the drain needs and that AWS has refused for this long.
     #[must_use]
-    pub fn refused_since(&self) -> Option<&Trouble> {
-        self.troubles.values().filter(|trouble| trouble.refused_since.is_some()).min_by_key(|it| it.refused_since)
+    pub fn refused_for(&self, time: Duration) -> Option<&Trouble> {
+        self.troubles.refused_for(time)
     }
 
     /// The last diagnosis, and when it was made.
@@ -289,7 +220,7 @@ impl Session {
         if self.end.is_some() {
             return Step::End;
         }
-        if self.state == ActionState::Over || now >= self.schedule().hook_has_ended_by() {
+        if self.waiting.is_over() || now >= self.schedule().hook_has_ended_by() {
             let unfinished = self.evidence.unfinished();
             let check = !unfinished.is_empty() && !self.last_check_done;
             return if check { Step::DescribeTasks(unfinished) } else { Step::End };
@@ -298,10 +229,14 @@ impl Session {
             return Step::Heartbeat;
         }
         let step = match self.completion(cluster_is_right, now) {
-            Some(reason) if self.retry_at(Kind::Complete, now).is_none() && self.said_gone_at().is_none() => {
+            Some(reason)
+                if self.troubles.retry_at(Kind::Complete, now).is_none() && self.said_gone_at().is_none() =>
+            {
                 Step::Complete(reason)
             }
-            Some(_) => Step::Wait(self.retry_at(Kind::Complete, now).unwrap_or(now + RETRY_PAUSE_MIN)),
+            Some(_) => Step::Wait(
+                self.troubles.retry_at(Kind::Complete, now).unwrap_or(now + STOPPING_POLL_INTERVAL),
+            ),
             None => self.poll(cluster_is_right, now),
         };
         match step {
@@ -313,27 +248,19 @@ impl Session {
     /// No wait sleeps through a heartbeat or a deadline.
     fn wake_by(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
         let schedule = self.schedule();
-        let due = [schedule.deadline(self.request.policy), schedule.last_moment(), schedule.hook_has_ended_by()];
+        let due =
+            [schedule.deadline(self.request.policy), schedule.last_moment(), schedule.hook_has_ended_by()];
         let due = due.into_iter().filter(|at| *at > now);
         due.chain([self.heartbeat_due_at(now)]).fold(until, DateTime::min).max(now)
     }
 
     fn heartbeat_due_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let interval = self.schedule().heartbeat_interval();
-        let due = match self.state {
-            ActionState::SaidGone { times, at } => at + (RETRY_PAUSE_MIN * times).min(RETRY_PAUSE_MAX),
-            _ => self.last_heartbeat.map_or(now, |last| last + interval),
-        };
-        let retry = self.heartbeat_tried.map(|tried| tried + HEARTBEAT_RETRY.min(interval));
-        match self.state {
-            ActionState::SaidGone { .. } => due,
-            _ => retry.map_or(due, |retry| due.max(retry)),
-        }
+        self.waiting.heartbeat_due_at(self.schedule().heartbeat_interval(), now)
     }
 
     /// Why the hook may be completed now, if it may.
     fn completion(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Option<CompleteReason> {
-        if let Some(reason) = self.completing {
+        if let Some(reason) = self.waiting.uncertain() {
             return Some(reason);
         }
         let policy = self.request.policy;
@@ -350,6 +277,7 @@ impl Session {
         };
         if let Some(from) = self.evidence.confirm_from() {
             let confirmed = now >= from
+                && self.evidence.active().is_empty()
                 && self.evidence.none_active_since(from)
                 && self.evidence.lists_agree_since(from, now)
                 && self.unsettled_status(now).is_none();
@@ -359,10 +287,11 @@ impl Session {
         if !(time_is_up && self.stops_listed && policy_has_run && self.is_open()) {
             return None;
         }
-        let (running, stopping, missing) = self.evidence.counts();
-        let only_missing = (running, stopping) == (0, 0) && missing > 0;
-        let missing_for_long = only_missing && now >= self.schedule().deadline(policy) + MISSING_PATIENCE;
-        (now >= self.schedule().last_moment() || missing_for_long).then_some(CompleteReason::TimeUp(policy))
+        // What ECS does not find, and what no agent reports of, may never be seen STOPPED.
+        let (running, stopping, _) = self.evidence.counts();
+        let unseen = (running, stopping) == (0, 0) || !self.evidence.agent_connected();
+        let unseen_for_long = unseen && now >= self.schedule().deadline(policy) + UNSEEN_PATIENCE;
+        (now >= self.schedule().last_moment() || unseen_for_long).then_some(CompleteReason::TimeUp(policy))
     }
 
     fn was_asked_to_stop(&self, task: &TaskArn) -> bool {
@@ -394,7 +323,7 @@ impl Session {
     fn poll(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Step {
         let evidence = &self.evidence;
         let mut retries: Vec<DateTime<Utc>> = Vec::new();
-        let mut may = |kind: Kind| match self.retry_at(kind, now) {
+        let mut may = |kind: Kind| match self.troubles.retry_at(kind, now) {
             Some(at) => {
                 retries.push(at);
                 false
@@ -432,7 +361,8 @@ impl Session {
         let described = evidence.described_at().unwrap_or(now);
         let interval = self.poll_interval();
         let unsettled = self.unsettled_status(now).is_some() || !active.is_empty() || lists_wait;
-        let instance_interval = if unsettled { self.request.poll_interval } else { INSTANCE_POLL_INTERVAL };
+        let instance_interval =
+            if unsettled { self.instance_poll_interval() } else { INSTANCE_POLL_INTERVAL };
         if now >= described + instance_interval && may(Kind::Describe) {
             return Step::Describe(self.all_registrations());
         }
@@ -484,7 +414,7 @@ impl Session {
     fn seek(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Step {
         let found_at = self.evidence.found_at().unwrap_or(now);
         if self.is_absent(now) && !self.evidence.was_in_cluster() && cluster_is_right.is_none() {
-            return match self.retry_at(Kind::ProveCluster, now) {
+            return match self.troubles.retry_at(Kind::ProveCluster, now) {
                 None => Step::ProveCluster,
                 Some(at) => Step::Wait(at),
             };
@@ -496,20 +426,25 @@ impl Session {
                 [soon, believed].into_iter().find(|at| *at > found_at).unwrap_or(found_at + SEARCH_INTERVAL)
             }
         };
-        let due = due.min(found_at + SEARCH_INTERVAL).max(self.retry_at(Kind::Find, now).unwrap_or(due));
+        let due = due
+            .min(found_at + SEARCH_INTERVAL)
+            .max(self.troubles.retry_at(Kind::Find, now).unwrap_or(found_at));
         if now >= due { self.find() } else { Step::Wait(due) }
     }
 
+    /// Between two polls where nothing is about to change.
+    fn instance_poll_interval(&self) -> Duration {
+        if self.request.in_passing { INSTANCE_POLL_INTERVAL } else { self.request.poll_interval }
+    }
+
     fn poll_interval(&self) -> Duration {
+        if self.request.in_passing {
+            return INSTANCE_POLL_INTERVAL;
+        }
         let (running, stopping, missing) = self.evidence.counts();
         let only_stopping = stopping > 0 && (running, missing) == (0, 0);
         let interval = self.request.poll_interval;
         if only_stopping { interval.min(STOPPING_POLL_INTERVAL) } else { interval }
-    }
-
-    /// When a kind of call may be retried, where that is still to come.
-    fn retry_at(&self, kind: Kind, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.troubles.get(&kind).map(|trouble| trouble.retry_at).filter(|at| *at > now)
     }
 
     /// What it waits for.
@@ -558,103 +493,61 @@ impl Session {
 
     /// A call succeeded for this drain.
     pub fn succeeded(&mut self, kind: Kind) {
-        self.troubles.remove(&kind);
+        self.troubles.succeeded(kind);
     }
 
     /// A call failed for this drain.
     pub fn failed(&mut self, kind: Kind, error: Arc<CallError>, now: DateTime<Utc>) {
-        if self.state == ActionState::Over && kind == Kind::DescribeTasks {
-            self.last_check_done = true;
-        }
-        let before = self.troubles.remove(&kind);
-        let refused = error.kind == CallErrorKind::Refused;
-        let refused_before = before.as_ref().and_then(|trouble| trouble.refused_since);
-        let tries = before.as_ref().map_or(1, |trouble| trouble.tries.saturating_add(1));
-        let doubled = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
-        let pause = RETRY_PAUSE_MIN.saturating_mul(doubled).min(RETRY_PAUSE_MAX);
-        self.troubles.insert(
-            kind,
-            Trouble {
-                since: before.map_or(now, |trouble| trouble.since),
-                refused_since: refused.then(|| refused_before.unwrap_or(now)),
-                tries,
-                retry_at: now + pause,
-                error,
-            },
-        );
+        // The action is over: what can't be read once more stays as it was.
+        self.last_check_done |= kind == Kind::DescribeTasks && self.waiting.is_over();
+        self.troubles.failed(kind, error, now);
     }
 
     /// The answer to a heartbeat.
-    pub fn heartbeat(&mut self, answer: Option<LifecycleActionState>, began: DateTime<Utc>, now: DateTime<Utc>) {
-        self.heartbeat_tried = Some(now);
-        match answer {
-            None => {}
-            Some(LifecycleActionState::Active) => {
-                self.state = ActionState::Open;
-                self.last_heartbeat = Some(began);
-                self.heartbeat_reported = false;
-            }
-            Some(LifecycleActionState::Gone) => self.said_gone(now),
-        }
+    pub fn heartbeat(
+        &mut self,
+        answer: Option<LifecycleActionState>,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        self.waiting.heartbeat(answer, began, now);
+        self.end_if_completed();
     }
 
     /// Whether heartbeats have failed for more than half of the hook's timeout: true once.
     pub fn heartbeats_fail(&mut self, now: DateTime<Utc>) -> bool {
-        let half = self.schedule().heartbeat_timeout() / 2;
-        let fail = self.is_open()
-            && !self.heartbeat_reported
-            && self.last_heartbeat.is_some_and(|last| now >= last + half)
-            && self.heartbeat_tried > self.last_heartbeat;
-        self.heartbeat_reported |= fail;
-        fail
+        self.waiting.heartbeats_fail(self.schedule().heartbeat_timeout(), now)
     }
 
     /// The answer to the completion of its hook. An answer that was lost before makes an action that is gone ours.
     pub fn completed(&mut self, reason: CompleteReason, answer: LifecycleActionState, now: DateTime<Utc>) {
-        match answer {
-            LifecycleActionState::Active => self.end = Some(DrainEnd::Completed(reason)),
-            LifecycleActionState::Gone if self.completing.is_some() => {
-                self.end = Some(DrainEnd::Completed(reason));
-            }
-            LifecycleActionState::Gone => self.said_gone(now),
-        }
+        self.waiting.completion(reason, answer, now);
+        self.end_if_completed();
+    }
+
+    fn end_if_completed(&mut self) {
+        self.end = self.waiting.completed().map(DrainEnd::Completed);
     }
 
     /// The completion of its hook failed, and may have taken effect.
     pub fn completion_is_uncertain(&mut self, reason: CompleteReason) {
-        self.completing = Some(reason);
-    }
-
-    fn said_gone(&mut self, now: DateTime<Utc>) {
-        if let Some(reason) = self.completing {
-            self.end = Some(DrainEnd::Completed(reason));
-            return;
-        }
-        let times = if let ActionState::SaidGone { times, .. } = self.state { times } else { 0 };
-        self.state = ActionState::SaidGone { times: times.saturating_add(1), at: now };
+        self.waiting.completion_is_uncertain(reason);
     }
 
     /// What the group shows, read at `now`. An action that was said to be gone is over where the group does not hold
     /// the instance any more, or another hook explains that it does.
     pub fn group_shows(&mut self, waits: bool, other_hooks: bool, now: DateTime<Utc>) {
-        let ActionState::SaidGone { times, at } = self.state else { return };
-        if now >= at && (!waits || other_hooks && times >= GONE_ANSWERS) {
-            self.state = ActionState::Over;
-        }
+        self.waiting.group_shows(waits, other_hooks, now);
     }
 
     /// The action is over: its group is gone.
     pub fn group_is_gone(&mut self) {
-        self.state = ActionState::Over;
+        self.waiting.group_is_gone();
     }
 
     /// The group holds the instance no more, or seems not to: a heartbeat shows.
     pub fn doubt(&mut self) {
-        if self.state == ActionState::Open {
-            self.state = ActionState::Unknown;
-            self.last_heartbeat = None;
-            self.heartbeat_tried = None;
-        }
+        self.waiting.doubt();
     }
 
     /// Whether the instance is in no cluster that is known to be the right one.
@@ -666,7 +559,7 @@ impl Session {
     /// Whether its action was ever known to be open, or its instance seen.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        self.last_heartbeat.is_some() || self.evidence.was_sought()
+        self.waiting.was_open() || self.evidence.was_sought()
     }
 
     /// The drain ended without a completion of its own.
@@ -715,14 +608,327 @@ impl Session {
 
     /// Its tasks described.
     pub fn polled(&mut self, described: &[Task], missing: &BTreeSet<String>, now: DateTime<Utc>) {
-        if self.state == ActionState::Over || now >= self.schedule().hook_has_ended_by() {
-            self.last_check_done = true;
-        }
+        self.last_check_done |= self.waiting.is_over() || now >= self.schedule().hook_has_ended_by();
         self.evidence.poll(described, missing, now);
     }
 
     /// A task that was asked to stop.
     pub fn stop_answered(&mut self, task: &TaskArn) {
         self.stop_asked.insert(task.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drain::schedule::HookTimeouts;
+    use crate::lifecycle::LifecycleActionId;
+    use crate::ports::CallErrorKind;
+    use crate::task::DesiredStatus;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn arn() -> ContainerInstanceArn {
+        ContainerInstanceArn("a".to_owned())
+    }
+
+    fn registration(status: &str) -> ContainerInstance {
+        ContainerInstance { arn: arn(), status: status.into(), ..ContainerInstance::empty(0, 0) }
+    }
+
+    fn tasks(names: &[&str]) -> BTreeSet<TaskArn> {
+        names.iter().map(|name| TaskArn((*name).to_owned())).collect()
+    }
+
+    fn task(name: &str, status: &str) -> Task {
+        let desired_status =
+            if status == "RUNNING" { DesiredStatus::Running } else { DesiredStatus::Stopped };
+        Task { desired_status, ..Task::seen(name, status) }
+    }
+
+    /// A drain that began at 0, with a drain timeout of 600 s and a hook of 900 s.
+    fn drain(policy: OnDrainTimeout) -> Session {
+        Session::new(DrainRequest {
+            ec2_instance_id: "i-00000001".parse().unwrap(),
+            action: LifecycleAction {
+                group: "demo-asg".to_owned(),
+                hook: "drain".to_owned(),
+                id: LifecycleActionId::Token("token".to_owned()),
+            },
+            schedule: Schedule {
+                began: at(0),
+                drain_timeout: Duration::from_secs(600),
+                hook: Some(HookTimeouts {
+                    heartbeat: Duration::from_secs(900),
+                    global: Duration::from_secs(90_000),
+                }),
+            },
+            policy,
+            poll_interval: Duration::from_secs(5),
+            is_fresh: true,
+            in_passing: false,
+        })
+    }
+
+    /// One whose instance was set DRAINING at 0, with these tasks to run.
+    fn draining(running: &[&str]) -> Session {
+        draining_by(OnDrainTimeout::StopTasks, running)
+    }
+
+    fn draining_by(policy: OnDrainTimeout, running: &[&str]) -> Session {
+        let mut session = drain(policy);
+        session.found(&[registration("ACTIVE")], 0, at(0));
+        session.was_set_draining(&[registration("DRAINING")], at(0));
+        session.listed(&arn(), &TaskLists { running: tasks(running), stopped: tasks(&[]) }, at(0), at(0));
+        session
+    }
+
+    fn next(session: &Session, seconds: i64) -> Step {
+        session.next(None, at(seconds))
+    }
+
+    fn heartbeat(session: &mut Session, seconds: i64) {
+        session.heartbeat(Some(LifecycleActionState::Active), at(seconds), at(seconds));
+    }
+
+    fn failed(session: &mut Session, kind: Kind, seconds: i64) {
+        let error = CallError {
+            operation: "ecs:ListTasks",
+            resource: "demo".to_owned(),
+            kind: CallErrorKind::Unavailable,
+            source: None,
+        };
+        session.failed(kind, Arc::new(error), at(seconds));
+    }
+
+    #[test]
+    fn an_instance_is_found_set_draining_and_listed_and_its_tasks_are_polled() {
+        let mut session = drain(OnDrainTimeout::StopTasks);
+        assert_eq!(next(&session, 0), Step::Find(vec![]));
+        session.found(&[registration("ACTIVE")], 0, at(0));
+        assert_eq!(next(&session, 0), Step::SetDraining(vec![arn()]));
+        session.was_set_draining(&[registration("DRAINING")], at(0));
+        assert_eq!(next(&session, 0), Step::List(vec![arn()]));
+        let lists = TaskLists { running: tasks(&["t"]), stopped: tasks(&["old"]) };
+        session.listed(&arn(), &lists, at(0), at(0));
+        assert_eq!(next(&session, 0), Step::DescribeTasks(tasks(&["old", "t"]).into_iter().collect()));
+        session.polled(&[task("t", "RUNNING"), task("old", "STOPPED")], &BTreeSet::new(), at(0));
+        assert_eq!(session.waiting_for(at(0)), Some(WaitReason::TasksRunning(1)));
+        assert_eq!(next(&session, 0), Step::Wait(at(5)));
+        assert_eq!(next(&session, 5), Step::DescribeTasks(tasks(&["t"]).into_iter().collect()));
+    }
+
+    #[test]
+    fn stopping_tasks_are_polled_every_two_seconds() {
+        let mut session = draining(&["t"]);
+        session.polled(&[task("t", "DEACTIVATING")], &BTreeSet::new(), at(10));
+        assert_eq!(session.waiting_for(at(10)), Some(WaitReason::TasksStopping(1)));
+        assert_eq!(next(&session, 10), Step::Wait(at(12)));
+    }
+
+    #[test]
+    fn a_drain_is_confirmed_by_one_round_and_completed() {
+        let mut session = draining(&["t"]);
+        session.polled(&[task("t", "STOPPED")], &BTreeSet::new(), at(2));
+        assert_eq!(next(&session, 2), Step::Wait(at(5)), "the lag allowance");
+        assert_eq!(next(&session, 5), Step::FindActive);
+        session.found_active(false, at(5));
+        assert_eq!(next(&session, 5), Step::List(vec![arn()]));
+        session.listed(&arn(), &TaskLists { running: tasks(&[]), stopped: tasks(&["t"]) }, at(5), at(5));
+        assert_eq!(next(&session, 5), Step::Complete(CompleteReason::Drained));
+        session.completed(CompleteReason::Drained, LifecycleActionState::Active, at(5));
+        assert_eq!(session.end(), Some(&DrainEnd::Completed(CompleteReason::Drained)));
+        assert_eq!(next(&session, 6), Step::End);
+    }
+
+    #[test]
+    fn a_confirming_round_that_shows_something_new_is_no_confirmation() {
+        let mut session = draining(&[]);
+        session.found_active(false, at(5));
+        session.listed(&arn(), &TaskLists { running: tasks(&["new"]), stopped: tasks(&[]) }, at(5), at(5));
+        assert_eq!(next(&session, 6), Step::DescribeTasks(tasks(&["new"]).into_iter().collect()));
+
+        let mut session = draining(&[]);
+        session.found_active(true, at(5));
+        assert_eq!(
+            next(&session, 5),
+            Step::Find(vec![arn()]),
+            "it was set back to ACTIVE, or registered anew"
+        );
+    }
+
+    #[test]
+    fn nothing_is_changed_before_an_old_notices_action_is_known_to_be_open() {
+        let mut session = drain(OnDrainTimeout::StopTasks);
+        session.waiting = WaitingAction::unknown();
+        assert_eq!(next(&session, 100), Step::Heartbeat);
+        session.heartbeat(None, at(100), at(100));
+        session.found(&[registration("ACTIVE")], 0, at(100));
+        assert_ne!(next(&session, 100), Step::SetDraining(vec![arn()]));
+        assert_eq!(session.waiting_for(at(100)), Some(WaitReason::Unconfirmed));
+        heartbeat(&mut session, 110);
+        assert_eq!(next(&session, 110), Step::SetDraining(vec![arn()]));
+    }
+
+    #[test]
+    fn a_heartbeat_comes_before_everything_else() {
+        let session = draining(&["t"]);
+        assert_eq!(next(&session, 300), Step::Heartbeat);
+    }
+
+    #[test]
+    fn what_runs_at_the_drain_timeout_is_stopped_and_waited_for_past_it() {
+        let mut session = draining(&["t"]);
+        session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(598));
+        heartbeat(&mut session, 598);
+        assert_eq!(next(&session, 600), Step::List(vec![arn()]), "tasks may have been placed since");
+        session.listed(
+            &arn(),
+            &TaskLists { running: tasks(&["t", "new"]), stopped: tasks(&[]) },
+            at(600),
+            at(600),
+        );
+        assert_eq!(next(&session, 600), Step::StopTasks(tasks(&["new", "t"]).into_iter().collect()));
+        for name in ["new", "t"] {
+            session.stop_answered(&TaskArn(name.to_owned()));
+        }
+        session.polled(&[task("t", "DEACTIVATING"), task("new", "STOPPING")], &BTreeSet::new(), at(601));
+        heartbeat(&mut session, 800);
+        assert!(matches!(next(&session, 900), Step::Describe(_) | Step::DescribeTasks(_)), "still waiting");
+        session.polled(&[task("t", "STOPPED"), task("new", "STOPPED")], &BTreeSet::new(), at(901));
+        session.found_active(false, at(901));
+        session.listed(
+            &arn(),
+            &TaskLists { running: tasks(&[]), stopped: tasks(&["t", "new"]) },
+            at(901),
+            at(901),
+        );
+        let stopped = CompleteReason::TimeUp(OnDrainTimeout::StopTasks);
+        assert_eq!(next(&session, 902), Step::Complete(stopped));
+    }
+
+    #[test]
+    fn tasks_that_never_stop_are_waited_for_up_to_the_hooks_own_end() {
+        let mut session = draining(&["t"]);
+        session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
+        session.stop_answered(&TaskArn("t".to_owned()));
+        session.polled(&[task("t", "STOPPING")], &BTreeSet::new(), at(601));
+        for (seconds, completes) in [(1_100, false), (89_969, false), (89_970, true)] {
+            heartbeat(&mut session, seconds);
+            let completed = matches!(next(&session, seconds), Step::Complete(CompleteReason::TimeUp(_)));
+            assert_eq!(completed, completes, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn an_agent_that_is_gone_reports_no_stop_and_is_not_waited_for_as_long() {
+        let mut session = draining(&["t"]);
+        session.described(&[ContainerInstance { agent_connected: false, ..registration("DRAINING") }], at(1));
+        session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
+        session.stop_answered(&TaskArn("t".to_owned()));
+        for (seconds, completes) in [(1_049, false), (1_050, true)] {
+            heartbeat(&mut session, seconds);
+            let completed = matches!(next(&session, seconds), Step::Complete(CompleteReason::TimeUp(_)));
+            assert_eq!(completed, completes, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_task_that_could_not_be_stopped_completes_nothing() {
+        let mut session = draining(&["t"]);
+        session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
+        failed(&mut session, Kind::StopTasks, 600);
+        heartbeat(&mut session, 89_980);
+        assert!(!matches!(next(&session, 89_980), Step::Complete(_)));
+    }
+
+    #[test]
+    fn the_other_policies_ask_nothing_of_ecs_at_the_drain_timeout() {
+        for policy in [OnDrainTimeout::Continue, OnDrainTimeout::Abandon] {
+            let mut session = drain(policy);
+            failed(&mut session, Kind::Find, 598);
+            heartbeat(&mut session, 598);
+            assert!(matches!(next(&session, 599), Step::Wait(_)));
+            assert_eq!(next(&session, 600), Step::Complete(CompleteReason::TimeUp(policy)));
+        }
+    }
+
+    #[test]
+    fn an_instance_that_is_never_listed_needs_a_minute_and_the_right_cluster() {
+        let mut session = drain(OnDrainTimeout::StopTasks);
+        session.found(&[], 0, at(0));
+        for (seconds, sought) in [(4, false), (5, true)] {
+            assert_eq!(matches!(next(&session, seconds), Step::Find(_)), sought, "{seconds}");
+        }
+        session.found(&[], 0, at(60));
+        assert_eq!(next(&session, 60), Step::ProveCluster);
+        let step = |right| session.next(Some(right), at(60));
+        assert_eq!(step(true), Step::Complete(CompleteReason::NotInCluster));
+        assert!(!matches!(step(false), Step::Complete(_)));
+        assert!(session.is_in_no_known_cluster(Some(false), at(60)));
+    }
+
+    #[test]
+    fn an_instance_that_was_deregistered_was_in_the_right_cluster() {
+        let mut session = draining(&["t"]);
+        session.described(&[registration("INACTIVE")], at(10));
+        session.found(&[], 0, at(15));
+        assert_eq!(next(&session, 15), Step::Complete(CompleteReason::NotInCluster));
+    }
+
+    #[test]
+    fn a_registering_instance_is_waited_for() {
+        let mut session = drain(OnDrainTimeout::StopTasks);
+        session.found(&[registration("REGISTERING")], 0, at(0));
+        session.listed(&arn(), &TaskLists::default(), at(0), at(0));
+        session.found_active(false, at(5));
+        session.listed(&arn(), &TaskLists::default(), at(5), at(5));
+        assert_eq!(next(&session, 5), Step::Describe(vec![arn()]));
+        assert_eq!(session.waiting_for(at(5)), Some(WaitReason::Registering));
+        session.described(&[registration("ACTIVE")], at(6));
+        assert_eq!(next(&session, 6), Step::SetDraining(vec![arn()]));
+    }
+
+    #[test]
+    fn a_call_that_fails_is_retried_later_and_the_others_go_on() {
+        let mut session = drain(OnDrainTimeout::StopTasks);
+        session.found(&[registration("ACTIVE")], 0, at(0));
+        failed(&mut session, Kind::SetDraining, 0);
+        assert_eq!(next(&session, 0), Step::List(vec![arn()]));
+        assert_eq!(next(&session, 2), Step::SetDraining(vec![arn()]));
+    }
+
+    #[test]
+    fn an_action_that_is_over_with_tasks_unfinished_was_cut_short() {
+        for (last, end) in
+            [("RUNNING", DrainEnd::CutShort { unfinished: 1 }), ("STOPPED", DrainEnd::ActionGone)]
+        {
+            let mut session = draining(&["t"]);
+            session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(1));
+            session.heartbeat(Some(LifecycleActionState::Gone), at(10), at(10));
+            session.group_shows(false, false, at(11));
+            assert_eq!(next(&session, 11), Step::DescribeTasks(tasks(&["t"]).into_iter().collect()));
+            session.polled(&[task("t", last)], &BTreeSet::new(), at(12));
+            assert_eq!(next(&session, 12), Step::End);
+            session.conclude();
+            assert_eq!(session.end(), Some(&end));
+        }
+    }
+
+    #[test]
+    fn an_action_of_which_nothing_was_observed_is_not_said_to_be_cut_short() {
+        let mut session = drain(OnDrainTimeout::StopTasks);
+        session.group_is_gone();
+        assert_eq!(next(&session, 1), Step::End);
+        session.conclude();
+        assert_eq!(session.end(), Some(&DrainEnd::ActionGone));
+    }
+
+    #[test]
+    fn the_hooks_global_timeout_ends_every_drain() {
+        let session = drain(OnDrainTimeout::StopTasks);
+        assert_eq!(next(&session, 90_000), Step::End);
     }
 }

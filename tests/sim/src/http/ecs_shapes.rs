@@ -103,7 +103,7 @@ pub(super) fn task_definition(definition: &TaskDefinition) -> Value {
         "cpu": definition.cpu.0,
         "memory": definition.memory.0,
         "essential": true,
-        "stopTimeout": definition.told_stop_timeout_seconds(),
+        "stopTimeout": definition.stop_timeout_seconds,
         "portMappings": ports.collect::<Vec<_>>(),
         "resourceRequirements": gpus.into_iter().collect::<Vec<_>>(),
     });

@@ -1,6 +1,4 @@
-//! What becomes of tasks: stopping them, and how long that takes.
-
-use std::time::Duration;
+//! Stopping tasks, and task definitions.
 
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{CallError, STOP_REASON_MAX, TaskDefinitions, TaskStopping};
@@ -33,7 +31,6 @@ impl TaskDefinitions for SimulatedAws {
         let definition = definition.await?;
         Ok(TaskDefinition {
             arn: TaskDefinitionArn(definition.arn()),
-            longest_stop_timeout: Duration::from_secs(definition.told_stop_timeout_seconds().into()),
             needs: TaskNeeds {
                 cpu: definition.cpu,
                 memory: definition.memory,

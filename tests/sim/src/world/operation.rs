@@ -115,7 +115,7 @@ impl Operation {
     }
 
     /// Whether it reads a cluster's resources.
-    pub(crate) const fn reads_cluster_resources(self) -> bool {
+    pub const fn reads_cluster_resources(self) -> bool {
         matches!(
             self,
             Self::ListContainerInstances

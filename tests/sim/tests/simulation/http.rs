@@ -311,7 +311,7 @@ fn services_protections_and_definitions_have_the_shapes_of_awss() {
         json!([{"taskArn": task.0, "protectionEnabled": true, "expirationDate": 1_795_348_800.0}])
     );
     let definition = ecs(&face, "DescribeTaskDefinition", &json!({"taskDefinition": "web:1"})).json();
-    assert_eq!(definition["taskDefinition"]["containerDefinitions"][0]["stopTimeout"], 30);
+    assert_eq!(definition["taskDefinition"]["containerDefinitions"][0]["name"], "web");
     refused(&ecs(&face, "DescribeTaskDefinition", &json!({"taskDefinition": "none"})), "ClientException");
 
     let stop = json!({"cluster": "demo", "task": task.0, "reason": "out of time"});

@@ -1,8 +1,7 @@
-//! `StopTask`, and what tells how long a stop may take.
-
-use std::time::Duration;
+//! `StopTask`, and how long a stop may take.
 
 use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::container_instance::CpuUnits;
 use fleetkeeper_core::ports::{TaskDefinitions, TaskStopping};
 use fleetkeeper_core::task::{TaskArn, TaskDefinitionArn};
 use fleetkeeper_sim::world::Operation;
@@ -90,18 +89,18 @@ fn changes_and_reads_of_definitions_have_their_buckets() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ports_take_an_unknown_task_for_stopped_and_tell_the_stop_timeout() {
+async fn the_ports_take_an_unknown_task_for_stopped_and_describe_task_definitions() {
     let (mut world, _) = world_of_hosts(1);
     let definition = |family: &str| TaskDefinition::new(family, 128, 128);
-    let made = [definition("plain"), definition("slow").stopping(90), definition("set").stop_timeout(7)];
+    let made = [definition("plain"), definition("set").stop_timeout(7)];
     let tasks = made.map(|definition| world.run_task("demo", &definition).unwrap());
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
     let demo: Cluster = "demo".parse().unwrap();
 
-    for (family, seconds) in [("plain", 30), ("slow", 90), ("set", 7)] {
+    for family in ["plain", "set"] {
         let arn = TaskDefinitionArn(format!("arn:aws:ecs:us-east-1:111122223333:task-definition/{family}:1"));
-        let told = aws.describe_task_definition(&arn).await.unwrap();
-        assert_eq!((&told.arn, told.longest_stop_timeout), (&arn, Duration::from_secs(seconds)));
+        let described = aws.describe_task_definition(&arn).await.unwrap();
+        assert_eq!((&described.arn, described.needs.cpu), (&arn, CpuUnits(128)));
     }
     let unknown = TaskDefinitionArn("none:1".to_owned());
     assert!(aws.describe_task_definition(&unknown).await.is_err());

@@ -34,7 +34,7 @@ fn to_move(tasks: &[Task]) -> impl Iterator<Item = &Task> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{stopping, task};
+    use super::super::fixture::{stopping, task};
     use super::*;
 
     #[test]

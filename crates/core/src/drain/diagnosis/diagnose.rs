@@ -129,7 +129,7 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{at, service, stopping, task};
+    use super::super::fixture::{at, service, stopping, task};
     use super::*;
     use crate::drain::diagnosis::cause::Lacking;
 

@@ -114,7 +114,7 @@ fn lacking(reason: &str) -> Lacking {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{at, service};
+    use super::super::fixture::{at, service};
     use super::*;
 
     const FULL: &str =

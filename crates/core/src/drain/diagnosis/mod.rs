@@ -21,7 +21,7 @@ mod report;
 mod schedule;
 
 #[cfg(test)]
-mod made_up;
+mod fixture;
 
 pub use asks::{protections_to_ask, services_to_describe};
 pub use cause::{Cause, Lacking};

@@ -70,7 +70,7 @@ fn has_leeway(service: &Service) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::cause::Lacking;
-    use super::super::made_up::{at, service};
+    use super::super::fixture::{at, service};
     use super::*;
 
     const FULL: &str =

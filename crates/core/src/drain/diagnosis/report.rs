@@ -131,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::cause::Lacking;
-    use super::super::made_up::at;
+    use super::super::fixture::at;
     use super::*;
 
     fn held(name: &str, running: usize, cause: Cause) -> ServiceDiagnosis {

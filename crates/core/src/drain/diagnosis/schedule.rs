@@ -27,7 +27,7 @@ pub fn next_diagnosis(
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::at;
+    use super::super::fixture::at;
     use super::*;
 
     #[test]

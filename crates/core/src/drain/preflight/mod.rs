@@ -12,7 +12,7 @@ mod placement;
 mod verdict;
 
 #[cfg(test)]
-mod made_up;
+mod fixture;
 #[cfg(test)]
 mod properties;
 

@@ -131,7 +131,7 @@ fn place(task: &Task, free: &mut Resources) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{instance, leaving, of_service, task};
+    use super::super::fixture::{instance, leaving, of_service, task};
     use super::*;
     use crate::container_instance::{ContainerInstanceStatus, Port};
 

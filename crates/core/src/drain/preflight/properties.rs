@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 
-use super::made_up::{instance, leaving, task};
+use super::fixture::{instance, leaving, task};
 use super::{Preflight, Verdict};
 use crate::container_instance::{ContainerInstance, Port};
 use crate::task::{Task, TaskArn};

@@ -9,13 +9,12 @@ use crate::world::{ApiError, World};
 impl World {
     /// `DescribeTaskDefinition`, by family and revision or ARN. Nothing registers a task definition here: it is known as
     /// long as a service or a task of any cluster is made from it. Of several that share an ARN, which AWS would not
-    /// have, the one that takes longest to stop is told of.
+    /// have, the answer is one of a service.
     pub fn describe_task_definition(&self, named: &str) -> Result<Arc<TaskDefinition>, ApiError> {
-        let known = self.clusters.values().flat_map(Cluster::task_definitions);
-        let meant = known.filter(|definition| {
+        let mut known = self.clusters.values().flat_map(Cluster::task_definitions);
+        let found = known.find(|definition| {
             definition.arn() == named || format!("{}:{}", definition.family, definition.revision) == named
         });
-        let found = meant.max_by_key(|definition| definition.told_stop_timeout_seconds());
         let found =
             found.ok_or_else(|| ApiError::client("ClientException", "Unable to describe task definition."));
         found.map(Arc::clone)

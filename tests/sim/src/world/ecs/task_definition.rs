@@ -27,9 +27,6 @@ impl MemberOf {
 /// The host ports of a task that takes none.
 static NO_PORTS: BTreeSet<Port> = BTreeSet::new();
 
-/// What the agent gives containers that have no `stopTimeout`.
-const DEFAULT_STOP_TIMEOUT_SECONDS: u32 = 30;
-
 /// What a task of a kind needs, and how it behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskDefinition {
@@ -59,8 +56,7 @@ pub struct TaskDefinition {
     pub deregistration_delay_seconds: u32,
     /// In STOPPING: from SIGTERM to the containers' end.
     pub stop_seconds: u32,
-    /// `stopTimeout`: containers that take longer from SIGTERM on are killed. Without one they take their time, and
-    /// ECS is said to have one that is long enough, 30 s at least.
+    /// `stopTimeout`: containers that take longer from SIGTERM on are killed. Without one they take their time.
     pub stop_timeout_seconds: Option<u32>,
     /// In DEPROVISIONING: detaching an awsvpc task's network interface; 0 in other network modes.
     pub deprovisioning_seconds: u32,
@@ -196,11 +192,6 @@ impl TaskDefinition {
     /// The time in STOPPING.
     pub(crate) fn stopping_seconds(&self) -> u32 {
         self.stop_timeout_seconds.map_or(self.stop_seconds, |timeout| timeout.min(self.stop_seconds))
-    }
-
-    /// The `stopTimeout` that ECS tells of.
-    pub(crate) fn told_stop_timeout_seconds(&self) -> u32 {
-        self.stop_timeout_seconds.unwrap_or_else(|| self.stop_seconds.max(DEFAULT_STOP_TIMEOUT_SECONDS))
     }
 
     /// Its ARN.

@@ -1,0 +1,68 @@
+//! What happened to drains, for the log, the metrics and the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::diagnosis::Diagnosis;
+use super::reason::WaitReason;
+use super::session::DrainEnd;
+use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
+use crate::ports::CallError;
+use crate::task::TaskArn;
+
+/// What happened, for the log and the metrics.
+#[derive(Debug, Clone)]
+pub enum Report {
+    /// A drain waits for something else than before.
+    Waiting(Ec2InstanceId, WaitReason),
+    /// An instance was set DRAINING.
+    SetDraining(Ec2InstanceId, Vec<ContainerInstanceArn>),
+    /// A task was asked to stop, at the drain timeout.
+    TaskStopped(Ec2InstanceId, TaskArn),
+    /// A call failed for a drain and will be retried.
+    CallFailed(Option<Ec2InstanceId>, Arc<CallError>, u32),
+    /// Heartbeats have failed for more than half of the hook's timeout.
+    HeartbeatsFail(Ec2InstanceId),
+    /// AWS has refused a call for a minute that a drain needs.
+    Refused(Ec2InstanceId, Arc<CallError>),
+    /// An instance is not in the cluster, and no other instance of its group is.
+    WrongCluster(Ec2InstanceId),
+    /// The invocation coordinates the drains of this many other instances.
+    Coordinates(usize),
+    /// The group has no such hook.
+    NoHook,
+    /// The group does not exist.
+    NoGroup,
+    /// A drain was diagnosed.
+    Diagnosed(Ec2InstanceId, Diagnosis),
+    /// A drain ended.
+    Ended(Ended),
+}
+
+/// A drain that ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Its instance.
+    pub ec2_instance_id: Ec2InstanceId,
+    /// How.
+    pub end: DrainEnd,
+    /// What it had waited for last.
+    pub waited_for: Option<WaitReason>,
+    /// How long it took since its lifecycle action began.
+    pub took: Duration,
+    /// How many tasks stopped meanwhile.
+    pub tasks: u32,
+    /// The last diagnosis, and when it was made.
+    pub diagnosis: Option<(DateTime<Utc>, Diagnosis)>,
+}
+
+/// Why an invocation fails.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// AWS refuses a call that the drain of its own instance needs.
+    Refused(Arc<CallError>),
+    /// The instance is in no cluster that is known to be the right one.
+    WrongCluster,
+}

@@ -1,0 +1,250 @@
+//! The lifecycle action that waits for a drain: whether it is open, and its heartbeats.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::reason::CompleteReason;
+use crate::lifecycle::LifecycleActionState;
+
+/// A failed heartbeat is retried after this long.
+const HEARTBEAT_RETRY: Duration = Duration::from_secs(10);
+
+/// An action that is said to be gone is asked for again after this long, and each time this much later.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// The longest pause before it is asked for again.
+const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
+
+/// Where another hook may hold the instance, an action is over after this many answers that say so.
+const GONE_ANSWERS: u32 = 3;
+
+/// Whether the action is open, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The notice is old, or there was none: a heartbeat shows.
+    Unknown,
+    /// It has just begun, or a heartbeat found it.
+    Open,
+    /// Auto Scaling answered that there is no such action. The group has to agree: that answer has come for actions
+    /// that were open.
+    SaidGone { times: u32, at: DateTime<Utc> },
+    /// It is over.
+    Over,
+    /// This drain has completed it.
+    Completed(CompleteReason),
+}
+
+/// An action.
+#[derive(Debug, Clone)]
+pub(super) struct WaitingAction {
+    state: State,
+    last_heartbeat: Option<DateTime<Utc>>,
+    tried: Option<DateTime<Utc>>,
+    reported: bool,
+    /// A completion whose answer was lost.
+    uncertain: Option<CompleteReason>,
+}
+
+impl WaitingAction {
+    /// An action that began just now: its start counts as a heartbeat.
+    pub(super) fn fresh(began: DateTime<Utc>) -> Self {
+        Self { state: State::Open, last_heartbeat: Some(began), ..Self::unknown() }
+    }
+
+    /// An action of which nothing is known.
+    pub(super) fn unknown() -> Self {
+        Self { state: State::Unknown, last_heartbeat: None, tried: None, reported: false, uncertain: None }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.state == State::Over
+    }
+
+    /// Whether it was ever known to be open.
+    pub(super) fn was_open(&self) -> bool {
+        self.last_heartbeat.is_some()
+    }
+
+    /// Why this drain completed it, if it did.
+    pub(super) fn completed(&self) -> Option<CompleteReason> {
+        if let State::Completed(reason) = self.state { Some(reason) } else { None }
+    }
+
+    /// A completion that was sent and not answered.
+    pub(super) fn uncertain(&self) -> Option<CompleteReason> {
+        self.uncertain
+    }
+
+    /// When Auto Scaling last said that it is gone, where nothing else is known since.
+    pub(super) fn said_gone_at(&self) -> Option<DateTime<Utc>> {
+        if let State::SaidGone { at, .. } = self.state { Some(at) } else { None }
+    }
+
+    /// When the next heartbeat is due.
+    pub(super) fn heartbeat_due_at(&self, interval: Duration, now: DateTime<Utc>) -> DateTime<Utc> {
+        if let State::SaidGone { times, at } = self.state {
+            return at + (ASK_AGAIN * times).min(ASK_AGAIN_MAX);
+        }
+        let due = self.last_heartbeat.map_or(now, |last| last + interval);
+        self.tried.map_or(due, |tried| due.max(tried + HEARTBEAT_RETRY.min(interval / 2)))
+    }
+
+    /// A heartbeat that was sent at `began` was answered, or not.
+    pub(super) fn heartbeat(
+        &mut self,
+        answer: Option<LifecycleActionState>,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        self.tried = Some(now);
+        match answer {
+            None => {}
+            Some(LifecycleActionState::Active) => {
+                self.state = State::Open;
+                self.last_heartbeat = Some(began);
+                self.reported = false;
+            }
+            Some(LifecycleActionState::Gone) => self.said_gone(now),
+        }
+    }
+
+    /// Whether heartbeats have failed for more than half of the hook's timeout: true once.
+    pub(super) fn heartbeats_fail(&mut self, timeout: Duration, now: DateTime<Utc>) -> bool {
+        let silent = self.last_heartbeat.is_some_and(|last| now >= last + timeout / 2);
+        let fail = self.is_open() && !self.reported && silent && self.tried > self.last_heartbeat;
+        self.reported |= fail;
+        fail
+    }
+
+    /// A completion was answered.
+    pub(super) fn completion(
+        &mut self,
+        reason: CompleteReason,
+        answer: LifecycleActionState,
+        now: DateTime<Utc>,
+    ) {
+        match answer {
+            LifecycleActionState::Active => self.state = State::Completed(reason),
+            LifecycleActionState::Gone => self.said_gone(now),
+        }
+    }
+
+    /// A completion failed, and may have taken effect.
+    pub(super) fn completion_is_uncertain(&mut self, reason: CompleteReason) {
+        self.uncertain = Some(reason);
+    }
+
+    /// Where a completion was sent before, its answer was lost and the action was ours.
+    fn said_gone(&mut self, now: DateTime<Utc>) {
+        if let Some(reason) = self.uncertain {
+            self.state = State::Completed(reason);
+            return;
+        }
+        let times = if let State::SaidGone { times, .. } = self.state { times } else { 0 };
+        self.state = State::SaidGone { times: times.saturating_add(1), at: now };
+    }
+
+    /// What the group shows, read at `now`: an action that was said to be gone is over where the group does not hold
+    /// the instance any more, or another hook explains that it does.
+    pub(super) fn group_shows(&mut self, waits: bool, other_hooks: bool, now: DateTime<Utc>) {
+        let State::SaidGone { times, at } = self.state else { return };
+        if now >= at && (!waits || other_hooks && times >= GONE_ANSWERS) {
+            self.state = State::Over;
+        }
+    }
+
+    /// Its group is gone.
+    pub(super) fn group_is_gone(&mut self) {
+        if self.completed().is_none() {
+            self.state = State::Over;
+        }
+    }
+
+    /// The group seems not to hold the instance any more: a heartbeat shows.
+    pub(super) fn doubt(&mut self) {
+        if self.is_open() {
+            self.state = State::Unknown;
+            self.tried = None;
+            self.last_heartbeat = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(300);
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn a_fresh_action_is_open_and_its_start_counts_as_a_heartbeat() {
+        let action = WaitingAction::fresh(at(0));
+        assert!(action.is_open());
+        assert_eq!(action.heartbeat_due_at(INTERVAL, at(10)), at(300));
+    }
+
+    #[test]
+    fn an_unknown_action_is_asked_for_at_once() {
+        let action = WaitingAction::unknown();
+        assert!(!action.is_open());
+        assert_eq!(action.heartbeat_due_at(INTERVAL, at(7)), at(7));
+    }
+
+    #[test]
+    fn a_failed_heartbeat_is_retried_soon_and_reported_once_at_half_of_the_timeout() {
+        let timeout = Duration::from_secs(900);
+        let mut action = WaitingAction::fresh(at(0));
+        action.heartbeat(None, at(300), at(300));
+        assert_eq!(action.heartbeat_due_at(INTERVAL, at(300)), at(310));
+        assert!(!action.heartbeats_fail(timeout, at(449)));
+        assert!(action.heartbeats_fail(timeout, at(450)));
+        assert!(!action.heartbeats_fail(timeout, at(460)));
+        action.heartbeat(Some(LifecycleActionState::Active), at(460), at(461));
+        assert_eq!(action.heartbeat_due_at(INTERVAL, at(461)), at(760));
+    }
+
+    #[test]
+    fn an_action_that_is_said_to_be_gone_is_over_only_where_the_group_agrees() {
+        let mut action = WaitingAction::fresh(at(0));
+        action.heartbeat(Some(LifecycleActionState::Gone), at(10), at(10));
+        action.group_shows(false, false, at(9));
+        assert!(!action.is_over(), "the group was read before");
+        action.group_shows(true, false, at(11));
+        assert!(!action.is_over() && !action.is_open());
+        action.heartbeat(Some(LifecycleActionState::Active), at(12), at(12));
+        assert!(action.is_open());
+        action.heartbeat(Some(LifecycleActionState::Gone), at(20), at(20));
+        action.group_shows(false, false, at(20));
+        assert!(action.is_over());
+    }
+
+    #[test]
+    fn where_another_hook_may_hold_the_instance_three_answers_are_believed() {
+        let mut action = WaitingAction::fresh(at(0));
+        for time in [10, 20, 30] {
+            assert!(!action.is_over());
+            action.heartbeat(Some(LifecycleActionState::Gone), at(time), at(time));
+            action.group_shows(true, true, at(time));
+        }
+        assert!(action.is_over());
+    }
+
+    #[test]
+    fn a_completion_whose_answer_was_lost_was_ours() {
+        let mut action = WaitingAction::fresh(at(0));
+        action.completion_is_uncertain(CompleteReason::Drained);
+        action.completion(CompleteReason::Drained, LifecycleActionState::Gone, at(10));
+        assert_eq!(action.completed(), Some(CompleteReason::Drained));
+        action.group_is_gone();
+        assert_eq!(action.completed(), Some(CompleteReason::Drained));
+    }
+}

@@ -206,8 +206,8 @@ async fn where_the_group_may_not_be_read_each_message_drains_its_own() {
     assert_eq!((&answer["outcome"], &answer["others"]), (&"completed".into(), &serde_json::Value::Null));
     assert_eq!(scene.ends().len(), 1);
     assert_eq!(scene.set_draining(), 1);
-    // Once a minute, and the drain takes less.
-    assert_eq!(scene.calls(Operation::DescribeAutoScalingGroups), 1);
+    // Once a minute: reads that AWS refuses are of no use, and the drain takes little more.
+    assert!(scene.calls(Operation::DescribeAutoScalingGroups) <= 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,28 +246,32 @@ async fn where_the_group_cannot_be_read_for_long_the_messages_begin_at_different
     });
     begins.sort_unstable();
     assert_eq!(begins.len(), 20);
-    assert!(begins[0] >= 15 && begins[19] <= 61, "{begins:?}");
+    assert!(begins[0] >= 15 && begins[19] <= 91, "{begins:?}");
     let at_once = begins.chunk_by(|one, other| one == other).map(<[i64]>::len).max();
     assert!(at_once <= Some(6), "{begins:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_began_without_its_group_drains_its_own_to_the_end() {
+async fn a_message_that_began_without_its_group_drains_its_own_until_it_can_be_delegated() {
     let (world, hosts) = hosts_with_web(9, 600);
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..5]);
     let began = scene.aws.world().now();
-    // It waits for 15 s, and for up to 45 s more.
-    let outage = When::Between(began, began + Duration::from_secs(65));
+    // It waits for 15 s, and for up to 75 s more.
+    let outage = When::Between(began, began + Duration::from_secs(95));
     scene.plant(Operation::DescribeAutoScalingGroups, outage, Fault::Throttled);
     let (answer, ()) = join(scene.deliver(&notices[4]), async {
-        scene.wait(62).await;
+        scene.wait(92).await;
         assert_eq!(scene.set_draining(), 1);
     })
     .await;
-    assert_eq!(first(&answer.unwrap())["outcome"], "completed");
-    // It has touched no other.
-    assert_eq!((scene.set_draining(), scene.ends().len()), (1, 1));
+    let answer = first(&answer.unwrap());
+    assert_eq!(
+        (&answer["outcome"], &answer["coordinator"]),
+        (&"delegated".into(), &scene.hosts[0].as_str().into())
+    );
+    // It has touched no other, and completed nothing.
+    assert_eq!((scene.set_draining(), scene.ends().len()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

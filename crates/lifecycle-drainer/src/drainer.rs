@@ -50,7 +50,11 @@ impl<P: Ports> Drainer<P> {
     /// through. Then the whole event is an error, which Lambda retries: for those that were done that changes nothing.
     pub async fn handle(&self, event: Value, invocation: Invocation) -> Result<Response, RecordError> {
         if !invocation.deadline_known {
-            tracing::warn!(ends = %invocation.ends, "the deadline lies in the past: taken as unknown, with a short default");
+            tracing::warn!(
+                event = "deadline_unknown",
+                ends = %invocation.ends,
+                "the invocation's deadline is in the past: assuming a short one"
+            );
         }
         let records = records(event)?;
         let outcomes =
@@ -61,7 +65,12 @@ impl<P: Ports> Drainer<P> {
             match outcome {
                 Ok(outcome) => done.push(outcome),
                 Err(error) => {
-                    tracing::error!(error = %ErrorChain(&error), kind = error.kind(), "record failed");
+                    tracing::error!(
+                        event = "record_failed",
+                        error = %ErrorChain(&error),
+                        kind = error.kind(),
+                        "record failed"
+                    );
                     failed.push(error);
                 }
             }
@@ -82,7 +91,7 @@ impl<P: Ports> Drainer<P> {
         let delivery = read_record(record, self.config.lifecycle_topic_arn.as_ref())?;
         match delivery.message.clone() {
             Message::Ignored(ignored) => {
-                tracing::info!(reason = %ignored, "message ignored");
+                tracing::info!(event = "message_ignored", reason = %ignored, "message ignored");
                 Ok(RecordOutcome::Ignored { ignored })
             }
             Message::Interruption(interruption) => self.interruption(interruption, invocation).await,

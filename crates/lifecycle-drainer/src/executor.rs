@@ -573,7 +573,7 @@ impl<P: Ports> Executor<'_, P> {
         let waiting_for = self.waiting_for();
         tracing::info!(
             event = "drain_republished",
-            attempt = next_attempt,
+            nextAttempt = next_attempt,
             reason = waiting_for,
             "invocation timeout near: republished"
         );

@@ -47,9 +47,6 @@ const COORDINATOR_INTERVAL: Duration = Duration::from_secs(20);
 /// A group that cannot be read is waited for this long, and by [`spread`] longer, before a message drains its own.
 const GROUP_PATIENCE: Duration = Duration::from_secs(15);
 
-/// A group that was read less than this before the last drain's end need not be read again.
-const RECENT: Duration = Duration::from_secs(10);
-
 /// Calls that AWS refuses are retried this long. New permissions and clusters take a while to be known everywhere.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -130,6 +127,8 @@ pub struct GroupDrains {
     cluster_is_right: Option<bool>,
     cluster_lists: ClusterLists,
     waiting_for: BTreeMap<Ec2InstanceId, WaitReason>,
+    /// The last of them that was more than a confirmation.
+    waited_for: BTreeMap<Ec2InstanceId, WaitReason>,
     refused_reported: BTreeSet<Ec2InstanceId>,
     last_end: Option<DateTime<Utc>>,
     reports: Vec<Report>,
@@ -171,6 +170,7 @@ impl GroupDrains {
             cluster_is_right: None,
             cluster_lists: ClusterLists::default(),
             waiting_for: BTreeMap::new(),
+            waited_for: BTreeMap::new(),
             refused_reported: BTreeSet::new(),
             last_end: None,
             reports: Vec::new(),
@@ -297,7 +297,8 @@ impl GroupDrains {
             match self.decide_role(now) {
                 Some(action) => return action,
                 None if self.role == Role::Undecided => {
-                    return GroupAction::Sleep(self.sleep_until(None, now));
+                    let patience = self.view.read_at().is_none().then(|| self.patient_until());
+                    return GroupAction::Sleep(self.sleep_until(patience, now));
                 }
                 None => {}
             }
@@ -365,9 +366,9 @@ impl GroupDrains {
     fn decide_role(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
         let own = self.own.clone()?;
         if self.view.read_at().is_none() {
-            let patience = GROUP_PATIENCE + spread(&own);
-            if self.view.is_refused() || now >= self.request.begins + patience {
+            if self.view.is_refused() || now >= self.patient_until() {
                 self.role = Role::Own;
+                self.sessions.values_mut().for_each(|session| session.is_blind(true));
             }
             return None;
         }
@@ -407,6 +408,11 @@ impl GroupDrains {
         }
         self.reconsiders = false;
         None
+    }
+
+    /// How long a group that cannot be read is waited for.
+    fn patient_until(&self) -> DateTime<Utc> {
+        self.request.begins + GROUP_PATIENCE + self.own.as_ref().map(spread).unwrap_or_default()
     }
 
     fn coordinate(&mut self) {
@@ -522,7 +528,7 @@ impl GroupDrains {
         self.reports.push(Report::Ended(Ended {
             ec2_instance_id: id.clone(),
             end,
-            waited_for: self.waiting_for.get(id).cloned(),
+            waited_for: self.waited_for.get(id).cloned(),
             took: between(session.schedule().began, now),
             tasks: session.evidence().stopped_since(session.schedule().began),
             diagnosis: session.diagnosis().cloned(),
@@ -540,7 +546,7 @@ impl GroupDrains {
         }
         // A message of a higher id may have been delegated to this one until its own action ended.
         let ended = self.last_end.unwrap_or(now);
-        let unread = self.view.read_at().is_none_or(|read| read + RECENT < ended);
+        let unread = self.view.read_at().is_none_or(|read| read < ended);
         let may_read = !self.view.is_refused() && self.view.read_due(now) <= now;
         if unread && may_read && !self.view.is_gone() {
             self.group_due = now;
@@ -594,7 +600,7 @@ impl GroupDrains {
             return;
         }
         if self.role == Role::Standby || self.role == Role::Coordinator {
-            self.standby.see_waiting(self.view.waiting(), now);
+            self.standby.see_waiting(self.view.waiting_states(), now);
         }
         if self.role == Role::Standby {
             let hooks = self.standby.hooks().map(<[LifecycleHook]>::to_vec);
@@ -602,6 +608,7 @@ impl GroupDrains {
                 self.view.see_hooks(Ok(hooks), now);
             }
         }
+        self.sessions.values_mut().for_each(|session| session.is_blind(false));
         let (own, other_hooks) = (self.own.clone(), self.other_hooks());
         for (id, session) in &mut self.sessions {
             let waits = self.view.waiting().contains(id);
@@ -648,8 +655,8 @@ impl GroupDrains {
         self.activities = Some(activities);
     }
 
-    /// Whether another instance's action is open was asked. A call that failed is taken as an answer that it is not:
-    /// the message then drains its own instance.
+    /// Whether another instance's action is open was asked. Where the call fails, it is taken to be, unless the instance
+    /// may wait at another hook only: nearly always it does wait at this one.
     pub fn probe_answered(
         &mut self,
         id: Ec2InstanceId,
@@ -659,7 +666,7 @@ impl GroupDrains {
             Ok(state) => state == LifecycleActionState::Active,
             Err(error) => {
                 self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
-                false
+                !self.other_hooks()
             }
         };
         self.probed.insert(id, open);
@@ -767,6 +774,9 @@ impl GroupDrains {
         change(session);
         let Some(reason) = session.waiting_for(now) else { return };
         if self.waiting_for.get(id) != Some(&reason) {
+            if reason != WaitReason::Settling {
+                self.waited_for.insert(id.clone(), reason.clone());
+            }
             self.waiting_for.insert(id.clone(), reason.clone());
             self.reports.push(Report::Waiting(id.clone(), reason));
         }
@@ -919,10 +929,10 @@ impl GroupDrains {
     }
 }
 
-/// Spreads over most of a minute what many invocations do that began at the same time.
+/// Spreads over a minute and more what many invocations do that began at the same time.
 fn spread(id: &Ec2InstanceId) -> Duration {
     let hash = id.as_str().bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
-    Duration::from_secs(hash % 45)
+    Duration::from_secs(hash % 75)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A group as it was last read: which of its instances a termination hook holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ const REFUSED_RETRY_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct GroupView {
     waiting: BTreeSet<Ec2InstanceId>,
+    states: BTreeMap<Ec2InstanceId, String>,
     others: BTreeSet<Ec2InstanceId>,
     has_load_balancer: bool,
     is_gone: bool,
@@ -35,6 +36,11 @@ impl GroupView {
     #[must_use]
     pub(super) fn waiting(&self) -> &BTreeSet<Ec2InstanceId> {
         &self.waiting
+    }
+
+    /// The same with their lifecycle states.
+    pub(super) fn waiting_states(&self) -> &BTreeMap<Ec2InstanceId, String> {
+        &self.states
     }
 
     /// The group's other instances.
@@ -106,7 +112,9 @@ impl GroupView {
                 let instances = group.map(|group| group.instances).unwrap_or_default();
                 let (waiting, others): (Vec<_>, Vec<_>) =
                     instances.into_iter().partition(crate::lifecycle::GroupInstance::waits_to_terminate);
-                self.waiting = waiting.into_iter().map(|it| it.ec2_instance_id).collect();
+                self.states =
+                    waiting.into_iter().map(|it| (it.ec2_instance_id, it.lifecycle_state)).collect();
+                self.waiting = self.states.keys().cloned().collect();
                 self.others = others.into_iter().map(|it| it.ec2_instance_id).collect();
                 self.read_at = Some(now);
                 self.retry_at = None;

@@ -13,7 +13,7 @@ pub enum WaitReason {
     Missing,
     /// It takes tasks, and is not set DRAINING before its lifecycle action is known to be open.
     Unconfirmed,
-    /// It takes tasks: setting it DRAINING failed.
+    /// It takes tasks: it is not set DRAINING yet.
     NotDraining,
     /// It is REGISTERING, and will be ACTIVE soon.
     Registering,
@@ -68,7 +68,7 @@ impl fmt::Display for WaitReason {
             Self::NotListed => f.write_str("the cluster does not list the instance"),
             Self::Missing => f.write_str("ECS lists the instance and does not describe it"),
             Self::Unconfirmed => f.write_str("the lifecycle action is not known to be open"),
-            Self::NotDraining => f.write_str("the instance could not be set DRAINING"),
+            Self::NotDraining => f.write_str("the instance is not DRAINING yet"),
             Self::Registering => f.write_str("the instance is REGISTERING"),
             Self::UnknownStatus(status) => write!(f, "the instance has the unknown status {status}"),
             Self::TasksUnlisted => f.write_str("the instance's tasks are not listed yet"),

@@ -28,6 +28,9 @@ const STOPPING_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// to ACTIVE.
 const INSTANCE_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
+/// The poll interval of a drain whose group cannot be read: hundreds of others may poll as well.
+const BLIND_POLL_INTERVAL: Duration = Duration::from_secs(10);
+
 /// How long the cluster must not have listed an instance before that is believed. An instance that registered just
 /// before its termination may be listed late.
 const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
@@ -115,6 +118,7 @@ pub struct Session {
     stops_listed: bool,
     troubles: Troubles,
     last_check_done: bool,
+    is_blind: bool,
     diagnosis: Option<(DateTime<Utc>, Diagnosis)>,
     diagnosis_tried: Option<DateTime<Utc>>,
     end: Option<DrainEnd>,
@@ -133,6 +137,7 @@ impl Session {
             stops_listed: false,
             troubles: Troubles::default(),
             last_check_done: false,
+            is_blind: false,
             diagnosis: None,
             diagnosis_tried: None,
             end: None,
@@ -160,6 +165,11 @@ impl Session {
     /// Takes in what was learned of its times.
     pub fn reschedule(&mut self, schedule: Schedule) {
         self.request.schedule = schedule;
+    }
+
+    /// Whether its group cannot be read.
+    pub fn is_blind(&mut self, is_blind: bool) {
+        self.is_blind = is_blind;
     }
 
     /// Whether it is worked on in full from now on.
@@ -287,15 +297,18 @@ impl Session {
                 && self.evidence.none_active_since(from)
                 && self.evidence.lists_agree_since(from, now)
                 && self.unsettled_status(now).is_none();
-            return confirmed.then(stopped);
+            if confirmed {
+                return Some(stopped());
+            }
         }
         let policy_has_run = self.evidence.unfinished().iter().all(|task| self.was_asked_to_stop(task));
         if !(time_is_up && self.stops_listed && policy_has_run && self.is_open()) {
             return None;
         }
         // What ECS does not find, and what no agent reports of, may never be seen STOPPED.
-        let (running, stopping, _) = self.evidence.counts();
-        let unseen = (running, stopping) == (0, 0) || !self.evidence.agent_connected();
+        let (running, stopping, missing) = self.evidence.counts();
+        let only_missing = (running, stopping) == (0, 0) && missing > 0;
+        let unseen = only_missing || running + stopping > 0 && !self.evidence.agent_connected();
         let unseen_for_long = unseen && now >= self.schedule().deadline(policy) + UNSEEN_PATIENCE;
         (now >= self.schedule().last_moment() || unseen_for_long).then_some(CompleteReason::TimeUp(policy))
     }
@@ -379,7 +392,7 @@ impl Session {
                 return Step::DescribeTasks(unfinished);
             }
             until = until.min(due.max(now));
-        } else if let Some(from) = evidence.confirm_from() {
+        } else if let Some(from) = evidence.confirm_from().filter(|_| active.is_empty()) {
             if now >= from {
                 let pause = evidence.listed_at().map_or(now, |at| at + STOPPING_POLL_INTERVAL);
                 if !evidence.none_active_since(from) {
@@ -450,6 +463,9 @@ impl Session {
         let (running, stopping, missing) = self.evidence.counts();
         let only_stopping = stopping > 0 && (running, missing) == (0, 0);
         let interval = self.request.poll_interval;
+        if self.is_blind {
+            return interval.max(BLIND_POLL_INTERVAL);
+        }
         if only_stopping { interval.min(STOPPING_POLL_INTERVAL) } else { interval }
     }
 
@@ -553,6 +569,8 @@ impl Session {
 
     /// The action is over: its group is gone.
     pub fn group_is_gone(&mut self) {
+        // Its instances are gone with it: tasks that ECS shows as STOPPED from now on were killed.
+        self.last_check_done = true;
         self.waiting.group_is_gone();
     }
 

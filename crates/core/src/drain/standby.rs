@@ -18,7 +18,8 @@ const STANDBY_INTERVAL_MAX: Duration = Duration::from_secs(450);
 /// What a function remembers of a group's drains.
 #[derive(Debug, Clone, Default)]
 pub struct Standby {
-    first_seen: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
+    /// Since when each has waited, and in which lifecycle state: another one is another wait.
+    first_seen: BTreeMap<Ec2InstanceId, (DateTime<Utc>, String)>,
     set_draining: BTreeSet<Ec2InstanceId>,
     absent_since: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     hooks: Option<Vec<LifecycleHook>>,
@@ -32,27 +33,27 @@ impl Standby {
         self.next.is_none_or(|next| now >= next)
     }
 
-    /// The instances that wait now.
-    pub fn see_waiting(&mut self, waiting: &BTreeSet<Ec2InstanceId>, now: DateTime<Utc>) {
-        self.first_seen.retain(|id, _| waiting.contains(id));
-        self.set_draining.retain(|id| waiting.contains(id));
-        self.absent_since.retain(|id, _| waiting.contains(id));
-        for id in waiting {
-            self.first_seen.entry(id.clone()).or_insert(now);
+    /// The instances that wait now, with their lifecycle states.
+    pub(super) fn see_waiting(&mut self, waiting: &BTreeMap<Ec2InstanceId, String>, now: DateTime<Utc>) {
+        self.first_seen.retain(|id, (_, state)| waiting.get(id) == Some(state));
+        self.set_draining.retain(|id| waiting.contains_key(id));
+        self.absent_since.retain(|id, _| waiting.contains_key(id));
+        for (id, state) in waiting {
+            self.first_seen.entry(id.clone()).or_insert_with(|| (now, state.clone()));
         }
     }
 
     /// Since when an instance has been seen to wait.
     #[must_use]
     pub fn first_seen(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
-        self.first_seen.get(id).copied()
+        self.first_seen.get(id).map(|(seen, _)| *seen)
     }
 
     /// The instances that have waited for long enough.
     #[must_use]
     pub fn ripe(&self, now: DateTime<Utc>) -> Vec<(Ec2InstanceId, DateTime<Utc>)> {
-        let ripe = self.first_seen.iter().filter(|(_, seen)| now >= **seen + SWEPT_AFTER);
-        ripe.map(|(id, seen)| (id.clone(), *seen)).collect()
+        let ripe = self.first_seen.iter().filter(|(_, (seen, _))| now >= *seen + SWEPT_AFTER);
+        ripe.map(|(id, (seen, _))| (id.clone(), *seen)).collect()
     }
 
     /// An instance that nobody had set DRAINING: nobody else drains it.
@@ -93,7 +94,8 @@ impl Standby {
     /// When the next sweep has something to do: with the next one, or where every drain is under way, in half of the
     /// hook's heartbeat timeout, before anything runs out.
     pub fn plan(&mut self, all_under_way: bool, heartbeat_timeout: Duration, now: DateTime<Utc>) {
-        let all_under_way = all_under_way && self.first_seen.values().all(|seen| now >= *seen + SWEPT_AFTER);
+        let all_under_way =
+            all_under_way && self.first_seen.values().all(|(seen, _)| now >= *seen + SWEPT_AFTER);
         let pause = (heartbeat_timeout / 2).min(STANDBY_INTERVAL_MAX);
         self.next = (all_under_way && !self.first_seen.is_empty()).then(|| now + pause);
         if self.next.is_none() {
@@ -111,8 +113,9 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
-    fn ids(numbers: &[u64]) -> BTreeSet<Ec2InstanceId> {
-        numbers.iter().map(|number| format!("i-{number:017x}").parse().unwrap()).collect()
+    fn ids(numbers: &[u64]) -> BTreeMap<Ec2InstanceId, String> {
+        let id = |number: &u64| format!("i-{number:017x}").parse().unwrap();
+        numbers.iter().map(|number| (id(number), "Terminating:Wait".to_owned())).collect()
     }
 
     #[test]
@@ -132,6 +135,16 @@ mod tests {
         standby.see_waiting(&ids(&[]), at(60));
         standby.see_waiting(&ids(&[1]), at(120));
         assert_eq!(standby.ripe(at(121)), []);
+    }
+
+    #[test]
+    fn another_lifecycle_state_is_another_wait() {
+        let mut standby = Standby::default();
+        let replaced = |(id, _)| (id, "ReplacingRootVolume:Wait".to_owned());
+        standby.see_waiting(&ids(&[1]).into_iter().map(replaced).collect(), at(0));
+        standby.see_waiting(&ids(&[1]), at(60));
+        assert_eq!(standby.ripe(at(179)), []);
+        assert_eq!(standby.ripe(at(180)).len(), 1);
     }
 
     #[test]

@@ -74,6 +74,10 @@ pub struct Task {
     pub stopping_at: Option<DateTime<Utc>>,
     /// When it stopped.
     pub stopped_at: Option<DateTime<Utc>>,
+    /// Why it stopped or stops, as a code: `UserInitiated`, `ServiceSchedulerInitiated`, `TerminationNotice`, ...
+    pub stop_code: Option<String>,
+    /// Why it stopped or stops, in words.
+    pub stopped_reason: Option<String>,
 }
 
 impl Task {
@@ -82,6 +86,14 @@ impl Task {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         matches!(self.last_status.as_str(), "STOPPED" | "DELETED")
+    }
+
+    /// Whether it stopped because its host was gone: its containers were killed (API reference, `Task`, `stopCode`; ECS
+    /// says "Host EC2 (instance i-01234567890abcdef) terminated." as the reason).
+    #[must_use]
+    pub fn was_killed_with_its_host(&self) -> bool {
+        let reason = self.stopped_reason.as_deref().unwrap_or_default();
+        self.stop_code.as_deref() == Some("TerminationNotice") || reason.starts_with("Host EC2")
     }
 
     /// The service that it is of; a task of none is standalone, and ECS never drains it.
@@ -109,6 +121,8 @@ impl Task {
             network_interface: false,
             stopping_at: None,
             stopped_at: None,
+            stop_code: None,
+            stopped_reason: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::drain::{
     Batch, CompleteReason, GroupAction, GroupDrains, Kind, LAG_ALLOWANCE, OnDrainTimeout, Report, Role,
-    TaskLists,
+    STOPPED_REASON, TaskLists,
 };
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
@@ -35,9 +35,6 @@ const ACTIVITY_PAGES: usize = 60;
 
 /// The most tasks that one of the cluster's lists may have: more take longer to describe than each instance's own.
 const CLUSTER_TASKS_MAX: usize = 6000;
-
-/// The `stoppedReason` of a task that the drainer stopped.
-const STOPPED_REASON: &str = "Fleetkeeper: the drain of the instance reached its drain timeout";
 
 /// Kept of the invocation to return its answer.
 const RETURN_RESERVE: Duration = Duration::from_millis(200);
@@ -291,14 +288,11 @@ impl<P: Ports> Executor<'_, P> {
                     Ok(answer) => {
                         let set = answer.items.iter().filter(|it| own.contains(&&it.arn)).cloned();
                         let set: Vec<_> = set.collect();
-                        if !set.is_empty() {
-                            self.drains.was_set_draining(id, &set, now);
-                        }
-                        match self.calls.failure_of(OPERATION, &answer.failures, own.iter().copied()) {
-                            Some(error) => self.drains.call_failed(id, Kind::SetDraining, &error, now),
+                        let failure = self.calls.failure_of(OPERATION, &answer.failures, own.iter().copied());
+                        self.drains.was_set_draining(id, &set, failure.as_ref(), now);
+                        if failure.is_none() && set.len() < own.len() {
                             // MISSING: it has left the cluster meanwhile, which the next search shows.
-                            None if set.len() < own.len() => self.drains.found_active(id, true, now),
-                            None => {}
+                            self.drains.found_active(id, true, now);
                         }
                     }
                 }
@@ -469,10 +463,8 @@ impl<P: Ports> Executor<'_, P> {
         let missing: BTreeSet<String> = missing.collect();
         for (id, tasks) in &due {
             let own: Vec<_> = tasks.iter().filter_map(|task| described.remove(task)).collect();
-            self.drains.polled(id, &own, &missing, now);
-            if let Some(error) = self.calls.failure_of(OPERATION, &answer.failures, tasks) {
-                self.drains.call_failed(id, Kind::DescribeTasks, &error, now);
-            }
+            let failure = self.calls.failure_of(OPERATION, &answer.failures, tasks);
+            self.drains.polled(id, &own, &missing, failure.as_ref(), now);
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) fn task(task: &SdkTask) -> Task {
         network_interface: task.attachments().iter().any(is_network_interface),
         stopping_at: task.stopping_at().and_then(time),
         stopped_at: task.stopped_at().and_then(time),
+        stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
+        stopped_reason: task.stopped_reason().map(str::to_owned),
     }
 }
 

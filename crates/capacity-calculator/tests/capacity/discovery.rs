@@ -41,6 +41,8 @@ fn task(number: usize, on: usize, desired_status: DesiredStatus, network_interfa
         network_interface,
         stopping_at: None,
         stopped_at: None,
+        stop_code: None,
+        stopped_reason: None,
     }
 }
 

@@ -25,6 +25,9 @@ const STALE_READS_LAST: Duration = Duration::from_secs(60);
 /// ECS lists a stopped task for at least an hour (API reference, `DescribeTasks`). Half of that is relied on.
 const STOPPED_LISTED_FOR: Duration = Duration::from_secs(1800);
 
+/// The `stoppedReason` of tasks that the drainer stops. It shows the next invocation that the drain timeout has passed.
+pub const STOPPED_REASON: &str = "Fleetkeeper: the drain of the instance reached its drain timeout";
+
 /// What was seen of one EC2 instance.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
@@ -52,6 +55,8 @@ pub struct Evidence {
 #[derive(Debug, Clone)]
 struct Known {
     on: ContainerInstanceArn,
+    /// Whether the last list that showed it was that of tasks to run.
+    to_run: bool,
     task: Option<Task>,
     missing: bool,
     stopped_at: Option<DateTime<Utc>>,
@@ -168,7 +173,7 @@ impl Evidence {
     #[must_use]
     pub fn to_stop(&self) -> Vec<TaskArn> {
         let to_run = |known: &Known| {
-            known.task.as_ref().is_none_or(|task| task.desired_status == DesiredStatus::Running)
+            known.task.as_ref().map_or(known.to_run, |task| task.desired_status == DesiredStatus::Running)
         };
         self.open().filter(|(_, known)| to_run(known)).map(|(arn, _)| arn.clone()).collect()
     }
@@ -201,6 +206,30 @@ impl Evidence {
             known.stopped_at.is_some() && at.is_some_and(|at| at >= since)
         };
         u32::try_from(self.tasks.values().filter(stopped).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the drainer stopped a task, in this invocation or in another one.
+    #[must_use]
+    pub fn drainer_stopped_tasks(&self) -> bool {
+        let reason = |known: &Known| known.task.as_ref().and_then(|task| task.stopped_reason.clone());
+        self.tasks.values().any(|known| reason(known).as_deref() == Some(STOPPED_REASON))
+    }
+
+    /// How many tasks lost their host before they had stopped by themselves: those that ECS says so of, and those that
+    /// stopped after the lifecycle action may have run out.
+    #[must_use]
+    pub fn killed(&self, may_have_run_out: Option<DateTime<Utc>>) -> usize {
+        let tasks = self.tasks.values().filter_map(|known| known.task.as_ref());
+        let killed = tasks.filter(|task| {
+            let late = task.stopped_at.zip(may_have_run_out).is_some_and(|(stopped, end)| stopped >= end);
+            task.is_stopped() && (task.was_killed_with_its_host() || late)
+        });
+        killed.count()
+    }
+
+    /// An earlier invocation saw that the cluster does not list the instance.
+    pub fn was_absent_since(&mut self, at: DateTime<Utc>) {
+        self.absent_since = Some(at);
     }
 
     /// When the confirming round may begin: every known task has been seen STOPPED, and the lag allowance has passed.
@@ -317,13 +346,17 @@ impl Evidence {
         // Of several registrations, one stale list is enough.
         self.lists_are_stale = stale || self.last_lists == Some(began) && self.lists_are_stale;
         self.last_lists = Some(began);
-        for arn in lists.running.iter().chain(&lists.stopped) {
-            self.tasks.entry(arn.clone()).or_insert_with(|| Known {
+        for (arn, to_run) in
+            lists.running.iter().map(|arn| (arn, true)).chain(lists.stopped.iter().map(|arn| (arn, false)))
+        {
+            let known = self.tasks.entry(arn.clone()).or_insert_with(|| Known {
                 on: on.clone(),
+                to_run,
                 task: None,
                 missing: false,
                 stopped_at: None,
             });
+            known.to_run = to_run;
         }
     }
 

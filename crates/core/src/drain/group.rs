@@ -221,6 +221,10 @@ impl GroupDrains {
     #[must_use]
     pub fn into_standby(mut self, now: DateTime<Utc>) -> Standby {
         if self.role == Role::Standby {
+            for session in self.sessions.values() {
+                let absent_since = session.evidence().absent_since().filter(|_| session.end().is_none());
+                self.standby.see_absence(session.ec2_instance_id(), absent_since);
+            }
             let under_way = self.sessions.values().all(|session| {
                 let evidence = session.evidence();
                 session.end().is_some()
@@ -245,15 +249,19 @@ impl GroupDrains {
     #[must_use]
     pub fn failure(&self, now: DateTime<Utc>) -> Option<Failure> {
         let own = self.own().filter(|own| own.end().is_none())?;
-        let alone = self.role == Role::Own
-            || self.unended().all(|other| other.ec2_instance_id() == own.ec2_instance_id());
-        if !alone {
+        if !self.drains_alone(own.ec2_instance_id()) {
             return None;
         }
         if own.is_in_no_known_cluster(self.cluster_is_right, now) {
             return Some(Failure::WrongCluster);
         }
         own.refused_for(REFUSAL_PATIENCE).map(|refused| Failure::Refused(refused.error.clone()))
+    }
+
+    /// Whether the invocation fails for what is wrong with this drain.
+    fn drains_alone(&self, id: &Ec2InstanceId) -> bool {
+        self.own.as_ref() == Some(id)
+            && (self.role == Role::Own || self.unended().all(|other| other.ec2_instance_id() == id))
     }
 
     fn unended(&self) -> impl Iterator<Item = &Session> {
@@ -391,10 +399,7 @@ impl GroupDrains {
         match placement(&own, waiting, &self.probed) {
             Placement::Own => self.role = Role::Own,
             Placement::Coordinator => self.coordinate(),
-            Placement::Delegated(to) if self.role == Role::Undecided => {
-                return Some(GroupAction::Delegate(to));
-            }
-            Placement::Delegated(_) => {}
+            Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
             Placement::Probe(id) => {
                 let action = self.action_of(&id);
                 return Some(GroupAction::Probe(id, action));
@@ -451,7 +456,7 @@ impl GroupDrains {
         let count = new.len();
         for (id, seen) in new {
             let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now));
-            let session = Session::new(DrainRequest {
+            let mut session = Session::new(DrainRequest {
                 ec2_instance_id: id.clone(),
                 action: self.action_of(&id),
                 schedule: Schedule { began, drain_timeout: self.drain_timeout(), hook: self.hook_timeouts() },
@@ -460,6 +465,9 @@ impl GroupDrains {
                 is_fresh: false,
                 in_passing: self.role == Role::Standby && !self.standby.drains(&id),
             });
+            if let Some(at) = self.standby.absent_since(&id) {
+                session.was_absent_since(at);
+            }
             self.sessions.insert(id, session);
         }
         if self.role == Role::Coordinator {
@@ -733,21 +741,29 @@ impl GroupDrains {
         };
         let for_long = trouble.was_refused_for(REFUSAL_PATIENCE);
         self.reports.push(Report::CallFailed(Some(id.clone()), error.clone(), trouble.tries));
-        if for_long && self.refused_reported.insert(id.clone()) {
+        if for_long && !self.drains_alone(id) && self.refused_reported.insert(id.clone()) {
             self.reports.push(Report::Refused(id.clone(), error));
         }
     }
 
-    /// A change of a drain, and what it then waits for.
-    fn change(
+    /// A call reached some of a drain's resources, or without a failure, all of them.
+    fn reached(
         &mut self,
         id: &Ec2InstanceId,
         kind: Kind,
+        failure: Option<&Arc<CallError>>,
         now: DateTime<Utc>,
-        change: impl FnOnce(&mut Session),
     ) {
+        match (failure, self.sessions.get_mut(id)) {
+            (Some(error), _) => self.call_failed(id, kind, error, now),
+            (None, Some(session)) => session.succeeded(kind),
+            (None, None) => {}
+        }
+    }
+
+    /// A change of a drain, and what it then waits for.
+    fn change(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>, change: impl FnOnce(&mut Session)) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.succeeded(kind);
         change(session);
         let Some(reason) = session.waiting_for(now) else { return };
         if self.waiting_for.get(id) != Some(&reason) {
@@ -767,17 +783,20 @@ impl GroupDrains {
         if described.iter().any(|it| it.ec2_instance_id == id.as_str()) {
             self.cluster_is_right = Some(true);
         }
-        self.change(id, Kind::Find, now, |session| session.found(described, unresolved, now));
+        self.reached(id, Kind::Find, None, now);
+        self.change(id, now, |session| session.found(described, unresolved, now));
     }
 
     /// The cluster was asked for ACTIVE registrations of an instance.
     pub fn found_active(&mut self, id: &Ec2InstanceId, any: bool, now: DateTime<Utc>) {
-        self.change(id, Kind::FindActive, now, |session| session.found_active(any, now));
+        self.reached(id, Kind::FindActive, None, now);
+        self.change(id, now, |session| session.found_active(any, now));
     }
 
     /// Registrations were described.
     pub fn described(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], now: DateTime<Utc>) {
-        self.change(id, Kind::Describe, now, |session| session.described(described, now));
+        self.reached(id, Kind::Describe, None, now);
+        self.change(id, now, |session| session.described(described, now));
     }
 
     /// Registrations were set DRAINING.
@@ -785,17 +804,21 @@ impl GroupDrains {
         &mut self,
         id: &Ec2InstanceId,
         answered: &[ContainerInstance],
+        failure: Option<&Arc<CallError>>,
         now: DateTime<Utc>,
     ) {
-        let arns = answered.iter().map(|it| it.arn.clone()).collect();
-        self.reports.push(Report::SetDraining(id.clone(), arns));
-        if self.role == Role::Standby {
+        if !answered.is_empty() {
+            let arns = answered.iter().map(|it| it.arn.clone()).collect();
+            self.reports.push(Report::SetDraining(id.clone(), arns));
+        }
+        if self.role == Role::Standby && !answered.is_empty() {
             self.standby.has_set_draining(id);
             if let Some(session) = self.sessions.get_mut(id) {
                 session.take_over();
             }
         }
-        self.change(id, Kind::SetDraining, now, |session| session.was_set_draining(answered, now));
+        self.reached(id, Kind::SetDraining, failure, now);
+        self.change(id, now, |session| session.was_set_draining(answered, now));
     }
 
     /// Both lists of a registration were read, from `began` to `now`.
@@ -807,7 +830,8 @@ impl GroupDrains {
         began: DateTime<Utc>,
         now: DateTime<Utc>,
     ) {
-        self.change(id, Kind::List, now, |session| session.listed(on, lists, began, now));
+        self.reached(id, Kind::List, None, now);
+        self.change(id, now, |session| session.listed(on, lists, began, now));
     }
 
     /// Both lists of the whole cluster were read, from `began` to `now`.
@@ -847,15 +871,18 @@ impl GroupDrains {
         id: &Ec2InstanceId,
         described: &[Task],
         missing: &BTreeSet<String>,
+        failure: Option<&Arc<CallError>>,
         now: DateTime<Utc>,
     ) {
-        self.change(id, Kind::DescribeTasks, now, |session| session.polled(described, missing, now));
+        self.reached(id, Kind::DescribeTasks, failure, now);
+        self.change(id, now, |session| session.polled(described, missing, now));
     }
 
     /// A task was asked to stop.
     pub fn stop_answered(&mut self, id: &Ec2InstanceId, task: &TaskArn, now: DateTime<Utc>) {
         self.reports.push(Report::TaskStopped(id.clone(), task.clone()));
-        self.change(id, Kind::StopTasks, now, |session| session.stop_answered(task));
+        self.reached(id, Kind::StopTasks, None, now);
+        self.change(id, now, |session| session.stop_answered(task));
     }
 
     /// Whether another instance of the group is in the cluster. `counts` is whether that proves anything.
@@ -866,6 +893,7 @@ impl GroupDrains {
                 let wrong: Vec<_> = self
                     .unended()
                     .filter(|it| it.is_in_no_known_cluster(self.cluster_is_right, now))
+                    .filter(|it| !self.drains_alone(it.ec2_instance_id()))
                     .map(|it| it.ec2_instance_id().clone())
                     .collect();
                 self.reports.extend(wrong.into_iter().map(Report::WrongCluster));

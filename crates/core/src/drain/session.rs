@@ -167,6 +167,11 @@ impl Session {
         self.request.in_passing = false;
     }
 
+    /// An earlier invocation saw that the cluster does not list the instance.
+    pub fn was_absent_since(&mut self, at: DateTime<Utc>) {
+        self.evidence.was_absent_since(at);
+    }
+
     /// What was seen.
     #[must_use]
     pub fn evidence(&self) -> &Evidence {
@@ -273,7 +278,8 @@ impl Session {
             return proven.then_some(CompleteReason::NotInCluster);
         }
         let stopped = || {
-            if self.stop_asked.is_empty() { CompleteReason::Drained } else { CompleteReason::TimeUp(policy) }
+            let stopped = !self.stop_asked.is_empty() || self.evidence.drainer_stopped_tasks();
+            if stopped { CompleteReason::TimeUp(policy) } else { CompleteReason::Drained }
         };
         if let Some(from) = self.evidence.confirm_from() {
             let confirmed = now >= from
@@ -525,8 +531,13 @@ impl Session {
         self.end_if_completed();
     }
 
+    /// An instance whose tasks lost their host was not drained, although they have stopped.
     fn end_if_completed(&mut self) {
-        self.end = self.waiting.completed().map(DrainEnd::Completed);
+        let killed = self.evidence.killed(None);
+        self.end = self.waiting.completed().map(|reason| match reason {
+            CompleteReason::Drained if killed > 0 => DrainEnd::CutShort { unfinished: killed },
+            reason => DrainEnd::Completed(reason),
+        });
     }
 
     /// The completion of its hook failed, and may have taken effect.
@@ -564,7 +575,8 @@ impl Session {
 
     /// The drain ended without a completion of its own.
     pub fn conclude(&mut self) {
-        let unfinished = self.evidence.unfinished().len();
+        let run_out = self.waiting.may_have_run_out(self.schedule().heartbeat_timeout());
+        let unfinished = self.evidence.unfinished().len() + self.evidence.killed(run_out);
         self.end.get_or_insert(match unfinished {
             0 => DrainEnd::ActionGone,
             unfinished => DrainEnd::CutShort { unfinished },

@@ -20,6 +20,7 @@ const STANDBY_INTERVAL_MAX: Duration = Duration::from_secs(450);
 pub struct Standby {
     first_seen: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     set_draining: BTreeSet<Ec2InstanceId>,
+    absent_since: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     hooks: Option<Vec<LifecycleHook>>,
     next: Option<DateTime<Utc>>,
 }
@@ -35,6 +36,7 @@ impl Standby {
     pub fn see_waiting(&mut self, waiting: &BTreeSet<Ec2InstanceId>, now: DateTime<Utc>) {
         self.first_seen.retain(|id, _| waiting.contains(id));
         self.set_draining.retain(|id| waiting.contains(id));
+        self.absent_since.retain(|id, _| waiting.contains(id));
         for id in waiting {
             self.first_seen.entry(id.clone()).or_insert(now);
         }
@@ -62,6 +64,19 @@ impl Standby {
     #[must_use]
     pub fn drains(&self, id: &Ec2InstanceId) -> bool {
         self.set_draining.contains(id)
+    }
+
+    /// Since when the cluster does not list an instance: longer than one sweep lasts before that is believed.
+    pub(super) fn absent_since(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
+        self.absent_since.get(id).copied()
+    }
+
+    /// Since when the cluster does not list an instance, if it does not.
+    pub(super) fn see_absence(&mut self, id: &Ec2InstanceId, since: Option<DateTime<Utc>>) {
+        match since {
+            Some(since) => self.absent_since.insert(id.clone(), since),
+            None => self.absent_since.remove(id),
+        };
     }
 
     /// The group's hooks, where they were read before.

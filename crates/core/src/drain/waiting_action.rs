@@ -70,6 +70,11 @@ impl WaitingAction {
         self.last_heartbeat.is_some()
     }
 
+    /// When the hook may have run out, by the last heartbeat that was recorded.
+    pub(super) fn may_have_run_out(&self, timeout: Duration) -> Option<DateTime<Utc>> {
+        self.last_heartbeat.map(|last| last + timeout)
+    }
+
     /// Why this drain completed it, if it did.
     pub(super) fn completed(&self) -> Option<CompleteReason> {
         if let State::Completed(reason) = self.state { Some(reason) } else { None }

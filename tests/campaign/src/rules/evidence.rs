@@ -115,7 +115,10 @@ impl<'a> Evidence<'a> {
         let Some(life) = self.tasks.get(task) else { return false };
         let reads = self.read_by.get(&by);
         let lists = reads.into_iter().flat_map(|reads| &reads.lists);
-        let first = lists.filter(|list| list.of.covers(life.home)).map(|list| list.from).min();
+        let read = lists.filter(|list| list.of.covers(life.home)).map(|list| list.from);
+        let begun = reads.into_iter().flat_map(|reads| &reads.begun);
+        let begun = begun.filter(|(of, _)| of.covers(life.home)).map(|(_, from)| *from);
+        let first = read.chain(begun).min();
         // Where it listed nothing there, it had at least to find the container instance.
         let first = first.or_else(|| reads.and_then(|reads| reads.found));
         let changed = life.stopping.unwrap_or(life.placed);

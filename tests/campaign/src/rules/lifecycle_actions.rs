@@ -41,6 +41,8 @@ pub(super) enum How {
     Expired,
     /// With its instance.
     InstanceGone,
+    /// Its instance, which waited for a new root volume, is terminated: another action was opened.
+    Superseded,
 }
 
 /// A drain ends this long before the hook's global timeout at the latest.
@@ -128,14 +130,14 @@ pub(super) fn lifecycle_actions<'a>(
                     action.ended = action.ended.or(Some(Ended { position, at: entry.at, how }));
                 }
             }
-            // Whatever else it waited for, it waits no more. The termination of an instance that waits for a new root
-            // volume opens another action.
+            // Whatever else it waited for, it waits no more.
             Occurrence::InstanceTerminated { instance, .. }
             | Occurrence::InstanceTerminating { instance, .. }
             | Occurrence::InstanceRetained { instance, .. } => {
+                let superseded = matches!(entry.what, Occurrence::InstanceTerminating { .. });
+                let how = if superseded { How::Superseded } else { How::InstanceGone };
                 if let Some(action) = waits.remove(instance).and_then(|token| actions.get_mut(token)) {
-                    let gone = Ended { position, at: entry.at, how: How::InstanceGone };
-                    action.ended = action.ended.or(Some(gone));
+                    action.ended = action.ended.or(Some(Ended { position, at: entry.at, how }));
                 }
             }
             _ => {}

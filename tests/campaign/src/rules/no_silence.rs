@@ -5,8 +5,9 @@
 //! - A drain is *cut short* where its action ends otherwise than by a function (the hook ran out, somebody else completed
 //!   it, the instance is gone) while a task on the instance has not STOPPED; ghosts do not count. An invocation of its
 //!   notice that was working on it then, and must have seen such a task (`evidence`), publishes `DrainCutShort` or
-//!   `DrainErrors` of at least 1 after that. It need not where it failed, timed out or died, or where it ended sooner than
-//!   it had to notice: two polls and 90 s, or half of the heartbeat timeout where that is longer.
+//!   `DrainErrors` of at least 1 after that. It need not where it failed, timed out or died, where a call of its own was
+//!   refused, or where it ended sooner than it had to notice: within two polls and 90 s, or half of the heartbeat timeout
+//!   where that is longer.
 //! - A sweep fails only where a call of its own was refused, or where its group is not in its cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use serde_json::Value;
 
 use super::evidence::Evidence;
 use super::invocations::{Invocation, answered, invocations, notices, sweep_of};
-use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
+use super::lifecycle_actions::{How, LifecycleAction, lifecycle_actions};
 use super::occupancy::Occupancy;
 use super::{Breach, Rule, longest_lag};
 use crate::scenario::Metadata;
@@ -63,6 +64,7 @@ impl Rule for NoSilence {
                 && matches!(ended.how, InvocationEnd::Returned(_))
                 && ended.at >= cut.noticed_by
                 && !reports.reported_since(cut.by, cut.at)
+                && !reports.refused.contains(&cut.by)
             {
                 let how = format!("[{}] passes over that {} was cut short", cut.by.0, cut.task);
                 return breach(ended.at, how);
@@ -148,7 +150,8 @@ fn cuts<'a>(
     let mut ends: BTreeMap<usize, &str> = BTreeMap::new();
     for (token, action) in actions {
         let Some(ended) = action.ended else { continue };
-        if !entries.get(ended.position).is_some_and(by_function) {
+        let superseded = ended.how == How::Superseded;
+        if !superseded && !entries.get(ended.position).is_some_and(by_function) {
             ends.insert(ended.position, token);
         }
     }

@@ -35,6 +35,9 @@ const SWEEP_TAKES: TimeDelta = TimeDelta::seconds(50 + 2);
 /// The most that a call may take that is given up, and the pause after it.
 const CALL_TAKES: TimeDelta = TimeDelta::seconds(70);
 
+/// The code of "No active Lifecycle Action found": an answer, and no trouble.
+const NO_SUCH_ACTION: &str = "ValidationError";
+
 impl Rule for NothingOutlivesItsDrain {
     fn name(&self) -> &'static str {
         "nothing outlives its drain"
@@ -100,7 +103,7 @@ fn troubles(played: &Played) -> BTreeMap<InvocationId, DateTime<Utc>> {
     let mut troubles = BTreeMap::new();
     for entry in played.world.history().entries() {
         if let (Some(by), Occurrence::ApiCalled { outcome, .. }) = (entry.by, &entry.what)
-            && *outcome != CallOutcome::Answered
+            && !matches!(outcome, CallOutcome::Answered | CallOutcome::Failed(NO_SUCH_ACTION))
         {
             troubles.insert(by, entry.at);
         }

@@ -9,6 +9,8 @@
 //!   instance was the lowest with an open action at the drainer's hook. A republished message may from the start: others may
 //!   have been delegated to it. A sweep may act on all of its group, but on none whose action was opened less than [`YOUNG`]
 //!   before.
+//! - Where more than three of a group wait, and a heartbeat was not answered or denied an action, the invocation may not know
+//!   that another message coordinates: it may act on others.
 //! - Where more than three of a group wait, a heartbeat of a lower instance's action may ask whether that one coordinates.
 //! - No action ends twice.
 //! - What is no notice of a termination and no sweep (a test, a launch, an ordinary notification, what can't be read) leads
@@ -26,8 +28,9 @@ use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use super::invocations::{invocations, notices, sweep_of};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::occupancy::Occupancy;
-use super::waiting::{Place, places};
+use super::waiting::{ALONE_AT_MOST, Place, places};
 use super::{Breach, Rule};
+use crate::scenario::Scenario;
 use crate::stage::{DRAINER, HOOK, Played};
 
 /// See the module.
@@ -45,7 +48,7 @@ impl Rule for SameTwice {
     fn check(&self, played: &Played) -> Result<(), Breach> {
         let entries = played.world.history().entries();
         let actions = lifecycle_actions(entries, &played.scenario);
-        let requests = requests(entries);
+        let requests = requests(entries, &played.scenario);
         let mut occupancy = Occupancy::default();
         let mut homes: BTreeMap<&TaskArn, &ContainerInstanceArn> = BTreeMap::new();
         let mut ended: BTreeSet<&str> = BTreeSet::new();
@@ -77,6 +80,8 @@ struct Request {
     started: DateTime<Utc>,
     tokens: BTreeSet<String>,
     sweeps: bool,
+    /// Whether calls may be slow: an answer that comes too late is none.
+    slow_calls: bool,
     place: Option<Place>,
 }
 
@@ -85,7 +90,8 @@ impl Request {
     fn covers(&self, token: &str, action: &LifecycleAction<'_>, now: DateTime<Utc>) -> bool {
         let others = self.place.as_ref().is_some_and(|place| {
             let old = !place.is_sweep() || now >= action.opened + YOUNG;
-            place.group == action.group && place.may_act_on_others(now) && old
+            let unanswered = self.slow_calls && place.most_waiting > ALONE_AT_MOST;
+            place.group == action.group && (place.may_act_on_others(now) || unanswered) && old
         });
         self.tokens.contains(token) || others
     }
@@ -99,13 +105,14 @@ impl Request {
     }
 }
 
-fn requests(entries: &[Entry]) -> BTreeMap<InvocationId, Request> {
+fn requests(entries: &[Entry], scenario: &Scenario) -> BTreeMap<InvocationId, Request> {
     let mut places = places(entries);
+    let slow_calls = scenario.disorder.calls.slow_per_mille > 0;
     let all = invocations(entries).into_iter().filter(|(_, it)| it.function == DRAINER);
     all.map(|(id, it)| {
         let tokens = notices(it.payload).into_iter().map(|notice| notice.token).collect();
         let sweeps = sweep_of(it.payload).is_some();
-        (id, Request { started: it.started, tokens, sweeps, place: places.remove(&id) })
+        (id, Request { started: it.started, tokens, sweeps, slow_calls, place: places.remove(&id) })
     })
     .collect()
 }

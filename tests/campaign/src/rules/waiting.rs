@@ -54,8 +54,10 @@ pub(super) struct Place {
     pub(super) coordinators: BTreeSet<String>,
     /// Whether the group showed its instance waiting at some time.
     pub(super) was_listed: bool,
-    /// Whether a read of the group failed.
+    /// Whether a read of the group failed: then each message drains its own instance.
     pub(super) group_unread: bool,
+    /// Whether a heartbeat was not answered: it may have asked if another message coordinates.
+    probe_failed: bool,
     /// Whether a read of the group's activities failed.
     pub(super) activities_unread: bool,
 }
@@ -169,6 +171,7 @@ pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
             Occurrence::ApiCalled { operation, outcome } if *outcome != CallOutcome::Answered => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
                 place.group_unread |= *operation == Operation::DescribeAutoScalingGroups;
+                place.probe_failed |= *operation == Operation::RecordLifecycleActionHeartbeat;
                 place.activities_unread |= *operation == Operation::DescribeScalingActivities;
             }
             _ => {}
@@ -195,6 +198,7 @@ impl Place {
             coordinators: BTreeSet::new(),
             was_listed: false,
             group_unread: false,
+            probe_failed: false,
             activities_unread: false,
         }
     }
@@ -214,7 +218,13 @@ impl Place {
 
     /// Whether it may act on other instances of its group by now.
     pub(super) fn may_act_on_others(&self, now: DateTime<Utc>) -> bool {
-        self.is_sweep() || self.republished || self.coordinates_from.is_some_and(|from| from <= now)
+        let coordinates = self.coordinates_from.is_some_and(|from| from <= now);
+        self.is_sweep() || self.republished || coordinates || self.may_not_know_the_coordinator()
+    }
+
+    /// Whether it may not know that another message coordinates, as its heartbeat for that was not answered or denied.
+    fn may_not_know_the_coordinator(&self) -> bool {
+        self.probe_failed && self.most_waiting > ALONE_AT_MOST
     }
 
     /// Whether it may ask by a heartbeat if another instance's action is open, to know whether that one coordinates.
@@ -225,7 +235,7 @@ impl Place {
 
     /// Whether it may have coordinated others of its group.
     pub(super) fn may_have_coordinated(&self) -> bool {
-        self.republished || self.coordinates_from.is_some()
+        self.republished || self.coordinates_from.is_some() || self.may_not_know_the_coordinator()
     }
 
     /// From when until when it must attend to all waiting instances of its group.

@@ -1,7 +1,7 @@
 //! Each rule sees the bug that it is there for, and no rule sees one where there is none.
 
 use fleetkeeper_campaign::rules::{Breach, RULES};
-use fleetkeeper_campaign::scenario::{Scenario, What, Wrong};
+use fleetkeeper_campaign::scenario::{FaultPlan, Metadata, Scenario, What, Wrong};
 use fleetkeeper_campaign::stage::{Played, play, play_with};
 use fleetkeeper_sim::world::Operation;
 
@@ -29,7 +29,9 @@ fn is_seen_among(mutation: Mutation, scenario: &Scenario, rule: &str) {
 
 #[test]
 fn tasks_that_are_being_stopped_are_killed() {
-    is_seen(Mutation::StoppingTasksUnseen, &termination(), "no early kill");
+    let mut scenario = termination();
+    scenario.happenings.insert(0, at(5, What::SetDesiredCount(0)));
+    is_seen(Mutation::StoppingTasksUnseen, &scenario, "no early kill");
 }
 
 #[test]
@@ -122,8 +124,8 @@ fn a_container_that_fits_on_no_host_scales_without_end() {
 }
 
 #[test]
-fn one_that_looks_ten_times_as_often_lives_off_more_than_its_share() {
-    is_seen(Mutation::LooksTenTimes, &long_drain(), "within the bucket");
+fn a_drain_that_polls_twenty_times_as_often_uses_more_than_its_share() {
+    is_seen(Mutation::PollsTwentyTimes, &long_drain(), "within the bucket");
 }
 
 #[test]
@@ -145,13 +147,13 @@ fn a_look_that_does_not_wait_for_its_turns_lives_off_more_than_its_share() {
 }
 
 #[test]
-fn a_drain_that_is_left_to_nobody_is_lost() {
+fn a_drain_that_is_delegated_to_nobody_is_lost() {
     is_seen_among(Mutation::CountsOnNobody, &termination(), "no lost drain");
 }
 
 #[test]
-fn tasks_that_are_stopped_long_before_the_end_are_killed_early() {
-    is_seen(Mutation::StopsEarly, &held(), "no early kill");
+fn tasks_that_are_stopped_before_the_drain_timeout_are_killed_early() {
+    is_seen_among(Mutation::StopsEarly, &held(), "no early kill");
 }
 
 #[test]
@@ -160,11 +162,63 @@ fn a_hook_whose_tasks_are_never_stopped_is_stuck() {
 }
 
 #[test]
-fn a_carrier_that_looks_ten_times_as_often_does_not_keep_its_pace() {
+fn a_coordinator_that_polls_twenty_times_as_often_uses_more_than_its_share() {
     let mut scenario = termination();
+    scenario.drainer.poll_seconds = 1;
     scenario.clusters[0].groups[0].hosts = 9;
+    scenario.clusters[0].services[0].tasks = 18;
     scenario.happenings = vec![at(10, What::Terminate { host: 0, hosts: 5, replaced: true })];
-    is_seen(Mutation::LooksTenTimes, &scenario, "within the bucket");
+    is_seen(Mutation::PollsTwentyTimes, &scenario, "within the bucket");
+}
+
+#[test]
+fn a_task_that_is_missing_has_not_stopped() {
+    let mut scenario = long_drain();
+    scenario.quiet_after_seconds = 300;
+    scenario.faults.push(always(Operation::DescribeTasks, Wrong::Missing));
+    is_seen_among(Mutation::MissingIsStopped, &scenario, "no early kill");
+}
+
+#[test]
+fn an_instance_is_in_another_cluster() {
+    let mut scenario = long_drain();
+    scenario.clusters[0].groups[0].metadata = Metadata::Absent;
+    scenario.clusters.push(scenario.clusters[0].clone());
+    scenario.drainer.ecs_cluster = 1;
+    is_seen_among(Mutation::AnyClusterIsRight, &scenario, "no early kill");
+}
+
+#[test]
+fn an_action_that_was_denied_once_is_open() {
+    let mut scenario = long_drain();
+    scenario.quiet_after_seconds = 300;
+    let denied = always(Operation::RecordLifecycleActionHeartbeat, Wrong::NoActiveAction);
+    scenario.faults.push(FaultPlan { from_seconds: 100, seconds: 30, ..denied });
+    is_seen_among(Mutation::DenialBelieved, &scenario, "no lost drain");
+}
+
+#[test]
+fn a_message_of_which_no_answer_comes_is_published_twice_at_most() {
+    let mut scenario = long_drain();
+    scenario.quiet_after_seconds = 150;
+    scenario.faults.push(always(Operation::Publish, Wrong::AnswerLost));
+    is_seen_among(Mutation::PublishesAgain, &scenario, "within the bucket");
+}
+
+#[test]
+fn an_invocation_whose_drain_was_completed_by_hand_ends() {
+    let mut scenario = long_drain();
+    scenario.drainer.timeout_seconds = 900;
+    scenario.happenings.push(at(40, What::CompleteByHand(0)));
+    is_seen_among(Mutation::NeverOver, &scenario, "nothing outlives its drain");
+}
+
+#[test]
+fn a_completion_that_found_no_action_is_no_success() {
+    let mut scenario = long_drain();
+    scenario.drainer.timeout_seconds = 900;
+    scenario.happenings.push(at(40, What::CompleteByHand(0)));
+    is_seen_among(Mutation::GoneIsCompleted, &scenario, "no silence");
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! Ports that something was done to: what a handler would do that has the bug.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_campaign::functions::Wiring;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{
-    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus,
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib,
 };
 use fleetkeeper_core::lifecycle::{
-    AutoScalingGroup, GroupInstance, LifecycleAction, LifecycleActionResult, LifecycleActionState,
-    LifecycleHook, ScalingActivity,
+    AutoScalingGroup, GroupInstance, LifecycleAction, LifecycleActionId, LifecycleActionResult,
+    LifecycleActionState, LifecycleHook, ScalingActivity,
 };
 use fleetkeeper_core::ports::{
     Answer, AutoScalingGroups, CallError, CallErrorKind, Clock, ContainerInstanceDraining,
@@ -45,8 +48,8 @@ pub(crate) enum Mutation {
     UntoldPassedOver,
     /// Each host is taken to be as large as need be.
     AnyHostLargeEnough,
-    /// It looks ten times where once would do.
-    LooksTenTimes,
+    /// It polls twenty times where once would do.
+    PollsTwentyTimes,
     /// Twice as many containers are promised as fit.
     PromisesTwice,
     /// One host more is said to be removable.
@@ -65,12 +68,24 @@ pub(crate) enum Mutation {
     AlwaysLooks,
     /// Reads do not wait for their turn.
     NeverWaits,
-    /// Instances of lower ids seem to wait that nobody looks after.
+    /// An instance of a lower id seems to wait, with an open action, that no message is about.
     CountsOnNobody,
-    /// What stops at once seems to take ten minutes.
+    /// The hook seems to allow ten minutes less for a drain.
     StopsEarly,
     /// The tasks that are to be stopped are not.
     StopsNothing,
+    /// A task that is MISSING counts as STOPPED.
+    MissingIsStopped,
+    /// Any cluster seems to have the group's other instances.
+    AnyClusterIsRight,
+    /// "No active Lifecycle Action found" is believed at once: the group seems not to hold the instance any more.
+    DenialBelieved,
+    /// A message whose answer was lost is published until AWS says that it took it.
+    PublishesAgain,
+    /// An action never seems to be over, and completing it fails.
+    NeverOver,
+    /// A completion that found no action counts as one that took effect.
+    GoneIsCompleted,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,13 +95,49 @@ pub(crate) struct With(pub(crate) Mutation);
 pub(crate) struct Mutant {
     aws: SimulatedAws,
     mutation: Mutation,
+    memory: Rc<RefCell<Memory>>,
+}
+
+/// What a bug keeps between calls.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The instance that the cluster was asked for first: that of the message.
+    own: Option<Ec2InstanceId>,
+    /// Whether Auto Scaling has answered that there is no such action.
+    denied: bool,
+    /// The group as it was first.
+    group: Option<AutoScalingGroup>,
 }
 
 impl Wiring for With {
     type Aws = Mutant;
 
     fn ports(&self, aws: SimulatedAws) -> Mutant {
-        Mutant { aws, mutation: self.0 }
+        Mutant { aws, mutation: self.0, memory: Rc::default() }
+    }
+}
+
+/// The ids of instances that do not exist begin with this.
+const NOBODY: &str = "i-0000000000000000";
+
+/// The ARNs of container instances that do not exist begin with this.
+const ELSEWHERE: &str = "arn:aws:ecs:us-east-1:111122223333:container-instance/elsewhere/";
+
+fn stopped_task(arn: String, at: DateTime<Utc>) -> Task {
+    Task {
+        arn: TaskArn(arn),
+        last_status: "STOPPED".to_owned(),
+        desired_status: DesiredStatus::Stopped,
+        group: String::new(),
+        container_instance: ContainerInstanceArn(String::new()),
+        definition: TaskDefinitionArn(String::new()),
+        cpu: CpuUnits(0),
+        memory: Mib(0),
+        tcp_ports: BTreeSet::new(),
+        udp_ports: BTreeSet::new(),
+        network_interface: false,
+        stopping_at: Some(at),
+        stopped_at: Some(at),
     }
 }
 
@@ -107,6 +158,13 @@ impl ContainerInstances for Mutant {
             self.aws.list_container_instances(cluster, query, page).await?;
         }
         let mut listed = self.aws.list_container_instances(cluster, query, page).await?;
+        if self.has(Mutation::AnyClusterIsRight)
+            && let ContainerInstanceQuery::OfEc2Instances(ids) = query
+        {
+            let own = self.memory.borrow_mut().own.get_or_insert_with(|| ids[0].clone()).clone();
+            let another = ids.iter().find(|id| **id != own);
+            listed.items.extend(another.map(|id| ContainerInstanceArn(format!("{ELSEWHERE}{id}"))));
+        }
         if self.has(Mutation::FirstPageOnly) {
             listed.next = None;
         }
@@ -118,8 +176,19 @@ impl ContainerInstances for Mutant {
         cluster: &Cluster,
         arns: &[ContainerInstanceArn],
     ) -> Result<Answer<ContainerInstance>, CallError> {
-        for _ in 0..if self.has(Mutation::LooksTenTimes) { 9 } else { 0 } {
+        for _ in 0..if self.has(Mutation::PollsTwentyTimes) { 19 } else { 0 } {
             self.aws.describe_container_instances(cluster, arns).await?;
+        }
+        let elsewhere = arns.iter().find_map(|arn| arn.0.strip_prefix(ELSEWHERE));
+        if let Some(id) = elsewhere {
+            let any = self.aws.list_container_instances(cluster, &ContainerInstanceQuery::All, None).await?;
+            let mut answer = self.aws.describe_container_instances(cluster, &any.items).await?;
+            answer.items.truncate(1);
+            for instance in &mut answer.items {
+                instance.arn = ContainerInstanceArn(format!("{ELSEWHERE}{id}"));
+                id.clone_into(&mut instance.ec2_instance_id);
+            }
+            return Ok(answer);
         }
         let mut answer = self.aws.describe_container_instances(cluster, arns).await?;
         if self.has(Mutation::UntoldPassedOver) {
@@ -173,7 +242,15 @@ impl Tasks for Mutant {
     }
 
     async fn describe_tasks(&self, cluster: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {
+        for _ in 0..if self.has(Mutation::PollsTwentyTimes) { 19 } else { 0 } {
+            self.aws.describe_tasks(cluster, arns).await?;
+        }
         let mut answer = self.aws.describe_tasks(cluster, arns).await?;
+        if self.has(Mutation::MissingIsStopped) {
+            for failure in std::mem::take(&mut answer.failures) {
+                answer.items.push(stopped_task(failure.arn, self.aws.now()));
+            }
+        }
         for task in answer.items.iter_mut().filter(|_| self.has(Mutation::InterfacesUnseen)) {
             task.network_interface = false;
         }
@@ -193,9 +270,6 @@ impl TaskStopping for Mutant {
 impl TaskDefinitions for Mutant {
     async fn describe_task_definition(&self, arn: &TaskDefinitionArn) -> Result<TaskDefinition, CallError> {
         let mut definition = self.aws.describe_task_definition(arn).await?;
-        if self.has(Mutation::StopsEarly) {
-            definition.longest_stop_timeout = Duration::from_secs(600);
-        }
         if self.has(Mutation::NeedsHalf) {
             definition.needs.cpu.0 /= 2;
             definition.needs.memory.0 /= 2;
@@ -206,18 +280,32 @@ impl TaskDefinitions for Mutant {
 
 impl AutoScalingGroups for Mutant {
     async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError> {
-        let mut described = self.aws.describe_group(group).await?;
-        if let Some(described) = described.as_mut().filter(|_| self.has(Mutation::CountsOnNobody)) {
-            let waits = described.instances.iter().find(|instance| instance.waits_to_terminate());
-            let nobody = |number: usize| format!("i-{number:017x}").parse().unwrap();
-            let nobodies = waits.cloned().into_iter().flat_map(|instance| {
-                (1..=3)
-                    .map(move |number| GroupInstance { ec2_instance_id: nobody(number), ..instance.clone() })
-            });
-            let nobodies: Vec<_> = nobodies.collect();
-            described.instances.extend(nobodies);
+        let Some(mut described) = self.aws.describe_group(group).await? else { return Ok(None) };
+        let mut memory = self.memory.borrow_mut();
+        match self.mutation {
+            Mutation::CountsOnNobody => {
+                let waits = described.instances.iter().find(|instance| instance.waits_to_terminate());
+                let nobody = |number: usize| format!("i-{number:017x}").parse().unwrap();
+                let nobodies: Vec<_> = waits.cloned().map_or(Vec::new(), |instance| {
+                    let named =
+                        |number| GroupInstance { ec2_instance_id: nobody(number), ..instance.clone() };
+                    (1..=3).map(named).collect()
+                });
+                described.instances.extend(nobodies);
+            }
+            Mutation::DenialBelieved if memory.denied => {
+                described.instances.retain(|instance| !instance.waits_to_terminate());
+            }
+            Mutation::NeverOver => {
+                let waits = described.instances.iter().any(GroupInstance::waits_to_terminate);
+                if waits || memory.group.is_none() {
+                    memory.group = Some(described.clone());
+                }
+                return Ok(memory.group.clone());
+            }
+            _ => {}
         }
-        Ok(described)
+        Ok(Some(described))
     }
 
     async fn describe_scaling_activities(
@@ -265,13 +353,20 @@ impl EmbeddedMetrics for Mutant {
 
 impl LifecycleActions for Mutant {
     async fn describe_termination_hooks(&self, group: &str) -> Result<Vec<LifecycleHook>, CallError> {
-        self.aws.describe_termination_hooks(group).await
+        let mut hooks = self.aws.describe_termination_hooks(group).await?;
+        for hook in hooks.iter_mut().filter(|_| self.has(Mutation::StopsEarly)) {
+            hook.global_timeout = Duration::from_secs(1200);
+        }
+        Ok(hooks)
     }
 
     async fn record_heartbeat(&self, action: &LifecycleAction) -> Result<LifecycleActionState, CallError> {
+        let of_nobody = self.has(Mutation::CountsOnNobody)
+            && matches!(&action.id, LifecycleActionId::Instance(id) if id.as_str().starts_with(NOBODY));
         match self.mutation {
             Mutation::NoHeartbeat | Mutation::ActionTakenForGranted => Ok(LifecycleActionState::Active),
-            _ => self.aws.record_heartbeat(action).await,
+            _ if of_nobody => Ok(LifecycleActionState::Active),
+            _ => Ok(self.mutated(self.aws.record_heartbeat(action).await?)),
         }
     }
 
@@ -280,15 +375,32 @@ impl LifecycleActions for Mutant {
         action: &LifecycleAction,
         result: LifecycleActionResult,
     ) -> Result<LifecycleActionState, CallError> {
+        let throttled = self.has(Mutation::NeverOver);
+        let refused = CallError {
+            operation: "autoscaling:CompleteLifecycleAction",
+            resource: action.hook.clone(),
+            kind: if throttled { CallErrorKind::Throttled } else { CallErrorKind::Unavailable },
+            source: None,
+        };
         if self.has(Mutation::NeverCompletes) {
-            return Err(CallError {
-                operation: "autoscaling:CompleteLifecycleAction",
-                resource: action.hook.clone(),
-                kind: CallErrorKind::Unavailable,
-                source: None,
-            });
+            return Err(refused);
         }
-        self.aws.complete(action, result).await
+        let state = self.aws.complete(action, result).await?;
+        if self.has(Mutation::NeverOver) && state == LifecycleActionState::Gone {
+            return Err(refused);
+        }
+        Ok(self.mutated(state))
+    }
+}
+
+impl Mutant {
+    /// What the drainer is answered about an action.
+    fn mutated(&self, state: LifecycleActionState) -> LifecycleActionState {
+        self.memory.borrow_mut().denied |= state == LifecycleActionState::Gone;
+        match self.mutation {
+            Mutation::NeverOver | Mutation::GoneIsCompleted => LifecycleActionState::Active,
+            _ => state,
+        }
     }
 }
 
@@ -297,7 +409,13 @@ impl NotificationTopic for Mutant {
         if self.has(Mutation::NotRepublished) {
             return Ok(());
         }
-        self.aws.publish(topic_arn, message, attempt).await
+        let mut published = self.aws.publish(topic_arn, message, attempt).await;
+        for _ in 0..if self.has(Mutation::PublishesAgain) { 5 } else { 0 } {
+            if published.is_err() {
+                published = self.aws.publish(topic_arn, message, attempt).await;
+            }
+        }
+        published
     }
 }
 

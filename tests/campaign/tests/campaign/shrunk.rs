@@ -44,5 +44,5 @@ fn a_broken_rule_is_shrunk_to_what_breaks_it() {
     assert_eq!((least.faults.len(), least.clusters.len(), least.quiet_seconds), (0, 1, 0));
     assert!(least.calculator.is_none());
     assert!(least.happenings.len() <= 2, "{:?}", least.happenings);
-    assert!(least.clusters[0].groups[0].hosts <= 2);
+    assert!(least.clusters[0].groups[0].hosts < 5);
 }

@@ -124,6 +124,8 @@ fn described_task(task: task::Task) -> Task {
         network_interface: task.definition.awsvpc && task.last_status != LastStatus::Stopped,
         stopping_at: task.stopping_at,
         stopped_at: task.stopped_at,
+        stop_code: task.stop_code.map(|code| code.as_str().to_owned()),
+        stopped_reason: task.stopped_reason,
     }
 }
 

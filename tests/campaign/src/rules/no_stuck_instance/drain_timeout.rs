@@ -52,7 +52,12 @@ pub(super) fn ends(story: &Story<'_>) -> Result<(), Breach> {
             let leaves = duty.until.is_some_and(|ended| ended < until) && duty.own && duty.waiting <= 1;
             let by_policy = story.played.scenario.drainer.on_drain_timeout != OnTimeout::StopTasks;
             let began_late = duty.from >= action.drain_ends().max(story.calm_since(duty));
-            left_open += usize::from(leaves && by_policy && began_late);
+            let began = duty.from;
+            let runs =
+                |task: &Ran| task.placed <= began && task.stopped.is_none_or(|at| Some(at) > duty.until);
+            let stops_nothing = ran.get(action.instance).is_some_and(|all| all.iter().any(runs));
+            let had_time = duty.until.is_some_and(|ended| ended - began >= TimeDelta::seconds(15));
+            left_open += usize::from(leaves && (by_policy || stops_nothing && had_time) && began_late);
             if left_open > MAY_LEAVE_OPEN {
                 let instance = action.instance;
                 let how = format!("the drain timeout of {instance} has passed, and {DRAINER} republishes on");

@@ -24,7 +24,8 @@
 //!   short invocations could republish forever. (It may be killed.)
 //! - Once the drain timeout has passed, with the policies `continue` and `abandon` the action ends within the same time.
 //!   Of invocations that began after that in a calm world, the third does not leave it open. With the policy `stop-tasks`
-//!   every task is stopped within that time, and the action ends within that time from 30 s before the hook's global timeout
+//!   every task is stopped within that time (of invocations of 15 s or more the third does not leave one running), and the
+//!   action ends within that time from 30 s before the hook's global timeout
 //!   on.
 //! - In a serene history ([`is_serene`]) a hook's own timeout ends no action.
 //! - Elsewhere it does only once the drain timeout has passed, or where no invocation that must end the action was at work

@@ -1,10 +1,11 @@
 //! The reads of the drainer: of all invocations of a group together, of one that drains alone; and that its message becomes
 //! one message.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
@@ -38,6 +39,8 @@ struct Delivery<'a> {
     /// What may make it read everything anew: changes of its instance, and calls that failed.
     reasons: VecDeque<DateTime<Utc>>,
     changes: usize,
+    /// Whether at some time all tasks on its instance were stopping.
+    only_stopping: bool,
     published: usize,
     records: usize,
     /// Publishes of which it does not know whether AWS took them.
@@ -64,8 +67,12 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let mut deliveries: BTreeMap<InvocationId, Delivery<'_>> = BTreeMap::new();
     let mut of_instances: BTreeMap<&Ec2InstanceId, Vec<InvocationId>> = BTreeMap::new();
     let mut buckets: BTreeMap<String, Bucket> = BTreeMap::new();
+    let mut stopping: BTreeSet<&TaskArn> = BTreeSet::new();
     let breach = |at, how| Err(Breach { rule: WithinTheBucket.name(), at, how });
     for entry in entries {
+        if let Occurrence::TaskStopping { task, .. } = &entry.what {
+            stopping.insert(task);
+        }
         if let Some(changed) = occupancy.see(entry) {
             for id in of_instances.get(changed).into_iter().flatten() {
                 if let Some(delivery) = deliveries.get_mut(id) {
@@ -103,14 +110,17 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                 let found = entry.by.and_then(|by| deliveries.get_mut(&by).map(|delivery| (by, delivery)));
                 let Some((by, delivery)) = found else { continue };
                 delivery.grow(page_size(played), &occupancy);
+                delivery.note_stopping(&occupancy, &stopping);
                 if let Err(how) = delivery.see(entry, played) {
                     return breach(entry.at, format!("[{}] {how}", by.0));
                 }
                 let reads =
                     matches!(&entry.what, Occurrence::ApiCalled { operation, .. } if is_read(*operation));
                 let group = delivery.place.as_ref().map(|place| place.group.clone());
-                if let Some(group) = group.filter(|_| reads) {
-                    let used = buckets.entry(group.clone()).or_default().read(entry.at);
+                let unread = deliveries.values().filter_map(|it| it.place.as_ref()).any(|it| it.group_unread);
+                if let Some(group) = group.filter(|_| reads && !unread) {
+                    let copies = copies_of_a_message(&deliveries, &group);
+                    let used = buckets.entry(group.clone()).or_default().read(entry.at, copies);
                     if used > GROUP_BURST {
                         return breach(
                             entry.at,
@@ -126,12 +136,22 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
 }
 
 impl Bucket {
-    /// One read; how much of the burst is used then.
-    fn read(&mut self, now: DateTime<Utc>) -> f64 {
+    /// One read while so many invocations work on the same message; how much of the burst is used then.
+    fn read(&mut self, now: DateTime<Utc>, copies: u32) -> f64 {
         let since = self.at.replace(now).map_or(0.0, |at| (now - at).as_seconds_f64());
-        self.used = (self.used - since * GROUP_PER_SECOND).max(0.0) + 1.0;
+        self.used = (self.used - since * GROUP_PER_SECOND).max(0.0) + 1.0 / f64::from(copies.max(1));
         self.used
     }
+}
+
+/// How many invocations work on the same message of a group at once, at most: SNS delivers at least once.
+fn copies_of_a_message(deliveries: &BTreeMap<InvocationId, Delivery<'_>>, group: &str) -> u32 {
+    let mut copies: BTreeMap<&Option<String>, u32> = BTreeMap::new();
+    let places = deliveries.values().filter_map(|delivery| delivery.place.as_ref());
+    for place in places.filter(|place| place.group == group) {
+        *copies.entry(&place.instance).or_default() += 1;
+    }
+    copies.into_values().max().unwrap_or(1)
 }
 
 impl Delivery<'_> {
@@ -157,16 +177,14 @@ impl Delivery<'_> {
             return Ok(());
         }
         self.has_read = true;
-        let Some(place) = self.place.as_ref().filter(|place| place.is_lone()) else { return Ok(()) };
+        if !self.place.as_ref().is_some_and(Place::is_lone) {
+            return Ok(());
+        }
         self.reads.push_back(entry.at);
         forget(&mut self.reads, entry.at - WINDOW);
         forget(&mut self.reasons, entry.at - WINDOW - BEHIND);
         let poll = TimeDelta::seconds(i64::from(played.scenario.drainer.poll_seconds.max(1)));
-        let shortest = if place.started + WINDOW < entry.at || self.changes > 0 {
-            poll.min(STOPPING_POLL)
-        } else {
-            poll
-        };
+        let shortest = if self.only_stopping { poll.min(STOPPING_POLL) } else { poll };
         let polls = usize::try_from(WINDOW.num_seconds() / shortest.num_seconds()).unwrap_or(0) + 1;
         let (a_poll, all) = self.costs;
         let most = polls * a_poll + (ROUNDS + self.reasons.len()) * all;
@@ -198,7 +216,7 @@ impl Delivery<'_> {
         let poll = i64::from(played.scenario.drainer.poll_seconds.max(1));
         let heartbeat = actions.values().find(|action| place.is_about(action.instance.as_str()));
         let heartbeat = heartbeat.map_or(30, |action| (action.timeouts.heartbeat.num_seconds() / 4).max(5));
-        let polls = lasted / if self.changes > 0 { poll.min(STOPPING_POLL.num_seconds()) } else { poll };
+        let polls = lasted / if self.only_stopping { poll.min(STOPPING_POLL.num_seconds()) } else { poll };
         let minutes = lasted / 60 + 1;
         let changes = i64::try_from(self.changes).unwrap_or(i64::MAX / 64);
         let most = LONE_CALLS + polls + lasted / heartbeat + minutes * DIAGNOSIS + changes.min(1_000) * 4;
@@ -206,6 +224,11 @@ impl Delivery<'_> {
             return Err(format!("makes {} calls in {lasted} s, of {most} at most", self.calls));
         }
         Ok(())
+    }
+
+    fn note_stopping(&mut self, occupancy: &Occupancy<'_>, stopping: &BTreeSet<&TaskArn>) {
+        let on = self.instances.iter().flat_map(|instance| occupancy.of(instance));
+        self.only_stopping |= on.flat_map(|it| it.unfinished.keys()).all(|task| stopping.contains(*task));
     }
 
     fn grow(&mut self, page: usize, occupancy: &Occupancy<'_>) {

@@ -65,6 +65,7 @@ mod tests {
 
     fn instance(version: u64) -> ContainerInstance {
         ContainerInstance {
+            registered_at: None,
             arn: ContainerInstanceArn(INSTANCE.to_owned()),
             ec2_instance_id: "i-00000001".to_owned(),
             status: "ACTIVE".into(),

@@ -197,6 +197,7 @@ impl Clock for PausedClock {
 pub(crate) fn host(number: usize) -> ContainerInstance {
     let all = Resources { cpu: CpuUnits(1024), memory: Mib(993), ..Resources::default() };
     ContainerInstance {
+        registered_at: None,
         arn: ContainerInstanceArn(format!(
             "arn:aws:ecs:us-east-1:111122223333:container-instance/demo/{number:032x}"
         )),

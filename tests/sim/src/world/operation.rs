@@ -115,6 +115,7 @@ impl Operation {
     }
 
     /// Whether it reads a cluster's resources.
+    #[must_use]
     pub const fn reads_cluster_resources(self) -> bool {
         matches!(
             self,

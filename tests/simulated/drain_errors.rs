@@ -1,5 +1,5 @@
-//! Errors never complete a hook. Failed calls are retried for as long as there is time, then the message is republished;
-//! a call that AWS refuses for a minute is the function's error.
+//! Errors never complete a hook. Failed calls are retried for as long as there is time, then the
+//! message is republished; a call that AWS refuses for a minute is the function's error.
 
 use std::time::Duration;
 
@@ -294,7 +294,8 @@ async fn any_call_may_fail_once_at_any_moment_and_the_drain_is_done() {
                 scene.aws.world().faults(|faults| faults.plant_on_all(When::Nth(nth), fault));
                 let notice = scene.terminate(0);
                 let (answer, _) = scene.see_through(&notice).await;
-                // A publish whose answer was lost is made twice: the second message finds the action gone.
+                // A publish whose answer was lost is made twice: the second message finds the
+                // action gone.
                 let attempts: Vec<_> =
                     scene.world(|world| world.published().iter().map(|it| it.attempt).collect());
                 let twice = attempts.windows(2).any(|two| two[0] == two[1]);

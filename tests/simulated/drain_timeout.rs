@@ -229,7 +229,8 @@ async fn a_stopped_task_is_waited_for_though_the_function_dies_meanwhile() {
     assert!((710..=720).contains(&second), "{second}");
 }
 
-/// A drain timeout of five minutes at a hook that lasts an hour, so that a first notice can come late.
+/// A drain timeout of five minutes at a hook that lasts an hour, so that a first notice can come
+/// late.
 fn of_five_minutes(task: &TaskDefinition, policy: &str) -> Scene {
     Scene::with_drain_timeout(a_host_with(std::slice::from_ref(task), 3600), "300", policy)
 }

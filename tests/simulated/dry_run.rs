@@ -1,4 +1,4 @@
-//! A dry run changes nothing, and says what it would have done.
+//! A dry run changes nothing, and its answer says what a drain would do.
 
 use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_sim::faults::{Fault, When};
@@ -59,7 +59,7 @@ async fn an_active_instance_would_be_set_draining_and_the_answer_says_why_it_wou
 
 #[tokio::test(start_paused = true)]
 async fn in_whatever_state_an_instance_is_nothing_is_changed() {
-    for (status, says) in [
+    for (status, starts) in [
         (ContainerInstanceStatus::Active, "set DRAINING: "),
         (ContainerInstanceStatus::Draining, "wait: every known task has stopped: confirming"),
         (ContainerInstanceStatus::Registering, "wait: the instance is REGISTERING"),
@@ -72,7 +72,7 @@ async fn in_whatever_state_an_instance_is_nothing_is_changed() {
         world.take_outbox();
         let scene = dry((world, hosts), &[]);
         let text = would(&scene, &scene.terminate(0)).await;
-        assert!(text.starts_with(says), "{status}: {text}");
+        assert!(text.starts_with(starts), "{status}: {text}");
     }
 }
 
@@ -86,11 +86,11 @@ async fn a_drain_under_way_would_be_waited_for() {
     world.take_outbox();
     let scene = dry((world, hosts), &[]);
     let notice = scene.terminate(0);
-    let says = would(&scene, &notice).await;
-    assert!(says.starts_with("wait: tasks running: 2"), "{says}");
+    let text = would(&scene, &notice).await;
+    assert!(text.starts_with("wait: tasks running: 2"), "{text}");
     scene.wait(30).await;
-    let says = would(&scene, &notice).await;
-    assert!(says.contains("deregistration delay"), "{says}");
+    let text = would(&scene, &notice).await;
+    assert!(text.contains("deregistration delay"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,13 +102,13 @@ async fn an_instance_that_is_not_in_the_cluster_would_be_searched_again() {
     let mut message: Value = serde_json::from_str(&notice.message).unwrap();
     message["NotificationMetadata"] = json!(r#"{"cluster": "other"}"#);
     notice.message = message.to_string();
-    let says = would(&scene, &notice).await;
-    assert_eq!(says, "wait: the cluster does not list the instance");
+    let text = would(&scene, &notice).await;
+    assert_eq!(text, "wait: the cluster does not list the instance");
 }
 
 #[tokio::test(start_paused = true)]
 async fn past_the_drain_timeout_the_answer_says_what_the_policy_would_do() {
-    for (policy, says) in [
+    for (policy, starts) in [
         ("continue", "complete the hook: drain timeout: continued with the remaining tasks"),
         ("abandon", "complete the hook: drain timeout: abandoned"),
     ] {
@@ -120,7 +120,7 @@ async fn past_the_drain_timeout_the_answer_says_what_the_policy_would_do() {
         let notice = scene.terminate(0);
         scene.wait(40).await;
         let text = would(&scene, &notice).await;
-        assert!(text.starts_with(says), "{text}");
+        assert!(text.starts_with(starts), "{text}");
     }
 }
 
@@ -135,11 +135,11 @@ async fn at_the_drain_timeout_the_answer_says_how_many_tasks_would_be_stopped() 
     let scene = dry((world, hosts), &[("DRAIN_TIMEOUT_SECONDS", "60")]);
     let notice = scene.terminate(0);
     scene.wait(59).await;
-    let says = would(&scene, &notice).await;
-    assert!(says.starts_with("wait: tasks running: 1"), "{says}");
+    let text = would(&scene, &notice).await;
+    assert!(text.starts_with("wait: tasks running: 1"), "{text}");
     scene.wait(1).await;
-    let says = would(&scene, &notice).await;
-    assert!(says.starts_with("stop 1 tasks"), "{says}");
+    let text = would(&scene, &notice).await;
+    assert!(text.starts_with("stop 1 tasks"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,8 +147,8 @@ async fn an_old_notices_action_is_assumed_to_be_open_as_a_heartbeat_would_change
     let scene = dry(two_hosts_with_web(), &[]);
     let notice = scene.terminate(0);
     scene.wait(100).await;
-    let says = would(&scene, &notice).await;
-    assert!(says.starts_with("set DRAINING: "), "{says}");
+    let text = would(&scene, &notice).await;
+    assert!(text.starts_with("set DRAINING: "), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,8 +207,8 @@ async fn a_drain_that_cannot_be_diagnosed_has_an_answer_all_the_same() {
         for fault in [Fault::Refused, Fault::Throttled] {
             let scene = dry(two_hosts_with_web(), &[]);
             scene.plant(operation, When::Always, fault);
-            let says = would(&scene, &scene.terminate(0)).await;
-            assert!(says.starts_with("set DRAINING: "), "{operation}: {says}");
+            let text = would(&scene, &scene.terminate(0)).await;
+            assert!(text.starts_with("set DRAINING: "), "{operation}: {text}");
         }
     }
 }

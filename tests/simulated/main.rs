@@ -13,7 +13,13 @@ mod drain_timing;
 #[cfg(test)]
 mod dry_run;
 #[cfg(test)]
+mod endings;
+#[cfg(test)]
 mod every_instance_counts;
+#[cfg(test)]
+mod lagging_reads;
+#[cfg(test)]
+mod load_balancers;
 #[cfg(test)]
 mod mass_drains;
 #[cfg(test)]
@@ -24,6 +30,8 @@ mod no_early_kill;
 mod no_lost_drain;
 #[cfg(test)]
 mod no_stuck_instance;
+#[cfg(test)]
+mod republishing;
 #[cfg(test)]
 mod same_twice;
 #[cfg(test)]
@@ -38,3 +46,5 @@ mod special_cases;
 mod why_it_waits;
 #[cfg(test)]
 mod within_the_bucket;
+#[cfg(test)]
+mod wrong_cluster;

@@ -174,8 +174,8 @@ async fn an_instance_that_begins_to_wait_meanwhile_is_drained_by_the_coordinator
 #[tokio::test(start_paused = true)]
 async fn no_message_is_delegated_to_instances_that_only_another_hook_holds() {
     let (mut world, hosts) = hosts_with_web(8, 600);
-    let other = LifecycleHook { notification_target_arn: None, ..LifecycleHook::new("other", TOPIC) };
-    world.put_lifecycle_hook(GROUP, other.heartbeat_timeout(3600)).unwrap();
+    let other = LifecycleHook::new("other", TOPIC).without_topic().heartbeat_timeout(3600);
+    world.put_lifecycle_hook(GROUP, other).unwrap();
     world.take_outbox();
     let scene = Scene::new((world, hosts));
     let notices = terminate_all(&scene, &scene.hosts[..3]);
@@ -185,9 +185,13 @@ async fn no_message_is_delegated_to_instances_that_only_another_hook_holds() {
         scene.wait(300).await;
         assert_eq!(scene.ends().len(), 3);
         let notice = terminate_all(&scene, &scene.hosts[3..4]).remove(0);
-        scene.deliver(&notice).await.unwrap();
+        first(&scene.deliver(&notice).await.unwrap())
     };
-    join(first_three, fourth).await;
+    let (answers, fourth) = join(first_three, fourth).await;
+    for answer in answers {
+        assert_eq!(first(&answer.unwrap())["outcome"], "completed");
+    }
+    assert_eq!(fourth["outcome"], "completed");
     let ends: Vec<_> = scene.ends().into_iter().map(|(_, end)| end).collect();
     assert_eq!(ends, vec![ActionEnd::Completed(ActionResult::Continue); 4]);
 }
@@ -302,4 +306,55 @@ async fn a_call_that_never_answers_outlasts_no_hook_however_many_are_coordinated
     scene.plant(Operation::DescribeContainerInstances, outage, Fault::Hang);
     join_all(notices.iter().map(|notice| scene.deliver(notice))).await;
     scene.assert_all_drained(5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_is_refused_for_one_instance_does_not_hold_back_the_others() {
+    // The tasks of the others end before their own drain timeout, and after that of the first.
+    let (mut world, mut hosts) = world_of_hosts(8, 900);
+    hosts.sort();
+    world.start_task(CLUSTER, &TaskDefinition::new("guarded", 256, 256), &hosts[0]).unwrap();
+    for host in &hosts[1..5] {
+        let batch = TaskDefinition::new("batch", 256, 256).running_for(2000);
+        world.start_task(CLUSTER, &batch, host).unwrap();
+    }
+    world.advance_seconds(60);
+    world.take_outbox();
+    let variables = [("ECS_CLUSTER", CLUSTER), ("DRAIN_TIMEOUT_SECONDS", "1200")];
+    let scene = Scene::with_settings((world, hosts), &variables);
+    scene.plant(Operation::StopTask, When::Always, Fault::Refused);
+    let guarded = terminate_all(&scene, &scene.hosts[..1]).remove(0);
+    // As Lambda does: three tries of each delivery, and each republished message.
+    let life = |notice: SnsMessage| {
+        let scene = &scene;
+        async move {
+            let (mut next, mut failures) = (notice, 0);
+            while failures < 3 {
+                match scene.deliver(&next).await {
+                    Ok(answer) if first(&answer)["outcome"] == "republished" => {
+                        next.attempt = Some(next.attempt.unwrap_or(1) + 1);
+                        failures = 0;
+                    }
+                    Ok(answer) => return first(&answer)["outcome"].as_str().unwrap().to_owned(),
+                    Err(error) => {
+                        assert_eq!(error.kind(), "DrainFailed");
+                        failures += 1;
+                        scene.wait(60 * failures).await;
+                    }
+                }
+            }
+            "given-up".to_owned()
+        }
+    };
+    let others = async {
+        scene.wait(900).await;
+        // The republished message is delivered already.
+        scene.sent();
+        let notices = terminate_all(&scene, &scene.hosts[1..5]);
+        join_all(notices.into_iter().map(life)).await
+    };
+    let (guarded, _) = join(life(guarded), others).await;
+    assert_eq!(guarded, "given-up");
+    scene.assert_all_drained(4);
+    assert!(!scene.reasons("DrainErrors", 1.0).is_empty());
 }

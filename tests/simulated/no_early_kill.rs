@@ -46,7 +46,8 @@ async fn tasks_in_their_deregistration_delay_hold_the_hook_though_no_count_shows
 
 #[tokio::test(start_paused = true)]
 async fn an_agent_that_registers_anew_during_the_drain_is_drained_too() {
-    // The known registration has no tasks. The new one is ACTIVE and takes some at once, up to the confirming round.
+    // The known registration has no tasks. The new one is ACTIVE and takes some at once, up to the
+    // confirming round.
     for seconds in [1, 3, 4] {
         let (mut world, hosts) = world_of_hosts(1, 600);
         world.create_service(CLUSTER, Service::new("web", 0, web())).unwrap();

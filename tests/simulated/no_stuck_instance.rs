@@ -11,8 +11,8 @@ use crate::scene::{CLUSTER, Scene, first, two_hosts_with, two_hosts_with_web, we
 
 #[tokio::test(start_paused = true)]
 async fn the_hook_of_an_instance_that_ecs_cannot_drain_is_completed_after_the_drain_timeout() {
-    // A standalone task that never ends: ECS does not touch it, and the drainer stops it. Where the agent is not connected
-    // it will never be seen STOPPED, and is given 450 s.
+    // A standalone task that never ends: ECS does not touch it, and the drainer stops it. Where the
+    // agent is not connected it will never be seen STOPPED, and is given 450 s.
     for (agent_connected, lasts) in [(true, 1810..=1815), (false, 2250..=2255)] {
         let (mut world, hosts) = world_of_hosts(1, 600);
         world.start_task(CLUSTER, &TaskDefinition::new("batch", 256, 256), &hosts[0]).unwrap();
@@ -58,7 +58,7 @@ async fn a_hook_that_was_deleted_meanwhile_cuts_the_drain_short() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hook_of_an_instance_that_is_deregistered_meanwhile_is_completed_within_a_minute() {
+async fn the_hook_of_an_instance_that_is_deregistered_meanwhile_is_completed_within_five_minutes() {
     // However far apart the polls are, and though its tasks are polled all the same.
     for poll in ["5", "60", "61"] {
         let slow = web().deregistration_delay(300);
@@ -76,7 +76,7 @@ async fn the_hook_of_an_instance_that_is_deregistered_meanwhile_is_completed_wit
         let ((answer, _), at) = join(scene.see_through(&notice), deregistered).await;
         assert_eq!(first(&answer)["reason"], "the instance is not in the cluster");
         let took = (scene.ends()[0].0 - at).num_seconds();
-        assert!(took <= 60 + 2 * poll.parse::<i64>().unwrap(), "{took} s");
+        assert!(took <= 300 + 2 * poll.parse::<i64>().unwrap(), "{took} s");
     }
 }
 

@@ -46,7 +46,8 @@ async fn a_late_delivery_changes_nothing() {
     scene.assert_all_drained(1);
 }
 
-/// A host whose drain is done and that another hook holds back, set ACTIVE by somebody; and the notice.
+/// A host whose drain is done and that another hook holds back, set ACTIVE by somebody; and the
+/// notice.
 async fn drained_and_living_on(variables: &[(&str, &str)]) -> (Scene, SnsMessage) {
     let (mut world, hosts) = two_hosts_with_web();
     world

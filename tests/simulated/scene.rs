@@ -45,7 +45,8 @@ pub(crate) fn web() -> TaskDefinition {
     TaskDefinition::new("web", 512, 512).pending(5).healthy_after(10).deregistration_delay(30).stopping(10)
 }
 
-/// A world of hosts with 2,048 CPU units and 3,767 MiB, whose hook has a heartbeat timeout of `heartbeat` seconds.
+/// A world of hosts with 2,048 CPU units and 3,767 MiB, whose hook has a heartbeat timeout of
+/// `heartbeat` seconds.
 pub(crate) fn world_of_hosts(count: usize, heartbeat: u32) -> (World, Vec<Ec2InstanceId>) {
     let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
     world.add_cluster(CLUSTER);
@@ -76,7 +77,8 @@ pub(crate) fn two_hosts_with_web() -> (World, Vec<Ec2InstanceId>) {
     two_hosts_with(Service::new("web", 4, web()), 600)
 }
 
-/// Two hosts that share a service's tasks, running and healthy. The hook's heartbeat timeout is `heartbeat` seconds.
+/// Two hosts that share a service's tasks, running and healthy. The hook's heartbeat timeout is
+/// `heartbeat` seconds.
 pub(crate) fn two_hosts_with(service: Service, heartbeat: u32) -> (World, Vec<Ec2InstanceId>) {
     let (mut world, hosts) = world_of_hosts(2, heartbeat);
     let name = service.name.clone();
@@ -108,7 +110,7 @@ impl Scene {
         Self { aws, hosts, timeout: LONGEST, drainer }
     }
 
-    /// Drains of so many seconds at most, and what then.
+    /// A drain timeout in seconds, and the policy at its end.
     pub(crate) fn with_drain_timeout(
         world: (World, Vec<Ec2InstanceId>),
         seconds: &str,
@@ -136,7 +138,8 @@ impl Scene {
         self.invoke(sns_event(&[message])).await
     }
 
-    /// Invokes the function. Its handler must return before the invocation timeout, or Lambda would kill it.
+    /// Invokes the function. Its handler must return before the invocation timeout, or Lambda would
+    /// kill it.
     pub(crate) async fn invoke(&self, event: Value) -> Result<Response, RecordError> {
         let invocation = self.invocation();
         let answer = self.drainer.handle(event, invocation).await;
@@ -146,16 +149,16 @@ impl Scene {
 
     pub(crate) fn invocation(&self) -> Invocation {
         let now = self.aws.world().now();
-        let deadline = now + self.timeout;
-        Invocation::new(u64::try_from(deadline.timestamp_millis()).unwrap(), now)
+        let ends = now + self.timeout;
+        Invocation::new(u64::try_from(ends.timestamp_millis()).unwrap(), now)
     }
 
     pub(crate) fn drainer(&self) -> &Simulated {
         &self.drainer
     }
 
-    /// Delivers a message and each republished one, one after another. Returns the last answer and the number of
-    /// invocations.
+    /// Delivers a message and each republished one, one after another. Returns the last answer and
+    /// the number of invocations.
     pub(crate) async fn see_through(&self, message: &SnsMessage) -> (Response, u32) {
         let mut queue = VecDeque::from([message.clone()]);
         let mut invocations = 0;
@@ -172,8 +175,9 @@ impl Scene {
         }
     }
 
-    /// Delivers a message and, each time that it was republished, the same message with the next attempt. Unlike
-    /// [`Self::see_through`] it may run beside other messages. Returns the last answer.
+    /// Delivers a message and, each time that it was republished, the same message with the next
+    /// attempt. Unlike [`Self::see_through`] it may run beside other messages. Returns the last
+    /// answer.
     pub(crate) async fn see_through_beside_others(&self, message: &SnsMessage) -> Value {
         let mut next = message.clone();
         loop {

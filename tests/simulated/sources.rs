@@ -403,7 +403,7 @@ async fn a_drain_whose_message_is_lost_is_completed_though_no_activity_may_be_re
         scene.terminate(0);
         scene.wait(300).await;
         scene.plant(Operation::DescribeScalingActivities, When::Always, fault);
-        // What the sweeps have seen for less than two minutes is left alone.
+        // An instance that the sweeps have seen for less than two minutes is left alone.
         sweep_for(&scene, 2).await;
         assert_eq!(scene.set_draining(), 0, "{fault:?}");
         sweep_for(&scene, 4).await;
@@ -454,4 +454,34 @@ async fn instances_of_many_are_swept_together() {
     sweep_for(&scene, 7).await;
     scene.assert_all_drained(5);
     assert_eq!(scene.set_draining(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sweeps_beside_a_long_drain_cost_few_calls() {
+    let mut calls = Vec::new();
+    for with_sweeps in [false, true] {
+        let batch = TaskDefinition::new("batch", 256, 256).running_for(3000);
+        let scene = Scene::with_drain_timeout(a_host_with(&[batch], 900), "7200", "stop-tasks");
+        let notice = scene.terminate(0);
+        let sweeping = async {
+            if with_sweeps {
+                sweep_for(&scene, 50).await;
+            }
+        };
+        join(scene.see_through(&notice), sweeping).await;
+        scene.assert_all_drained(1);
+        calls.push(scene.all_calls());
+    }
+    assert!(calls[1] <= calls[0] + calls[0] / 20, "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sweeps_complete_the_hook_of_an_instance_that_never_joined_the_cluster() {
+    let (mut world, hosts) = world_of_hosts(2, 600);
+    world.set_container_instance_status(CLUSTER, &hosts[0], ContainerInstanceStatus::Inactive).unwrap();
+    world.take_outbox();
+    let scene = Scene::new((world, hosts));
+    scene.terminate(0);
+    sweep_for(&scene, 20).await;
+    scene.assert_all_drained(1);
 }

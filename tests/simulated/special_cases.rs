@@ -1,4 +1,5 @@
-//! Instances that do not drain like any other: daemons, protected tasks, agents that are away, warm pools.
+//! Instances that do not drain like any other: daemons, protected tasks, agents that are away, warm
+//! pools.
 
 use std::time::Duration;
 

@@ -44,8 +44,8 @@ async fn no_room_is_diagnosed_with_the_resource_that_is_lacking() {
             (&service(&answer)["cause"], &service(&answer)["running"]),
             (&json!("no-room"), &json!(1))
         );
-        let says = format!("no room for the replacement ({lacking})");
-        assert_eq!(service(&answer)["detail"], says);
+        let detail = format!("no room for the replacement ({lacking})");
+        assert_eq!(service(&answer)["detail"], detail);
         assert_eq!(answer["waitingFor"], "tasks running: 1");
     }
 }
@@ -154,7 +154,8 @@ async fn a_drain_is_diagnosed_after_30_s_and_then_less_and_less_often_whichever_
         let pauses: Vec<_> = asked.windows(2).map(|two| two[1] - two[0]).collect();
         if timeout == 900 {
             assert_eq!(asked[0], 30);
-            // 60, 120, 240, 300, 300, ... each up to a poll later, and once at the beginning of each further invocation.
+            // 60, 120, 240, 300, 300, ... each up to a poll later, and once at the beginning of
+            // each further invocation.
             assert!((60..=66).contains(&pauses[0]) && (120..=132).contains(&pauses[1]), "{pauses:?}");
             assert!((240..=264).contains(&pauses[2]) && (300..=306).contains(&pauses[3]), "{pauses:?}");
             assert!(asked.len() <= 5 + 10 + 4, "{asked:?}");

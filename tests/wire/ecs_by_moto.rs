@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use fleetkeeper_aws::auto_scaling::AutoScaling;
 use fleetkeeper_aws::clock::SystemClock;
 use fleetkeeper_aws::ecs::Ecs;
@@ -89,6 +89,17 @@ impl Moto {
         }
         ids
     }
+
+    fn group_of(&self, name: &str, hosts: usize) {
+        self.auto_scaling(
+            "Action=CreateLaunchConfiguration&LaunchConfigurationName=host&ImageId=ami-12c6146b\
+             &InstanceType=t2.micro",
+        );
+        self.auto_scaling(&format!(
+            "Action=CreateAutoScalingGroup&AutoScalingGroupName={name}&LaunchConfigurationName=host\
+             &MinSize={hosts}&MaxSize={hosts}&AvailabilityZones.member.1=us-east-1a"
+        ));
+    }
 }
 
 async fn tasks_on(ecs: &Ecs, cluster: &Cluster, host: &ContainerInstance) -> Vec<Task> {
@@ -107,12 +118,12 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     assert!(all.items.iter().all(ContainerInstance::takes_tasks));
 
     // moto knows statuses, and none of the filter's instances.
-    let listed = |query| async { ecs.list_container_instances(&cluster, &query, None).await.unwrap().items };
     let last = all.items[119].ec2_instance_id.parse().unwrap();
     let active = ContainerInstanceQuery::ActiveOfEc2Instances(vec![last]);
     let set = ecs.set_draining(&cluster, std::slice::from_ref(&all.items[119].arn)).await.unwrap();
     assert_eq!(set.items[0].status, ContainerInstanceStatus::Draining);
-    assert!(!listed(active).await.contains(&all.items[119].arn));
+    let active = ecs.list_container_instances(&cluster, &active, None).await.unwrap();
+    assert!(!active.items.contains(&all.items[119].arn));
 
     let host = &all.items[0];
     let (cpu, memory) = (host.registered.cpu.0, host.registered.memory.0);
@@ -188,20 +199,18 @@ async fn a_stopped_task_gives_its_room_back_and_a_groups_instances_are_read() {
     assert_eq!((agent.minimum_healthy_percent, agent.maximum_percent), (0, 100), "as moto gives none");
 
     let group = AutoScaling::new(&config);
-    moto.auto_scaling(
-        "Action=CreateLaunchConfiguration&LaunchConfigurationName=host&ImageId=ami-12c6146b&InstanceType=t2.micro",
-    );
-    moto.auto_scaling(
-        "Action=CreateAutoScalingGroup&AutoScalingGroupName=hosts&LaunchConfigurationName=host&MinSize=2&MaxSize=2\
-         &AvailabilityZones.member.1=us-east-1a",
-    );
+    moto.group_of("hosts", 2);
     let hosts = group.describe_group("hosts").await.unwrap().unwrap();
     assert_eq!((hosts.instances.len(), hosts.has_load_balancer), (2, false));
     assert!(hosts.instances.iter().all(|instance| instance.lifecycle_state == "InService"), "{hosts:?}");
-    moto.auto_scaling(
-        "Action=AttachLoadBalancerTargetGroups&AutoScalingGroupName=hosts&TargetGroupARNs.member.1=\
-         arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/0123456789abcdef",
-    );
+    let form = "Action=CreateLoadBalancer&Version=2012-06-01&LoadBalancerName=web\
+                &AvailabilityZones.member.1=us-east-1a&Listeners.member.1.Protocol=http\
+                &Listeners.member.1.LoadBalancerPort=80&Listeners.member.1.InstancePort=80";
+    let authorization = http::unsigned("elasticloadbalancing");
+    let headers =
+        [("content-type", "application/x-www-form-urlencoded"), ("authorization", authorization.as_str())];
+    http::post(&moto.url, &headers, form).unwrap().ok("CreateLoadBalancer").unwrap();
+    moto.auto_scaling("Action=AttachLoadBalancers&AutoScalingGroupName=hosts&LoadBalancerNames.member.1=web");
     assert!(group.describe_group("hosts").await.unwrap().unwrap().has_load_balancer);
     assert_eq!(group.describe_group("none").await.unwrap(), None);
     for (hook, transition) in [("drain", "TERMINATING"), ("prepare", "LAUNCHING")] {
@@ -220,6 +229,7 @@ async fn a_stopped_task_gives_its_room_back_and_a_groups_instances_are_read() {
 async fn among_all_that_a_filter_let_through_only_the_right_one_is_drained() {
     let moto = Moto::start();
     let ids = moto.cluster_of(105);
+    moto.group_of("demo-asg", 0);
     let config = sdk_at(&moto.url).await;
     let ports = Adapters {
         ecs: Ecs::new(&config),
@@ -235,7 +245,8 @@ async fn among_all_that_a_filter_let_through_only_the_right_one_is_drained() {
     let mut message: Value =
         serde_json::from_str(event["Records"][0]["Sns"]["Message"].as_str().unwrap()).unwrap();
     message["EC2InstanceId"] = json!(ids[73]);
-    message["Time"] = json!(Utc::now().to_rfc3339());
+    // The drainer waits ten seconds for a group to show the instance of a notice: moto's never does.
+    message["Time"] = json!((Utc::now() - TimeDelta::seconds(11)).to_rfc3339());
     event["Records"][0]["Sns"]["Message"] = json!(message.to_string());
     let now = Utc::now();
     let in_20_s = u64::try_from(now.timestamp_millis()).unwrap() + 20_000;

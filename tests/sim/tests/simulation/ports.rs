@@ -11,9 +11,10 @@ use fleetkeeper_core::lifecycle::{
 use fleetkeeper_core::ports::{
     CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances,
     EmbeddedMetrics, LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic,
-    StorageResolution,
+    StorageResolution, TasksOf,
 };
 use fleetkeeper_core::read;
+use fleetkeeper_core::task::{DesiredStatus, Task};
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::Occurrence;
@@ -37,7 +38,7 @@ async fn a_drain_of_an_hour_takes_no_time() {
         id: LifecycleActionId::Token(token),
     };
 
-    let hook = aws.describe_hook(&action).await.unwrap().unwrap();
+    let hook = aws.describe_termination_hooks("hosts").await.unwrap().remove(0);
     assert_eq!((hook.heartbeat_timeout.as_secs(), hook.global_timeout.as_secs()), (600, 60_000));
     let query = ContainerInstanceQuery::OfEc2Instances(vec![hosts[0].clone()]);
     let found = read::container_instances(&aws, &demo(), &query).await.unwrap();
@@ -46,15 +47,12 @@ async fn a_drain_of_an_hour_takes_no_time() {
     assert_eq!(found.items[0].ec2_instance_id, hosts[0].as_str());
 
     let set = aws.set_draining(&demo(), std::slice::from_ref(&arn)).await.unwrap();
-    assert_eq!(set.items, std::slice::from_ref(&arn));
+    assert_eq!((&set.items[0].arn, &set.items[0].status), (&arn, &ContainerInstanceStatus::Draining));
     let mut polls = 0;
-    while !read::tasks(&aws, &demo(), &arn)
-        .await
-        .unwrap()
-        .items
-        .iter()
-        .all(fleetkeeper_core::task::Task::is_stopped)
-    {
+    let both = [DesiredStatus::Running, DesiredStatus::Stopped];
+    let of = TasksOf::ContainerInstance(&arn);
+    let tasks = || async { read::tasks_desired(&aws, &demo(), of, &both).await.unwrap().items };
+    while !tasks().await.iter().all(Task::is_stopped) {
         assert_eq!(aws.record_heartbeat(&action).await.unwrap(), LifecycleActionState::Active);
         aws.sleep(Duration::from_secs(5)).await;
         polls += 1;

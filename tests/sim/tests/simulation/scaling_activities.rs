@@ -119,7 +119,7 @@ async fn the_ports_tell_of_both() {
     let (mut world, hosts) = world_of_hosts(1);
     world.terminate_instance("hosts", &hosts[0], true).unwrap();
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
-    let instances = aws.describe_group("hosts").await.unwrap().unwrap();
+    let instances = aws.describe_group("hosts").await.unwrap().unwrap().instances;
     assert_eq!(instances[0].ec2_instance_id, hosts[0]);
     assert!(instances.len() == 1 && instances[0].waits_to_terminate());
     assert_eq!(aws.describe_group("none").await.unwrap(), None);

@@ -130,7 +130,8 @@ impl Drains<'_> {
         ended: Ended<'_>,
     ) -> Result<(), String> {
         let given_up = self.first_given_up.is_some_and(|at| at <= ended.at);
-        if self.scenario.drainer.sweeps || delegated && given_up {
+        let denied = !self.wrongly_gone.is_empty();
+        if self.scenario.drainer.sweeps || delegated && given_up || denied {
             return Ok(());
         }
         let known = |token: &str| self.noticed.contains(token) && !self.to_warm_pool.contains(token);

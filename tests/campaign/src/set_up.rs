@@ -136,8 +136,8 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
     if plan.retains_abandoned {
         group = group.retaining_abandoned();
     }
-    let zones = &ZONES[..plan.options.zones.clamp(1, ZONES.len())];
-    let group = with_options(group.in_zones(zones), &plan.options);
+    let zones: Vec<&str> = ZONES.into_iter().take(plan.options.zones.max(1)).collect();
+    let group = with_options(group.in_zones(&zones), &plan.options);
     world.add_group(group.termination_policy(match plan.takes {
         Takes::AsByDefault => TerminationPolicy::Default,
         Takes::Oldest => TerminationPolicy::OldestInstance,

@@ -119,9 +119,7 @@ fn trouble_lasts(scenario: &Scenario) -> TimeDelta {
 
 /// From when on a history is calm; never, where a call goes wrong until its end that a drain depends on.
 fn calm_from(played: &Played) -> DateTime<Utc> {
-    let needed = |fault: &FaultPlan| {
-        fault.throughout && !fault.operation.is_some_and(|operation| is_dispensable(operation))
-    };
+    let needed = |fault: &FaultPlan| fault.throughout && !fault.operation.is_some_and(is_dispensable);
     if played.scenario.faults.iter().any(needed) {
         return DateTime::<Utc>::MAX_UTC - TimeDelta::days(1);
     }

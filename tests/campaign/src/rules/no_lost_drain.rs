@@ -14,8 +14,8 @@
 //! is open, the invocation has published its message, or another message of the group is alive. A message is alive while an
 //! invocation works on it, and from when it was sent until the last invocation on it ends. Not counted are actions whose
 //! hook is just about to end them, as above; those whose notice never reached the topic; those of instances on their way to
-//! a warm pool, which the group does not show; and, where the invocation delegated, those of a group whose messages went
-//! to the dead letters or were cut as a recursive loop.
+//! a warm pool, which the group does not show; any where AWS wrongly answered as above; and, where the invocation
+//! delegated, those of a group whose messages went to the dead letters or were cut as a recursive loop.
 //!
 //! What it can't read is an error, too, and ends among the dead letters with its content.
 //!
@@ -130,7 +130,8 @@ impl Drains<'_> {
         ended: Ended<'_>,
     ) -> Result<(), String> {
         let given_up = self.first_given_up.is_some_and(|at| at <= ended.at);
-        if self.scenario.drainer.sweeps || delegated && given_up {
+        let denied = !self.wrongly_gone.is_empty();
+        if self.scenario.drainer.sweeps || delegated && given_up || denied {
             return Ok(());
         }
         let known = |token: &str| self.noticed.contains(token) && !self.to_warm_pool.contains(token);

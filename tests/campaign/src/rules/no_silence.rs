@@ -1,7 +1,8 @@
 //! Rule 9 for drains, no silence: success is never reported for a drain that was cut short, and a drain that was cut short
 //! is never passed over.
 //!
-//! - An invocation answers `completed` only if it completed the action of its notice itself.
+//! - An invocation answers `completed` only if a function completed the action of its notice: mostly itself, or a copy of it
+//!   where the answer to its own call was lost.
 //! - A drain is *cut short* where its action ends otherwise than by a function (the hook ran out, somebody else completed
 //!   it, the instance is gone) while a task on the instance has not STOPPED; ghosts do not count. An invocation of its
 //!   notice that was working on it then, and must have seen such a task (`evidence`), publishes `DrainCutShort` or
@@ -48,7 +49,9 @@ impl Rule for NoSilence {
             let Some(ended) = invocation.ended else { continue };
             let token = notices(invocation.payload).into_iter().next().map(|notice| notice.token);
             let completed = answered(ended.how, "outcome") == Some("completed");
-            if let Some(token) = token.filter(|token| completed && !reports.completed(*id, token)) {
+            if let Some(token) =
+                token.filter(|token| completed && !reports.completed.contains(token.as_str()))
+            {
                 return breach(ended.at, format!("[{}] reports that it completed action {token}", id.0));
             }
             let sweeps = sweep_of(invocation.payload).is_some();
@@ -82,8 +85,8 @@ fn has_wrong_clusters(played: &Played) -> bool {
 /// What invocations did, which shows what they reported.
 #[derive(Default)]
 struct Reports<'a> {
-    /// The actions that each completed.
-    completed: BTreeSet<(InvocationId, &'a str)>,
+    /// The actions that functions completed.
+    completed: BTreeSet<&'a str>,
     /// When each published `DrainCutShort` or `DrainErrors`.
     bad_ends: BTreeMap<InvocationId, Vec<DateTime<Utc>>>,
     /// Those of which a call was refused.
@@ -97,7 +100,7 @@ impl<'a> Reports<'a> {
             let Some(by) = entry.by else { continue };
             match &entry.what {
                 Occurrence::ActionEnded { token, end: ActionEnd::Completed(_), .. } => {
-                    reports.completed.insert((by, token));
+                    reports.completed.insert(token);
                 }
                 Occurrence::EmbeddedMetricsPut { document } if reports_a_bad_end(document) => {
                     reports.bad_ends.entry(by).or_default().push(entry.at);
@@ -111,10 +114,6 @@ impl<'a> Reports<'a> {
             }
         }
         reports
-    }
-
-    fn completed(&self, by: InvocationId, token: &str) -> bool {
-        self.completed.contains(&(by, token))
     }
 
     fn reported_since(&self, by: InvocationId, time: DateTime<Utc>) -> bool {

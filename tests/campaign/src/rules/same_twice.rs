@@ -138,8 +138,8 @@ impl Now<'_> {
                 let probes = matches!(entry.what, Occurrence::ActionHeartbeat { .. });
                 match self.actions.get(token.as_str()) {
                     Some(action)
-                        if !request.covers(token, action, entry.at)
-                            && !(probes && request.may_probe(action)) =>
+                        if !(request.covers(token, action, entry.at)
+                            || probes && request.may_probe(action)) =>
                     {
                         Err(format!("acts on {}, which is none of its own", action.instance))
                     }

@@ -32,6 +32,7 @@ pub(super) struct Waiting<'a> {
 
 /// What an invocation of the drainer is about, and its place among the group's, from its start to its end.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that happened or did not")]
 pub(super) struct Place {
     pub(super) group: String,
     /// The instance of its notice; none for a sweep.
@@ -52,8 +53,6 @@ pub(super) struct Place {
     knows_until: Option<DateTime<Utc>>,
     /// The coordinating messages of others meanwhile, by their instances.
     pub(super) coordinators: BTreeSet<String>,
-    /// Whether the group showed its instance waiting at some time.
-    pub(super) was_listed: bool,
     /// Whether a read of the group failed: then each message drains its own instance.
     pub(super) group_unread: bool,
     /// Whether a heartbeat was not answered: it may have asked if another message coordinates.
@@ -196,7 +195,6 @@ impl Place {
             knows_from: None,
             knows_until: None,
             coordinators: BTreeSet::new(),
-            was_listed: false,
             group_unread: false,
             probe_failed: false,
             activities_unread: false,
@@ -250,7 +248,6 @@ impl Place {
             return;
         };
         let listed = waiting.shows(&self.group, &own);
-        self.was_listed |= listed;
         self.most_waiting = self.most_waiting.max(waiting.count(&self.group) + usize::from(!listed));
         match waiting.coordinator(&self.group) {
             Some(coordinator) if coordinator == own => {

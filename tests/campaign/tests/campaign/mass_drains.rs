@@ -12,7 +12,7 @@ use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
 
 use crate::scenes::{at, calm, task};
 
-/// So many hosts terminated at once, of one and a half times as many and ten more, each with some four tasks.
+/// Hosts terminated at once, of one and a half times as many and ten more, each with some four tasks.
 fn mass(hosts: u32, concurrency: Option<u32>) -> Scenario {
     let mut scenario = calm();
     let cluster = &mut scenario.clusters[0];
@@ -93,9 +93,9 @@ fn figures(played: &Played) -> Figures {
     }
 }
 
-/// Another hook holds the first hosts back long after this one is done with them: who comes then counts on them.
+/// Another hook holds the first hosts back long after this one is done with them: their messages coordinate nothing.
 #[test]
-fn what_begins_to_wait_while_others_still_wait_at_another_hook_is_not_lost() {
+fn instances_that_begin_to_wait_while_others_wait_at_another_hook_are_not_lost() {
     for hosts in [3, 5] {
         let mut scenario = mass(hosts, None);
         scenario.clusters[0].groups[0].other_hook_seconds = Some(600);
@@ -110,9 +110,9 @@ fn what_begins_to_wait_while_others_still_wait_at_another_hook_is_not_lost() {
     }
 }
 
-/// Where the drains outlast many invocations, what carries them is handed on, past all the messages that were left to it.
+/// The coordinator's message is republished, past all the messages that were delegated to it.
 #[test]
-fn nor_where_they_outlast_their_invocations() {
+fn drains_that_outlast_their_invocations_are_not_lost() {
     for concurrency in [None, Some(1), Some(5)] {
         let mut scenario = mass(200, concurrency);
         scenario.drainer.timeout_seconds = 60;
@@ -125,10 +125,9 @@ fn nor_where_they_outlast_their_invocations() {
     }
 }
 
-/// With more tasks than a step has time to read of, each step goes on where the last one ended. What is late is what the
-/// pace makes of it.
+/// With more tasks than fit into the pace of reads, each drain has its turn. The pace decides how late it ends.
 #[test]
-fn nor_where_there_are_more_tasks_than_can_be_read_at_once() {
+fn drains_of_more_tasks_than_can_be_read_at_once_are_not_lost() {
     for (concurrency, heartbeat_seconds) in [(None, 900), (Some(1), 900), (Some(1), 30)] {
         let mut scenario = mass(200, concurrency);
         let cluster = &mut scenario.clusters[0];
@@ -143,9 +142,9 @@ fn nor_where_there_are_more_tasks_than_can_be_read_at_once() {
     }
 }
 
-/// Prints what drains cost, for so many at once; with no bound to the functions that run at once, and with one.
+/// Prints what drains cost, by their number, with and without a bound to the functions that run at once.
 #[test]
-fn however_many_are_terminated_they_stay_within_half_the_bucket_and_none_is_a_minute_late() {
+fn mass_drains_stay_within_half_the_bucket_and_none_ends_a_minute_late() {
     for concurrency in [None, Some(1)] {
         for hosts in [1, 3, 10, 100, 500] {
             let figures = figures(&play(&mass(hosts, concurrency)).unwrap());
@@ -165,7 +164,7 @@ impl fmt::Display for Figures {
         let latest = latest.num_seconds();
         write!(f, "{drained} drained, {reads} reads ({}.{} a drain, ", a_drain / 10, a_drain % 10)?;
         write!(f, "at most {peak} in a minute), ")?;
-        write!(f, "let go {latest} s after the last task at most, {invocations} invocations")?;
+        write!(f, "hook completed {latest} s after the last task at most, {invocations} invocations")?;
         for (operation, count) in calls {
             write!(f, "\n    {count:5} {operation}")?;
         }

@@ -12,6 +12,7 @@ use crate::rules::Breach;
 use crate::rules::invocations::notices;
 use crate::rules::membership::Membership;
 use crate::rules::occupancy::Occupancy;
+use crate::rules::waiting::Place;
 use crate::rules::within_the_bucket::is_read;
 use crate::stage::DRAINER;
 
@@ -129,7 +130,7 @@ impl Watch<'_> {
         for notice in notices(invocation.payload) {
             let Some(action) = self.story.actions.get(notice.token.as_str()) else { continue };
             self.in_time(&notice.token, position, now)?;
-            let lone = self.story.places.get(&id).is_some_and(|place| place.is_lone());
+            let lone = self.story.places.get(&id).is_some_and(Place::is_lone);
             let untroubled = !self.story.last_trouble.contains_key(&id) && self.is_draining(action.instance);
             let there = self.membership.was_in_cluster(action.group, action.instance, now);
             let ready = self.ready_since(action.instance).filter(|_| untroubled && lone && there);

@@ -10,6 +10,7 @@ use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use super::{Story, breach, is_serene};
 use crate::rules::Breach;
 use crate::rules::lifecycle_actions::{How, LifecycleAction};
+use crate::rules::membership::Membership;
 
 /// The most that a call may take that is given up.
 const CALL_TAKES: TimeDelta = TimeDelta::seconds(60);
@@ -27,7 +28,8 @@ pub(super) fn hooks_expire_rightly(story: &Story<'_>) -> Result<(), Breach> {
     let mut hindered = None;
     for (token, action, at) in all_expired {
         let has_notice = story.duties.contains_key(token);
-        if serene && has_notice && at < action.opened + action.timeouts.global {
+        let in_time = at < action.opened + action.timeouts.global;
+        if serene && has_notice && in_time && is_known_at(story, action, at) {
             return breach(at, format!("the hook of {} ran out, though nothing went wrong", action.instance));
         }
         if at >= action.drain_ends() || slow && at < story.calm_from {
@@ -48,6 +50,14 @@ pub(super) fn hooks_expire_rightly(story: &Story<'_>) -> Result<(), Breach> {
         }
     }
     Ok(())
+}
+
+/// Whether the drainer could find an instance, or know that it is gone, for a minute before its hook ran out.
+fn is_known_at(story: &Story<'_>, action: &LifecycleAction<'_>, at: DateTime<Utc>) -> bool {
+    let mut membership = Membership::of(&story.played.scenario);
+    let entries = story.played.world.history().entries().iter();
+    entries.take_while(|entry| entry.at < at).for_each(|entry| membership.see(entry));
+    story.is_found_or_known_gone(&membership, action, at - CALL_TAKES, at)
 }
 
 /// When calls of each invocation hung, or its heartbeats, messages or reads of the hook were not answered.

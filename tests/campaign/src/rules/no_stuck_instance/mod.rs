@@ -27,7 +27,8 @@
 //!   every task is stopped within that time (of invocations of 15 s or more the third does not leave one running), and the
 //!   action ends within that time from 30 s before the hook's global timeout
 //!   on.
-//! - In a serene history ([`is_serene`]) a hook's own timeout ends no action.
+//! - In a serene history ([`is_serene`]) a hook's own timeout ends no action on an instance that the drainer finds, or knows
+//!   to be gone.
 //! - Elsewhere it does only once the drain timeout has passed, or where no invocation that must end the action was at work
 //!   throughout the last heartbeat timeout, with its calls answered.
 

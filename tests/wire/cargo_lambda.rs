@@ -66,7 +66,7 @@ fn both_functions_answer_under_cargo_lambda() {
         (&"demo".into(), &2.into()),
         "{figures}"
     );
-    assert!(server.output().contains("the deadline lies in the past"), "{}", server.output());
+    assert!(server.output().contains("deadline is in the past"), "{}", server.output());
 }
 
 #[test]

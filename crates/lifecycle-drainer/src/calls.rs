@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::drain::Role;
 use fleetkeeper_core::paced::{Pace, Paced};
 use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, Failure};
 use fleetkeeper_core::time_left::within;
@@ -40,9 +39,10 @@ impl<'a, P: Ports> Calls<'a, P> {
             ports,
             cluster,
             until,
-            // Half of what ECS gives an account: of a few messages that each drain their own, or of a coordinator.
+            // Together less than half of what ECS gives an account: of a few messages that each drain their own, or of a
+            // coordinator and a republished message that coordinates beside it.
             own_pace: Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)),
-            coordinator_pace: Rc::new(Pace::new(TimeDelta::milliseconds(100), 30)),
+            coordinator_pace: Rc::new(Pace::new(TimeDelta::milliseconds(150), 30)),
             // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be throttled.
             auto_scaling_pace: Pace::new(TimeDelta::milliseconds(50), 40),
         }
@@ -52,9 +52,9 @@ impl<'a, P: Ports> Calls<'a, P> {
         self.ports.clock().now()
     }
 
-    /// ECS, its reads paced by the role of the invocation.
-    pub(crate) fn reads(&self, role: Role) -> Paced<'a, P::Ecs, P::Clock> {
-        let pace = if role == Role::Coordinator { &self.coordinator_pace } else { &self.own_pace };
+    /// ECS, its reads paced: those of a coordinator faster.
+    pub(crate) fn reads(&self, coordinates: bool) -> Paced<'a, P::Ecs, P::Clock> {
+        let pace = if coordinates { &self.coordinator_pace } else { &self.own_pace };
         Paced::new(self.ports.ecs(), self.ports.clock(), pace.clone())
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fleetkeeper_core::drain::{
-    Diagnosis, DiagnosisEvidence, Preflight, Role, Session, Verdict, diagnose, protections_to_ask,
+    Diagnosis, DiagnosisEvidence, Preflight, Session, Verdict, diagnose, protections_to_ask,
     services_to_describe,
 };
 use fleetkeeper_core::ports::{
@@ -64,7 +64,7 @@ async fn room<P: Ports>(
     tasks: &[Task],
     daemons: &BTreeSet<String>,
 ) -> Result<Verdict, Arc<CallError>> {
-    let reads = calls.reads(Role::Own);
+    let reads = calls.reads(false);
     let mut preflight = Preflight::new(session.ec2_instance_id().clone(), tasks, daemons);
     let (mut page, mut all_seen): (Option<PageToken>, _) = (None, false);
     for _ in 0..PREFLIGHT_PAGES {

@@ -13,6 +13,7 @@ use fleetkeeper_core::drain::{
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionResult, LifecycleActionState};
+use fleetkeeper_core::paced::Paced;
 use fleetkeeper_core::ports::{
     AutoScalingGroups, CallError, Clock, ContainerInstanceDraining, ContainerInstanceQuery, LifecycleActions,
     NotificationTopic, TaskStopping, TasksOf, UPDATE_STATE_MAX,
@@ -67,7 +68,7 @@ pub(crate) fn works_until(invocation: Invocation, config: &Config) -> DateTime<U
     invocation.ends - config.deadline_margin
 }
 
-impl<P: Ports> Executor<'_, P> {
+impl<'a, P: Ports> Executor<'a, P> {
     /// Drains until there is nothing more to do, or the invocation's time is up.
     pub(crate) async fn run(&mut self) -> Result<DrainSummary, RecordError> {
         self.refuse_too_short_an_invocation()?;
@@ -199,6 +200,11 @@ impl<P: Ports> Executor<'_, P> {
         }
     }
 
+    fn reads(&self) -> Paced<'a, P::Ecs, P::Clock> {
+        let coordinates = self.drains.role() == Role::Coordinator && !self.drains.coordinates_beside_others();
+        self.calls.reads(coordinates)
+    }
+
     async fn auto_scaling<T>(
         &self,
         operation: &'static str,
@@ -318,7 +324,7 @@ impl<P: Ports> Executor<'_, P> {
 
     async fn find(&mut self, due: Vec<(Ec2InstanceId, Vec<ContainerInstanceArn>)>) {
         let ids: Vec<_> = due.iter().map(|(id, _)| id.clone()).collect();
-        let (reads, cluster) = (self.calls.reads(self.drains.role()), self.calls.cluster);
+        let (reads, cluster) = (self.reads(), self.calls.cluster);
         let query = ContainerInstanceQuery::OfEc2Instances(ids);
         let call = read::container_instance_arns(&reads, cluster, &query);
         let listed = match self.calls.ecs("ecs:ListContainerInstances", call).await {
@@ -355,7 +361,7 @@ impl<P: Ports> Executor<'_, P> {
     }
 
     async fn find_active(&mut self, due: Vec<Ec2InstanceId>) {
-        let reads = self.calls.reads(self.drains.role());
+        let reads = self.reads();
         let query = ContainerInstanceQuery::ActiveOfEc2Instances(due.clone());
         let began = self.calls.now();
         let call = read::container_instance_arns(&reads, self.calls.cluster, &query);
@@ -372,7 +378,7 @@ impl<P: Ports> Executor<'_, P> {
     async fn describe(&mut self, due: Vec<(Ec2InstanceId, Vec<ContainerInstanceArn>)>) {
         const OPERATION: &str = "ecs:DescribeContainerInstances";
         let arns: Vec<_> = due.iter().flat_map(|(_, arns)| arns).cloned().collect();
-        let reads = self.calls.reads(self.drains.role());
+        let reads = self.reads();
         let call = read::describe_container_instances(&reads, self.calls.cluster, &arns);
         let answer = match self.calls.ecs(OPERATION, call).await {
             Ok(answer) => answer,
@@ -425,7 +431,7 @@ impl<P: Ports> Executor<'_, P> {
 
     async fn lists_of(&self, of: TasksOf<'_>, most: usize) -> Result<TaskLists, Arc<CallError>> {
         const OPERATION: &str = "ecs:ListTasks";
-        let (reads, cluster) = (self.calls.reads(self.drains.role()), self.calls.cluster);
+        let (reads, cluster) = (self.reads(), self.calls.cluster);
         let of_status =
             |desired| self.calls.many_pages(OPERATION, read::task_arns(&reads, cluster, of, desired, most));
         let running = of_status(DesiredStatus::Running).await?.into_iter().collect();
@@ -434,7 +440,7 @@ impl<P: Ports> Executor<'_, P> {
     }
 
     async fn place(&mut self, tasks: Vec<TaskArn>) {
-        let reads = self.calls.reads(self.drains.role());
+        let reads = self.reads();
         let call = read::describe_tasks(&reads, self.calls.cluster, &tasks);
         match self.calls.ecs("ecs:DescribeTasks", call).await {
             Ok(answer) => {
@@ -451,7 +457,7 @@ impl<P: Ports> Executor<'_, P> {
     async fn describe_tasks(&mut self, due: Vec<(Ec2InstanceId, Vec<TaskArn>)>) {
         const OPERATION: &str = "ecs:DescribeTasks";
         let all: Vec<_> = due.iter().flat_map(|(_, tasks)| tasks).cloned().collect();
-        let reads = self.calls.reads(self.drains.role());
+        let reads = self.reads();
         let call = read::describe_tasks(&reads, self.calls.cluster, &all);
         let answer = match self.calls.ecs(OPERATION, call).await {
             Ok(answer) => answer,
@@ -474,7 +480,7 @@ impl<P: Ports> Executor<'_, P> {
         if mates.is_empty() {
             return self.drains.cluster_proven(Ok(false), self.calls.now());
         }
-        let reads = self.calls.reads(self.drains.role());
+        let reads = self.reads();
         let query = ContainerInstanceQuery::OfEc2Instances(mates.clone());
         let call = read::container_instances(&reads, self.calls.cluster, &query);
         let answer = self.calls.ecs("ecs:ListContainerInstances", call).await;

@@ -56,6 +56,10 @@ const SWEEP_LASTS: Duration = Duration::from_secs(50);
 /// A sweep waits for what is due within this time; anything later is the next sweep's.
 const SWEEP_WAITS: Duration = Duration::from_secs(8);
 
+/// How long the cluster must not have listed an instance before that is believed. An instance that registered just
+/// before its termination may be listed late.
+const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
+
 /// Connection draining of a group's load balancer takes at most this long (API reference, ELB,
 /// `deregistration_delay.timeout_seconds`).
 const CONNECTION_DRAINING_MAX: Duration = Duration::from_secs(3600);
@@ -118,6 +122,9 @@ pub struct GroupDrains {
     /// Whether a coordinator may be needed: the placement is being looked for again.
     reconsiders: bool,
     probed: BTreeMap<Ec2InstanceId, bool>,
+    unanswered_probes: BTreeSet<Ec2InstanceId>,
+    /// The lifecycle states in which the drains' actions hold their instances.
+    held_in: BTreeMap<Ec2InstanceId, String>,
     view: GroupView,
     group_due: DateTime<Utc>,
     sessions: BTreeMap<Ec2InstanceId, Session>,
@@ -138,7 +145,7 @@ impl GroupDrains {
     /// The drains of an invocation. `standby` is what the function remembers of the group.
     #[must_use]
     pub fn new(request: GroupRequest, standby: Standby) -> Self {
-        let mut sessions = BTreeMap::new();
+        let (mut sessions, mut held_in) = (BTreeMap::new(), BTreeMap::new());
         let begins = request.begins;
         let own = request.own.as_ref().map(|(notice, attempt)| {
             // Auto Scaling's clock may be ahead of this one.
@@ -151,10 +158,12 @@ impl GroupDrains {
                 schedule: Schedule { began, drain_timeout, hook: None },
                 policy: request.policy,
                 poll_interval: request.poll_interval,
+                absence_allowance: absence_allowance(&request),
                 is_fresh: *attempt == 1 && begins < began + FRESH,
                 in_passing: false,
             });
             sessions.insert(id.clone(), session);
+            held_in.insert(id.clone(), notice.held_in().to_owned());
             id
         });
         Self {
@@ -162,6 +171,8 @@ impl GroupDrains {
             own,
             reconsiders: false,
             probed: BTreeMap::new(),
+            unanswered_probes: BTreeSet::new(),
+            held_in,
             view: GroupView::default(),
             group_due: begins,
             sessions,
@@ -182,6 +193,12 @@ impl GroupDrains {
     #[must_use]
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// Whether another message may coordinate the same drains: one that was republished goes on beside the lowest.
+    #[must_use]
+    pub fn coordinates_beside_others(&self) -> bool {
+        self.role == Role::Coordinator && self.own().is_none_or(|own| own.end().is_some())
     }
 
     /// The drains.
@@ -401,6 +418,15 @@ impl GroupDrains {
             Placement::Own => self.role = Role::Own,
             Placement::Coordinator => self.coordinate(),
             Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
+            Placement::Probe(id) if self.unanswered_probes.contains(&id) => {
+                if self.view.may_read_hooks(now) {
+                    return Some(GroupAction::ReadHooks);
+                }
+                // Nearly always it does wait at this hook, where that is the only one.
+                let open = !self.other_hooks();
+                self.probed.insert(id, open);
+                return self.decide_role(now);
+            }
             Placement::Probe(id) => {
                 let action = self.action_of(&id);
                 return Some(GroupAction::Probe(id, action));
@@ -468,9 +494,13 @@ impl GroupDrains {
                 schedule: Schedule { began, drain_timeout: self.drain_timeout(), hook: self.hook_timeouts() },
                 policy: self.request.policy,
                 poll_interval: self.request.poll_interval,
+                absence_allowance: absence_allowance(&self.request),
                 is_fresh: false,
                 in_passing: self.role == Role::Standby && !self.standby.drains(&id),
             });
+            if let Some(state) = self.view.waiting_states().get(&id) {
+                self.held_in.insert(id.clone(), state.clone());
+            }
             if let Some(at) = self.standby.absent_since(&id) {
                 session.was_absent_since(at);
             }
@@ -611,7 +641,8 @@ impl GroupDrains {
         self.sessions.values_mut().for_each(|session| session.is_blind(false));
         let (own, other_hooks) = (self.own.clone(), self.other_hooks());
         for (id, session) in &mut self.sessions {
-            let waits = self.view.waiting().contains(id);
+            // A termination supersedes the replacement of a root volume: it opens an action of its own.
+            let waits = self.view.waiting_states().get(id) == self.held_in.get(id);
             session.group_shows(waits, other_hooks, now);
             if !waits && own.as_ref() != Some(id) && session.end().is_none() {
                 session.doubt();
@@ -621,6 +652,7 @@ impl GroupDrains {
         if self.role == Role::Own && self.view.waiting().len() > FEW {
             self.reconsiders = true;
             self.probed.clear();
+            self.unanswered_probes.clear();
         }
     }
 
@@ -655,21 +687,21 @@ impl GroupDrains {
         self.activities = Some(activities);
     }
 
-    /// Whether another instance's action is open was asked. Where the call fails, it is taken to be, unless the instance
-    /// may wait at another hook only: nearly always it does wait at this one.
+    /// Whether another instance's action is open was asked.
     pub fn probe_answered(
         &mut self,
         id: Ec2InstanceId,
         answer: Result<LifecycleActionState, Arc<CallError>>,
     ) {
-        let open = match answer {
-            Ok(state) => state == LifecycleActionState::Active,
+        match answer {
+            Ok(state) => {
+                self.probed.insert(id, state == LifecycleActionState::Active);
+            }
             Err(error) => {
                 self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
-                !self.other_hooks()
+                self.unanswered_probes.insert(id);
             }
-        };
-        self.probed.insert(id, open);
+        }
     }
 
     /// A heartbeat was answered, sent at `began`.
@@ -927,6 +959,13 @@ impl GroupDrains {
         }
         session.diagnosed(diagnosis, now);
     }
+}
+
+/// How long the cluster must not have listed an instance before an invocation believes that: half of its time where that
+/// is short, or short invocations would republish without end.
+fn absence_allowance(request: &GroupRequest) -> Duration {
+    let time = between(request.begins, request.until);
+    ABSENCE_ALLOWANCE.min(time / 2)
 }
 
 /// Spreads over a minute and more what many invocations do that began at the same time.

@@ -31,10 +31,6 @@ const INSTANCE_POLL_INTERVAL: Duration = Duration::from_secs(300);
 /// The poll interval of a drain whose group cannot be read: hundreds of others may poll as well.
 const BLIND_POLL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long the cluster must not have listed an instance before that is believed. An instance that registered just
-/// before its termination may be listed late.
-const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
-
 /// Between two searches for an instance that the cluster does not list.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(20);
 
@@ -102,6 +98,8 @@ pub struct DrainRequest {
     pub policy: OnDrainTimeout,
     /// Between two polls of its tasks.
     pub poll_interval: Duration,
+    /// How long the cluster must not have listed the instance before that is believed.
+    pub absence_allowance: Duration,
     /// Whether its action is known to have just begun. Its start counts as a heartbeat.
     pub is_fresh: bool,
     /// Whether it is only looked after in passing: its tasks are listed where ECS counts none any more.
@@ -325,7 +323,7 @@ impl Session {
     }
 
     fn absence_allowance(&self) -> Duration {
-        if self.evidence.was_deregistered() { LAG_ALLOWANCE } else { ABSENCE_ALLOWANCE }
+        if self.evidence.was_deregistered() { LAG_ALLOWANCE } else { self.request.absence_allowance }
     }
 
     /// A registration whose status may still change to one that takes tasks.
@@ -697,6 +695,7 @@ mod tests {
             },
             policy,
             poll_interval: Duration::from_secs(5),
+            absence_allowance: Duration::from_secs(60),
             is_fresh: true,
             in_passing: false,
         })

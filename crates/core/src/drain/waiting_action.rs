@@ -42,6 +42,8 @@ pub(super) struct WaitingAction {
     last_heartbeat: Option<DateTime<Utc>>,
     tried: Option<DateTime<Utc>>,
     reported: bool,
+    /// Whether a heartbeat failed since the last one that was recorded.
+    heartbeats_failed: bool,
     /// A completion whose answer was lost.
     uncertain: Option<CompleteReason>,
 }
@@ -54,7 +56,14 @@ impl WaitingAction {
 
     /// An action of which nothing is known.
     pub(super) fn unknown() -> Self {
-        Self { state: State::Unknown, last_heartbeat: None, tried: None, reported: false, uncertain: None }
+        Self {
+            state: State::Unknown,
+            last_heartbeat: None,
+            tried: None,
+            reported: false,
+            heartbeats_failed: false,
+            uncertain: None,
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -70,9 +79,9 @@ impl WaitingAction {
         self.last_heartbeat.is_some()
     }
 
-    /// When the hook may have run out, by the last heartbeat that was recorded.
+    /// When the hook may have run out: heartbeats failed since the last one that was recorded.
     pub(super) fn may_have_run_out(&self, timeout: Duration) -> Option<DateTime<Utc>> {
-        self.last_heartbeat.map(|last| last + timeout)
+        self.last_heartbeat.filter(|_| self.heartbeats_failed).map(|last| last + timeout)
     }
 
     /// Why this drain completed it, if it did.
@@ -108,8 +117,9 @@ impl WaitingAction {
     ) {
         self.tried = Some(now);
         match answer {
-            None => {}
+            None => self.heartbeats_failed = true,
             Some(LifecycleActionState::Active) => {
+                self.heartbeats_failed = false;
                 self.state = State::Open;
                 self.last_heartbeat = Some(began);
                 self.reported = false;

@@ -52,6 +52,10 @@ const ROUNDING: TimeDelta = TimeDelta::seconds(1);
 /// A coordinator lists container instances for many: the last list may be of others than the one that it completes.
 const ROUND_OF_MANY: TimeDelta = TimeDelta::seconds(90);
 
+/// How long past the drain timeout tasks are waited for whose agent is disconnected: a deregistration delay and a stop
+/// timeout of usual length.
+const UNSEEN: TimeDelta = TimeDelta::seconds(450);
+
 impl Rule for NoEarlyKill {
     fn name(&self) -> &'static str {
         "no early kill"
@@ -156,7 +160,10 @@ impl<'a> Watch<'a> {
         }
         self.proven_cluster(action, it)?;
         let hook_ends = policy.is_some() && it.at + ROUNDING >= action.hook_ends();
-        let counts = |occupied: &&Occupied<'_>| self.counts(occupied, it);
+        // Nothing is seen to stop where no agent reports it.
+        let unseen = policy.is_some() && it.at + ROUNDING >= action.drain_ends() + UNSEEN;
+        let counts =
+            |occupied: &&Occupied<'_>| self.counts(occupied, it) && !(unseen && !occupied.agent_connected());
         let mut left = self.occupancy.of(it.instance).filter(counts).flat_map(|on| on.unfinished.keys());
         let left = left.find(|task| {
             let asked_to_stop = self.stopping.contains(**task) || self.stops_fail();

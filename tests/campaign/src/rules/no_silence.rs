@@ -8,7 +8,8 @@
 //!   notice that was working on it then, and must have seen such a task (`evidence`), publishes `DrainCutShort` or
 //!   `DrainErrors` of at least 1 after that. It need not where it failed, timed out or died, where a call of its own was
 //!   refused, or where it ended sooner than it had to notice: within two polls and 90 s, or half of the heartbeat timeout
-//!   where that is longer.
+//!   where that is longer. Of a task that was stopping already ECS does not say how it ended: where AWS also denied that
+//!   the action was open, nothing could show that it was cut short.
 //! - A sweep fails only where a call of its own was refused, or where its group is not in its cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,7 @@ use super::invocations::{Invocation, answered, invocations, notices, sweep_of};
 use super::lifecycle_actions::{How, LifecycleAction, lifecycle_actions};
 use super::occupancy::Occupancy;
 use super::{Breach, Rule, longest_lag};
-use crate::scenario::Metadata;
+use crate::scenario::{Metadata, Wrong};
 use crate::stage::{DRAINER, HOOK, Played};
 
 /// See the module.
@@ -164,6 +165,8 @@ fn cuts<'a>(
     let mut evidence = Evidence::with_lag(longest_lag(&played.scenario));
     let mut occupancy = Occupancy::default();
     let mut cuts = Vec::new();
+    let denied = played.scenario.faults.iter().any(|plan| plan.fault == Wrong::NoActiveAction);
+    let mut stopping: BTreeSet<&TaskArn> = BTreeSet::new();
     for (position, entry) in entries.iter().enumerate() {
         // What is on an instance that is gone is what was there before.
         let token = ends.get(&position).copied();
@@ -171,11 +174,16 @@ fn cuts<'a>(
             let notices_within = (NOTICES_WITHIN + poll * 2).max(action.timeouts.heartbeat / 2);
             for by in works_on.get(token).into_iter().flatten() {
                 let mut on = occupancy.of(action.instance).filter(|it| !it.is_ghost());
-                let seen = |task: &&&TaskArn| evidence.surely_listed(*by, task);
+                let seen = |task: &&&TaskArn| {
+                    evidence.surely_listed(*by, task) && !(denied && stopping.contains(**task))
+                };
                 let task = on.find_map(|it| it.unfinished.keys().find(seen).copied());
                 let noticed_by = entry.at + notices_within;
                 cuts.extend(task.map(|task| Cut { by: *by, task, at: entry.at, noticed_by }));
             }
+        }
+        if let Occurrence::TaskStopping { task, .. } = &entry.what {
+            stopping.insert(task);
         }
         occupancy.see(entry);
         evidence.see(entry);

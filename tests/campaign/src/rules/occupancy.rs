@@ -23,6 +23,11 @@ impl Occupied<'_> {
         self.ghost
     }
 
+    /// Whether its agent is connected.
+    pub(super) fn agent_connected(&self) -> bool {
+        self.agent_connected
+    }
+
     /// Whether it was a ghost at any time since.
     pub(super) fn was_ghost_since(&self, time: DateTime<Utc>) -> bool {
         self.ghost || self.ghost_until.is_some_and(|until| until >= time)

@@ -52,6 +52,14 @@ pub struct Notice {
     pub metadata_not_understood: Option<String>,
 }
 
+impl Notice {
+    /// The `LifecycleState` in which its action holds the instance.
+    #[must_use]
+    pub fn held_in(&self) -> &'static str {
+        if self.root_volume_replacement { "ReplacingRootVolume:Wait" } else { "Terminating:Wait" }
+    }
+}
+
 /// Reads a message in the form in which Auto Scaling sends it to SNS.
 pub(super) fn read_lifecycle_message(fields: &Map<String, Value>) -> Result<Message, UnreadableMessage> {
     // The text of a test notification has stood in either member.

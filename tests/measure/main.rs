@@ -2,6 +2,11 @@
 //! an instance's hook is completed.
 
 #![allow(clippy::print_stdout, reason = "a program that talks to a person")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "the world is set up here: what is asked for is there"
+)]
 
 mod scene;
 

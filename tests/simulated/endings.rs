@@ -11,6 +11,9 @@ use crate::scene::{GROUP, Scene, first, two_hosts_with, two_hosts_with_web, web}
 const DRAINED: &str = "drained: every task on the instance has stopped";
 
 /// Hosts whose tasks take 300 s to stop, and a hook of two minutes.
+/// After how many seconds a drain ends, what it waits for then, and how it ends.
+type Way = (u64, &'static str, fn(&Scene));
+
 fn slow_to_stop() -> Scene {
     Scene::new(two_hosts_with(Service::new("web", 4, web().deregistration_delay(300)), 120))
 }
@@ -40,7 +43,7 @@ async fn heartbeats_that_fail_are_an_error_before_the_hook_runs_out_and_end_the_
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_whose_tasks_were_killed_by_the_end_of_their_instance_is_cut_short() {
-    let ends: [(u64, &str, fn(&Scene)); 3] = [
+    let ends: [Way; 3] = [
         // The hook runs out.
         (60, "tasks stopping: 2", |scene| {
             scene.plant(Operation::RecordLifecycleActionHeartbeat, When::Always, Fault::Throttled);

@@ -102,9 +102,10 @@ async fn the_ghosts_of_a_host_are_neither_set_draining_nor_waited_for() {
     assert!((scene.ends()[0].0 - began).num_seconds() < 60);
     assert_eq!(scene.set_draining(), 1);
     scene.world(|world| {
-        let described = world.describe_tasks(Some(CLUSTER), &[task.0.clone()]).unwrap().items;
+        let described = world.describe_tasks(Some(CLUSTER), std::slice::from_ref(&task.0)).unwrap().items;
         assert_eq!(described[0].last_status, LastStatus::Running);
-        let described = world.describe_container_instances(Some(CLUSTER), &[ghost.0.clone()]).unwrap().items;
+        let described =
+            world.describe_container_instances(Some(CLUSTER), std::slice::from_ref(&ghost.0)).unwrap().items;
         assert_eq!(described[0].status, ContainerInstanceStatus::Active);
     });
     scene.assert_all_drained(1);

@@ -416,6 +416,8 @@ impl GroupDrains {
         }
         match placement(&own, waiting, &self.probed) {
             Placement::Own => self.role = Role::Own,
+            // Of others that cannot be asked for, a message leaves each to its own.
+            Placement::Coordinator if !self.unanswered_probes.is_empty() => self.role = Role::Own,
             Placement::Coordinator => self.coordinate(),
             Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
             Placement::Probe(id) if self.unanswered_probes.contains(&id) => {

@@ -163,7 +163,7 @@ impl<'a> Watch<'a> {
         // Nothing is seen to stop where no agent reports it.
         let unseen = policy.is_some() && it.at + ROUNDING >= action.drain_ends() + UNSEEN;
         let counts =
-            |occupied: &&Occupied<'_>| self.counts(occupied, it) && !(unseen && !occupied.agent_connected());
+            |occupied: &&Occupied<'_>| (!unseen || occupied.agent_connected()) && self.counts(occupied, it);
         let mut left = self.occupancy.of(it.instance).filter(counts).flat_map(|on| on.unfinished.keys());
         let left = left.find(|task| {
             let asked_to_stop = self.stopping.contains(**task) || self.stops_fail();

@@ -138,6 +138,8 @@ fn stopped_task(arn: String, at: DateTime<Utc>) -> Task {
         network_interface: false,
         stopping_at: Some(at),
         stopped_at: Some(at),
+        stop_code: None,
+        stopped_reason: None,
     }
 }
 

@@ -39,12 +39,11 @@ impl<'a, P: Ports> Calls<'a, P> {
             ports,
             cluster,
             until,
-            // Together less than half of what ECS gives an account: of a few messages that each drain their own, or of a
-            // coordinator and a republished message that coordinates beside it.
+            // Half of what ECS gives an account: of a few messages that each drain their own, or of a coordinator.
             own_pace: Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)),
-            coordinator_pace: Rc::new(Pace::new(TimeDelta::milliseconds(150), 30)),
+            coordinator_pace: Rc::new(Pace::new(TimeDelta::milliseconds(100), 30)),
             // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be throttled.
-            auto_scaling_pace: Pace::new(TimeDelta::milliseconds(50), 40),
+            auto_scaling_pace: Pace::new(TimeDelta::milliseconds(40), 40),
         }
     }
 

@@ -201,8 +201,7 @@ impl<'a, P: Ports> Executor<'a, P> {
     }
 
     fn reads(&self) -> Paced<'a, P::Ecs, P::Clock> {
-        let coordinates = self.drains.role() == Role::Coordinator && !self.drains.coordinates_beside_others();
-        self.calls.reads(coordinates)
+        self.calls.reads(self.drains.role() == Role::Coordinator)
     }
 
     async fn auto_scaling<T>(

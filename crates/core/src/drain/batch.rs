@@ -134,6 +134,11 @@ impl<'a> Steps<'a> {
         if !self.find.is_empty() {
             return batch(Batch::Find(some_instances(self.find, Kind::Find)));
         }
+        // Before the lists: one reading of the cluster's lists then confirms all of them.
+        if !self.find_active.is_empty() {
+            let found = some_instances(self.find_active, Kind::FindActive);
+            return batch(Batch::FindActive(found.into_iter().map(|(id, _)| id).collect()));
+        }
         if !self.list.is_empty() {
             let many = self.list.len() > LISTED_MAX && cluster_lists;
             return batch(if many {
@@ -148,10 +153,6 @@ impl<'a> Steps<'a> {
         if !self.describe_tasks.is_empty() {
             let all = self.describe_tasks.into_values().flatten().collect();
             return batch(Batch::DescribeTasks(some(all, Kind::DescribeTasks, DESCRIBED_MAX)));
-        }
-        if !self.find_active.is_empty() {
-            let found = some_instances(self.find_active, Kind::FindActive);
-            return batch(Batch::FindActive(found.into_iter().map(|(id, _)| id).collect()));
         }
         if self.prove_cluster {
             return batch(Batch::ProveCluster);

@@ -1,7 +1,7 @@
 //! The task lists of a whole cluster, for many instances at once: a hundred tasks a read instead of two reads an instance.
 //! The lists give ARNs only, so a task that is not known yet has to be described once: then its instance is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -36,8 +36,8 @@ pub(super) struct ListsOf {
 #[derive(Debug, Default)]
 pub(super) struct ClusterLists {
     read: Option<Read>,
-    /// The registration that each known task is on; none where that is no drain's.
-    homes: BTreeMap<TaskArn, Option<ContainerInstanceArn>>,
+    /// The registration that each known task is on, a drain's or not: it may become one.
+    homes: BTreeMap<TaskArn, ContainerInstanceArn>,
     not_before: Option<DateTime<Utc>>,
 }
 
@@ -81,18 +81,10 @@ impl ClusterLists {
         (!unplaced.is_empty()).then_some(unplaced)
     }
 
-    /// Such tasks were described. `ours` are the drains' registrations.
-    pub(super) fn place(
-        &mut self,
-        described: &[Task],
-        all_found: bool,
-        ours: &BTreeSet<ContainerInstanceArn>,
-        now: DateTime<Utc>,
-    ) {
-        for task in described {
-            let home = Some(task.container_instance.clone()).filter(|home| ours.contains(home));
-            self.homes.insert(task.arn.clone(), home);
-        }
+    /// Such tasks were described.
+    pub(super) fn place(&mut self, described: &[Task], all_found: bool, now: DateTime<Utc>) {
+        let homes = described.iter().map(|task| (task.arn.clone(), task.container_instance.clone()));
+        self.homes.extend(homes);
         if !all_found {
             self.read = None;
             self.not_before = Some(now + AFTER_A_MISSING_TASK);
@@ -106,7 +98,7 @@ impl ClusterLists {
         }
         let Some(Read { of, lists, began, ended }) = self.read.take() else { return Vec::new() };
         let mut by_home: BTreeMap<&ContainerInstanceArn, TaskLists> = BTreeMap::new();
-        let home = |task: &TaskArn| self.homes.get(task).and_then(Option::as_ref);
+        let home = |task: &TaskArn| self.homes.get(task);
         for task in lists.running {
             if let Some(home) = home(&task) {
                 by_home.entry(home).or_default().running.insert(task);
@@ -128,6 +120,8 @@ impl ClusterLists {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -156,10 +150,9 @@ mod tests {
         let read = TaskLists { running: tasks(&["1", "2"]), stopped: tasks(&["3", "4"]) };
         lists.read(wanted(), read, at(0), at(1));
         assert_eq!(lists.unplaced().unwrap().len(), 4);
-        let ours = [arn("a"), arn("b")].into();
-        lists.place(&[task("1", "a"), task("2", "elsewhere")], true, &ours, at(1));
+        lists.place(&[task("1", "a"), task("2", "elsewhere")], true, at(1));
         assert_eq!(lists.take(), [], "two tasks may be anybody's");
-        lists.place(&[task("3", "a"), task("4", "b")], true, &ours, at(2));
+        lists.place(&[task("3", "a"), task("4", "b")], true, at(2));
         let taken: Vec<_> = lists.take().into_iter().map(|it| (it.on.0, it.lists)).collect();
         let a = TaskLists { running: tasks(&["1"]), stopped: tasks(&["3"]) };
         let b = TaskLists { running: tasks(&[]), stopped: tasks(&["4"]) };
@@ -170,16 +163,27 @@ mod tests {
     fn a_task_that_is_not_found_may_be_on_any_instance() {
         let mut lists = ClusterLists::default();
         lists.read(wanted(), TaskLists { running: tasks(&["1"]), ..TaskLists::default() }, at(0), at(1));
-        lists.place(&[], false, &BTreeSet::new(), at(2));
+        lists.place(&[], false, at(2));
         assert_eq!(lists.take(), []);
         assert!(!lists.may_be_read(at(61)));
         assert!(lists.may_be_read(at(62)));
     }
 
     #[test]
+    fn the_tasks_of_an_instance_that_is_drained_later_are_known_then() {
+        let mut lists = ClusterLists::default();
+        let read = TaskLists { running: tasks(&["1", "2"]), ..TaskLists::default() };
+        lists.read(vec![wanted().remove(0)], read.clone(), at(0), at(1));
+        lists.place(&[task("1", "a"), task("2", "b")], true, at(1));
+        assert_eq!(lists.take().len(), 1);
+        lists.read(vec![wanted().remove(1)], read, at(60), at(61));
+        assert_eq!(lists.take()[0].lists.running, tasks(&["2"]));
+    }
+
+    #[test]
     fn a_task_is_placed_once() {
         let mut lists = ClusterLists::default();
-        lists.place(&[task("1", "a")], true, &[arn("a")].into(), at(0));
+        lists.place(&[task("1", "a")], true, at(0));
         lists.read(wanted(), TaskLists { stopped: tasks(&["1"]), ..TaskLists::default() }, at(1), at(2));
         assert_eq!(lists.unplaced(), None);
         assert_eq!(lists.take()[0].lists.stopped, tasks(&["1"]));

@@ -40,8 +40,10 @@ pub struct Evidence {
     was_in_cluster: bool,
     /// Whether ECS described a registration as INACTIVE: the one positive sign of its absence.
     was_deregistered: bool,
-    /// When it was last set DRAINING, and how many tasks ECS counted on it then.
-    set_draining: Option<(DateTime<Utc>, u64)>,
+    /// When it was last set DRAINING.
+    set_draining: Option<DateTime<Utc>>,
+    /// When ECS last counted the tasks that are to run, at the first search or when it was set DRAINING, and how many.
+    counted: Option<(DateTime<Utc>, u64)>,
     tasks: BTreeMap<TaskArn, Known>,
     first_lists: BTreeMap<ContainerInstanceArn, DateTime<Utc>>,
     last_lists: Option<DateTime<Utc>>,
@@ -241,7 +243,7 @@ impl Evidence {
         }
         let lists =
             registrations.iter().map(|it| self.first_lists.get(&it.arn)).collect::<Option<Vec<_>>>()?;
-        let settled = lists.into_iter().copied().chain(self.set_draining.map(|(at, _)| at)).max()?;
+        let settled = lists.into_iter().copied().chain(self.set_draining).max()?;
         Some(self.all_stopped_at.map_or(settled + LAG_ALLOWANCE, |at| at.max(settled + LAG_ALLOWANCE)))
     }
 
@@ -264,9 +266,9 @@ impl Evidence {
         self.last_lists
     }
 
-    /// ECS counted more tasks when it set the instance DRAINING than were ever listed: the lists lag.
+    /// ECS counted more tasks than were ever listed: the lists lag.
     fn lacks_counted_tasks(&self) -> bool {
-        self.set_draining.is_some_and(|(at, counted)| {
+        self.counted.is_some_and(|(at, counted)| {
             let running_then = self.tasks.values().filter(|known| {
                 let began_to_stop = known.task.as_ref().and_then(|task| task.stopping_at.or(task.stopped_at));
                 began_to_stop.is_none_or(|began| began + LAG_ALLOWANCE >= at)
@@ -290,6 +292,9 @@ impl Evidence {
         self.found_at = Some(now);
         let absent = self.registrations.is_empty() && unresolved == 0;
         self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
+        if self.counted.is_none() {
+            self.counted = Some((now, self.counted()));
+        }
         if unresolved == 0 && self.active().is_empty() {
             self.none_active_at = Some(now);
         }
@@ -324,7 +329,8 @@ impl Evidence {
                 known.status = instance.status.clone();
                 known.running_tasks = instance.running_tasks;
                 known.pending_tasks = instance.pending_tasks;
-                self.set_draining = Some((now, counted));
+                self.set_draining = Some(now);
+                self.counted = Some((now, counted));
             }
         }
     }

@@ -195,12 +195,6 @@ impl GroupDrains {
         self.role
     }
 
-    /// Whether another message may coordinate the same drains: one that was republished goes on beside the lowest.
-    #[must_use]
-    pub fn coordinates_beside_others(&self) -> bool {
-        self.role == Role::Coordinator && self.own().is_none_or(|own| own.end().is_some())
-    }
-
     /// The drains.
     #[must_use]
     pub fn sessions(&self) -> &BTreeMap<Ec2InstanceId, Session> {
@@ -417,7 +411,10 @@ impl GroupDrains {
         match placement(&own, waiting, &self.probed) {
             Placement::Own => self.role = Role::Own,
             // Of others that cannot be asked for, a message leaves each to its own.
-            Placement::Coordinator if !self.unanswered_probes.is_empty() => self.role = Role::Own,
+            Placement::Coordinator if !self.unanswered_probes.is_empty() => {
+                self.role = Role::Own;
+                self.sessions.values_mut().for_each(|session| session.is_blind(true));
+            }
             Placement::Coordinator => self.coordinate(),
             Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
             Placement::Probe(id) if self.unanswered_probes.contains(&id) => {
@@ -487,6 +484,7 @@ impl GroupDrains {
             return Some(GroupAction::ReadActivities(new.into_keys().collect()));
         }
         let activities = self.activities.take().unwrap_or_default();
+        let only_hook = self.role == Role::Coordinator && self.view.hooks().is_some() && !self.other_hooks();
         let count = new.len();
         for (id, seen) in new {
             let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now));
@@ -497,7 +495,8 @@ impl GroupDrains {
                 policy: self.request.policy,
                 poll_interval: self.request.poll_interval,
                 absence_allowance: absence_allowance(&self.request),
-                is_fresh: false,
+                // Where no other hook can hold it, its action is open; a young one needs no heartbeat yet.
+                is_fresh: only_hook && now < began + FRESH,
                 in_passing: self.role == Role::Standby && !self.standby.drains(&id),
             });
             if let Some(state) = self.view.waiting_states().get(&id) {
@@ -586,7 +585,7 @@ impl GroupDrains {
         }
         let others = self.view.waiting().iter().filter(|id| !self.sessions.contains_key(*id));
         let delegated = self.role == Role::Own
-            && self.view.waiting().len() > FEW
+            && self.view.waited_lately().len() > FEW
             && self.own().is_some_and(Session::is_known)
             && others.clone().next().is_some()
             && self.own.as_ref().is_some_and(|own| others.clone().all(|other| other > own));
@@ -644,9 +643,13 @@ impl GroupDrains {
         let (own, other_hooks) = (self.own.clone(), self.other_hooks());
         for (id, session) in &mut self.sessions {
             // A termination supersedes the replacement of a root volume: it opens an action of its own.
-            let waits = self.view.waiting_states().get(id) == self.held_in.get(id);
+            let (state, held_in) = (self.view.waiting_states().get(id), self.held_in.get(id));
+            let waits = state == held_in;
             session.group_shows(waits, other_hooks, now);
-            if !waits && own.as_ref() != Some(id) && session.end().is_none() {
+            // A group may be slow to show that an instance waits, and never shows it in two states.
+            let young = now < session.schedule().began + GROUP_LAG;
+            let doubtful = state.is_some() || !young || own.as_ref() != Some(id);
+            if !waits && doubtful && session.end().is_none() {
                 session.doubt();
             }
         }
@@ -898,8 +901,7 @@ impl GroupDrains {
     /// Tasks of the cluster's lists were described. Where one is not found, its instance cannot be known: the lists of
     /// each instance are read instead.
     pub fn placed(&mut self, described: &[Task], all_found: bool, now: DateTime<Utc>) {
-        let ours = self.sessions.values().flat_map(|it| it.evidence().known_arns().cloned()).collect();
-        self.cluster_lists.place(described, all_found, &ours, now);
+        self.cluster_lists.place(described, all_found, now);
         self.assign_lists();
     }
 
@@ -1072,7 +1074,7 @@ mod tests {
     fn the_lowest_of_many_coordinates_what_is_found_open() {
         let mut drains = drains(1, &[1, 2, 3, 4]);
         assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
-        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        drains.hooks_read(Ok(vec![hook("drain"), hook("other")]), at(0));
         let others = BTreeSet::from([id(2), id(3), id(4)]);
         assert_eq!(drains.next(at(0)), GroupAction::ReadActivities(others));
         drains.activities_read(Ok([(id(2), at(-30))].into()));
@@ -1091,6 +1093,17 @@ mod tests {
         assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
         drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0));
         assert_eq!(drains.next(at(0)), find(&[1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn where_there_is_no_other_hook_a_young_wait_needs_no_heartbeat_first() {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        let _ = drains.next(at(0));
+        drains.activities_read(Ok([(id(2), at(-70))].into()));
+        let GroupAction::Batch(Batch::Heartbeat(due)) = drains.next(at(0)) else { panic!() };
+        assert_eq!(due.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [id(2)]);
     }
 
     #[test]

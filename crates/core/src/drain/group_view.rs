@@ -21,6 +21,7 @@ const REFUSED_RETRY_PAUSE: Duration = Duration::from_secs(60);
 pub(super) struct GroupView {
     waiting: BTreeSet<Ec2InstanceId>,
     states: BTreeMap<Ec2InstanceId, String>,
+    waited_before: BTreeSet<Ec2InstanceId>,
     others: BTreeSet<Ec2InstanceId>,
     has_load_balancer: bool,
     is_gone: bool,
@@ -41,6 +42,11 @@ impl GroupView {
     /// The same with their lifecycle states.
     pub(super) fn waiting_states(&self) -> &BTreeMap<Ec2InstanceId, String> {
         &self.states
+    }
+
+    /// The instances that the last two readings of the group have shown to wait.
+    pub(super) fn waited_lately(&self) -> BTreeSet<&Ec2InstanceId> {
+        self.waiting.union(&self.waited_before).collect()
     }
 
     /// The group's other instances.
@@ -114,7 +120,8 @@ impl GroupView {
                     instances.into_iter().partition(crate::lifecycle::GroupInstance::waits_to_terminate);
                 self.states =
                     waiting.into_iter().map(|it| (it.ec2_instance_id, it.lifecycle_state)).collect();
-                self.waiting = self.states.keys().cloned().collect();
+                let waiting = self.states.keys().cloned().collect();
+                self.waited_before = std::mem::replace(&mut self.waiting, waiting);
                 self.others = others.into_iter().map(|it| it.ec2_instance_id).collect();
                 self.read_at = Some(now);
                 self.retry_at = None;

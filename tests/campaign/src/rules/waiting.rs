@@ -40,7 +40,7 @@ pub(super) struct Place {
     pub(super) started: DateTime<Utc>,
     pub(super) ended: Option<DateTime<Utc>>,
     /// Whether its message was republished: others may have been delegated to it.
-    republished: bool,
+    pub(super) republished: bool,
     /// The most of the group that waited at once, its own instance included.
     pub(super) most_waiting: usize,
     /// When its message first was the coordinating one.

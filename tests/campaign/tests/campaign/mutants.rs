@@ -57,7 +57,7 @@ fn an_old_message_drains_what_waits_for_somebody_else() {
     scenario.happenings.push(at(30, What::CompleteByHand(0)));
     scenario.happenings.push(at(200, What::SetActive(0)));
     scenario.happenings.push(at(210, What::Redeliver(0)));
-    is_seen(Mutation::ActionTakenForGranted, &scenario, "same twice");
+    is_seen_among(Mutation::ActionTakenForGranted, &scenario, "same twice");
 }
 
 #[test]
@@ -215,9 +215,10 @@ fn an_invocation_whose_drain_was_completed_by_hand_ends() {
 
 #[test]
 fn a_completion_that_found_no_action_is_no_success() {
-    let mut scenario = long_drain();
-    scenario.drainer.timeout_seconds = 900;
-    scenario.happenings.push(at(40, What::CompleteByHand(0)));
+    // An empty instance: it is confirmed when somebody else completes its hook.
+    let mut scenario = termination();
+    scenario.clusters[0].services.clear();
+    scenario.happenings.push(at(13, What::CompleteByHand(0)));
     is_seen_among(Mutation::GoneIsCompleted, &scenario, "no silence");
 }
 

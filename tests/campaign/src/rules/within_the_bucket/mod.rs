@@ -4,8 +4,10 @@
 //!
 //! **A group.** The reads of all invocations of the drainer for one group, sweeps included, are at most [`GROUP_BURST`] at
 //! once and [`GROUP_PER_SECOND`] a second: half of what ECS gives, however many instances wait. Where SNS or Lambda
-//! delivered a message several times, each copy reads for itself; and while the group cannot be read, so does each
-//! instance's own message. An invocation that delegates
+//! delivered a message several times, each copy reads for itself; and while the group cannot be read, or heartbeats are
+//! refused throughout and another hook may hold the others, so does each
+//! instance's own message, as it does on the way to a warm pool, which the group does not show. A republished message may
+//! coordinate beside the lowest one, and has as much again. An invocation that delegates
 //! at once reads nothing.
 //!
 //! **A lone drain.** In any [`WINDOW`] an invocation of the drainer in whose time no other instance of the group waited

@@ -44,6 +44,8 @@ pub(super) struct WaitingAction {
     reported: bool,
     /// Whether a heartbeat failed since the last one that was recorded.
     heartbeats_failed: bool,
+    /// Whether a heartbeat is to show that it is open still.
+    is_doubted: bool,
     /// A completion whose answer was lost.
     uncertain: Option<CompleteReason>,
 }
@@ -62,6 +64,7 @@ impl WaitingAction {
             tried: None,
             reported: false,
             heartbeats_failed: false,
+            is_doubted: false,
             uncertain: None,
         }
     }
@@ -104,7 +107,7 @@ impl WaitingAction {
         if let State::SaidGone { times, at } = self.state {
             return at + (ASK_AGAIN * times).min(ASK_AGAIN_MAX);
         }
-        let due = self.last_heartbeat.map_or(now, |last| last + interval);
+        let due = self.last_heartbeat.filter(|_| !self.is_doubted).map_or(now, |last| last + interval);
         self.tried.map_or(due, |tried| due.max(tried + HEARTBEAT_RETRY.min(interval / 2)))
     }
 
@@ -119,7 +122,7 @@ impl WaitingAction {
         match answer {
             None => self.heartbeats_failed = true,
             Some(LifecycleActionState::Active) => {
-                self.heartbeats_failed = false;
+                (self.heartbeats_failed, self.is_doubted) = (false, false);
                 self.state = State::Open;
                 self.last_heartbeat = Some(began);
                 self.reported = false;
@@ -185,7 +188,7 @@ impl WaitingAction {
         if self.is_open() {
             self.state = State::Unknown;
             self.tried = None;
-            self.last_heartbeat = None;
+            self.is_doubted = true;
         }
     }
 }

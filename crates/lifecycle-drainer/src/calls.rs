@@ -111,12 +111,17 @@ impl<'a, P: Ports> Calls<'a, P> {
     ) -> Option<Arc<CallError>> {
         let named: Vec<&str> = named.into_iter().map(AsRef::as_ref).collect();
         let failure = failures.iter().find(|it| !it.is_missing() && named.contains(&it.arn.as_str()))?;
-        Some(Arc::new(CallError {
-            operation,
-            resource: format!("cluster {}", self.cluster),
-            kind: CallErrorKind::Unavailable,
-            source: Some(failure.to_string().into()),
-        }))
+        Some(Arc::new(error_of(operation, self.cluster, failure)))
+    }
+}
+
+/// The error of an entry of `failures[]`.
+pub(crate) fn error_of(operation: &'static str, cluster: &Cluster, failure: &Failure) -> CallError {
+    CallError {
+        operation,
+        resource: format!("cluster {cluster}"),
+        kind: CallErrorKind::Unavailable,
+        source: Some(failure.to_string().into()),
     }
 }
 

@@ -38,7 +38,7 @@ const ACTIVITY_PAGES: usize = 60;
 const CLUSTER_TASKS_MAX: usize = 6000;
 
 /// Kept of the invocation to return its answer.
-const RETURN_RESERVE: Duration = Duration::from_millis(200);
+pub(crate) const RETURN_RESERVE: Duration = Duration::from_millis(200);
 
 /// The first pause before a publish that AWS did not accept is retried; it doubles.
 const PUBLISH_RETRY: Duration = Duration::from_millis(500);
@@ -73,12 +73,7 @@ impl<'a, P: Ports> Executor<'a, P> {
     pub(crate) async fn run(&mut self) -> Result<DrainSummary, RecordError> {
         self.refuse_too_short_an_invocation()?;
         loop {
-            let action = self.drains.next(self.calls.now());
-            self.report();
-            if let Some(failure) = self.drains.failure(self.calls.now()) {
-                return Err(self.failed(&failure));
-            }
-            match action {
+            match self.decide()? {
                 GroupAction::Delegate(to) => return Ok(self.delegated(&to)),
                 GroupAction::Republish => return self.republish().await,
                 GroupAction::Return => return Ok(self.finish()),
@@ -91,11 +86,7 @@ impl<'a, P: Ports> Executor<'a, P> {
     /// Decides as [`Self::run`] does up to the first change, and describes it.
     pub(crate) async fn dry_run(&mut self) -> Result<DrainSummary, RecordError> {
         let would = loop {
-            let action = self.drains.next(self.calls.now());
-            self.report();
-            if let Some(failure) = self.drains.failure(self.calls.now()) {
-                return Err(self.failed(&failure));
-            }
+            let action = self.decide()?;
             let now = self.calls.now();
             match action {
                 // Whether the action is open shows only where a heartbeat is recorded.
@@ -130,6 +121,17 @@ impl<'a, P: Ports> Executor<'a, P> {
         tracing::info!(event = "drain_dry_run", would, "dry run: nothing was changed");
         let outcome = Outcome::DryRun { would };
         Ok(self.summary(outcome))
+    }
+
+    /// The next action, or why the invocation fails.
+    fn decide(&mut self) -> Result<GroupAction, RecordError> {
+        let now = self.calls.now();
+        let action = self.drains.next(now);
+        self.report();
+        match self.drains.failure(now) {
+            Some(failure) => Err(self.failed(&failure)),
+            None => Ok(action),
+        }
     }
 
     async fn with_diagnosis(&mut self, would: String) -> String {
@@ -528,7 +530,7 @@ impl<'a, P: Ports> Executor<'a, P> {
     }
 
     /// Each invocation has to see an instance's tasks stopped and to confirm that. With too little time for both,
-    /// drains would be republished for ever.
+    /// drains would be republished without end.
     fn refuse_too_short_an_invocation(&self) -> Result<(), RecordError> {
         let works_until = works_until(self.invocation, self.config);
         if self.invocation.begins + LAG_ALLOWANCE + self.config.poll_interval < works_until {

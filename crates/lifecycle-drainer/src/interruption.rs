@@ -9,13 +9,14 @@ use fleetkeeper_core::drain::Interruption;
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{
-    CallError, CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances,
-    Failure,
+    CallError, Clock, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, Failure,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::time_left::within;
 
+use crate::calls::error_of;
 use crate::error::RecordError;
+use crate::executor::RETURN_RESERVE;
 use crate::outcome::InterruptionSummary;
 
 /// How long the drainer retries failed calls, of a Spot Instance's two minutes.
@@ -30,9 +31,6 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest that one call may take.
 const CALL_PATIENCE: Duration = Duration::from_secs(10);
-
-/// The part of the invocation that the answer needs.
-const RETURN_RESERVE: Duration = Duration::from_millis(200);
 
 /// An interruption and what handles it.
 pub(crate) struct Interrupted<'a, Ecs, C> {
@@ -145,12 +143,7 @@ impl<Ecs: ContainerInstances + ContainerInstanceDraining, C: Clock> Interrupted<
     fn all_reached(&self, operation: &'static str, failures: &[Failure]) -> Result<(), CallError> {
         match failures.first() {
             None => Ok(()),
-            Some(failure) => Err(CallError {
-                operation,
-                resource: format!("cluster {}", self.cluster),
-                kind: CallErrorKind::Unavailable,
-                source: Some(failure.to_string().into()),
-            }),
+            Some(failure) => Err(error_of(operation, &self.cluster, failure)),
         }
     }
 

@@ -84,7 +84,7 @@ struct Steps<'a> {
     set_draining: Vec<(&'a Session, Vec<ContainerInstanceArn>)>,
     stop: Vec<(Ec2InstanceId, TaskArn)>,
     find: Vec<(&'a Session, Vec<ContainerInstanceArn>)>,
-    find_active: Vec<(&'a Session, Vec<ContainerInstanceArn>)>,
+    find_active: Vec<(&'a Session, ())>,
     describe: Vec<(&'a Session, Vec<ContainerInstanceArn>)>,
     list: Vec<(&'a Session, Vec<ContainerInstanceArn>)>,
     describe_tasks: BTreeMap<Option<DateTime<Utc>>, Vec<Of<'a, TaskArn>>>,
@@ -101,7 +101,7 @@ impl<'a> Steps<'a> {
             Step::SetDraining(arns) => self.set_draining.push((session, arns)),
             Step::StopTasks(tasks) => self.stop.extend(tasks.into_iter().map(|task| (id.clone(), task))),
             Step::Find(known) => self.find.push((session, known)),
-            Step::FindActive => self.find_active.push((session, Vec::new())),
+            Step::FindActive => self.find_active.push((session, ())),
             Step::Describe(arns) => self.describe.push((session, arns)),
             Step::List(arns) => self.list.push((session, arns)),
             // Those that were polled longest ago come first.
@@ -126,33 +126,38 @@ impl<'a> Steps<'a> {
             ));
         }
         if !self.set_draining.is_empty() {
-            return batch(Batch::SetDraining(some(self.set_draining, Kind::SetDraining, UPDATE_STATE_MAX)));
+            return batch(Batch::SetDraining(some(
+                self.set_draining,
+                Kind::SetDraining,
+                UPDATE_STATE_MAX,
+                Vec::len,
+            )));
         }
         if !self.stop.is_empty() {
             return batch(Batch::StopTasks(self.stop.into_iter().take(CALLS_MAX).collect()));
         }
         if !self.find.is_empty() {
-            return batch(Batch::Find(some_instances(self.find, Kind::Find)));
+            return batch(Batch::Find(some(self.find, Kind::Find, FILTER_MAX, |_| 1)));
         }
         // Before the lists: one reading of the cluster's lists then confirms all of them.
         if !self.find_active.is_empty() {
-            let found = some_instances(self.find_active, Kind::FindActive);
-            return batch(Batch::FindActive(found.into_iter().map(|(id, _)| id).collect()));
+            let found = some(self.find_active, Kind::FindActive, FILTER_MAX, |()| 1);
+            return batch(Batch::FindActive(found.into_iter().map(|(id, ())| id).collect()));
         }
         if !self.list.is_empty() {
             let many = self.list.len() > LISTED_MAX && cluster_lists;
             return batch(if many {
                 Batch::ListCluster(self.list.into_iter().map(|(it, arns)| (id(it), arns)).collect())
             } else {
-                Batch::List(some(self.list, Kind::List, LISTED_MAX))
+                Batch::List(some(self.list, Kind::List, LISTED_MAX, Vec::len))
             });
         }
         if !self.describe.is_empty() {
-            return batch(Batch::Describe(some(self.describe, Kind::Describe, DESCRIBED_MAX)));
+            return batch(Batch::Describe(some(self.describe, Kind::Describe, DESCRIBED_MAX, Vec::len)));
         }
         if !self.describe_tasks.is_empty() {
             let all = self.describe_tasks.into_values().flatten().collect();
-            return batch(Batch::DescribeTasks(some(all, Kind::DescribeTasks, DESCRIBED_MAX)));
+            return batch(Batch::DescribeTasks(some(all, Kind::DescribeTasks, DESCRIBED_MAX, Vec::len)));
         }
         if self.prove_cluster {
             return batch(Batch::ProveCluster);
@@ -169,28 +174,27 @@ fn id(session: &Session) -> Ec2InstanceId {
     session.ec2_instance_id().clone()
 }
 
-/// The first drains of a kind of call, up to `most` resources, or the first one alone where its last call failed.
-fn some<T>(steps: Vec<(&Session, Vec<T>)>, kind: Kind, most: usize) -> Vec<(Ec2InstanceId, Vec<T>)> {
-    let mut taken: Vec<(Ec2InstanceId, Vec<T>)> = Vec::new();
+/// The first drains of a kind of call, up to `most` as `size` counts them, or the first one alone where its last call
+/// failed.
+fn some<T>(
+    steps: Vec<(&Session, T)>,
+    kind: Kind,
+    most: usize,
+    size: impl Fn(&T) -> usize,
+) -> Vec<(Ec2InstanceId, T)> {
+    let mut taken: Vec<(Ec2InstanceId, T)> = Vec::new();
     let mut count = 0;
     let (calm, troubled): (Vec<_>, Vec<_>) =
         steps.into_iter().partition(|(session, _)| session.trouble_with(kind).is_none());
     for (session, resources) in calm {
-        if count > 0 && count + resources.len() > most {
+        if count > 0 && count + size(&resources) > most {
             break;
         }
-        count += resources.len();
+        count += size(&resources);
         taken.push((id(session), resources));
     }
     if taken.is_empty() {
         taken.extend(troubled.into_iter().take(1).map(|(session, resources)| (id(session), resources)));
     }
     taken
-}
-
-fn some_instances<T>(steps: Vec<(&Session, Vec<T>)>, kind: Kind) -> Vec<(Ec2InstanceId, Vec<T>)> {
-    let (calm, troubled): (Vec<_>, Vec<_>) =
-        steps.into_iter().partition(|(session, _)| session.trouble_with(kind).is_none());
-    let (steps, most) = if calm.is_empty() { (troubled, 1) } else { (calm, FILTER_MAX) };
-    steps.into_iter().take(most).map(|(session, resources)| (id(session), resources)).collect()
 }

@@ -290,8 +290,7 @@ impl Evidence {
         self.see(id, described, now);
         self.unresolved = unresolved;
         self.found_at = Some(now);
-        let absent = self.registrations.is_empty() && unresolved == 0;
-        self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
+        self.see_absence(now);
         if self.counted.is_none() {
             self.counted = Some((now, self.counted()));
         }
@@ -303,6 +302,10 @@ impl Evidence {
     /// The known registrations described anew. One that is MISSING is left as it was.
     pub fn describe(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], now: DateTime<Utc>) {
         self.see(id, described, now);
+        self.see_absence(now);
+    }
+
+    fn see_absence(&mut self, now: DateTime<Utc>) {
         let absent = self.registrations.is_empty() && self.unresolved == 0;
         self.absent_since = absent.then(|| self.absent_since.unwrap_or(now));
     }

@@ -378,8 +378,7 @@ impl GroupDrains {
         let own = self.own.clone()?;
         if self.view.read_at().is_none() {
             if self.view.is_refused() || now >= self.patient_until() {
-                self.role = Role::Own;
-                self.sessions.values_mut().for_each(|session| session.is_blind(true));
+                self.drain_blind();
             }
             return None;
         }
@@ -411,10 +410,7 @@ impl GroupDrains {
         match placement(&own, waiting, &self.probed) {
             Placement::Own => self.role = Role::Own,
             // Of others that cannot be asked for, a message leaves each to its own.
-            Placement::Coordinator if !self.unanswered_probes.is_empty() => {
-                self.role = Role::Own;
-                self.sessions.values_mut().for_each(|session| session.is_blind(true));
-            }
+            Placement::Coordinator if !self.unanswered_probes.is_empty() => self.drain_blind(),
             Placement::Coordinator => self.coordinate(),
             Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
             Placement::Probe(id) if self.unanswered_probes.contains(&id) => {
@@ -438,6 +434,12 @@ impl GroupDrains {
     /// How long a group that cannot be read is waited for.
     fn patient_until(&self) -> DateTime<Utc> {
         self.request.begins + GROUP_PATIENCE + self.own.as_ref().map(spread).unwrap_or_default()
+    }
+
+    /// It drains its own, while it cannot be known who else polls.
+    fn drain_blind(&mut self) {
+        self.role = Role::Own;
+        self.sessions.values_mut().for_each(|session| session.set_blind(true));
     }
 
     fn coordinate(&mut self) {
@@ -639,7 +641,7 @@ impl GroupDrains {
                 self.view.see_hooks(Ok(hooks), now);
             }
         }
-        self.sessions.values_mut().for_each(|session| session.is_blind(false));
+        self.sessions.values_mut().for_each(|session| session.set_blind(false));
         let (own, other_hooks) = (self.own.clone(), self.other_hooks());
         for (id, session) in &mut self.sessions {
             // A termination supersedes the replacement of a root volume: it opens an action of its own.
@@ -931,7 +933,7 @@ impl GroupDrains {
         self.change(id, now, |session| session.stop_answered(task));
     }
 
-    /// Whether another instance of the group is in the cluster. `counts` is whether that proves anything.
+    /// Whether another instance of the group is in the cluster.
     pub fn cluster_proven(&mut self, answer: Result<bool, Arc<CallError>>, now: DateTime<Utc>) {
         match answer {
             Ok(right) => {

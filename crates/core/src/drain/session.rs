@@ -166,7 +166,7 @@ impl Session {
     }
 
     /// Whether its group cannot be read.
-    pub fn is_blind(&mut self, is_blind: bool) {
+    pub fn set_blind(&mut self, is_blind: bool) {
         self.is_blind = is_blind;
     }
 

@@ -22,7 +22,7 @@ const GONE_ANSWERS: u32 = 3;
 /// Whether the action is open, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The notice is old, or there was none: a heartbeat shows.
+    /// The notice is old, there was none, or the group seems not to hold the instance any more: a heartbeat shows.
     Unknown,
     /// It has just begun, or a heartbeat found it.
     Open,
@@ -44,8 +44,6 @@ pub(super) struct WaitingAction {
     reported: bool,
     /// Whether a heartbeat failed since the last one that was recorded.
     heartbeats_failed: bool,
-    /// Whether a heartbeat is to show that it is open still.
-    is_doubted: bool,
     /// A completion whose answer was lost.
     uncertain: Option<CompleteReason>,
 }
@@ -64,7 +62,6 @@ impl WaitingAction {
             tried: None,
             reported: false,
             heartbeats_failed: false,
-            is_doubted: false,
             uncertain: None,
         }
     }
@@ -107,7 +104,8 @@ impl WaitingAction {
         if let State::SaidGone { times, at } = self.state {
             return at + (ASK_AGAIN * times).min(ASK_AGAIN_MAX);
         }
-        let due = self.last_heartbeat.filter(|_| !self.is_doubted).map_or(now, |last| last + interval);
+        let due =
+            self.last_heartbeat.filter(|_| self.state != State::Unknown).map_or(now, |last| last + interval);
         self.tried.map_or(due, |tried| due.max(tried + HEARTBEAT_RETRY.min(interval / 2)))
     }
 
@@ -122,7 +120,7 @@ impl WaitingAction {
         match answer {
             None => self.heartbeats_failed = true,
             Some(LifecycleActionState::Active) => {
-                (self.heartbeats_failed, self.is_doubted) = (false, false);
+                self.heartbeats_failed = false;
                 self.state = State::Open;
                 self.last_heartbeat = Some(began);
                 self.reported = false;
@@ -188,7 +186,6 @@ impl WaitingAction {
         if self.is_open() {
             self.state = State::Unknown;
             self.tried = None;
-            self.is_doubted = true;
         }
     }
 }

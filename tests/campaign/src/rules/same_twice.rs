@@ -130,7 +130,7 @@ impl Now<'_> {
     fn meant(&self, entry: &Entry, request: &Request) -> Result<(), String> {
         match &entry.what {
             Occurrence::ApiCalled { operation, .. } if request.tokens.is_empty() && !request.sweeps => {
-                Err(format!("called {operation} though nothing is to be terminated"))
+                Err(format!("called {operation} where nothing is to be terminated"))
             }
             Occurrence::ActionEnded { token, hook, .. } | Occurrence::ActionHeartbeat { token, hook, .. }
                 if hook == HOOK =>

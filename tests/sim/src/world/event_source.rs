@@ -45,13 +45,13 @@ impl World {
         self.event_sources.rules.push((rule, function.into()));
     }
 
-    /// Invokes a function every so many seconds, from now on.
+    /// Invokes a function once in this many seconds, from now on.
     pub fn put_schedule(&mut self, function: &str, every_seconds: u32) {
         let tick = Transition::Schedule { function: function.into(), every_seconds, input: None };
         self.agenda.enter(self.now, tick);
     }
 
-    /// Invokes a function every so many seconds, from now on, with a constant input: the function gets that in place of
+    /// Invokes a function once in this many seconds, from now on, with a constant input: the function gets that in place of
     /// the scheduled event (EventBridge user guide, "Transforming Amazon EventBridge target input").
     pub fn put_schedule_with_input(&mut self, function: &str, every_seconds: u32, input: Value) {
         let input = Some(Arc::new(input));

@@ -145,7 +145,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
 }
 
 impl Bucket {
-    /// One read while so many invocations work on the same message; how much of the burst is used then.
+    /// One read while this many invocations work on the same message; how much of the burst is used then.
     fn read(&mut self, now: DateTime<Utc>, copies: u32) -> f64 {
         let since = self.at.replace(now).map_or(0.0, |at| (now - at).as_seconds_f64());
         self.used = (self.used - since * GROUP_PER_SECOND).max(0.0) + 1.0 / f64::from(copies.max(1));

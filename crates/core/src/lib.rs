@@ -2,7 +2,7 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`cluster`], [`container_instance`], [`task`], [`task_needs`], [`lifecycle`], [`topic`] | what AWS has, as plain data with units |
+//! | [`capacity_provider`], [`cluster`], [`container_instance`], [`task`], [`task_needs`], [`lifecycle`], [`topic`] | what AWS has, as plain data with units |
 //! | [`ports`] | the AWS calls that the functions make, one trait a service, and the clock |
 //! | [`read`] | reads that span pages and batches: nothing is skipped |
 //! | [`paced`] | reads at a pace that leaves half of what an account has to others |
@@ -18,6 +18,7 @@
 //! every decision can be replayed.
 
 pub mod capacity;
+pub mod capacity_provider;
 pub mod cluster;
 pub mod container_instance;
 pub mod drain;

@@ -77,6 +77,12 @@ pub struct GroupInstance {
 }
 
 impl GroupInstance {
+    /// Whether it is launched, or being launched, to take tasks.
+    #[must_use]
+    pub fn is_to_serve(&self) -> bool {
+        self.lifecycle_state == "InService" || self.lifecycle_state.starts_with("Pending")
+    }
+
     /// Whether a termination hook, ours or another, holds it. An instance refresh that replaces root
     /// volumes runs the same hooks (API reference, `LifecycleState`). On its way to a warm pool an
     /// instance is in `Warmed:Pending:Wait` instead, like one that was launched there.

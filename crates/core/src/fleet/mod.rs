@@ -28,6 +28,11 @@ mod snapshot;
 mod task_kind;
 mod waiting_tasks;
 
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod situations;
+
 use std::collections::BTreeSet;
 
 pub use decision::{

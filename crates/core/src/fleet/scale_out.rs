@@ -10,7 +10,6 @@ use super::decision::{Missing, MissingReason};
 use super::hosts::{Host, Standing};
 use super::memory::{UNJOINED_MAX, unjoined};
 use super::task_kind::TaskKind;
-use crate::lifecycle::AutoScalingGroup;
 
 /// Room on one host: one that is there, one that is coming, or one to add.
 #[derive(Debug, Clone)]
@@ -348,10 +347,12 @@ impl Fleet<'_> {
         too_small(*last) && too_small(*before)
     }
 
-    /// Whether a group is scaled for tasks of a kind. ECS scales a group for tasks of its capacity provider alone.
+    /// Whether a group is scaled for tasks of a kind: new hosts of it are of the kind's capacity provider, and where ECS
+    /// scales it itself, it does so for tasks of that provider alone.
     fn grows_for(&self, number: usize, kind: &TaskKind) -> bool {
-        let by_ecs = |group: &AutoScalingGroup| self.snapshot.scaled_by_ecs.contains_key(&group.name);
-        kind.groups.is_some() || !self.snapshot.groups.get(number).is_some_and(by_ecs)
+        let Some(group) = self.snapshot.groups.get(number) else { return false };
+        let by_ecs = self.snapshot.scaled_by_ecs.contains_key(&group.name);
+        kind.may_be_of_group(&group.name) && (kind.groups.is_some() || !by_ecs)
     }
 
     /// Whether a group may have a host more than the units that were added.

@@ -120,9 +120,8 @@ fn an_event_of_ecs_becomes_metrics_and_a_full_cluster_an_alarm() {
     let in_group = [("ClusterName", "demo"), ("AutoScalingGroupName", "demo-asg")];
     let in_demo = &in_group[..1];
     wait_for("a full cluster's metrics", 60, || {
-        (read("PlaceableContainers", in_demo) == Some(0.0)
-            && read("ContainerCapacity", in_demo) == Some(0.0))
-        .then_some(())
+        (read("PlaceableContainers", in_demo) == Some(0.0) && read("ContainerCapacity", in_demo) == Some(0.0))
+            .then_some(())
     })
     .unwrap();
     assert_eq!(read("IdleHostCapacity", in_demo), Some(0.0));

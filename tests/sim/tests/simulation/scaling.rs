@@ -10,7 +10,7 @@ use crate::alarms::put;
 use crate::scene::{tokens, world_of_hosts};
 
 /// A value a minute, of one metric or of another.
-fn minutes(world: &mut World, name: &'static str, value: f64, count: u32) {
+pub(crate) fn minutes(world: &mut World, name: &'static str, value: f64, count: u32) {
     for _ in 0..count {
         world.advance_seconds(20);
         put(world, name, value);
@@ -41,6 +41,14 @@ fn fleetkeeper(hosts: usize) -> World {
 
 const OUT: &str = "MissingHosts";
 const IN: &str = "RemovableHosts";
+
+/// An alarm on `Load`, in one minute of it, that executes a policy of the group.
+pub(crate) fn alarm_above(world: &mut World, threshold: f64, policy: &str) {
+    let metric = Metric::new("ECS/Fleetkeeper", "Load", &[("ClusterName", "demo")]);
+    let above = ComparisonOperator::GreaterThanThreshold;
+    let alarm = Alarm::new("load", metric, Statistic::Average, above, threshold);
+    world.put_metric_alarm(alarm.executing(AlarmState::Alarm, "hosts", policy)).unwrap();
+}
 
 /// Hosts, and a policy at an alarm on `Load` above 50: one minute of it is enough.
 fn with_policy(hosts: usize, policy: StepScalingPolicy) -> World {

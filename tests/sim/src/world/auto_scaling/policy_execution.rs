@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::group::Group;
 use super::instance::{GroupInstance, LifecycleState};
+use super::processes::ScalingProcess;
 use super::scaling_policy::{AdjustmentType, StepScalingPolicy};
 use crate::world::World;
 use crate::world::history::Occurrence;
@@ -14,6 +15,9 @@ impl World {
         let now = self.now;
         let Some(group) = self.groups.get_mut(name) else { return };
         let Some(policy) = group.policies.get(policy).cloned() else { return };
+        if group.suspended.contains(&ScalingProcess::AlarmNotification) {
+            return;
+        }
         let from = group.desired_capacity;
         let Some(to) = group.desired_by(&policy, breach, now).filter(|to| *to != from) else { return };
         group.scaling_out_with_warmup = Some(policy.estimated_instance_warmup_seconds);
@@ -58,7 +62,7 @@ impl Group {
 }
 
 fn count(group: &Group, which: impl Fn(&GroupInstance) -> bool) -> i64 {
-    i64::try_from(group.instances.values().filter(|instance| which(instance)).count()).unwrap_or(i64::MAX)
+    i64::try_from(group.units(which)).unwrap_or(i64::MAX)
 }
 
 /// Whether a launched instance, whatever it was launched for, has no share in the metric yet.

@@ -6,7 +6,7 @@ use std::fs;
 
 use fleetkeeper_core::capacity::{Wanted, WorstCase, figures};
 use fleetkeeper_core::container_instance::{
-    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Resources,
+    Attributes, ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Resources,
 };
 use fleetkeeper_core::network_interfaces::task_network_interfaces;
 use fleetkeeper_core::task_needs::TaskNeeds;
@@ -260,18 +260,22 @@ fn host(example: &Value, tasks: u32) -> ContainerInstance {
         pending_tasks: 0,
         registered: all,
         remaining,
-        instance_type: example["Parameters"]["InstanceType"]["Default"].as_str().map(str::to_owned),
-        trunked: false,
+        attributes: with_type(example["Parameters"]["InstanceType"]["Default"].as_str().unwrap()),
+        capacity_provider: None,
         network_interfaces: Some(tasks),
         version: 1,
     }
+}
+
+fn with_type(instance_type: &str) -> Attributes {
+    Attributes([("ecs.instance-type".to_owned(), Some(instance_type.to_owned()))].into())
 }
 
 #[test]
 fn a_host_takes_as_many_tasks_as_is_said_of_its_type() {
     let example = example();
     let tasks = |instance_type: &str| {
-        let of = ContainerInstance { instance_type: Some(instance_type.to_owned()), ..host(&example, 0) };
+        let of = ContainerInstance { attributes: with_type(instance_type), ..host(&example, 0) };
         task_network_interfaces(&of)
     };
     let said = example["Parameters"]["InstanceType"]["Description"].as_str().unwrap();

@@ -1,6 +1,7 @@
 //! A second opinion on the ECS adapter: moto. It ignores the filter on `ec2InstanceId` and lists every instance, so that
 //! it also shows that the drainer touches none but the one it was told of.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use chrono::Utc;
@@ -253,10 +254,26 @@ impl LifecycleActions for OneWaits {
 }
 
 impl AutoScalingGroups for OneWaits {
-    async fn describe_group(&self, _: &str) -> Result<Option<AutoScalingGroup>, CallError> {
-        let instance =
-            GroupInstance { ec2_instance_id: self.0.clone(), lifecycle_state: "Terminating:Wait".to_owned() };
-        Ok(Some(AutoScalingGroup { instances: vec![instance], has_load_balancer: false }))
+    async fn describe_groups(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
+        let instance = GroupInstance {
+            ec2_instance_id: self.0.clone(),
+            lifecycle_state: "Terminating:Wait".to_owned(),
+            availability_zone: "us-east-1a".to_owned(),
+            instance_type: "c5.large".to_owned(),
+            weight: 1,
+            protected: false,
+        };
+        let group = |name: &String| AutoScalingGroup {
+            name: name.clone(),
+            minimum: 0,
+            maximum: 1,
+            desired: 1,
+            mixed: false,
+            suspended: BTreeSet::new(),
+            instances: vec![instance.clone()],
+            has_load_balancer: false,
+        };
+        Ok(names.iter().map(group).collect())
     }
 
     async fn describe_scaling_activities(

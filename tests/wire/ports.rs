@@ -104,7 +104,7 @@ async fn transcript(
     assert_eq!(all.items.len(), 20);
     let first = &all.items[0];
     let with_gpus = all.items.iter().find(|host| host.registered.gpus > 0).unwrap();
-    assert_eq!((with_gpus.registered.gpus, with_gpus.remaining.gpus, with_gpus.trunked), (4, 3, true));
+    assert_eq!((with_gpus.registered.gpus, with_gpus.remaining.gpus, with_gpus.is_trunked()), (4, 3, true));
     said.push(format!("{all:?}"));
 
     let query = ContainerInstanceQuery::OfEc2Instances(vec![first.ec2_instance_id.parse().unwrap()]);
@@ -170,7 +170,7 @@ async fn more(
     let listed = ecs.list_services(&demo, None).await.unwrap();
     assert_eq!((listed.items.len(), &listed.next), (3, &None));
     let services = ecs.describe_services(&demo, &names).await.unwrap();
-    assert_eq!(services.items[2].definitions.len(), 2, "both deployments'");
+    assert_eq!(services.items[2].definitions().len(), 2, "both deployments'");
     said.push(format!("{services:?}"));
     said.push(short(&ecs.describe_services(&demo, &vec![names[0].clone(); 11]).await.unwrap_err()));
     said.push(format!("{listed:?}"));
@@ -299,8 +299,8 @@ async fn services_and_tasks_are_read_from_the_emulator_alike() {
     assert!(services.items[0].0.ends_with("service/demo/web") && services.next.is_none(), "{services:?}");
     let services = ecs.describe_services(&demo, &["web".to_owned(), "none".to_owned()]).await.unwrap();
     let web = &services.items[0];
-    assert!(web.active && web.on_ec2);
-    assert_eq!(web.definitions, [TaskDefinitionArn(arn.to_owned())]);
+    assert!(web.active && web.is_on_ec2());
+    assert_eq!(web.definitions(), [&TaskDefinitionArn(arn.to_owned())].into());
     assert_eq!((web.name.as_str(), web.strategy, web.desired), ("web", SchedulingStrategy::Replica, 2));
     assert_eq!((web.minimum_healthy_percent, web.maximum_percent), (100, 200));
     assert!(services.failures[0].is_missing(), "{services:?}");

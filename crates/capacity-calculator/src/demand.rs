@@ -48,7 +48,7 @@ impl Demand {
             let demand = || answer.items.iter().filter(|service| is_demand(service));
             let wants = demand().map(|service| (service.name.clone(), Wanted::by(service)));
             let starts = demand().flat_map(|service| {
-                service.definitions.iter().map(|definition| (service.name.clone(), definition.clone()))
+                service.definitions().into_iter().map(|definition| (service.name.clone(), definition.clone()))
             });
             Ok(Self { wants: wants.collect(), starts: starts.collect() })
         });

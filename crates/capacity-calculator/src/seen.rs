@@ -74,8 +74,8 @@ mod tests {
             pending_tasks: 0,
             registered: fleetkeeper_core::container_instance::Resources::default(),
             remaining: fleetkeeper_core::container_instance::Resources::default(),
-            instance_type: None,
-            trunked: false,
+            attributes: fleetkeeper_core::container_instance::Attributes::default(),
+            capacity_provider: None,
             network_interfaces: None,
             version,
         }

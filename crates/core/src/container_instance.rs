@@ -1,6 +1,6 @@
 //! ECS container instances: an EC2 instance as its cluster sees it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -138,6 +138,24 @@ pub struct Resources {
     pub gpus: u32,
 }
 
+/// The attributes of a container instance by name. A capability has no value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes(pub BTreeMap<String, Option<String>>);
+
+impl Attributes {
+    /// Whether it has an attribute of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The value of an attribute; none where there is no such attribute, or it has no value.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_deref()
+    }
+}
+
 /// A container instance as `DescribeContainerInstances` tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerInstance {
@@ -157,10 +175,11 @@ pub struct ContainerInstance {
     pub registered: Resources,
     /// What no task has reserved.
     pub remaining: Resources,
-    /// Its EC2 instance type (attribute `ecs.instance-type`), where ECS tells it.
-    pub instance_type: Option<String>,
-    /// Whether it has a trunk network interface (attribute `ecs.awsvpc-trunk-id`), and so room for more awsvpc tasks.
-    pub trunked: bool,
+    /// Its attributes: what ECS, its agent and its owners say of it.
+    pub attributes: Attributes,
+    /// The capacity provider that it belongs to. An instance that registered before its group became
+    /// one has none (developer guide, "Capacity providers").
+    pub capacity_provider: Option<String>,
     /// Network interfaces that its tasks hold, where they were counted. ECS does not tell it of an instance: only its
     /// tasks do.
     pub network_interfaces: Option<u32>,
@@ -175,6 +194,18 @@ impl ContainerInstance {
     #[must_use]
     pub fn takes_tasks(&self) -> bool {
         self.status == ContainerInstanceStatus::Active && self.agent_connected && !self.is_external()
+    }
+
+    /// Its EC2 instance type (attribute `ecs.instance-type`), where ECS gives it.
+    #[must_use]
+    pub fn instance_type(&self) -> Option<&str> {
+        self.attributes.value("ecs.instance-type")
+    }
+
+    /// Whether it has a trunk network interface (attribute `ecs.awsvpc-trunk-id`), and so room for more awsvpc tasks.
+    #[must_use]
+    pub fn is_trunked(&self) -> bool {
+        self.attributes.has("ecs.awsvpc-trunk-id")
     }
 
     /// Whether it is a machine outside EC2 (ECS Anywhere), which only tasks of launch type EXTERNAL are placed on.
@@ -192,6 +223,14 @@ impl ContainerInstance {
 
 #[cfg(test)]
 impl ContainerInstance {
+    /// The same of an instance type, with a trunk network interface or without.
+    pub(crate) fn of_type(mut self, instance_type: &str, trunked: bool) -> Self {
+        let with = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+        let trunk = trunked.then(|| with("ecs.awsvpc-trunk-id", "eni-1"));
+        self.attributes.0.extend([with("ecs.instance-type", instance_type)].into_iter().chain(trunk));
+        self
+    }
+
     /// An empty one that takes tasks.
     pub(crate) fn empty(cpu: u64, memory: u64) -> Self {
         let all = Resources { cpu: CpuUnits(cpu), memory: Mib(memory), ..Resources::default() };
@@ -206,8 +245,8 @@ impl ContainerInstance {
             pending_tasks: 0,
             registered: all.clone(),
             remaining: all,
-            instance_type: None,
-            trunked: false,
+            attributes: Attributes::default(),
+            capacity_provider: None,
             network_interfaces: None,
             registered_at: None,
             version: 1,

@@ -2,12 +2,13 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | [`cluster`], [`container_instance`], [`task`], [`task_needs`], [`lifecycle`], [`topic`] | what AWS has, as plain data with units |
+//! | [`capacity_provider`], [`cluster`], [`container_instance`], [`task`], [`task_needs`], [`lifecycle`], [`topic`] | what AWS has, as plain data with units |
 //! | [`ports`] | the AWS calls that the functions make, one trait a service, and the clock |
 //! | [`read`] | reads that span pages and batches: nothing is skipped |
 //! | [`paced`] | reads at a pace that leaves half of what an account has to others |
 //! | [`drain`] | the lifecycle-drainer's decisions |
-//! | [`capacity`] | the capacity-calculator's figures |
+//! | [`capacity`] | the book's figures |
+//! | [`fleet`] | what each group is missing and can lose |
 //! | [`invocation`], [`time_left`] | what an invocation has left, which bounds every call |
 //! | [`setting`] | a variable parsed once, with one clear line where it is malformed |
 //! | [`network_interfaces`] | how many tasks with a network interface of their own an instance has room for |
@@ -18,10 +19,12 @@
 //! every decision can be replayed.
 
 pub mod capacity;
+pub mod capacity_provider;
 pub mod cluster;
 pub mod container_instance;
 pub mod drain;
 pub mod error_chain;
+pub mod fleet;
 pub mod invocation;
 pub mod lifecycle;
 pub mod metric_namespace;

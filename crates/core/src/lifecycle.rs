@@ -1,5 +1,6 @@
 //! EC2 Auto Scaling lifecycle hooks and the actions that wait on them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -36,9 +37,21 @@ impl fmt::Display for LifecycleActionId {
     }
 }
 
-/// An Auto Scaling group, as far as a drain needs it (API reference, `DescribeAutoScalingGroups`).
+/// An Auto Scaling group (API reference, `DescribeAutoScalingGroups`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AutoScalingGroup {
+    /// Its name.
+    pub name: String,
+    /// Its minimum size, in capacity units.
+    pub minimum: u32,
+    /// Its maximum size, in capacity units.
+    pub maximum: u32,
+    /// Its desired capacity, in capacity units.
+    pub desired: u32,
+    /// Whether it has a mixed instances policy: several types, or Spot instances beside others.
+    pub mixed: bool,
+    /// The scaling processes that are suspended: `Launch`, `Terminate`, ...
+    pub suspended: BTreeSet<String>,
     /// Its instances. Those of its warm pool are not among them.
     pub instances: Vec<GroupInstance>,
     /// Whether a load balancer or another traffic source is attached. Its connection draining then
@@ -53,9 +66,23 @@ pub struct GroupInstance {
     pub ec2_instance_id: Ec2InstanceId,
     /// Its `LifecycleState` as AWS writes it: `InService`, `Terminating:Wait`, ...
     pub lifecycle_state: String,
+    /// Its Availability Zone.
+    pub availability_zone: String,
+    /// Its instance type.
+    pub instance_type: String,
+    /// The capacity units that it counts for: 1 in a group without weights.
+    pub weight: u32,
+    /// Whether it is protected from scale-in.
+    pub protected: bool,
 }
 
 impl GroupInstance {
+    /// Whether it is launched, or being launched, to take tasks.
+    #[must_use]
+    pub fn is_to_serve(&self) -> bool {
+        self.lifecycle_state == "InService" || self.lifecycle_state.starts_with("Pending")
+    }
+
     /// Whether a termination hook, ours or another, holds it. An instance refresh that replaces root
     /// volumes runs the same hooks (API reference, `LifecycleState`). On its way to a warm pool an
     /// instance is in `Warmed:Pending:Wait` instead, like one that was launched there.
@@ -108,4 +135,36 @@ pub enum LifecycleActionState {
     Active,
     /// "No active Lifecycle Action found": completed by somebody else, timed out, or its instance is gone.
     Gone,
+}
+
+#[cfg(test)]
+impl AutoScalingGroup {
+    /// A group of this name without an instance, of 0 to 100 instances.
+    pub(crate) fn fixture(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            minimum: 0,
+            maximum: 100,
+            desired: 0,
+            mixed: false,
+            suspended: BTreeSet::new(),
+            instances: Vec::new(),
+            has_load_balancer: false,
+        }
+    }
+}
+
+#[cfg(test)]
+impl GroupInstance {
+    /// An instance in service.
+    pub(crate) fn fixture() -> Self {
+        Self {
+            ec2_instance_id: "i-00000001".parse().expect("an EC2 instance id"),
+            lifecycle_state: "InService".to_owned(),
+            availability_zone: "us-east-1a".to_owned(),
+            instance_type: "c5.large".to_owned(),
+            weight: 1,
+            protected: false,
+        }
+    }
 }

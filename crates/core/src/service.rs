@@ -1,5 +1,7 @@
 //! ECS services: what they run, what they want to run, and what their schedulers tell.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::task::TaskDefinitionArn;
@@ -15,10 +17,13 @@ pub struct Service {
     pub name: String,
     /// Whether it is ACTIVE: one that is DRAINING or INACTIVE starts no task any more.
     pub active: bool,
-    /// Whether its tasks run on the cluster's EC2 instances, and not on Fargate or outside AWS.
-    pub on_ec2: bool,
-    /// What it may start tasks of: the task definitions of all its deployments and task sets, those in progress included.
-    pub definitions: Vec<TaskDefinitionArn>,
+    /// Its deployments and task sets, those in progress included.
+    pub deployments: Vec<Deployment>,
+    /// The constraints that it places its tasks under, beside those of their task definition.
+    pub constraints: Vec<PlacementConstraint>,
+    /// The fields that its `placementStrategy` names to spread tasks over, such as
+    /// `attribute:ecs.availability-zone`. The default strategy of services is not among them.
+    pub spreads_over: Vec<String>,
     /// How it spreads its tasks.
     pub strategy: SchedulingStrategy,
     /// How many tasks it is to run.
@@ -33,6 +38,60 @@ pub struct Service {
     pub maximum_percent: u32,
     /// What the scheduler told last, newest first; ECS gives the latest 100.
     pub events: Vec<ServiceEvent>,
+}
+
+/// A deployment or a task set of a service: tasks of one task definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Whether it is a task set, which a service has by the deployment controllers CODE_DEPLOY and
+    /// EXTERNAL. `maximumPercent` sets no limit to one.
+    pub task_set: bool,
+    /// What its tasks are made by.
+    pub definition: TaskDefinitionArn,
+    /// Where its tasks run.
+    pub launch: Launch,
+    /// How many tasks it wants.
+    pub desired: u32,
+    /// How many run.
+    pub running: u32,
+    /// How many are in PENDING.
+    pub pending: u32,
+}
+
+/// Where tasks run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Launch {
+    /// On the cluster's EC2 instances, whichever capacity provider these belong to.
+    Ec2,
+    /// On the container instances of these capacity providers, all of them other than Fargate's.
+    CapacityProviders(Vec<String>),
+    /// On Fargate, or outside AWS.
+    Elsewhere,
+}
+
+/// A constraint on where a service's task may be placed (API reference, `PlacementConstraint`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlacementConstraint {
+    /// No two tasks of the service on one instance.
+    DistinctInstance,
+    /// Only on instances that match an expression of the cluster query language.
+    MemberOf(String),
+    /// A type that AWS added since.
+    Other(String),
+}
+
+impl Service {
+    /// The task definitions that it may start tasks of.
+    #[must_use]
+    pub fn definitions(&self) -> BTreeSet<&TaskDefinitionArn> {
+        self.deployments.iter().map(|deployment| &deployment.definition).collect()
+    }
+
+    /// Whether it has tasks on the cluster's EC2 instances, and not on Fargate or outside AWS alone.
+    #[must_use]
+    pub fn is_on_ec2(&self) -> bool {
+        self.deployments.iter().any(|deployment| deployment.launch != Launch::Elsewhere)
+    }
 }
 
 /// How a service spreads its tasks.

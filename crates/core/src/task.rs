@@ -1,6 +1,6 @@
 //! ECS tasks, as far as a drain needs them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -145,4 +145,20 @@ pub struct TaskDefinition {
     pub arn: TaskDefinitionArn,
     /// What a task of it needs of its host.
     pub needs: TaskNeeds,
+    /// What the host must be.
+    pub host: HostRequirements,
+}
+
+/// What a host must be to run tasks of a task definition, whatever room it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostRequirements {
+    /// Attributes that it must have, with this value where there is one. ECS derives them when the
+    /// task definition is registered (API reference, `TaskDefinition.requiresAttributes`).
+    pub attributes: BTreeMap<String, Option<String>>,
+    /// The operating system family, such as `LINUX` or `WINDOWS_SERVER_2022_CORE`.
+    pub operating_system: Option<String>,
+    /// The CPU architecture: `X86_64` or `ARM64`.
+    pub cpu_architecture: Option<String>,
+    /// Expressions of the cluster query language that it must match (`memberOf`).
+    pub member_of: Vec<String>,
 }

@@ -1,6 +1,8 @@
 //! The groups' port: their instances, and what they did and are doing.
 
-use aws_sdk_autoscaling::types::{Activity as SdkActivity, Instance as SdkInstance};
+use aws_sdk_autoscaling::types::{
+    Activity as SdkActivity, AutoScalingGroup as SdkGroup, Instance as SdkInstance, SuspendedProcess,
+};
 use fleetkeeper_core::lifecycle::{AutoScalingGroup, GroupInstance, ScalingActivity};
 use fleetkeeper_core::ports::{AutoScalingGroups, CallError, Page, PageToken};
 
@@ -9,22 +11,21 @@ use crate::call_error::call_error;
 use crate::timestamp::time;
 
 impl AutoScalingGroups for AutoScaling {
-    async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError> {
+    async fn describe_groups(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
+        // Without names AWS describes every group of the account.
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
         let answer = self
             .client
             .describe_auto_scaling_groups()
-            .auto_scaling_group_names(group)
+            .set_auto_scaling_group_names(Some(names.to_vec()))
             .send()
             .await
-            .map_err(|error| call_error("autoscaling:DescribeAutoScalingGroups", named(group), error))?;
-        let mut groups = answer.auto_scaling_groups().iter();
-        let found = groups.find(|found| found.auto_scaling_group_name() == Some(group));
-        Ok(found.map(|found| AutoScalingGroup {
-            instances: found.instances().iter().filter_map(group_instance).collect(),
-            has_load_balancer: !(found.load_balancer_names().is_empty()
-                && found.target_group_arns().is_empty()
-                && found.traffic_sources().is_empty()),
-        }))
+            .map_err(|error| {
+                call_error("autoscaling:DescribeAutoScalingGroups", named(&names.join(", ")), error)
+            })?;
+        Ok(answer.auto_scaling_groups().iter().map(group).collect())
     }
 
     async fn describe_scaling_activities(
@@ -47,11 +48,36 @@ impl AutoScalingGroups for AutoScaling {
     }
 }
 
+fn group(group: &SdkGroup) -> AutoScalingGroup {
+    let suspended = group.suspended_processes().iter().filter_map(SuspendedProcess::process_name);
+    AutoScalingGroup {
+        name: group.auto_scaling_group_name().unwrap_or_default().to_owned(),
+        minimum: units(group.min_size()),
+        maximum: units(group.max_size()),
+        desired: units(group.desired_capacity()),
+        mixed: group.mixed_instances_policy().is_some(),
+        suspended: suspended.map(str::to_owned).collect(),
+        instances: group.instances().iter().filter_map(group_instance).collect(),
+        has_load_balancer: !(group.load_balancer_names().is_empty()
+            && group.target_group_arns().is_empty()
+            && group.traffic_sources().is_empty()),
+    }
+}
+
+fn units(size: Option<i32>) -> u32 {
+    size.and_then(|size| u32::try_from(size).ok()).unwrap_or(0)
+}
+
 /// An instance whose id is none of EC2's could not be asked for anywhere: it is passed over.
 fn group_instance(instance: &SdkInstance) -> Option<GroupInstance> {
     Some(GroupInstance {
         ec2_instance_id: instance.instance_id()?.parse().ok()?,
         lifecycle_state: instance.lifecycle_state()?.as_str().to_owned(),
+        availability_zone: instance.availability_zone().unwrap_or_default().to_owned(),
+        instance_type: instance.instance_type().unwrap_or_default().to_owned(),
+        // A text, and there only in a group with weights (API reference, `Instance`).
+        weight: instance.weighted_capacity().and_then(|weight| weight.parse().ok()).unwrap_or(1),
+        protected: instance.protected_from_scale_in().unwrap_or(false),
     })
 }
 

@@ -4,8 +4,9 @@
 //! | --- | --- |
 //! | `task` | tasks as the API tells of them |
 //! | `stop_task` | stopping them |
-//! | `task_definition`, `service`, `task_protection` | a port each |
+//! | `task_definition`, `service`, `task_protection`, `capacity_provider` | a port each |
 
+mod capacity_provider;
 mod service;
 mod stop_task;
 mod task;
@@ -16,12 +17,13 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
-    Attribute, ContainerInstance as SdkContainerInstance, ContainerInstanceStatus as SdkStatus,
-    DesiredStatus as SdkDesired, Failure as SdkFailure, Resource as SdkResource,
+    Attribute as SdkAttribute, ContainerInstance as SdkContainerInstance,
+    ContainerInstanceStatus as SdkStatus, DesiredStatus as SdkDesired, Failure as SdkFailure,
+    Resource as SdkResource,
 };
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{
-    ContainerInstance, ContainerInstanceArn, CpuUnits, Mib, Port, Resources,
+    Attributes, ContainerInstance, ContainerInstanceArn, CpuUnits, Mib, Port, Resources,
 };
 use fleetkeeper_core::ports::{
     Answer, CallError, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, Failure, Page,
@@ -168,16 +170,18 @@ fn container_instance(instance: &SdkContainerInstance) -> ContainerInstance {
         pending_tasks: count(instance.pending_tasks_count()),
         registered: resources(instance.registered_resources()),
         remaining: resources(instance.remaining_resources()),
-        instance_type: attribute(instance, "ecs.instance-type").and_then(Attribute::value).map(str::to_owned),
-        trunked: attribute(instance, "ecs.awsvpc-trunk-id").is_some(),
+        attributes: Attributes(instance.attributes().iter().map(attribute).collect()),
+        capacity_provider: instance.capacity_provider_name().map(str::to_owned),
         network_interfaces: None,
         registered_at: instance.registered_at().and_then(time),
         version: u64::try_from(instance.version()).unwrap_or(0),
     }
 }
 
-fn attribute<'a>(instance: &'a SdkContainerInstance, name: &str) -> Option<&'a Attribute> {
-    instance.attributes().iter().find(|attribute| attribute.name() == name)
+/// A capability has no value. One that is empty is none, either.
+fn attribute(attribute: &SdkAttribute) -> (String, Option<String>) {
+    let value = attribute.value().filter(|value| !value.is_empty());
+    (attribute.name().to_owned(), value.map(str::to_owned))
 }
 
 /// Resources by their names; those unknown here (Neuron cores, a user's own) are passed over. One that is missing

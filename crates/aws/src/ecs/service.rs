@@ -4,12 +4,15 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types::{
-    DeploymentConfiguration, LaunchType, SchedulingStrategy as SdkStrategy, Service as SdkService,
-    ServiceEvent as SdkServiceEvent,
+    CapacityProviderStrategyItem, DeploymentConfiguration, LaunchType, PlacementConstraint as SdkConstraint,
+    PlacementConstraintType as SdkConstraintType, PlacementStrategyType, SchedulingStrategy as SdkStrategy,
+    Service as SdkService, ServiceEvent as SdkServiceEvent,
 };
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{Answer, CallError, Page, PageToken, Services};
-use fleetkeeper_core::service::{SchedulingStrategy, Service, ServiceArn, ServiceEvent};
+use fleetkeeper_core::service::{
+    Deployment, Launch, PlacementConstraint, SchedulingStrategy, Service, ServiceArn, ServiceEvent,
+};
 use fleetkeeper_core::task::TaskDefinitionArn;
 
 use super::{Ecs, count, failure, in_cluster, owned};
@@ -29,7 +32,6 @@ impl Services for Ecs {
             .client
             .list_services()
             .cluster(cluster.reference())
-            .scheduling_strategy(SdkStrategy::Replica)
             .max_results(PAGE)
             .set_next_token(page.map(|token| token.0.clone()))
             .send()
@@ -78,8 +80,9 @@ fn service(service: &SdkService) -> Service {
     Service {
         name: owned(service.service_name()),
         active: service.status() == Some("ACTIVE"),
-        on_ec2: on_ec2(service),
-        definitions: definitions(service),
+        deployments: deployments(service),
+        constraints: service.placement_constraints().iter().map(constraint).collect(),
+        spreads_over: spreads_over(service),
         strategy,
         desired: count(service.desired_count()),
         running: count(service.running_count()),
@@ -91,22 +94,74 @@ fn service(service: &SdkService) -> Service {
     }
 }
 
-/// By its capacity providers where it has any, and else by its launch type, which is EC2 unless it says otherwise. Of Auto
-/// Scaling groups' capacity providers the names are the user's: AWS's own are Fargate's.
-fn on_ec2(service: &SdkService) -> bool {
-    let providers = service.capacity_provider_strategy();
-    if providers.is_empty() {
-        return matches!(service.launch_type(), None | Some(LaunchType::Ec2));
+/// Deployments have counts of their own, and task sets have (API reference, `Deployment`, `TaskSet`). A service whose tasks
+/// are started otherwise, and one that ECS describes without either, has one by its own counts.
+fn deployments(service: &SdkService) -> Vec<Deployment> {
+    let of_deployments = service.deployments().iter().map(|it| Deployment {
+        task_set: false,
+        definition: TaskDefinitionArn(owned(it.task_definition())),
+        launch: launch(it.launch_type(), it.capacity_provider_strategy()),
+        desired: count(it.desired_count()),
+        running: count(it.running_count()),
+        pending: count(it.pending_count()),
+    });
+    let of_task_sets = service.task_sets().iter().map(|it| Deployment {
+        task_set: true,
+        definition: TaskDefinitionArn(owned(it.task_definition())),
+        launch: launch(it.launch_type(), it.capacity_provider_strategy()),
+        desired: count(it.computed_desired_count()),
+        running: count(it.running_count()),
+        pending: count(it.pending_count()),
+    });
+    let all: Vec<_> = of_deployments.chain(of_task_sets).collect();
+    if !all.is_empty() {
+        return all;
     }
-    providers.iter().any(|item| !matches!(item.capacity_provider(), "FARGATE" | "FARGATE_SPOT"))
+    let itself = service.task_definition().map(|definition| Deployment {
+        task_set: false,
+        definition: TaskDefinitionArn(definition.to_owned()),
+        launch: launch(service.launch_type(), service.capacity_provider_strategy()),
+        desired: count(service.desired_count()),
+        running: count(service.running_count()),
+        pending: count(service.pending_count()),
+    });
+    itself.into_iter().collect()
 }
 
-fn definitions(service: &SdkService) -> Vec<TaskDefinitionArn> {
-    let of_deployments = service.deployments().iter().filter_map(|deployment| deployment.task_definition());
-    let of_task_sets = service.task_sets().iter().filter_map(|set| set.task_definition());
-    let all = service.task_definition().into_iter().chain(of_deployments).chain(of_task_sets);
-    let all: BTreeSet<_> = all.map(|arn| TaskDefinitionArn(arn.to_owned())).collect();
-    all.into_iter().collect()
+/// By capacity providers where there are any, and else by the launch type, which is EC2 unless it says otherwise. Of Auto
+/// Scaling groups' capacity providers the names are the user's: AWS's own are Fargate's. A provider of weight 0 and base 0
+/// gets no task (API reference, `CapacityProviderStrategyItem`).
+fn launch(launch_type: Option<&LaunchType>, strategy: &[CapacityProviderStrategyItem]) -> Launch {
+    if strategy.is_empty() {
+        return if matches!(launch_type, None | Some(LaunchType::Ec2)) {
+            Launch::Ec2
+        } else {
+            Launch::Elsewhere
+        };
+    }
+    let used = strategy.iter().filter(|item| item.weight() > 0 || item.base() > 0);
+    let names: BTreeSet<_> = used
+        .map(CapacityProviderStrategyItem::capacity_provider)
+        .filter(|name| !matches!(*name, "FARGATE" | "FARGATE_SPOT"))
+        .collect();
+    if names.is_empty() {
+        return Launch::Elsewhere;
+    }
+    Launch::CapacityProviders(names.into_iter().map(str::to_owned).collect())
+}
+
+fn constraint(constraint: &SdkConstraint) -> PlacementConstraint {
+    match constraint.r#type() {
+        Some(SdkConstraintType::DistinctInstance) => PlacementConstraint::DistinctInstance,
+        Some(SdkConstraintType::MemberOf) => PlacementConstraint::MemberOf(owned(constraint.expression())),
+        other => PlacementConstraint::Other(other.map_or_else(String::new, |it| it.as_str().to_owned())),
+    }
+}
+
+fn spreads_over(service: &SdkService) -> Vec<String> {
+    let spreads = service.placement_strategy().iter();
+    let spreads = spreads.filter(|strategy| strategy.r#type() == Some(&PlacementStrategyType::Spread));
+    spreads.filter_map(|strategy| strategy.field().map(str::to_owned)).collect()
 }
 
 fn event(event: &SdkServiceEvent) -> Option<ServiceEvent> {

@@ -6,7 +6,7 @@ use aws_sdk_ecs::types::{
 };
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 use fleetkeeper_core::ports::{CallError, TaskDefinitions};
-use fleetkeeper_core::task::{TaskDefinition, TaskDefinitionArn};
+use fleetkeeper_core::task::{HostRequirements, TaskDefinition, TaskDefinitionArn};
 use fleetkeeper_core::task_needs::TaskNeeds;
 
 use super::Ecs;
@@ -27,7 +27,24 @@ impl TaskDefinitions for Ecs {
                 .and_then(SdkTaskDefinition::task_definition_arn)
                 .map_or_else(|| arn.clone(), |arn| TaskDefinitionArn(arn.to_owned())),
             needs: told.map(needs).unwrap_or_default(),
+            host: told.map(host).unwrap_or_default(),
         })
+    }
+}
+
+fn host(definition: &SdkTaskDefinition) -> HostRequirements {
+    let platform = definition.runtime_platform();
+    let required = definition.requires_attributes().iter().map(|attribute| {
+        let value = attribute.value().filter(|value| !value.is_empty());
+        (attribute.name().to_owned(), value.map(str::to_owned))
+    });
+    // Of a task definition `memberOf` is the only type (API reference, `TaskDefinitionPlacementConstraint`).
+    let member_of = definition.placement_constraints().iter();
+    HostRequirements {
+        attributes: required.collect(),
+        operating_system: platform.and_then(|it| Some(it.operating_system_family()?.as_str().to_owned())),
+        cpu_architecture: platform.and_then(|it| Some(it.cpu_architecture()?.as_str().to_owned())),
+        member_of: member_of.filter_map(|it| it.expression().map(str::to_owned)).collect(),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use fleetkeeper_core::container_instance::{ContainerInstance, Port};
 use fleetkeeper_core::ports::CallErrorKind;
-use fleetkeeper_core::service::{SchedulingStrategy, Service};
+use fleetkeeper_core::service::{Deployment, Launch, SchedulingStrategy, Service};
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinitionArn};
 use fleetkeeper_core::task_needs::TaskNeeds;
 use serde_json::{json, to_value};
 
 use crate::ports::{CloudWatch, Ecs, Mood, handle, host, only, pages, published, state_change};
-use crate::services::{needs, service};
+use crate::services::{deployment, needs, service};
 
 /// All six variables of the worst case.
 const ALL: [(&str, &str); 6] = [
@@ -80,7 +80,13 @@ async fn daemons_and_services_that_are_gone_or_on_fargate_are_no_demand() {
     let ecs = hosts(1)
         .with(service("web", &["web:1"], 2), &needs(100, 100))
         .with(Service { strategy: SchedulingStrategy::Daemon, ..service("agent", &["agent:1"], 1) }, &large)
-        .with(Service { on_ec2: false, ..service("fargate", &["fargate:1"], 1) }, &large)
+        .with(
+            Service {
+                deployments: vec![Deployment { launch: Launch::Elsewhere, ..deployment("fargate:1") }],
+                ..service("fargate", &["fargate:1"], 1)
+            },
+            &large,
+        )
         .with(Service { active: false, ..service("gone", &["gone:1"], 1) }, &large);
     let calculator = only(ecs, CloudWatch::default(), &[]);
     let summary = published(&calculator, state_change()).await.unwrap();

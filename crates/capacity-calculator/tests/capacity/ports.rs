@@ -9,7 +9,7 @@ use capacity_calculator::{CapacityCalculator, CapacityError, Config, Summary};
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{
-    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Resources,
+    Attributes, ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Resources,
 };
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{
@@ -208,8 +208,8 @@ pub(crate) fn host(number: usize) -> ContainerInstance {
         pending_tasks: 0,
         registered: all.clone(),
         remaining: all,
-        instance_type: Some("c5.large".to_owned()),
-        trunked: false,
+        attributes: Attributes([("ecs.instance-type".to_owned(), Some("c5.large".to_owned()))].into()),
+        capacity_provider: None,
         network_interfaces: None,
         version: 7,
     }

@@ -6,8 +6,10 @@ use fleetkeeper_core::ports::{
     Answer, CallError, DESCRIBE_MAX, Failure, Page, PageToken, SERVICES_MAX, Services, TaskDefinitions,
     Tasks, TasksOf,
 };
-use fleetkeeper_core::service::{SchedulingStrategy, Service, ServiceArn};
-use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn};
+use fleetkeeper_core::service::{Deployment, Launch, SchedulingStrategy, Service, ServiceArn};
+use fleetkeeper_core::task::{
+    DesiredStatus, HostRequirements, Task, TaskArn, TaskDefinition, TaskDefinitionArn,
+};
 use fleetkeeper_core::task_needs::TaskNeeds;
 
 use crate::ports::Ecs;
@@ -17,8 +19,9 @@ pub(crate) fn service(name: &str, definitions: &[&str], desired: u32) -> Service
     Service {
         name: name.to_owned(),
         active: true,
-        on_ec2: true,
-        definitions: definitions.iter().map(|arn| TaskDefinitionArn((*arn).to_owned())).collect(),
+        deployments: definitions.iter().map(|arn| deployment(arn)).collect(),
+        constraints: Vec::new(),
+        spreads_over: Vec::new(),
         strategy: SchedulingStrategy::Replica,
         desired,
         running: desired,
@@ -29,6 +32,12 @@ pub(crate) fn service(name: &str, definitions: &[&str], desired: u32) -> Service
     }
 }
 
+/// A deployment without a task.
+pub(crate) fn deployment(definition: &str) -> Deployment {
+    let definition = TaskDefinitionArn(definition.to_owned());
+    Deployment { task_set: false, definition, launch: Launch::Ec2, desired: 0, running: 0, pending: 0 }
+}
+
 pub(crate) fn needs(cpu: u64, memory: u64) -> TaskNeeds {
     TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }
 }
@@ -36,7 +45,7 @@ pub(crate) fn needs(cpu: u64, memory: u64) -> TaskNeeds {
 impl Ecs {
     /// With a service, and what tasks of its definitions need.
     pub(crate) fn with(mut self, service: Service, needs: &TaskNeeds) -> Self {
-        self.needs.extend(service.definitions.iter().map(|arn| (arn.clone(), needs.clone())));
+        self.needs.extend(service.definitions().into_iter().map(|arn| (arn.clone(), needs.clone())));
         self.services.push(service);
         self
     }
@@ -79,7 +88,7 @@ impl TaskDefinitions for Ecs {
         self.definitions_mood.settle("ecs:DescribeTaskDefinition", &arn.0).await?;
         self.defined.borrow_mut().push(arn.clone());
         let needs = self.needs[arn].clone();
-        Ok(TaskDefinition { arn: arn.clone(), needs })
+        Ok(TaskDefinition { arn: arn.clone(), needs, host: HostRequirements::default() })
     }
 }
 

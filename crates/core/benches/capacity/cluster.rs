@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use fleetkeeper_core::capacity::Demanded;
 use fleetkeeper_core::container_instance::{
-    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port, Resources,
+    Attributes, ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port,
+    Resources,
 };
 use fleetkeeper_core::task::TaskDefinitionArn;
 use fleetkeeper_core::task_needs::TaskNeeds;
@@ -33,6 +34,9 @@ pub(crate) fn host(number: usize) -> ContainerInstance {
     let tasks = ports((0..ports_taken).map(|port| &TASK_PORTS[(port + ten) % TASK_PORTS.len()]));
     let running_tasks = 2 * quarters_taken;
     let left = 4 - u64::from(quarters_taken);
+    let with = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+    let mut attributes = vec![with("ecs.instance-type", instance_type)];
+    attributes.extend(number.is_multiple_of(2).then(|| with("ecs.awsvpc-trunk-id", "eni-1")));
     ContainerInstance {
         registered_at: None,
         arn: ContainerInstanceArn(format!(
@@ -61,8 +65,8 @@ pub(crate) fn host(number: usize) -> ContainerInstance {
             udp_ports_taken: tasks,
             gpus: if left == 0 { 0 } else { gpus },
         },
-        instance_type: Some(instance_type.to_owned()),
-        trunked: number.is_multiple_of(2),
+        attributes: Attributes(attributes.into_iter().collect()),
+        capacity_provider: None,
         network_interfaces: Some(running_tasks / 2),
         version: 1,
     }

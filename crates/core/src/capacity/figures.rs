@@ -78,8 +78,7 @@ fn count_hosts(instances: &[ContainerInstance]) -> Hosts {
 /// The types of hosts that have no room because nobody knows how many network interfaces they have.
 fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCase) -> BTreeSet<String> {
     let unknown = |host: &&&ContainerInstance| task_network_interfaces(host).is_none();
-    let named =
-        |host: &&ContainerInstance| host.instance_type.clone().unwrap_or_else(|| "not told".to_owned());
+    let named = |host: &&ContainerInstance| host.instance_type().unwrap_or("not told").to_owned();
     let needed = worst.needs().network_interface;
     hosts.iter().filter(|_| needed).filter(unknown).map(named).collect()
 }
@@ -227,7 +226,8 @@ mod tests {
     #[test]
     fn an_instance_type_that_is_not_in_the_table_has_no_room_where_tasks_need_network_interfaces() {
         let mut hosts = [host(1000, 1000), host(1000, 1000), host(1000, 1000)];
-        (hosts[0].instance_type, hosts[1].instance_type) = (Some("c5.large".into()), Some("z99.nano".into()));
+        hosts[0] = hosts[0].clone().of_type("c5.large", false);
+        hosts[1] = hosts[1].clone().of_type("z99.nano", false);
         let report = figures(&hosts, &worst(100, 100).with_network_interface()).unwrap();
         assert_eq!((report.placeable_containers, report.container_capacity), (2, 2));
         assert_eq!(report.unknown_instance_types, ["not told".to_owned(), "z99.nano".to_owned()].into());

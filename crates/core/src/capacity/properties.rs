@@ -66,8 +66,9 @@ struct Equipment {
 
 impl Equipment {
     fn given_to(self, mut host: ContainerInstance) -> ContainerInstance {
-        host.instance_type = self.instance_type.map(str::to_owned);
-        host.trunked = self.trunked;
+        if let Some(instance_type) = self.instance_type {
+            host = host.of_type(instance_type, self.trunked);
+        }
         (host.registered.gpus, host.remaining.gpus) = (self.gpus, self.gpus);
         host.network_interfaces = self.counted.then_some(0);
         host
@@ -332,7 +333,8 @@ proptest! {
             let needs = worst.needs();
             let mut slot = host(limit(needs.cpu.0), limit(needs.memory.0));
             // Of what the worst case does not need, no task needs any.
-            (slot.instance_type, slot.network_interfaces) = (Some("m6g.medium".to_owned()), Some(0));
+            slot = slot.of_type("m6g.medium", false);
+            slot.network_interfaces = Some(0);
             (slot.registered.gpus, slot.remaining.gpus) = (needs.gpus, needs.gpus);
             prop_assert!(fit(tasks, &vec![slot; slots]), "{tasks:?} in {slots} of {worst}");
         }

@@ -54,19 +54,27 @@ impl Add for Wanted {
 /// Whether a service may start tasks that need a place on a host.
 #[must_use]
 pub fn is_demand(service: &Service) -> bool {
-    service.active && service.on_ec2 && service.strategy == SchedulingStrategy::Replica
+    service.active && service.is_on_ec2() && service.strategy == SchedulingStrategy::Replica
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::{Deployment, Launch};
+    use crate::task::TaskDefinitionArn;
+
+    fn deployment(launch: Launch) -> Deployment {
+        let definition = TaskDefinitionArn("web:1".to_owned());
+        Deployment { task_set: false, definition, launch, desired: 0, running: 0, pending: 0 }
+    }
 
     fn service(desired: u32, running: u32, pending: u32) -> Service {
         Service {
             name: "web".to_owned(),
             active: true,
-            on_ec2: true,
-            definitions: Vec::new(),
+            deployments: vec![deployment(Launch::Ec2)],
+            constraints: Vec::new(),
+            spreads_over: Vec::new(),
             strategy: SchedulingStrategy::Replica,
             desired,
             running,
@@ -88,6 +96,9 @@ mod tests {
         assert!(is_demand(&service(5, 0, 0)));
         assert!(!is_demand(&Service { strategy: SchedulingStrategy::Daemon, ..service(5, 0, 0) }));
         assert!(!is_demand(&Service { active: false, ..service(5, 0, 0) }));
-        assert!(!is_demand(&Service { on_ec2: false, ..service(5, 0, 0) }));
+        assert!(!is_demand(&Service {
+            deployments: vec![deployment(Launch::Elsewhere)],
+            ..service(5, 0, 0)
+        }));
     }
 }

@@ -998,9 +998,10 @@ mod tests {
         let instance = |number: &u64| GroupInstance {
             ec2_instance_id: id(*number),
             lifecycle_state: "Terminating:Wait".to_owned(),
+            ..GroupInstance::fixture()
         };
         let instances = waiting.iter().map(instance).collect();
-        AutoScalingGroup { instances, has_load_balancer: false }
+        AutoScalingGroup { instances, ..AutoScalingGroup::fixture("group") }
     }
 
     fn hook(name: &str) -> LifecycleHook {

@@ -22,10 +22,10 @@ use crate::task::{DesiredStatus, Task};
 /// types that are in both. A type that the table knows no trunk of counts as without.
 #[must_use]
 pub fn task_network_interfaces(instance: &ContainerInstance) -> Option<u32> {
-    let instance_type = instance.instance_type.as_deref()?;
+    let instance_type = instance.instance_type()?;
     let found = LIMITS.binary_search_by_key(&instance_type, |(name, ..)| name).ok()?;
     let (_, untrunked, trunked) = LIMITS.get(found)?;
-    Some(u32::from(if instance.trunked && *trunked > 0 { *trunked } else { *untrunked }))
+    Some(u32::from(if instance.is_trunked() && *trunked > 0 { *trunked } else { *untrunked }))
 }
 
 /// Counts the network interfaces that tasks held on their instances at any time since. Those of tasks that are stopping
@@ -57,12 +57,7 @@ mod tests {
     use super::*;
 
     fn of(instance_type: &str, trunked: bool) -> Option<u32> {
-        let instance_type = Some(instance_type.to_owned());
-        task_network_interfaces(&ContainerInstance {
-            instance_type,
-            trunked,
-            ..ContainerInstance::empty(1, 1)
-        })
+        task_network_interfaces(&ContainerInstance::empty(1, 1).of_type(instance_type, trunked))
     }
 
     /// Rows of ECS's own table (developer guide, "Supported instances for increased Amazon ECS container network

@@ -23,10 +23,21 @@ pub trait LifecycleActions {
     ) -> Result<LifecycleActionState, CallError>;
 }
 
+/// The most groups that one `DescribeAutoScalingGroups` takes, and describes on one page without
+/// `MaxRecords` (API reference).
+pub const GROUPS_MAX: usize = 50;
+
 /// EC2 Auto Scaling's groups.
 pub trait AutoScalingGroups {
+    /// `DescribeAutoScalingGroups` of at most [`GROUPS_MAX`] groups by name. A group that does not exist
+    /// is not in the answer.
+    async fn describe_groups(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError>;
+
     /// `DescribeAutoScalingGroups` of one group; none if there is no such group.
-    async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError>;
+    async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError> {
+        let described = self.describe_groups(&[group.to_owned()]).await?;
+        Ok(described.into_iter().find(|found| found.name == group))
+    }
 
     /// `DescribeScalingActivities` of one group, one page, newest first, those in progress before all others.
     async fn describe_scaling_activities(

@@ -1,6 +1,7 @@
 //! ECS.
 
 use super::{Answer, CallError, Page, PageToken};
+use crate::capacity_provider::CapacityProvider;
 use crate::cluster::Cluster;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
 use crate::service::{Service, ServiceArn};
@@ -31,6 +32,8 @@ pub enum ContainerInstanceQuery {
     OfEc2Instances(Vec<Ec2InstanceId>),
     /// Those of some EC2 instances, at most [`FILTER_MAX`], that are ACTIVE.
     ActiveOfEc2Instances(Vec<Ec2InstanceId>),
+    /// Those that match an expression of the cluster query language, in every state except INACTIVE.
+    Matching(String),
 }
 
 impl ContainerInstanceQuery {
@@ -40,6 +43,7 @@ impl ContainerInstanceQuery {
     pub fn filter(&self) -> Option<String> {
         match self {
             Self::All => None,
+            Self::Matching(expression) => Some(expression.clone()),
             Self::OfEc2Instances(ids) | Self::ActiveOfEc2Instances(ids) => Some(match ids.as_slice() {
                 [id] => format!("ec2InstanceId == {id}"),
                 ids => {
@@ -120,7 +124,7 @@ pub trait TaskStopping {
 
 /// Reads services.
 pub trait Services {
-    /// `ListServices` of one cluster, REPLICA ones only: one page of at most 100.
+    /// `ListServices` of one cluster: one page of at most 100.
     async fn list_services(
         &self,
         cluster: &Cluster,
@@ -144,6 +148,16 @@ pub trait TaskProtections {
         cluster: &Cluster,
         tasks: &[TaskArn],
     ) -> Result<Answer<TaskProtection>, CallError>;
+}
+
+/// Reads capacity providers.
+pub trait CapacityProviders {
+    /// `DescribeCapacityProviders` by name, one page. A provider that does not exist is not in the answer.
+    async fn describe_capacity_providers(
+        &self,
+        names: &[String],
+        page: Option<&PageToken>,
+    ) -> Result<Page<CapacityProvider>, CallError>;
 }
 
 /// Reads task definitions.

@@ -19,12 +19,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use auto_scaling::{AutoScalingGroups, LifecycleActions};
+pub use auto_scaling::{AutoScalingGroups, GROUPS_MAX, LifecycleActions};
 pub use cloudwatch::{METRIC_DATA_MAX, MetricDatum, MetricUnit, Metrics, StorageResolution};
 pub use ecs::{
-    ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, FILTER_MAX,
-    SERVICES_MAX, STOP_REASON_MAX, Services, TaskDefinitions, TaskProtections, TaskStopping, Tasks, TasksOf,
-    UPDATE_STATE_MAX,
+    CapacityProviders, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX,
+    FILTER_MAX, SERVICES_MAX, STOP_REASON_MAX, Services, TaskDefinitions, TaskProtections, TaskStopping,
+    Tasks, TasksOf, UPDATE_STATE_MAX,
 };
 pub use embedded_metrics::EmbeddedMetrics;
 pub use sns::{ATTEMPT_ATTRIBUTE, NotificationTopic};

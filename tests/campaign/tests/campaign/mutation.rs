@@ -281,8 +281,8 @@ impl TaskDefinitions for Mutant {
 }
 
 impl AutoScalingGroups for Mutant {
-    async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError> {
-        let Some(mut described) = self.aws.describe_group(group).await? else { return Ok(None) };
+    async fn describe_groups(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
+        let Some(mut described) = self.aws.describe_groups(names).await?.pop() else { return Ok(Vec::new()) };
         let mut memory = self.memory.borrow_mut();
         match self.mutation {
             Mutation::CountsOnNobody => {
@@ -303,11 +303,11 @@ impl AutoScalingGroups for Mutant {
                 if waits || memory.group.is_none() {
                     memory.group = Some(described.clone());
                 }
-                return Ok(memory.group.clone());
+                return Ok(memory.group.iter().cloned().collect());
             }
             _ => {}
         }
-        Ok(Some(described))
+        Ok(vec![described])
     }
 
     async fn describe_scaling_activities(

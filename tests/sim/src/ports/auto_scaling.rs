@@ -1,5 +1,6 @@
 //! Lifecycle hooks and actions, and groups.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fleetkeeper_core::drain::drain_timeout_of;
@@ -11,7 +12,7 @@ use fleetkeeper_core::ports::{AutoScalingGroups, CallError, LifecycleActions, Pa
 
 use super::SimulatedAws;
 use super::error::call_error;
-use crate::world::auto_scaling::describe::DescribedInstance;
+use crate::world::auto_scaling::describe::{DescribedGroup, DescribedInstance};
 use crate::world::auto_scaling::hook::LifecycleTransition;
 use crate::world::auto_scaling::lifecycle_action::{ActionReference, NO_ACTIVE_ACTION};
 use crate::world::{ApiError, Operation};
@@ -55,20 +56,12 @@ impl LifecycleActions for SimulatedAws {
 }
 
 impl AutoScalingGroups for SimulatedAws {
-    async fn describe_group(&self, group: &str) -> Result<Option<AutoScalingGroup>, CallError> {
-        let groups = self.call(Operation::DescribeAutoScalingGroups, group, |world| {
-            Ok(world.describe_auto_scaling_groups(&[group.to_owned()]))
+    async fn describe_groups(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
+        let named = names.join(", ");
+        let groups = self.call(Operation::DescribeAutoScalingGroups, &named, |world| {
+            Ok(world.describe_auto_scaling_groups(names))
         });
-        let found = groups.await?.pop();
-        Ok(found.map(|group| {
-            let instances = group.instances.into_iter();
-            let instance = |instance: DescribedInstance| GroupInstance {
-                ec2_instance_id: instance.id,
-                lifecycle_state: instance.state.as_str().to_owned(),
-            };
-            let has_load_balancer = group.has_load_balancer;
-            AutoScalingGroup { instances: instances.map(instance).collect(), has_load_balancer }
-        }))
+        Ok(groups.await?.into_iter().map(described_group).collect())
     }
 
     async fn describe_scaling_activities(
@@ -87,6 +80,27 @@ impl AutoScalingGroups for SimulatedAws {
             ended: activity.ended_at,
         });
         Ok(Page { items: items.collect(), next })
+    }
+}
+
+fn described_group(group: DescribedGroup) -> AutoScalingGroup {
+    let instance = |instance: DescribedInstance| GroupInstance {
+        ec2_instance_id: instance.id,
+        lifecycle_state: instance.state.as_str().to_owned(),
+        availability_zone: instance.zone,
+        instance_type: instance.instance_type,
+        weight: 1,
+        protected: false,
+    };
+    AutoScalingGroup {
+        name: group.name,
+        minimum: group.min_size,
+        maximum: group.max_size,
+        desired: group.desired_capacity,
+        mixed: false,
+        suspended: BTreeSet::new(),
+        instances: group.instances.into_iter().map(instance).collect(),
+        has_load_balancer: group.has_load_balancer,
     }
 }
 

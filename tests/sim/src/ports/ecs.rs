@@ -1,7 +1,7 @@
 //! Container instances and tasks.
 
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
+use fleetkeeper_core::container_instance::{Attributes, ContainerInstance, ContainerInstanceArn};
 use fleetkeeper_core::ports::{
     Answer, CallError, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, Page,
     PageToken, Tasks, TasksOf,
@@ -143,8 +143,8 @@ fn container_instance(instance: DescribedContainerInstance) -> ContainerInstance
         pending_tasks: instance.pending_tasks,
         registered: instance.registered,
         remaining: instance.remaining,
-        instance_type: instance.attributes.get("ecs.instance-type").cloned().flatten(),
-        trunked: instance.attributes.contains_key("ecs.awsvpc-trunk-id"),
+        attributes: Attributes(instance.attributes.as_ref().clone()),
+        capacity_provider: None,
         network_interfaces: None,
         registered_at: Some(instance.registered_at),
         version: u64::try_from(instance.version).unwrap_or(0),

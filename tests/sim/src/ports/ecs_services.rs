@@ -1,16 +1,14 @@
 //! Services, and the protection of their tasks.
 
-use std::collections::BTreeSet;
-
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{Answer, CallError, Page, PageToken, Services, TaskProtections};
-use fleetkeeper_core::service::{SchedulingStrategy, Service, ServiceArn};
+use fleetkeeper_core::service::{Deployment, Launch, SchedulingStrategy, Service, ServiceArn};
 use fleetkeeper_core::task::{TaskArn, TaskDefinitionArn, TaskProtection};
 
 use super::SimulatedAws;
 use super::ecs::map;
 use crate::world::Operation;
-use crate::world::ecs::describe_services::DescribedService;
+use crate::world::ecs::describe_services::{DeploymentStatus, DescribedService};
 use crate::world::ecs::service;
 
 impl Services for SimulatedAws {
@@ -22,12 +20,7 @@ impl Services for SimulatedAws {
         let operation = Operation::ListServices;
         let answer = self.call(operation, cluster.reference(), |world| {
             let token = page.map(|token| token.0.as_str());
-            world.list_services(
-                Some(cluster.reference()),
-                Some(service::SchedulingStrategy::Replica),
-                None,
-                token,
-            )
+            world.list_services(Some(cluster.reference()), None, None, token)
         });
         let listed = answer.await?;
         Ok(Page { items: listed.items.into_iter().map(ServiceArn).collect(), next: listed.next })
@@ -62,14 +55,20 @@ impl TaskProtections for SimulatedAws {
 }
 
 fn described_service(service: DescribedService) -> Service {
-    // Several deployments may be of one task definition.
-    let of_deployments = service.deployments.into_iter().map(|it| TaskDefinitionArn(it.task_definition));
-    let definitions: BTreeSet<_> = of_deployments.collect();
+    let deployments = service.deployments.into_iter().map(|it| Deployment {
+        task_set: false,
+        definition: TaskDefinitionArn(it.task_definition),
+        launch: Launch::Ec2,
+        desired: if it.status == DeploymentStatus::Primary { service.desired } else { 0 },
+        running: it.running,
+        pending: it.pending,
+    });
     Service {
         name: service.name,
         active: true,
-        on_ec2: true,
-        definitions: definitions.into_iter().collect(),
+        deployments: deployments.collect(),
+        constraints: Vec::new(),
+        spreads_over: Vec::new(),
         strategy: match service.scheduling_strategy {
             service::SchedulingStrategy::Replica => SchedulingStrategy::Replica,
             service::SchedulingStrategy::Daemon => SchedulingStrategy::Daemon,

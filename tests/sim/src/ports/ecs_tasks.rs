@@ -2,7 +2,7 @@
 
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{CallError, STOP_REASON_MAX, TaskDefinitions, TaskStopping};
-use fleetkeeper_core::task::{TaskArn, TaskDefinition, TaskDefinitionArn};
+use fleetkeeper_core::task::{HostRequirements, TaskArn, TaskDefinition, TaskDefinitionArn};
 use fleetkeeper_core::task_needs::TaskNeeds;
 
 use super::SimulatedAws;
@@ -39,6 +39,7 @@ impl TaskDefinitions for SimulatedAws {
                 network_interface: definition.awsvpc,
                 gpus: definition.gpus,
             },
+            host: HostRequirements::default(),
         })
     }
 }

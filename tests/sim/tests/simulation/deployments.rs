@@ -110,7 +110,7 @@ async fn the_port_tells_of_the_definitions_of_all_deployments_once() {
     let names = ["web".to_owned()];
     let ends = async || {
         let told = aws.describe_services(&demo, &names).await.unwrap().items.remove(0);
-        let ends = told.definitions.into_iter().map(|arn| arn.0.rsplit('/').next().unwrap().to_owned());
+        let ends = told.definitions().into_iter().map(|arn| arn.0.rsplit('/').next().unwrap().to_owned());
         ends.collect::<Vec<_>>()
     };
     assert_eq!(ends().await, ["web:1"]);

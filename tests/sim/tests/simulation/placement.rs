@@ -63,7 +63,7 @@ async fn fleetkeepers_table_says_of_network_interfaces_what_the_world_does() {
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
     let demo = "demo".parse().unwrap();
     let hosts = read::container_instances(&aws, &demo, &ContainerInstanceQuery::All).await.unwrap().items;
-    assert_eq!((hosts.len(), hosts.iter().filter(|host| host.trunked).count()), (18, 6));
+    assert_eq!((hosts.len(), hosts.iter().filter(|host| host.is_trunked()).count()), (18, 6));
     for host in hosts {
         let id = host.ec2_instance_id.parse().unwrap();
         let limit = aws.world().with(|world| described(world, &id).awsvpc_task_limit);

@@ -26,8 +26,9 @@ pub(super) fn service(name: &str, desired: u32) -> Service {
     Service {
         name: name.to_owned(),
         active: true,
-        on_ec2: true,
-        definitions: Vec::new(),
+        deployments: Vec::new(),
+        constraints: Vec::new(),
+        spreads_over: Vec::new(),
         strategy: SchedulingStrategy::Replica,
         desired,
         running: desired,

@@ -1,0 +1,72 @@
+//! What is kept of a cluster's groups from one snapshot to the next, while the function is warm.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::snapshot::Snapshot;
+use crate::container_instance::{ContainerInstance, Ec2InstanceId};
+use crate::lifecycle::AutoScalingGroup;
+
+/// A host that has not joined the cluster by then does not count as coming any more. A launch takes a minute or two; one
+/// with a long launch hook is reported too.
+pub const UNJOINED_MAX: TimeDelta = TimeDelta::minutes(10);
+
+/// What is kept of a cluster's groups.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    unjoined: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
+    last_hosts: BTreeMap<String, Vec<ContainerInstance>>,
+}
+
+impl Memory {
+    /// Keeps what a snapshot shows: since when each host of a group has been there without a container instance, and what
+    /// the hosts of each group are like.
+    pub fn observe(&mut self, snapshot: &Snapshot) {
+        let joined: BTreeSet<&str> =
+            snapshot.container_instances.iter().map(|it| it.ec2_instance_id.as_str()).collect();
+        let groups = snapshot.groups.iter();
+        let unjoined = groups.flat_map(|group| unjoined(group, &joined));
+        let since = |id: &Ec2InstanceId| self.unjoined.get(id).copied().unwrap_or(snapshot.began);
+        self.unjoined = unjoined.map(|id| (id.clone(), since(id))).collect();
+        for group in &snapshot.groups {
+            let of_group: BTreeSet<&str> =
+                group.instances.iter().map(|instance| instance.ec2_instance_id.as_str()).collect();
+            let hosts = snapshot.container_instances.iter();
+            let hosts: Vec<_> = hosts.filter(|it| of_group.contains(it.ec2_instance_id.as_str())).collect();
+            if !hosts.is_empty() {
+                self.last_hosts.insert(group.name.clone(), one_of_each_size(&hosts));
+            }
+        }
+    }
+
+    /// Since when a host has been in its group without a container instance.
+    #[must_use]
+    pub fn unjoined_since(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
+        self.unjoined.get(id).copied()
+    }
+
+    /// What the last hosts of a group were like, one of each size.
+    #[must_use]
+    pub fn last_hosts(&self, group: &str) -> &[ContainerInstance] {
+        self.last_hosts.get(group).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// The instances of a group that are launched, or being launched, and that have no container instance.
+pub(super) fn unjoined<'a>(
+    group: &'a AutoScalingGroup,
+    joined: &BTreeSet<&str>,
+) -> impl Iterator<Item = &'a Ec2InstanceId> {
+    let there = group.instances.iter().filter(|instance| instance.is_to_serve());
+    there.map(|instance| &instance.ec2_instance_id).filter(|id| !joined.contains(id.as_str()))
+}
+
+fn one_of_each_size(hosts: &[&ContainerInstance]) -> Vec<ContainerInstance> {
+    let mut seen = BTreeSet::new();
+    let fresh = hosts.iter().filter(|host| {
+        let registered = &host.registered;
+        seen.insert((host.instance_type(), registered.cpu, registered.memory, registered.gpus))
+    });
+    fresh.map(|host| (*host).clone()).collect()
+}

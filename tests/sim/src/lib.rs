@@ -55,7 +55,9 @@ pub use world::auto_scaling::group::AutoScalingGroup;
 pub use world::auto_scaling::hook::{ActionResult, LifecycleHook, LifecycleTransition};
 pub use world::auto_scaling::mixed_instances::MixedInstances;
 pub use world::auto_scaling::processes::ScalingProcess;
-pub use world::auto_scaling::scaling_policy::{AdjustmentType, StepAdjustment, StepScalingPolicy};
+pub use world::auto_scaling::scaling_policy::{
+    AdjustmentType, MetricAggregation, StepAdjustment, StepScalingPolicy,
+};
 pub use world::auto_scaling::termination_policy::TerminationPolicy;
 pub use world::auto_scaling::warm_pool::WarmPool;
 pub use world::cloud_watch::alarm::{Alarm, AlarmState, ComparisonOperator, TreatMissingData};

@@ -23,7 +23,7 @@ pub(super) fn service(service: &DescribedService) -> Value {
             "runningCount": deployment.running,
             "pendingCount": deployment.pending,
         });
-        launched(value, service.launch_type, &service.capacity_provider_strategy)
+        launched(value, deployment.launch_type, &deployment.capacity_provider_strategy)
     });
     let external = service.task_definition.is_none();
     let mut value = json!({

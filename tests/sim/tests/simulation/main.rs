@@ -19,6 +19,8 @@ mod events;
 #[cfg(test)]
 mod flapping_agents;
 #[cfg(test)]
+mod fleet_ports;
+#[cfg(test)]
 mod ghosts;
 #[cfg(test)]
 mod gpus;

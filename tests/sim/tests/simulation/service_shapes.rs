@@ -1,9 +1,8 @@
 //! What `DescribeServices` tells of deployments, task sets, constraints and where tasks run.
 
-use fleetkeeper_sim::world::ecs::capacity_provider::StrategyItem;
 use fleetkeeper_sim::world::ecs::describe_services::DescribedService;
-use fleetkeeper_sim::world::ecs::revision::{LaunchType, TaskSet};
-use fleetkeeper_sim::{Service, TaskDefinition, World};
+use fleetkeeper_sim::world::ecs::revision::LaunchType;
+use fleetkeeper_sim::{CapacityProvider, Service, StrategyItem, TaskDefinition, TaskSet, World};
 
 use crate::scene::{two_hosts_with_web, web, world_of_hosts};
 
@@ -58,6 +57,24 @@ fn a_blue_green_deployment_wants_both_in_full_until_the_old_one_is_stopped() {
     world.advance_seconds(120);
     assert_eq!(deployments(&world), [deployment("PRIMARY", "2", [3, 3, 0])]);
     assert!(world.is_steady("demo", "web"));
+}
+
+#[test]
+fn a_former_deployment_keeps_its_capacity_provider_strategy() {
+    let (mut world, _) = two_hosts_with_web(100, 200);
+    world.create_capacity_provider(CapacityProvider::new("one", "hosts")).unwrap();
+    let strategy = [StrategyItem::new("one", 0, 1)];
+    world.set_capacity_provider_strategy("demo", "web", &strategy).unwrap();
+    world.advance_seconds(2);
+    let told = service(&world, "web").deployments;
+    assert_eq!((told[0].launch_type, told[0].capacity_provider_strategy.as_slice()), (None, &strategy[..]));
+    assert_eq!((told[1].launch_type, told[1].capacity_provider_strategy.len()), (Some(LaunchType::Ec2), 0));
+    assert_eq!((told[0].desired, told[0].running, told[0].pending), (4, 0, 0), "the hosts joined before it");
+    world.launch_now("hosts").unwrap();
+    world.advance_seconds(300);
+    let tasks = world.tasks_of_service("demo", "web");
+    assert!(tasks.iter().all(|task| task.capacity_provider.as_deref() == Some("one")), "{}", world.history());
+    assert_eq!(service(&world, "web").deployments.len(), 1);
 }
 
 #[test]

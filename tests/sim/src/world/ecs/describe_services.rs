@@ -69,6 +69,10 @@ pub struct Deployment {
     pub running: u32,
     /// Its tasks in PENDING.
     pub pending: u32,
+    /// Where it runs; none with a capacity provider strategy.
+    pub launch_type: Option<LaunchType>,
+    /// Its capacity provider strategy.
+    pub capacity_provider_strategy: Vec<StrategyItem>,
 }
 
 /// A task set of a service.
@@ -117,6 +121,7 @@ impl DeploymentStatus {
 impl Deployment {
     /// With so many tasks wanted or, where it only goes on until its tasks are replaced, with those that still are.
     fn of(
+        service: &Service,
         status: DeploymentStatus,
         definition: &Arc<TaskDefinition>,
         desired: Option<u32>,
@@ -124,7 +129,16 @@ impl Deployment {
     ) -> Self {
         let (running, pending) = counts(definition, of_service);
         let desired = desired.unwrap_or(running + pending);
-        Self { status, task_definition: definition.arn(), desired, running, pending }
+        let strategy = service.strategy_of(definition);
+        Self {
+            status,
+            task_definition: definition.arn(),
+            desired,
+            running,
+            pending,
+            launch_type: launch_type(service.launch_type, strategy),
+            capacity_provider_strategy: strategy.to_vec(),
+        }
     }
 }
 
@@ -204,13 +218,13 @@ impl Cluster {
     /// A former deployment is in progress as long as one of its tasks has not STOPPED.
     fn deployments(&self, service: &Service, desired: u32, tasks: &[&Task]) -> Vec<Deployment> {
         let (primary, active) = (DeploymentStatus::Primary, DeploymentStatus::Active);
-        let mut newest = Deployment::of(primary, &service.task_definition, Some(desired), tasks);
+        let mut newest = Deployment::of(service, primary, &service.task_definition, Some(desired), tasks);
         if service.launch_type == LaunchType::Fargate {
             newest.running = desired;
         }
         let mut all = vec![newest];
         if let Rollout::BlueGreen { blue } = &service.rollout {
-            all.push(Deployment::of(active, blue, Some(desired), tasks));
+            all.push(Deployment::of(service, active, blue, Some(desired), tasks));
         }
         let mut outgrown: Vec<&Task> =
             tasks.iter().copied().filter(|task| service.has_outgrown(task)).collect();
@@ -222,7 +236,7 @@ impl Cluster {
             }
         }
         let shown = self.former_deployments_in_full.then_some(desired);
-        all.extend(former.into_iter().map(|it| Deployment::of(active, it, shown, tasks)));
+        all.extend(former.into_iter().map(|it| Deployment::of(service, active, it, shown, tasks)));
         all
     }
 

@@ -20,7 +20,7 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::Cluster;
-use super::revision::Revision;
+use super::revision::{Revision, Rollout};
 use super::service::Service;
 use super::service_scheduler::{Plan, Start, Starting};
 use super::task::{LastStatus, Task};
@@ -78,6 +78,7 @@ fn plan_of(
         stop.push(task.arn.clone());
     }
 
+    let leaves = !leaving.is_empty();
     leaving.sort_by_key(|task| !draining.contains(&task.container_instance));
     for task in leaving.into_iter().filter(|task| !task.is_protected(now)) {
         if task.last_status == LastStatus::Pending || !task.is_healthy(now) {
@@ -89,8 +90,11 @@ fn plan_of(
     }
 
     let missing = desired.saturating_sub(count(staying.iter()));
+    // Of a rolling deployment or, whatever the deployment controller, while instances are drained (API reference,
+    // `DeploymentConfiguration`).
+    let limited = leaves || matches!(service.rollout, Rollout::Rolling);
     let room = service.maximum_of(revision.desired).saturating_sub(count(all.iter()));
-    (stop, missing.min(room))
+    (stop, if limited { missing.min(room) } else { missing })
 }
 
 pub(crate) fn count<T>(items: impl Iterator<Item = T>) -> u64 {

@@ -127,11 +127,8 @@ impl Service {
 
     /// What it wants on container instances, the newest first.
     pub(crate) fn revisions(&self) -> Vec<Revision<'_>> {
-        let of = |definition, desired| Revision {
-            definition,
-            desired,
-            strategy: &self.capacity_provider_strategy,
-        };
+        let of =
+            |definition, desired| Revision { definition, desired, strategy: self.strategy_of(definition) };
         match &self.rollout {
             _ if self.launch_type == LaunchType::Fargate => Vec::new(),
             Rollout::Rolling => vec![of(&self.task_definition, self.desired_count)],

@@ -22,6 +22,9 @@ pub enum SchedulingStrategy {
     Daemon,
 }
 
+/// How many former deployments are remembered.
+const FORMER_MAX: usize = 10;
+
 /// A placement strategy, as a service shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacementStrategy {
@@ -54,6 +57,8 @@ pub struct Service {
     pub placement_constraints: Vec<PlacementConstraint>,
     /// Its placement strategy, which it shows: how the world places is the world's own mode.
     pub placement_strategy: Vec<PlacementStrategy>,
+    /// The capacity provider strategies of the deployments before the last.
+    pub(crate) former_strategies: Vec<(Arc<TaskDefinition>, Vec<StrategyItem>)>,
     /// How it gets from one task definition to the next.
     pub(crate) rollout: Rollout,
     /// The last placement failure, told once until a placement succeeds.
@@ -83,6 +88,7 @@ impl Service {
             capacity_provider_strategy: Vec::new(),
             placement_constraints: Vec::new(),
             placement_strategy: Vec::new(),
+            former_strategies: Vec::new(),
             rollout: Rollout::Rolling,
             placement_failure: None,
             placement_failure_sent_at: None,
@@ -169,6 +175,23 @@ impl Service {
         }
     }
 
+    /// The capacity provider strategy of the deployment of a task definition.
+    pub(crate) fn strategy_of(&self, definition: &Arc<TaskDefinition>) -> &[StrategyItem] {
+        let former = self.former_strategies.iter().find(|(known, _)| Arc::ptr_eq(known, definition));
+        former.map_or(&self.capacity_provider_strategy, |(_, strategy)| strategy)
+    }
+
+    fn begin_deployment(&mut self, definition: TaskDefinition, strategy: Option<&[StrategyItem]>) {
+        let before = std::mem::replace(&mut self.task_definition, Arc::new(definition));
+        let of_before = self.capacity_provider_strategy.clone();
+        if let Some(strategy) = strategy {
+            self.capacity_provider_strategy = strategy.to_vec();
+        }
+        // A deployment that is as old as this has no task any more.
+        self.former_strategies.truncate(FORMER_MAX - 1);
+        self.former_strategies.insert(0, (before, of_before));
+    }
+
     /// A malformed expression is an error of the call that creates or updates it.
     fn check(&self) -> Result<(), ApiError> {
         self.placement_constraints.iter().try_for_each(PlacementConstraint::check)?;
@@ -212,7 +235,24 @@ impl World {
             task_definition.revision = found.task_definition.revision + 1;
         }
         let arn = task_definition.arn();
-        found.task_definition = Arc::new(task_definition);
+        found.begin_deployment(task_definition, None);
+        self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
+        self.request_service_scheduler(cluster);
+        Ok(())
+    }
+
+    /// `UpdateService` with another capacity provider strategy or, if it is empty, the launch type again: a rolling
+    /// deployment of the same task definition begins.
+    pub fn set_capacity_provider_strategy(
+        &mut self,
+        cluster: &str,
+        service: &str,
+        strategy: &[StrategyItem],
+    ) -> Result<(), ApiError> {
+        let found = self.service_mut(cluster, service)?;
+        let definition = TaskDefinition::clone(&found.task_definition);
+        let arn = definition.arn();
+        found.begin_deployment(definition, Some(strategy));
         self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
         self.request_service_scheduler(cluster);
         Ok(())

@@ -260,14 +260,14 @@ fn host(example: &Value, tasks: u32) -> ContainerInstance {
         pending_tasks: 0,
         registered: all,
         remaining,
-        attributes: of_type(example["Parameters"]["InstanceType"]["Default"].as_str().unwrap()),
+        attributes: with_type(example["Parameters"]["InstanceType"]["Default"].as_str().unwrap()),
         capacity_provider: None,
         network_interfaces: Some(tasks),
         version: 1,
     }
 }
 
-fn of_type(instance_type: &str) -> Attributes {
+fn with_type(instance_type: &str) -> Attributes {
     Attributes([("ecs.instance-type".to_owned(), Some(instance_type.to_owned()))].into())
 }
 
@@ -275,7 +275,7 @@ fn of_type(instance_type: &str) -> Attributes {
 fn a_host_takes_as_many_tasks_as_is_said_of_its_type() {
     let example = example();
     let tasks = |instance_type: &str| {
-        let of = ContainerInstance { attributes: of_type(instance_type), ..host(&example, 0) };
+        let of = ContainerInstance { attributes: with_type(instance_type), ..host(&example, 0) };
         task_network_interfaces(&of)
     };
     let said = example["Parameters"]["InstanceType"]["Description"].as_str().unwrap();

@@ -104,7 +104,7 @@ async fn transcript(
     assert_eq!(all.items.len(), 20);
     let first = &all.items[0];
     let with_gpus = all.items.iter().find(|host| host.registered.gpus > 0).unwrap();
-    assert_eq!((with_gpus.registered.gpus, with_gpus.remaining.gpus, with_gpus.trunked), (4, 3, true));
+    assert_eq!((with_gpus.registered.gpus, with_gpus.remaining.gpus, with_gpus.is_trunked()), (4, 3, true));
     said.push(format!("{all:?}"));
 
     let query = ContainerInstanceQuery::OfEc2Instances(vec![first.ec2_instance_id.parse().unwrap()]);

@@ -5,12 +5,33 @@
 //! | `snapshot` | the cluster and its groups as they were read |
 //! | `memory` | what is kept of the groups from one snapshot to the next |
 //! | `headroom` | the room that is kept free beyond the waiting tasks |
+//! | `amounts` | what a task takes of a host, and what a host has of it |
+//! | `eligibility` | which hosts a task may be placed on, were they empty |
+//! | `task_kind` | the kinds of tasks that services start |
+//! | `hosts` | the hosts, each with its group and its room |
+//! | `waiting_tasks` | how many tasks of each kind wait |
+//! | `scale_out` | how many hosts each group is missing |
+//! | `certificate` | whether tasks that must move are all placed, wherever ECS places them |
+//! | `scale_in` | how many hosts each group can lose |
 //! | `decision` | what is decided, with the reasons |
 
+mod amounts;
+mod certificate;
 mod decision;
+mod eligibility;
 mod headroom;
+mod hosts;
 mod memory;
+mod scale_in;
+mod scale_out;
 mod snapshot;
+mod task_kind;
+mod waiting_tasks;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod situations;
 
 use std::collections::BTreeSet;
 
@@ -18,41 +39,304 @@ pub use decision::{
     Decision, GroupDecision, GroupHosts, Held, HeldReason, Missing, MissingReason, NotUnderstood, Removable,
     Unplaceable,
 };
+use fixedbitset::FixedBitSet;
 pub use headroom::{Headroom, NotAHeadroom};
 pub use memory::{Memory, UNJOINED_MAX};
 pub use snapshot::{Members, PlacedTask, Snapshot, not_understood};
 
+use self::amounts::{Amounts, count};
+use self::eligibility::Eligibility;
+use self::hosts::{Host, Standing};
+use self::memory::unjoined;
+use self::task_kind::{TaskKind, TaskKinds};
 use crate::capacity::Demanded;
-use crate::container_instance::ContainerInstanceArn;
+use crate::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 
 /// A cluster and its groups, ready to be decided upon.
 #[derive(Debug)]
-pub struct Fleet {}
+pub struct Fleet<'a> {
+    snapshot: &'a Snapshot,
+    memory: &'a Memory,
+    headroom: Headroom,
+    hosts: Vec<Host<'a>>,
+    kinds: TaskKinds,
+    /// The waiting tasks, those on hosts that leave included, by kind.
+    waiting: Vec<u64>,
+    /// The EC2 instances that have a container instance.
+    joined: BTreeSet<&'a str>,
+    /// The hosts that tasks may move to, those with most room first.
+    rooms: Vec<usize>,
+    /// The hosts of each group, the smallest first: all that tell what a new one is like.
+    by_size: Vec<Vec<usize>>,
+    /// The hosts of each group that joined last, the last one first: at most two.
+    newest: Vec<Vec<usize>>,
+    /// The capacity units of each group's instances that are there to take tasks.
+    units: Vec<u64>,
+    /// The most that a host has of each resource.
+    largest: Amounts,
+    /// For each kind the kinds that may take room from it.
+    blocking: Vec<FixedBitSet>,
+    /// The kinds of which the headroom is one more task.
+    one_more: Vec<usize>,
+}
 
-impl Fleet {
+impl<'a> Fleet<'a> {
     /// Works out which tasks may be placed on which hosts.
     #[must_use]
-    pub fn new(_snapshot: &Snapshot, _memory: &Memory, _headroom: Headroom) -> Self {
-        Self {}
+    pub fn new(snapshot: &'a Snapshot, memory: &'a Memory, headroom: Headroom) -> Self {
+        let candidates = hosts::candidates(snapshot, memory);
+        let mut kinds = TaskKinds::of(snapshot, &mut Eligibility::new(snapshot, &candidates));
+        if let Headroom::Percent(_) = headroom {
+            kinds.add_unapart();
+        }
+        let hosts = hosts::hosts(snapshot, &candidates, &kinds.daemons);
+        let largest = hosts.iter().fold(Amounts::default(), |most, host| most.at_least(&host.empty));
+        let joined = snapshot.container_instances.iter().map(|it| it.ec2_instance_id.as_str()).collect();
+        let groups = 0..snapshot.groups.len();
+        let units = snapshot.groups.iter().map(|group| {
+            let there = group.instances.iter().filter(|instance| instance.is_to_serve());
+            there.map(|instance| u64::from(instance.weight)).sum()
+        });
+        let mut fleet = Self {
+            waiting: waiting_tasks::waiting_tasks(snapshot, &kinds),
+            rooms: rooms(&hosts, &largest),
+            by_size: groups.clone().map(|group| by_size(&hosts, &kinds.all, group)).collect(),
+            newest: groups.map(|group| newest(&hosts, group)).collect(),
+            units: units.collect(),
+            blocking: blocking(&kinds.all),
+            snapshot,
+            memory,
+            headroom,
+            hosts,
+            kinds,
+            joined,
+            largest,
+            one_more: Vec::new(),
+        };
+        fleet.add_tasks_that_leave();
+        fleet.one_more = fleet.kinds_of_one_more();
+        fleet
     }
 
     /// The container instances whose tasks must be read before [`decide`](Self::decide) can tell all that it could. Those
     /// that the snapshot has already are not among them.
     #[must_use]
     pub fn tasks_needed(&self) -> BTreeSet<ContainerInstanceArn> {
-        BTreeSet::new()
+        let mut needed = scale_in::tasks_needed(self);
+        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.standing == Standing::Leaving);
+        needed.extend(leaving.filter_map(|(host, _)| self.unread(host)));
+        // A task that is kept apart from the others of its service may wait while there is room.
+        for (kind, tasks) in self.kinds.all.iter().zip(&self.waiting) {
+            if kind.distinct && *tasks > 0 {
+                let hosts = kind.domains.iter().flat_map(FixedBitSet::ones);
+                needed.extend(hosts.filter_map(|host| self.unread(host)));
+            }
+        }
+        needed
     }
 
     /// Decides what each group is missing and can lose.
     #[must_use]
     pub fn decide(&self) -> Decision {
-        Decision::default()
+        let (missing, removable) = (scale_out::missing(self), scale_in::removable(self));
+        let groups = self.snapshot.groups.iter().enumerate().zip(missing.into_iter().zip(removable));
+        let groups = groups.map(|((number, group), (missing, removable))| GroupDecision {
+            group: group.name.clone(),
+            hosts: self.count_hosts(number),
+            missing,
+            removable,
+        });
+        let not_understood = self.kinds.all.iter().chain(&self.kinds.daemons);
+        let mut not_understood: Vec<_> =
+            not_understood.filter_map(|kind| kind.not_understood.clone()).collect();
+        not_understood.dedup();
+        Decision {
+            waiting_tasks: self.waiting.iter().sum(),
+            unplaceable: self.unplaceable(),
+            not_understood,
+            groups: groups.collect(),
+        }
     }
 
     /// What the services may start that may be placed on hosts of a group, or on any host: what the book's figures are
     /// about.
     #[must_use]
-    pub fn demanded(&self, _group: Option<&str>) -> Vec<Demanded> {
-        Vec::new()
+    pub fn demanded(&self, group: Option<&str>) -> Vec<Demanded> {
+        let number = group.and_then(|group| self.snapshot.groups.iter().position(|it| it.name == group));
+        let of_group = |host: usize| self.hosts.get(host).is_some_and(|it| it.group == number);
+        let may_run = |kind: &&TaskKind| {
+            let mut hosts = kind.domains.iter().flat_map(FixedBitSet::ones);
+            kind.not_understood.is_none() && (group.is_none() || hosts.any(of_group))
+        };
+        let own = self.kinds.all.iter().filter(|kind| self.kinds.is_of_deployment(kind));
+        own.filter(may_run)
+            .map(|kind| Demanded {
+                service: kind.service.clone(),
+                definition: kind.definition.clone(),
+                needs: kind.described.clone(),
+            })
+            .collect()
     }
+
+    fn count_hosts(&self, number: usize) -> GroupHosts {
+        let Some(group) = self.snapshot.groups.get(number) else { return GroupHosts::default() };
+        let mut hosts = GroupHosts {
+            unjoined_hosts: count(unjoined(group, &self.joined).count()),
+            ..GroupHosts::default()
+        };
+        for host in
+            self.hosts.iter().filter(|it| it.group == Some(number) && it.standing != Standing::Remembered)
+        {
+            match host.instance.status {
+                ContainerInstanceStatus::Active if host.instance.agent_connected => hosts.active_hosts += 1,
+                ContainerInstanceStatus::Active => hosts.disconnected_hosts += 1,
+                ContainerInstanceStatus::Draining => hosts.draining_hosts += 1,
+                _ => {}
+            }
+        }
+        hosts
+    }
+
+    /// The tasks that fit on no host, however empty except for its daemons. Where nobody knows what a group's hosts are
+    /// like, they may fit there.
+    fn unplaceable(&self) -> Vec<Unplaceable> {
+        let groups = self.snapshot.groups.iter().enumerate();
+        let unknown: Vec<&str> = groups
+            .filter(|(number, _)| self.by_size.get(*number).is_none_or(Vec::is_empty))
+            .map(|(_, group)| group.name.as_str())
+            .collect();
+        let kinds = self.kinds.all.iter().enumerate().filter(|(number, kind)| {
+            let wanted = kind.desired > 0 && kind.not_understood.is_none() && !kind.domains.is_empty();
+            wanted
+                && !unknown.iter().any(|group| kind.may_be_of_group(group))
+                && !(0..self.hosts.len()).any(|host| self.fits_when_empty(*number, host))
+        });
+        let unplaceable = kinds.filter(|_| !self.hosts.is_empty()).map(|(_, kind)| Unplaceable {
+            service: kind.service.clone(),
+            task_definition: kind.definition.clone(),
+            lacks: self.lacking(kind),
+        });
+        unplaceable.collect()
+    }
+
+    /// What the largest host lacks that a task may be placed on.
+    fn lacking(&self, kind: &TaskKind) -> String {
+        let hosts = kind.domains.iter().flat_map(FixedBitSet::ones).filter_map(|host| self.hosts.get(host));
+        let largest = hosts.max_by_key(|host| (host.empty.0[1], host.empty.0[0]));
+        let lacking = largest.map(|host| kind.needs.lacking_in(&host.empty).unwrap_or("PORTS"));
+        lacking.unwrap_or("a host that meets its constraints").to_owned()
+    }
+
+    /// The tasks to place, by kind: those that wait, and the share of the headroom.
+    fn to_place(&self) -> Vec<u64> {
+        let mut tasks = self.waiting.clone();
+        if let Headroom::Percent(percent) = self.headroom {
+            for (number, kind) in self.kinds.all.iter().enumerate() {
+                let share = (kind.desired * u64::from(percent)).div_ceil(100);
+                let kind = self.kinds.headroom_of(number);
+                if let Some(tasks) = tasks.get_mut(kind) {
+                    *tasks += share;
+                }
+            }
+        }
+        tasks
+    }
+
+    /// The kinds of which one more task is to have room: those of services that want at least one.
+    fn kinds_of_one_more(&self) -> Vec<usize> {
+        if self.headroom != Headroom::One {
+            return Vec::new();
+        }
+        let wanted = self.kinds.all.iter().enumerate();
+        let wanted = wanted.filter(|(number, kind)| {
+            kind.desired > 0 && kind.not_understood.is_none() && self.fits_some_group(*number)
+        });
+        wanted.map(|(number, _)| number).collect()
+    }
+
+    /// Whether a host of some group has room for a task of a kind, were none there. What no group can ever take is neither
+    /// waited for nor kept room for.
+    fn fits_some_group(&self, kind: usize) -> bool {
+        self.by_size.iter().flatten().any(|host| self.fits_when_empty(kind, *host))
+    }
+
+    /// How many groups can take tasks of a kind, then how many hosts: the fewer, the more constrained.
+    fn choices(&self, kind: usize) -> (usize, usize) {
+        let Some(it) = self.kinds.all.get(kind) else { return (0, 0) };
+        let groups = self.by_size.iter();
+        let groups =
+            groups.filter(|hosts| hosts.iter().any(|host| self.fits_when_empty(kind, *host))).count();
+        (groups, it.domains.iter().map(|domain| domain.count_ones(..)).min().unwrap_or(0))
+    }
+
+    /// Whether tasks of `other` may take room from those of `kind`.
+    fn may_block(&self, other: usize, kind: usize) -> bool {
+        self.blocking.get(kind).is_some_and(|blocking| blocking.contains(other))
+    }
+
+    fn add_tasks_that_leave(&mut self) {
+        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.standing == Standing::Leaving);
+        let moved: Vec<_> = leaving.map(|(host, _)| self.moved_from(host)).collect();
+        for (kind, tasks) in moved.iter().flat_map(certificate::Moving::iter) {
+            if let Some(waiting) = self.waiting.get_mut(kind) {
+                *waiting += tasks;
+            }
+        }
+    }
+}
+
+/// Those with most room first, by the resource that is scarcest there: proofs are short where there is much.
+fn rooms(hosts: &[Host<'_>], largest: &Amounts) -> Vec<usize> {
+    let rooms = hosts.iter().enumerate();
+    let rooms = rooms.filter(|(_, host)| host.standing == Standing::TakesTasks && host.group.is_some());
+    let mut rooms: Vec<_> = rooms
+        .map(|(number, host)| {
+            let shares = host.free.0.iter().zip(largest.0).take(2);
+            let least = shares.map(|(free, most)| free.saturating_mul(1_000_000) / most.max(1)).min();
+            (std::cmp::Reverse(least.unwrap_or(0)), number)
+        })
+        .collect();
+    rooms.sort_unstable();
+    rooms.into_iter().map(|(_, number)| number).collect()
+}
+
+/// One of those hosts of a group that are alike: in size, ports, and what may be placed there.
+fn by_size(hosts: &[Host<'_>], kinds: &[TaskKind], group: usize) -> Vec<usize> {
+    let of_group = hosts.iter().enumerate().filter(|(_, host)| host.group == Some(group));
+    let mut seen = BTreeSet::new();
+    let mut of_group: Vec<_> = of_group
+        .filter(|(number, host)| {
+            let mut may_run = FixedBitSet::with_capacity(kinds.len());
+            may_run
+                .extend((0..).zip(kinds).filter(|(_, kind)| kind.may_be_on(*number)).map(|(kind, _)| kind));
+            let registered = &host.instance.registered;
+            seen.insert((host.empty, &registered.tcp_ports_taken, &registered.udp_ports_taken, may_run))
+        })
+        .map(|(number, host)| (host.empty.0[1], host.empty, number))
+        .collect();
+    of_group.sort_unstable();
+    of_group.into_iter().map(|(.., number)| number).collect()
+}
+
+fn newest(hosts: &[Host<'_>], group: usize) -> Vec<usize> {
+    let of_group = hosts.iter().enumerate();
+    let mut of_group: Vec<_> = of_group
+        .filter(|(_, host)| host.group == Some(group) && host.standing == Standing::TakesTasks)
+        .map(|(number, host)| (std::cmp::Reverse(host.instance.registered_at), number))
+        .collect();
+    of_group.sort_unstable();
+    of_group.into_iter().take(2).map(|(_, number)| number).collect()
+}
+
+/// For each kind those that may be on one of its hosts.
+fn blocking(kinds: &[TaskKind]) -> Vec<FixedBitSet> {
+    kinds
+        .iter()
+        .map(|kind| {
+            let overlaps = |other: &TaskKind| kind.domains.iter().any(|it| !it.is_disjoint(&other.may_block));
+            let mut blocking = FixedBitSet::with_capacity(kinds.len());
+            blocking.extend((0..).zip(kinds).filter(|(_, other)| overlaps(other)).map(|(number, _)| number));
+            blocking
+        })
+        .collect()
 }

@@ -1,0 +1,182 @@
+//! The hosts of a cluster, each with its group, its room, and what it is good for.
+
+use std::collections::BTreeMap;
+
+use super::amounts::{Amounts, HostPort, is_taken, known_network_interfaces};
+use super::eligibility::Candidate;
+use super::memory::Memory;
+use super::snapshot::{PlacedTask, Snapshot};
+use super::task_kind::TaskKind;
+use crate::container_instance::{ContainerInstance, ContainerInstanceStatus};
+use crate::lifecycle::GroupInstance;
+
+/// What a host is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// ECS places tasks there.
+    TakesTasks,
+    /// Its agent is not connected: its tasks run on, and ECS places none there until it is back.
+    Disconnected,
+    /// It is DRAINING, or its group terminates it: its tasks need another place.
+    Leaving,
+    /// It is in none of the groups, on standby, or in another state that takes no tasks.
+    NoRoom,
+    /// It is not there any more: only an example of what its group's hosts are like.
+    Remembered,
+}
+
+/// A host: an EC2 container instance.
+#[derive(Debug, Clone)]
+pub(super) struct Host<'a> {
+    pub(super) instance: &'a ContainerInstance,
+    /// The group that it belongs to, and itself as that group's instance.
+    pub(super) group: Option<usize>,
+    pub(super) of_group: Option<&'a GroupInstance>,
+    pub(super) standing: Standing,
+    /// What it has for services' tasks, were none there: what is registered, less its daemons.
+    pub(super) empty: Amounts,
+    /// What it has for further tasks.
+    pub(super) free: Amounts,
+    /// The daemons that it runs, or is about to.
+    pub(super) daemons: u64,
+    /// Its tasks, where they were read.
+    pub(super) tasks: Option<&'a [PlacedTask]>,
+}
+
+impl Host<'_> {
+    /// Whether there are no more tasks than its daemons': none of a service, unless a daemon's is missing.
+    pub(super) fn seems_idle(&self) -> bool {
+        self.instance.tasks() <= self.daemons
+    }
+
+    /// Whether a task fits, by its needs and static ports, on the host as it is now.
+    pub(super) fn has_room_for(&self, kind: &TaskKind) -> bool {
+        let taken = |port: &HostPort| {
+            is_taken(*port, &self.instance.remaining) || is_taken(*port, &self.instance.registered)
+        };
+        kind.needs.fit_in(&self.free) && !kind.ports.iter().any(taken)
+    }
+
+    /// Whether a task fits on the host were no service's task there.
+    pub(super) fn has_room_when_empty_for(&self, kind: &TaskKind) -> bool {
+        let taken = |port: &HostPort| is_taken(*port, &self.instance.registered);
+        kind.needs.fit_in(&self.empty) && !kind.ports.iter().any(taken)
+    }
+
+    /// Whether a service has a task there. None where its tasks were not read and there are some.
+    pub(super) fn has_task_of(&self, service: &str) -> Option<bool> {
+        match self.tasks {
+            Some(tasks) => Some(tasks.iter().any(|task| task.service.as_deref() == Some(service))),
+            None => (self.instance.tasks() == 0).then_some(false),
+        }
+    }
+}
+
+/// The cluster's EC2 container instances, and of groups that have none the hosts that are remembered.
+pub(super) fn candidates<'a>(snapshot: &'a Snapshot, memory: &'a Memory) -> Vec<Candidate<'a>> {
+    let mut groups = BTreeMap::new();
+    for group in &snapshot.groups {
+        for instance in &group.instances {
+            groups.insert(instance.ec2_instance_id.as_str(), group.name.as_str());
+        }
+    }
+    let there = snapshot.container_instances.iter().filter(|instance| is_ec2(instance));
+    let mut all: Vec<_> = there
+        .map(|instance| {
+            let group = groups.get(instance.ec2_instance_id.as_str()).copied();
+            Candidate { instance, group, remembered: false }
+        })
+        .collect();
+    for group in &snapshot.groups {
+        if !all.iter().any(|host| host.group == Some(group.name.as_str())) {
+            let group = group.name.as_str();
+            let remembered = memory.last_hosts(group).iter();
+            all.extend(remembered.map(|instance| Candidate {
+                instance,
+                group: Some(group),
+                remembered: true,
+            }));
+        }
+    }
+    all
+}
+
+fn is_ec2(instance: &ContainerInstance) -> bool {
+    !instance.is_external() && instance.status != ContainerInstanceStatus::Inactive
+}
+
+/// The hosts, in the candidates' order.
+pub(super) fn hosts<'a>(
+    snapshot: &'a Snapshot,
+    candidates: &[Candidate<'a>],
+    daemons: &[TaskKind],
+) -> Vec<Host<'a>> {
+    let mut of_groups: BTreeMap<&str, (usize, &GroupInstance)> = BTreeMap::new();
+    for (number, group) in snapshot.groups.iter().enumerate() {
+        let instances = group.instances.iter().map(|it| (it.ec2_instance_id.as_str(), (number, it)));
+        of_groups.extend(instances);
+    }
+    let observed = observed_network_interfaces(candidates);
+    let host = |(index, candidate): (usize, &Candidate<'a>)| {
+        let Candidate { instance, group, remembered } = *candidate;
+        let member = of_groups.get(instance.ec2_instance_id.as_str()).copied();
+        let by_name = || snapshot.groups.iter().position(|it| group == Some(it.name.as_str()));
+        let least = observed.get(&(instance.instance_type(), instance.is_trunked())).copied();
+        let network_interfaces = known_network_interfaces(instance).or(least).unwrap_or(0);
+        let here = daemons.iter().filter(|daemon| daemon.may_be_on(index));
+        let (count, needed) = here
+            .fold((0, Amounts::default()), |(count, needed), daemon| (count + 1, needed.plus(&daemon.needs)));
+        let empty = Amounts::registered(instance, network_interfaces).minus(&needed);
+        let mut free = Amounts::remaining(instance, network_interfaces);
+        if instance.tasks() < count {
+            // Its daemons are still to come.
+            free = free.at_most(&empty);
+        }
+        Host {
+            instance,
+            group: member.map(|(group, _)| group).or_else(by_name),
+            of_group: member.map(|(_, instance)| instance),
+            standing: if remembered {
+                Standing::Remembered
+            } else {
+                standing(instance, member.map(|it| it.1))
+            },
+            empty,
+            free,
+            daemons: count,
+            tasks: snapshot.tasks.get(&instance.arn).map(Vec::as_slice),
+        }
+    };
+    candidates.iter().enumerate().map(host).collect()
+}
+
+/// The most network interfaces that tasks were seen to hold on a host of each type that is not in the table: it has no
+/// fewer.
+fn observed_network_interfaces<'a>(candidates: &[Candidate<'a>]) -> BTreeMap<(Option<&'a str>, bool), u64> {
+    let mut observed = BTreeMap::new();
+    for Candidate { instance, .. } in candidates {
+        if known_network_interfaces(instance).is_none() {
+            let held = instance.network_interfaces.map_or(0, u64::from).max(1);
+            let most = observed.entry((instance.instance_type(), instance.is_trunked())).or_insert(held);
+            *most = held.max(*most);
+        }
+    }
+    observed
+}
+
+fn standing(instance: &ContainerInstance, member: Option<&GroupInstance>) -> Standing {
+    let Some(member) = member else {
+        let leaves = instance.status == ContainerInstanceStatus::Draining;
+        return if leaves { Standing::Leaving } else { Standing::NoRoom };
+    };
+    let state = member.lifecycle_state.as_str();
+    let leaves = state.starts_with("Terminating") || state.starts_with("ReplacingRootVolume");
+    match instance.status {
+        ContainerInstanceStatus::Draining => Standing::Leaving,
+        ContainerInstanceStatus::Active if leaves => Standing::Leaving,
+        ContainerInstanceStatus::Active if !member.is_to_serve() => Standing::NoRoom,
+        ContainerInstanceStatus::Active if !instance.agent_connected => Standing::Disconnected,
+        ContainerInstanceStatus::Active => Standing::TakesTasks,
+        _ => Standing::NoRoom,
+    }
+}

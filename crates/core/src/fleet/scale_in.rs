@@ -1,0 +1,311 @@
+//! How many hosts each group can lose, whichever of them Auto Scaling picks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Fleet;
+use super::amounts::count;
+use super::certificate::{Moving, Rooms, all_are_placed};
+use super::decision::{Held, HeldReason, Removable};
+use super::hosts::{Host, Standing};
+use super::task_kind::Replacement;
+use crate::container_instance::ContainerInstanceArn;
+
+/// Some of what holds a group back is enough for people to see why.
+const HELD_MAX: usize = 5;
+
+/// The attribute that keeps a host from being removed.
+const KEEP: &str = "fleetkeeper.keep";
+
+/// The field of a placement strategy that names the Availability Zone.
+const ZONE: &str = "attribute:ecs.availability-zone";
+
+/// What each group can lose, in the groups' order. All groups may shrink at the same time: the one that is preferred for new
+/// hosts shrinks last, without the room of what the others may lose.
+pub(super) fn removable(fleet: &Fleet<'_>) -> Vec<Removable> {
+    let mut going = Going::default();
+    let must_move = must_move(fleet);
+    if let Ok(must_move) = &must_move {
+        going.moving = must_move.clone();
+    }
+    let mut of_groups: Vec<Removable> = Vec::new();
+    for number in (0..fleet.snapshot.groups.len()).rev() {
+        of_groups.push(match &must_move {
+            Ok(_) => of_group(fleet, number, &mut going),
+            Err(held) => Removable { held_by: vec![held.clone()], ..Removable::default() },
+        });
+    }
+    of_groups.reverse();
+    of_groups
+}
+
+/// The container instances whose tasks must be known before a group can be said to shrink.
+pub(super) fn tasks_needed(fleet: &Fleet<'_>) -> BTreeSet<ContainerInstanceArn> {
+    let mut needed: BTreeSet<usize> = BTreeSet::new();
+    for number in 0..fleet.snapshot.groups.len() {
+        let candidates: Vec<usize> = fleet.candidates(number).collect();
+        if most_by_size(fleet, number, candidates.len()) > 0 && any_could_go(fleet, &candidates) {
+            needed.extend(candidates);
+        }
+    }
+    // Where the tasks of a service are kept apart, it must be known on which hosts it has some.
+    if !needed.is_empty() {
+        let apart = fleet.kinds.all.iter().filter(|kind| kind.distinct && kind.not_understood.is_none());
+        let domains = apart.flat_map(|kind| kind.domains.iter());
+        needed.extend(domains.flat_map(fixedbitset::FixedBitSet::ones).filter(|host| fleet.has_rooms(*host)));
+    }
+    let unread = needed.into_iter().filter_map(|host| fleet.unread(host));
+    unread.collect()
+}
+
+/// A glance at sums, before tasks are read: what runs on each host is no more than what all the others have left.
+fn any_could_go(fleet: &Fleet<'_>, candidates: &[usize]) -> bool {
+    let rooms = fleet.rooms.iter().filter_map(|host| fleet.hosts.get(*host));
+    let free = rooms.fold(super::amounts::Amounts::default(), |free, host| free.plus(&host.free));
+    candidates.iter().filter_map(|host| Some((host, fleet.hosts.get(*host)?))).all(|(host, it)| {
+        let own = if fleet.has_rooms(*host) { it.free } else { super::amounts::Amounts::default() };
+        // Network interfaces and ports are freed otherwise than they are counted here.
+        let needed = it.empty.minus(&it.free);
+        let left = free.minus(&own);
+        needed.0.iter().zip(left.0).take(3).all(|(needed, left)| *needed <= left)
+    })
+}
+
+#[derive(Default)]
+struct Going {
+    moving: Moving,
+    fewer: BTreeMap<usize, u64>,
+}
+
+/// What must move whichever hosts go: the tasks that wait, and those of hosts that leave.
+fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
+    let mut moving = Moving::default();
+    for (kind, tasks) in (0..).zip(fleet.to_place()) {
+        let Some(it) = fleet.kinds.all.get(kind).filter(|_| tasks > 0) else { continue };
+        if it.not_understood.is_some() {
+            let reason = HeldReason::ConstraintNotUnderstood { service: it.service.clone() };
+            return Err(Held { instance: None, reason });
+        }
+        // What no group's hosts can ever take has no place whether or not a host goes.
+        if fleet.fits_some_group(kind) {
+            moving.add(kind, tasks);
+        }
+    }
+    let leaving =
+        fleet.hosts.iter().filter(|host| host.standing == Standing::Leaving && host.instance.tasks() > 0);
+    for host in leaving {
+        let held = |reason| Held { instance: Some(host.instance.ec2_instance_id.clone()), reason };
+        if host.tasks.is_none() {
+            return Err(held(HeldReason::TasksNotRead));
+        }
+        if let Some(service) = fleet.unknown_on(host) {
+            return Err(held(HeldReason::ConstraintNotUnderstood { service }));
+        }
+    }
+    Ok(moving)
+}
+
+fn of_group(fleet: &Fleet<'_>, number: usize, going: &mut Going) -> Removable {
+    let Some(group) = fleet.snapshot.groups.get(number) else { return Removable::default() };
+    let nothing = |held_by| Removable { held_by, ..Removable::default() };
+    let because = |reason| nothing(vec![Held { instance: None, reason }]);
+    if fleet.snapshot.scaled_by_ecs.contains_key(&group.name) {
+        return because(HeldReason::ScaledByEcs);
+    }
+    let candidates: Vec<usize> = fleet.candidates(number).collect();
+    let most = most_by_size(fleet, number, candidates.len());
+    if most == 0 {
+        return because(HeldReason::AtMinimum);
+    }
+    let held = held(fleet, &candidates);
+    if !held.is_empty() {
+        return nothing(held);
+    }
+    let most = match most_by_zone(fleet, number, &candidates) {
+        Ok(zones) => most.min(zones),
+        Err(held) => return nothing(vec![held]),
+    };
+    let moved: Vec<Moving> = candidates.iter().map(|host| fleet.moved_from(*host)).collect();
+    let (hosts, held_by) = match largest_choice(fleet, number, &moved, going, most) {
+        0 => match each_alone(fleet, &candidates, &moved, going) {
+            Ok(()) => (1, Vec::new()),
+            Err(held) => (0, held),
+        },
+        hosts => (hosts, Vec::new()),
+    };
+    if hosts > 0 {
+        going.moving.add_all(&largest_of(&moved, hosts));
+        going.fewer.insert(number, hosts);
+    }
+    let weights = group.instances.iter().filter(|it| it.is_to_serve()).map(|it| u64::from(it.weight));
+    Removable { hosts, units: hosts * weights.min().unwrap_or(1), held_by }
+}
+
+/// The most hosts that may go before the group is at its minimum.
+fn most_by_size(fleet: &Fleet<'_>, number: usize, candidates: usize) -> u64 {
+    let Some(group) = fleet.snapshot.groups.get(number) else { return 0 };
+    let units = u64::from(group.desired.saturating_sub(group.minimum));
+    let weights = group.instances.iter().filter(|it| it.is_to_serve()).map(|it| u64::from(it.weight).max(1));
+    (units / weights.min().unwrap_or(1)).min(count(candidates))
+}
+
+/// What keeps single hosts.
+fn held(fleet: &Fleet<'_>, candidates: &[usize]) -> Vec<Held> {
+    let hosts = candidates.iter().filter_map(|host| fleet.hosts.get(*host));
+    let held = hosts.filter_map(|host| {
+        let reason = reason_to_keep(fleet, host)?;
+        Some(Held { instance: Some(host.instance.ec2_instance_id.clone()), reason })
+    });
+    held.take(HELD_MAX).collect()
+}
+
+fn reason_to_keep(fleet: &Fleet<'_>, host: &Host<'_>) -> Option<HeldReason> {
+    if host.instance.attributes.has(KEEP) {
+        return Some(HeldReason::Kept);
+    }
+    if host.instance.tasks() == 0 {
+        return None;
+    }
+    let Some(tasks) = host.tasks else { return Some(HeldReason::TasksNotRead) };
+    if count(tasks.len()) < host.instance.tasks() {
+        return Some(HeldReason::TasksNotRead);
+    }
+    if tasks.iter().any(|task| task.service.is_none()) {
+        return Some(HeldReason::StandaloneTasks);
+    }
+    if tasks.iter().any(|task| task.protected) {
+        return Some(HeldReason::ProtectedTask);
+    }
+    fleet.unknown_on(host).map(|service| HeldReason::ConstraintNotUnderstood { service })
+}
+
+/// The most hosts that may go before the last one of an Availability Zone might, where a service of two tasks or more names
+/// the zones in its strategy. Auto Scaling takes from the zone with most instances (user guide, "Control which Auto Scaling
+/// instances terminate"), except that with a mixed instances policy the purchase options come first.
+fn most_by_zone(fleet: &Fleet<'_>, number: usize, candidates: &[usize]) -> Result<u64, Held> {
+    let Some(group) = fleet.snapshot.groups.get(number) else { return Ok(0) };
+    let mut zones: BTreeMap<&str, u64> = BTreeMap::new();
+    for instance in group.instances.iter().filter(|it| it.is_to_serve()) {
+        *zones.entry(instance.availability_zone.as_str()).or_default() += 1;
+    }
+    let spread = |service: &&crate::service::Service| {
+        service.desired >= 2 && service.spreads_over.iter().any(|field| field == ZONE)
+    };
+    let services: BTreeSet<&str> =
+        fleet.snapshot.services.iter().filter(spread).map(|it| it.name.as_str()).collect();
+    let there = candidates.iter().filter_map(|host| fleet.hosts.get(*host));
+    let there = there.filter_map(|host| {
+        let mut of_services = host.tasks?.iter().filter_map(|task| task.service.as_deref());
+        let service = of_services.find(|service| services.contains(service))?;
+        Some((host, service, host.of_group?.availability_zone.as_str()))
+    });
+    let mut most = u64::MAX;
+    for (host, service, zone) in there {
+        let in_zone = zones.get(zone).copied().unwrap_or(1);
+        let all: u64 = zones.values().sum();
+        let before_it = if group.mixed { in_zone - 1 } else { all - count(zones.len()) };
+        most = most.min(before_it);
+        if most == 0 {
+            let reason = HeldReason::LastInZone { service: service.to_owned() };
+            return Err(Held { instance: Some(host.instance.ec2_instance_id.clone()), reason });
+        }
+    }
+    Ok(most)
+}
+
+/// The most hosts of which any choice can go at once: a superset of what each choice moves, without the room of any.
+fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], going: &Going, most: u64) -> u64 {
+    let can_go = |hosts: u64| {
+        let mut moving = going.moving.clone();
+        moving.add_all(&largest_of(moved, hosts));
+        let mut fewer = going.fewer.clone();
+        fewer.insert(number, hosts);
+        all_are_placed(fleet, &Rooms { without: None, fewer }, &moving, &fleet.one_more).is_ok()
+    };
+    // What any larger choice moves is more, and the room that it leaves less.
+    let (mut can, mut cannot) = (0, most + 1);
+    while can + 1 < cannot {
+        let middle = if can == 0 { 1 } else { (can * 2).min(can + (cannot - can) / 2).max(can + 1) };
+        if can_go(middle) { can = middle } else { cannot = middle }
+    }
+    can
+}
+
+/// For each kind the most tasks that so many hosts hold together.
+fn largest_of(moved: &[Moving], hosts: u64) -> Moving {
+    let mut by_kind: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    for (kind, tasks) in moved.iter().flat_map(Moving::iter) {
+        by_kind.entry(kind).or_default().push(tasks);
+    }
+    let mut largest = Moving::default();
+    for (kind, mut tasks) in by_kind {
+        tasks.sort_unstable_by_key(|tasks| std::cmp::Reverse(*tasks));
+        largest.add(kind, tasks.into_iter().take(usize::try_from(hosts).unwrap_or(usize::MAX)).sum());
+    }
+    largest
+}
+
+/// Whether each host can go where no other one of its group does.
+fn each_alone(
+    fleet: &Fleet<'_>,
+    candidates: &[usize],
+    moved: &[Moving],
+    going: &Going,
+) -> Result<(), Vec<Held>> {
+    for (host, moved) in candidates.iter().zip(moved) {
+        let mut moving = going.moving.clone();
+        moving.add_all(moved);
+        let rooms = Rooms { without: Some(*host), fewer: going.fewer.clone() };
+        if let Err(kind) = all_are_placed(fleet, &rooms, &moving, &fleet.one_more) {
+            let instance = fleet.hosts.get(*host).map(|it| it.instance.ec2_instance_id.clone());
+            let service = fleet.kinds.all.get(kind).map(|it| it.service.clone()).unwrap_or_default();
+            return Err(vec![Held { instance, reason: HeldReason::NoPlace { service } }]);
+        }
+    }
+    Ok(())
+}
+
+impl Fleet<'_> {
+    /// The hosts of a group that Auto Scaling may pick: it never picks one that is protected from scale-in.
+    fn candidates(&self, number: usize) -> impl Iterator<Item = usize> {
+        let hosts = self.hosts.iter().enumerate().filter(move |(_, host)| {
+            host.group == Some(number)
+                && matches!(host.standing, Standing::TakesTasks | Standing::Disconnected)
+                && host.of_group.is_some_and(|it| !it.protected)
+        });
+        hosts.map(|(host, _)| host)
+    }
+
+    /// Whether a host has room that tasks may move to.
+    fn has_rooms(&self, host: usize) -> bool {
+        self.hosts.get(host).is_some_and(|it| it.standing == Standing::TakesTasks && it.group.is_some())
+    }
+
+    /// A host that has tasks which were not read.
+    pub(super) fn unread(&self, host: usize) -> Option<ContainerInstanceArn> {
+        let host = self.hosts.get(host).filter(|host| host.tasks.is_none() && host.instance.tasks() > 0)?;
+        Some(host.instance.arn.clone())
+    }
+
+    /// The tasks that need another place when a host goes.
+    pub(super) fn moved_from(&self, host: usize) -> Moving {
+        let mut moving = Moving::default();
+        let tasks = self.hosts.get(host).and_then(|host| host.tasks).unwrap_or_default();
+        for task in tasks {
+            let Some(service) = &task.service else { continue };
+            if let Replacement::Kind(kind) = self.kinds.replacement(service, &task.definition) {
+                moving.add(kind, 1);
+            }
+        }
+        moving
+    }
+
+    /// The service of a task on a host that nothing is known of.
+    fn unknown_on(&self, host: &Host<'_>) -> Option<String> {
+        let tasks = host.tasks.unwrap_or_default().iter();
+        let mut services = tasks.filter_map(|task| Some((task.service.as_ref()?, &task.definition)));
+        let unknown = services.find(|(service, definition)| {
+            self.kinds.replacement(service, definition) == Replacement::Unknown
+        });
+        unknown.map(|(service, _)| service.clone())
+    }
+}

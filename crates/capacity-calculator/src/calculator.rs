@@ -1,38 +1,48 @@
 //! Reads the cluster, decides, puts the metrics.
 
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::capacity::{self, Unfittable, Wanted, WorstCase};
+use fleetkeeper_core::capacity::{self, Demanded, Report};
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::container_instance::ContainerInstance;
-use fleetkeeper_core::error_chain::ErrorChain;
+use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus};
+use fleetkeeper_core::fleet::{Decision, Fleet, MissingReason, Snapshot};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::paced::Paced;
-use fleetkeeper_core::ports::{CallError, Clock, MetricDatum, Metrics};
+use fleetkeeper_core::ports::{AutoScalingGroups, Clock, METRIC_DATA_MAX, MetricDatum, Metrics};
 use fleetkeeper_core::time_left::within;
-use futures_util::future::try_join;
 use serde_json::Value;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::calls::{EcsReads, Paces};
 use crate::config::Config;
-use crate::demand::{Demand, KnownNeeds};
-use crate::error::{CapacityError, Read};
+use crate::error::CapacityError;
+use crate::metrics::metric_data;
+use crate::report;
 use crate::seen::Seen;
-use crate::snapshot;
-use crate::summary::{Covered, Figures, Outcome, Published, Summary};
-use crate::tell;
+use crate::snapshot::Reader;
+use crate::summary::{
+    BookFigures, Covered, Figures, GroupFigures, Held, HeldReason, Outcome, Published, Summary,
+};
+use crate::tasks::Listed;
 use crate::trigger::Trigger;
+use crate::warm::{Clusters, Warm};
 
-/// What is left of the invocation for its own answer: the error that says what did not answer must still get out.
+/// What is left of the invocation for its own answer: the error that names the call without an answer must still get out.
 pub const DEADLINE_MARGIN: TimeDelta = TimeDelta::seconds(1);
+
+/// What is left of the time for all that comes after the tasks: their protection, and the metrics.
+const AFTER_TASKS: TimeDelta = TimeDelta::seconds(6);
+
+/// What is left of the time for the metrics.
+const AFTER_PROTECTION: TimeDelta = TimeDelta::seconds(3);
 
 /// The function: what it reads, what it writes, its clock and its variables, and what it keeps while it is warm.
 #[derive(Debug)]
-pub struct CapacityCalculator<E, M, C> {
+pub struct CapacityCalculator<E, A, M, C> {
     /// ECS.
     pub ecs: E,
+    /// EC2 Auto Scaling.
+    pub auto_scaling: A,
     /// CloudWatch.
     pub metrics: M,
     /// The clock.
@@ -40,43 +50,44 @@ pub struct CapacityCalculator<E, M, C> {
     /// The variables.
     pub config: Config,
     paces: Paces,
-    known_needs: KnownNeeds,
+    clusters: Clusters,
     seen: Seen,
 }
 
-/// A cluster as it was read.
-struct Looked {
-    began: DateTime<Utc>,
-    instances: Vec<ContainerInstance>,
-    wanted: Wanted,
-    worst_case: Option<WorstCase>,
-    /// None where nothing was to discover.
-    unfittable: Option<Vec<Unfittable>>,
+/// What was decided of a snapshot, and what the book's figures are about.
+struct Decided {
+    decision: Decision,
+    demanded: Vec<Demanded>,
+    demanded_of_groups: Vec<Vec<Demanded>>,
 }
 
 // Lambda runs one invocation at a time on one thread: no future here needs to be Send.
 #[allow(clippy::future_not_send)]
-impl<E: EcsReads, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
+impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator<E, A, M, C> {
     /// The function at a cold start.
-    pub fn new(ecs: E, metrics: M, clock: C, config: Config) -> Self {
-        let (paces, known_needs, seen) = (Paces::default(), KnownNeeds::default(), Seen::default());
-        Self { ecs, metrics, clock, config, paces, known_needs, seen }
+    pub fn new(ecs: E, auto_scaling: A, metrics: M, clock: C, config: Config) -> Self {
+        let (paces, clusters, seen) = (Paces::default(), Clusters::default(), Seen::default());
+        Self { ecs, auto_scaling, metrics, clock, config, paces, clusters, seen }
     }
 
-    /// Works out the capacity of the cluster that `event` is about and publishes it, unless the last look at that cluster
-    /// already had what the event tells of. What has not answered [`DEADLINE_MARGIN`] before the invocation's end is an
-    /// error.
+    /// Works out what the cluster that `event` is about can run and what its groups are missing and can lose, and publishes
+    /// it. An event that the last snapshot covers, or that comes within seconds of it, reads nothing. A call without an
+    /// answer [`DEADLINE_MARGIN`] before the invocation's end is an error.
     ///
-    /// Either all metrics are put, with one timestamp, or none and it is an error. Nothing is tried again here: the
-    /// ports retry within a call, Lambda retries an event that failed.
+    /// Either all metrics are put, with one timestamp, or it is an error. Nothing is retried here: the ports retry within a
+    /// call, Lambda retries an event that failed.
     pub async fn handle(&self, event: Value, invocation: Invocation) -> Result<Outcome, CapacityError> {
         if !invocation.deadline_known {
-            warn!(ends = %invocation.ends, "the deadline lies in the past: taken as unknown, with a short default");
+            warn!(
+                event = "deadline_unknown",
+                ends = %invocation.ends,
+                "the deadline lies in the past: assuming a short one"
+            );
         }
         let outcome = self.answer(event, invocation.ends - DEADLINE_MARGIN).await;
         match &outcome {
-            Ok(outcome) => tell::outcome(outcome),
-            Err(error) => error!(error = %ErrorChain(error), kind = error.kind(), "nothing is published"),
+            Ok(outcome) => report::outcome(outcome),
+            Err(error) => report::failed(error),
         }
         outcome
     }
@@ -89,99 +100,112 @@ impl<E: EcsReads, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
             .or(self.config.cluster.as_ref())
             .ok_or_else(|| CapacityError::NoCluster { trigger: trigger.kind.clone() })?
             .clone();
+        let name = cluster.name().to_owned();
         if let Some(covered_by_snapshot_of) = self.seen.covers(&cluster, &trigger) {
-            let cluster = cluster.name().to_owned();
-            return Ok(Outcome::Covered(Covered { cluster, trigger, covered_by_snapshot_of }));
+            return Ok(Outcome::Covered(Covered { cluster: name, trigger, covered_by_snapshot_of }));
         }
-        let looked = Box::pin(self.look(&cluster, until)).await?;
-        let (figures, mut data) = self.figures(&looked, &cluster)?;
-        data.extend(looked.unfittable.as_deref().map(|them| capacity::unfittable_metric(them, &cluster)));
-        let published = self.put(&data, &cluster, until).await?;
-        self.seen.keep(&cluster, looked.began, &looked.instances);
-        let (cluster, unfittable) = (cluster.name().to_owned(), looked.unfittable.unwrap_or_default());
-        Ok(Outcome::Published(Summary { cluster, trigger, figures, unfittable, published }))
+        if let Some(last_snapshot_of) = self.seen.holds(&cluster, &trigger, self.clock.now()) {
+            let reason = HeldReason::LastSnapshotTooRecent;
+            return Ok(Outcome::Held(Held { cluster: name, trigger, reason, last_snapshot_of }));
+        }
+        let warm = self.clusters.of(&cluster);
+        let (snapshot, decided) = Box::pin(self.look(&cluster, &warm, until)).await?;
+        let figures = self.figures(&cluster, &snapshot, decided, &warm);
+        let published = self.put(&metric_data(&figures, &cluster), &cluster, until).await?;
+        self.seen.keep(&cluster, snapshot.began, &snapshot.container_instances);
+        Ok(Outcome::Published(Summary { cluster: name, trigger, figures, published }))
     }
 
-    /// Reads the cluster, and discovers its worst case as far as it is not given.
-    async fn look(&self, cluster: &Cluster, until: DateTime<Utc>) -> Result<Looked, CapacityError> {
-        let (began, given) = (self.clock.now(), &self.config.given);
-        let ecs = Paced::new(&self.ecs, &self.clock, Rc::clone(&self.paces.resources));
-        let instances = async {
-            let calls = "ecs:ListContainerInstances and ecs:DescribeContainerInstances";
-            let read = snapshot::container_instances(&ecs, &self.clock, cluster);
-            let answer = self.read(Read::ContainerInstances, calls, cluster, until, read).await?;
-            if answer.failures.is_empty() {
-                return Ok(answer.items);
-            }
-            // One that ECS cannot tell of might be the one with room, or the full one: no figure without it.
-            for failure in &answer.failures {
-                error!(cluster = cluster.name(), %failure, "ECS could not tell of a container instance");
-            }
-            let listed = answer.items.len() + answer.failures.len();
-            Err(CapacityError::Untold {
-                cluster: cluster.name().to_owned(),
-                failures: answer.failures,
-                listed,
-            })
-        };
-        let demand = async {
-            let read = Demand::read(&self.ecs, &self.clock, &self.paces, cluster);
-            let calls = "ecs:ListServices and ecs:DescribeServices";
-            let demand = self.read(Read::Services, calls, cluster, until, read).await?;
-            if given.is_all() {
-                return Ok((demand, None));
-            }
-            let read = demand.needs(&self.ecs, &self.clock, &self.paces, &self.known_needs);
-            let calls = "ecs:DescribeTaskDefinition";
-            let needs = self.read(Read::TaskDefinitions, calls, cluster, until, read).await?;
-            Ok((demand, Some(needs)))
-        };
-        let (mut instances, (demand, needs)) = try_join(instances, demand).await?;
-        let discovers = needs.is_some();
-        let found = capacity::discover(given, needs.unwrap_or_default(), &instances);
-        if found.worst_case.as_ref().is_some_and(|worst| worst.needs().network_interface) {
-            let read = snapshot::network_interfaces(&ecs, &self.clock, cluster, began, &mut instances);
-            self.read(Read::Tasks, "ecs:ListTasks and ecs:DescribeTasks", cluster, until, read).await?;
-        }
-        let wanted = demand.wanted(&found.unfittable);
-        let unfittable = discovers.then_some(found.unfittable);
-        Ok(Looked { began, instances, wanted, worst_case: found.worst_case, unfittable })
-    }
-
-    async fn read<T>(
+    /// Reads a snapshot, its tasks as far as they matter, and decides.
+    async fn look(
         &self,
-        of: Read,
-        calls: &'static str,
         cluster: &Cluster,
+        warm: &Warm,
         until: DateTime<Utc>,
-        read: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<T, CapacityError> {
-        // Boxed, here and where all is looked at: the calls of the SDK make it a deep future for the compiler.
-        within(&self.clock, until, calls, &format!("cluster {cluster}"), Box::pin(read))
-            .await
-            .map_err(|source| CapacityError::NotRead { of, cluster: cluster.name().to_owned(), source })
+    ) -> Result<(Snapshot, Decided), CapacityError> {
+        let Self { ecs, auto_scaling, clock, paces, .. } = self;
+        let reader = Reader { ecs, auto_scaling, clock, paces, cluster, warm, until };
+        let mut listed = Listed::default();
+        let mut snapshot = reader.snapshot(&self.config.groups, &mut listed).await?;
+        warm.memory.borrow_mut().observe(&snapshot);
+
+        let needed = self.fleet(&snapshot, warm).tasks_needed();
+        let tasks = reader.tasks();
+        if !needed.is_empty() {
+            snapshot.tasks = tasks.placed(&needed, &snapshot, &mut listed, until - AFTER_TASKS).await;
+        }
+        let mut decided = self.decide(&snapshot, warm);
+        let removable = hosts_of_shrinking_groups(&snapshot, &decided.decision);
+        if removable.iter().any(|arn| snapshot.tasks.contains_key(arn)) {
+            tasks.mark_protected(&removable, &mut snapshot.tasks, until - AFTER_PROTECTION).await;
+            decided = self.decide(&snapshot, warm);
+        }
+        warm.tasks.forget(&listed, &snapshot.container_instances);
+        Ok((snapshot, decided))
     }
 
-    fn figures(
+    fn fleet(&self, snapshot: &Snapshot, warm: &Warm) -> Fleet {
+        Fleet::new(snapshot, &warm.memory.borrow(), self.config.headroom)
+    }
+
+    fn decide(&self, snapshot: &Snapshot, warm: &Warm) -> Decided {
+        let fleet = self.fleet(snapshot, warm);
+        // Of one group the cluster's figures say all.
+        let groups = snapshot.groups.iter().filter(|_| snapshot.groups.len() > 1);
+        Decided {
+            decision: fleet.decide(),
+            demanded: fleet.demanded(None),
+            demanded_of_groups: groups.map(|group| fleet.demanded(Some(&group.name))).collect(),
+        }
+    }
+
+    /// Adds the book's figures, and reports what stands beside the figures.
+    fn figures(&self, cluster: &Cluster, snapshot: &Snapshot, decided: Decided, warm: &Warm) -> Figures {
+        let Decided { decision, demanded, demanded_of_groups } = decided;
+        let instances = &snapshot.container_instances;
+        report_disconnected(cluster, instances);
+        for group in &decision.groups {
+            if let MissingReason::ScaledByEcs { capacity_provider } = &group.missing.reason {
+                if warm.is_first("group_scaled_by_ecs", &group.group) {
+                    report::group_scaled_by_ecs(cluster, &group.group, capacity_provider);
+                }
+            }
+        }
+        let books = snapshot.groups.iter().zip(demanded_of_groups).filter_map(|(group, demanded)| {
+            let ids: BTreeSet<_> = group.instances.iter().map(|it| it.ec2_instance_id.as_str()).collect();
+            let hosts = instances.iter().filter(|it| ids.contains(it.ec2_instance_id.as_str()));
+            let hosts: Vec<_> = hosts.cloned().collect();
+            let report = self.book(cluster, Some(&group.name), demanded, &hosts)?;
+            Some((group.name.clone(), BookFigures::from(&report)))
+        });
+        let mut books: BTreeMap<_, _> = books.collect();
+        let groups = decision.groups.into_iter().map(|decision| {
+            let book = books.remove(&decision.group);
+            GroupFigures { decision, book }
+        });
+        Figures {
+            capacity: self.book(cluster, None, demanded, instances),
+            waiting_tasks: decision.waiting_tasks,
+            unplaceable: decision.unplaceable,
+            not_understood: decision.not_understood,
+            groups: groups.collect(),
+        }
+    }
+
+    /// The book's figures of the cluster or of a group; none where there is no worst case, or it fits on no host.
+    fn book(
         &self,
-        looked: &Looked,
         cluster: &Cluster,
-    ) -> Result<(Figures, Vec<MetricDatum>), CapacityError> {
-        let Looked { instances, wanted, worst_case, .. } = looked;
-        let Some(worst_case) = worst_case else {
-            let report = capacity::idle_figures(instances, *wanted);
-            let data = capacity::idle_metrics(&report, cluster);
-            return Ok((Figures::Idle(report), data));
-        };
-        let report = capacity::figures(instances, worst_case, *wanted).map_err(|source| {
-            let discovered = !self.config.given.is_all();
-            CapacityError::FitsNoHost { discovered, cluster: cluster.name().to_owned(), source }
-        })?;
-        let data = capacity::metrics(&report, cluster);
-        Ok((Figures::Capacity(report), data))
+        group: Option<&str>,
+        demanded: Vec<Demanded>,
+        instances: &[ContainerInstance],
+    ) -> Option<Report> {
+        let worst_case = capacity::discover(&self.config.given, demanded, instances)?;
+        let figures = capacity::figures(instances, &worst_case);
+        figures.inspect_err(|why| report::fits_no_host(cluster, group, why)).ok()
     }
 
-    /// One `PutMetricData`, so that all metrics have one timestamp and none is put without the others.
+    /// Puts all metrics with one timestamp, in as few calls as CloudWatch takes them.
     async fn put(
         &self,
         data: &[MetricDatum],
@@ -189,11 +213,42 @@ impl<E: EcsReads, M: Metrics, C: Clock> CapacityCalculator<E, M, C> {
         until: DateTime<Utc>,
     ) -> Result<Published, CapacityError> {
         let Config { namespace, resolution, .. } = &self.config;
-        let at = self.clock.now();
-        let put = self.metrics.put_metric_data(namespace, *resolution, at, data);
-        within(&self.clock, until, "cloudwatch:PutMetricData", namespace, put)
-            .await
-            .map_err(|source| CapacityError::NotPut { cluster: cluster.name().to_owned(), source })?;
-        Ok(Published { namespace: namespace.clone(), metrics: data.len(), at })
+        let (at, mut put) = (self.clock.now(), 0);
+        for part in data.chunks(METRIC_DATA_MAX) {
+            let call = self.metrics.put_metric_data(namespace, *resolution, at, part);
+            within(&self.clock, until, "cloudwatch:PutMetricData", namespace, call).await.map_err(
+                |source| CapacityError::NotPut {
+                    cluster: cluster.name().to_owned(),
+                    put,
+                    of: data.len(),
+                    source,
+                },
+            )?;
+            put += part.len();
+        }
+        Ok(Published { namespace: namespace.clone(), metrics: put, at })
+    }
+}
+
+/// The hosts of the groups of which some are removable: only their tasks' protection can change a figure.
+fn hosts_of_shrinking_groups(snapshot: &Snapshot, decision: &Decision) -> BTreeSet<ContainerInstanceArn> {
+    let shrinking: BTreeSet<_> =
+        decision.groups.iter().filter(|it| it.removable.hosts > 0).map(|it| it.group.as_str()).collect();
+    let groups = snapshot.groups.iter().filter(|group| shrinking.contains(group.name.as_str()));
+    let ids: BTreeSet<_> =
+        groups.flat_map(|group| &group.instances).map(|it| it.ec2_instance_id.as_str()).collect();
+    let hosts = snapshot.container_instances.iter().filter(|it| ids.contains(it.ec2_instance_id.as_str()));
+    hosts.map(|instance| instance.arn.clone()).collect()
+}
+
+fn report_disconnected(cluster: &Cluster, instances: &[ContainerInstance]) {
+    let disconnected = |instance: &&ContainerInstance| {
+        instance.status == ContainerInstanceStatus::Active
+            && !instance.agent_connected
+            && !instance.is_external()
+    };
+    let mut disconnected = instances.iter().filter(disconnected);
+    if let Some(first) = disconnected.next() {
+        report::agents_disconnected(cluster, disconnected.count() + 1, &first.ec2_instance_id);
     }
 }

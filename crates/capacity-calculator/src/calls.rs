@@ -7,14 +7,21 @@ use chrono::TimeDelta;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::paced::Pace;
 use fleetkeeper_core::ports::{
-    Answer, CallError, Clock, ContainerInstances, Failure, Services, TaskDefinitions, Tasks,
+    Answer, CallError, CapacityProviders, Clock, ContainerInstances, Failure, Services, TaskDefinitions,
+    TaskProtections, Tasks,
 };
 use tracing::warn;
 
 /// All that the calculator asks of ECS: it only reads.
-pub trait EcsReads: ContainerInstances + Services + TaskDefinitions + Tasks {}
+pub trait EcsReads:
+    ContainerInstances + Services + TaskDefinitions + Tasks + TaskProtections + CapacityProviders
+{
+}
 
-impl<Ecs: ContainerInstances + Services + TaskDefinitions + Tasks> EcsReads for Ecs {}
+impl<Ecs> EcsReads for Ecs where
+    Ecs: ContainerInstances + Services + TaskDefinitions + Tasks + TaskProtections + CapacityProviders
+{
+}
 
 /// Reads lag behind what happens by less than this.
 pub(crate) const SETTLE: Duration = Duration::from_secs(5);
@@ -42,7 +49,13 @@ pub(crate) async fn find_missing<Item>(
         let missing = std::mem::take(&mut answer.failures).into_iter();
         let arns: Vec<_> = missing.map(|failure| failure.arn).collect();
         let (cluster, count) = (cluster.name(), arns.len());
-        warn!(cluster, missing = count, what, "ECS lists what it does not find: asking again");
+        warn!(
+            event = "listed_and_missing",
+            cluster,
+            missing = count,
+            what,
+            "ECS lists what it does not find: retrying"
+        );
         clock.sleep(MISSING_PAUSE).await;
         let found = describe(arns).await?;
         answer.items.extend(found.items);
@@ -54,20 +67,36 @@ pub(crate) async fn find_missing<Item>(
 /// An account has 20 reads a second of each kind, for all that it does: half of them are left to others.
 const INTERVAL: TimeDelta = TimeDelta::milliseconds(100);
 
+/// Of `GetTaskProtection` an account has 80 a second.
+const PROTECTION_INTERVAL: TimeDelta = TimeDelta::milliseconds(25);
+
+/// EC2 Auto Scaling does not publish its limit. A call has 50 groups: 2 a second are enough for any cluster.
+const GROUPS_INTERVAL: TimeDelta = TimeDelta::milliseconds(500);
+
 /// The pace of each kind of read, kept from one invocation to the next. ECS counts them apart ("Request throttling for the
-/// Amazon ECS API"): what it lets through at once is 100 of clusters' resources and of services, and 50 of task
-/// definitions.
+/// Amazon ECS API"): what it lets through at once is 100 of clusters' resources and of services, 50 of task definitions and
+/// of capacity providers, and 200 of task protections.
 #[derive(Debug, Clone)]
 pub(crate) struct Paces {
     /// Of container instances and tasks.
     pub(crate) resources: Rc<Pace>,
     pub(crate) services: Rc<Pace>,
     pub(crate) task_definitions: Rc<Pace>,
+    pub(crate) capacity_providers: Rc<Pace>,
+    pub(crate) task_protections: Rc<Pace>,
+    pub(crate) groups: Rc<Pace>,
 }
 
 impl Default for Paces {
     fn default() -> Self {
-        let pace = |burst| Rc::new(Pace::new(INTERVAL, burst));
-        Self { resources: pace(50), services: pace(50), task_definitions: pace(25) }
+        let pace = |interval, burst| Rc::new(Pace::new(interval, burst));
+        Self {
+            resources: pace(INTERVAL, 50),
+            services: pace(INTERVAL, 50),
+            task_definitions: pace(INTERVAL, 25),
+            capacity_providers: pace(INTERVAL, 25),
+            task_protections: pace(PROTECTION_INTERVAL, 100),
+            groups: pace(GROUPS_INTERVAL, 5),
+        }
     }
 }

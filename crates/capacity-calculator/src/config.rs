@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fleetkeeper_core::capacity::Given;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
+use fleetkeeper_core::fleet::{Headroom, NotAHeadroom};
 use fleetkeeper_core::metric_namespace::metric_namespace;
 use fleetkeeper_core::ports::StorageResolution;
 use fleetkeeper_core::setting::{SettingError, Settings, digits};
@@ -14,17 +15,24 @@ use fleetkeeper_core::setting::{SettingError, Settings, digits};
 /// | variable | unset | accepted |
 /// | --- | --- | --- |
 /// | `ECS_CLUSTER` | an event must name its cluster | a cluster's name or ARN |
+/// | `AUTO_SCALING_GROUPS` | only the cluster's figures | groups' names, commas between them, each once; the first is preferred |
+/// | `SCALING` | `metrics` | `metrics` |
+/// | `HEADROOM` | `one` | `none`, `one`, or a share from `1%` to `100%` |
 /// | `CONTAINER_MAX_CPU` | discovered | CPU units; 0: containers reserve none |
 /// | `CONTAINER_MAX_MEMORY` | discovered | MiB; 0: containers reserve none |
 /// | `TCP_PORT_RESOURCES`, `UDP_PORT_RESOURCES` | discovered | `80,443`; `none` or empty: none |
 /// | `CONTAINER_MAX_GPU` | discovered | GPUs; 0: containers reserve none |
 /// | `CONTAINER_USES_ENI` | discovered | `true` or `false` |
-/// | `METRIC_NAMESPACE` | `ECS/Fleetkeeper` | what CloudWatch takes, but for `AWS/...` |
+/// | `METRIC_NAMESPACE` | `ECS/Fleetkeeper` | what CloudWatch takes, except `AWS/...` |
 /// | `METRIC_RESOLUTION_SECONDS` | 60 | 60 or 1 |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The cluster of an event that names none.
     pub cluster: Option<Cluster>,
+    /// The cluster's Auto Scaling groups, the one that is preferred for tasks that several could take first.
+    pub groups: Vec<String>,
+    /// The room that is kept free beyond the waiting tasks.
+    pub headroom: Headroom,
     /// What is said of the worst-case container; the rest is discovered.
     pub given: Given,
     /// The metrics' namespace.
@@ -39,8 +47,12 @@ const AMOUNT_MAX: u64 = 2_147_483_647;
 impl Config {
     /// Reads the variables; the first one that is malformed is the error.
     pub fn read(settings: &Settings<'_>) -> Result<Self, SettingError> {
+        settings.optional("SCALING", "metrics (direct is not available yet)", scaling)?;
+        let headroom = settings.parsed("HEADROOM", &NotAHeadroom.to_string())?;
         Ok(Self {
             cluster: settings.parsed("ECS_CLUSTER", "a cluster's name or ARN")?,
+            groups: settings.optional("AUTO_SCALING_GROUPS", GROUPS, parse_groups)?.unwrap_or_default(),
+            headroom: headroom.unwrap_or_default(),
             given: given(settings)?,
             namespace: metric_namespace(settings)?,
             resolution: settings
@@ -74,6 +86,22 @@ fn given(settings: &Settings<'_>) -> Result<Given, SettingError> {
 fn ports(settings: &Settings<'_>, variable: &'static str) -> Result<Option<BTreeSet<Port>>, SettingError> {
     let accepted = "ports from 1 to 65535, each once, as in 80,443; none or empty where there is none";
     settings.optional(variable, accepted, parse_ports)
+}
+
+const GROUPS: &str = "Auto Scaling groups' names, each once, commas and no spaces between them";
+
+/// Auto Scaling takes names of up to 255 printable characters (API reference, `CreateAutoScalingGroup`).
+fn parse_groups(text: &str) -> Option<Vec<String>> {
+    let names: Vec<_> = text.split(',').map(str::to_owned).collect();
+    let is_name = |name: &String| {
+        (1..=255).contains(&name.chars().count()) && name.trim() == name && !name.contains(char::is_control)
+    };
+    let each_once = names.iter().collect::<BTreeSet<_>>().len() == names.len();
+    (each_once && names.iter().all(is_name)).then_some(names)
+}
+
+fn scaling(text: &str) -> Option<()> {
+    (text == "metrics").then_some(())
 }
 
 fn true_or_false(text: &str) -> Option<bool> {
@@ -131,6 +159,7 @@ mod tests {
             config.given,
             Given { cpu: Some(CpuUnits(250)), memory: Some(Mib(400)), ..Given::default() }
         );
+        assert_eq!((config.groups, config.headroom), (Vec::new(), Headroom::One));
         assert_eq!(config.namespace, "ECS/Fleetkeeper");
         assert_eq!(config.resolution, StorageResolution::OneMinute);
     }
@@ -139,6 +168,9 @@ mod tests {
     fn everything_can_be_set() {
         let config = config(&[
             ("ECS_CLUSTER", "demo"),
+            ("AUTO_SCALING_GROUPS", "on demand/blue,spot:a=b"),
+            ("SCALING", "metrics"),
+            ("HEADROOM", "10%"),
             ("TCP_PORT_RESOURCES", "443,80,65535"),
             ("UDP_PORT_RESOURCES", "none"),
             ("METRIC_NAMESPACE", "My Team/ECS #1"),
@@ -148,6 +180,8 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(config.cluster.unwrap().name(), "demo");
+        assert_eq!(config.groups, ["on demand/blue", "spot:a=b"]);
+        assert_eq!(config.headroom, Headroom::Percent(10));
         assert_eq!(config.given.tcp_ports, Some([80, 443, 65535].map(Port).into()));
         assert_eq!(config.given.udp_ports, Some(BTreeSet::new()));
         assert_eq!((config.given.network_interface, config.given.gpus), (Some(true), Some(1)));
@@ -183,9 +217,27 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_groups_is_taken() {
+        let names: Vec<_> = (0..120).map(|number| format!("group-{number}")).collect();
+        let config = config(&[("AUTO_SCALING_GROUPS", &names.join(","))]).unwrap();
+        assert_eq!(config.groups, names);
+    }
+
+    #[test]
+    fn direct_scaling_is_refused_with_what_is_accepted() {
+        assert_eq!(
+            only(&[("SCALING", "direct")]).unwrap_err().to_string(),
+            "SCALING=\"direct\" is not accepted: metrics (direct is not available yet)"
+        );
+    }
+
+    #[test]
     fn what_is_malformed_is_refused_with_the_variable_and_its_value() {
         for (variable, values) in [
             ("ECS_CLUSTER", &["", "a b"][..]),
+            ("AUTO_SCALING_GROUPS", &["", ",", "a,", "a,,b", "a, b", "a,b,a", "a\nb", &"x".repeat(256)]),
+            ("SCALING", &["", "Metrics", "off"]),
+            ("HEADROOM", &["", "two", "0%", "101%", "10"]),
             ("CONTAINER_MAX_CPU", &["", "-1", "0.25", "1k", "2147483648"]),
             ("CONTAINER_MAX_MEMORY", &["", "512MiB"]),
             (

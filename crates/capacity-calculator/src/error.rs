@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use fleetkeeper_core::capacity::FitsNoHost;
 use fleetkeeper_core::ports::{CallError, Failure};
 
 use crate::trigger::UnreadableEvent;
@@ -47,25 +46,15 @@ pub enum CapacityError {
         /// How many there are.
         listed: usize,
     },
-    /// The worst-case container fits on no host.
-    #[error(
-        "no capacity of cluster {cluster} can be told{}",
-        if *discovered { " (what the variables do not say of the container was discovered, and they win)" } else { "" }
-    )]
-    FitsNoHost {
-        /// Whether not all of it was given by the variables.
-        discovered: bool,
-        /// The cluster's name.
-        cluster: String,
-        /// Why.
-        #[source]
-        source: FitsNoHost,
-    },
-    /// The metrics could not be put.
-    #[error("the capacity of cluster {cluster} could not be published")]
+    /// The metrics, or some of them, could not be put.
+    #[error("the capacity of cluster {cluster} could not be published: {put} of {of} metrics were put")]
     NotPut {
         /// The cluster's name.
         cluster: String,
+        /// How many metrics were put before.
+        put: usize,
+        /// How many there are.
+        of: usize,
         /// The call.
         #[source]
         source: CallError,
@@ -81,8 +70,14 @@ pub enum Read {
     Services,
     /// The task definitions that its services may start tasks of.
     TaskDefinitions,
-    /// Its tasks.
+    /// Its tasks, for the network interfaces that they hold.
     Tasks,
+    /// Its Auto Scaling groups.
+    Groups,
+    /// The capacity providers that its hosts and services name.
+    CapacityProviders,
+    /// The hosts that match its placement constraints.
+    PlacementConstraints,
 }
 
 impl fmt::Display for Read {
@@ -92,6 +87,9 @@ impl fmt::Display for Read {
             Self::Services => "services",
             Self::TaskDefinitions => "services' task definitions",
             Self::Tasks => "tasks",
+            Self::Groups => "Auto Scaling groups",
+            Self::CapacityProviders => "capacity providers",
+            Self::PlacementConstraints => "hosts that match placement constraints",
         })
     }
 }
@@ -107,8 +105,10 @@ impl CapacityError {
             Self::NotRead { of: Read::Services, .. } => "ServicesNotRead",
             Self::NotRead { of: Read::TaskDefinitions, .. } => "TaskDefinitionsNotRead",
             Self::NotRead { of: Read::Tasks, .. } => "TasksNotRead",
+            Self::NotRead { of: Read::Groups, .. } => "GroupsNotRead",
+            Self::NotRead { of: Read::CapacityProviders, .. } => "CapacityProvidersNotRead",
+            Self::NotRead { of: Read::PlacementConstraints, .. } => "PlacementConstraintsNotRead",
             Self::Untold { .. } => "ContainerInstancesUntold",
-            Self::FitsNoHost { .. } => "ContainerFitsNoHost",
             Self::NotPut { .. } => "MetricsNotPut",
         }
     }

@@ -1,35 +1,46 @@
-//! The capacity-calculator: an event in, the cluster's capacity out as CloudWatch metrics.
+//! The capacity-calculator: an event in, the cluster's capacity and its groups' needs out as CloudWatch metrics.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | `config` | the variables, parsed once at start |
 //! | `trigger` | what the event says: whose capacity, and what happened |
-//! | `seen` | which events the last look at the cluster already covers |
+//! | `seen` | which events the last snapshot covers already, and which come too soon after it |
 //! | `calculator` | reads the cluster, decides, puts the metrics |
 //! | `calls` | what is asked of ECS, and at what pace |
-//! | `snapshot` | the cluster's container instances |
-//! | `demand` | what its services want, and what their tasks need |
+//! | `snapshot` | reads a cluster and its Auto Scaling groups |
+//! | `services` | reads services and their task definitions |
+//! | `capacity_providers` | reads the capacity providers |
+//! | `tasks` | reads tasks and their protection |
+//! | `warm` | what is kept of a cluster from one snapshot to the next |
+//! | `metrics` | what was worked out, as CloudWatch metrics |
 //! | `summary` | the answer to whoever invoked it |
-//! | `tell` | what is said in the log |
+//! | `report` | what happened, as log lines |
 //! | `error` | what went wrong, by a stable name |
 //!
-//! The figures themselves are [`fleetkeeper_core::capacity`]'s. Nothing here names an SDK or the Lambda runtime: the
-//! handler takes ports, a JSON value and what the invocation has left.
+//! The decisions are [`fleetkeeper_core::fleet`]'s, the book's figures [`fleetkeeper_core::capacity`]'s. Nothing here names
+//! an SDK or the Lambda runtime: the handler takes ports, a JSON value and what the invocation has left.
 
 mod calculator;
 mod calls;
+mod capacity_providers;
 mod config;
-mod demand;
 mod error;
+mod metrics;
+mod report;
 mod seen;
+mod services;
 mod snapshot;
 mod summary;
-mod tell;
+mod tasks;
 mod trigger;
+mod warm;
 
 pub use calculator::{CapacityCalculator, DEADLINE_MARGIN};
 pub use calls::EcsReads;
 pub use config::Config;
 pub use error::{CapacityError, Read};
-pub use summary::{Covered, Figures, Outcome, Published, Summary};
+pub use metrics::metric_data;
+pub use summary::{
+    BookFigures, Covered, Figures, GroupFigures, Held, HeldReason, Outcome, Published, Summary,
+};
 pub use trigger::{Trigger, UnreadableEvent};

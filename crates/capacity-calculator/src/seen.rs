@@ -1,14 +1,18 @@
-//! Which events the last snapshot already covers.
+//! Which events the last snapshot covers already, and which come too soon after it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
 
 use crate::calls::SETTLE;
 use crate::trigger::Trigger;
+
+/// Events buy at most one snapshot in this time: a cluster in constant change would otherwise cost one for each of its
+/// events. The schedule picks up what is held.
+const HOLD: TimeDelta = TimeDelta::seconds(15);
 
 /// What was published last, by cluster, kept while the function is warm. By the clusters' names, as metrics are: an event
 /// gives an ARN where a variable may give a name.
@@ -28,7 +32,19 @@ impl Seen {
         self.0.borrow_mut().insert(cluster.name().to_owned(), Snapshot { began, versions });
     }
 
-    /// When the snapshot began that has all that the event tells of, where there is one: that of its container instance, at
+    /// When the last snapshot began, where an event comes within 15 s of that. A schedule is never held.
+    pub(crate) fn holds(
+        &self,
+        cluster: &Cluster,
+        trigger: &Trigger,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let seen = self.0.borrow();
+        let began = seen.get(cluster.name())?.began;
+        (trigger.is_change() && now >= began && now < began + HOLD).then_some(began)
+    }
+
+    /// When the snapshot began that has all that the event reports, where there is one: that of its container instance, at
     /// its version or later; or what happened well before it, where the event is of no instance. A schedule is never
     /// covered, as alarms need data.
     pub(crate) fn covers(&self, cluster: &Cluster, trigger: &Trigger) -> Option<DateTime<Utc>> {
@@ -83,6 +99,35 @@ mod tests {
 
     fn change(arn: &str, version: u64) -> Value {
         json!({"detail": {"clusterArn": CLUSTER, "containerInstanceArn": arn, "version": version}})
+    }
+
+    /// Whether an event is held so many seconds after the last snapshot of the cluster began.
+    fn holds(event: Value, seconds: i64) -> bool {
+        let (seen, cluster) = (Seen::default(), CLUSTER.parse().unwrap());
+        seen.keep(&cluster, began(), &[instance(7)]);
+        let trigger = Trigger::read(event).unwrap();
+        seen.holds(&cluster, &trigger, began() + TimeDelta::seconds(seconds)).is_some()
+    }
+
+    #[test]
+    fn events_are_held_for_15_s_and_schedules_never() {
+        let failed = json!({"detail": {"clusterArn": CLUSTER, "eventName": "SERVICE_TASK_PLACEMENT_FAILURE"}});
+        for event in [change(INSTANCE, 8), change("arn:new", 1), failed] {
+            assert_eq!([0, 14, 15].map(|seconds| holds(event.clone(), seconds)), [true, true, false]);
+        }
+        assert!(!holds(json!({"detail-type": "Scheduled Event"}), 0));
+        assert!(!holds(json!({}), 0));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_nothing() {
+        assert!(!holds(change(INSTANCE, 8), -1));
+    }
+
+    #[test]
+    fn a_cluster_without_a_snapshot_holds_nothing() {
+        let trigger = Trigger::read(change(INSTANCE, 8)).unwrap();
+        assert_eq!(Seen::default().holds(&CLUSTER.parse().unwrap(), &trigger, began()), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The answer to whoever invoked the function.
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::capacity::{IdleReport, Report, Unfittable};
+use fleetkeeper_core::capacity::Report;
+use fleetkeeper_core::fleet::{GroupDecision, NotUnderstood, Unplaceable};
 use serde::Serialize;
 
 use crate::trigger::Trigger;
@@ -9,13 +10,15 @@ use crate::trigger::Trigger;
 /// What came of an event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
-// The other one is the rare case.
+// The others are the rare cases.
 #[allow(clippy::large_enum_variant)]
 pub enum Outcome {
-    /// The cluster was looked at, and its capacity published.
+    /// A snapshot of the cluster was read, and its metrics published.
     Published(Summary),
-    /// A look at the cluster had what the event tells of: nothing was read, or published.
+    /// The last snapshot has what the event reports: nothing was read, or published.
     Covered(Covered),
+    /// The last snapshot is seconds old: nothing was read, or published. The next schedule reads.
+    Held(Held),
 }
 
 impl Outcome {
@@ -24,7 +27,7 @@ impl Outcome {
     pub fn published(self) -> Option<Summary> {
         match self {
             Self::Published(summary) => Some(summary),
-            Self::Covered(_) => None,
+            Self::Covered(_) | Self::Held(_) => None,
         }
     }
 }
@@ -37,35 +40,64 @@ pub struct Summary {
     pub cluster: String,
     /// What woke the function.
     pub trigger: Trigger,
-    /// The figures, and what binds them.
+    /// What was worked out.
     #[serde(flatten)]
     pub figures: Figures,
-    /// What services may start that fits on no host.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unfittable: Vec<Unfittable>,
     /// What was put where.
     pub published: Published,
 }
 
-impl Summary {
-    /// The figures, where there is a worst case.
-    #[must_use]
-    pub fn report(&self) -> Option<&Report> {
-        match &self.figures {
-            Figures::Capacity(report) => Some(report),
-            Figures::Idle(_) => None,
-        }
-    }
+/// What was worked out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Figures {
+    /// The cluster's figures of the book. None where there is no worst case: no service, and nothing given; or where the
+    /// worst case fits on no host.
+    #[serde(flatten)]
+    pub capacity: Option<Report>,
+    /// Tasks that services want and that neither run nor start.
+    pub waiting_tasks: u64,
+    /// Tasks that fit on no host of any group.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unplaceable: Vec<Unplaceable>,
+    /// Services whose tasks cannot be decided upon.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_understood: Vec<NotUnderstood>,
+    /// The groups, in the order of preference.
+    pub groups: Vec<GroupFigures>,
 }
 
-/// The figures, with a worst case or without.
+/// What was worked out of one group.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Figures {
-    /// Of a worst case.
-    Capacity(Report),
-    /// There is none: no service, and nothing given.
-    Idle(IdleReport),
+pub struct GroupFigures {
+    /// What is decided, with the reasons.
+    #[serde(flatten)]
+    pub decision: GroupDecision,
+    /// Its hosts' figures of the book, where there are several groups.
+    #[serde(flatten)]
+    pub book: Option<BookFigures>,
+}
+
+/// The book's figures of one group.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BookFigures {
+    /// Container capacity.
+    pub container_capacity: u64,
+    /// Idle host capacity.
+    pub idle_host_capacity: f64,
+    /// Placeable containers.
+    pub placeable_containers: u64,
+}
+
+impl From<&Report> for BookFigures {
+    fn from(report: &Report) -> Self {
+        Self {
+            container_capacity: report.container_capacity,
+            idle_host_capacity: report.idle_host_capacity,
+            placeable_containers: report.placeable_containers,
+        }
+    }
 }
 
 /// What was put where.
@@ -80,7 +112,7 @@ pub struct Published {
     pub at: DateTime<Utc>,
 }
 
-/// An event that needed no look.
+/// An event that the last snapshot covers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Covered {
@@ -88,6 +120,28 @@ pub struct Covered {
     pub cluster: String,
     /// What woke the function.
     pub trigger: Trigger,
-    /// When the look began that has it.
+    /// When the snapshot began that has it.
     pub covered_by_snapshot_of: DateTime<Utc>,
+}
+
+/// An event that came too soon after the last snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// The cluster's name.
+    pub cluster: String,
+    /// What woke the function.
+    pub trigger: Trigger,
+    /// Why.
+    pub reason: HeldReason,
+    /// When the last snapshot began.
+    pub last_snapshot_of: DateTime<Utc>,
+}
+
+/// Why an event is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldReason {
+    /// An event buys at most one snapshot in 15 s.
+    LastSnapshotTooRecent,
 }

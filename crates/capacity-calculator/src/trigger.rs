@@ -11,8 +11,8 @@ const PLACEMENT_FAILURE: &str = "SERVICE_TASK_PLACEMENT_FAILURE";
 
 /// What woke the function, as far as it matters.
 ///
-/// The figures never come from the event, but from a look at the cluster: events arrive twice, late and out of order. The
-/// event decides which cluster, and whether the last look already has what it tells of.
+/// The figures never come from the event, but from a snapshot of the cluster: events arrive twice, late and out of order.
+/// The event decides which cluster, and whether the last snapshot already has what it reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trigger {
@@ -30,6 +30,9 @@ pub struct Trigger {
     /// Why a service could not place a task, as ECS says it: `RESOURCE:MEMORY`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether a service could not place a task.
+    #[serde(skip)]
+    pub placement_failure: bool,
     /// When it could not, where the event says so.
     #[serde(skip)]
     pub failed_placement: Option<DateTime<Utc>>,
@@ -54,6 +57,12 @@ pub enum UnreadableEvent {
 }
 
 impl Trigger {
+    /// Whether it reports a change of the cluster, as opposed to a schedule or a person.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        self.container_instance.is_some() || self.placement_failure
+    }
+
     /// Reads an event of EventBridge, of EventBridge Scheduler, or one that a person typed.
     ///
     /// Every field may be missing and may hold anything else than expected, but for the cluster. The cluster is never
@@ -70,6 +79,7 @@ impl Trigger {
         Ok(Self {
             kind: if failed_placement { format!("{kind} {PLACEMENT_FAILURE}") } else { kind },
             reason: text(detail.get("reason")).filter(|_| failed_placement),
+            placement_failure: failed_placement,
             failed_placement: time.filter(|_| failed_placement),
             cluster: cluster(detail.get("clusterArn"))?,
             container_instance: text(detail.get("containerInstanceArn")).map(ContainerInstanceArn),

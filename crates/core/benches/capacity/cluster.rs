@@ -1,4 +1,4 @@
-//! A cluster made up for measuring: hosts and task definitions by their number.
+//! A fixture for measuring: hosts and task definitions by their number.
 
 use std::collections::BTreeSet;
 

@@ -4,7 +4,7 @@
 //! with every step. At ten hosts `discover` has fewer, as each task definition costs something, whatever the number of
 //! hosts. It is the computation alone: what AWS takes to answer comes on top.
 
-#![expect(clippy::expect_used, reason = "of a cluster that is made up wrongly, no time is worth anything")]
+#![expect(clippy::expect_used, reason = "of a wrong fixture, no time is worth anything")]
 #![expect(clippy::indexing_slicing, reason = "an index modulo the length")]
 
 mod cluster;
@@ -12,7 +12,7 @@ mod cluster;
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use fleetkeeper_core::capacity::{Given, Wanted, discover, figures};
+use fleetkeeper_core::capacity::{Given, discover, figures};
 use fleetkeeper_core::container_instance::ContainerInstance;
 
 use cluster::{demanded, host};
@@ -40,13 +40,11 @@ fn main() {
 
     let mut group = criterion.benchmark_group("figures");
     for cluster in &clusters {
-        let found = discover(&Given::default(), definitions.clone(), cluster);
-        let worst = found.worst_case.expect("most of them fit on some host");
-        let wanted = Wanted { services: 200, desired_tasks: 1_000, missing_tasks: 3 };
+        let worst = discover(&Given::default(), definitions.clone(), cluster).expect("most of them fit on some host");
         group.throughput(per_host(cluster));
         group.bench_function(BenchmarkId::from_parameter(cluster.len()), |bencher| {
             bencher.iter(|| {
-                figures(black_box(cluster), black_box(&worst), wanted).expect("it fits on some host")
+                figures(black_box(cluster), black_box(&worst)).expect("it fits on some host")
             });
         });
     }

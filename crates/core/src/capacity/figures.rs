@@ -3,25 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::fits_no_host::FitsNoHost;
-use super::missing_hosts::missing_hosts;
-use super::removable_hosts::scale_in;
-use super::report::{Hosts, IdleReport, Report, ResourceCapacity};
+use super::report::{Report, ResourceCapacity};
 use super::resource::{Demand, Resource};
-use super::wanted::Wanted;
 use super::worst_case::WorstCase;
-use crate::container_instance::{ContainerInstance, ContainerInstanceStatus};
+use crate::container_instance::ContainerInstance;
 use crate::network_interfaces::task_network_interfaces;
 
-/// Works out how many more of `worst` fit on `instances`, how many hosts stand idle, and, by what the services want, how
-/// many can go and how many are missing.
+/// Works out how many more of `worst` fit on `instances`, and how many hosts are idle.
 ///
-/// No host gives 0 throughout, but for the one that is missing where tasks are wanted. A container that fits on no host
-/// is an error, and there is no figure: it would read as a full cluster, to which hosts would be added without end.
-pub fn figures(
-    instances: &[ContainerInstance],
-    worst: &WorstCase,
-    wanted: Wanted,
-) -> Result<Report, FitsNoHost> {
+/// Without a host every figure is 0. A container that fits on no host is an error, and there is no figure: it would read
+/// as a full cluster.
+pub fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Report, FitsNoHost> {
     let hosts: Vec<_> = instances.iter().filter(|instance| instance.takes_tasks()).collect();
     FitsNoHost::check(worst, &hosts)?;
 
@@ -32,47 +24,19 @@ pub fn figures(
         .map(|capacity| (idle_hosts(capacity), capacity.resource))
         .min_by(|one, other| one.0.total_cmp(&other.0));
     let binds = |resource| if hosts.is_empty() { None } else { resource };
-    let rooms = rooms(&hosts, worst);
-    let draining = |instance: &&ContainerInstance| {
-        instance.status == ContainerInstanceStatus::Draining && !instance.is_external()
-    };
-    let leaving: Vec<_> = instances.iter().filter(draining).collect();
+    let placeable = |host: &&ContainerInstance| least(worst.demands().map(|demand| demand.now(host)));
     Ok(Report {
         worst_case: worst.clone(),
         container_capacity: container_capacity.map_or(0, |least| least.container_capacity),
         container_capacity_bound_by: binds(container_capacity.map(|least| least.resource)),
         idle_host_capacity: idle_host_capacity.map_or(0.0, |least| least.0),
         idle_host_capacity_bound_by: binds(idle_host_capacity.map(|least| least.1)),
-        placeable_containers: sum(rooms.iter().map(|room| room.free)),
-        scale_in: scale_in(&rooms, &leaving, worst, wanted),
-        missing_hosts: missing_hosts(&rooms, wanted),
-        wanted,
-        hosts: count_hosts(instances),
+        // A container is not split between two hosts: what is scarcest on each counts there.
+        placeable_containers: sum(hosts.iter().map(placeable)),
+        hosts: count(hosts.iter()),
         unknown_instance_types: unknown_instance_types(&hosts, worst),
         resources,
     })
-}
-
-/// What can be told of `instances` without a worst case: how many hosts there are, and how many of them stand idle.
-#[must_use]
-pub fn idle_figures(instances: &[ContainerInstance], wanted: Wanted) -> IdleReport {
-    let idle = |instance: &&ContainerInstance| instance.takes_tasks() && instance.tasks() == 0;
-    IdleReport { idle_hosts: count(instances.iter().filter(idle)), wanted, hosts: count_hosts(instances) }
-}
-
-fn count_hosts(instances: &[ContainerInstance]) -> Hosts {
-    let mut hosts = Hosts::default();
-    for instance in instances {
-        let kind = match instance.status {
-            _ if instance.takes_tasks() => &mut hosts.active,
-            _ if instance.is_external() => &mut hosts.other,
-            ContainerInstanceStatus::Active => &mut hosts.disconnected,
-            ContainerInstanceStatus::Draining => &mut hosts.draining,
-            _ => &mut hosts.other,
-        };
-        *kind += 1;
-    }
-    hosts
 }
 
 /// The types of hosts that have no room because nobody knows how many network interfaces they have.
@@ -104,38 +68,21 @@ fn idle_hosts(capacity: &ResourceCapacity) -> f64 {
     if capacity.per_host == 0 { 0.0 } else { float(capacity.container_capacity) / float(capacity.per_host) }
 }
 
-/// How many of the worst case have room on a host. A container is not split between two: what is scarcest there counts.
-pub(super) struct Room<'a> {
-    pub(super) host: &'a ContainerInstance,
-    /// So many now.
-    pub(super) free: u64,
-    /// So many while nothing runs there.
-    pub(super) when_empty: u64,
-}
-
-pub(super) fn rooms<'a>(hosts: &[&'a ContainerInstance], worst: &WorstCase) -> Vec<Room<'a>> {
-    let room = |host: &&'a ContainerInstance| Room {
-        host,
-        free: least(worst.demands().map(|demand| demand.now(host))),
-        when_empty: least(worst.demands().map(|demand| demand.when_empty(host))),
-    };
-    hosts.iter().map(room).collect()
-}
-
 fn least(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.min().unwrap_or(0)
 }
 
-pub(super) fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }
 
-pub(super) fn count<T>(items: impl Iterator<Item = T>) -> u64 {
+fn count<T>(items: impl Iterator<Item = T>) -> u64 {
     items.fold(0, |count, _| count + 1)
 }
 
 /// A count as CloudWatch takes it. u64 has no conversion into f64, its two halves have.
-pub(super) fn float(count: u64) -> f64 {
+#[must_use]
+pub fn float(count: u64) -> f64 {
     let half = |half| f64::from(u32::try_from(half).unwrap_or(u32::MAX));
     half(count >> 32) * 4_294_967_296.0 + half(count & 0xffff_ffff)
 }
@@ -143,8 +90,8 @@ pub(super) fn float(count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::made_up::{figures, host, worst};
-    use crate::container_instance::Port;
+    use crate::capacity::fixture::{host, worst};
+    use crate::container_instance::{ContainerInstanceStatus, Port};
 
     #[test]
     fn no_host_is_zero_throughout_and_binds_nothing() {
@@ -158,28 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_counted_by_what_they_are() {
+    fn only_hosts_that_take_tasks_count() {
         let with = |status: &str| host(1024, 993).with_status(status.into());
         let mut disconnected = host(1024, 993);
         disconnected.agent_connected = false;
-        let mut draining_alone = with("DRAINING");
-        draining_alone.agent_connected = false;
-        let instances = [
-            host(1024, 993),
-            host(1024, 993),
-            disconnected,
-            with("DRAINING"),
-            draining_alone,
-            with("REGISTERING"),
-            with("REGISTRATION_FAILED"),
-            with("DEREGISTERING"),
-            with("NEW_ONE"),
-            host(1024, 993).named("mi-01234567890abcdef"),
-            with("DRAINING").named("mi-01234567890abcdef"),
-        ];
+        let external = host(1024, 993).named("mi-01234567890abcdef");
+        let instances =
+            [host(1024, 993), host(1024, 993), disconnected, with("DRAINING"), with("REGISTERING"), external];
         let report = figures(&instances, &worst(250, 400)).unwrap();
-        assert_eq!(report.hosts, Hosts { active: 2, draining: 2, disconnected: 1, other: 6 });
-        assert_eq!(report.container_capacity, 4);
+        assert_eq!((report.hosts, report.container_capacity), (2, 4));
     }
 
     #[test]
@@ -233,15 +167,6 @@ mod tests {
         assert_eq!(report.unknown_instance_types, ["not told".to_owned(), "z99.nano".to_owned()].into());
         let report = figures(&hosts, &worst(100, 100)).unwrap();
         assert_eq!((report.placeable_containers, report.unknown_instance_types), (30, BTreeSet::new()));
-    }
-
-    #[test]
-    fn without_a_worst_case_the_hosts_without_tasks_are_counted() {
-        let mut busy = host(1000, 1000);
-        busy.pending_tasks = 1;
-        let draining = host(1000, 1000).with_status(ContainerInstanceStatus::Draining);
-        let report = idle_figures(&[host(1000, 1000), busy, draining], Wanted::default());
-        assert_eq!((report.idle_hosts, report.hosts.active), (1, 2));
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl std::error::Error for FitsNoHost {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::made_up::{figures, host, worst};
+    use crate::capacity::figures;
+    use crate::capacity::fixture::{host, worst};
     use crate::container_instance::Port;
 
     fn said(hosts: &[ContainerInstance], worst: &WorstCase) -> String {

@@ -177,3 +177,33 @@ fn least_ratio(by_resource: &[(Resource, u64, u64)]) -> f64 {
     let (over, under) = least.unwrap();
     f64::from(u32::try_from(over).unwrap()) / f64::from(u32::try_from(under).unwrap())
 }
+
+fn fits_on(task: &TaskNeeds, host: &ContainerInstance) -> bool {
+    let free = |needed: &BTreeSet<Port>, taken: [&BTreeSet<Port>; 2]| {
+        taken.iter().all(|taken| taken.is_disjoint(needed))
+    };
+    let held = host.network_interfaces.unwrap_or(host.running_tasks + host.pending_tasks);
+    task.cpu <= host.remaining.cpu
+        && task.memory <= host.remaining.memory
+        && free(&task.tcp_ports, [&host.remaining.tcp_ports_taken, &host.registered.tcp_ports_taken])
+        && free(&task.udp_ports, [&host.remaining.udp_ports_taken, &host.registered.udp_ports_taken])
+        && (!task.network_interface || task_network_interfaces(host).is_some_and(|limit| held < limit))
+        && task.gpus <= host.remaining.gpus
+}
+
+/// A host on which the task runs, too; none where it does not fit.
+pub(super) fn placed(mut host: ContainerInstance, task: &TaskNeeds) -> Option<ContainerInstance> {
+    if !fits_on(task, &host) {
+        return None;
+    }
+    host.remaining.cpu.0 -= task.cpu.0;
+    host.remaining.memory.0 -= task.memory.0;
+    host.remaining.tcp_ports_taken.extend(&task.tcp_ports);
+    host.remaining.udp_ports_taken.extend(&task.udp_ports);
+    host.remaining.gpus -= task.gpus;
+    if let Some(held) = &mut host.network_interfaces {
+        *held += u32::from(task.network_interface);
+    }
+    host.running_tasks += 1;
+    Some(host)
+}

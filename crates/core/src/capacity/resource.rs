@@ -31,7 +31,7 @@ impl Resource {
     pub const ALL: [Self; 6] =
         [Self::Cpu, Self::Memory, Self::TcpPorts, Self::UdpPorts, Self::NetworkInterfaces, Self::Gpus];
 
-    /// Its name, as in the metrics' dimension `Resource`.
+    /// Its name, as in the log and the answer.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -107,7 +107,7 @@ fn network_interfaces(host: &ContainerInstance) -> u64 {
 }
 
 /// The network interfaces that a host's tasks hold; where they were not counted, each task may hold one.
-pub(super) fn network_interfaces_held(host: &ContainerInstance) -> u64 {
+fn network_interfaces_held(host: &ContainerInstance) -> u64 {
     host.network_interfaces.map_or_else(|| host.tasks(), u64::from)
 }
 
@@ -146,7 +146,7 @@ impl WorstCase {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::made_up::{host, worst};
+    use crate::capacity::fixture::{host, worst};
 
     #[test]
     fn a_resource_that_the_worst_case_does_not_use_is_no_demand() {

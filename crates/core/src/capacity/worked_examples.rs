@@ -1,11 +1,8 @@
 //! The worked examples of "Docker on AWS", chapter 12: what is registered and left, the worst case, and the figures.
 
-use super::Report;
-use super::made_up::{figures, host, worst};
-use super::packing::any_can_go;
+use super::fixture::{host, worst};
 use super::resource::Resource;
-use crate::container_instance::{ContainerInstance, CpuUnits, Mib};
-use crate::task_needs::TaskNeeds;
+use super::{Report, figures};
 
 fn capacity_in(report: &Report, resource: Resource) -> u64 {
     report.resources.iter().find(|one| one.resource == resource).unwrap().container_capacity
@@ -65,28 +62,6 @@ fn a_static_port_that_is_in_use_on_both_hosts_leaves_no_room() {
     let report = figures(&[full.clone(), full], &worst(500, 500).with_tcp([80])).unwrap();
     assert_eq!(report.container_capacity, 0);
     assert_eq!(report.container_capacity_bound_by, Some(Resource::TcpPorts));
-}
-
-/// The smallest cluster in which the book's scale-in takes a host that is needed: docs/capacity.md tells of it.
-#[test]
-fn one_and_a_half_hosts_are_idle_and_none_can_go() {
-    let with_tasks = |cpu_left, memory_left, tasks| ContainerInstance {
-        running_tasks: tasks,
-        ..host(1000, 1100).with_left(cpu_left, memory_left)
-    };
-    let first = (with_tasks(500, 600, 1), vec![task(500, 500)]);
-    let second = (with_tasks(0, 1000, 2), vec![task(500, 50); 2]);
-    let third = (with_tasks(1000, 100, 2), vec![task(0, 500); 2]);
-    let hosts = [first, second, third];
-    let all: Vec<_> = hosts.iter().map(|(host, _)| host.clone()).collect();
-    let report = figures(&all, &worst(500, 500)).unwrap();
-    assert_eq!((report.container_capacity, report.idle_host_capacity), (3, 1.5));
-    assert_eq!((report.placeable_containers, report.scale_in.removable_hosts), (1, 0));
-    assert!(!any_can_go(1, &hosts, &[]));
-}
-
-fn task(cpu: u64, memory: u64) -> TaskNeeds {
-    TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }
 }
 
 #[test]

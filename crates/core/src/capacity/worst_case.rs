@@ -75,7 +75,7 @@ pub(super) fn write_ports(f: &mut fmt::Formatter<'_>, title: &str, ports: &BTree
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::made_up::worst;
+    use crate::capacity::fixture::worst;
 
     #[test]
     fn one_that_needs_nothing_cannot_be_built() {

@@ -1,8 +1,5 @@
-//! Hosts and worst cases that the tests of this room make up.
+//! Hosts and worst cases for the tests of this module.
 
-use super::fits_no_host::FitsNoHost;
-use super::report::Report;
-use super::wanted::Wanted;
 use super::worst_case::WorstCase;
 use crate::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port,
@@ -17,11 +14,6 @@ pub(super) fn host(cpu: u64, memory: u64) -> ContainerInstance {
 /// A worst case without ports.
 pub(super) fn worst(cpu: u64, memory: u64) -> WorstCase {
     WorstCase::new(TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }).unwrap()
-}
-
-/// The figures of a cluster whose services want one task, and have it.
-pub(super) fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Report, FitsNoHost> {
-    super::figures(instances, worst, Wanted { services: 1, desired_tasks: 1, missing_tasks: 0 })
 }
 
 impl ContainerInstance {

@@ -1,0 +1,112 @@
+//! The cluster's services, and their task definitions.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::ports::{
+    Answer, CallError, CallErrorKind, Clock, Failure, Page, SERVICES_MAX, Services, TaskDefinitions,
+};
+use fleetkeeper_core::read::DESCRIBES_IN_FLIGHT;
+use fleetkeeper_core::service::{Launch, Service, ServiceArn};
+use fleetkeeper_core::task::{TaskDefinition, TaskDefinitionArn};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::calls::{Paces, find_missing};
+use crate::report;
+
+/// The services' task definitions. They never change: what was read once is kept while the function is warm.
+#[derive(Debug, Default)]
+pub(crate) struct KnownDefinitions(RefCell<BTreeMap<TaskDefinitionArn, TaskDefinition>>);
+
+/// Lists and describes the cluster's services. A service that ECS cannot describe is reported and left out. What is
+/// listed and stays MISSING was deleted meanwhile.
+pub(crate) async fn services(
+    ecs: &impl Services,
+    clock: &impl Clock,
+    paces: &Paces,
+    cluster: &Cluster,
+) -> Result<Vec<Service>, CallError> {
+    let listing = stream::try_unfold(Some(None), |page| async move {
+        let Some(token) = page else { return Ok(None) };
+        paces.services.turn(clock).await;
+        let Page { items, next } = ecs.list_services(cluster, token.as_ref()).await?;
+        Ok(Some((items, next.map(Some))))
+    });
+    let arns: Vec<ServiceArn> = listing.try_concat().await?;
+    let batches = arns.chunks(SERVICES_MAX).map(|batch| describe(ecs, clock, paces, cluster, batch));
+    let described = stream::iter(batches).buffered(DESCRIBES_IN_FLIGHT).try_concat().await?;
+    // A service that is created while the pages are listed may be on two of them.
+    let mut names = BTreeSet::new();
+    Ok(described.into_iter().filter(|service| names.insert(service.name.clone())).collect())
+}
+
+async fn describe(
+    ecs: &impl Services,
+    clock: &impl Clock,
+    paces: &Paces,
+    cluster: &Cluster,
+    batch: &[ServiceArn],
+) -> Result<Vec<Service>, CallError> {
+    let ask = async |names: Vec<String>| {
+        paces.services.turn(clock).await;
+        let mut answer = ecs.describe_services(cluster, &names).await?;
+        answer.failures.extend(untold(&names, &answer));
+        Ok(answer)
+    };
+    let answer = ask(batch.iter().map(|arn| arn.0.clone()).collect()).await?;
+    let answer = find_missing(answer, clock, cluster, "services", ask).await?;
+    for failure in answer.failures.iter().filter(|failure| !failure.is_missing()) {
+        report::service_not_described(cluster, failure);
+    }
+    // A description has its service's last 100 events.
+    Ok(answer.items.into_iter().map(|service| Service { events: Vec::new(), ..service }).collect())
+}
+
+/// The services that an answer neither describes nor has among its failures. An ARN ends in its service's name.
+fn untold(asked_for: &[String], answer: &Answer<Service>) -> Vec<Failure> {
+    let name = |arn: &String| arn.rsplit('/').next().unwrap_or_default().to_owned();
+    let told: BTreeSet<_> = answer.items.iter().map(|service| service.name.clone()).collect();
+    let failed: BTreeSet<_> = answer.failures.iter().map(|failure| name(&failure.arn)).collect();
+    let untold = asked_for.iter().filter(|arn| !told.contains(&name(arn)) && !failed.contains(&name(arn)));
+    let failure = |arn: &String| Failure {
+        arn: arn.clone(),
+        reason: "UNTOLD".to_owned(),
+        detail: "neither described nor among the failures".to_owned(),
+    };
+    untold.map(failure).collect()
+}
+
+/// What the ACTIVE services' tasks on EC2 are made by. Reads the task definitions that are not known yet, and forgets those
+/// of no service. One that ECS refuses to describe, such as a deleted one, is reported and left out.
+pub(crate) async fn definitions(
+    ecs: &impl TaskDefinitions,
+    clock: &impl Clock,
+    paces: &Paces,
+    cluster: &Cluster,
+    known: &KnownDefinitions,
+    services: &[Service],
+) -> Result<BTreeMap<TaskDefinitionArn, TaskDefinition>, CallError> {
+    let deployments = services.iter().filter(|service| service.active).flat_map(|it| &it.deployments);
+    let on_ec2 = deployments.filter(|deployment| deployment.launch != Launch::Elsewhere);
+    let wanted: BTreeSet<_> = on_ec2.map(|deployment| &deployment.definition).collect();
+    known.0.borrow_mut().retain(|definition, _| wanted.contains(definition));
+    let unknown: Vec<_> =
+        wanted.into_iter().filter(|definition| !known.0.borrow().contains_key(*definition)).collect();
+    let reads = unknown.into_iter().map(|definition| async move {
+        paces.task_definitions.turn(clock).await;
+        match ecs.describe_task_definition(definition).await {
+            Ok(read) => {
+                known.0.borrow_mut().insert(definition.clone(), read);
+                Ok(())
+            }
+            Err(error) if error.kind == CallErrorKind::Refused => {
+                report::definition_not_described(cluster, definition, &error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    });
+    stream::iter(reads).buffered(DESCRIBES_IN_FLIGHT).try_collect::<()>().await?;
+    Ok(known.0.borrow().clone())
+}

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod capacity;
 #[cfg(test)]
+mod closed_loop;
+#[cfg(test)]
 mod drain_errors;
 #[cfg(test)]
 mod drain_messages;

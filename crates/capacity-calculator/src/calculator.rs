@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::capacity::{self, Demanded, Report};
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus};
+use fleetkeeper_core::container_instance::{
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus,
+};
 use fleetkeeper_core::fleet::{Decision, Fleet, MissingReason, Snapshot};
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{AutoScalingGroups, Clock, METRIC_DATA_MAX, MetricDatum, Metrics};

@@ -30,11 +30,7 @@ pub(crate) fn service_not_described(cluster: &Cluster, failure: &Failure) {
     );
 }
 
-pub(crate) fn definition_not_described(
-    cluster: &Cluster,
-    definition: &TaskDefinitionArn,
-    error: &CallError,
-) {
+pub(crate) fn definition_not_described(cluster: &Cluster, definition: &TaskDefinitionArn, error: &CallError) {
     warn!(
         event = "task_definition_not_described",
         cluster = cluster.name(),

@@ -61,12 +61,13 @@ impl KnownTasks {
     /// Forgets what is no longer listed.
     pub(crate) fn forget(&self, listed: &Listed, instances: &[ContainerInstance]) {
         let there: BTreeSet<_> = instances.iter().map(|instance| &instance.arn).collect();
-        let is_listed = |arn: &TaskArn, task: &Task| match (&listed.whole, listed.on.get(&task.container_instance)) {
-            _ if listed.stopped.contains(arn) => true,
-            (Some(whole), _) => whole.contains(arn),
-            (None, Some(on_host)) => on_host.contains(arn),
-            (None, None) => there.contains(&task.container_instance),
-        };
+        let is_listed =
+            |arn: &TaskArn, task: &Task| match (&listed.whole, listed.on.get(&task.container_instance)) {
+                _ if listed.stopped.contains(arn) => true,
+                (Some(whole), _) => whole.contains(arn),
+                (None, Some(on_host)) => on_host.contains(arn),
+                (None, None) => there.contains(&task.container_instance),
+            };
         let (mut known, mut kept) = (self.0.borrow_mut(), 0);
         known.retain(|arn, task| {
             let keep = kept < KNOWN_MAX && is_listed(arn, task);
@@ -179,8 +180,7 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
                 stream::iter(lists).buffer_unordered(DESCRIBES_IN_FLIGHT).try_collect::<()>().await?;
             }
         }
-        let arns: BTreeSet<_> =
-            listed.whole.iter().chain(listed.on.values()).flatten().cloned().collect();
+        let arns: BTreeSet<_> = listed.whole.iter().chain(listed.on.values()).flatten().cloned().collect();
         self.describe(&arns, |_| true).await
     }
 
@@ -225,7 +225,8 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         let of_services = |tasks: &[PlacedTask]| -> Vec<TaskArn> {
             tasks.iter().filter(|task| task.service.is_some()).map(|task| task.arn.clone()).collect()
         };
-        let asked: Vec<_> = hosts.iter().filter_map(|arn| tasks.get(arn)).flat_map(|it| of_services(it)).collect();
+        let asked: Vec<_> =
+            hosts.iter().filter_map(|arn| tasks.get(arn)).flat_map(|it| of_services(it)).collect();
         let protected = RefCell::new(BTreeMap::new());
         let batches = asked.chunks(DESCRIBE_MAX).map(|batch| async {
             self.protections.turn(self.clock).await;

@@ -179,7 +179,7 @@ async fn the_starved_group_of_two_capacity_providers_grows() {
 async fn tasks_of_an_architecture_get_hosts_of_it() {
     let mut world = world(PlacementMode::Random);
     world.add_group(group("x86", 2048, 7700, 30));
-    let arm = InstanceType::new("m6g.large", 2048, 7700).arm64();
+    let arm = InstanceType::new("m6g.large", 2048, 7700);
     world.add_group(
         fleetkeeper_sim::AutoScalingGroup::new("arm", arm).in_cluster(CLUSTER).sizes(0, 30).launching_in(90),
     );

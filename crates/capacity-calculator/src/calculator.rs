@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::capacity::{self, Demanded, Report};
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus};
+use fleetkeeper_core::container_instance::{
+    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus,
+};
 use fleetkeeper_core::fleet::{Decision, Fleet, MissingReason, Snapshot};
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{AutoScalingGroups, Clock, METRIC_DATA_MAX, MetricDatum, Metrics};
@@ -129,7 +131,10 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         let mut snapshot = reader.snapshot(&self.config.groups, &mut listed).await?;
         warm.memory.borrow_mut().observe(&snapshot);
 
-        let needed = self.fleet(&snapshot, warm).tasks_needed();
+        let needed = {
+            let memory = warm.memory.borrow();
+            Fleet::new(&snapshot, &memory, self.config.headroom).tasks_needed()
+        };
         let tasks = reader.tasks();
         if !needed.is_empty() {
             snapshot.tasks = tasks.placed(&needed, &snapshot, &mut listed, until - AFTER_TASKS).await;
@@ -144,12 +149,9 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         Ok((snapshot, decided))
     }
 
-    fn fleet(&self, snapshot: &Snapshot, warm: &Warm) -> Fleet {
-        Fleet::new(snapshot, &warm.memory.borrow(), self.config.headroom)
-    }
-
     fn decide(&self, snapshot: &Snapshot, warm: &Warm) -> Decided {
-        let fleet = self.fleet(snapshot, warm);
+        let memory = warm.memory.borrow();
+        let fleet = Fleet::new(snapshot, &memory, self.config.headroom);
         // Of one group the cluster's figures say all.
         let groups = snapshot.groups.iter().filter(|_| snapshot.groups.len() > 1);
         Decided {

@@ -118,8 +118,7 @@ mod tests {
 
     #[test]
     fn a_groups_metrics_have_its_name_as_second_dimension_and_capacity_units() {
-        let book =
-            BookFigures { container_capacity: 9, idle_host_capacity: 1.5, placeable_containers: 8 };
+        let book = BookFigures { container_capacity: 9, idle_host_capacity: 1.5, placeable_containers: 8 };
         let with_book =
             GroupFigures { book: Some(book), ..group("on-demand", Some(12), MissingReason::HasRoom) };
         let figures = Figures { groups: vec![with_book], ..Figures::default() };

@@ -30,11 +30,7 @@ pub(crate) fn service_not_described(cluster: &Cluster, failure: &Failure) {
     );
 }
 
-pub(crate) fn definition_not_described(
-    cluster: &Cluster,
-    definition: &TaskDefinitionArn,
-    error: &CallError,
-) {
+pub(crate) fn definition_not_described(cluster: &Cluster, definition: &TaskDefinitionArn, error: &CallError) {
     warn!(
         event = "task_definition_not_described",
         cluster = cluster.name(),
@@ -60,6 +56,15 @@ pub(crate) fn group_scaled_by_ecs(cluster: &Cluster, group: &str, capacity_provi
         group,
         capacityProvider = capacity_provider,
         "ECS scales the group: no scaling figure is published"
+    );
+}
+
+pub(crate) fn too_many_tasks(cluster: &Cluster, most: usize) {
+    warn!(
+        event = "too_many_tasks",
+        cluster = cluster.name(),
+        most,
+        "too many tasks to read: each counts as holding a network interface"
     );
 }
 

@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn events_are_held_for_15_s_and_schedules_never() {
-        let failed = json!({"detail": {"clusterArn": CLUSTER, "eventName": "SERVICE_TASK_PLACEMENT_FAILURE"}});
+        let failed =
+            json!({"detail": {"clusterArn": CLUSTER, "eventName": "SERVICE_TASK_PLACEMENT_FAILURE"}});
         for event in [change(INSTANCE, 8), change("arn:new", 1), failed] {
             assert_eq!([0, 14, 15].map(|seconds| holds(event.clone(), seconds)), [true, true, false]);
         }

@@ -49,11 +49,8 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         listed: &mut Listed,
     ) -> Result<Snapshot, CapacityError> {
         let began = self.clock.now();
-        let groups = self.within(
-            Read::Groups,
-            "autoscaling:DescribeAutoScalingGroups",
-            self.groups(group_names),
-        );
+        let groups =
+            self.within(Read::Groups, "autoscaling:DescribeAutoScalingGroups", self.groups(group_names));
         let (mut container_instances, (services, definitions), groups) =
             try_join3(self.container_instances(), self.services_and_definitions(), groups).await?;
         let names = capacity_providers::named(&container_instances, &services);

@@ -40,12 +40,11 @@ fn main() {
 
     let mut group = criterion.benchmark_group("figures");
     for cluster in &clusters {
-        let worst = discover(&Given::default(), definitions.clone(), cluster).expect("most of them fit on some host");
+        let worst =
+            discover(&Given::default(), definitions.clone(), cluster).expect("most of them fit on some host");
         group.throughput(per_host(cluster));
         group.bench_function(BenchmarkId::from_parameter(cluster.len()), |bencher| {
-            bencher.iter(|| {
-                figures(black_box(cluster), black_box(&worst)).expect("it fits on some host")
-            });
+            bencher.iter(|| figures(black_box(cluster), black_box(&worst)).expect("it fits on some host"));
         });
     }
     group.finish();

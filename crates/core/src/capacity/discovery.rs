@@ -23,7 +23,11 @@ pub struct Demanded {
 /// A task definition that fits on no host, however empty, is left out: with it nothing would ever fit. Where no host takes
 /// tasks, nobody knows what fits on one, and all counts.
 #[must_use]
-pub fn discover(given: &Given, demanded: Vec<Demanded>, instances: &[ContainerInstance]) -> Option<WorstCase> {
+pub fn discover(
+    given: &Given,
+    demanded: Vec<Demanded>,
+    instances: &[ContainerInstance],
+) -> Option<WorstCase> {
     let hosts: Vec<_> = instances.iter().filter(|instance| instance.takes_tasks()).collect();
     let mut most = None::<WorstCase>;
     for Demanded { needs, .. } in demanded {

@@ -5,6 +5,7 @@ use super::xml;
 use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::activity::ScalingActivity;
 use crate::world::auto_scaling::describe::{DescribedGroup, DescribedInstance};
+use crate::world::auto_scaling::processes::ScalingProcess;
 use crate::world::ecs::event::iso;
 use crate::world::{ACCOUNT, ApiError, Operation, REGION};
 
@@ -36,6 +37,7 @@ fn group(group: &DescribedGroup) -> String {
     let zones: String = group.zones.iter().map(|zone| xml::element("member", zone)).collect();
     let instances: String = group.instances.iter().map(instance).collect();
     let target_groups = if group.has_load_balancer { target_group(&group.name) } else { String::new() };
+    let suspended: String = group.suspended_processes.iter().map(|it| suspended(*it)).collect();
     let elements = [
         xml::element("AutoScalingGroupName", &group.name),
         xml::element("MinSize", &group.min_size.to_string()),
@@ -44,8 +46,28 @@ fn group(group: &DescribedGroup) -> String {
         format!("<AvailabilityZones>{zones}</AvailabilityZones>"),
         format!("<TargetGroupARNs>{target_groups}</TargetGroupARNs>"),
         format!("<Instances>{instances}</Instances>"),
+        format!("<SuspendedProcesses>{suspended}</SuspendedProcesses>"),
+        xml::element("NewInstancesProtectedFromScaleIn", &group.new_instances_protected.to_string()),
+        group.mixed_instances.as_deref().map(mixed_instances_policy).unwrap_or_default(),
     ];
     format!("<member>{}</member>", elements.concat())
+}
+
+fn suspended(process: ScalingProcess) -> String {
+    let elements =
+        [xml::element("ProcessName", process.as_str()), xml::element("SuspensionReason", "User suspended")];
+    format!("<member>{}</member>", elements.concat())
+}
+
+fn mixed_instances_policy(types: &[(String, Option<u32>)]) -> String {
+    let overrides = types.iter().map(|(name, weight)| {
+        let weight = weight.map(|weight| xml::element("WeightedCapacity", &weight.to_string()));
+        format!("<member>{}{}</member>", xml::element("InstanceType", name), weight.unwrap_or_default())
+    });
+    let overrides: String = overrides.collect();
+    format!(
+        "<MixedInstancesPolicy><LaunchTemplate><Overrides>{overrides}</Overrides></LaunchTemplate></MixedInstancesPolicy>"
+    )
 }
 
 fn target_group(group: &str) -> String {
@@ -54,13 +76,16 @@ fn target_group(group: &str) -> String {
 }
 
 fn instance(instance: &DescribedInstance) -> String {
+    let weight = instance.weighted_capacity;
+    let weight = weight.map(|weight| xml::element("WeightedCapacity", &weight.to_string()));
     let elements = [
         xml::element("InstanceId", instance.id.as_str()),
         xml::element("InstanceType", &instance.instance_type),
         xml::element("AvailabilityZone", &instance.zone),
         xml::element("LifecycleState", instance.state.as_str()),
         xml::element("HealthStatus", "Healthy"),
-        xml::element("ProtectedFromScaleIn", "false"),
+        xml::element("ProtectedFromScaleIn", &instance.protected_from_scale_in.to_string()),
+        weight.unwrap_or_default(),
     ];
     format!("<member>{}</member>", elements.concat())
 }

@@ -99,6 +99,7 @@ fn call(world: &SharedWorld, operation: &str, body: &[u8]) -> Result<Called<Valu
         "DescribeTaskDefinition" => Ok(ecs_tasks::describe_task_definition(world, &input(body)?)),
         "ListServices" => Ok(ecs_services::list_services(world, &input(body)?)),
         "DescribeServices" => Ok(ecs_services::describe_services(world, &input(body)?)),
+        "DescribeCapacityProviders" => Ok(ecs_services::describe_capacity_providers(world, &input(body)?)),
         "GetTaskProtection" => Ok(ecs_services::get_task_protection(world, &input(body)?)),
         other => Err(unknown_operation(other)),
     }

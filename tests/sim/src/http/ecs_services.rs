@@ -1,10 +1,11 @@
-//! ECS: services, and the protection of their tasks.
+//! ECS: services, the protection of their tasks, and capacity providers.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ecs::several;
-use super::ecs_shapes::{service, task_protection};
+use super::ecs_service_shapes::{capacity_provider, service};
+use super::ecs_shapes::{failure, task_protection};
 use crate::shared::{Called, SharedWorld};
 use crate::world::ecs::service::SchedulingStrategy;
 use crate::world::{ApiError, Operation};
@@ -34,6 +35,18 @@ pub(super) struct GetTaskProtectionInput {
     cluster: Option<String>,
     #[serde(default)]
     tasks: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct DescribeCapacityProvidersInput {
+    #[serde(default)]
+    capacity_providers: Vec<String>,
+    max_results: Option<i64>,
+    next_token: Option<String>,
+    /// Tags, of which there are none.
+    #[serde(default, rename = "include")]
+    _include: Vec<String>,
 }
 
 pub(super) fn list_services(world: &SharedWorld, input: &ListServicesInput) -> Called<Value> {
@@ -66,4 +79,18 @@ pub(super) fn get_task_protection(world: &SharedWorld, input: &GetTaskProtection
         world.task_protection(input.cluster.as_deref(), named)
     });
     several("protectedTasks", called, task_protection)
+}
+
+pub(super) fn describe_capacity_providers(
+    world: &SharedWorld,
+    input: &DescribeCapacityProvidersInput,
+) -> Called<Value> {
+    world.call(None, Operation::DescribeCapacityProviders, |world| {
+        let (size, token) = (input.max_results, input.next_token.as_deref());
+        let (answer, next) = world.describe_capacity_providers(&input.capacity_providers, size, token)?;
+        let found: Vec<Value> = answer.items.iter().map(capacity_provider).collect();
+        let failures: Vec<Value> = answer.failures.iter().map(failure).collect();
+        let next = next.map(|token| token.0);
+        Ok(json!({"capacityProviders": found, "failures": failures, "nextToken": next}))
+    })
 }

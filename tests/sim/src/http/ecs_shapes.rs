@@ -7,10 +7,8 @@ use fleetkeeper_core::ports::Failure;
 use fleetkeeper_core::task::TaskProtection;
 use serde_json::{Map, Value, json};
 
-use crate::world::ecs::container_instance::DescribedContainerInstance;
-use crate::world::ecs::describe_services::DescribedService;
+use crate::world::ecs::container_instance::{AGENT_VERSION, DescribedContainerInstance};
 use crate::world::ecs::event::{self, has_gpus};
-use crate::world::ecs::service::SchedulingStrategy;
 use crate::world::ecs::task::{LastStatus, Task, desired_status_name};
 use crate::world::ecs::task_definition::TaskDefinition;
 
@@ -19,12 +17,12 @@ pub(super) fn container_instance(instance: &DescribedContainerInstance) -> Value
         Some(value) => json!({"name": name, "value": value}),
         None => json!({"name": name}),
     });
-    json!({
+    let mut value = json!({
         "containerInstanceArn": instance.arn.0,
         "ec2InstanceId": instance.ec2_instance_id.as_str(),
         "version": instance.version,
         "versionInfo": {
-            "agentVersion": "1.97.1",
+            "agentVersion": AGENT_VERSION,
             "agentHash": "00000000",
             "dockerVersion": "DockerVersion: 25.0.8",
         },
@@ -38,7 +36,11 @@ pub(super) fn container_instance(instance: &DescribedContainerInstance) -> Value
         "registeredAt": epoch(instance.registered_at),
         "attachments": [],
         "tags": [],
-    })
+    });
+    if let (Value::Object(members), Some(provider)) = (&mut value, &instance.capacity_provider) {
+        members.insert("capacityProviderName".to_owned(), json!(provider));
+    }
+    value
 }
 
 pub(super) fn task(task: &Task) -> Value {
@@ -61,6 +63,9 @@ pub(super) fn task(task: &Task) -> Value {
     insert("attributes", json!([]));
     insert("overrides", json!({"containerOverrides": []}));
     insert("tags", json!([]));
+    if let Some(provider) = &task.capacity_provider {
+        insert("capacityProviderName", json!(provider));
+    }
     if let Some(service) = &task.service {
         insert("startedBy", json!(format!("ecs-svc/{service}")));
     }
@@ -107,50 +112,40 @@ pub(super) fn task_definition(definition: &TaskDefinition) -> Value {
         "portMappings": ports.collect::<Vec<_>>(),
         "resourceRequirements": gpus.into_iter().collect::<Vec<_>>(),
     });
-    json!({
+    let constraints = definition.placement_constraints.iter();
+    let constraints = constraints.map(|it| json!({"type": "memberOf", "expression": it.expression()}));
+    let attributes = definition.required_attributes().map(|(name, value)| match value {
+        Some(value) => json!({"name": name, "value": value}),
+        None => json!({"name": name}),
+    });
+    let mut value = json!({
         "taskDefinitionArn": definition.arn(),
         "family": definition.family,
         "revision": definition.revision,
         "networkMode": if definition.awsvpc { "awsvpc" } else { "bridge" },
         "status": "ACTIVE",
         "containerDefinitions": [container],
-    })
+        "placementConstraints": constraints.collect::<Vec<_>>(),
+        "requiresAttributes": attributes.collect::<Vec<_>>(),
+    });
+    if let (Value::Object(members), Some(platform)) = (&mut value, runtime_platform(definition)) {
+        members.insert("runtimePlatform".to_owned(), platform);
+    }
+    value
 }
 
-pub(super) fn service(service: &DescribedService) -> Value {
-    let events = service.events.iter().map(|event| {
-        let id = format!("00000000-0000-4000-8000-{:012x}", event.at.timestamp_millis());
-        json!({"id": id, "createdAt": epoch(event.at), "message": event.message})
-    });
-    let deployments = service.deployments.iter().map(|deployment| {
-        json!({
-            "status": deployment.status.as_str(),
-            "taskDefinition": deployment.task_definition,
-            "runningCount": deployment.running,
-            "pendingCount": deployment.pending,
-        })
-    });
-    json!({
-        "serviceArn": service.arn,
-        "serviceName": service.name,
-        "clusterArn": service.cluster_arn,
-        "status": "ACTIVE",
-        "launchType": "EC2",
-        "taskDefinition": service.task_definition,
-        "deployments": deployments.collect::<Vec<_>>(),
-        "schedulingStrategy": match service.scheduling_strategy {
-            SchedulingStrategy::Replica => "REPLICA",
-            SchedulingStrategy::Daemon => "DAEMON",
-        },
-        "desiredCount": service.desired,
-        "runningCount": service.running,
-        "pendingCount": service.pending,
-        "deploymentConfiguration": {
-            "minimumHealthyPercent": service.minimum_healthy_percent,
-            "maximumPercent": service.maximum_percent,
-        },
-        "events": events.collect::<Vec<_>>(),
-    })
+/// What the task definition says of its hosts' platform, if it says anything.
+fn runtime_platform(definition: &TaskDefinition) -> Option<Value> {
+    let platform = &definition.runtime_platform;
+    let members = [
+        ("cpuArchitecture", &platform.cpu_architecture),
+        ("operatingSystemFamily", &platform.operating_system_family),
+    ];
+    let members: Map<String, Value> = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?))))
+        .collect();
+    (!members.is_empty()).then_some(Value::Object(members))
 }
 
 pub(super) fn task_protection(protection: &TaskProtection) -> Value {
@@ -203,7 +198,7 @@ fn resources(resources: &Resources, has_gpus: bool) -> Value {
 }
 
 /// Seconds since 1970, with milliseconds.
-fn epoch(time: DateTime<Utc>) -> Value {
+pub(super) fn epoch(time: DateTime<Utc>) -> Value {
     let seconds = f64::from(u32::try_from(time.timestamp()).unwrap_or(0));
     json!(seconds + f64::from(time.timestamp_subsec_millis()) / 1000.0)
 }

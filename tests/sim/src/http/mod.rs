@@ -5,12 +5,13 @@
 //!
 //! | room | purpose |
 //! | --- | --- |
-//! | `ecs`, `ecs_tasks`, `ecs_services`, `ecs_shapes` | ECS: AWS JSON 1.1 |
+//! | `ecs`, `ecs_tasks`, `ecs_services`, `ecs_shapes`, `ecs_service_shapes` | ECS: AWS JSON 1.1 |
 //! | `auto_scaling`, `auto_scaling_groups`, `xml` | Auto Scaling: the Query protocol |
 
 mod auto_scaling;
 mod auto_scaling_groups;
 mod ecs;
+mod ecs_service_shapes;
 mod ecs_services;
 mod ecs_shapes;
 mod ecs_tasks;

@@ -1,6 +1,5 @@
 //! Lifecycle hooks and actions, and groups.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fleetkeeper_core::drain::drain_timeout_of;
@@ -57,6 +56,10 @@ impl LifecycleActions for SimulatedAws {
 
 impl AutoScalingGroups for SimulatedAws {
     async fn describe_groups(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
+        // Without names AWS describes every group of the account.
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
         let named = names.join(", ");
         let groups = self.call(Operation::DescribeAutoScalingGroups, &named, |world| {
             Ok(world.describe_auto_scaling_groups(names))
@@ -89,16 +92,16 @@ fn described_group(group: DescribedGroup) -> AutoScalingGroup {
         lifecycle_state: instance.state.as_str().to_owned(),
         availability_zone: instance.zone,
         instance_type: instance.instance_type,
-        weight: 1,
-        protected: false,
+        weight: instance.weighted_capacity.unwrap_or(1),
+        protected: instance.protected_from_scale_in,
     };
     AutoScalingGroup {
         name: group.name,
         minimum: group.min_size,
         maximum: group.max_size,
         desired: group.desired_capacity,
-        mixed: false,
-        suspended: BTreeSet::new(),
+        mixed: group.mixed_instances.is_some(),
+        suspended: group.suspended_processes.into_iter().map(|it| it.as_str().to_owned()).collect(),
         instances: group.instances.into_iter().map(instance).collect(),
         has_load_balancer: group.has_load_balancer,
     }

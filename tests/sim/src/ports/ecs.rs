@@ -144,7 +144,7 @@ fn container_instance(instance: DescribedContainerInstance) -> ContainerInstance
         registered: instance.registered,
         remaining: instance.remaining,
         attributes: Attributes(instance.attributes.as_ref().clone()),
-        capacity_provider: None,
+        capacity_provider: instance.capacity_provider,
         network_interfaces: None,
         registered_at: Some(instance.registered_at),
         version: u64::try_from(instance.version).unwrap_or(0),

@@ -1,14 +1,22 @@
-//! Services, and the protection of their tasks.
+//! Services, the protection of their tasks, and capacity providers.
 
+use fleetkeeper_core::capacity_provider::CapacityProvider;
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::ports::{Answer, CallError, Page, PageToken, Services, TaskProtections};
-use fleetkeeper_core::service::{Deployment, Launch, SchedulingStrategy, Service, ServiceArn};
+use fleetkeeper_core::ports::{
+    Answer, CallError, CapacityProviders, Page, PageToken, Services, TaskProtections,
+};
+use fleetkeeper_core::service::{
+    Deployment, Launch, PlacementConstraint, SchedulingStrategy, Service, ServiceArn,
+};
 use fleetkeeper_core::task::{TaskArn, TaskDefinitionArn, TaskProtection};
 
 use super::SimulatedAws;
 use super::ecs::map;
 use crate::world::Operation;
-use crate::world::ecs::describe_services::{DeploymentStatus, DescribedService};
+use crate::world::ecs::capacity_provider::StrategyItem;
+use crate::world::ecs::constraint;
+use crate::world::ecs::describe_services::DescribedService;
+use crate::world::ecs::revision::LaunchType;
 use crate::world::ecs::service;
 
 impl Services for SimulatedAws {
@@ -55,20 +63,29 @@ impl TaskProtections for SimulatedAws {
 }
 
 fn described_service(service: DescribedService) -> Service {
-    let deployments = service.deployments.into_iter().map(|it| Deployment {
+    let of_deployments = service.deployments.into_iter().map(|it| Deployment {
         task_set: false,
         definition: TaskDefinitionArn(it.task_definition),
-        launch: Launch::Ec2,
-        desired: if it.status == DeploymentStatus::Primary { service.desired } else { 0 },
+        launch: launch(it.launch_type, &it.capacity_provider_strategy),
+        desired: it.desired,
         running: it.running,
         pending: it.pending,
     });
+    let of_task_sets = service.task_sets.into_iter().map(|it| Deployment {
+        task_set: true,
+        definition: TaskDefinitionArn(it.task_definition),
+        launch: launch(it.launch_type, &it.capacity_provider_strategy),
+        desired: it.computed_desired,
+        running: it.running,
+        pending: it.pending,
+    });
+    let spreads = service.placement_strategy.into_iter().filter(|it| it.strategy == "spread");
     Service {
         name: service.name,
         active: true,
-        deployments: deployments.collect(),
-        constraints: Vec::new(),
-        spreads_over: Vec::new(),
+        deployments: of_deployments.chain(of_task_sets).collect(),
+        constraints: service.placement_constraints.iter().map(constraint).collect(),
+        spreads_over: spreads.filter_map(|it| it.field).collect(),
         strategy: match service.scheduling_strategy {
             service::SchedulingStrategy::Replica => SchedulingStrategy::Replica,
             service::SchedulingStrategy::Daemon => SchedulingStrategy::Daemon,
@@ -79,5 +96,45 @@ fn described_service(service: DescribedService) -> Service {
         minimum_healthy_percent: service.minimum_healthy_percent,
         maximum_percent: service.maximum_percent,
         events: service.events,
+    }
+}
+
+impl CapacityProviders for SimulatedAws {
+    async fn describe_capacity_providers(
+        &self,
+        names: &[String],
+        page: Option<&PageToken>,
+    ) -> Result<Page<CapacityProvider>, CallError> {
+        let operation = Operation::DescribeCapacityProviders;
+        let named = names.join(", ");
+        let answer = self.call(operation, &named, |world| {
+            world.describe_capacity_providers(names, None, page.map(|token| token.0.as_str()))
+        });
+        let (described, next) = answer.await?;
+        let items = described.items.into_iter().map(|provider| CapacityProvider {
+            name: provider.name,
+            group: Some(provider.group),
+            managed_scaling: provider.managed_scaling,
+        });
+        Ok(Page { items: items.collect(), next })
+    }
+}
+
+fn constraint(constraint: &constraint::PlacementConstraint) -> PlacementConstraint {
+    match constraint.expression() {
+        Some(expression) => PlacementConstraint::MemberOf(expression.to_owned()),
+        None => PlacementConstraint::DistinctInstance,
+    }
+}
+
+/// By the providers that may get a task, without those of Fargate.
+fn launch(launch_type: Option<LaunchType>, strategy: &[StrategyItem]) -> Launch {
+    let used = strategy.iter().filter(|item| item.weight > 0 || item.base > 0);
+    let providers = used.map(|item| &item.provider).filter(|name| !name.starts_with("FARGATE"));
+    let providers: Vec<String> = providers.cloned().collect();
+    match launch_type {
+        Some(LaunchType::Ec2) => Launch::Ec2,
+        None if !providers.is_empty() => Launch::CapacityProviders(providers),
+        _ => Launch::Elsewhere,
     }
 }

@@ -9,6 +9,7 @@ use super::SimulatedAws;
 use super::error::call_error;
 use crate::world::Operation;
 use crate::world::ecs::stop_task::TASK_NOT_FOUND;
+use crate::world::ecs::task_definition;
 
 impl TaskStopping for SimulatedAws {
     async fn stop_task(&self, cluster: &Cluster, task: &TaskArn, reason: &str) -> Result<(), CallError> {
@@ -39,7 +40,19 @@ impl TaskDefinitions for SimulatedAws {
                 network_interface: definition.awsvpc,
                 gpus: definition.gpus,
             },
-            host: HostRequirements::default(),
+            host: host_requirements(&definition),
         })
+    }
+}
+
+fn host_requirements(definition: &task_definition::TaskDefinition) -> HostRequirements {
+    let required = definition.required_attributes();
+    let required = required.map(|(name, value)| (name.to_owned(), value.map(str::to_owned)));
+    let expressions = definition.placement_constraints.iter();
+    HostRequirements {
+        attributes: required.collect(),
+        operating_system: definition.runtime_platform.operating_system_family.clone(),
+        cpu_architecture: definition.runtime_platform.cpu_architecture.clone(),
+        member_of: expressions.map(|constraint| constraint.expression().to_owned()).collect(),
     }
 }

@@ -3,7 +3,7 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | `ecs` | container instances and tasks |
-//! | `ecs_services` | services, and the protection of their tasks |
+//! | `ecs_services` | services, the protection of their tasks, and capacity providers |
 //! | `ecs_tasks` | stopping tasks, and how long that takes |
 //! | `auto_scaling` | lifecycle hooks and actions, and groups |
 //! | `cloud` | the topic, the metrics and the clock |

@@ -2,7 +2,9 @@
 //!
 //! Names and numbers are those of `infra/template.yaml`, under "What the metrics do", with its parameters' defaults.
 
-use super::auto_scaling::scaling_policy::{AdjustmentType, StepAdjustment, StepScalingPolicy};
+use super::auto_scaling::scaling_policy::{
+    AdjustmentType, MetricAggregation, StepAdjustment, StepScalingPolicy,
+};
 use super::cloud_watch::alarm::{Alarm, AlarmState, ComparisonOperator, TreatMissingData};
 use super::cloud_watch::metric::{Metric, Statistic};
 use super::{ApiError, World};
@@ -10,9 +12,9 @@ use super::{ApiError, World};
 /// What the group is scaled by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScalingSignals {
-    /// `MissingHosts` and `RemovableHosts`.
+    /// `MissingHosts` and `RemovableHosts` of the group.
     Fleetkeeper,
-    /// The book's `ContainerCapacity` and `IdleHostCapacity`.
+    /// The book's `ContainerCapacity` and `IdleHostCapacity` of the cluster.
     Book,
 }
 
@@ -31,8 +33,9 @@ pub struct FleetkeeperScaling {
     pub scale_out_minutes: u32,
     /// `ScaleInMinutes`.
     pub scale_in_minutes: u32,
-    /// `SpareHosts`, for Fleetkeeper's signals.
-    pub spare_hosts: f64,
+    /// Whether Fleetkeeper's signals are the cluster's and not the group's: what the calculator published when it knew
+    /// of no groups.
+    pub by_cluster_metrics: bool,
     /// `ScaleOutBelow`, for the book's signals.
     pub scale_out_below: f64,
     /// `ScaleInAbove`, for the book's signals.
@@ -50,19 +53,24 @@ impl FleetkeeperScaling {
             group: group.to_owned(),
             metric_namespace: "ECS/Fleetkeeper".to_owned(),
             signals: ScalingSignals::Fleetkeeper,
-            scale_out_minutes: 2,
+            scale_out_minutes: 1,
             scale_in_minutes: 5,
-            spare_hosts: 0.0,
+            by_cluster_metrics: false,
             scale_out_below: 1.0,
             scale_in_above: 1.0,
-            instance_warmup_seconds: 300,
+            // It bridges the metric's delay: hosts that were launched and have not joined are counted by the metric.
+            instance_warmup_seconds: 60,
         }
     }
 
-    /// The same by other signals.
+    /// The same by other signals. The book's know nothing of hosts that are coming: they wait for what was launched.
     #[must_use]
     pub fn by(mut self, signals: ScalingSignals) -> Self {
         self.signals = signals;
+        if signals == ScalingSignals::Book {
+            self.scale_out_minutes = 2;
+            self.instance_warmup_seconds = 300;
+        }
         self
     }
 
@@ -88,7 +96,7 @@ impl FleetkeeperScaling {
     #[must_use]
     pub fn scale_in_alarm(&self) -> Alarm {
         let (metric, threshold) = match self.signals {
-            ScalingSignals::Fleetkeeper => ("RemovableHosts", self.spare_hosts),
+            ScalingSignals::Fleetkeeper => ("RemovableHosts", 0.0),
             ScalingSignals::Book => ("IdleHostCapacity", self.scale_in_above),
         };
         let above = ComparisonOperator::GreaterThanThreshold;
@@ -101,35 +109,52 @@ impl FleetkeeperScaling {
     /// Never more instances than are missing; by the book's signals, one.
     #[must_use]
     pub fn scale_out_policy(&self) -> StepScalingPolicy {
-        let steps = match self.signals {
-            ScalingSignals::Fleetkeeper => {
-                steps(&[(0.0, 1), (2.0, 2), (3.0, 3), (5.0, 5), (10.0, 10), (25.0, 25)])
-            }
-            ScalingSignals::Book => vec![StepAdjustment::new(None, Some(0.0), 1)],
+        let policy = |steps: &[StepAdjustment]| {
+            StepScalingPolicy::new("ScaleOutPolicy", AdjustmentType::ChangeInCapacity, steps)
+                .warmup(self.instance_warmup_seconds)
         };
-        StepScalingPolicy::new("ScaleOutPolicy", AdjustmentType::ChangeInCapacity, &steps)
-            .warmup(self.instance_warmup_seconds)
+        match self.signals {
+            ScalingSignals::Fleetkeeper => policy(&steps(1)).aggregating(MetricAggregation::Minimum),
+            ScalingSignals::Book => policy(&[StepAdjustment::new(None, Some(0.0), 1)]),
+        }
     }
 
     /// Never more instances than can go; by the book's signals, one.
     #[must_use]
     pub fn scale_in_policy(&self) -> StepScalingPolicy {
-        let steps = match self.signals {
-            ScalingSignals::Fleetkeeper => steps(&[(0.0, -1), (2.0, -2), (5.0, -5), (10.0, -10)]),
-            ScalingSignals::Book => vec![StepAdjustment::new(Some(0.0), None, -1)],
+        let policy = |steps: &[StepAdjustment]| {
+            StepScalingPolicy::new("ScaleInPolicy", AdjustmentType::ChangeInCapacity, steps)
         };
-        StepScalingPolicy::new("ScaleInPolicy", AdjustmentType::ChangeInCapacity, &steps)
+        match self.signals {
+            ScalingSignals::Fleetkeeper => policy(&steps(-1)).aggregating(MetricAggregation::Minimum),
+            ScalingSignals::Book => policy(&[StepAdjustment::new(Some(0.0), None, -1)]),
+        }
     }
 
     fn metric(&self, name: &str) -> Metric {
-        Metric::new(&self.metric_namespace, name, &[("ClusterName", &self.cluster)])
+        let cluster = ("ClusterName", self.cluster.as_str());
+        let of_group = [cluster, ("AutoScalingGroupName", self.group.as_str())];
+        let dimensions = match self.signals {
+            ScalingSignals::Fleetkeeper if !self.by_cluster_metrics => &of_group[..],
+            _ => &of_group[..1],
+        };
+        Metric::new(&self.metric_namespace, name, dimensions)
     }
 }
 
-/// Steps above a threshold, each from its lower bound to the next one's.
-fn steps(from: &[(f64, i32)]) -> Vec<StepAdjustment> {
-    let ends = from.iter().skip(1).map(|(lower, _)| Some(*lower)).chain([None]);
-    from.iter().zip(ends).map(|(&(lower, by), upper)| StepAdjustment::new(Some(lower), upper, by)).collect()
+/// How many hosts each step adds or removes, and from which value of the metric on: as many steps as a policy may have,
+/// so that few minutes make up for any burst.
+const STEPS: [u32; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 65, 80, 100];
+
+/// A step from each of these to the next one. The first is for every breach, however small.
+fn steps(sign: i32) -> Vec<StepAdjustment> {
+    let ends = STEPS.iter().skip(1).map(|next| Some(f64::from(*next))).chain([None]);
+    let steps = STEPS.iter().zip(ends).map(|(from, to)| {
+        let lower = if *from == 1 { 0.0 } else { f64::from(*from) };
+        let hosts = i32::try_from(*from).unwrap_or(i32::MAX);
+        StepAdjustment::new(Some(lower), to, sign * hosts)
+    });
+    steps.collect()
 }
 
 impl World {

@@ -33,7 +33,7 @@ pub mod outbox;
 pub mod sns;
 pub mod spot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -44,7 +44,9 @@ use cloud_watch::metric::MetricStore;
 use cloud_watch::watch::WatchedAlarm;
 use disorder::Weather;
 use ecs::Cluster;
+use ecs::capacity_provider::CapacityProvider;
 use ecs::lagging_copy::LaggingCopy;
+use ecs::placement_mode::PlacementChoice;
 use ecs::request_rate::RequestRates;
 use event_source::EventSources;
 use history::History;
@@ -87,6 +89,10 @@ pub struct World {
     filters_ignored: bool,
     request_rates: RequestRates,
     lagging_copy: Option<LaggingCopy>,
+    placement: PlacementChoice,
+    capacity_providers: BTreeMap<String, CapacityProvider>,
+    /// The ARNs of task definitions that nobody can describe.
+    unreadable_definitions: BTreeSet<String>,
     /// Whether calls find no lifecycle action, open or not.
     actions_denied: bool,
 }
@@ -116,6 +122,9 @@ impl World {
             filters_ignored: false,
             request_rates: RequestRates::default(),
             lagging_copy: None,
+            placement: PlacementChoice::default(),
+            capacity_providers: BTreeMap::new(),
+            unreadable_definitions: BTreeSet::new(),
             actions_denied: false,
         }
     }

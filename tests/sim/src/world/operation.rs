@@ -27,6 +27,8 @@ pub enum Operation {
     DescribeServices,
     /// `ecs:GetTaskProtection`
     GetTaskProtection,
+    /// `ecs:DescribeCapacityProviders`
+    DescribeCapacityProviders,
     /// `autoscaling:DescribeLifecycleHooks`
     DescribeLifecycleHooks,
     /// `autoscaling:RecordLifecycleActionHeartbeat`
@@ -92,6 +94,7 @@ impl Operation {
             Self::ListServices => "ecs:ListServices",
             Self::DescribeServices => "ecs:DescribeServices",
             Self::GetTaskProtection => "ecs:GetTaskProtection",
+            Self::DescribeCapacityProviders => "ecs:DescribeCapacityProviders",
             Self::DescribeLifecycleHooks => "autoscaling:DescribeLifecycleHooks",
             Self::RecordLifecycleActionHeartbeat => "autoscaling:RecordLifecycleActionHeartbeat",
             Self::CompleteLifecycleAction => "autoscaling:CompleteLifecycleAction",
@@ -152,7 +155,8 @@ impl Operation {
             | Self::DescribeTaskDefinition
             | Self::ListServices
             | Self::DescribeServices
-            | Self::GetTaskProtection => AwsService::Ecs,
+            | Self::GetTaskProtection
+            | Self::DescribeCapacityProviders => AwsService::Ecs,
             Self::DescribeLifecycleHooks
             | Self::RecordLifecycleActionHeartbeat
             | Self::CompleteLifecycleAction

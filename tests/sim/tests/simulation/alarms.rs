@@ -12,6 +12,12 @@ pub(crate) fn put(world: &mut World, name: &'static str, value: f64) {
     put_with(world, name, value, StorageResolution::OneMinute, &[("ClusterName", "demo")]);
 }
 
+/// A value of group `hosts`.
+pub(crate) fn put_of_group(world: &mut World, name: &'static str, value: f64) {
+    let dimensions = [("ClusterName", "demo"), ("AutoScalingGroupName", "hosts")];
+    put_with(world, name, value, StorageResolution::OneMinute, &dimensions);
+}
+
 fn put_with(
     world: &mut World,
     name: &'static str,

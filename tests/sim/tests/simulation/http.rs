@@ -15,20 +15,20 @@ use crate::scene::{
 };
 
 /// An answer: status, head (in lower case) and body.
-struct Answered {
+pub(crate) struct Answered {
     status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answered {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }
 
 /// As fast as the test: the world's time goes on, but not so far that anything more happens.
-fn face(world: World) -> Face {
+pub(crate) fn face(world: World) -> Face {
     Face::start(SharedWorld::in_scaled_time(world, 1.0)).unwrap()
 }
 
@@ -55,17 +55,17 @@ fn try_ecs(face: &Face, operation: &str, input: &Value) -> std::io::Result<Answe
     try_post(face, &headers, &input.to_string())
 }
 
-fn ecs(face: &Face, operation: &str, input: &Value) -> Answered {
+pub(crate) fn ecs(face: &Face, operation: &str, input: &Value) -> Answered {
     try_ecs(face, operation, input).unwrap()
 }
 
-fn auto_scaling(face: &Face, form: &[(&str, &str)]) -> Answered {
+pub(crate) fn auto_scaling(face: &Face, form: &[(&str, &str)]) -> Answered {
     let mut body = form_urlencoded::Serializer::new(String::new());
     let body = body.append_pair("Version", "2011-01-01").extend_pairs(form).finish();
     try_post(face, "Content-Type: application/x-www-form-urlencoded", &body).unwrap()
 }
 
-fn refused(answered: &Answered, code: &str) {
+pub(crate) fn refused(answered: &Answered, code: &str) {
     assert_eq!((answered.status, &answered.json()["__type"]), (400, &json!(code)), "{}", answered.body);
     assert!(
         answered.head.contains(&format!("x-amzn-errortype: {}", code.to_lowercase())),
@@ -96,7 +96,7 @@ fn lists_come_in_pages_of_at_most_100() {
 }
 
 #[test]
-fn the_filter_takes_both_spellings_and_no_other() {
+fn the_filter_is_an_expression_in_either_spelling() {
     let (world, hosts) = world_of_hosts(150);
     let arn = arn_of(&world, &hosts[0]).0;
     let face = face(world);
@@ -111,7 +111,10 @@ fn the_filter_takes_both_spellings_and_no_other() {
         let answer = ecs(&face, "ListContainerInstances", &input).json();
         assert_eq!(answer["containerInstanceArns"], json!([arn]), "{filter}");
     }
-    let input = json!({"cluster": "demo", "filter": "attribute:ecs.instance-type == c5.large"});
+    let input = json!({"cluster": "demo", "filter": "attribute:ecs.instance-type == t2.small"});
+    let answer = ecs(&face, "ListContainerInstances", &input).json();
+    assert_eq!(answer["containerInstanceArns"], json!([]));
+    let input = json!({"cluster": "demo", "filter": "attribute:ecs.instance-type = c5.large"});
     refused(&ecs(&face, "ListContainerInstances", &input), "InvalidParameterException");
 }
 
@@ -296,7 +299,14 @@ fn services_protections_and_definitions_have_the_shapes_of_awss() {
     assert!(service["events"][0]["createdAt"].as_f64().unwrap() > 1_795_341_600.0);
     let deployment = |status: &str, revision: u32, running: u32| {
         let arn = format!("arn:aws:ecs:us-east-1:111122223333:task-definition/web:{revision}");
-        json!({"status": status, "taskDefinition": arn, "runningCount": running, "pendingCount": 0})
+        json!({
+            "status": status,
+            "taskDefinition": arn,
+            "desiredCount": 4,
+            "runningCount": running,
+            "pendingCount": 0,
+            "launchType": "EC2",
+        })
     };
     assert_eq!(service["taskDefinition"], deployment("PRIMARY", 2, 0)["taskDefinition"]);
     assert_eq!(service["deployments"], json!([deployment("PRIMARY", 2, 0), deployment("ACTIVE", 1, 4)]));

@@ -7,6 +7,8 @@ mod api_limits;
 #[cfg(test)]
 mod connection_draining;
 #[cfg(test)]
+mod constraints;
+#[cfg(test)]
 mod daemons;
 #[cfg(test)]
 mod deployments;
@@ -16,6 +18,8 @@ mod draining;
 mod events;
 #[cfg(test)]
 mod flapping_agents;
+#[cfg(test)]
+mod fleet_ports;
 #[cfg(test)]
 mod ghosts;
 #[cfg(test)]
@@ -27,11 +31,17 @@ mod hooks;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod http_fleet;
+#[cfg(test)]
 mod lagging_reads;
 #[cfg(test)]
 mod lambda;
 #[cfg(test)]
+mod mixed_groups;
+#[cfg(test)]
 mod placement;
+#[cfg(test)]
+mod placement_modes;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
@@ -50,6 +60,8 @@ mod scaling;
 mod scaling_activities;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod service_shapes;
 #[cfg(test)]
 mod services;
 #[cfg(test)]

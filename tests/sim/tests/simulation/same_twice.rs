@@ -4,7 +4,7 @@ use fleetkeeper_sim::{
     WarmPool, World,
 };
 
-use crate::alarms::put;
+use crate::alarms::put_of_group;
 use crate::scene::{TOPIC, drain, start, web, world_of_hosts};
 
 /// A busy day: services, standalone tasks, a drain, an expiry, a replacement, a scale-out and a flapping agent.
@@ -65,8 +65,8 @@ fn scaled_history(step_seconds: u32) -> String {
     let mut sent = String::new();
     let mut pass = |world: &mut World, minutes: u32, missing: f64, removable: f64| {
         for _ in 0..minutes {
-            put(world, "MissingHosts", missing);
-            put(world, "RemovableHosts", removable);
+            put_of_group(world, "MissingHosts", missing);
+            put_of_group(world, "RemovableHosts", removable);
             for _ in 0..60 / step_seconds {
                 world.advance_seconds(step_seconds);
             }

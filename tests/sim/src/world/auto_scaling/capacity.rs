@@ -1,14 +1,15 @@
 //! How a group comes to have as many instances as it wants.
 
 use super::group::Group;
-use super::instance::LifecycleState;
+use super::instance::{GroupInstance, LifecycleState};
 use super::notice::Place;
+use super::processes::ScalingProcess;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 impl World {
-    /// `SetDesiredCapacity`: instances are launched, or terminated by the group's termination policy.
+    /// `SetDesiredCapacity`, in capacity units where instances have weights: instances are launched, or terminated by the group's termination policy.
     pub fn set_desired_capacity(&mut self, group: &str, desired: u32) -> Result<(), ApiError> {
         let found = self.group(group)?;
         let (min, max) = (found.settings.min_size, found.settings.max_size);
@@ -20,7 +21,7 @@ impl World {
         Ok(())
     }
 
-    /// How many instances a group wants.
+    /// How many instances or capacity units a group wants.
     #[must_use]
     pub fn desired_capacity(&self, group: &str) -> Option<u32> {
         self.groups.get(group).map(|group| group.desired_capacity)
@@ -36,16 +37,26 @@ impl World {
     /// Launches what is missing, from the warm pool first. Terminates what is too much, or sends it to the warm pool.
     pub(crate) fn balance(&mut self, name: &str) {
         let Some(group) = self.groups.get(name) else { return };
-        let counted = group.counting().count();
+        let mut has = group.units(|instance| instance.state.counts());
         let wanted = group.wanted();
         let launched = wanted.min(group.launch_limit());
         let to = group.settings.warm_pool.as_ref().map_or(Place::Ec2, |_| Place::WarmPool);
-        for _ in counted..launched {
-            self.launch_one(name);
+        let tolerated = group.largest_weight();
+        let suspended = |process| group.suspended.contains(&process);
+        let (may_launch, may_terminate) =
+            (!suspended(ScalingProcess::Launch), !suspended(ScalingProcess::Terminate));
+        while may_launch && has < launched {
+            let Some(units) = self.launch_one(name) else { return };
+            has += u64::from(units);
         }
-        for _ in wanted..counted {
-            let Some(chosen) = self.groups.get(name).and_then(Group::to_terminate) else { return };
+        // With weights a launch may bring more than was missing: that much stays.
+        while may_terminate && has >= wanted + tolerated {
+            let Some(group) = self.groups.get(name) else { return };
+            let Some((chosen, units)) = group.to_terminate() else { return };
+            // A group does not go below what it wants: what weighs more than is too much stays.
+            let Some(left) = has.checked_sub(u64::from(units)).filter(|left| *left >= wanted) else { return };
             self.take_out_of_service(name, &chosen, to);
+            has = left;
         }
     }
 }
@@ -70,23 +81,26 @@ impl World {
 }
 
 impl Group {
-    /// The most instances that launches may bring its capacity to. An instance that has yet to pass
-    /// its termination hooks counts towards the maximum size. Recorded 2026; this cause is likely,
-    /// not proven.
-    fn launch_limit(&self) -> usize {
+    /// The most units that launches may bring its capacity to. An instance that has yet to pass its
+    /// termination hooks counts towards the maximum size. Recorded 2026; this cause is likely, not
+    /// proven.
+    fn launch_limit(&self) -> u64 {
         if !self.settings.replaces_as_recorded {
-            return usize::MAX;
+            return u64::MAX;
         }
         let takes_room =
             |state| matches!(state, LifecycleState::Terminating | LifecycleState::TerminatingWait);
-        let terminating = self.instances.values().filter(|instance| takes_room(instance.state)).count();
-        let most = usize::try_from(self.settings.max_size).unwrap_or(usize::MAX);
-        most.saturating_add(self.surge()).saturating_sub(terminating)
+        let terminating = self.units(|instance| takes_room(instance.state));
+        (u64::from(self.settings.max_size) + self.surge()).saturating_sub(terminating)
     }
 
-    /// How many instances it is to have right now.
-    fn wanted(&self) -> usize {
-        let desired = usize::try_from(self.desired_capacity).unwrap_or(usize::MAX);
-        desired.saturating_add(self.surge())
+    /// How many units it is to have right now.
+    fn wanted(&self) -> u64 {
+        u64::from(self.desired_capacity) + self.surge()
+    }
+
+    /// The capacity units of some of its instances; one each where they have no weights.
+    pub(crate) fn units(&self, which: impl Fn(&GroupInstance) -> bool) -> u64 {
+        self.instances.values().filter(|it| which(it)).map(|it| u64::from(it.units())).sum()
     }
 }

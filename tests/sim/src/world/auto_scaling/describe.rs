@@ -4,6 +4,8 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 
 use super::group::Group;
 use super::instance::LifecycleState;
+use super::mixed_instances::MixedInstances;
+use super::processes::ScalingProcess;
 use crate::world::World;
 
 /// A group as `DescribeAutoScalingGroups` tells of it.
@@ -17,6 +19,12 @@ pub struct DescribedGroup {
     pub max_size: u32,
     /// How many it wants.
     pub desired_capacity: u32,
+    /// The types of its mixed instances policy and their weights, if it has one.
+    pub mixed_instances: Option<Vec<(String, Option<u32>)>>,
+    /// Whether scale-in protection is on for new instances.
+    pub new_instances_protected: bool,
+    /// Its suspended processes.
+    pub suspended_processes: Vec<ScalingProcess>,
     /// Its Availability Zones.
     pub zones: Vec<String>,
     /// Whether it is behind a load balancer: it has a target group.
@@ -36,6 +44,10 @@ pub struct DescribedInstance {
     pub zone: String,
     /// Where it is in its life.
     pub state: LifecycleState,
+    /// `ProtectedFromScaleIn`.
+    pub protected_from_scale_in: bool,
+    /// Its capacity units, in a group that has weights.
+    pub weighted_capacity: Option<u32>,
 }
 
 impl World {
@@ -57,12 +69,17 @@ impl Group {
             instance_type: instance.instance_type.name.clone(),
             zone: instance.zone.clone(),
             state: instance.state,
+            protected_from_scale_in: instance.protected_from_scale_in,
+            weighted_capacity: instance.weighted_capacity,
         });
         DescribedGroup {
             name: self.settings.name.clone(),
             min_size: self.settings.min_size,
             max_size: self.settings.max_size,
             desired_capacity: self.desired_capacity,
+            mixed_instances: self.settings.mixed_instances.as_ref().map(MixedInstances::names),
+            new_instances_protected: self.settings.new_instances_protected,
+            suspended_processes: self.suspended.iter().copied().collect(),
             zones: self.settings.zones.clone(),
             has_load_balancer: self.settings.connection_draining_seconds.is_some(),
             instances: instances.collect(),

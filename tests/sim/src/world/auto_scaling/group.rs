@@ -9,6 +9,8 @@ use super::hook::{Action, LifecycleHook};
 use super::instance::GroupInstance;
 pub use super::instance::LifecycleState;
 use super::instance_refresh::InstanceRefresh;
+use super::mixed_instances::{MixedInstances, TypeSequence};
+use super::processes::ScalingProcess;
 use super::scaling_policy::StepScalingPolicy;
 use super::termination_policy::TerminationPolicy;
 use super::warm_pool::WarmPool;
@@ -23,11 +25,15 @@ pub struct AutoScalingGroup {
     pub name: String,
     /// What it launches.
     pub instance_type: InstanceType,
+    /// Its instance types, if it has a mixed instances policy: they are launched instead.
+    pub mixed_instances: Option<MixedInstances>,
+    /// Whether scale-in protection is on for new instances.
+    pub new_instances_protected: bool,
     /// The cluster that its instances register to; without one they never do.
     pub cluster: Option<String>,
-    /// The fewest instances.
+    /// The fewest instances; capacity units where instances have weights.
     pub min_size: u32,
-    /// The most instances.
+    /// The most instances or capacity units.
     pub max_size: u32,
     /// From the launch to the registration of a new instance.
     pub launch_seconds: u32,
@@ -60,6 +66,8 @@ impl AutoScalingGroup {
         Self {
             name: name.to_owned(),
             instance_type,
+            mixed_instances: None,
+            new_instances_protected: false,
             cluster: None,
             min_size: 0,
             max_size: 1000,
@@ -84,6 +92,20 @@ impl AutoScalingGroup {
         self
     }
 
+    /// With a mixed instances policy: it launches these types.
+    #[must_use]
+    pub fn mixed_instances(mut self, mixed: MixedInstances) -> Self {
+        self.mixed_instances = Some(mixed);
+        self
+    }
+
+    /// With scale-in protection for new instances.
+    #[must_use]
+    pub fn protecting_new_instances(mut self) -> Self {
+        self.new_instances_protected = true;
+        self
+    }
+
     /// With limits of its own.
     #[must_use]
     pub fn sizes(mut self, min: u32, max: u32) -> Self {
@@ -99,7 +121,7 @@ impl AutoScalingGroup {
         self
     }
 
-    /// In these Availability Zones. ECS is told of `us-east-1a` for whatever zone.
+    /// In these Availability Zones.
     #[must_use]
     pub fn in_zones(mut self, zones: &[&str]) -> Self {
         self.zones = zones.iter().map(|zone| (*zone).to_owned()).collect();
@@ -182,7 +204,12 @@ impl AutoScalingGroup {
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) settings: AutoScalingGroup,
+    /// Instances or, where they have weights, capacity units.
     pub(crate) desired_capacity: u32,
+    pub(crate) type_sequence: TypeSequence,
+    pub(crate) suspended: BTreeSet<ScalingProcess>,
+    /// Whether what it launches joins its cluster.
+    pub(crate) launches_join: bool,
     pub(crate) hooks: BTreeMap<String, LifecycleHook>,
     pub(crate) instances: BTreeMap<Ec2InstanceId, GroupInstance>,
     /// Actions under way, by token.
@@ -204,6 +231,9 @@ impl World {
         let name = settings.name.clone();
         let group = Group {
             desired_capacity: settings.min_size,
+            type_sequence: TypeSequence::of(&settings),
+            suspended: BTreeSet::new(),
+            launches_join: true,
             settings,
             hooks: BTreeMap::new(),
             instances: BTreeMap::new(),
@@ -240,6 +270,11 @@ impl World {
     pub fn instances(&self, group: &str) -> BTreeMap<Ec2InstanceId, LifecycleState> {
         let instances = self.groups.get(group).map(|group| group.instances.iter());
         instances.into_iter().flatten().map(|(id, instance)| (id.clone(), instance.state)).collect()
+    }
+
+    /// The group of an EC2 instance.
+    pub(crate) fn group_of(&self, instance: &Ec2InstanceId) -> Option<&Group> {
+        self.groups.values().find(|group| group.instances.contains_key(instance))
     }
 
     pub(crate) fn group(&self, name: &str) -> Result<&Group, ApiError> {

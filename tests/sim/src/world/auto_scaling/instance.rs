@@ -11,6 +11,11 @@ pub(crate) struct GroupInstance {
     pub(crate) state: LifecycleState,
     pub(crate) instance_type: InstanceType,
     pub(crate) zone: String,
+    /// Its capacity units, in a group that has weights.
+    pub(crate) weighted_capacity: Option<u32>,
+    pub(crate) protected_from_scale_in: bool,
+    /// Whether it joins its group's cluster.
+    pub(crate) joins: bool,
     /// When it was launched or, back from a warm pool, started.
     pub(crate) launched_at: DateTime<Utc>,
     /// Where its last launch took it from.
@@ -19,6 +24,13 @@ pub(crate) struct GroupInstance {
     pub(crate) in_service_at: Option<DateTime<Utc>>,
     /// The warm-up of one that a scaling policy added.
     pub(crate) scale_out_warmup_seconds: Option<u32>,
+}
+
+impl GroupInstance {
+    /// What it is of the capacity.
+    pub(crate) fn units(&self) -> u32 {
+        self.weighted_capacity.unwrap_or(1)
+    }
 }
 
 /// Where an instance is in its group's life.

@@ -24,7 +24,7 @@ pub(crate) struct InstanceRefresh {
 }
 
 impl World {
-    /// `StartInstanceRefresh`: every instance that the group has now is terminated, through its hooks, and replaced.
+    /// `StartInstanceRefresh`: every instance that the group has now and that is not protected from scale-in is terminated, through its hooks, and replaced.
     /// So many instances go at once as leave the minimum healthy percentage of the desired capacity in service, at
     /// least one; at 100 a replacement is launched ahead of each. A wave begins once those of the last are gone.
     pub fn instance_refresh(&mut self, group: &str, min_healthy_percent: u32) -> Result<(), ApiError> {
@@ -36,7 +36,8 @@ impl World {
         if min_healthy_percent > 100 {
             return Err(ApiError::validation("MinHealthyPercentage must be between 0 and 100."));
         }
-        let old = found.counting().map(|(id, _)| id.clone()).collect();
+        let unprotected = found.counting().filter(|(_, instance)| !instance.protected_from_scale_in);
+        let old = unprotected.map(|(id, _)| id.clone()).collect();
         found.refresh =
             Some(InstanceRefresh { min_healthy_percent, old, leaving: BTreeSet::new(), due: false });
         self.record(Occurrence::InstanceRefresh { group: group.to_owned(), in_progress: true });
@@ -74,7 +75,7 @@ impl Group {
     /// What is terminated now; none where no refresh is under way.
     fn next_wave(&mut self) -> Option<Vec<Ec2InstanceId>> {
         let in_service = |state: LifecycleState| state == LifecycleState::InService;
-        let healthy = self.instances.values().filter(|instance| in_service(instance.state)).count();
+        let healthy = self.units(|instance| in_service(instance.state));
         let floor = self.floor()?;
         let instances = &self.instances;
         let state = |id: &Ec2InstanceId| instances.get(id).map(|instance| instance.state);
@@ -88,7 +89,16 @@ impl Group {
             refresh.old.iter().filter(|id| !state(id).is_some_and(in_service)).cloned().collect();
         let mut up: Vec<_> = refresh.old.iter().filter(|id| state(id).is_some_and(in_service)).collect();
         up.sort_by_key(|id| instances.get(*id).map(|instance| instance.launched_at));
-        wave.extend(up.into_iter().take(room).cloned());
+        let mut gone = 0;
+        wave.extend(
+            up.into_iter()
+                .take_while(|id| {
+                    let room_left = gone < room;
+                    gone += instances.get(*id).map_or(0, |instance| u64::from(instance.units()));
+                    room_left
+                })
+                .cloned(),
+        );
         for id in &wave {
             refresh.old.remove(id);
         }
@@ -96,19 +106,20 @@ impl Group {
         Some(wave)
     }
 
-    /// How many instances stay in service while a refresh is under way.
-    fn floor(&self) -> Option<usize> {
+    /// How many units stay in service while a refresh is under way.
+    fn floor(&self) -> Option<u64> {
         let percent = self.refresh.as_ref()?.min_healthy_percent;
-        let desired = usize::try_from(self.desired_capacity).unwrap_or(usize::MAX);
-        let share = desired.saturating_mul(usize::try_from(percent).unwrap_or(100)).div_ceil(100);
+        let desired = u64::from(self.desired_capacity);
+        let share = (desired * u64::from(percent)).div_ceil(100);
         Some(if percent < 100 { share.min(desired.saturating_sub(1)) } else { desired })
     }
 
-    /// How many instances there are on top of the desired capacity: one for a refresh, while
+    /// How many units there are on top of the desired capacity: one for a refresh, while
     /// nothing may be missing, and those that zone rebalancing launched.
-    pub(crate) fn surge(&self) -> usize {
+    pub(crate) fn surge(&self) -> u64 {
         let ahead =
             self.refresh.as_ref().is_some_and(|it| it.min_healthy_percent >= 100 && !it.old.is_empty());
-        usize::from(ahead) + self.rebalancing.len()
+        let launched = self.rebalancing.iter().filter_map(|id| self.instances.get(id));
+        u64::from(ahead) + launched.map(|instance| u64::from(instance.units())).sum::<u64>()
     }
 }

@@ -11,9 +11,9 @@ use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 impl World {
-    /// One more instance of the group's type, in service at once, past its launch hooks.
+    /// One more instance of the type that the group launches next, in service at once, past its launch hooks.
     pub fn launch_now(&mut self, group: &str) -> Result<Ec2InstanceId, ApiError> {
-        let instance_type = self.group(group)?.settings.instance_type.clone();
+        let (instance_type, _) = self.group_mut(group)?.next_type();
         self.launch_now_of_type(group, instance_type)
     }
 
@@ -23,8 +23,10 @@ impl World {
         group: &str,
         instance_type: InstanceType,
     ) -> Result<Ec2InstanceId, ApiError> {
-        self.group_mut(group)?.desired_capacity += 1;
-        let id = self.launch(group, instance_type)?;
+        let found = self.group_mut(group)?;
+        let weight = found.weight_of(&instance_type);
+        found.desired_capacity += weight.unwrap_or(1);
+        let id = self.launch(group, (instance_type, weight))?;
         self.enter_service(group, &id);
         if let Some(instance) = self.group_mut(group)?.instances.get_mut(&id) {
             // As if it had been there for long: it has no warm-up.
@@ -33,33 +35,37 @@ impl World {
         Ok(id)
     }
 
-    /// The group launches an instance: one from its warm pool, or else a new one.
-    pub(crate) fn launch_one(&mut self, name: &str) {
+    /// The group launches an instance: one from its warm pool, or else a new one; what it is of the capacity.
+    pub(crate) fn launch_one(&mut self, name: &str) -> Option<u32> {
         let (instance, seconds) = if let Some(warm) = self.start_warm_instance(name) {
             warm
         } else {
-            let Some(group) = self.groups.get(name) else { return };
-            let (instance_type, seconds) =
-                (group.settings.instance_type.clone(), group.settings.launch_seconds);
-            let Ok(instance) = self.launch(name, instance_type) else { return };
-            (instance, seconds)
+            let group = self.groups.get_mut(name)?;
+            let (of_type, seconds) = (group.next_type(), group.settings.launch_seconds);
+            (self.launch(name, of_type).ok()?, seconds)
         };
+        let units = self.groups.get(name)?.instances.get(&instance).map(GroupInstance::units);
         let up = self.after(seconds);
         self.agenda.enter(up, Transition::InService { group: name.to_owned(), instance });
+        units
     }
 
     pub(super) fn launch(
         &mut self,
         group: &str,
-        instance_type: InstanceType,
+        (instance_type, weighted_capacity): (InstanceType, Option<u32>),
     ) -> Result<Ec2InstanceId, ApiError> {
         let id = self.ids.ec2_instance();
         let launched_at = self.now;
         let found = self.group_mut(group)?;
+        let zone = instance_type.availability_zone.clone().unwrap_or_else(|| found.emptiest_zone());
         let instance = GroupInstance {
             state: LifecycleState::Pending,
             instance_type,
-            zone: found.emptiest_zone(),
+            zone,
+            weighted_capacity,
+            protected_from_scale_in: found.settings.new_instances_protected,
+            joins: found.launches_join,
             launched_at,
             origin: Place::Ec2,
             in_service_at: None,
@@ -97,7 +103,7 @@ impl World {
         instance.state = LifecycleState::InService;
         instance.in_service_at = Some(now);
         let (instance_type, origin) = (instance.instance_type.clone(), instance.origin);
-        let cluster = group.settings.cluster.clone();
+        let cluster = group.settings.cluster.clone().filter(|_| instance.joins);
         self.end_activity(name, id);
         self.record(Occurrence::InstanceInService { group: name.to_owned(), instance: id.clone() });
         if origin == Place::AutoScalingGroup {

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | [`group`], `instance` | groups, and where their instances are in their lives |
 //! | [`capacity`], [`termination_policy`] | launching and choosing what to terminate, so that the group has what it wants |
+//! | [`mixed_instances`] | groups of several instance types |
+//! | [`scale_in_protection`], [`processes`] | what holds scaling off |
 //! | [`launch`] | from the launch of an instance to its service |
 //! | [`termination`] | from the decision to the end of an instance |
 //! | [`connection_draining`] | what a load balancer does before the hooks run |
@@ -31,11 +33,14 @@ pub(crate) mod instance;
 pub mod instance_refresh;
 pub mod launch;
 pub mod lifecycle_action;
+pub mod mixed_instances;
 pub mod notice;
 pub mod notification;
 pub(crate) mod policy_execution;
+pub mod processes;
 pub mod rebalancing;
 pub mod root_volume;
+pub mod scale_in_protection;
 pub mod scaling_policy;
 pub mod standby;
 pub mod termination;

@@ -4,16 +4,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::group::Group;
 use super::instance::{GroupInstance, LifecycleState};
+use super::processes::ScalingProcess;
 use super::scaling_policy::{AdjustmentType, StepScalingPolicy};
 use crate::world::World;
 use crate::world::history::Occurrence;
 
 impl World {
-    /// An alarm executes a policy: the metric is so far beyond the threshold.
-    pub(crate) fn execute_policy(&mut self, name: &str, policy: &str, alarm: &str, breach: f64) {
+    /// An alarm executes a policy: the data points that it looked at are so far beyond the threshold. Without any there
+    /// is no distance to find a step by.
+    pub(crate) fn execute_policy(&mut self, name: &str, policy: &str, alarm: &str, breaches: &[f64]) {
         let now = self.now;
         let Some(group) = self.groups.get_mut(name) else { return };
         let Some(policy) = group.policies.get(policy).cloned() else { return };
+        if group.suspended.contains(&ScalingProcess::AlarmNotification) {
+            return;
+        }
+        let Some(breach) = policy.metric_aggregation.of(breaches) else { return };
         let from = group.desired_capacity;
         let Some(to) = group.desired_by(&policy, breach, now).filter(|to| *to != from) else { return };
         group.scaling_out_with_warmup = Some(policy.estimated_instance_warmup_seconds);
@@ -58,7 +64,7 @@ impl Group {
 }
 
 fn count(group: &Group, which: impl Fn(&GroupInstance) -> bool) -> i64 {
-    i64::try_from(group.instances.values().filter(|instance| which(instance)).count()).unwrap_or(i64::MAX)
+    i64::try_from(group.units(which)).unwrap_or(i64::MAX)
 }
 
 /// Whether a launched instance, whatever it was launched for, has no share in the metric yet.

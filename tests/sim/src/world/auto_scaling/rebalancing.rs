@@ -26,9 +26,9 @@ impl World {
     }
 
     fn launch_to_rebalance(&mut self, name: &str) -> Result<(), ApiError> {
-        let settings = &self.group(name)?.settings;
-        let (instance_type, seconds) = (settings.instance_type.clone(), settings.launch_seconds);
-        let instance = self.launch(name, instance_type)?;
+        let found = self.group_mut(name)?;
+        let (of_type, seconds) = (found.next_type(), found.settings.launch_seconds);
+        let instance = self.launch(name, of_type)?;
         self.group_mut(name)?.rebalancing.insert(instance.clone());
         self.record(Occurrence::RebalancingZones { group: name.to_owned(), instance: instance.clone() });
         let up = Transition::InService { group: name.to_owned(), instance };

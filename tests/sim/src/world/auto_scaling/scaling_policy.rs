@@ -5,6 +5,9 @@ use std::cmp::Ordering;
 use super::group::Group;
 use crate::world::{ApiError, World};
 
+/// A policy has at most so many steps (user guide, "Quotas for Auto Scaling resources and groups").
+const STEPS_MAX: usize = 20;
+
 /// A policy of type `StepScaling`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepScalingPolicy {
@@ -14,11 +17,39 @@ pub struct StepScalingPolicy {
     pub adjustment_type: AdjustmentType,
     /// By how much, for which breach.
     pub steps: Vec<StepAdjustment>,
+    /// What it makes of the data points that the alarm looked at, to find a step: `MetricAggregationType`.
+    pub metric_aggregation: MetricAggregation,
     /// The fewest instances that it adds or removes, by percent alone.
     pub min_adjustment_magnitude: Option<u32>,
     /// How long an instance takes from its service to a share in the metric. By default AWS takes the group's default
     /// cooldown, 300 s.
     pub estimated_instance_warmup_seconds: u32,
+}
+
+/// What a policy makes of recent data points (user guide, "as-scaling-simple-step").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricAggregation {
+    /// Their mean: AWS's default.
+    Average,
+    /// The least.
+    Minimum,
+    /// The greatest.
+    Maximum,
+}
+
+impl MetricAggregation {
+    /// One value for several; none for none.
+    pub(crate) fn of(self, values: &[f64]) -> Option<f64> {
+        let all = values.iter().copied();
+        match self {
+            Self::Average => {
+                let count = all.clone().fold(0.0, |count, _| count + 1.0);
+                (count > 0.0).then(|| all.sum::<f64>() / count)
+            }
+            Self::Minimum => all.reduce(f64::min),
+            Self::Maximum => all.reduce(f64::max),
+        }
+    }
 }
 
 /// What an adjustment means.
@@ -69,6 +100,7 @@ impl StepScalingPolicy {
             name: name.to_owned(),
             adjustment_type,
             steps: steps.to_vec(),
+            metric_aggregation: MetricAggregation::Average,
             min_adjustment_magnitude: None,
             estimated_instance_warmup_seconds: 300,
         }
@@ -78,6 +110,13 @@ impl StepScalingPolicy {
     #[must_use]
     pub fn warmup(mut self, seconds: u32) -> Self {
         self.estimated_instance_warmup_seconds = seconds;
+        self
+    }
+
+    /// That makes this of recent data points.
+    #[must_use]
+    pub fn aggregating(mut self, aggregation: MetricAggregation) -> Self {
+        self.metric_aggregation = aggregation;
         self
     }
 
@@ -121,6 +160,9 @@ impl StepScalingPolicy {
         let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
             return refused("At least one StepAdjustment must be specified for a step scaling policy");
         };
+        if steps.len() > STEPS_MAX {
+            return refused("A step scaling policy can have at most 20 StepAdjustments");
+        }
         let less = |lower: Option<f64>, upper: Option<f64>| match (lower, upper) {
             (Some(lower), Some(upper)) => lower < upper,
             _ => true,

@@ -2,7 +2,7 @@
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
-use super::instance::LifecycleState;
+use super::instance::{GroupInstance, LifecycleState};
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
@@ -11,7 +11,8 @@ impl World {
     pub fn enter_standby(&mut self, group: &str, instance: &Ec2InstanceId) -> Result<(), ApiError> {
         self.must_be(group, instance, LifecycleState::InService)?;
         let found = self.group_mut(group)?;
-        let desired = found.desired_capacity.checked_sub(1);
+        let units = found.instances.get(instance).map_or(0, GroupInstance::units);
+        let desired = found.desired_capacity.checked_sub(units);
         let Some(desired) = desired.filter(|desired| *desired >= found.settings.min_size) else {
             // AWS's words are unknown.
             let said = "Entering standby without replacement will violate group's min size constraint.";
@@ -22,12 +23,13 @@ impl World {
         Ok(())
     }
 
-    /// `ExitStandby`: the desired capacity goes up by one. AWS runs the launch hooks again (user
+    /// `ExitStandby`: the desired capacity goes up by what the instance is of it. AWS runs the launch hooks again (user
     /// guide, "as-enter-exit-standby"); the world does not.
     pub fn exit_standby(&mut self, group: &str, instance: &Ec2InstanceId) -> Result<(), ApiError> {
         self.must_be(group, instance, LifecycleState::Standby)?;
         let found = self.group_mut(group)?;
-        let desired = found.desired_capacity.saturating_add(1);
+        let units = found.instances.get(instance).map_or(0, GroupInstance::units);
+        let desired = found.desired_capacity.saturating_add(units);
         if desired > found.settings.max_size {
             // AWS's words are unknown.
             let said = "Exiting standby will violate group's max size constraint.";

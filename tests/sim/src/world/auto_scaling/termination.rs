@@ -44,7 +44,7 @@ impl World {
             }
             let no_capacity = matches!(known.state, LifecycleState::WarmedStopped | LifecycleState::Standby);
             if decrement && !known.state.is_retained() && !no_capacity {
-                decrements += 1;
+                decrements += known.units();
             }
         }
         let desired = found.desired_capacity.checked_sub(decrements);

@@ -32,18 +32,19 @@ impl World {
 }
 
 impl Group {
-    /// The instance that a scale-in takes.
-    pub(crate) fn to_terminate(&self) -> Option<Ec2InstanceId> {
+    /// The instance that a scale-in takes, and its capacity units; none where all are protected.
+    pub(crate) fn to_terminate(&self) -> Option<(Ec2InstanceId, u32)> {
         let policy = &self.settings.termination_policy;
+        let with_units = |(id, instance): (&Ec2InstanceId, &GroupInstance)| (id.clone(), instance.units());
         if let TerminationPolicy::InOrder(order) = policy {
-            let counts = |id: &&Ec2InstanceId| self.instances.get(*id).is_some_and(|it| it.state.counts());
-            if let Some(first) = order.iter().find(counts) {
-                return Some(first.clone());
+            let mut known = order.iter().filter_map(|id| self.instances.get_key_value(id));
+            if let Some(first) = known.find(|(_, it)| it.state.counts() && !it.protected_from_scale_in) {
+                return Some(with_units(first));
             }
         }
         let fullest = self.fullest_zones();
         // With a single zone there is nothing to compare.
-        let candidates = self.counting().filter(|(_, instance)| {
+        let candidates = self.unprotected().filter(|(_, instance)| {
             fullest.as_ref().is_none_or(|zones| zones.contains(instance.zone.as_str()))
         });
         let age = |(id, instance): &(&Ec2InstanceId, &GroupInstance)| (instance.launched_at, (*id).clone());
@@ -51,7 +52,7 @@ impl Group {
             TerminationPolicy::NewestInstance => candidates.max_by_key(age),
             _ => candidates.min_by_key(age),
         };
-        chosen.map(|(id, _)| id.clone())
+        chosen.map(with_units)
     }
 
     /// The zone for the next launch: the one that has the fewest instances, the first of several.
@@ -68,14 +69,20 @@ impl Group {
         }
     }
 
-    /// The zones with the most instances; none where there is but one zone.
+    /// Of the zones with an unprotected instance those with the most instances; none where there is but one zone.
     fn fullest_zones(&self) -> Option<BTreeSet<&str>> {
         if self.settings.zones.len() < 2 {
             return None;
         }
         let counts = self.by_zone();
-        let most = counts.values().copied().max()?;
-        Some(counts.into_iter().filter(|(_, count)| *count == most).map(|(zone, _)| zone).collect())
+        let open: BTreeSet<&str> = self.unprotected().map(|(_, it)| it.zone.as_str()).collect();
+        let count = |zone: &str| counts.get(zone).copied().unwrap_or_default();
+        let most = open.iter().map(|zone| count(zone)).max()?;
+        Some(open.into_iter().filter(|zone| count(zone) == most).collect())
+    }
+
+    fn unprotected(&self) -> impl Iterator<Item = (&Ec2InstanceId, &GroupInstance)> {
+        self.counting().filter(|(_, instance)| !instance.protected_from_scale_in)
     }
 
     /// How many instances of the capacity are in each zone that has any.

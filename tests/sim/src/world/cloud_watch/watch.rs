@@ -74,12 +74,11 @@ impl World {
         if from != to {
             self.record(Occurrence::AlarmState { alarm: name.to_owned(), from, to });
         }
-        // Without a single value in the evaluation range there is no distance from the threshold to find a step by.
-        let newest = values.iter().rev().flatten().copied().next();
-        if let Some(value) = newest.filter(|_| invoked) {
-            for action in alarm.actions.iter().filter(|action| action.on == to) {
-                self.execute_policy(&action.group, &action.policy, name, value - alarm.threshold);
-            }
+        // The data points that decided, gaps left out.
+        let recent = values.iter().rev().flatten().take(periods);
+        let breaches: Vec<f64> = recent.map(|value| value - alarm.threshold).collect();
+        for action in alarm.actions.iter().filter(|action| invoked && action.on == to) {
+            self.execute_policy(&action.group, &action.policy, name, &breaches);
         }
     }
 

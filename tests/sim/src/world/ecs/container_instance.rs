@@ -15,6 +15,9 @@ use super::task_definition::TaskDefinition;
 use super::{Cluster, cluster_arn};
 use crate::world::{ApiError, World};
 
+/// The agent's version, on every instance.
+pub(crate) const AGENT_VERSION: &str = "1.97.1";
+
 /// What ECS counts as taken on an instance, kept as a sum: placing then looks at no single task.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reserved {
@@ -22,6 +25,7 @@ pub(crate) struct Reserved {
     pub(crate) cpu: CpuUnits,
     pub(crate) memory: Mib,
     pub(crate) gpus: u32,
+    pub(crate) host_ports: u32,
 }
 
 impl Reserved {
@@ -30,6 +34,7 @@ impl Reserved {
         self.cpu.0 += definition.cpu.0;
         self.memory.0 += definition.memory.0;
         self.gpus += definition.gpus;
+        self.host_ports += definition.host_ports();
     }
 
     pub(crate) fn release(&mut self, definition: &TaskDefinition) {
@@ -37,6 +42,7 @@ impl Reserved {
         self.cpu.0 -= definition.cpu.0;
         self.memory.0 -= definition.memory.0;
         self.gpus -= definition.gpus;
+        self.host_ports -= definition.host_ports();
     }
 }
 
@@ -52,6 +58,8 @@ pub(crate) struct ContainerInstance {
     /// Its EC2 instance was terminated; where its agent was disconnected, ECS does not know.
     pub(crate) host_gone: bool,
     pub(crate) attributes: Arc<Attributes>,
+    /// That of its group, when it registered.
+    pub(crate) capacity_provider: Option<String>,
     pub(crate) awsvpc_task_limit: u32,
     pub(crate) registered: Resources,
     /// The tasks here that have not STOPPED, in the order of their placement.
@@ -92,12 +100,21 @@ pub struct DescribedContainerInstance {
     pub awsvpc_tasks: u32,
     /// Attributes; a capability has no value.
     pub attributes: Arc<Attributes>,
+    /// Its capacity provider, if its group had one when it registered.
+    pub capacity_provider: Option<String>,
     /// Goes up with each change that sends an event.
     pub version: i64,
     /// When it registered.
     pub registered_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl ContainerInstance {
+    /// Its Availability Zone.
+    pub(crate) fn zone(&self) -> &str {
+        self.attributes.get("ecs.availability-zone").and_then(Option::as_deref).unwrap_or_default()
+    }
 }
 
 impl Cluster {
@@ -140,6 +157,7 @@ impl Cluster {
             awsvpc_task_limit: instance.awsvpc_task_limit,
             awsvpc_tasks: self.awsvpc_tasks(instance),
             attributes: Arc::clone(&instance.attributes),
+            capacity_provider: instance.capacity_provider.clone(),
             version: instance.version,
             registered_at: instance.registered_at,
             updated_at: instance.updated_at,
@@ -164,6 +182,48 @@ pub(crate) fn count<T>(items: impl Iterator<Item = T>) -> u32 {
 }
 
 impl World {
+    /// `PutAttributes` of one custom attribute.
+    pub fn put_attribute(
+        &mut self,
+        cluster: &str,
+        id: &Ec2InstanceId,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let change = |attributes: &mut Attributes| {
+            attributes.insert(name.to_owned(), value.map(str::to_owned));
+        };
+        self.change_attributes(cluster, id, change)
+    }
+
+    /// `DeleteAttributes` of one.
+    pub fn delete_attribute(
+        &mut self,
+        cluster: &str,
+        id: &Ec2InstanceId,
+        name: &str,
+    ) -> Result<(), ApiError> {
+        self.change_attributes(cluster, id, |attributes| {
+            attributes.remove(name);
+        })
+    }
+
+    fn change_attributes(
+        &mut self,
+        cluster: &str,
+        id: &Ec2InstanceId,
+        change: impl FnOnce(&mut Attributes),
+    ) -> Result<(), ApiError> {
+        let arn = self.container_instance_arn(cluster, id)?;
+        if let Some(instance) = self.container_instance_mut(cluster, &arn) {
+            change(Arc::make_mut(&mut instance.attributes));
+        }
+        self.container_instance_changed(cluster, &arn);
+        self.unsettle(cluster, None);
+        self.request_service_scheduler(cluster);
+        Ok(())
+    }
+
     /// The container instance of an EC2 instance, for a look at it from outside the API; none if it is not in the
     /// cluster.
     #[must_use]

@@ -12,7 +12,7 @@ use fleetkeeper_core::task::DesiredStatus;
 
 use super::Cluster;
 use super::container_instance::ContainerInstance;
-use super::placement::takes_tasks;
+use super::placement::{Placing, takes_tasks};
 use super::replica_plan::count;
 use super::service::{SchedulingStrategy, Service};
 use super::service_scheduler::{Plan, Start};
@@ -52,7 +52,9 @@ pub(crate) fn eligible<'a>(
     service: &'a Service,
 ) -> impl Iterator<Item = &'a ContainerInstance> {
     let instances = cluster.container_instances.values();
-    instances.filter(|instance| takes_tasks(instance) && service.task_definition.may_go_to(instance))
+    let placing =
+        Placing { definition: &service.task_definition, service: Some(service), capacity_provider: None };
+    instances.filter(move |instance| takes_tasks(instance) && placing.may_go_to(cluster, instance).is_ok())
 }
 
 /// Whether nothing on a task's DRAINING instance needs it any more.

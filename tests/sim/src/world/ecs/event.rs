@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use fleetkeeper_core::container_instance::{Port, Resources};
 use serde_json::{Value, json};
 
-use super::container_instance::DescribedContainerInstance;
+use super::container_instance::{AGENT_VERSION, DescribedContainerInstance};
 use crate::world::{ACCOUNT, REGION};
 
 /// `ECS Container Instance State Change`. Timestamps are ISO 8601 here, where the API's are numbers; a resource has
@@ -48,7 +48,11 @@ pub fn container_instance_state_change(
             "status": instance.status.to_string(),
             "updatedAt": iso(instance.updated_at),
             "version": instance.version,
-            "versionInfo": {"agentHash": "00000000", "agentVersion": "1.97.1", "dockerVersion": "DockerVersion: 25.0.8"},
+            "versionInfo": {
+                "agentHash": "00000000",
+                "agentVersion": AGENT_VERSION,
+                "dockerVersion": "DockerVersion: 25.0.8",
+            },
         },
     })
 }

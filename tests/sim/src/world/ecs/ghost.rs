@@ -1,7 +1,6 @@
 //! Ghosts: registrations that an agent left behind when it registered its EC2 instance anew.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use chrono::TimeDelta;
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
@@ -10,6 +9,7 @@ use fleetkeeper_core::task::TaskArn;
 use super::container_instance::{ContainerInstance, Reserved};
 use super::task::LastStatus;
 use super::task_definition::TaskDefinition;
+use super::task_lifecycle::Wanted;
 use crate::world::{ACCOUNT, ApiError, REGION, World};
 
 impl World {
@@ -49,8 +49,8 @@ impl World {
             ..present.clone()
         };
         found.container_instances.insert(arn.clone(), ghost);
-        let definition = Arc::new(TaskDefinition::new("ghost", 64, 64));
-        let task = self.start_placed_task(cluster, &arn, definition, None);
+        let ghost = Wanted::standalone(&TaskDefinition::new("ghost", 64, 64));
+        let task = self.start_placed_task(cluster, &arn, ghost);
         if let Some(task) = self.task_mut(cluster, &task) {
             task.last_status = LastStatus::Running;
             task.created_at = registered_at;

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port, Resources};
 
-use crate::world::REGION;
-
 /// What an EC2 instance type brings to a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceType {
@@ -21,8 +19,14 @@ pub struct InstanceType {
     pub trunked: bool,
     /// How many GPUs it has.
     pub gpus: u32,
-    /// Where it is: `us-east-1a`, ...
-    pub availability_zone: String,
+    /// The zone that it is launched in, whatever zones its group has; none: one of the group's.
+    pub availability_zone: Option<String>,
+    /// `x86_64` or `arm64`.
+    pub cpu_architecture: String,
+    /// `LINUX`, `WINDOWS_SERVER_2022_CORE`, ...
+    pub os_family: String,
+    /// What its agent can do: attributes without a value, which task definitions may require.
+    pub capabilities: BTreeSet<String>,
     /// Custom attributes (`ECS_INSTANCE_ATTRIBUTES`), beside those that ECS and the agent set.
     pub attributes: BTreeMap<String, String>,
     /// How long it is REGISTERING, while its trunk network interface is attached; 0 without trunking.
@@ -57,7 +61,7 @@ fn limits(name: &str) -> (u32, Option<u32>) {
 }
 
 impl InstanceType {
-    /// An instance type with the network interfaces that AWS gives it by its name, in the Region's first zone.
+    /// A Linux instance type with the network interfaces and the CPU architecture that AWS gives it by its name.
     #[must_use]
     pub fn new(name: &str, cpu: u64, memory: u64) -> Self {
         Self {
@@ -67,7 +71,10 @@ impl InstanceType {
             awsvpc_task_limit: limits(name).0,
             trunked: false,
             gpus: 0,
-            availability_zone: format!("{REGION}a"),
+            availability_zone: None,
+            cpu_architecture: if is_arm(name) { "arm64" } else { "x86_64" }.to_owned(),
+            os_family: "LINUX".to_owned(),
+            capabilities: CAPABILITIES.iter().map(|name| (*name).to_owned()).collect(),
             attributes: BTreeMap::new(),
             registering_seconds: 0,
         }
@@ -101,7 +108,28 @@ impl InstanceType {
     /// In an availability zone: `us-east-1b`.
     #[must_use]
     pub fn in_zone(mut self, availability_zone: &str) -> Self {
-        availability_zone.clone_into(&mut self.availability_zone);
+        self.availability_zone = Some(availability_zone.to_owned());
+        self
+    }
+
+    /// With Windows: `WINDOWS_SERVER_2022_CORE`, ...
+    #[must_use]
+    pub fn windows(mut self, os_family: &str) -> Self {
+        os_family.clone_into(&mut self.os_family);
+        self
+    }
+
+    /// With an agent that can do this, too.
+    #[must_use]
+    pub fn capable_of(mut self, capability: &str) -> Self {
+        self.capabilities.insert(capability.to_owned());
+        self
+    }
+
+    /// With an agent that cannot do this.
+    #[must_use]
+    pub fn incapable_of(mut self, capability: &str) -> Self {
+        self.capabilities.remove(capability);
         self
     }
 
@@ -124,15 +152,38 @@ pub(crate) fn registered_resources(instance_type: &InstanceType) -> Resources {
     }
 }
 
+/// What every agent of today can do.
+const CAPABILITIES: [&str; 4] = [
+    "com.amazonaws.ecs.capability.docker-remote-api.1.44",
+    "com.amazonaws.ecs.capability.ecr-auth",
+    "com.amazonaws.ecs.capability.logging-driver.awslogs",
+    TASK_ENI,
+];
+
+/// What an agent must be able to do for awsvpc tasks.
+pub(crate) const TASK_ENI: &str = "ecs.capability.task-eni";
+
+/// Whether a type has AWS's own processors: a `g` behind the generation, as in `m6g` and `c7gn`. A `g` before it, as
+/// in `g5`, has graphics.
+fn is_arm(name: &str) -> bool {
+    let family = name.split('.').next().unwrap_or_default();
+    let options = family.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let options = options.trim_start_matches(|c: char| c.is_ascii_digit());
+    family == "a1"
+        || (options.len() < family.len() && options.split('-').next().is_some_and(|it| it.contains('g')))
+}
+
 /// The attributes that ECS and the agent set, those that are of use.
-pub(crate) fn attributes(instance_type: &InstanceType) -> Attributes {
+pub(crate) fn attributes(instance_type: &InstanceType, zone: &str) -> Attributes {
+    let windows = instance_type.os_family.starts_with("WINDOWS");
     let valued = [
-        ("ecs.availability-zone", instance_type.availability_zone.as_str()),
-        ("ecs.cpu-architecture", "x86_64"),
+        ("ecs.availability-zone", zone),
+        ("ecs.cpu-architecture", instance_type.cpu_architecture.as_str()),
         ("ecs.instance-type", instance_type.name.as_str()),
-        ("ecs.os-type", "linux"),
+        ("ecs.os-family", instance_type.os_family.as_str()),
+        ("ecs.os-type", if windows { "windows" } else { "linux" }),
     ];
-    let capability = ("com.amazonaws.ecs.capability.docker-remote-api.1.44".to_owned(), None);
+    let capabilities = instance_type.capabilities.iter().map(|name| (name.clone(), None));
     let trunk = instance_type.trunked.then_some(("ecs.awsvpc-trunk-id", "eni-0123456789abcdef0"));
     let custom = instance_type.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     valued
@@ -140,6 +191,6 @@ pub(crate) fn attributes(instance_type: &InstanceType) -> Attributes {
         .chain(trunk)
         .chain(custom)
         .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
-        .chain([capability])
+        .chain(capabilities)
         .collect()
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
-use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::Cluster;
+use super::cluster_query::{ClusterQuery, QueriedInstance};
 use super::container_instance::DescribedContainerInstance;
 use super::task::Task;
 use crate::world::chance::Chance;
@@ -171,6 +172,20 @@ impl<'a> PastCluster<'a> {
     /// All container instances, sorted by ARN.
     pub(crate) fn container_instances(self) -> impl Iterator<Item = &'a DescribedContainerInstance> {
         self.copy.container_instances.values().filter_map(move |versions| versions.at(self.at))
+    }
+
+    /// Whether a container instance matched an expression.
+    pub(crate) fn matches(self, instance: &DescribedContainerInstance, query: &ClusterQuery) -> bool {
+        let tasks =
+            || self.tasks_on(&instance.arn).filter(|task| task.desired_status == DesiredStatus::Running);
+        query.matches(&QueriedInstance {
+            agent_connected: instance.agent_connected,
+            attributes: &instance.attributes,
+            ec2_instance_id: instance.ec2_instance_id.as_str(),
+            registered_at: instance.registered_at,
+            running_tasks: &|| instance.running_tasks,
+            task_groups: &|| tasks().map(Task::group).collect(),
+        })
     }
 
     pub(crate) fn task(self, arn: &TaskArn) -> Option<&'a Task> {

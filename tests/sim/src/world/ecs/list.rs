@@ -4,7 +4,7 @@ use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstan
 use fleetkeeper_core::ports::{DESCRIBE_MAX, Page, PageToken};
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
-use super::filter;
+use super::cluster_query::ClusterQuery;
 use super::service::SchedulingStrategy;
 use super::task::Task;
 use crate::world::{ApiError, World};
@@ -48,20 +48,17 @@ impl World {
         input: ListContainerInstances<'_>,
     ) -> Result<Page<ContainerInstanceArn>, ApiError> {
         let name = self.cluster_name(input.cluster)?;
-        let wanted = input.filter.map(filter::ec2_instance_ids).transpose()?;
+        let query = input.filter.map(ClusterQuery::parse).transpose()?;
         if let Some(status) = input.status.filter(|status| !STATUSES.contains(status)) {
             return Err(ApiError::invalid_parameter(format!("Invalid status: {status}")));
         }
-        let wanted = wanted.filter(|_| !self.filters_ignored);
+        let query = query.filter(|_| !self.filters_ignored);
         let cluster = self.view(&name)?;
-        let found = cluster.container_instances().filter(|(_, id, status)| {
-            wanted.as_ref().is_none_or(|wanted| wanted.contains(id.as_str()))
-                && match input.status {
-                    Some(wanted) => status.to_string() == wanted,
-                    None => **status != ContainerInstanceStatus::Inactive,
-                }
+        let found = cluster.container_instances(query.as_ref()).filter(|(_, status)| match input.status {
+            Some(wanted) => status.to_string() == wanted,
+            None => **status != ContainerInstanceStatus::Inactive,
         });
-        let found = found.map(|(arn, ..)| arn.clone());
+        let found = found.map(|(arn, _)| arn.clone());
         self.page(found, |arn| &arn.0, input.max_results, input.next_token)
     }
 

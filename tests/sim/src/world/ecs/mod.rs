@@ -8,10 +8,12 @@
 //! | [`flapping_agents`] | agents that disconnect by themselves |
 //! | `agent` | what starts tasks on a host, once the last ones have really stopped |
 //! | [`standalone`] | tasks that no service wants |
-//! | [`service`], `service_scheduler`, `placement` | how many of it, started and stopped by ECS's rules |
+//! | [`service`], [`revision`], `service_scheduler` | how many of it, started and stopped by ECS's rules |
+//! | [`constraint`], `cluster_query`, [`capacity_provider`] | where tasks may go |
+//! | `placement`, `candidates`, [`placement_mode`] | where they go |
 //! | `replica_plan`, `daemon_plan` | those rules |
 //! | [`steadiness`] | whether a service has what it wants |
-//! | `filter`, [`list`], [`describe`], [`describe_services`], [`describe_task_definition`], [`update_state`], [`stop_task`] | the API operations |
+//! | [`list`], [`describe`], [`describe_services`], [`describe_task_definition`], [`update_state`], [`stop_task`] | the API operations |
 //! | `view`, [`lagging_copy`] | what serves a read |
 //! | [`serving`], [`request_rate`] | how calls from outside come to them, or do not |
 //! | [`task_protection`] | tasks that their service's scheduler leaves alone |
@@ -19,22 +21,27 @@
 //! | `service_event` | what a service's scheduler tells people |
 
 pub(crate) mod agent;
+pub(crate) mod candidates;
+pub mod capacity_provider;
+pub(crate) mod cluster_query;
+pub mod constraint;
 pub mod container_instance;
 pub(crate) mod daemon_plan;
 pub mod describe;
 pub mod describe_services;
 pub mod describe_task_definition;
 pub mod event;
-pub(crate) mod filter;
 pub mod flapping_agents;
 pub mod ghost;
 pub mod instance_type;
 pub mod lagging_copy;
 pub mod list;
 pub(crate) mod placement;
+pub mod placement_mode;
 pub mod registration;
 pub(crate) mod replica_plan;
 pub mod request_rate;
+pub mod revision;
 pub mod service;
 pub mod service_action;
 pub(crate) mod service_event;
@@ -81,6 +88,8 @@ pub(crate) struct Cluster {
     pub(crate) scheduler_delay_seconds: u32,
     /// Whether the scheduler has noticed one.
     pub(crate) scheduler_due: bool,
+    /// Whether former deployments show the service's desired count.
+    pub(crate) former_deployments_in_full: bool,
     /// When else the scheduler takes a look.
     pub(crate) scheduler_looks: BTreeSet<DateTime<Utc>>,
 }
@@ -110,6 +119,7 @@ impl World {
             flapping: None,
             scheduler_delay_seconds: 1,
             scheduler_due: false,
+            former_deployments_in_full: false,
             scheduler_looks: BTreeSet::new(),
         };
         self.clusters.insert(name.to_owned(), cluster);

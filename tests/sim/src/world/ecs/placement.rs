@@ -1,5 +1,4 @@
-//! Where a task goes: an ACTIVE instance with its agent connected that meets the task's constraint and has room for it,
-//! the one with the fewest tasks, then the first by ARN.
+//! Which instances a task may go to: ACTIVE ones with their agent connected that meet the constraints and have room.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +6,7 @@ use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstan
 use fleetkeeper_core::task::DesiredStatus;
 
 use super::Cluster;
+use super::constraint::PlacementConstraint;
 use super::container_instance::ContainerInstance;
 use super::service::{SchedulingStrategy, Service};
 use super::task::Task;
@@ -19,85 +19,81 @@ const MEMORY: &str = "RESOURCE:MEMORY";
 const PORTS: &str = "RESOURCE:PORTS";
 const ENI: &str = "RESOURCE:ENI";
 const GPU: &str = "RESOURCE:GPU";
+const ATTRIBUTE: &str = "ATTRIBUTE";
 const MEMBER_OF: &str = "MemberOf placement constraint unsatisfied";
+const DISTINCT_INSTANCE: &str = "DistinctInstance placement constraint unsatisfied";
 
-/// The instances that have room for a task of one kind, those with the fewest tasks first. While they are being placed
-/// room only shrinks: an instance without is not asked again, so that thousands of tasks find their place quickly.
-pub(crate) struct Candidates {
-    instances: BTreeSet<(u32, ContainerInstanceArn)>,
-    lacking: BTreeSet<&'static str>,
+/// Most instances have no GPU at all, and never will: those that lack no more than CPU are closer.
+const LEAST_FIRST: [&str; 8] = [DISTINCT_INSTANCE, PORTS, ENI, MEMORY, CPU, GPU, MEMBER_OF, ATTRIBUTE];
+
+/// An instance has at most so many reserved host ports, the agent's own among them (API reference, `PortMapping`).
+const HOST_PORTS_MAX: u32 = 100;
+
+/// What is placed: a task of a kind, for whoever wants it.
+#[derive(Clone, Copy)]
+pub(crate) struct Placing<'a> {
+    pub(crate) definition: &'a TaskDefinition,
+    /// None for a standalone task.
+    pub(crate) service: Option<&'a Service>,
+    /// The capacity provider that the task was given; none with a launch type.
+    pub(crate) capacity_provider: Option<&'a str>,
 }
 
-impl Candidates {
-    pub(crate) fn of(cluster: &Cluster, definition: &TaskDefinition) -> Self {
-        Self::among(cluster, definition, cluster.container_instances.values())
+impl<'a> Placing<'a> {
+    pub(crate) fn standalone(definition: &'a TaskDefinition) -> Self {
+        Self { definition, service: None, capacity_provider: None }
     }
 
-    /// One instance and no other.
-    pub(crate) fn only(cluster: &Cluster, definition: &TaskDefinition, arn: &ContainerInstanceArn) -> Self {
-        Self::among(cluster, definition, cluster.container_instances.get(arn))
+    /// Whether an instance is one of the task's capacity provider.
+    pub(crate) fn is_provided_by(&self, instance: &ContainerInstance) -> bool {
+        self.capacity_provider.is_none_or(|wanted| instance.capacity_provider.as_deref() == Some(wanted))
     }
 
-    fn among<'a>(
+    /// Whether the task may go to an instance, whatever room there is.
+    pub(crate) fn may_go_to(
+        &self,
         cluster: &Cluster,
-        definition: &TaskDefinition,
-        instances: impl IntoIterator<Item = &'a ContainerInstance>,
-    ) -> Self {
-        let mut candidates = Self { instances: BTreeSet::new(), lacking: BTreeSet::new() };
-        for instance in instances.into_iter().filter(|instance| takes_tasks(instance)) {
-            match cluster.has_room(instance, definition) {
-                Ok(()) => {
-                    candidates.instances.insert((instance.reserved.tasks, instance.arn.clone()));
-                }
-                Err(reason) => {
-                    candidates.lacking.insert(reason);
-                }
-            }
+        instance: &ContainerInstance,
+    ) -> Result<(), &'static str> {
+        if !self.definition.runs_on(instance) {
+            return Err(ATTRIBUTE);
         }
-        candidates
+        if !self.definition.allows(cluster, instance) {
+            return Err(MEMBER_OF);
+        }
+        let Some(service) = self.service else { return Ok(()) };
+        let forbids =
+            |constraint: &&PlacementConstraint| !constraint.allows(cluster, instance, &service.name);
+        match service.placement_constraints.iter().find(forbids) {
+            None => Ok(()),
+            Some(PlacementConstraint::DistinctInstance) => Err(DISTINCT_INSTANCE),
+            Some(PlacementConstraint::MemberOf(_)) => Err(MEMBER_OF),
+        }
     }
+}
 
-    /// The instance for one more task. The reason, where there is none, is that of the instance that lacks least.
-    pub(crate) fn place(
-        &mut self,
-        cluster: &Cluster,
-        definition: &TaskDefinition,
-    ) -> Result<ContainerInstanceArn, &'static str> {
-        while let Some((tasks, arn)) = self.instances.pop_first() {
-            let Some(instance) = cluster.container_instances.get(&arn) else { continue };
-            match cluster.has_room(instance, definition) {
-                Ok(()) => {
-                    self.instances.insert((tasks + 1, arn.clone()));
-                    return Ok(arn);
-                }
-                Err(reason) => self.lacking.insert(reason),
-            };
-        }
-        // Most instances have no GPU at all, and never will: those that lack no more than CPU are closer.
-        let least = [PORTS, ENI, MEMORY, CPU, GPU, MEMBER_OF]
-            .into_iter()
-            .find(|reason| self.lacking.contains(reason));
-        Err(least.unwrap_or(NO_INSTANCES))
-    }
+/// The reason of the instance that lacks least.
+pub(crate) fn least(lacking: &BTreeSet<&'static str>) -> &'static str {
+    LEAST_FIRST.into_iter().find(|reason| lacking.contains(reason)).unwrap_or(NO_INSTANCES)
 }
 
 impl Cluster {
-    /// Whether an instance meets a task's constraint and has room for it in ECS's eyes, whatever its status.
+    /// Whether an instance meets a task's constraints and has room for it in ECS's eyes, whatever its status.
     pub(crate) fn has_room(
         &self,
         instance: &ContainerInstance,
-        definition: &TaskDefinition,
+        placing: &Placing<'_>,
     ) -> Result<(), &'static str> {
-        let reserved = &instance.reserved;
-        if !definition.may_go_to(instance) {
-            Err(MEMBER_OF)
-        } else if reserved.gpus + definition.gpus > instance.registered.gpus {
+        let (reserved, definition) = (&instance.reserved, placing.definition);
+        placing.may_go_to(self, instance)?;
+        if reserved.gpus + definition.gpus > instance.registered.gpus {
             Err(GPU)
         } else if reserved.cpu.0 + definition.cpu.0 > instance.registered.cpu.0 {
             Err(CPU)
         } else if reserved.memory.0 + definition.memory.0 > instance.registered.memory.0 {
             Err(MEMORY)
         } else if self.port_taken(instance, definition, |task| task.desired_status == DesiredStatus::Running)
+            || too_many_ports(instance, definition)
         {
             Err(PORTS)
         } else if definition.awsvpc && self.awsvpc_tasks(instance) >= instance.awsvpc_task_limit {
@@ -131,8 +127,9 @@ impl Cluster {
     /// The instances that match a service's task best, and lack this.
     pub(crate) fn closest(&self, service: &Service, lacking: &'static str) -> Vec<ContainerInstanceArn> {
         let instances = self.container_instances.values().filter(|instance| takes_tasks(instance));
-        let closest =
-            instances.filter(|instance| self.has_room(instance, &service.task_definition) == Err(lacking));
+        let placing =
+            Placing { definition: &service.task_definition, service: Some(service), capacity_provider: None };
+        let closest = instances.filter(|instance| self.has_room(instance, &placing) == Err(lacking));
         // A DAEMON service wants no second task where it has one.
         let wants = |instance: &&ContainerInstance| match service.scheduling_strategy {
             SchedulingStrategy::Replica => true,
@@ -144,12 +141,11 @@ impl Cluster {
     }
 }
 
-impl TaskDefinition {
-    /// Whether an instance meets its constraint.
-    pub(crate) fn may_go_to(&self, instance: &ContainerInstance) -> bool {
-        let constraint = self.placement_constraint.as_ref();
-        constraint.is_none_or(|constraint| constraint.includes(&instance.attributes))
-    }
+fn too_many_ports(instance: &ContainerInstance, definition: &TaskDefinition) -> bool {
+    let more = definition.host_ports();
+    let ports = [&instance.registered.tcp_ports_taken, &instance.registered.udp_ports_taken];
+    let agents = ports.map(|ports| u32::try_from(ports.len()).unwrap_or(u32::MAX));
+    more > 0 && agents.iter().sum::<u32>() + instance.reserved.host_ports + more > HOST_PORTS_MAX
 }
 
 /// Whether ECS places tasks there.

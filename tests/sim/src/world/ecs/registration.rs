@@ -38,6 +38,8 @@ impl World {
         let arn = ContainerInstanceArn(format!(
             "arn:aws:ecs:{REGION}:{ACCOUNT}:container-instance/{cluster}/{end}"
         ));
+        let group = self.group_of(ec2_instance_id);
+        let zone = group.and_then(|group| group.instances.get(ec2_instance_id)).map(|it| it.zone.as_str());
         let instance = ContainerInstance {
             arn: arn.clone(),
             ec2_instance_id: ec2_instance_id.clone(),
@@ -45,7 +47,8 @@ impl World {
             agent_connected: true,
             flapped: false,
             host_gone: false,
-            attributes: Arc::new(attributes(instance_type)),
+            attributes: Arc::new(attributes(instance_type, zone.unwrap_or_default())),
+            capacity_provider: group.and_then(|group| self.capacity_provider_of(&group.settings.name)),
             awsvpc_task_limit: instance_type.awsvpc_task_limit,
             registered: registered_resources(instance_type),
             tasks: Vec::new(),
@@ -101,8 +104,8 @@ impl World {
         let known = self.cluster(cluster)?.all_of_ec2_instance(id).map(|instance| instance.registered_at);
         let next = known.max().map_or(self.now, |latest| latest + TimeDelta::milliseconds(1));
         let registered_at = next.max(self.now);
-        let instance_types = self.groups.values().filter_map(|group| group.instances.get(id));
-        let instance_type = instance_types.map(|instance| instance.instance_type.clone()).next();
+        let known = self.group_of(id).and_then(|group| group.instances.get(id));
+        let instance_type = known.map(|instance| instance.instance_type.clone());
         let registered = instance_type
             .and_then(|instance_type| self.register_at(registered_at, cluster, id, &instance_type));
         registered.ok_or_else(|| ApiError::invalid_parameter(format!("{id} is in no group")))

@@ -7,29 +7,68 @@
 //!
 //! A protected task stays where it is; what replaces it starts all the same.
 //!
+//! Of several revisions that a service wants, each has these limits to itself.
+//!
 //! A rolling deployment replaces tasks by the same rules and within the same limits, after those that are drained.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::Cluster;
+use super::revision::{Revision, Rollout};
 use super::service::Service;
-use super::service_scheduler::{Plan, Start};
+use super::service_scheduler::{Plan, Start, Starting};
 use super::task::{LastStatus, Task};
 
 pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Plan {
     let all = cluster.tasks_of_service(&service.name);
     let draining = cluster.draining();
-    let wanted = all.iter().filter(|task| task.desired_status == DesiredStatus::Running);
+    let (outgrown, wanted): (Vec<&Task>, Vec<&Task>) =
+        all.iter().partition(|task| service.has_outgrown(task));
+    let mut stop = Vec::new();
+    let mut start = Vec::new();
+    for (number, revision) in service.revisions().into_iter().enumerate() {
+        let own = wanted.iter().copied().filter(|task| revision.made(task));
+        // Tasks of nothing that is wanted any more give way to the newest that is.
+        let replaced = outgrown.iter().copied().filter(|_| number == 0);
+        let tasks: Vec<&Task> = own.chain(replaced).collect();
+        let (leaving, count) = plan_of(&revision, &tasks, service, &draining, now);
+        stop.extend(leaving);
+        start.push(Starting {
+            definition: Arc::clone(revision.definition),
+            strategy: revision.strategy.to_vec(),
+            count,
+        });
+    }
+    if start.is_empty() {
+        let alive = outgrown.iter().filter(|task| task.desired_status == DesiredStatus::Running);
+        stop.extend(alive.map(|task| task.arn.clone()));
+    }
+    Plan { stop, start: Start::Anywhere(start) }
+}
+
+/// The tasks of a revision that are stopped, and how many are started.
+fn plan_of(
+    revision: &Revision<'_>,
+    all: &[&Task],
+    service: &Service,
+    draining: &BTreeSet<&ContainerInstanceArn>,
+    now: DateTime<Utc>,
+) -> (Vec<TaskArn>, u64) {
+    let wanted = all.iter().copied().filter(|task| task.desired_status == DesiredStatus::Running);
     let (mut leaving, mut staying): (Vec<&Task>, Vec<&Task>) =
         wanted.partition(|task| draining.contains(&task.container_instance) || service.has_outgrown(task));
     let mut stop: Vec<TaskArn> = Vec::new();
     let mut healthy = count(leaving.iter().chain(&staying).filter(|task| task.is_healthy(now)));
+    let desired = u64::from(revision.desired);
 
     // More than wanted: the unhealthy first, then the newest.
-    let surplus = count(staying.iter()).saturating_sub(u64::from(service.desired_count));
+    let surplus = count(staying.iter()).saturating_sub(desired);
     if surplus > 0 {
         staying.sort_by_key(|task| (task.is_healthy(now), Reverse(task.created_at), &task.arn));
     }
@@ -39,19 +78,23 @@ pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> 
         stop.push(task.arn.clone());
     }
 
+    let leaves = !leaving.is_empty();
     leaving.sort_by_key(|task| !draining.contains(&task.container_instance));
     for task in leaving.into_iter().filter(|task| !task.is_protected(now)) {
         if task.last_status == LastStatus::Pending || !task.is_healthy(now) {
             stop.push(task.arn.clone());
-        } else if healthy > service.minimum_healthy() {
+        } else if healthy > service.minimum_healthy_of(desired) {
             healthy -= 1;
             stop.push(task.arn.clone());
         }
     }
 
-    let missing = u64::from(service.desired_count).saturating_sub(count(staying.iter()));
-    let room = service.maximum().saturating_sub(count(all.iter()));
-    Plan { stop, start: Start::Anywhere(missing.min(room)) }
+    let missing = desired.saturating_sub(count(staying.iter()));
+    // Of a rolling deployment or, whatever the deployment controller, while instances are drained (API reference,
+    // `DeploymentConfiguration`).
+    let limited = leaves || matches!(service.rollout, Rollout::Rolling);
+    let room = service.maximum_of(revision.desired).saturating_sub(count(all.iter()));
+    (stop, if limited { missing.min(room) } else { missing })
 }
 
 pub(crate) fn count<T>(items: impl Iterator<Item = T>) -> u64 {

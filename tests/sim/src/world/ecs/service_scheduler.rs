@@ -3,17 +3,21 @@
 //! It looks at a cluster's services one after another, DAEMON services first, so that no REPLICA task takes their room.
 //! What it does about one is its plan.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
-use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
-use super::placement::Candidates;
+use super::candidates::Candidates;
+use super::capacity_provider::{Shares, StrategyItem};
+use super::placement::Placing;
 use super::service::{SchedulingStrategy, Service};
 use super::service_action::{ServiceAction, ServiceActionName};
 use super::task::StopCode;
 use super::task_definition::TaskDefinition;
+use super::task_lifecycle::Wanted;
 use super::{Cluster, daemon_plan, replica_plan};
 use crate::world::World;
 use crate::world::agenda::Transition;
@@ -33,10 +37,18 @@ pub(crate) struct Plan {
 /// Where the scheduler starts tasks.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// So many, wherever there is room.
-    Anywhere(u64),
+    /// So many of each revision, wherever there is room.
+    Anywhere(Vec<Starting>),
     /// One on each of these, where there is room.
     OnEach(Vec<ContainerInstanceArn>),
+}
+
+/// Tasks of one revision that are started.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Starting {
+    pub(crate) definition: Arc<TaskDefinition>,
+    pub(crate) strategy: Vec<StrategyItem>,
+    pub(crate) count: u64,
 }
 
 impl Plan {
@@ -46,6 +58,13 @@ impl Plan {
             SchedulingStrategy::Daemon => daemon_plan::plan(cluster, service, now),
         }
     }
+}
+
+/// Where a task may go.
+enum Where<'c, 'p> {
+    Only(&'c ContainerInstanceArn),
+    /// The candidates of its capacity provider, which are found once for all tasks of a kind.
+    Among(&'c mut BTreeMap<Option<&'p str>, Candidates>),
 }
 
 impl World {
@@ -105,22 +124,19 @@ impl World {
         self.tell(cluster, service, |known, now| known.tell_stopped(now, &plan.stop));
         let mut started = Vec::new();
         let failure = match plan.start {
-            Start::Anywhere(0) => return,
-            Start::Anywhere(count) => {
-                let Some(found) = self.clusters.get(cluster) else { return };
-                let mut candidates = Candidates::of(found, &definition);
-                let mut places =
-                    (0..count).map(|_| self.place(cluster, service, &definition, &mut candidates));
-                places.find_map(|placed| placed.map(|task| started.extend(task)).err())
+            Start::Anywhere(all) if all.iter().all(|starting| starting.count == 0) => return,
+            Start::Anywhere(all) => {
+                let mut failure = None;
+                for starting in &all {
+                    failure = self.place_all(cluster, service, starting, &mut started).or(failure);
+                }
+                failure
             }
             Start::OnEach(hosts) if hosts.is_empty() => return,
             Start::OnEach(hosts) => {
                 let mut failure = None;
                 for host in hosts {
-                    let Some(found) = self.clusters.get(cluster) else { return };
-                    let mut only = Candidates::only(found, &definition, &host);
-                    let placed = self.place(cluster, service, &definition, &mut only);
-                    match placed {
+                    match self.place(cluster, service, (&definition, None), Where::Only(&host)) {
                         Ok(task) => started.extend(task),
                         Err(reason) => failure = failure.or(Some(reason)),
                     }
@@ -132,18 +148,57 @@ impl World {
         self.note_placement(cluster, service, failure);
     }
 
-    /// Places one task of a service.
-    fn place(
+    /// Places tasks of one revision until one of them finds no room; why it does not.
+    fn place_all(
         &mut self,
         cluster: &str,
         service: &str,
-        definition: &Arc<TaskDefinition>,
-        candidates: &mut Candidates,
+        starting: &Starting,
+        started: &mut Vec<TaskArn>,
+    ) -> Option<&'static str> {
+        let tasks = self.tasks_of_service(cluster, service).into_iter();
+        let alive = tasks.filter(|task| {
+            Arc::ptr_eq(&task.definition, &starting.definition)
+                && task.desired_status == DesiredStatus::Running
+        });
+        let providers: Vec<String> = alive.filter_map(|task| task.capacity_provider.clone()).collect();
+        let mut shares = Shares::of(&starting.strategy, providers.iter().map(String::as_str));
+        let mut candidates = BTreeMap::new();
+        (0..starting.count).find_map(|_| {
+            let wanted = (&starting.definition, shares.next());
+            let placed = self.place(cluster, service, wanted, Where::Among(&mut candidates));
+            placed.map(|task| started.extend(task)).err()
+        })
+    }
+
+    /// Places one task of a service, with a capacity provider where it has one.
+    fn place<'a>(
+        &mut self,
+        cluster: &str,
+        service: &str,
+        (definition, provider): (&Arc<TaskDefinition>, Option<&'a str>),
+        whereto: Where<'_, 'a>,
     ) -> Result<Option<TaskArn>, &'static str> {
         let Some(found) = self.clusters.get(cluster) else { return Ok(None) };
-        let container_instance = candidates.place(found, definition)?;
-        let service = Some(service.to_owned());
-        Ok(Some(self.start_placed_task(cluster, &container_instance, Arc::clone(definition), service)))
+        let known = found.services.get(service);
+        let placing = Placing { definition, service: known, capacity_provider: provider };
+        let choice = &mut self.placement;
+        let container_instance = match whereto {
+            Where::Only(arn) => {
+                Candidates::only(found, &placing, choice, arn).place(found, &placing, &mut choice.chance)
+            }
+            Where::Among(candidates) => {
+                let of_provider =
+                    candidates.entry(provider).or_insert_with(|| Candidates::of(found, &placing, choice));
+                of_provider.place(found, &placing, &mut choice.chance)
+            }
+        }?;
+        let wanted = Wanted {
+            definition: Arc::clone(definition),
+            service: Some(service.to_owned()),
+            capacity_provider: provider.map(str::to_owned),
+        };
+        Ok(Some(self.start_placed_task(cluster, &container_instance, wanted)))
     }
 
     /// A service's tasks were to be placed, and found room or did not. While a failure lasts, the history tells of it

@@ -60,7 +60,8 @@ impl Cluster {
         match service.scheduling_strategy {
             SchedulingStrategy::Replica => {
                 let unstopped = self.service_tasks.get(&service.name).map_or(0, BTreeSet::len);
-                u32::try_from(unstopped) == Ok(service.desired_count)
+                let wanted = service.revisions().iter().map(|revision| revision.desired).sum();
+                u32::try_from(unstopped) == Ok(wanted)
             }
             SchedulingStrategy::Daemon => {
                 let tasks = self.tasks_of_service(&service.name);

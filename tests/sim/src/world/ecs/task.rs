@@ -92,6 +92,8 @@ pub struct Task {
     pub definition: Arc<TaskDefinition>,
     /// The service that it belongs to; a standalone task has none.
     pub service: Option<String>,
+    /// The capacity provider that it was given; none with a launch type.
+    pub capacity_provider: Option<String>,
     /// Where it was placed.
     pub container_instance: ContainerInstanceArn,
     /// What ECS wants of it.

@@ -4,24 +4,17 @@ use std::collections::BTreeSet;
 
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 
-use super::container_instance::Attributes;
+use super::constraint::MemberOf;
+use super::instance_type::TASK_ENI;
 use crate::world::{ACCOUNT, REGION};
 
-/// A placement constraint: `memberOf`, with the one expression of the cluster query language that the world knows
-/// here, `attribute:NAME == VALUE`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberOf {
-    /// The attribute's name.
-    pub attribute: String,
-    /// The value that it must have.
-    pub value: String,
-}
-
-impl MemberOf {
-    /// Whether an instance with these attributes is a member.
-    pub(crate) fn includes(&self, attributes: &Attributes) -> bool {
-        attributes.get(&self.attribute).is_some_and(|value| value.as_ref() == Some(&self.value))
-    }
+/// What a task definition says of the hosts that its containers are built for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuntimePlatform {
+    /// `X86_64` or `ARM64`.
+    pub cpu_architecture: Option<String>,
+    /// `LINUX`, `WINDOWS_SERVER_2022_CORE`, ...
+    pub operating_system_family: Option<String>,
 }
 
 /// The host ports of a task that takes none.
@@ -36,8 +29,13 @@ pub struct TaskDefinition {
     pub revision: u32,
     /// Network mode awsvpc: each task has a network interface of its own, and takes none of its host's ports.
     pub awsvpc: bool,
-    /// Where its tasks may go; anywhere without one.
-    pub placement_constraint: Option<MemberOf>,
+    /// Where its tasks may go: hosts that match all of them.
+    pub placement_constraints: Vec<MemberOf>,
+    /// What its containers are built for. AWS does not say whether placement goes by it; the world's does.
+    pub runtime_platform: RuntimePlatform,
+    /// Attributes that ECS has derived from it, and their values where they matter; without what its network mode
+    /// requires.
+    pub requires_attributes: Vec<(String, Option<String>)>,
     /// CPU units that it reserves.
     pub cpu: CpuUnits,
     /// Memory that it reserves.
@@ -75,7 +73,9 @@ impl TaskDefinition {
             memory: Mib(memory),
             gpus: 0,
             awsvpc: false,
-            placement_constraint: None,
+            placement_constraints: Vec::new(),
+            runtime_platform: RuntimePlatform::default(),
+            requires_attributes: Vec::new(),
             tcp_ports: BTreeSet::new(),
             udp_ports: BTreeSet::new(),
             pending_seconds: 5,
@@ -122,10 +122,56 @@ impl TaskDefinition {
 
     /// Placed only on hosts with this attribute: `memberOf`, `attribute:NAME == VALUE`.
     #[must_use]
-    pub fn member_of(mut self, attribute: &str, value: &str) -> Self {
-        self.placement_constraint =
-            Some(MemberOf { attribute: attribute.to_owned(), value: value.to_owned() });
+    pub fn member_of(self, attribute: &str, value: &str) -> Self {
+        self.constrained_to(&format!("attribute:{attribute} == {value}"))
+    }
+
+    /// Placed only on hosts that match an expression of the cluster query language: `memberOf`.
+    #[must_use]
+    pub fn constrained_to(mut self, expression: &str) -> Self {
+        self.placement_constraints.push(MemberOf::new(expression));
         self
+    }
+
+    /// Placed only on hosts with this attribute, whatever its value.
+    #[must_use]
+    pub fn requiring(mut self, attribute: &str) -> Self {
+        self.requires_attributes.push((attribute.to_owned(), None));
+        self
+    }
+
+    /// Placed only on hosts with this attribute and value.
+    #[must_use]
+    pub fn requiring_value(mut self, attribute: &str, value: &str) -> Self {
+        self.requires_attributes.push((attribute.to_owned(), Some(value.to_owned())));
+        self
+    }
+
+    /// For a CPU architecture: `X86_64` or `ARM64`.
+    #[must_use]
+    pub fn cpu_architecture(mut self, architecture: &str) -> Self {
+        self.runtime_platform.cpu_architecture = Some(architecture.to_owned());
+        self
+    }
+
+    /// For an operating system: `LINUX`, `WINDOWS_SERVER_2022_CORE`, ...
+    #[must_use]
+    pub fn operating_system_family(mut self, family: &str) -> Self {
+        self.runtime_platform.operating_system_family = Some(family.to_owned());
+        self
+    }
+
+    /// `requiresAttributes`: the attributes that a host must have, and their values where they matter.
+    pub fn required_attributes(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let of_network_mode = self.awsvpc.then_some((TASK_ENI, None));
+        let own = self.requires_attributes.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
+        own.chain(of_network_mode)
+    }
+
+    /// How many static host ports it takes.
+    pub(crate) fn host_ports(&self) -> u32 {
+        let ports = [self.host_tcp_ports(), self.host_udp_ports()];
+        ports.iter().map(|ports| u32::try_from(ports.len()).unwrap_or(u32::MAX)).sum()
     }
 
     /// The static TCP ports that a task takes from its host.

@@ -22,21 +22,36 @@ enum Step {
     Stay,
 }
 
+/// A task to be, for whoever wants it.
+pub(crate) struct Wanted {
+    pub(crate) definition: Arc<TaskDefinition>,
+    /// None for a standalone task.
+    pub(crate) service: Option<String>,
+    pub(crate) capacity_provider: Option<String>,
+}
+
+impl Wanted {
+    pub(crate) fn standalone(definition: &TaskDefinition) -> Self {
+        Self { definition: Arc::new(definition.clone()), service: None, capacity_provider: None }
+    }
+}
+
 impl World {
     /// Starts a task on an instance that has room for it.
     pub(crate) fn start_placed_task(
         &mut self,
         cluster: &str,
         container_instance: &ContainerInstanceArn,
-        definition: Arc<TaskDefinition>,
-        service: Option<String>,
+        wanted: Wanted,
     ) -> TaskArn {
+        let Wanted { definition, service, capacity_provider } = wanted;
         let end = self.ids.arn_end();
         let arn = TaskArn(format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task/{cluster}/{end}"));
         let task = Task {
             arn: arn.clone(),
             definition,
             service,
+            capacity_provider,
             container_instance: container_instance.clone(),
             desired_status: DesiredStatus::Running,
             last_status: LastStatus::Pending,

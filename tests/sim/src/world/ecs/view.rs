@@ -1,9 +1,10 @@
 //! What serves a read of a cluster: the truth, or its past.
 
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use fleetkeeper_core::task::TaskArn;
 
 use super::Cluster;
+use super::cluster_query::ClusterQuery;
 use super::container_instance::DescribedContainerInstance;
 use super::lagging_copy::PastCluster;
 use super::task::Task;
@@ -38,16 +39,23 @@ impl<'a> ClusterView<'a> {
         }
     }
 
-    /// All container instances, sorted by ARN, as far as a list tells them apart.
-    pub(crate) fn container_instances(
-        &self,
-    ) -> impl Iterator<Item = (&'a ContainerInstanceArn, &'a Ec2InstanceId, &'a ContainerInstanceStatus)>
-    {
+    /// The container instances that match an expression, or all of them, sorted by ARN, as far as a list tells them
+    /// apart.
+    pub(crate) fn container_instances<'b>(
+        &'b self,
+        query: Option<&'b ClusterQuery>,
+    ) -> impl Iterator<Item = (&'a ContainerInstanceArn, &'a ContainerInstanceStatus)> + 'b {
         let truth = Some(self.truth).filter(|_| self.past.is_none());
-        let truth = truth.into_iter().flat_map(|cluster| cluster.container_instances.values());
-        let truth = truth.map(|instance| (&instance.arn, &instance.ec2_instance_id, &instance.status));
-        let past = self.past.into_iter().flat_map(PastCluster::container_instances);
-        truth.chain(past.map(|instance| (&instance.arn, &instance.ec2_instance_id, &instance.status)))
+        let truth = truth.into_iter().flat_map(move |cluster| {
+            let instances = cluster.container_instances.values();
+            instances.filter(move |it| query.is_none_or(|query| cluster.matches(it, query)))
+        });
+        let truth = truth.map(|instance| (&instance.arn, &instance.status));
+        let past = self.past.into_iter().flat_map(move |past| {
+            let instances = past.container_instances();
+            instances.filter(move |it| query.is_none_or(|query| past.matches(it, query)))
+        });
+        truth.chain(past.map(|instance| (&instance.arn, &instance.status)))
     }
 
     pub(crate) fn task(&self, arn: &TaskArn) -> Option<&'a Task> {

@@ -128,7 +128,7 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         let Self { ecs, auto_scaling, clock, paces, .. } = self;
         let reader = Reader { ecs, auto_scaling, clock, paces, cluster, warm, until };
         let mut listed = Listed::default();
-        let mut snapshot = reader.snapshot(&self.config.groups, &mut listed).await?;
+        let mut snapshot = reader.snapshot(self.config.groups_of(cluster), &mut listed).await?;
         warm.memory.borrow_mut().observe(&snapshot);
 
         let needed = {

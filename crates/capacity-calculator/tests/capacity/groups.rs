@@ -86,6 +86,17 @@ async fn without_groups_none_is_described_and_the_clusters_figures_are_published
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_groups_are_those_of_the_clusters_variable() {
+    for (cluster, described) in [("demo", 1), ("other", 0)] {
+        let variables = [("AUTO_SCALING_GROUPS", "a"), ("ECS_CLUSTER", cluster)];
+        let calculator = only(full(), CloudWatch::default(), &variables);
+        // Of cluster demo.
+        published(&calculator, state_change()).await.unwrap();
+        assert_eq!(calculator.auto_scaling.asked.take().len(), described);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_group_that_does_not_exist_leaves_the_others_to_be_decided() {
     let calculator = only(full(), CloudWatch::default(), &[("AUTO_SCALING_GROUPS", "gone,a")]);
     let summary = published(&calculator, state_change()).await.unwrap();

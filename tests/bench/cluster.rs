@@ -103,7 +103,7 @@ impl Cluster {
             ("DescribeServices", self.services().div_ceil(SERVICES)),
             ("PutMetricData", 1),
         ];
-        if cold && !self.given {
+        if cold {
             calls.push(("DescribeTaskDefinition", self.services()));
         }
         if self.awsvpc {

@@ -141,9 +141,11 @@ fn of_log(line: &Value, who: Who, names: &Names) -> Option<Line> {
     let at = DateTime::parse_from_rfc3339(text("timestamp")?).ok()?.with_timezone(&Utc);
     let message = text("message")?;
     let said = match (message, text("reason")) {
-        ("capacity is published", _) => format!(
-            "room for {} more; hosts: {} removable, {} missing, {} active, {} draining → cloudwatch:PutMetricData",
-            number("placeableContainers"),
+        ("snapshot published", _) => {
+            format!("room for {} more → cloudwatch:PutMetricData", number("placeableContainers"))
+        }
+        ("group decided", _) => format!(
+            "hosts: {} removable, {} missing, {} active, {} draining",
             number("removableHosts"),
             number("missingHosts"),
             number("activeHosts"),

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use fleetkeeper_core::capacity::{
-    Wanted, WorstCase, figures, idle_figures, idle_metrics, metrics, unfittable_metric,
-};
-use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
+use capacity_calculator::{BookFigures, Figures, GroupFigures, metric_data};
+use fleetkeeper_core::capacity::{WorstCase, figures};
+use fleetkeeper_core::container_instance::CpuUnits;
 use fleetkeeper_core::drain::DrainMetric;
+use fleetkeeper_core::fleet::{GroupDecision, GroupHosts, Missing, MissingReason, Removable};
 use fleetkeeper_core::task_needs::TaskNeeds;
 use fleetkeeper_tests::repository::in_repository;
 use serde_json::Value;
@@ -36,19 +36,17 @@ fn metric(namespace: &str, name: &str, dimensions: impl IntoIterator<Item = impl
 
 /// What both functions publish, taken from their code, and what Lambda and SQS publish of functions and queues.
 fn published() -> BTreeSet<Metric> {
-    let worst = WorstCase::new(TaskNeeds {
-        cpu: CpuUnits(1),
-        memory: Mib(1),
-        tcp_ports: [Port(80)].into(),
-        udp_ports: [Port(53)].into(),
-        network_interface: true,
-        gpus: 1,
-    });
-    let cluster = "demo".parse().unwrap();
-    let report = figures(&[], &worst.unwrap(), Wanted::default()).unwrap();
-    let mut data = metrics(&report, &cluster);
-    data.extend(idle_metrics(&idle_figures(&[], Wanted::default()), &cluster));
-    data.push(unfittable_metric(&[], &cluster));
+    let worst = WorstCase::new(TaskNeeds { cpu: CpuUnits(1), ..TaskNeeds::default() }).unwrap();
+    let report = figures(&[], &worst).unwrap();
+    let decision = GroupDecision {
+        group: "group".to_owned(),
+        hosts: GroupHosts::default(),
+        missing: Missing { units: Some(0), reason: MissingReason::HasRoom },
+        removable: Removable::default(),
+    };
+    let group = GroupFigures { decision, book: Some(BookFigures::from(&report)) };
+    let figures = Figures { capacity: Some(report), groups: vec![group], ..Figures::default() };
+    let data = metric_data(&figures, &"demo".parse().unwrap());
     let of_capacity = data.into_iter().map(|datum| {
         metric(NAMESPACE, datum.name, datum.dimensions.iter().map(|(name, _)| *name).collect::<Vec<_>>())
     });

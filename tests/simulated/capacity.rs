@@ -16,12 +16,15 @@ use crate::scene::{CLUSTER, GROUP, sample_event, web, world_of_hosts};
 
 pub(crate) struct Scene {
     aws: SimulatedAws,
-    calculator: CapacityCalculator<SimulatedAws, SimulatedAws, SimulatedAws>,
+    calculator: CapacityCalculator<SimulatedAws, SimulatedAws, SimulatedAws, SimulatedAws>,
 }
 
+/// The variables of the scene's cluster and group.
+const OF_GROUP: [(&str, &str); 2] = [("ECS_CLUSTER", CLUSTER), ("AUTO_SCALING_GROUPS", GROUP)];
+
 fn calculator(world: World) -> Scene {
-    let worst = [("ECS_CLUSTER", CLUSTER), ("CONTAINER_MAX_CPU", "512"), ("CONTAINER_MAX_MEMORY", "512")];
-    calculator_with(world, &worst)
+    let given = [("CONTAINER_MAX_CPU", "512"), ("CONTAINER_MAX_MEMORY", "512")];
+    calculator_with(world, &[&OF_GROUP[..], &given].concat())
 }
 
 pub(crate) fn calculator_with(world: World, variables: &[(&str, &str)]) -> Scene {
@@ -30,12 +33,12 @@ pub(crate) fn calculator_with(world: World, variables: &[(&str, &str)]) -> Scene
         variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
     };
     let config = Config::read(&Settings::new(&lookup)).unwrap();
-    let calculator = CapacityCalculator::new(aws.clone(), aws.clone(), aws.clone(), config);
+    let calculator = CapacityCalculator::new(aws.clone(), aws.clone(), aws.clone(), aws.clone(), config);
     Scene { aws, calculator }
 }
 
 impl Scene {
-    /// What is published, where the event is not one that the last look has already.
+    /// What is published, where the last snapshot does not cover or hold the event.
     pub(crate) async fn answer(&self, event: Value) -> Result<Summary, CapacityError> {
         Ok(self.handle(event).await?.published().unwrap())
     }
@@ -51,12 +54,12 @@ impl Scene {
         self.aws.world().with(act)
     }
 
-    /// The values put last, by name, those with a second dimension by `name/resource`.
+    /// The values put last, by name, those of a group by `name/group`.
     fn put_last(&self) -> Vec<(String, f64)> {
         let data = self.world(|world| world.metric_data().last().unwrap().data.clone());
         let named = data.iter().map(|datum| {
-            let resource = datum.dimensions.get(1).map(|(_, value)| format!("/{value}")).unwrap_or_default();
-            (format!("{}{resource}", datum.name), datum.value)
+            let group = datum.dimensions.get(1).map(|(_, value)| format!("/{value}")).unwrap_or_default();
+            (format!("{}{group}", datum.name), datum.value)
         });
         named.collect()
     }
@@ -81,14 +84,14 @@ async fn a_real_event_of_ecs_becomes_the_contracts_metrics_in_one_request() {
         ("ContainerCapacity", 3.0),
         ("IdleHostCapacity", 0.75),
         ("PlaceableContainers", 3.0),
-        ("RemovableHosts", 0.0),
-        ("MissingHosts", 0.0),
-        ("UnfittableServices", 0.0),
-        ("ActiveHosts", 2.0),
-        ("DrainingHosts", 0.0),
-        ("DisconnectedHosts", 0.0),
-        ("ContainerCapacity/CPU", 3.0),
-        ("ContainerCapacity/MEMORY", 9.0),
+        ("UnplaceableServices", 0.0),
+        ("WaitingTasks", 0.0),
+        ("RemovableHosts/demo-asg", 0.0),
+        ("MissingHosts/demo-asg", 0.0),
+        ("ActiveHosts/demo-asg", 2.0),
+        ("DrainingHosts/demo-asg", 0.0),
+        ("DisconnectedHosts/demo-asg", 0.0),
+        ("UnjoinedHosts/demo-asg", 0.0),
     ];
     let mut put = calculator.put_last();
     let mut expected: Vec<_> = expected.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
@@ -104,12 +107,11 @@ async fn every_instance_counts_at_the_largest_size_there_is_with_exactly_a_hundr
     let calculator = calculator(world);
     let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
 
-    assert_eq!(
-        (summary.report().unwrap().hosts.active, summary.report().unwrap().placeable_containers),
-        (5000, 20_000)
-    );
+    let report = summary.figures.capacity.unwrap();
+    assert_eq!((report.hosts, report.placeable_containers), (5000, 20_000));
     assert_eq!(calculator.calls(Operation::ListContainerInstances), 50);
     assert_eq!(calculator.calls(Operation::DescribeContainerInstances), 50);
+    assert_eq!(calculator.calls(Operation::DescribeAutoScalingGroups), 1);
     assert_eq!(calculator.calls(Operation::PutMetricData), 1);
 }
 
@@ -119,10 +121,8 @@ async fn every_instance_counts_on_short_pages() {
     world.set_page_limit(7);
     let calculator = calculator(world);
     let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
-    assert_eq!(
-        (summary.report().unwrap().hosts.active, summary.report().unwrap().placeable_containers),
-        (250, 1000)
-    );
+    let report = summary.figures.capacity.unwrap();
+    assert_eq!((report.hosts, report.placeable_containers), (250, 1000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,18 +133,23 @@ async fn a_draining_and_a_disconnected_host_are_no_room() {
     world.set_agent_connected(CLUSTER, &hosts[1], false).unwrap();
     let calculator = calculator(world);
     let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
-    let report = summary.report().unwrap();
-    assert_eq!((report.hosts.active, report.hosts.draining, report.hosts.disconnected), (1, 1, 1));
-    assert_eq!(report.placeable_containers, 4);
+    let hosts = summary.figures.groups[0].decision.hosts;
+    assert_eq!((hosts.active_hosts, hosts.draining_hosts, hosts.disconnected_hosts), (1, 1, 1));
+    assert_eq!(summary.figures.capacity.unwrap().placeable_containers, 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_read_puts_nothing() {
-    for operation in [Operation::ListContainerInstances, Operation::DescribeContainerInstances] {
+    for (operation, nth) in [
+        (Operation::ListContainerInstances, 2),
+        (Operation::DescribeContainerInstances, 2),
+        (Operation::DescribeAutoScalingGroups, 1),
+        (Operation::ListServices, 1),
+    ] {
         for fault in [Fault::Throttled, Fault::Refused, Fault::Unavailable, Fault::Hang] {
             let (world, _) = world_of_hosts(120, 600);
             let calculator = calculator(world);
-            calculator.aws.world().faults(|faults| faults.plant(operation, When::Nth(2), fault));
+            calculator.aws.world().faults(|faults| faults.plant(operation, When::Nth(nth), fault));
             calculator.answer(sample_event("scheduled-event.json")).await.unwrap_err();
             assert_eq!(calculator.calls(Operation::PutMetricData), 0, "{operation} {fault:?}");
         }
@@ -184,7 +189,7 @@ async fn same_twice_events_again_and_out_of_order_give_the_same_figures() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_of_events_costs_a_handful_of_looks() {
+async fn a_burst_of_events_costs_one_snapshot() {
     let (mut world, _) = world_of_hosts(500, 600);
     world.create_service(CLUSTER, Service::new("web", 1000, web())).unwrap();
     world.advance_seconds(180);
@@ -197,27 +202,67 @@ async fn a_burst_of_events_costs_a_handful_of_looks() {
     for event in events {
         calculator.handle(event).await.unwrap();
     }
-    // Five pages a look.
+    // Five pages a snapshot.
     assert_eq!(calculator.calls(Operation::ListContainerInstances), 5);
     assert_eq!(calculator.calls(Operation::PutMetricData), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_worst_case_is_discovered_and_a_task_without_a_place_is_a_missing_host() {
+async fn the_worst_case_is_discovered_and_a_task_that_waits_is_a_missing_host() {
     // Two hosts of 2,048 units and 3,767 MiB; of the larger task one fits on each.
     let (mut world, _) = world_of_hosts(2, 600);
     world.create_service(CLUSTER, Service::new("web", 1, web())).unwrap();
     let large = TaskDefinition::new("large", 1500, 1500);
     world.create_service(CLUSTER, Service::new("large", 3, large)).unwrap();
-    world.create_service(CLUSTER, Service::daemon("agent", TaskDefinition::new("agent", 10, 3000))).unwrap();
+    world.create_service(CLUSTER, Service::daemon("agent", TaskDefinition::new("agent", 10, 300))).unwrap();
     world.advance_seconds(120);
-    let calculator = calculator_with(world, &[("ECS_CLUSTER", CLUSTER)]);
+    let calculator = calculator_with(world, &[&OF_GROUP[..], &[("HEADROOM", "none")]].concat());
     let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
-    let report = summary.report().unwrap();
-    assert_eq!(report.worst_case.to_string(), "1500 CPU units, 1500 MiB");
-    assert!(report.wanted.missing_tasks >= 1);
-    assert_eq!(report.missing_hosts, report.wanted.missing_tasks + 1 - report.placeable_containers);
-    assert_eq!(calculator.calls(Operation::DescribeTaskDefinition), 2);
+    assert_eq!(summary.figures.capacity.unwrap().worst_case.to_string(), "1500 CPU units, 1500 MiB");
+    assert_eq!((summary.figures.waiting_tasks, summary.figures.groups.len()), (1, 1));
+    assert_eq!(summary.figures.groups[0].decision.missing.units, Some(1));
+    assert_eq!(calculator.calls(Operation::DescribeTaskDefinition), 3);
+    // One more host, and the task that waits has its place.
+    calculator.world(|world| {
+        world.launch_now(GROUP).unwrap();
+        world.advance_seconds(120);
+    });
+    let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    assert_eq!(summary.figures.waiting_tasks, 0);
+    assert_eq!(summary.figures.groups[0].decision.missing.units, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_removable_can_go_and_every_task_runs_again() {
+    let (mut world, hosts) = world_of_hosts(3, 600);
+    world.create_service(CLUSTER, Service::new("web", 3, web())).unwrap();
+    world.advance_seconds(120);
+    let calculator = calculator_with(world, &OF_GROUP);
+    let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    let removable = &summary.figures.groups[0].decision.removable;
+    assert!(removable.hosts >= 1, "{removable:?}");
+    calculator.world(|world| {
+        let arn = world.container_instance_of(CLUSTER, &hosts[0]).unwrap().arn;
+        world.update_container_instances_state(Some(CLUSTER), &[arn.0], "DRAINING").unwrap();
+        world.advance_seconds(300);
+        assert!(world.is_steady(CLUSTER, "web"));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protected_task_and_a_standalone_one_hold_their_hosts() {
+    let (mut world, hosts) = world_of_hosts(3, 600);
+    world.create_service(CLUSTER, Service::new("web", 3, web())).unwrap();
+    world.start_task(CLUSTER, &TaskDefinition::new("job", 10, 10), &hosts[0]).unwrap();
+    world.advance_seconds(120);
+    let protected = world.tasks_of_service(CLUSTER, "web")[2].arn.clone();
+    world.protect_task(CLUSTER, &protected, world.now() + chrono::TimeDelta::hours(2)).unwrap();
+    let calculator = calculator_with(world, &OF_GROUP);
+    let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    let removable = &summary.figures.groups[0].decision.removable;
+    assert_eq!(removable.hosts, 0, "{removable:?}");
+    let said = serde_json::to_string(&removable.held_by).unwrap();
+    assert!(said.contains("standalone-tasks"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,9 +272,9 @@ async fn network_interfaces_bind_where_tasks_have_their_own() {
     let definition = TaskDefinition::new("web", 10, 10).awsvpc();
     world.create_service(CLUSTER, Service::new("web", 4, definition)).unwrap();
     world.advance_seconds(120);
-    let calculator = calculator_with(world, &[("ECS_CLUSTER", CLUSTER)]);
-    let report = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
-    let report = report.report().unwrap();
+    let calculator = calculator_with(world, &OF_GROUP);
+    let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
+    let report = summary.figures.capacity.unwrap();
     assert_eq!(report.placeable_containers, 2);
     assert_eq!(report.container_capacity_bound_by, Some(Resource::NetworkInterfaces));
 }
@@ -242,10 +287,10 @@ async fn while_a_deployment_is_in_progress_the_old_task_definition_counts_too() 
     world.advance_seconds(120);
     world.update_service(CLUSTER, "web", TaskDefinition { revision: 2, ..of(100) }).unwrap();
     world.advance_seconds(5);
-    let calculator = calculator_with(world, &[("ECS_CLUSTER", CLUSTER)]);
+    let calculator = calculator_with(world, &OF_GROUP);
     let worst = async || {
         let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
-        summary.report().unwrap().worst_case.to_string()
+        summary.figures.capacity.unwrap().worst_case.to_string()
     };
     assert_eq!(worst().await, "1000 CPU units, 500 MiB");
     calculator.world(|world| world.advance_seconds(600));

@@ -21,12 +21,13 @@ use fleetkeeper_core::lifecycle::{
     LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState,
 };
 use fleetkeeper_core::ports::{
-    AutoScalingGroups, CallError, CallErrorKind, ContainerInstanceDraining, ContainerInstanceQuery,
-    ContainerInstances, LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic, Services,
-    StorageResolution, TaskDefinitions, TaskProtections, TaskStopping, Tasks, TasksOf,
+    AutoScalingGroups, CallError, CallErrorKind, CapacityProviders, ContainerInstanceDraining,
+    ContainerInstanceQuery, ContainerInstances, LifecycleActions, MetricDatum, MetricUnit, Metrics,
+    NotificationTopic, Services, StorageResolution, TaskDefinitions, TaskProtections, TaskStopping, Tasks,
+    TasksOf,
 };
 use fleetkeeper_core::read;
-use fleetkeeper_core::service::SchedulingStrategy;
+use fleetkeeper_core::service::{Launch, PlacementConstraint, SchedulingStrategy};
 use fleetkeeper_core::task::{DesiredStatus, TaskArn, TaskDefinitionArn};
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::http::Face;
@@ -34,7 +35,8 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::cloud_watch::MetricData;
 use fleetkeeper_sim::world::cloud_watch::metric::{Metric, Statistic};
 use fleetkeeper_sim::{
-    AutoScalingGroup, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws, TaskDefinition, World,
+    AutoScalingGroup, CapacityProvider, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws,
+    StrategyItem, TaskDefinition, TaskSet, World,
 };
 use fleetkeeper_tests::ministack::Ministack;
 use serde_json::json;
@@ -220,6 +222,120 @@ fn short(error: &CallError) -> String {
     let chain = ErrorChain(error).to_string();
     let code = chain.split(": ").nth(1).unwrap_or_default().to_owned();
     format!("{} {:?} {code}", error.operation, error.kind)
+}
+
+/// Groups, capacity providers, and services and task definitions under constraints.
+fn fleet_world() -> World {
+    let mut world = World::new(Utc::now().trunc_subsecs(0));
+    world.set_page_limit(3);
+    world.add_cluster("demo");
+    let of_type = || InstanceType::new("c5.large", 2048, 3767);
+    for name in ["on demand/blue", "spot"] {
+        world.add_group(AutoScalingGroup::new(name, of_type()).in_cluster("demo"));
+    }
+    for number in 0..12 {
+        let provider = CapacityProvider::new(&format!("p{number:02}"), "spot");
+        let provider = if number % 2 == 0 { provider.managing_scaling() } else { provider };
+        world.create_capacity_provider(provider).unwrap();
+    }
+    world.launch_now("on demand/blue").unwrap();
+    for _ in 0..4 {
+        world.launch_now("spot").unwrap();
+    }
+    let definition = web_definition().constrained_to("attribute:ecs.instance-type == c5.large");
+    let definition = definition.cpu_architecture("X86_64").requiring_value("colour", "red");
+    let shown = Service::new("web", 1, definition)
+        .distinct_instance()
+        .placement_strategy("spread", Some("attribute:ecs.availability-zone"))
+        .on_providers(&[StrategyItem::new("p01", 1, 2)]);
+    world.create_service("demo", shown).unwrap();
+    let set = TaskSet::new("blue", TaskDefinition::new("blue", 64, 64)).on_fargate(1);
+    world.create_service("demo", Service::external("sets", 3, set.scale(50))).unwrap();
+    world
+}
+
+fn web_definition() -> TaskDefinition {
+    TaskDefinition::new("web", 256, 512).tcp_port(80)
+}
+
+/// What a snapshot asks of a fleet beside hosts and tasks, and what each call answered.
+async fn fleet_transcript(
+    ecs: &(impl ContainerInstances + Services + TaskDefinitions + CapacityProviders),
+    auto_scaling: &impl AutoScalingGroups,
+) -> Vec<String> {
+    let mut said = Vec::new();
+    let demo: Cluster = "demo".parse().unwrap();
+    let names = ["spot", "none", "on demand/blue"].map(str::to_owned);
+    let mut groups = auto_scaling.describe_groups(&names).await.unwrap();
+    groups.sort_by(|one, other| one.name.cmp(&other.name));
+    let shown: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.instances.len())).collect();
+    assert_eq!(shown, [("on demand/blue", 1), ("spot", 4)]);
+    said.push(format!("{groups:?}"));
+
+    let names: Vec<_> = (0..12).map(|number| format!("p{number:02}")).chain(["none".to_owned()]).collect();
+    let (mut providers, mut page) = (Vec::new(), None);
+    loop {
+        let described = ecs.describe_capacity_providers(&names, page.as_ref()).await.unwrap();
+        providers.extend(described.items);
+        page = described.next;
+        if page.is_none() {
+            break;
+        }
+    }
+    assert_eq!(providers.len(), 12);
+    assert!(providers.iter().all(|provider| provider.group.as_deref() == Some("spot")));
+    assert_eq!(providers.iter().filter(|provider| provider.managed_scaling).count(), 6);
+    said.push(format!("{providers:?}"));
+
+    for (expression, matches) in [
+        ("attribute:ecs.instance-type == c5.large", 5),
+        ("attribute:ecs.instance-type =~ c5.* and not (attribute:ecs.os-type == windows)", 5),
+        ("attribute:pool exists", 0),
+    ] {
+        let query = ContainerInstanceQuery::Matching(expression.to_owned());
+        let arns = read::container_instance_arns(ecs, &demo, &query).await.unwrap();
+        assert_eq!(arns.len(), matches, "{expression}");
+        said.push(format!("{arns:?}"));
+    }
+    let query = ContainerInstanceQuery::Matching("attribute:pool = x".to_owned());
+    let refused = ecs.list_container_instances(&demo, &query, None).await.unwrap_err();
+    assert_eq!(refused.kind, CallErrorKind::Refused);
+    said.push(short(&refused));
+
+    let hosts = read::container_instances(ecs, &demo, &ContainerInstanceQuery::All).await.unwrap();
+    assert!(hosts.items.iter().all(|host| host.attributes.value("ecs.os-type") == Some("linux")));
+    assert_eq!(hosts.items.iter().filter(|host| host.capacity_provider.is_some()).count(), 4);
+    said.push(format!("{hosts:?}"));
+
+    let services = ecs.describe_services(&demo, &["web", "sets"].map(str::to_owned)).await.unwrap();
+    let [web, sets] = &services.items[..] else { panic!("{services:?}") };
+    assert_eq!(web.constraints, [PlacementConstraint::DistinctInstance]);
+    assert_eq!(web.spreads_over, ["attribute:ecs.availability-zone"]);
+    assert_eq!(web.deployments[0].launch, Launch::CapacityProviders(vec!["p01".to_owned()]));
+    assert_eq!((sets.deployments[0].task_set, &sets.deployments[0].launch), (true, &Launch::Elsewhere));
+    said.push(format!("{services:?}"));
+
+    let arn = "arn:aws:ecs:us-east-1:111122223333:task-definition/web:1".to_owned();
+    let definition = ecs.describe_task_definition(&TaskDefinitionArn(arn)).await.unwrap();
+    assert_eq!(definition.host.member_of, ["attribute:ecs.instance-type == c5.large"]);
+    assert_eq!(definition.host.cpu_architecture.as_deref(), Some("X86_64"));
+    assert_eq!(definition.host.attributes["colour"].as_deref(), Some("red"));
+    said.push(format!("{definition:?}"));
+    said
+}
+
+#[tokio::test]
+async fn a_fleet_is_read_on_the_wire_as_by_the_simulated_ports() {
+    let simulated = fleet_world();
+    let face = Face::start(SharedWorld::in_real_time(simulated.clone())).unwrap();
+    let config = sdk_at(&face.url()).await;
+    let on_the_wire = fleet_transcript(&Ecs::new(&config), &AutoScaling::new(&config)).await;
+    let aws = SimulatedAws::new(SharedWorld::in_real_time(simulated));
+    let in_the_world = fleet_transcript(&aws, &aws).await;
+    for (wire, world) in on_the_wire.iter().zip(&in_the_world) {
+        assert_eq!(wire, world);
+    }
+    assert_eq!(on_the_wire.len(), in_the_world.len());
 }
 
 #[tokio::test]

@@ -128,10 +128,13 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         let Self { ecs, auto_scaling, clock, paces, .. } = self;
         let reader = Reader { ecs, auto_scaling, clock, paces, cluster, warm, until };
         let mut listed = Listed::default();
-        let mut snapshot = reader.snapshot(&self.config.groups, &mut listed).await?;
+        let mut snapshot = reader.snapshot(self.config.groups_of(cluster), &mut listed).await?;
         warm.memory.borrow_mut().observe(&snapshot);
 
-        let needed = self.fleet(&snapshot, warm).tasks_needed();
+        let needed = {
+            let memory = warm.memory.borrow();
+            Fleet::new(&snapshot, &memory, self.config.headroom).tasks_needed()
+        };
         let tasks = reader.tasks();
         if !needed.is_empty() {
             snapshot.tasks = tasks.placed(&needed, &snapshot, &mut listed, until - AFTER_TASKS).await;
@@ -146,12 +149,9 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         Ok((snapshot, decided))
     }
 
-    fn fleet(&self, snapshot: &Snapshot, warm: &Warm) -> Fleet {
-        Fleet::new(snapshot, &warm.memory.borrow(), self.config.headroom)
-    }
-
     fn decide(&self, snapshot: &Snapshot, warm: &Warm) -> Decided {
-        let fleet = self.fleet(snapshot, warm);
+        let memory = warm.memory.borrow();
+        let fleet = Fleet::new(snapshot, &memory, self.config.headroom);
         // Of one group the cluster's figures say all.
         let groups = snapshot.groups.iter().filter(|_| snapshot.groups.len() > 1);
         Decided {

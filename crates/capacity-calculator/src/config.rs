@@ -62,6 +62,14 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The names of a cluster's groups. Where `ECS_CLUSTER` names another cluster, they are that one's.
+    pub(crate) fn groups_of(&self, cluster: &Cluster) -> &[String] {
+        let of_another = self.cluster.as_ref().is_some_and(|own| own.name() != cluster.name());
+        if of_another { &[] } else { &self.groups }
+    }
+}
+
 fn given(settings: &Settings<'_>) -> Result<Given, SettingError> {
     let amount = |variable, unit| settings.whole_number(variable, unit, 0, AMOUNT_MAX);
     let given = Given {

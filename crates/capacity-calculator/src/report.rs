@@ -59,6 +59,15 @@ pub(crate) fn group_scaled_by_ecs(cluster: &Cluster, group: &str, capacity_provi
     );
 }
 
+pub(crate) fn too_many_tasks(cluster: &Cluster, most: usize) {
+    warn!(
+        event = "too_many_tasks",
+        cluster = cluster.name(),
+        most,
+        "too many tasks to read: each counts as holding a network interface"
+    );
+}
+
 pub(crate) fn tasks_not_read(cluster: &Cluster, hosts: usize, error: Option<&CallError>) {
     warn!(
         event = "tasks_not_read",

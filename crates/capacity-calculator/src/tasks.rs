@@ -17,7 +17,6 @@ use fleetkeeper_core::service::Launch;
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
 use fleetkeeper_core::time_left::within;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tracing::warn;
 
 use crate::calls::{SETTLE, find_missing};
 use crate::report;
@@ -90,26 +89,28 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
     ) -> Result<(), CallError> {
         let most = NETWORK_INTERFACES_TASKS_MAX;
         let running = self.list(TasksOf::Cluster, DesiredStatus::Running, most).await?;
+        if running.len() > most {
+            report::too_many_tasks(self.cluster, most);
+            return Ok(());
+        }
         // A task that leaves the first list is on the second one from then on. A read may be older than one that was
         // made before it: only one that is made later than reads lag misses no task that the first one did.
         self.clock.sleep(SETTLE).await;
         let left = most.saturating_sub(running.len());
         let stopped = self.list(TasksOf::Cluster, DesiredStatus::Stopped, left).await?;
         if running.len() + stopped.len() > most {
-            warn!(
-                event = "too_many_tasks",
-                cluster = self.cluster.name(),
-                most,
-                "too many tasks to read: each counts as holding a network interface"
-            );
+            report::too_many_tasks(self.cluster, most);
             return Ok(());
         }
-        // A task that has not started may get its network interface yet.
-        self.describe(&running, |known| known.last_status == "RUNNING").await?;
-        self.describe(&stopped, Task::is_stopped).await?;
+        let all: BTreeSet<_> = running.union(&stopped).cloned().collect();
+        // A task that has not started may get its network interface yet, one that has not stopped gives it back.
+        let is_final = |arn: &TaskArn, known: &Task| {
+            known.is_stopped() || (!stopped.contains(arn) && known.last_status == "RUNNING")
+        };
+        self.describe(&all, is_final).await?;
         let tasks: Vec<_> = {
             let known = self.known.0.borrow();
-            running.union(&stopped).filter_map(|arn| known.get(arn).cloned()).collect()
+            all.iter().filter_map(|arn| known.get(arn).cloned()).collect()
         };
         // A task that ECS does not describe counts as holding one, by the instances' own counts of tasks.
         count_network_interfaces(instances, &tasks, began - SETTLE);
@@ -181,7 +182,7 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
             }
         }
         let arns: BTreeSet<_> = listed.whole.iter().chain(listed.on.values()).flatten().cloned().collect();
-        self.describe(&arns, |_| true).await
+        self.describe(&arns, |_, _| true).await
     }
 
     async fn list(
@@ -194,10 +195,15 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
     }
 
     /// Describes the tasks that are not known, or only as they were before they changed for the last time.
-    async fn describe(&self, arns: &BTreeSet<TaskArn>, is_final: fn(&Task) -> bool) -> Result<(), CallError> {
+    async fn describe(
+        &self,
+        arns: &BTreeSet<TaskArn>,
+        is_final: impl Fn(&TaskArn, &Task) -> bool,
+    ) -> Result<(), CallError> {
         let unknown: Vec<_> = {
             let known = self.known.0.borrow();
-            arns.iter().filter(|arn| !known.get(*arn).is_some_and(is_final)).cloned().collect()
+            let is_known = |arn: &TaskArn| known.get(arn).is_some_and(|task| is_final(arn, task));
+            arns.iter().filter(|arn| !is_known(arn)).cloned().collect()
         };
         let batches = unknown.chunks(DESCRIBE_MAX).map(|batch| async move {
             let answer = read::describe_tasks(&self.paced, self.cluster, batch).await?;

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use capacity_calculator::{CapacityCalculator, EcsReads};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, Metrics, NotificationTopic, TaskDefinitions};
+use fleetkeeper_core::ports::{
+    AutoScalingGroups, CapacityProviders, Clock, EmbeddedMetrics, Metrics, NotificationTopic, TaskDefinitions,
+};
 use fleetkeeper_sim::SimulatedAws;
 use fleetkeeper_sim::driver::{Environment, Function};
 use futures_util::FutureExt;
@@ -18,6 +20,7 @@ pub trait Wiring: Clone + 'static {
     /// All ports in one.
     type Aws: EcsCalls
         + TaskDefinitions
+        + CapacityProviders
         + AutoScalingCalls
         + NotificationTopic
         + EmbeddedMetrics
@@ -70,15 +73,15 @@ impl<W: Wiring> Function for DrainerFunction<W> {
 impl<W: Wiring> Function for CalculatorFunction<W> {
     fn start(&self, aws: SimulatedAws) -> Rc<dyn Environment> {
         let aws = self.wiring.ports(aws);
-        let (ecs, metrics, clock) = (aws.clone(), aws.clone(), aws);
-        let calculator = CapacityCalculator::new(ecs, metrics, clock, self.config.clone());
+        let (ecs, auto_scaling, metrics, clock) = (aws.clone(), aws.clone(), aws.clone(), aws);
+        let calculator = CapacityCalculator::new(ecs, auto_scaling, metrics, clock, self.config.clone());
         Rc::new(CalculatorEnvironment(calculator))
     }
 }
 
 struct DrainerEnvironment<A>(Drainer<A>);
 
-struct CalculatorEnvironment<A>(CapacityCalculator<A, A, A>);
+struct CalculatorEnvironment<A>(CapacityCalculator<A, A, A, A>);
 
 impl<A> Environment for DrainerEnvironment<A>
 where
@@ -89,7 +92,7 @@ where
     }
 }
 
-impl<A: EcsReads + Metrics + Clock> Environment for CalculatorEnvironment<A> {
+impl<A: EcsReads + AutoScalingGroups + Metrics + Clock> Environment for CalculatorEnvironment<A> {
     fn invoke(&self, event: Value, invocation: Invocation) -> LocalBoxFuture<'_, Result<Value, String>> {
         answer(self.0.handle(event, invocation)).boxed_local()
     }

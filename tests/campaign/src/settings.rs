@@ -2,8 +2,8 @@
 
 use fleetkeeper_core::setting::{SettingError, Settings};
 
-use crate::scenario::{CalculatorPlan, DrainerPlan, OnTimeout};
-use crate::set_up::cluster_name;
+use crate::scenario::{CalculatorPlan, DrainerPlan, OnTimeout, Scenario};
+use crate::set_up::{cluster_name, group_name};
 
 /// The drainer's settings.
 pub(crate) fn drainer_config(plan: &DrainerPlan) -> Result<lifecycle_drainer::Config, SettingError> {
@@ -26,10 +26,16 @@ fn on_drain_timeout(policy: OnTimeout) -> &'static str {
     }
 }
 
-/// The calculator's settings.
-pub(crate) fn calculator_config(plan: &CalculatorPlan) -> Result<capacity_calculator::Config, SettingError> {
+/// The calculator's settings: the groups are those of the first cluster.
+pub(crate) fn calculator_config(
+    scenario: &Scenario,
+    plan: &CalculatorPlan,
+) -> Result<capacity_calculator::Config, SettingError> {
+    let groups = scenario.clusters.first().map_or(0, |cluster| cluster.groups.len());
+    let groups: Vec<_> = (0..groups).map(|group| group_name(0, group)).collect();
     let lookup = |name: &str| match name {
         "ECS_CLUSTER" => Some(cluster_name(0)),
+        "AUTO_SCALING_GROUPS" if !groups.is_empty() => Some(groups.join(",")),
         _ if plan.discovers => None,
         "CONTAINER_MAX_CPU" => Some(plan.cpu.to_string()),
         "CONTAINER_MAX_MEMORY" => Some(plan.memory.to_string()),

@@ -76,7 +76,7 @@ async fn act(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplay
     let mut world = World::new(DateTime::UNIX_EPOCH + SINCE_THE_EPOCH);
     set_up(&mut world, scenario).map_err(Unplayable::World)?;
     let drainer = drainer_config(&scenario.drainer).map_err(Unplayable::Setting)?;
-    let calculator = scenario.calculator.as_ref().map(calculator_config).transpose();
+    let calculator = scenario.calculator.as_ref().map(|plan| calculator_config(scenario, plan)).transpose();
     let calculator = calculator.map_err(Unplayable::Setting)?;
 
     let began = world.now();

@@ -5,7 +5,7 @@ use fleetkeeper_core::ports::StorageResolution;
 use serde_json::json;
 
 use crate::ports::{
-    CLUSTER_ARN, CloudWatch, Ecs, begin, calculator, handle, host, pages, published, state_change,
+    CLUSTER_ARN, CloudWatch, Ecs, begin, calculator, group, handle, host, pages, published, state_change,
 };
 
 #[tokio::test(start_paused = true)]
@@ -24,10 +24,10 @@ async fn one_event_is_one_put_with_one_timestamp() {
 async fn a_cluster_of_no_instance_is_zeros() {
     for pages in [vec![], vec![vec![], vec![]]] {
         let (outcome, puts) = handle(Ecs { pages, ..Ecs::default() }, CloudWatch::default(), &[]).await;
-        assert_eq!(outcome.unwrap().report().unwrap().container_capacity_bound_by, None);
+        assert_eq!(outcome.unwrap().figures.capacity.unwrap().container_capacity_bound_by, None);
         assert_eq!(puts.len(), 1);
         assert!(puts[0].data.iter().all(|datum| datum.value == 0.0));
-        assert_eq!(puts[0].data.len(), 11);
+        assert_eq!(puts[0].data.len(), 5);
     }
 }
 
@@ -57,10 +57,12 @@ async fn the_answer_is_short_and_says_what_binds() {
     let mut busy = host(1);
     (busy.remaining.cpu, busy.remaining.memory) = (CpuUnits(774), Mib(593));
     busy.remaining.tcp_ports_taken.insert(Port(80));
-    let ecs = Ecs { pages: vec![vec![host(0), busy]], ..Ecs::default() };
-    let (outcome, _) = handle(ecs, CloudWatch::default(), &[("TCP_PORT_RESOURCES", "80")]).await;
+    let ecs = Ecs { pages: vec![vec![host(0), busy]], groups: vec![group("a", [0, 1])], ..Ecs::default() };
+    let variables = [("TCP_PORT_RESOURCES", "80"), ("AUTO_SCALING_GROUPS", "a")];
+    let (outcome, _) = handle(ecs, CloudWatch::default(), &variables).await;
+    let answer = serde_json::to_value(outcome.unwrap()).unwrap();
     assert_eq!(
-        serde_json::to_value(outcome.unwrap()).unwrap(),
+        answer,
         json!({
             "cluster": "demo",
             "trigger": {
@@ -74,23 +76,23 @@ async fn the_answer_is_short_and_says_what_binds() {
             "idleHostCapacity": 1.0,
             "idleHostCapacityBoundBy": "TCP_PORTS",
             "placeableContainers": 1,
-            "removableHosts": 0,
-            "heldBack": {
-                "slotsMissing": 1,
-                "by": [{"instance": host(0).ec2_instance_id, "tasks": 0, "slotsNeeded": 0, "slotsFree": 1}],
-            },
-            "missingHosts": 0,
-            "wanted": {"services": 0, "desiredTasks": 0, "missingTasks": 0},
-            "activeHosts": 2,
-            "drainingHosts": 0,
-            "disconnectedHosts": 0,
-            "otherHosts": 0,
+            "hosts": 2,
             "resources": [
                 {"resource": "CPU", "containerCapacity": 7, "perHost": 4, "fullHosts": 0},
                 {"resource": "MEMORY", "containerCapacity": 3, "perHost": 2, "fullHosts": 0},
                 {"resource": "TCP_PORTS", "containerCapacity": 1, "perHost": 1, "fullHosts": 1},
             ],
-            "published": {"namespace": "ECS/Fleetkeeper", "metrics": 12, "at": "2026-11-22T12:00:01.020Z"},
+            "waitingTasks": 0,
+            "groups": [{
+                "group": "a",
+                "activeHosts": 2,
+                "drainingHosts": 0,
+                "disconnectedHosts": 0,
+                "unjoinedHosts": 0,
+                "missing": {"units": 0, "reason": {"code": "has-room"}},
+                "removable": {"hosts": 2, "units": 2},
+            }],
+            "published": {"namespace": "ECS/Fleetkeeper", "metrics": 11, "at": "2026-11-22T12:00:01.020Z"},
         })
     );
 }

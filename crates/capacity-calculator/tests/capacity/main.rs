@@ -9,6 +9,10 @@ mod discovery;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
+mod network_interfaces;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod reads;
@@ -16,3 +20,5 @@ mod reads;
 mod services;
 #[cfg(test)]
 mod storms;
+#[cfg(test)]
+mod tasks;

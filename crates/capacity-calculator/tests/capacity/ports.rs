@@ -1,4 +1,4 @@
-//! An ECS that holds container instances, a CloudWatch that keeps what is put, a clock that does not wait.
+//! An ECS that holds container instances, groups, a CloudWatch that keeps what is put, a clock that does not wait.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use capacity_calculator::{CapacityCalculator, CapacityError, Config, Summary};
 use chrono::{DateTime, Utc};
+use fleetkeeper_core::capacity_provider::CapacityProvider;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{
     Attributes, ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Resources,
 };
 use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::lifecycle::{AutoScalingGroup, GroupInstance, ScalingActivity};
 use fleetkeeper_core::ports::{
-    Answer, CallError, CallErrorKind, Clock, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX,
-    Failure, MetricDatum, Metrics, Page, PageToken, StorageResolution,
+    Answer, AutoScalingGroups, CallError, CallErrorKind, Clock, ContainerInstanceQuery, ContainerInstances,
+    DESCRIBE_MAX, Failure, GROUPS_MAX, METRIC_DATA_MAX, MetricDatum, Metrics, Page, PageToken,
+    StorageResolution,
 };
 use fleetkeeper_core::service::Service;
 use fleetkeeper_core::setting::Settings;
-use fleetkeeper_core::task::{Task, TaskDefinitionArn};
-use fleetkeeper_core::task_needs::TaskNeeds;
+use fleetkeeper_core::task::{Task, TaskArn, TaskDefinition, TaskDefinitionArn};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -63,11 +65,25 @@ pub(crate) struct Ecs {
     pub(crate) in_flight: Cell<usize>,
     pub(crate) most_in_flight: Cell<usize>,
     pub(crate) services: Vec<Service>,
-    pub(crate) needs: BTreeMap<TaskDefinitionArn, TaskNeeds>,
-    pub(crate) tasks: Vec<Task>,
+    /// Those that ECS describes; it refuses all others.
+    pub(crate) definitions: BTreeMap<TaskDefinitionArn, TaskDefinition>,
+    pub(crate) tasks: RefCell<Vec<Task>>,
+    pub(crate) capacity_providers: Vec<CapacityProvider>,
+    pub(crate) groups: Vec<AutoScalingGroup>,
+    /// The pages that match an expression; ECS refuses all others.
+    pub(crate) matching: BTreeMap<String, Vec<Vec<ContainerInstanceArn>>>,
+    pub(crate) protected: BTreeSet<TaskArn>,
+    /// Reasons of `failures[]`, by service.
+    pub(crate) services_failing: BTreeMap<String, &'static str>,
+    /// Reasons of `failures[]` of `GetTaskProtection`, by task.
+    pub(crate) protection_failing: BTreeMap<TaskArn, &'static str>,
     pub(crate) services_mood: Mood,
     pub(crate) definitions_mood: Mood,
     pub(crate) tasks_mood: Mood,
+    pub(crate) protection_mood: Mood,
+    pub(crate) providers_mood: Mood,
+    pub(crate) groups_mood: Mood,
+    pub(crate) matching_mood: Mood,
     /// The task definitions that were described.
     pub(crate) defined: RefCell<Vec<TaskDefinitionArn>>,
     /// So many of the first calls do not find the services that they ask for.
@@ -75,6 +91,18 @@ pub(crate) struct Ecs {
     /// Calls on services and on tasks.
     pub(crate) service_calls: Cell<usize>,
     pub(crate) task_calls: Cell<usize>,
+    /// Tasks that are listed, and missing where they are described.
+    pub(crate) undescribed: RefCell<BTreeSet<TaskArn>>,
+    /// How long `DescribeTasks` takes.
+    pub(crate) describe_tasks_takes: Duration,
+    /// Task ARNs that were described.
+    pub(crate) tasks_described: RefCell<Vec<TaskArn>>,
+    /// The sizes of the batches whose protection was asked for.
+    pub(crate) protection_asked: RefCell<Vec<usize>>,
+    /// The names of the capacity providers that were asked for.
+    pub(crate) providers_asked: RefCell<Vec<Vec<String>>>,
+    /// The expressions that were asked for, once for each page.
+    pub(crate) expressions_asked: RefCell<Vec<String>>,
 }
 
 impl ContainerInstances for Ecs {
@@ -84,6 +112,9 @@ impl ContainerInstances for Ecs {
         query: &ContainerInstanceQuery,
         page: Option<&PageToken>,
     ) -> Result<Page<ContainerInstanceArn>, CallError> {
+        if let ContainerInstanceQuery::Matching(expression) = query {
+            return self.matching(expression, page).await;
+        }
         assert_eq!(query, &ContainerInstanceQuery::All);
         self.clusters_asked.borrow_mut().insert(cluster.reference().to_owned());
         self.lists.set(self.lists.get() + 1);
@@ -135,6 +166,74 @@ impl ContainerInstances for Ecs {
     }
 }
 
+impl Ecs {
+    async fn matching(
+        &self,
+        expression: &str,
+        page: Option<&PageToken>,
+    ) -> Result<Page<ContainerInstanceArn>, CallError> {
+        self.expressions_asked.borrow_mut().push(expression.to_owned());
+        self.matching_mood.settle("ecs:ListContainerInstances", expression).await?;
+        let Some(pages) = self.matching.get(expression) else {
+            Mood::Fails(CallErrorKind::Refused).settle("ecs:ListContainerInstances", expression).await?;
+            unreachable!("it was refused");
+        };
+        let number: usize = page.map_or(0, |token| token.0.parse().unwrap());
+        let next = (number + 1 < pages.len()).then(|| PageToken((number + 1).to_string()));
+        Ok(Page { items: pages.get(number).cloned().unwrap_or_default(), next })
+    }
+}
+
+/// EC2 Auto Scaling: groups, and what was asked for.
+#[derive(Default)]
+pub(crate) struct AutoScaling {
+    pub(crate) groups: Vec<AutoScalingGroup>,
+    pub(crate) mood: Mood,
+    pub(crate) asked: RefCell<Vec<usize>>,
+}
+
+impl AutoScalingGroups for AutoScaling {
+    async fn describe_groups(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
+        assert!((1..=GROUPS_MAX).contains(&names.len()), "{} names", names.len());
+        self.asked.borrow_mut().push(names.len());
+        self.mood.settle("autoscaling:DescribeAutoScalingGroups", &names.join(", ")).await?;
+        // In an order of its own.
+        let found = self.groups.iter().rev().filter(|group| names.contains(&group.name));
+        Ok(found.cloned().collect())
+    }
+
+    async fn describe_scaling_activities(
+        &self,
+        _: &str,
+        _: Option<&PageToken>,
+    ) -> Result<Page<ScalingActivity>, CallError> {
+        unreachable!("the calculator does not read activities")
+    }
+}
+
+/// A group of these hosts, of 0 to 100 instances.
+pub(crate) fn group(name: &str, hosts: impl IntoIterator<Item = usize>) -> AutoScalingGroup {
+    let instance = |number| GroupInstance {
+        ec2_instance_id: host(number).ec2_instance_id.parse().unwrap(),
+        lifecycle_state: "InService".to_owned(),
+        availability_zone: "us-east-1a".to_owned(),
+        instance_type: "c5.large".to_owned(),
+        weight: 1,
+        protected: false,
+    };
+    let instances: Vec<_> = hosts.into_iter().map(instance).collect();
+    AutoScalingGroup {
+        name: name.to_owned(),
+        minimum: 0,
+        maximum: 100,
+        desired: u32::try_from(instances.len()).unwrap(),
+        mixed: false,
+        suspended: BTreeSet::new(),
+        instances,
+        has_load_balancer: false,
+    }
+}
+
 /// One `PutMetricData`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Put {
@@ -150,11 +249,22 @@ impl Put {
         let of_cluster = |datum: &&MetricDatum| datum.name == name && datum.dimensions.len() == 1;
         self.data.iter().find(of_cluster).unwrap().value
     }
+
+    /// The value of a group's metric, where it was put.
+    pub(crate) fn of_group(&self, group: &str, name: &str) -> Option<f64> {
+        let of_group = |datum: &&MetricDatum| {
+            let dimension = ("AutoScalingGroupName", group.to_owned());
+            datum.name == name && datum.dimensions.contains(&dimension)
+        };
+        self.data.iter().find(of_group).map(|datum| datum.value)
+    }
 }
 
 #[derive(Default)]
 pub(crate) struct CloudWatch {
     pub(crate) put: Mood,
+    /// So many calls answer before the mood sets in.
+    pub(crate) put_after: usize,
     pub(crate) puts: RefCell<Vec<Put>>,
 }
 
@@ -166,7 +276,10 @@ impl Metrics for CloudWatch {
         at: DateTime<Utc>,
         data: &[MetricDatum],
     ) -> Result<(), CallError> {
-        self.put.settle("cloudwatch:PutMetricData", namespace).await?;
+        assert!((1..=METRIC_DATA_MAX).contains(&data.len()), "{} data", data.len());
+        if self.puts.borrow().len() >= self.put_after {
+            self.put.settle("cloudwatch:PutMetricData", namespace).await?;
+        }
         let (namespace, data) = (namespace.to_owned(), data.to_vec());
         self.puts.borrow_mut().push(Put { namespace, resolution, at, data });
         Ok(())
@@ -221,26 +334,22 @@ pub(crate) fn pages(sizes: &[usize]) -> Vec<Vec<ContainerInstance>> {
     sizes.iter().map(|size| numbers.by_ref().take(*size).map(host).collect()).collect()
 }
 
+pub(crate) type Calculator = CapacityCalculator<Ecs, AutoScaling, CloudWatch, PausedClock>;
+
 /// The variables of a worst case of 250 CPU units and 400 MiB, and `more`, which win.
-pub(crate) fn calculator(
-    ecs: Ecs,
-    metrics: CloudWatch,
-    more: &[(&str, &str)],
-) -> CapacityCalculator<Ecs, CloudWatch, PausedClock> {
+pub(crate) fn calculator(ecs: Ecs, metrics: CloudWatch, more: &[(&str, &str)]) -> Calculator {
     let variables = [more, &[("CONTAINER_MAX_CPU", "250"), ("CONTAINER_MAX_MEMORY", "400")]].concat();
     only(ecs, metrics, &variables)
 }
 
 /// These variables and no others.
-pub(crate) fn only(
-    ecs: Ecs,
-    metrics: CloudWatch,
-    variables: &[(&str, &str)],
-) -> CapacityCalculator<Ecs, CloudWatch, PausedClock> {
+pub(crate) fn only(mut ecs: Ecs, metrics: CloudWatch, variables: &[(&str, &str)]) -> Calculator {
     let lookup =
         |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
     let config = Config::read(&Settings::new(&lookup)).unwrap();
-    CapacityCalculator::new(ecs, metrics, PausedClock { start: Instant::now() }, config)
+    let (groups, mood) = (std::mem::take(&mut ecs.groups), ecs.groups_mood);
+    let auto_scaling = AutoScaling { groups, mood, ..AutoScaling::default() };
+    CapacityCalculator::new(ecs, auto_scaling, metrics, PausedClock { start: Instant::now() }, config)
 }
 
 /// An invocation of so many seconds.
@@ -259,11 +368,11 @@ pub(crate) fn state_change() -> Value {
 }
 
 /// Handles an event with a minute's time: something is published, or it is an error.
-pub(crate) async fn published(
-    calculator: &CapacityCalculator<Ecs, CloudWatch, PausedClock>,
-    event: Value,
-) -> Result<Summary, CapacityError> {
-    Ok(calculator.handle(event, invocation(60)).await?.published().unwrap())
+pub(crate) async fn published(calculator: &Calculator, event: Value) -> Result<Summary, CapacityError> {
+    let begins = calculator.clock.now();
+    let invocation =
+        Invocation { begins, ends: begins + chrono::TimeDelta::seconds(60), deadline_known: true };
+    Ok(calculator.handle(event, invocation).await?.published().unwrap())
 }
 
 /// Handles a state change with a minute's time, and gives what came of it and what was put.

@@ -1,25 +1,37 @@
 //! The services, task definitions and tasks that the ECS of these tests holds.
 
+use std::collections::BTreeSet;
+
+use fleetkeeper_core::capacity_provider::CapacityProvider;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{CpuUnits, Mib};
 use fleetkeeper_core::ports::{
-    Answer, CallError, DESCRIBE_MAX, Failure, Page, PageToken, SERVICES_MAX, Services, TaskDefinitions,
-    Tasks, TasksOf,
+    Answer, CallError, CallErrorKind, CapacityProviders, DESCRIBE_MAX, Failure, Page, PageToken,
+    SERVICES_MAX, Services, TaskDefinitions, TaskProtections, Tasks, TasksOf,
 };
 use fleetkeeper_core::service::{Deployment, Launch, SchedulingStrategy, Service, ServiceArn};
 use fleetkeeper_core::task::{
-    DesiredStatus, HostRequirements, Task, TaskArn, TaskDefinition, TaskDefinitionArn,
+    DesiredStatus, HostRequirements, Task, TaskArn, TaskDefinition, TaskDefinitionArn, TaskProtection,
 };
 use fleetkeeper_core::task_needs::TaskNeeds;
 
-use crate::ports::Ecs;
+use tokio::time::sleep;
+
+use crate::ports::{Ecs, Mood, host};
 
 /// An ACTIVE REPLICA service on EC2 that has the tasks it wants.
 pub(crate) fn service(name: &str, definitions: &[&str], desired: u32) -> Service {
     Service {
         name: name.to_owned(),
         active: true,
-        deployments: definitions.iter().map(|arn| deployment(arn)).collect(),
+        deployments: (0..)
+            .zip(definitions)
+            .map(|(number, arn)| Deployment {
+                desired: if number == 0 { desired } else { 0 },
+                running: if number == 0 { desired } else { 0 },
+                ..deployment(arn)
+            })
+            .collect(),
         constraints: Vec::new(),
         spreads_over: Vec::new(),
         strategy: SchedulingStrategy::Replica,
@@ -38,6 +50,34 @@ pub(crate) fn deployment(definition: &str) -> Deployment {
     Deployment { task_set: false, definition, launch: Launch::Ec2, desired: 0, running: 0, pending: 0 }
 }
 
+/// The same service with only so many of its tasks running.
+pub(crate) fn running(mut service: Service, running: u32) -> Service {
+    service.running = running;
+    service.deployments[0].running = running;
+    service
+}
+
+/// A task of service `web` on a host that is to run.
+pub(crate) fn task(number: usize, on: usize) -> Task {
+    Task {
+        arn: TaskArn(format!("arn:task/{number:05}")),
+        last_status: "RUNNING".to_owned(),
+        desired_status: DesiredStatus::Running,
+        group: "service:web".to_owned(),
+        container_instance: host(on).arn,
+        definition: TaskDefinitionArn("web:1".to_owned()),
+        cpu: needs(0, 0).cpu,
+        memory: needs(0, 0).memory,
+        tcp_ports: [].into(),
+        udp_ports: [].into(),
+        network_interface: false,
+        stopping_at: None,
+        stopped_at: None,
+        stop_code: None,
+        stopped_reason: None,
+    }
+}
+
 pub(crate) fn needs(cpu: u64, memory: u64) -> TaskNeeds {
     TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }
 }
@@ -45,7 +85,11 @@ pub(crate) fn needs(cpu: u64, memory: u64) -> TaskNeeds {
 impl Ecs {
     /// With a service, and what tasks of its definitions need.
     pub(crate) fn with(mut self, service: Service, needs: &TaskNeeds) -> Self {
-        self.needs.extend(service.definitions().into_iter().map(|arn| (arn.clone(), needs.clone())));
+        let definition = |arn: &TaskDefinitionArn| {
+            let host = HostRequirements::default();
+            (arn.clone(), TaskDefinition { arn: arn.clone(), needs: needs.clone(), host })
+        };
+        self.definitions.extend(service.definitions().into_iter().map(definition));
         self.services.push(service);
         self
     }
@@ -78,8 +122,15 @@ impl Services for Ecs {
             };
             return Ok(Answer { items: Vec::new(), failures: names.iter().map(missing).collect() });
         }
-        let asked = |service: &&Service| names.contains(&service.name);
-        Ok(Answer { items: self.services.iter().filter(asked).cloned().collect(), failures: Vec::new() })
+        let failure = |name: &String| {
+            let reason = (*self.services_failing.get(name)?).to_owned();
+            Some(Failure { arn: format!("arn:service/{name}"), reason, detail: String::new() })
+        };
+        let asked = |service: &&Service| {
+            names.contains(&service.name) && !self.services_failing.contains_key(&service.name)
+        };
+        let items = self.services.iter().filter(asked).cloned().collect();
+        Ok(Answer { items, failures: names.iter().filter_map(failure).collect() })
     }
 }
 
@@ -87,8 +138,11 @@ impl TaskDefinitions for Ecs {
     async fn describe_task_definition(&self, arn: &TaskDefinitionArn) -> Result<TaskDefinition, CallError> {
         self.definitions_mood.settle("ecs:DescribeTaskDefinition", &arn.0).await?;
         self.defined.borrow_mut().push(arn.clone());
-        let needs = self.needs[arn].clone();
-        Ok(TaskDefinition { arn: arn.clone(), needs, host: HostRequirements::default() })
+        let Some(definition) = self.definitions.get(arn) else {
+            Mood::Fails(CallErrorKind::Refused).settle("ecs:DescribeTaskDefinition", &arn.0).await?;
+            unreachable!("it was refused");
+        };
+        Ok(definition.clone())
     }
 }
 
@@ -100,17 +154,81 @@ impl Tasks for Ecs {
         desired: DesiredStatus,
         page: Option<&PageToken>,
     ) -> Result<Page<TaskArn>, CallError> {
-        assert_eq!((of, page), (TasksOf::Cluster, None));
         self.task_calls.set(self.task_calls.get() + 1);
         self.tasks_mood.settle("ecs:ListTasks", cluster.name()).await?;
-        let of_status = self.tasks.iter().filter(|task| task.desired_status == desired);
-        Ok(Page { items: of_status.map(|task| task.arn.clone()).collect(), next: None })
+        let tasks = self.tasks.borrow();
+        let listed = tasks.iter().filter(|task| {
+            let there = match of {
+                TasksOf::Cluster => true,
+                TasksOf::ContainerInstance(arn) => task.container_instance == *arn,
+            };
+            there && task.desired_status == desired
+        });
+        let listed: Vec<_> = listed.map(|task| task.arn.clone()).collect();
+        let from: usize = page.map_or(0, |token| token.0.parse().unwrap());
+        let next = (from + 100 < listed.len()).then(|| PageToken((from + 100).to_string()));
+        Ok(Page { items: listed.into_iter().skip(from).take(100).collect(), next })
     }
 
     async fn describe_tasks(&self, _: &Cluster, arns: &[TaskArn]) -> Result<Answer<Task>, CallError> {
         assert!((1..=DESCRIBE_MAX).contains(&arns.len()), "AWS refuses {} ARNs", arns.len());
         self.task_calls.set(self.task_calls.get() + 1);
-        let asked = self.tasks.iter().filter(|task| arns.contains(&task.arn));
-        Ok(Answer { items: asked.cloned().collect(), failures: Vec::new() })
+        self.tasks_described.borrow_mut().extend(arns.iter().cloned());
+        sleep(self.describe_tasks_takes).await;
+        let (tasks, undescribed) = (self.tasks.borrow(), self.undescribed.borrow());
+        let asked: BTreeSet<_> = arns.iter().collect();
+        let asked = tasks.iter().filter(|it| asked.contains(&it.arn) && !undescribed.contains(&it.arn));
+        let missing = |arn: &TaskArn| Failure {
+            arn: arn.0.clone(),
+            reason: "MISSING".to_owned(),
+            detail: String::new(),
+        };
+        let failures = arns.iter().filter(|arn| undescribed.contains(*arn)).map(missing).collect();
+        Ok(Answer { items: asked.cloned().collect(), failures })
+    }
+}
+
+impl TaskProtections for Ecs {
+    async fn task_protection(
+        &self,
+        cluster: &Cluster,
+        tasks: &[TaskArn],
+    ) -> Result<Answer<TaskProtection>, CallError> {
+        assert!((1..=DESCRIBE_MAX).contains(&tasks.len()), "AWS refuses {} ARNs", tasks.len());
+        self.protection_asked.borrow_mut().push(tasks.len());
+        self.protection_mood.settle("ecs:GetTaskProtection", cluster.name()).await?;
+        let mut answer = Answer { items: Vec::new(), failures: Vec::new() };
+        for task in tasks {
+            match self.protection_failing.get(task) {
+                Some(reason) => answer.failures.push(Failure {
+                    arn: task.0.clone(),
+                    reason: (*reason).to_owned(),
+                    detail: String::new(),
+                }),
+                None => answer.items.push(TaskProtection {
+                    task: task.clone(),
+                    protected: self.protected.contains(task),
+                    until: None,
+                }),
+            }
+        }
+        Ok(answer)
+    }
+}
+
+impl CapacityProviders for Ecs {
+    async fn describe_capacity_providers(
+        &self,
+        names: &[String],
+        page: Option<&PageToken>,
+    ) -> Result<Page<CapacityProvider>, CallError> {
+        assert!(!names.is_empty(), "AWS describes every provider of the account");
+        self.providers_asked.borrow_mut().push(names.to_vec());
+        self.providers_mood.settle("ecs:DescribeCapacityProviders", &names.join(", ")).await?;
+        // One a page.
+        let found: Vec<_> = self.capacity_providers.iter().filter(|it| names.contains(&it.name)).collect();
+        let number: usize = page.map_or(0, |token| token.0.parse().unwrap());
+        let next = (number + 1 < found.len()).then(|| PageToken((number + 1).to_string()));
+        Ok(Page { items: found.get(number).map(|it| (*it).clone()).into_iter().collect(), next })
     }
 }

@@ -183,11 +183,10 @@ fn told_by_metrics(values: &[(&'static str, f64)]) -> impl Iterator<Item = Seen>
     let value = |name: &str| values.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
     let some = |name: &str| value(name).is_some_and(|value| value > 0.0);
     let capacity = value("ContainerCapacity").is_some();
-    let discovers = value("UnfittableServices").is_some();
     let states = [
-        (discovers && capacity, Seen::WorstCaseDiscovered),
+        (capacity, Seen::WorstCaseDiscovered),
         (!capacity, Seen::NoWorstCase),
-        (some("UnfittableServices"), Seen::Unfittable),
+        (some("UnplaceableServices"), Seen::Unfittable),
         (some("RemovableHosts"), Seen::HostsRemovable),
         (some("MissingHosts"), Seen::HostsMissing),
     ];

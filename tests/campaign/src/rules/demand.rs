@@ -112,12 +112,6 @@ impl<'a> Demand<'a> {
         Wanted { missing, ..of.wanted }
     }
 
-    /// Whether what a cluster's services want has not changed since.
-    pub(super) fn is_still_since(&self, cluster: usize, time: DateTime<Utc>) -> bool {
-        let changed = self.clusters.get(cluster).and_then(|of| of.changed);
-        changed.is_none_or(|changed| changed < time)
-    }
-
     /// The most tasks that a cluster's services were to run at any time since.
     pub(super) fn most_desired_since(&self, cluster: usize, time: DateTime<Utc>) -> u64 {
         let Some(of) = self.clusters.get(cluster) else { return 0 };

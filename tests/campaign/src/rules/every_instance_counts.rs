@@ -1,10 +1,8 @@
 //! Rule 5, every instance counts: no page, batch or `failures[]` entry is skipped, at any size of the cluster.
 //!
 //! What the calculator puts for a cluster of which no container instance changed from 5 s (`SETTLE`, the most that reads
-//! are taken to lag behind) before the invocation began is exactly what the cluster comes to: `ActiveHosts`,
-//! `DrainingHosts`, `DisconnectedHosts` and `ContainerCapacity`, whatever the size of a page. Where the worst case is
-//! discovered, so is `UnfittableServices`; where there is no worst case, `IdleHostCapacity` is the hosts without tasks, and
-//! there is no `ContainerCapacity`. One whose reads went wrong puts nothing, which is rule 7.
+//! are taken to lag behind) before the invocation began is exactly what the cluster comes to: `ContainerCapacity`, whatever
+//! the size of a page; none where there is no worst case. One whose reads went wrong puts nothing, which is rule 7.
 //!
 //! Passed over is an invocation that could not know: it was not told of a task, or was told that a service is MISSING of
 //! which the worst case may be; or a host came or went meanwhile, and with it what fits on some host.
@@ -31,18 +29,7 @@ fn counts(put: &MetricPut<'_>) -> Result<(), String> {
     if !put.is_known() {
         return Ok(());
     }
-    let all = &put.fleet.all;
-    let idle = put.fleet.worst.is_none().then_some(all.idle);
-    for (name, truth) in [
-        ("ActiveHosts", Some(all.active)),
-        ("DrainingHosts", Some(all.draining)),
-        ("DisconnectedHosts", Some(all.disconnected)),
-        ("ContainerCapacity", put.fleet.container_capacity()),
-        ("UnfittableServices", put.fleet.unfittable().map(|them| them.iter().fold(0, |count, _| count + 1))),
-    ] {
-        is_put(put, name, truth)?;
-    }
-    idle.map_or(Ok(()), |idle| is_put(put, "IdleHostCapacity", Some(idle)))
+    is_put(put, "ContainerCapacity", put.fleet.container_capacity())
 }
 
 fn is_put(put: &MetricPut<'_>, name: &str, truth: Option<u64>) -> Result<(), String> {

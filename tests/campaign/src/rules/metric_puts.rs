@@ -9,7 +9,7 @@ use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use serde_json::Value;
 
-use super::demand::{Demand, Wanted};
+use super::demand::Demand;
 use super::fleet::Fleet;
 use super::read_lag;
 use super::worst_case::WorstCases;
@@ -35,7 +35,7 @@ pub(super) struct Reads {
     pub(super) failed: bool,
     /// One was not told of an instance or a service.
     pub(super) untold: bool,
-    /// One was told that a service is MISSING, which it was not, or was not told of a task, which counts as there.
+    /// One was not told of a service, a task or a task definition: what rests on them is left out.
     misled: bool,
 }
 
@@ -57,12 +57,6 @@ impl MetricPut<'_> {
     pub(super) fn worst_case_is_known(&self) -> bool {
         let told = !(self.reads.misled && self.fleet.discovers());
         told && self.fleet.has_one_worst_case_since(self.seen_from)
-    }
-
-    /// What the services want, where the invocation could know it.
-    pub(super) fn wanted(&self) -> Option<Wanted> {
-        let known = self.demand.is_still_since(self.cluster, self.seen_from) && !self.reads.misled;
-        known.then(|| self.demand.wanted(self.cluster, &self.fleet.unfittable().unwrap_or_default()))
     }
 
     /// The most tasks that the services were to run at any time that the invocation may have seen.
@@ -142,7 +136,10 @@ impl Reads {
         }
         match outcome {
             CallOutcome::AnsweredInPart(reason) => match (operation, *reason) {
-                (Operation::DescribeServices, "MISSING") | (Operation::DescribeTasks, _) => {
+                (
+                    Operation::DescribeServices | Operation::DescribeTasks | Operation::GetTaskProtection,
+                    _,
+                ) => {
                     self.misled = true;
                 }
                 // An instance that is MISSING may be found by the next read.
@@ -150,6 +147,19 @@ impl Reads {
                 _ => self.untold = true,
             },
             CallOutcome::Answered => {}
+            // Those tasks' hosts count as not read. A task definition that is refused is left out.
+            CallOutcome::Failed(_) | CallOutcome::AnswerLost(_) | CallOutcome::Hung
+                if matches!(
+                    operation,
+                    Operation::ListTasks | Operation::DescribeTasks | Operation::GetTaskProtection
+                ) || (operation == Operation::DescribeTaskDefinition
+                    && matches!(
+                        outcome,
+                        CallOutcome::Failed("AccessDeniedException" | "ClientException")
+                    )) =>
+            {
+                self.misled = true;
+            }
             CallOutcome::Failed(_) | CallOutcome::AnswerLost(_) | CallOutcome::Hung => self.failed = true,
         }
     }

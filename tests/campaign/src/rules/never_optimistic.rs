@@ -7,9 +7,7 @@
 //! instance changed meanwhile it is exactly what fits, host by host, which for identical containers is the best that any
 //! placement can do.
 //!
-//! `RemovableHosts` is at most the hosts that took tasks at any time meanwhile. Where neither an instance nor what the
-//! services want changed meanwhile, it is exactly what docs/capacity.md says of the cluster as it is. And it is 0 wherever
-//! `MissingHosts` is not.
+//! `RemovableHosts` is at most the hosts that took tasks at any time meanwhile.
 //!
 //! Where the worst case is discovered and the invocation could have another one in mind than there is now (a host came or
 //! went on which other tasks fit, or a service was told to be MISSING), only that holds which is said of any.
@@ -56,21 +54,10 @@ fn can_be_placed(put: &MetricPut<'_>) -> Result<(), String> {
 }
 
 fn can_go(put: &MetricPut<'_>) -> Result<(), String> {
-    let Some(value) = put.value("RemovableHosts") else {
-        let needless = !put.worst_case_is_known() || put.fleet.worst.is_none();
-        return if needless { Ok(()) } else { Err("put no RemovableHosts".to_owned()) };
-    };
-    if let Some(missing) = put.value("MissingHosts").filter(|missing| value > 0.0 && *missing > 0.0) {
-        return Err(format!("put RemovableHosts {value} where MissingHosts is {missing}"));
-    }
+    let Some(value) = put.value("RemovableHosts") else { return Ok(()) };
     let hosts = put.fleet.hosts_since(put.seen_from);
     if value > number(hosts) {
         return Err(format!("put RemovableHosts {value} of at most {hosts} hosts"));
-    }
-    let Some(wanted) = put.wanted().filter(|_| put.is_known()) else { return Ok(()) };
-    let can_go = put.fleet.removable_hosts(wanted);
-    if Some(number(can_go)) != put.value("RemovableHosts") {
-        return Err(format!("put RemovableHosts {value} where {can_go} can go"));
     }
     Ok(())
 }

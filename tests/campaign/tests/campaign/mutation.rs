@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_campaign::functions::Wiring;
+use fleetkeeper_core::capacity_provider::CapacityProvider;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib,
@@ -16,7 +17,7 @@ use fleetkeeper_core::lifecycle::{
     LifecycleActionState, LifecycleHook, ScalingActivity,
 };
 use fleetkeeper_core::ports::{
-    Answer, AutoScalingGroups, CallError, CallErrorKind, Clock, ContainerInstanceDraining,
+    Answer, AutoScalingGroups, CallError, CallErrorKind, CapacityProviders, Clock, ContainerInstanceDraining,
     ContainerInstanceQuery, ContainerInstances, EmbeddedMetrics, LifecycleActions, MetricDatum, Metrics,
     NotificationTopic, Page, PageToken, Services, StorageResolution, TaskDefinitions, TaskProtections,
     TaskStopping, Tasks, TasksOf,
@@ -347,6 +348,16 @@ impl TaskProtections for Mutant {
     }
 }
 
+impl CapacityProviders for Mutant {
+    async fn describe_capacity_providers(
+        &self,
+        names: &[String],
+        page: Option<&PageToken>,
+    ) -> Result<Page<CapacityProvider>, CallError> {
+        self.aws.describe_capacity_providers(names, page).await
+    }
+}
+
 impl EmbeddedMetrics for Mutant {
     fn put(&self, document: &serde_json::Value) {
         self.aws.put(document);
@@ -436,7 +447,7 @@ impl Metrics for Mutant {
                 (Mutation::RemovesOneMore, "RemovableHosts") | (Mutation::MissesOneMore, "MissingHosts") => {
                     datum.value += 1.0;
                 }
-                (Mutation::MissesForNothing, "UnfittableServices") => datum.name = "MissingHosts",
+                (Mutation::MissesForNothing, "UnplaceableServices") => datum.name = "MissingHosts",
                 _ => {}
             }
         }

@@ -2,17 +2,16 @@
 //!
 //! An invocation puts nothing at all
 //!
-//! - where a read of its own failed, was throttled or was never answered, or where ECS did not tell of an instance for
-//!   another reason than that it is MISSING;
-//! - where the worst case fits on no host, however empty: from 5 s (`SETTLE`, the most that reads are taken to lag behind)
-//!   before the invocation began until it put, there was a host that took tasks (ACTIVE, agent connected) all the time,
-//!   and the worst case fitted on the registered resources of none.
+//! - where a read of its own failed, was throttled or was never answered, except of single tasks, or where ECS did not tell
+//!   of an instance for another reason than that it is MISSING;
 //!
-//! It puts nothing that is told of room, and nothing that a group is scaled by but `IdleHostCapacity`, where it could know
-//! that there is no worst case.
+//! and nothing of the book's where the worst case fits on no host, however empty: from 5 s (`SETTLE`, the most that reads are taken to lag behind)
+//! before the invocation began until it put, there was a host that took tasks (ACTIVE, agent connected) all the time,
+//! and the worst case fitted on the registered resources of none.
 //!
-//! `MissingHosts` is never more than the tasks that the services were to run at any time meanwhile, and one. Where neither an
-//! instance nor what the services want changed meanwhile, it is exactly what docs/capacity.md says of the cluster as it is.
+//! It puts nothing of the book's where it could know that there is no worst case.
+//!
+//! `MissingHosts` is never more than the tasks that the services were to run at any time meanwhile, and one.
 //!
 //! Where alarms and policies scale by the metrics ([`policies`]), they do so for a reason that was real.
 
@@ -50,10 +49,11 @@ fn metrics(put: &MetricPut<'_>) -> Result<(), String> {
         return Ok(());
     }
     let too_small = put.fleet.too_small_since.is_some_and(|since| since < put.seen_from);
-    if too_small && put.fleet.has_host_since(put.seen_from) {
-        return Err("put metric data though the worst case fits on no host".to_owned());
+    let told = put.value("ContainerCapacity").is_some();
+    if told && too_small && put.fleet.has_host_since(put.seen_from) {
+        return Err("put ContainerCapacity though the worst case fits on no host".to_owned());
     }
-    let of_a_worst_case = ["ContainerCapacity", "PlaceableContainers", "RemovableHosts", "MissingHosts"];
+    let of_a_worst_case = ["ContainerCapacity", "PlaceableContainers"];
     let named = of_a_worst_case.into_iter().find(|name| put.value(name).is_some());
     match named.filter(|_| put.fleet.worst.is_none()) {
         Some(name) => Err(format!("put {name} though there is no worst case")),
@@ -66,11 +66,6 @@ fn missing_hosts(put: &MetricPut<'_>) -> Result<(), String> {
     let most = put.most_desired() + 1;
     if value > number(most) {
         return Err(format!("put MissingHosts {value} where at most {} tasks were wanted", most - 1));
-    }
-    let Some(wanted) = put.wanted().filter(|_| put.is_known()) else { return Ok(()) };
-    let missing = put.fleet.missing_hosts(wanted);
-    if Some(number(missing)) != put.value("MissingHosts") {
-        return Err(format!("put MissingHosts {value} where {missing} are missing"));
     }
     Ok(())
 }

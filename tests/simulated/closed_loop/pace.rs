@@ -36,6 +36,7 @@ async fn what_is_not_needed_any_more_goes_and_nothing_waits_meanwhile() {
         world.advance_seconds(60);
         let it = ClosedLoop::new(world, &["hosts"], "one");
         it.with(|world| world.set_desired_count(CLUSTER, "web", 10)).unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
         let mut before = it.desired("hosts");
         for _ in 0..240 {
             let groups = it.minute().await;

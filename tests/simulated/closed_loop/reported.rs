@@ -115,7 +115,10 @@ async fn a_type_that_is_newer_than_the_table_settles() {
     let most = it.most_desired("hosts", 120).await;
     assert_eq!(it.running("web"), 6);
     let needed = 6_usize.div_ceil(limit) + 1;
-    assert!(usize::try_from(most).unwrap() <= needed + 1, "{most} hosts where {needed} are enough");
+    assert!(
+        usize::try_from(most).unwrap() <= needed + 1,
+        "{most} hosts where {needed} of {limit} tasks are enough"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -73,6 +73,11 @@ impl FleetkeeperScaling {
         self
     }
 
+    /// An alarm's name: each group's stack has its own.
+    fn alarm(&self, name: &str) -> String {
+        format!("{}-{name}", self.group)
+    }
+
     /// The alarm that adds instances: the best value of each minute is too bad.
     #[must_use]
     pub fn scale_out_alarm(&self) -> Alarm {
@@ -85,7 +90,7 @@ impl FleetkeeperScaling {
                 ("ContainerCapacity", Statistic::Maximum, below, self.scale_out_below)
             }
         };
-        Alarm::new("ScaleOutAlarm", self.metric(metric), statistic, breach, threshold)
+        Alarm::new(&self.alarm("ScaleOutAlarm"), self.metric(metric), statistic, breach, threshold)
             .periods(self.scale_out_minutes, 60)
             .treating_missing_data_as(TreatMissingData::NotBreaching)
             .executing(AlarmState::Alarm, &self.group, "ScaleOutPolicy")
@@ -99,7 +104,7 @@ impl FleetkeeperScaling {
             ScalingSignals::Book => ("IdleHostCapacity", self.scale_in_above),
         };
         let above = ComparisonOperator::GreaterThanThreshold;
-        Alarm::new("ScaleInAlarm", self.metric(metric), Statistic::Minimum, above, threshold)
+        Alarm::new(&self.alarm("ScaleInAlarm"), self.metric(metric), Statistic::Minimum, above, threshold)
             .periods(self.scale_in_minutes, 60)
             .treating_missing_data_as(TreatMissingData::NotBreaching)
             .executing(AlarmState::Alarm, &self.group, "ScaleInPolicy")

@@ -82,7 +82,7 @@ fn a_breach_that_lasts_adds_one_instance_per_warm_up() {
     assert_eq!(desired(&world), 4);
     assert_eq!(executions(&world), [(2, 3), (3, 4)]);
     let text = world.history().to_string();
-    let said = "group hosts: policy ScaleOutPolicy at alarm ScaleOutAlarm, 2 -> 3";
+    let said = "group hosts: policy ScaleOutPolicy at alarm hosts-ScaleOutAlarm, 2 -> 3";
     assert!(text.contains(said), "{text}");
     let after = text.lines().skip_while(|line| !line.contains(said)).nth(1).unwrap();
     assert!(after.contains("desired capacity 3"), "{after}");
@@ -98,7 +98,7 @@ fn a_scale_in_is_blocked_while_a_scale_out_warms_up() {
     assert_eq!(desired(&world), 3);
     // 2 minutes of launch, 5 of warm-up; the alarm is on since the fifth.
     minutes(&mut world, IN, 1.0, 6);
-    assert_eq!(world.alarm_state("ScaleInAlarm"), Some(AlarmState::Alarm));
+    assert_eq!(world.alarm_state("hosts-ScaleInAlarm"), Some(AlarmState::Alarm));
     assert_eq!(desired(&world), 3);
     minutes(&mut world, IN, 1.0, 1);
     assert_eq!(desired(&world), 2);
@@ -200,7 +200,7 @@ fn without_metrics_nothing_scales() {
     minutes(&mut world, OUT, 1.0, 1);
     world.advance_seconds(3600);
     assert_eq!(executions(&world).len(), 1);
-    assert_eq!(world.alarm_state("ScaleOutAlarm"), Some(AlarmState::Ok));
+    assert_eq!(world.alarm_state("hosts-ScaleOutAlarm"), Some(AlarmState::Ok));
 }
 
 #[test]

@@ -167,10 +167,10 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         let instances = &snapshot.container_instances;
         report_disconnected(cluster, instances);
         for group in &decision.groups {
-            if let MissingReason::ScaledByEcs { capacity_provider } = &group.missing.reason {
-                if warm.is_first("group_scaled_by_ecs", &group.group) {
-                    report::group_scaled_by_ecs(cluster, &group.group, capacity_provider);
-                }
+            if let MissingReason::ScaledByEcs { capacity_provider } = &group.missing.reason
+                && warm.is_first("group_scaled_by_ecs", &group.group)
+            {
+                report::group_scaled_by_ecs(cluster, &group.group, capacity_provider);
             }
         }
         let books = snapshot.groups.iter().zip(demanded_of_groups).filter_map(|(group, demanded)| {

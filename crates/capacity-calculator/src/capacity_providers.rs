@@ -49,10 +49,11 @@ pub(crate) async fn describe(
     names: BTreeSet<String>,
 ) -> Result<Vec<CapacityProvider>, CallError> {
     let now = clock.now();
-    if let Some(known) = known.0.borrow().as_ref() {
-        if now - known.at < KEPT && names.is_subset(&known.names) {
-            return Ok(known.providers.clone());
-        }
+    if let Some(known) = known.0.borrow().as_ref()
+        && now - known.at < KEPT
+        && names.is_subset(&known.names)
+    {
+        return Ok(known.providers.clone());
     }
     let (all, mut providers) = (names.iter().cloned().collect::<Vec<_>>(), Vec::new());
     for names in all.chunks(NAMES_MAX) {

@@ -35,7 +35,7 @@ fn calculator(ecs: Ecs) -> Calculator {
     only(ecs, CloudWatch::default(), &VARIABLES)
 }
 
-/// RemovableHosts of group `a`, and what holds it.
+/// `RemovableHosts` of group `a`, and what holds it.
 async fn removable(calculator: &Calculator) -> (f64, Value) {
     let summary = published(calculator, json!({})).await.unwrap();
     let put = calculator.metrics.puts.borrow().last().unwrap().of_group("a", "RemovableHosts");

@@ -24,6 +24,9 @@ pub struct Scenario {
     pub faults: Vec<FaultPlan>,
     /// How AWS's API behaves within what it promises.
     pub api: ApiPlan,
+    /// Where tasks are placed.
+    #[serde(default)]
+    pub places: Places,
     /// From here on nothing goes wrong and nobody does anything.
     pub quiet_after_seconds: u32,
     /// How long it lasts from then on: long enough for everything to have ended that must end.
@@ -43,6 +46,32 @@ pub struct ClusterPlan {
     pub scheduler_delay_seconds: u32,
     /// Agents that disconnect by themselves, as healthy ones do.
     pub flapping_agents: Option<FlappingPlan>,
+}
+
+/// Which of the hosts that have room a task is placed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Places {
+    /// On the one with the fewest tasks.
+    #[default]
+    FewestTasks,
+    /// Spread over the zones.
+    Spread,
+    /// On the fullest.
+    Packed,
+    /// On any.
+    Anywhere,
+}
+
+/// `HEADROOM`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HeadroomPlan {
+    /// `one`
+    #[default]
+    One,
+    /// `none`
+    None,
+    /// A share, in percent.
+    Percent(u8),
 }
 
 /// Agents that disconnect and connect again by themselves.
@@ -169,6 +198,12 @@ pub struct ServicePlan {
     /// The one group of the cluster, counted round, on whose instances its tasks may be placed.
     #[serde(default)]
     pub only_on_group: Option<usize>,
+    /// Whether it is that group's capacity provider that binds them there, and not an attribute.
+    #[serde(default)]
+    pub by_provider: bool,
+    /// Whether no two of its tasks may be on one instance.
+    #[serde(default)]
+    pub distinct: bool,
     /// What its tasks are.
     pub task: TaskPlan,
 }
@@ -269,6 +304,9 @@ pub struct CalculatorPlan {
     /// Its reserved concurrency.
     #[serde(default)]
     pub reserved_concurrency: Option<u32>,
+    /// `HEADROOM`.
+    #[serde(default)]
+    pub headroom: HeadroomPlan,
 }
 
 /// Something that happens.

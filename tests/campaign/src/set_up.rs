@@ -10,13 +10,16 @@ use fleetkeeper_sim::world::event_source::EventRule;
 use fleetkeeper_sim::world::fleetkeeper_scaling::FleetkeeperScaling;
 use fleetkeeper_sim::world::lambda::function::LambdaFunction;
 use fleetkeeper_sim::world::{ApiError, World};
-use fleetkeeper_sim::{ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition};
+use fleetkeeper_sim::{
+    ActionResult, AutoScalingGroup, CapacityProvider, InstanceType, LifecycleHook, PlacementMode, Service,
+    StrategyItem, TaskDefinition,
+};
 
 use serde_json::json;
 
 use crate::scenario::{
-    ApiPlan, ClusterPlan, FlappingPlan, GroupOptions, GroupPlan, LagPlan, Metadata, Scenario, ServicePlan,
-    StandalonePlan, Takes, TaskPlan, WarmPoolPlan,
+    ApiPlan, ClusterPlan, FlappingPlan, GroupOptions, GroupPlan, LagPlan, Metadata, Places, Scenario,
+    ServicePlan, StandalonePlan, Takes, TaskPlan, WarmPoolPlan,
 };
 use crate::stage::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
@@ -49,6 +52,7 @@ pub(crate) fn set_up(world: &mut World, scenario: &Scenario) -> Result<(), ApiEr
     if let Some(limit) = scenario.api.page_limit {
         world.set_page_limit(limit);
     }
+    world.place_by(placement_mode(scenario.places), scenario.seed);
     for (number, plan) in scenario.clusters.iter().enumerate() {
         add_cluster(world, number, plan)?;
     }
@@ -56,6 +60,15 @@ pub(crate) fn set_up(world: &mut World, scenario: &Scenario) -> Result<(), ApiEr
     world.take_outbox();
     add_functions(world, scenario);
     add_scaling(world, scenario)
+}
+
+fn placement_mode(places: Places) -> PlacementMode {
+    match places {
+        Places::FewestTasks => PlacementMode::FewestTasks,
+        Places::Spread => PlacementMode::SpreadOverZones,
+        Places::Packed => PlacementMode::BinpackMemory,
+        Places::Anywhere => PlacementMode::Random,
+    }
 }
 
 /// What AWS does within its promises, until it is to be quiet.
@@ -88,20 +101,15 @@ pub(crate) fn trouble(world: &mut World, scenario: &Scenario, until: DateTime<Ut
     Ok(())
 }
 
-/// The alarms and policies that users deploy, on the first group.
+/// The alarms and policies that users deploy, on each group of the first cluster.
 fn add_scaling(world: &mut World, scenario: &Scenario) -> Result<(), ApiError> {
     // The history has what was put.
     world.forget_metric_data();
     if scenario.calculator.as_ref().is_some_and(|plan| plan.scales) {
-        // The calculator publishes the cluster's figures, and does not count hosts that are coming.
-        let scaling = FleetkeeperScaling::new(&cluster_name(0), &group_name(0, 0));
-        let by_cluster = FleetkeeperScaling {
-            by_cluster_metrics: true,
-            scale_out_minutes: 2,
-            instance_warmup_seconds: 300,
-            ..scaling
-        };
-        world.deploy_scaling(&by_cluster)?;
+        let groups = scenario.clusters.first().map_or(0, |cluster| cluster.groups.len());
+        for group in 0..groups {
+            world.deploy_scaling(&FleetkeeperScaling::new(&cluster_name(0), &group_name(0, group)))?;
+        }
     }
     Ok(())
 }
@@ -112,16 +120,26 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
     world.set_scheduler_delay(&name, plan.scheduler_delay_seconds)?;
     for (group, plan) in plan.groups.iter().enumerate() {
         add_group(world, &name, &group_name(number, group), plan)?;
+        world.create_capacity_provider(CapacityProvider::new(
+            &group_name(number, group),
+            &group_name(number, group),
+        ))?;
     }
     for (service, service_plan) in plan.services.iter().enumerate() {
         let service = service_name(number, service);
         let definition = service_definition(&service, number, service_plan, plan.groups.len());
-        let service = if service_plan.daemon {
+        let mut service = if service_plan.daemon {
             Service::daemon(&service, definition)
         } else {
             let ServicePlan { tasks, minimum_percent, maximum_percent, .. } = *service_plan;
             Service::new(&service, tasks, definition).percents(minimum_percent, maximum_percent)
         };
+        if service_plan.distinct {
+            service = service.distinct_instance();
+        }
+        if let Some(group) = group_of(service_plan, plan.groups.len()).filter(|_| service_plan.by_provider) {
+            service = service.on_providers(&[StrategyItem::new(&group_name(number, group), 0, 1)]);
+        }
         world.create_service(&name, service)?;
     }
     world.advance_seconds(5);
@@ -277,10 +295,15 @@ pub(crate) fn service_definition(
     groups: usize,
 ) -> TaskDefinition {
     let definition = task_definition(family, &service.task);
-    match service.only_on_group.and_then(|group| group.checked_rem(groups)) {
+    match group_of(service, groups).filter(|_| !service.by_provider) {
         Some(group) => definition.member_of(GROUP_ATTRIBUTE, &group_name(cluster, group)),
         None => definition,
     }
+}
+
+/// The one group of so many on whose instances a service's tasks may be placed.
+fn group_of(service: &ServicePlan, groups: usize) -> Option<usize> {
+    service.only_on_group.and_then(|group| group.checked_rem(groups))
 }
 
 /// A task definition of a family.

@@ -2,7 +2,7 @@
 
 use fleetkeeper_core::setting::{SettingError, Settings};
 
-use crate::scenario::{CalculatorPlan, DrainerPlan, OnTimeout, Scenario};
+use crate::scenario::{CalculatorPlan, DrainerPlan, HeadroomPlan, OnTimeout, Scenario};
 use crate::set_up::{cluster_name, group_name};
 
 /// The drainer's settings.
@@ -36,6 +36,11 @@ pub(crate) fn calculator_config(
     let lookup = |name: &str| match name {
         "ECS_CLUSTER" => Some(cluster_name(0)),
         "AUTO_SCALING_GROUPS" if !groups.is_empty() => Some(groups.join(",")),
+        "HEADROOM" => Some(match plan.headroom {
+            HeadroomPlan::One => "one".to_owned(),
+            HeadroomPlan::None => "none".to_owned(),
+            HeadroomPlan::Percent(percent) => format!("{percent}%"),
+        }),
         _ if plan.discovers => None,
         "CONTAINER_MAX_CPU" => Some(plan.cpu.to_string()),
         "CONTAINER_MAX_MEMORY" => Some(plan.memory.to_string()),

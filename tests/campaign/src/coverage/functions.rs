@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_sim::world::Operation;
-use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
+use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence, PutValue};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd, InvocationId};
 use serde_json::Value;
 
@@ -179,9 +179,9 @@ fn told_by(answer: &Value) -> impl Iterator<Item = Seen> {
 }
 
 /// The states that the calculator's metrics tell of.
-fn told_by_metrics(values: &[(&'static str, f64)]) -> impl Iterator<Item = Seen> {
-    let value = |name: &str| values.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
-    let some = |name: &str| value(name).is_some_and(|value| value > 0.0);
+fn told_by_metrics(values: &[PutValue]) -> impl Iterator<Item = Seen> {
+    let value = |name: &str| values.iter().find(|put| put.name == name && put.group.is_none());
+    let some = |name: &str| values.iter().any(|put| put.name == name && put.value > 0.0);
     let capacity = value("ContainerCapacity").is_some();
     let states = [
         (capacity, Seen::WorstCaseDiscovered),

@@ -45,13 +45,6 @@ struct OfCluster {
     desired_before: Vec<(DateTime<Utc>, u64)>,
 }
 
-impl Wanted {
-    /// Whether there are services, and none of them wants a task.
-    pub(super) fn is_nothing(self) -> bool {
-        self.services > 0 && self.desired == 0
-    }
-}
-
 impl<'a> Demand<'a> {
     pub(super) fn of(scenario: &Scenario) -> Self {
         let (mut services, mut clusters) = (BTreeMap::new(), Vec::new());
@@ -102,14 +95,6 @@ impl<'a> Demand<'a> {
             of.desired_before.push((at, of.wanted.desired));
             of.wanted.desired = of.wanted.desired - before + service.desired;
         }
-    }
-
-    /// What a cluster's services want, but for tasks that some want in vain: they fit on no host.
-    pub(super) fn wanted(&self, cluster: usize, in_vain: &[usize]) -> Wanted {
-        let Some(of) = self.clusters.get(cluster) else { return Wanted::default() };
-        let in_vain = in_vain.iter().filter_map(|nth| self.services.get(of.names.get(*nth)?));
-        let missing = of.wanted.missing - in_vain.map(Service::missing).sum::<u64>();
-        Wanted { missing, ..of.wanted }
     }
 
     /// The most tasks that a cluster's services were to run at any time since.

@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
 
-use super::demand::Wanted;
 use super::worst_case::{WorstCase, WorstCases};
 
 /// What one container instance, or all of them together, come to.
@@ -164,55 +163,9 @@ impl<'a> Fleet<'a> {
         self.worst_cases.is_discovered()
     }
 
-    /// Whether the worst case is another one where other hosts are there.
-    pub(super) fn depends_on_hosts(&self) -> bool {
-        self.worst_cases.depends_on_hosts()
-    }
-
-    /// Which services, counted among the REPLICA ones, have tasks that fit on no host; none where nothing is discovered.
-    pub(super) fn unfittable(&self) -> Option<Vec<usize>> {
-        self.worst_cases.unfittable_among(&self.one_of_each_kind())
-    }
-
     /// `ContainerCapacity`: the least over all that the worst case needs. None without a worst case.
     pub(super) fn container_capacity(&self) -> Option<u64> {
         self.worst.as_ref().map(|_| self.all.fit.iter().copied().min().unwrap_or(0))
-    }
-
-    /// `RemovableHosts`: as many as can go, whichever, with room left for what ran on them and on those that drain, for the
-    /// tasks that are missing and for one more.
-    pub(super) fn removable_hosts(&self, wanted: Wanted) -> u64 {
-        if wanted.is_nothing() && self.all.idle == self.all.active {
-            return self.all.active;
-        }
-        let Some(worst) = &self.worst else { return 0 };
-        let takes_tasks = self.each.values().filter(|host| host.room.takes_tasks);
-        let slots = |host: &Host<'_>| host.figures.placeable + worst.slots_taken(host.described);
-        let mut goes: Vec<u64> = takes_tasks.map(slots).collect();
-        goes.sort_unstable_by(|one, other| other.cmp(one));
-        let draining = self.each.values().filter(|host| host.figures.draining > 0);
-        let moving: u64 = draining.map(|host| worst.slots_taken(host.described)).sum();
-        let stays = moving + wanted.missing + 1;
-        let mut left = self.all.placeable;
-        let go = goes.into_iter().take_while(|slots| {
-            let fits = left >= *slots + stays;
-            left = left.saturating_sub(*slots);
-            fits
-        });
-        go.fold(0, |count, _| count + 1)
-    }
-
-    /// `MissingHosts`: for the tasks that are missing and one more, hosts of the smallest kind that takes the worst case.
-    pub(super) fn missing_hosts(&self, wanted: Wanted) -> u64 {
-        let Some(worst) = &self.worst else { return 0 };
-        let a_host = |host: &&DescribedContainerInstance| worst.fit_when_empty(host).into_iter().min();
-        let sizes = self.one_of_each_kind();
-        let smallest = sizes.iter().filter_map(a_host).filter(|slots| *slots > 0).min();
-        match smallest {
-            None => u64::from(wanted.desired > 0),
-            Some(_) if wanted.is_nothing() && self.all.idle == self.all.active => 0,
-            Some(smallest) => (wanted.missing + 1).saturating_sub(self.all.placeable).div_ceil(smallest),
-        }
     }
 
     /// Whether nothing changed since a time.
@@ -234,14 +187,6 @@ impl<'a> Fleet<'a> {
         }
         let now = |of: &ContainerInstanceArn| self.each.get(of).map_or(0, |host| host.figures.placeable);
         most.into_iter().fold(self.all.placeable, |all, (of, most)| all - now(of) + most.fits())
-    }
-
-    /// How many instances took tasks at any time since.
-    pub(super) fn hosts_since(&self, time: DateTime<Utc>) -> u64 {
-        let took = self.changes_since(time).filter(|change| change.before.takes_tasks);
-        let gone = took.filter(|change| !self.take_tasks_since.contains_key(change.of));
-        let gone: BTreeSet<&ContainerInstanceArn> = gone.map(|change| change.of).collect();
-        gone.iter().fold(self.all.active, |count, _| count + 1)
     }
 
     fn changes_since(&self, time: DateTime<Utc>) -> impl Iterator<Item = &Change<'a>> {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::cluster_arn;
-use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
+use fleetkeeper_sim::world::history::{CallOutcome, Occurrence, PutValue};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use serde_json::Value;
 
 use super::demand::Demand;
 use super::fleet::Fleet;
+use super::placing::Placing;
 use super::read_lag;
 use super::worst_case::WorstCases;
 use crate::set_up::cluster_name;
@@ -21,9 +22,12 @@ use crate::stage::{CALCULATOR, Played};
 pub(super) struct MetricPut<'a> {
     /// From when on the invocation may have seen the cluster: reads may lag behind.
     pub(super) seen_from: DateTime<Utc>,
-    pub(super) values: &'a [(&'static str, f64)],
+    pub(super) values: &'a [PutValue],
     pub(super) fleet: &'a Fleet<'a>,
     pub(super) reads: Reads,
+    /// Where tasks may be placed, of the cluster whose groups the calculator knows.
+    pub(super) placing: Option<&'a Placing<'a>>,
+    pub(super) at: DateTime<Utc>,
     demand: &'a Demand<'a>,
     cluster: usize,
 }
@@ -64,9 +68,22 @@ impl MetricPut<'_> {
         self.demand.most_desired_since(self.cluster, self.seen_from)
     }
 
-    /// The value of the cluster's metric of a name: those with a second dimension come after it.
+    /// Where tasks may be placed, where the invocation could know it: nothing that matters changed since it may have seen the
+    /// cluster, and all reads told the truth.
+    pub(super) fn known_placing(&self) -> Option<&Placing<'_>> {
+        let told = !(self.reads.failed || self.reads.untold || self.reads.misled);
+        self.placing.filter(|placing| told && placing.is_still_since(self.seen_from))
+    }
+
+    /// The value of the cluster's metric of a name.
     pub(super) fn value(&self, name: &str) -> Option<f64> {
-        self.values.iter().find(|(of, _)| *of == name).map(|(_, value)| *value)
+        self.values.iter().find(|put| put.name == name && put.group.is_none()).map(|put| put.value)
+    }
+
+    /// The values of the groups' metrics of a name.
+    pub(super) fn of_groups(&self, name: &str) -> impl Iterator<Item = (&str, f64)> {
+        let of_groups = self.values.iter().filter(move |put| put.name == name);
+        of_groups.filter_map(|put| Some((put.group.as_deref()?, put.value)))
     }
 }
 
@@ -88,10 +105,12 @@ pub(super) fn each_metric_put(
     };
     let mut fleets: BTreeMap<String, (usize, Fleet<'_>)> = clusters.map(fleet).collect();
     let mut demand = Demand::of(&played.scenario);
+    let mut placing = Placing::of(&played.scenario);
     let of_schedule = cluster_arn(&cluster_name(0));
     let mut readers: BTreeMap<InvocationId, Reader<'_>> = BTreeMap::new();
     for entry in played.world.history().entries() {
         demand.see(entry);
+        placing.see(entry, &of_schedule);
         match &entry.what {
             Occurrence::ContainerInstanceChanged(to) => {
                 if let Some((_, fleet)) = fleets.get_mut(&to.cluster_arn) {
@@ -120,7 +139,9 @@ pub(super) fn each_metric_put(
                 let Some((cluster, fleet)) = fleets.get(named.unwrap_or(&of_schedule)) else { continue };
                 let seen_from = reader.started - read_lag(&played.scenario);
                 let (reads, cluster) = (reader.reads, *cluster);
-                let put = MetricPut { seen_from, values, fleet, reads, demand: &demand, cluster };
+                let (placing, at) = (Some(&placing).filter(|_| cluster == 0), entry.at);
+                let put =
+                    MetricPut { seen_from, values, fleet, reads, placing, at, demand: &demand, cluster };
                 look(&put).map_err(|how| (entry.at, format!("[{}] {how}", by.0)))?;
             }
             _ => {}

@@ -7,6 +7,7 @@
 //! | `waiting` | which instances wait to be terminated, and which message coordinates them |
 //! | `occupancy`, `evidence` | what is on the hosts, and what a drainer's lists could show of it |
 //! | `membership` | which instances are in which clusters |
+//! | `placing` | where tasks may be placed, by the truth, and an adversary that picks hosts and places |
 //! | `worst_case`, `demand` | what the figures of capacity are about, and what services want |
 //! | `fleet`, `metric_puts` | what a cluster comes to, and what the calculator put of it |
 //!
@@ -29,6 +30,7 @@ mod no_silence;
 mod no_stuck_instance;
 mod nothing_outlives_its_drain;
 mod occupancy;
+mod placing;
 mod same_twice;
 mod waiting;
 mod within_the_bucket;

@@ -7,7 +7,10 @@
 //! instance changed meanwhile it is exactly what fits, host by host, which for identical containers is the best that any
 //! placement can do.
 //!
-//! `RemovableHosts` is at most the hosts that took tasks at any time meanwhile.
+//! `RemovableHosts` of all groups at once: an adversary picks as many hosts of each group, whichever, and places all that must
+//! move, in any order, wherever there is room that the constraints allow. It never leaves a task over that some group could
+//! take. This is tried where nothing changed that matters, from 5 s before the invocation began until it put. A host with a
+//! standalone task or a protected one never goes. And it is 0 wherever `MissingHosts` of the group is not.
 //!
 //! Where the worst case is discovered and the invocation could have another one in mind than there is now (a host came or
 //! went on which other tasks fit, or a service was told to be MISSING), only that holds which is said of any.
@@ -54,10 +57,20 @@ fn can_be_placed(put: &MetricPut<'_>) -> Result<(), String> {
 }
 
 fn can_go(put: &MetricPut<'_>) -> Result<(), String> {
-    let Some(value) = put.value("RemovableHosts") else { return Ok(()) };
-    let hosts = put.fleet.hosts_since(put.seen_from);
-    if value > number(hosts) {
-        return Err(format!("put RemovableHosts {value} of at most {hosts} hosts"));
+    let removable = put.of_groups("RemovableHosts").filter(|(_, value)| *value > 0.0);
+    let removable: Vec<_> = removable.map(|(group, value)| (group.to_owned(), whole(value))).collect();
+    for (group, hosts) in &removable {
+        let missing = put.of_groups("MissingHosts").find(|(of, missing)| of == group && *missing > 0.0);
+        if let Some((_, missing)) = missing {
+            return Err(format!("put RemovableHosts {hosts} of {group} where MissingHosts is {missing}"));
+        }
     }
-    Ok(())
+    let Some(placing) = put.known_placing().filter(|_| !removable.is_empty()) else { return Ok(()) };
+    let seed = put.at.timestamp().unsigned_abs();
+    placing.can_go(&removable, seed, put.at).map_err(|how| format!("put RemovableHosts {removable:?}: {how}"))
+}
+
+/// A count that a metric has.
+fn whole(value: f64) -> u64 {
+    (0..).find(|count| number(*count) >= value).unwrap_or(0)
 }

@@ -64,13 +64,6 @@ impl WorstCases {
         }
     }
 
-    /// Which services have tasks that fit on no host; none where nothing is discovered.
-    pub(super) fn unfittable_among(&self, hosts: &[&DescribedContainerInstance]) -> Option<Vec<usize>> {
-        let Self::Discovered { services, .. } = self else { return None };
-        let unfittable = |task: &WorstCase| !hosts.is_empty() && !task.fits_on_some(hosts);
-        Some(services.iter().enumerate().filter(|(_, task)| unfittable(task)).map(|(nth, _)| nth).collect())
-    }
-
     pub(super) fn depends_on_hosts(&self) -> bool {
         matches!(self, Self::Discovered { by_hosts: true, .. })
     }
@@ -142,22 +135,5 @@ impl WorstCase {
 
     fn fits_on_some(&self, hosts: &[&DescribedContainerInstance]) -> bool {
         hosts.iter().any(|host| self.fit_when_empty(host).into_iter().all(|times| times > 0))
-    }
-
-    /// The most slots that what runs on a host takes elsewhere: twice the share of the worst case that it uses, rounded up,
-    /// at least one and at most one a task.
-    pub(super) fn slots_taken(&self, host: &DescribedContainerInstance) -> u64 {
-        let tasks = u64::from(host.running_tasks) + u64::from(host.pending_tasks);
-        if tasks == 0 {
-            return 0;
-        }
-        let (all, left) = (&host.registered, &host.remaining);
-        let (cpu, memory) = (u128::from(self.cpu.max(1)), u128::from(self.memory.max(1)));
-        let used = |all: u64, left: u64, counts: bool| u128::from(if counts { all - left } else { 0 });
-        let by_cpu = used(all.cpu.0, left.cpu.0, self.cpu > 0) * memory;
-        let by_memory = used(all.memory.0, left.memory.0, self.memory > 0) * cpu;
-        let held = if self.network_interface { u128::from(host.awsvpc_tasks) * cpu * memory } else { 0 };
-        let slots = (2 * (by_cpu + by_memory + held)).div_ceil(cpu * memory);
-        u64::try_from(slots).unwrap_or(u64::MAX).max(1).min(tasks)
     }
 }

@@ -4,7 +4,7 @@ use proptest::option::weighted;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 
-use crate::scenario::{CalculatorPlan, ClusterPlan};
+use crate::scenario::{CalculatorPlan, ClusterPlan, HeadroomPlan};
 
 /// Its settings, but for what depends on the clusters.
 #[derive(Debug, Clone)]
@@ -38,6 +38,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             scales,
             discovers,
             reserved_concurrency,
+            headroom: HeadroomPlan::One,
         };
         Drawn { plan, worst_case, even_if_large }
     })

@@ -7,6 +7,7 @@
 //! | `happenings` | what people and hosts do |
 //! | `disorder`, `faults`, `api` | what goes wrong |
 //! | `chains` | bounds what would grow without end |
+//! | `placing` | where tasks may be placed, and where they are |
 //! | `length` | how long it lasts |
 
 mod api;
@@ -19,13 +20,14 @@ mod faults;
 mod group;
 mod happenings;
 mod length;
+mod placing;
 mod service;
 mod task;
 
 use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Places, Scenario};
 use chains::Chains;
 
 /// A scenario with all that it may shrink to.
@@ -61,8 +63,8 @@ fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Tree {
 fn scenario() -> BoxedStrategy<Scenario> {
     let wrong = (disorder::disorder(), faults::faults(), api::api());
     let begins_with = (calculator::calculator(), cluster::clusters(), drainer::drainer());
-    (wrong, begins_with, happenings::happenings(), length::quiet_after())
-        .prop_map(|(wrong, begins_with, happenings, quiet_after_seconds)| {
+    (wrong, begins_with, happenings::happenings(), length::quiet_after(), placing::placing())
+        .prop_map(|(wrong, begins_with, happenings, quiet_after_seconds, placing)| {
             let (disorder, faults, api) = wrong;
             let (calculator, clusters, drainer) = begins_with;
             let calculator = calculator.map(|drawn| drawn.of(&clusters));
@@ -73,7 +75,7 @@ fn scenario() -> BoxedStrategy<Scenario> {
             let faults = faults.map(|fault| chains.bound_fault(fault)).collect();
             let api = api::within(api, &clusters);
             let quiet_seconds = length::quiet(&clusters, &drainer);
-            Scenario {
+            placing.of(Scenario {
                 seed: 0,
                 clusters,
                 drainer,
@@ -82,9 +84,10 @@ fn scenario() -> BoxedStrategy<Scenario> {
                 disorder,
                 faults,
                 api,
+                places: Places::default(),
                 quiet_after_seconds,
                 quiet_seconds,
-            }
+            })
         })
         .boxed()
 }

@@ -23,7 +23,16 @@ fn service() -> impl Strategy<Value = Filling> {
     let where_to = (proptest::bool::weighted(0.15), weighted(0.15, 0_usize..3));
     (per_mille(), percents(), task::task(), where_to).prop_map(|drawn| {
         let (per_mille, (minimum_percent, maximum_percent), task, (daemon, only_on_group)) = drawn;
-        let service = ServicePlan { daemon, tasks: 0, minimum_percent, maximum_percent, only_on_group, task };
+        let service = ServicePlan {
+            daemon,
+            tasks: 0,
+            minimum_percent,
+            maximum_percent,
+            only_on_group,
+            by_provider: false,
+            distinct: false,
+            task,
+        };
         Filling { service, per_mille }
     })
 }

@@ -2,7 +2,7 @@
 
 use fleetkeeper_campaign::scenario::{
     ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupOptions, GroupPlan, Happening,
-    Metadata, OnTimeout, Scenario, ServicePlan, Takes, TaskPlan, What, Wrong,
+    HeadroomPlan, Metadata, OnTimeout, Places, Scenario, ServicePlan, Takes, TaskPlan, What, Wrong,
 };
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
@@ -16,6 +16,8 @@ pub(crate) fn calm() -> Scenario {
             groups: vec![group()],
             services: vec![ServicePlan {
                 only_on_group: None,
+                by_provider: false,
+                distinct: false,
                 daemon: false,
                 tasks: 4,
                 minimum_percent: 50,
@@ -41,6 +43,7 @@ pub(crate) fn calm() -> Scenario {
         disorder: Disorder::default(),
         faults: Vec::new(),
         api: ApiPlan::default(),
+        places: Places::default(),
         quiet_after_seconds: 60,
         quiet_seconds: 1800,
     }
@@ -84,6 +87,7 @@ pub(crate) fn measured() -> Scenario {
         scales: false,
         discovers: false,
         reserved_concurrency: Some(1),
+        headroom: HeadroomPlan::default(),
     };
     Scenario { calculator: Some(calculator), quiet_seconds: 300, ..calm() }
 }

@@ -35,9 +35,6 @@ pub struct FleetkeeperScaling {
     pub scale_in_minutes: u32,
     /// `SpareHosts`, for Fleetkeeper's signals.
     pub spare_hosts: f64,
-    /// Whether Fleetkeeper's signals are the cluster's and not the group's: what the calculator published when it knew
-    /// of no groups.
-    pub by_cluster_metrics: bool,
     /// `ScaleOutBelow`, for the book's signals.
     pub scale_out_below: f64,
     /// `ScaleInAbove`, for the book's signals.
@@ -58,7 +55,6 @@ impl FleetkeeperScaling {
             scale_out_minutes: 1,
             scale_in_minutes: 5,
             spare_hosts: 0.0,
-            by_cluster_metrics: false,
             scale_out_below: 1.0,
             scale_in_above: 1.0,
             // It bridges the metric's delay: hosts that were launched and have not joined are counted by the metric.
@@ -141,8 +137,8 @@ impl FleetkeeperScaling {
         let cluster = ("ClusterName", self.cluster.as_str());
         let of_group = [cluster, ("AutoScalingGroupName", self.group.as_str())];
         let dimensions = match self.signals {
-            ScalingSignals::Fleetkeeper if !self.by_cluster_metrics => &of_group[..],
-            _ => &of_group[..1],
+            ScalingSignals::Fleetkeeper => &of_group[..],
+            ScalingSignals::Book => &of_group[..1],
         };
         Metric::new(&self.metric_namespace, name, dimensions)
     }

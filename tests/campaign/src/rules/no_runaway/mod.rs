@@ -11,13 +11,19 @@
 //!
 //! It puts nothing of the book's where it could know that there is no worst case.
 //!
-//! `MissingHosts` is never more than the tasks that the services were to run at any time meanwhile, and one.
+//! `MissingHosts` is never more than the tasks that the services were to run at any time meanwhile, and one. Where nothing
+//! changed that matters:
+//!
+//! - all groups together miss no more hosts than tasks wait, and one each for the headroom;
+//! - a group that misses some could take a task that waits, or one more of a kind for which no host has room;
+//! - none misses any only if no task waits that a further host of a group could take, while none is coming.
 //!
 //! Where alarms and policies scale by the metrics ([`policies`]), they do so for a reason that was real.
 
 mod policies;
 
 use super::metric_puts::{MetricPut, each_metric_put, number};
+use super::placing::SETTLED;
 use super::{Breach, Rule};
 use crate::stage::Played;
 
@@ -62,10 +68,33 @@ fn metrics(put: &MetricPut<'_>) -> Result<(), String> {
 }
 
 fn missing_hosts(put: &MetricPut<'_>) -> Result<(), String> {
-    let Some(value) = put.value("MissingHosts") else { return Ok(()) };
     let most = put.most_desired() + 1;
-    if value > number(most) {
-        return Err(format!("put MissingHosts {value} where at most {} tasks were wanted", most - 1));
+    for (group, value) in put.of_groups("MissingHosts") {
+        if value > number(most) {
+            return Err(format!(
+                "put MissingHosts {value} of {group} where at most {} tasks were wanted",
+                most - 1
+            ));
+        }
     }
-    Ok(())
+    let Some(placing) = put.known_placing() else { return Ok(()) };
+    let total: f64 = put.of_groups("MissingHosts").map(|(_, value)| value).sum();
+    let groups = number(put.of_groups("MissingHosts").fold(0, |count, _| count + 1));
+    let waiting = placing.waiting_tasks() + placing.headroom_tasks();
+    if total > number(waiting) + groups {
+        return Err(format!("put {total} MissingHosts of all groups where {waiting} tasks wait"));
+    }
+    for (group, _) in put.of_groups("MissingHosts").filter(|(_, value)| *value > 0.0) {
+        placing.may_be_missing(group)?;
+    }
+    let quiet = placing.is_still_since(put.seen_from - SETTLED);
+    match placing.left_waiting(GROUP_MOST).filter(|_| total == 0.0 && quiet && groups > 0.0) {
+        Some(service) => {
+            Err(format!("put no MissingHosts where a task of {service} waits that a host more would take"))
+        }
+        None => Ok(()),
+    }
 }
+
+/// The most instances that a group of the campaign may have.
+const GROUP_MOST: u64 = 1000;

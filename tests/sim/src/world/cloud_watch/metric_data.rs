@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::ports::{METRIC_DATA_MAX, MetricDatum, StorageResolution};
 
-use crate::world::history::Occurrence;
+use crate::world::history::{Occurrence, PutValue};
 use crate::world::{ApiError, World};
 
 /// One request's metric data.
@@ -36,7 +36,12 @@ impl World {
         if put.data.is_empty() || put.data.len() > METRIC_DATA_MAX {
             return Err(ApiError::client("ValidationError", "MetricData must have 1 to 1000 members."));
         }
-        let values = put.data.iter().map(|datum| (datum.name, datum.value)).collect();
+        let value = |datum: &MetricDatum| PutValue {
+            name: datum.name,
+            group: datum.dimensions.get(1).map(|(_, group)| group.clone()),
+            value: datum.value,
+        };
+        let values = put.data.iter().map(value).collect();
         self.record(Occurrence::MetricDataPut { namespace: put.namespace.clone(), values });
         self.metrics.add(&put);
         if self.metric_data_forgotten {

@@ -71,6 +71,17 @@ pub enum CallOutcome {
     Hung,
 }
 
+/// A value that was put.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PutValue {
+    /// The metric's name.
+    pub name: &'static str,
+    /// The value of its second dimension: the group.
+    pub group: Option<String>,
+    /// The value.
+    pub value: f64,
+}
+
 /// What can happen.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the fields are named by their types")]
@@ -163,7 +174,7 @@ pub enum Occurrence {
     /// A message was published.
     MessagePublished { topic_arn: Arc<str>, message: Arc<str>, attempt: u32 },
     /// Metric data were put.
-    MetricDataPut { namespace: String, values: Vec<(&'static str, f64)> },
+    MetricDataPut { namespace: String, values: Vec<PutValue> },
     /// A document of the embedded metric format was written into a function's log.
     EmbeddedMetricsPut { document: Arc<Value> },
     /// An alarm's state changed.

@@ -7,7 +7,7 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::TaskArn;
 use serde_json::Value;
 
-use super::{ActionEnd, CallOutcome, Entry, History, Occurrence};
+use super::{ActionEnd, CallOutcome, Entry, History, Occurrence, PutValue};
 use crate::world::ecs::task::desired_status_name;
 use crate::world::lambda::invocation::InvocationEnd;
 
@@ -122,7 +122,10 @@ impl fmt::Display for Occurrence {
             }
             Self::MetricDataPut { namespace, values } => {
                 write!(f, "metrics {namespace}:")?;
-                values.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+                values.iter().try_for_each(|PutValue { name, group, value }| match group {
+                    Some(group) => write!(f, " {name}[{group}]={value}"),
+                    None => write!(f, " {name}={value}"),
+                })
             }
             Self::EmbeddedMetricsPut { document } => fmt_of_embedded_metrics(f, document),
             Self::ApiCalled { operation, outcome } => match outcome {

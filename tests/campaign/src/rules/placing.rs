@@ -1,0 +1,460 @@
+//! Where the tasks of a cluster's services may be placed, as a history goes on: hosts, groups, tasks and what services want,
+//! by what happened, and none of the calculator's code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Port};
+use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
+use fleetkeeper_sim::world::ecs::task::LastStatus;
+use fleetkeeper_sim::world::history::{Entry, Occurrence};
+
+use crate::scenario::{HeadroomPlan, Scenario, ServicePlan, TaskPlan};
+use crate::set_up::{group_name, service_name};
+
+/// The truth about the first cluster, whose groups the calculator knows.
+#[derive(Debug)]
+pub(super) struct Placing<'a> {
+    headroom: HeadroomPlan,
+    services: Vec<Service<'a>>,
+    groups: BTreeMap<String, Group>,
+    hosts: BTreeMap<&'a ContainerInstanceArn, &'a DescribedContainerInstance>,
+    tasks: BTreeMap<&'a TaskArn, Task<'a>>,
+    changed: DateTime<Utc>,
+}
+
+#[derive(Debug)]
+struct Service<'a> {
+    name: String,
+    plan: &'a ServicePlan,
+    /// The one group that its tasks may be on.
+    only_on: Option<String>,
+    desired: u64,
+    has: u64,
+}
+
+/// A group's instances, each with what it does.
+#[derive(Debug, Default)]
+struct Group {
+    instances: BTreeMap<String, Phase>,
+    desired: u64,
+    deleted: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Launching,
+    InService,
+    Leaving,
+    Elsewhere,
+}
+
+#[derive(Debug)]
+struct Task<'a> {
+    service: Option<String>,
+    host: &'a ContainerInstanceArn,
+    protected_until: Option<DateTime<Utc>>,
+}
+
+/// What is left on a host while tasks are placed.
+#[derive(Debug, Clone)]
+struct Room {
+    group: String,
+    cpu: u64,
+    memory: u64,
+    network_interfaces: u64,
+    tcp: BTreeSet<Port>,
+    udp: BTreeSet<Port>,
+    services: BTreeSet<String>,
+}
+
+/// Numbers that are the same for the same history: what an adversary picks.
+#[derive(Debug)]
+struct Picks(u64);
+
+impl Picks {
+    /// One of so many.
+    fn one_of(&mut self, count: usize) -> usize {
+        // Knuth's MMIX, its upper bits.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let count = u64::try_from(count).unwrap_or(1).max(1);
+        usize::try_from((self.0 >> 33) % count).unwrap_or(0)
+    }
+}
+
+/// How often the adversary tries each put. Puts are many.
+const TRIES: u64 = 6;
+
+impl<'a> Placing<'a> {
+    pub(super) fn of(scenario: &'a Scenario) -> Self {
+        let first = scenario.clusters.first();
+        let count = first.map_or(0, |cluster| cluster.groups.len());
+        let services = first.map(|cluster| cluster.services.iter().enumerate()).into_iter().flatten();
+        let services = services.map(|(number, plan)| Service {
+            name: service_name(0, number),
+            plan,
+            only_on: plan.only_on_group.and_then(|it| it.checked_rem(count)).map(|it| group_name(0, it)),
+            desired: 0,
+            has: 0,
+        });
+        Self {
+            headroom: scenario.calculator.as_ref().map(|plan| plan.headroom).unwrap_or_default(),
+            services: services.collect(),
+            groups: (0..count).map(|group| (group_name(0, group), Group::default())).collect(),
+            hosts: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            changed: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    /// Takes in an entry.
+    pub(super) fn see(&mut self, entry: &'a Entry, cluster: &str) {
+        let changes = match &entry.what {
+            Occurrence::ContainerInstanceChanged(to) if to.cluster_arn == cluster => {
+                if to.status == ContainerInstanceStatus::Inactive {
+                    self.hosts.remove(&to.arn);
+                } else {
+                    self.hosts.insert(&to.arn, to);
+                }
+                true
+            }
+            Occurrence::DesiredCount { service, desired_count } => {
+                let found = self.services.iter_mut().find(|it| it.name == *service);
+                found.map(|service| service.desired = u64::from(*desired_count)).is_some()
+            }
+            Occurrence::TaskPlaced { task, group, container_instance } => {
+                let service = group.strip_prefix("service:").map(str::to_owned);
+                self.count(service.as_deref(), |has| has + 1);
+                let task_placed = Task { service, host: container_instance, protected_until: None };
+                self.tasks.insert(task, task_placed);
+                true
+            }
+            Occurrence::TaskStopping { task, .. }
+            | Occurrence::TaskStatus { task, status: LastStatus::Stopped } => {
+                let gone = self.tasks.remove(task);
+                if let Some(gone) = &gone {
+                    self.count(gone.service.as_deref(), |has| has - 1);
+                }
+                gone.is_some()
+            }
+            Occurrence::TaskProtected { task, until } => {
+                let found = self.tasks.get_mut(task);
+                found.map(|task| task.protected_until = Some(*until)).is_some()
+            }
+            Occurrence::DesiredCapacity { group, desired_capacity } => {
+                let found = self.groups.get_mut(group);
+                found.map(|group| group.desired = u64::from(*desired_capacity)).is_some()
+            }
+            Occurrence::InstanceLaunching { group, instance } => {
+                self.phase(group, instance.as_str(), Phase::Launching)
+            }
+            Occurrence::InstanceInService { group, instance } => {
+                self.phase(group, instance.as_str(), Phase::InService)
+            }
+            Occurrence::InstanceTerminating { group, instance }
+            | Occurrence::InstanceEnteringWarmPool { group, instance } => {
+                self.phase(group, instance.as_str(), Phase::Leaving)
+            }
+            Occurrence::Standby { group, instance, entered } => {
+                let phase = if *entered { Phase::Elsewhere } else { Phase::InService };
+                self.phase(group, instance.as_str(), phase)
+            }
+            Occurrence::RootVolumeReplacement { group, instance, in_progress } => {
+                let phase = if *in_progress { Phase::Leaving } else { Phase::InService };
+                self.phase(group, instance.as_str(), phase)
+            }
+            Occurrence::InstanceRetained { group, instance }
+            | Occurrence::InstanceInWarmPool { group, instance }
+            | Occurrence::InstanceTerminated { group, instance } => {
+                let found = self.groups.get_mut(group);
+                found.map(|group| group.instances.remove(instance.as_str())).is_some()
+            }
+            Occurrence::GroupDeleted { group } => {
+                let found = self.groups.get_mut(group);
+                found.map(|group| group.deleted = true).is_some()
+            }
+            _ => false,
+        };
+        if changes {
+            self.changed = entry.at;
+        }
+    }
+
+    fn phase(&mut self, group: &str, instance: &str, phase: Phase) -> bool {
+        let found = self.groups.get_mut(group);
+        found.map(|group| group.instances.insert(instance.to_owned(), phase)).is_some()
+    }
+
+    fn count(&mut self, service: Option<&str>, to: impl Fn(u64) -> u64) {
+        if let Some(service) = self.services.iter_mut().find(|it| Some(it.name.as_str()) == service) {
+            service.has = to(service.has);
+        }
+    }
+
+    /// Whether nothing that matters changed since.
+    pub(super) fn is_still_since(&self, time: DateTime<Utc>) -> bool {
+        self.changed < time
+    }
+
+    /// The REPLICA services' tasks that wait, those on hosts that leave left out: by service.
+    fn waiting(&self) -> impl Iterator<Item = (&Service<'a>, u64)> {
+        let replicas = self.services.iter().filter(|service| !service.plan.daemon);
+        replicas.map(|service| {
+            let most = service.desired * u64::from(service.plan.maximum_percent) / 100;
+            let startable = most.saturating_sub(service.has);
+            (service, service.desired.saturating_sub(service.has).min(startable))
+        })
+    }
+
+    fn phase_of(&self, host: &DescribedContainerInstance) -> Option<(&str, Phase)> {
+        let id = host.ec2_instance_id.as_str();
+        self.groups.iter().find_map(|(name, group)| Some((name.as_str(), *group.instances.get(id)?)))
+    }
+
+    fn leaves(&self, host: &DescribedContainerInstance) -> bool {
+        let of_group = self.phase_of(host).map(|(_, phase)| phase);
+        host.status == ContainerInstanceStatus::Draining || of_group == Some(Phase::Leaving)
+    }
+
+    fn takes_tasks(&self, host: &DescribedContainerInstance) -> bool {
+        let serves = matches!(self.phase_of(host), Some((_, Phase::InService | Phase::Launching)));
+        host.status == ContainerInstanceStatus::Active && host.agent_connected && serves
+    }
+
+    /// Whether as many hosts of each group can go, whichever they are, and each task is placed, whatever ECS picks: an
+    /// adversary tries. How it was proven wrong is the error.
+    pub(super) fn can_go(
+        &self,
+        removable: &[(String, u64)],
+        seed: u64,
+        now: DateTime<Utc>,
+    ) -> Result<(), String> {
+        for attempt in 0..TRIES {
+            let mut picks = Picks(seed ^ (attempt << 48));
+            self.try_to_strand(removable, &mut picks, now)?;
+        }
+        Ok(())
+    }
+
+    fn try_to_strand(
+        &self,
+        removable: &[(String, u64)],
+        picks: &mut Picks,
+        now: DateTime<Utc>,
+    ) -> Result<(), String> {
+        let mut going: BTreeSet<&ContainerInstanceArn> = BTreeSet::new();
+        for (group, hosts) in removable {
+            let of_group = self.hosts.values().filter(|host| {
+                host.status == ContainerInstanceStatus::Active
+                    && self.phase_of(host).is_some_and(|(of, _)| of == group)
+            });
+            let mut left: Vec<_> = of_group.collect();
+            for _ in 0..*hosts {
+                if left.is_empty() {
+                    break;
+                }
+                let host = left.swap_remove(picks.one_of(left.len()));
+                going.insert(&host.arn);
+            }
+        }
+        let mut moving: Vec<&Service<'a>> = Vec::new();
+        for task in self.tasks.values() {
+            let Some(host) = self.hosts.get(task.host) else { continue };
+            let goes = going.contains(task.host);
+            if !goes && !self.leaves(host) {
+                continue;
+            }
+            let service = self.services.iter().find(|it| Some(it.name.as_str()) == task.service.as_deref());
+            if goes && task.service.is_none() {
+                return Err(format!("{} has a standalone task", host.ec2_instance_id));
+            }
+            if goes && task.protected_until.is_some_and(|until| until > now) {
+                return Err(format!("{} has a protected task", host.ec2_instance_id));
+            }
+            moving.extend(service.filter(|service| !service.plan.daemon));
+        }
+        for (service, tasks) in self.waiting() {
+            moving.extend((0..tasks).map(|_| service));
+        }
+        moving.retain(|service| self.fits_some_empty_host(service));
+        let mut rooms: Vec<Room> = self
+            .hosts
+            .values()
+            .filter(|host| self.takes_tasks(host) && !going.contains(&host.arn))
+            .map(|host| self.room(host))
+            .collect();
+        while !moving.is_empty() {
+            let service = moving.swap_remove(picks.one_of(moving.len()));
+            let fitting: Vec<usize> =
+                rooms.iter().enumerate().filter(|(_, room)| room.takes(service)).map(|(at, _)| at).collect();
+            let Some(room) = fitting.get(picks.one_of(fitting.len())).and_then(|at| rooms.get_mut(*at))
+            else {
+                return Err(format!(
+                    "a task of {} has no place once {} hosts are gone",
+                    service.name,
+                    going.len()
+                ));
+            };
+            room.place(service);
+        }
+        Ok(())
+    }
+
+    /// The room on a host as it is.
+    fn room(&self, host: &DescribedContainerInstance) -> Room {
+        let tasks = self.tasks.values().filter(|task| *task.host == host.arn);
+        Room {
+            group: self.phase_of(host).map(|(group, _)| group.to_owned()).unwrap_or_default(),
+            cpu: host.remaining.cpu.0,
+            memory: host.remaining.memory.0,
+            network_interfaces: u64::from(host.awsvpc_task_limit.saturating_sub(host.awsvpc_tasks)),
+            tcp: host.remaining.tcp_ports_taken.union(&host.registered.tcp_ports_taken).copied().collect(),
+            udp: host.remaining.udp_ports_taken.union(&host.registered.udp_ports_taken).copied().collect(),
+            services: tasks.filter_map(|task| task.service.clone()).collect(),
+        }
+    }
+
+    /// The room on a host with nothing but its daemons.
+    fn empty(&self, host: &DescribedContainerInstance) -> Room {
+        let mut room = self.room(host);
+        room.cpu = host.registered.cpu.0;
+        room.memory = host.registered.memory.0;
+        room.network_interfaces = u64::from(host.awsvpc_task_limit);
+        room.tcp.clone_from(&host.registered.tcp_ports_taken);
+        room.udp.clone_from(&host.registered.udp_ports_taken);
+        room.services.clear();
+        for daemon in self.services.iter().filter(|service| service.plan.daemon) {
+            if daemon.only_on.as_ref().is_none_or(|group| *group == room.group) {
+                room.subtract(&daemon.plan.task);
+            }
+        }
+        room
+    }
+
+    fn fits_some_empty_host(&self, service: &Service<'_>) -> bool {
+        let of_groups = self.hosts.values().filter(|host| self.phase_of(host).is_some());
+        of_groups.map(|host| self.empty(host)).any(|room| room.takes(service))
+    }
+
+    /// Whether more hosts are missing than could be: no task waits and one more of each kind has room; or no task that waits,
+    /// and none of the headroom, could be placed on a host of the group.
+    pub(super) fn may_be_missing(&self, group: &str) -> Result<(), String> {
+        let of_group =
+            self.hosts.values().filter(|host| self.phase_of(host).is_some_and(|(of, _)| of == group));
+        let empty: Vec<Room> = of_group.map(|host| self.empty(host)).collect();
+        if empty.is_empty() {
+            return Ok(());
+        }
+        let rooms: Vec<Room> =
+            self.hosts.values().filter(|host| self.takes_tasks(host)).map(|it| self.room(it)).collect();
+        let leaving = self
+            .tasks
+            .values()
+            .filter(|task| self.hosts.get(task.host).is_some_and(|host| self.leaves(host)));
+        let leaving: BTreeSet<&str> = leaving.filter_map(|task| task.service.as_deref()).collect();
+        let reason = self.waiting().any(|(service, tasks)| {
+            let waits = tasks > 0 || leaving.contains(service.name.as_str());
+            // It takes no task of its own service into account: an instance more is not asked for apart.
+            let has_room = || rooms.iter().any(|room| room.takes_one_more(service));
+            let wanted = match self.headroom {
+                HeadroomPlan::None => waits,
+                HeadroomPlan::One => waits || (service.desired > 0 && !has_room()),
+                HeadroomPlan::Percent(_) => service.desired > 0,
+            };
+            wanted && empty.iter().any(|room| room.takes(service))
+        });
+        if reason { Ok(()) } else { Err(format!("a host of {group} is missing for no task")) }
+    }
+
+    /// The tasks that wait, those on hosts that leave included.
+    pub(super) fn waiting_tasks(&self) -> u64 {
+        let waiting: u64 = self.waiting().map(|(_, tasks)| tasks).sum();
+        let leaving = self.tasks.values().filter(|task| {
+            let service = self.services.iter().find(|it| Some(it.name.as_str()) == task.service.as_deref());
+            service.is_some_and(|service| !service.plan.daemon)
+                && self.hosts.get(task.host).is_some_and(|host| self.leaves(host))
+        });
+        leaving.fold(waiting, |count, _| count + 1)
+    }
+
+    /// The tasks that the headroom may be for, beside one for each group.
+    pub(super) fn headroom_tasks(&self) -> u64 {
+        let HeadroomPlan::Percent(percent) = self.headroom else { return 0 };
+        let replicas = self.services.iter().filter(|service| !service.plan.daemon);
+        replicas.map(|service| (service.desired * u64::from(percent)).div_ceil(100)).sum()
+    }
+
+    /// A service whose task waits, though a group that may have more hosts could take it, and none of them is coming.
+    pub(super) fn left_waiting(&self, most: u64) -> Option<&str> {
+        let is_whole = |(name, group): (&String, &Group)| {
+            let there = group
+                .instances
+                .iter()
+                .filter(|(_, phase)| !matches!(phase, Phase::Leaving | Phase::Elsewhere));
+            let there: Vec<_> = there.map(|(id, _)| id.as_str()).collect();
+            let joined = |id: &&str| {
+                self.hosts.values().any(|host| {
+                    host.ec2_instance_id.as_str() == *id
+                        && host.status == ContainerInstanceStatus::Active
+                        && host.agent_connected
+                })
+            };
+            let count = u64::try_from(there.len()).unwrap_or(u64::MAX);
+            let may_grow = !group.deleted && count == group.desired && count < most;
+            (may_grow && there.iter().all(joined)).then(|| name.clone())
+        };
+        let whole: Vec<_> = self.groups.iter().map(is_whole).collect();
+        // Where one of them is not, it may be what is waited for.
+        let whole: Vec<String> = whole.into_iter().collect::<Option<_>>()?;
+        let rooms: Vec<Room> =
+            self.hosts.values().filter(|host| self.takes_tasks(host)).map(|it| self.room(it)).collect();
+        let waiting = self.waiting().filter(|(service, tasks)| {
+            *tasks > 0
+                && !rooms.iter().any(|room| room.takes(service))
+                && self.hosts.values().any(|host| {
+                    let empty = self.empty(host);
+                    whole.contains(&empty.group) && empty.takes(service)
+                })
+        });
+        waiting.map(|(service, _)| service.name.as_str()).next()
+    }
+}
+
+impl Room {
+    fn takes(&self, service: &Service<'_>) -> bool {
+        self.takes_one_more(service) && !(service.plan.distinct && self.services.contains(&service.name))
+    }
+
+    fn takes_one_more(&self, service: &Service<'_>) -> bool {
+        let task = &service.plan.task;
+        let ports = |port: Option<u16>, taken: &BTreeSet<Port>| {
+            task.awsvpc || port.is_none_or(|port| !taken.contains(&Port(port)))
+        };
+        service.only_on.as_ref().is_none_or(|group| *group == self.group)
+            && task.cpu <= self.cpu
+            && task.memory <= self.memory
+            && (!task.awsvpc || self.network_interfaces > 0)
+            && ports(task.tcp_port, &self.tcp)
+            && ports(task.udp_port, &self.udp)
+    }
+
+    fn place(&mut self, service: &Service<'_>) {
+        self.subtract(&service.plan.task);
+        self.services.insert(service.name.clone());
+    }
+
+    fn subtract(&mut self, task: &TaskPlan) {
+        self.cpu = self.cpu.saturating_sub(task.cpu);
+        self.memory = self.memory.saturating_sub(task.memory);
+        self.network_interfaces = self.network_interfaces.saturating_sub(u64::from(task.awsvpc));
+        if !task.awsvpc {
+            self.tcp.extend(task.tcp_port.map(Port));
+            self.udp.extend(task.udp_port.map(Port));
+        }
+    }
+}
+
+/// How long nothing may have changed for a task that waits to be said to be left waiting: placing it, and what ECS tells
+/// of it, take a while.
+pub(super) const SETTLED: TimeDelta = TimeDelta::seconds(90);

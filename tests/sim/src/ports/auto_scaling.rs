@@ -60,8 +60,8 @@ impl AutoScalingGroups for SimulatedAws {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let named = names.join(", ");
-        let groups = self.call(Operation::DescribeAutoScalingGroups, &named, |world| {
+        let wanted = names.join(", ");
+        let groups = self.call(Operation::DescribeAutoScalingGroups, &wanted, |world| {
             Ok(world.describe_auto_scaling_groups(names))
         });
         Ok(groups.await?.into_iter().map(described_group).collect())

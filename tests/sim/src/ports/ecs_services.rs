@@ -106,8 +106,8 @@ impl CapacityProviders for SimulatedAws {
         page: Option<&PageToken>,
     ) -> Result<Page<CapacityProvider>, CallError> {
         let operation = Operation::DescribeCapacityProviders;
-        let named = names.join(", ");
-        let answer = self.call(operation, &named, |world| {
+        let wanted = names.join(", ");
+        let answer = self.call(operation, &wanted, |world| {
             world.describe_capacity_providers(names, None, page.map(|token| token.0.as_str()))
         });
         let (described, next) = answer.await?;

@@ -33,6 +33,8 @@ pub struct FleetkeeperScaling {
     pub scale_out_minutes: u32,
     /// `ScaleInMinutes`.
     pub scale_in_minutes: u32,
+    /// `SpareHosts`, for Fleetkeeper's signals.
+    pub spare_hosts: f64,
     /// Whether Fleetkeeper's signals are the cluster's and not the group's: what the calculator published when it knew
     /// of no groups.
     pub by_cluster_metrics: bool,
@@ -55,6 +57,7 @@ impl FleetkeeperScaling {
             signals: ScalingSignals::Fleetkeeper,
             scale_out_minutes: 1,
             scale_in_minutes: 5,
+            spare_hosts: 0.0,
             by_cluster_metrics: false,
             scale_out_below: 1.0,
             scale_in_above: 1.0,
@@ -63,14 +66,10 @@ impl FleetkeeperScaling {
         }
     }
 
-    /// The same by other signals. The book's know nothing of hosts that are coming: they wait for what was launched.
+    /// The same by other signals.
     #[must_use]
     pub fn by(mut self, signals: ScalingSignals) -> Self {
         self.signals = signals;
-        if signals == ScalingSignals::Book {
-            self.scale_out_minutes = 2;
-            self.instance_warmup_seconds = 300;
-        }
         self
     }
 
@@ -96,7 +95,7 @@ impl FleetkeeperScaling {
     #[must_use]
     pub fn scale_in_alarm(&self) -> Alarm {
         let (metric, threshold) = match self.signals {
-            ScalingSignals::Fleetkeeper => ("RemovableHosts", 0.0),
+            ScalingSignals::Fleetkeeper => ("RemovableHosts", self.spare_hosts),
             ScalingSignals::Book => ("IdleHostCapacity", self.scale_in_above),
         };
         let above = ComparisonOperator::GreaterThanThreshold;
@@ -112,9 +111,10 @@ impl FleetkeeperScaling {
         let policy = |steps: &[StepAdjustment]| {
             StepScalingPolicy::new("ScaleOutPolicy", AdjustmentType::ChangeInCapacity, steps)
                 .warmup(self.instance_warmup_seconds)
+                .aggregating(MetricAggregation::Minimum)
         };
         match self.signals {
-            ScalingSignals::Fleetkeeper => policy(&steps(1)).aggregating(MetricAggregation::Minimum),
+            ScalingSignals::Fleetkeeper => policy(&steps(1)),
             ScalingSignals::Book => policy(&[StepAdjustment::new(None, Some(0.0), 1)]),
         }
     }
@@ -124,9 +124,10 @@ impl FleetkeeperScaling {
     pub fn scale_in_policy(&self) -> StepScalingPolicy {
         let policy = |steps: &[StepAdjustment]| {
             StepScalingPolicy::new("ScaleInPolicy", AdjustmentType::ChangeInCapacity, steps)
+                .aggregating(MetricAggregation::Minimum)
         };
         match self.signals {
-            ScalingSignals::Fleetkeeper => policy(&steps(-1)).aggregating(MetricAggregation::Minimum),
+            ScalingSignals::Fleetkeeper => policy(&steps(-1)),
             ScalingSignals::Book => policy(&[StepAdjustment::new(Some(0.0), None, -1)]),
         }
     }

@@ -234,7 +234,7 @@ impl<'a> Certificate<'a> {
         (left == 0).then_some(tasks)
     }
 
-    /// The same for tasks of mixed sizes    /// The same for tasks of mixed sizes: each weighs the largest share that it has of some resource, on a scale, and each
+    /// The same for tasks of mixed sizes: each weighs the largest share that it has of some resource, on a scale, and each
     /// host takes what blocks it of the resource that is scarcest there.
     fn by_share(&self, kind: usize, it: &TaskKind, domain: usize, any: Option<&AnyOf>, moves: bool) -> bool {
         let apart = it.distinct && moves;

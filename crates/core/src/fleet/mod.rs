@@ -29,6 +29,10 @@ mod task_kind;
 mod waiting_tasks;
 
 #[cfg(test)]
+mod adversary;
+#[cfg(test)]
+mod drawn;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod situations;
@@ -257,7 +261,8 @@ impl<'a> Fleet<'a> {
     /// Whether a host of some group has room for a task of a kind, were none there. What no group can ever take is neither
     /// waited for nor kept room for.
     fn fits_some_group(&self, kind: usize) -> bool {
-        self.by_size.iter().flatten().any(|host| self.fits_when_empty(kind, *host))
+        let fits = |kind| self.by_size.iter().flatten().any(|host| self.fits_when_empty(kind, *host));
+        self.kinds.turn_out(kind).any(fits)
     }
 
     /// How many groups can take tasks of a kind, then how many hosts: the fewer, the more constrained.

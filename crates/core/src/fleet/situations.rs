@@ -595,3 +595,24 @@ mod documented {
         assert_eq!(missing.reason, MissingReason::NoRoom { service: "api".to_owned(), waiting_tasks: 3 });
     }
 }
+
+#[test]
+fn a_task_that_leaves_amid_a_deployment_keeps_its_room_though_no_host_fits_both_definitions() {
+    let mut cluster = Cluster::new()
+        .group("full", 1, 4, 4)
+        .group("web", 1, 8, 4)
+        .group("old", 1, 4, 4)
+        .service("api", 1, needs(1, 3))
+        .service("rest", 1, needs(1, 2));
+    cluster.run("rest", 0, 1);
+    cluster.run("api", 2, 1);
+    // The new definition fits on no host: the old one may be what replaces the task.
+    let mut new = cluster.snapshot.definitions.values().next().unwrap().clone();
+    new.arn = TaskDefinitionArn("api:2".to_owned());
+    new.needs.gpus = 1;
+    cluster.snapshot.definitions.insert(new.arn.clone(), new.clone());
+    let mut deployment = cluster.service_mut("api").deployments[0].clone();
+    (deployment.definition, deployment.desired, deployment.running) = (new.arn, 0, 0);
+    cluster.service_mut("api").deployments.insert(0, deployment);
+    assert_eq!(cluster.draining(2).figures("web").1, 0);
+}

@@ -76,6 +76,8 @@ pub(super) struct TaskKinds {
     by_definition: BTreeMap<(String, TaskDefinitionArn), usize>,
     /// What replaces a task of a service: a kind of its own where a deployment is in progress.
     replacements: BTreeMap<String, usize>,
+    /// For kinds that stand for several, these.
+    either_of: BTreeMap<usize, Vec<usize>>,
     /// For kinds of `distinctInstance` those of their headroom.
     unapart: BTreeMap<usize, usize>,
     /// The daemons' kinds.
@@ -91,6 +93,7 @@ impl TaskKinds {
             all: Vec::new(),
             by_definition: BTreeMap::new(),
             replacements: BTreeMap::new(),
+            either_of: BTreeMap::new(),
             unapart: BTreeMap::new(),
             daemons: Vec::new(),
             unconcerned: BTreeSet::new(),
@@ -139,6 +142,7 @@ impl TaskKinds {
             *only
         } else {
             let Some(either) = kinds.reduce(|one, other| one.either(&other)) else { return };
+            self.either_of.insert(self.all.len(), own);
             self.all.push(TaskKind { desired: 0, ..either });
             self.all.len() - 1
         };
@@ -154,6 +158,12 @@ impl TaskKinds {
     pub(super) fn is_of_deployment(&self, kind: &TaskKind) -> bool {
         let known = self.of_deployment(&kind.service, &kind.definition).and_then(|known| self.all.get(known));
         known.is_some_and(|known| std::ptr::eq(known, kind))
+    }
+
+    /// The kinds that tasks of a kind may turn out to be: several where it stands for a service's definitions.
+    pub(super) fn turn_out(&self, kind: usize) -> impl Iterator<Item = usize> {
+        let either = self.either_of.get(&kind).map(Vec::as_slice).unwrap_or_default().iter().copied();
+        either.chain((!self.either_of.contains_key(&kind)).then_some(kind))
     }
 
     /// For each kind of `distinctInstance` the same without: the headroom is room for what might come, and does not ask for

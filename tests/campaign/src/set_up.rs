@@ -93,15 +93,7 @@ fn add_scaling(world: &mut World, scenario: &Scenario) -> Result<(), ApiError> {
     // The history has what was put.
     world.forget_metric_data();
     if scenario.calculator.as_ref().is_some_and(|plan| plan.scales) {
-        // The calculator publishes the cluster's figures, and does not count hosts that are coming.
-        let scaling = FleetkeeperScaling::new(&cluster_name(0), &group_name(0, 0));
-        let by_cluster = FleetkeeperScaling {
-            by_cluster_metrics: true,
-            scale_out_minutes: 2,
-            instance_warmup_seconds: 300,
-            ..scaling
-        };
-        world.deploy_scaling(&by_cluster)?;
+        world.deploy_scaling(&FleetkeeperScaling::new(&cluster_name(0), &group_name(0, 0)))?;
     }
     Ok(())
 }

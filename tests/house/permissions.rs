@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use capacity_calculator::CapacityCalculator;
 use fleetkeeper_campaign::stage::{CALCULATOR, DRAINER, play};
 use fleetkeeper_campaign::strategy::scenario_of;
 use fleetkeeper_core::invocation::Invocation;
@@ -11,7 +12,8 @@ use fleetkeeper_core::setting::Settings;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::{
-    AutoScalingGroup, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws, TaskDefinition, World,
+    AutoScalingGroup, CapacityProvider, InstanceType, LifecycleHook, Service, SharedWorld, SimulatedAws,
+    TaskDefinition, World,
 };
 use fleetkeeper_tests::repository::{in_repository, sample_event};
 use lifecycle_drainer::{Config, Drainer};
@@ -95,11 +97,35 @@ async fn called_without_a_notice() -> BTreeSet<Operation> {
     })
 }
 
+/// What the calculator calls where hosts belong to a capacity provider, which no history has.
+async fn called_with_a_capacity_provider() -> BTreeSet<Operation> {
+    let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
+    world.add_cluster("demo");
+    let hosts = AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 3767)).in_cluster("demo");
+    world.add_group(hosts);
+    world.create_capacity_provider(CapacityProvider::new("provider", "hosts")).unwrap();
+    world.launch_now("hosts").unwrap();
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let variable = |name: &str| match name {
+        "ECS_CLUSTER" => Some("demo".to_owned()),
+        "AUTO_SCALING_GROUPS" => Some("hosts".to_owned()),
+        _ => None,
+    };
+    let config = capacity_calculator::Config::read(&Settings::new(&variable)).unwrap();
+    let calculator = CapacityCalculator::new(aws.clone(), aws.clone(), aws.clone(), aws.clone(), config);
+    let now = aws.world().now();
+    let deadline = u64::try_from(now.timestamp_millis()).unwrap() + 60_000;
+    calculator.handle(json!({}), Invocation::new(deadline, now)).await.unwrap();
+    aws.world().with(|world| world.history().api_calls().into_keys().collect())
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_role_allows_what_its_function_calls_and_no_more() {
     let without_a_notice = called_without_a_notice().await;
     let mut called = tokio::task::spawn_blocking(called_in_histories).await.unwrap();
     called.entry(DRAINER.to_owned()).or_default().extend(without_a_notice);
+    let with_a_provider = called_with_a_capacity_provider().await;
+    called.entry(CALCULATOR.to_owned()).or_default().extend(with_a_provider);
     for stack in Stack::both_ways() {
         for (role, function) in [("LifecycleDrainerRole", DRAINER), ("CapacityCalculatorRole", CALCULATOR)] {
             let policies = stack.properties(role)["Policies"].as_array().unwrap();

@@ -60,7 +60,7 @@ pub enum AwsService {
 
 impl Operation {
     /// All of them: what the functions call, in the order in which seeds draw from them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ListContainerInstances,
         Self::DescribeContainerInstances,
         Self::UpdateContainerInstancesState,
@@ -78,6 +78,7 @@ impl Operation {
         Self::GetTaskProtection,
         Self::Publish,
         Self::PutMetricData,
+        Self::DescribeCapacityProviders,
     ];
 
     /// The operation as IAM writes it: `ecs:ListTasks`.

@@ -57,8 +57,14 @@ impl<'a> Adversary<'a> {
             let of_service: Vec<_> =
                 (0..world.kinds.len()).filter(|other| world.kinds[*other].service == kind.service).collect();
             if of_service.first() == Some(&number) {
-                let tasks = |host: usize| of_service.iter().map(|it| world.hosts[host].tasks[*it]).sum::<u64>();
-                add(&of_service, true, false, (0..world.hosts.len()).filter(|it| leaves(*it)).map(tasks).sum());
+                let tasks =
+                    |host: usize| of_service.iter().map(|it| world.hosts[host].tasks[*it]).sum::<u64>();
+                add(
+                    &of_service,
+                    true,
+                    false,
+                    (0..world.hosts.len()).filter(|it| leaves(*it)).map(tasks).sum(),
+                );
                 add(&of_service, true, true, removed.iter().copied().map(tasks).sum());
             }
         }
@@ -78,8 +84,7 @@ impl<'a> Adversary<'a> {
         let extras: Vec<_> = extras.map(Some).collect();
         let extras = if extras.is_empty() { vec![None] } else { extras };
         extras.into_iter().any(|extra| {
-            let mut adversary =
-                Self { world, movers: none.movers.clone(), seen: HashSet::new() };
+            let mut adversary = Self { world, movers: none.movers.clone(), seen: HashSet::new() };
             if let Some(kind) = extra {
                 let picks = picks(world, removed, kind, false, false);
                 adversary.movers.push(Movers { tasks: 1, picks });
@@ -192,10 +197,10 @@ fn is_true(world: &World, removable: &[usize]) -> Result<(), String> {
 /// Runs a check on clusters that are drawn: the same ones each time.
 pub(super) fn each_drawn(cases: u32, tape: usize, check: impl Fn(&mut Draws<'_>) -> Result<(), String>) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config.clone(), TestRng::deterministic_rng(config.rng_algorithm));
-    let ran = runner.run(&vec(any::<u8>(), tape), |tape| {
-        check(&mut Draws::new(&tape)).map_err(TestCaseError::fail)
-    });
+    let mut runner =
+        TestRunner::new_with_rng(config.clone(), TestRng::deterministic_rng(config.rng_algorithm));
+    let ran = runner
+        .run(&vec(any::<u8>(), tape), |tape| check(&mut Draws::new(&tape)).map_err(TestCaseError::fail));
     match ran {
         Ok(()) => {}
         Err(TestError::Fail(why, _)) => panic!("{why}"),

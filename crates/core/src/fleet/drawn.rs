@@ -232,7 +232,8 @@ impl World {
             world.hosts[number].tasks = vec![0; world.kinds.len()];
             for _ in 0..draws.below(scale.tasks_a_host + 1) {
                 let kind = draws.below(world.kinds.len());
-                if world.takes(number, kind) && world.room(number).beside(&world.kinds[kind], true).is_some() {
+                if world.takes(number, kind) && world.room(number).beside(&world.kinds[kind], true).is_some()
+                {
                     world.hosts[number].tasks[kind] += 1;
                 }
             }
@@ -399,7 +400,8 @@ impl World {
             let hosts: Vec<_> = (0..members.len()).filter(|host| members[*host]).collect();
             cluster = cluster.member_of(&service, &format!("of {service}"), &hosts);
         }
-        let providers = kind.providers.iter().map(|group| (format!("provider-{group}"), name_of_group(*group)));
+        let providers =
+            kind.providers.iter().map(|group| (format!("provider-{group}"), name_of_group(*group)));
         cluster.snapshot.capacity_providers.extend(providers.clone());
         let count = |tasks: u64| u32::try_from(tasks).unwrap();
         let running = count(self.desired(number) - kind.waiting);

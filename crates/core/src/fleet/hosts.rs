@@ -19,6 +19,8 @@ pub(super) enum Standing {
     Disconnected,
     /// It is DRAINING, or its group terminates it: its tasks need another place.
     Leaving,
+    /// It was in a group, and is in none now. Its tasks may need another place.
+    LeftGroup,
     /// It is in none of the groups, on standby, or in another state that takes no tasks.
     NoRoom,
     /// It is not there any more: only an example of what its group's hosts are like.
@@ -108,6 +110,7 @@ fn is_ec2(instance: &ContainerInstance) -> bool {
 /// The hosts, in the candidates' order.
 pub(super) fn hosts<'a>(
     snapshot: &'a Snapshot,
+    memory: &Memory,
     candidates: &[Candidate<'a>],
     daemons: &[TaskKind],
 ) -> Vec<Host<'a>> {
@@ -139,7 +142,7 @@ pub(super) fn hosts<'a>(
             standing: if remembered {
                 Standing::Remembered
             } else {
-                standing(instance, member.map(|it| it.1))
+                standing(instance, member.map(|it| it.1), memory)
             },
             empty,
             free,
@@ -164,10 +167,13 @@ fn observed_network_interfaces<'a>(candidates: &[Candidate<'a>]) -> BTreeMap<(Op
     observed
 }
 
-fn standing(instance: &ContainerInstance, member: Option<&GroupInstance>) -> Standing {
+fn standing(instance: &ContainerInstance, member: Option<&GroupInstance>, memory: &Memory) -> Standing {
     let Some(member) = member else {
-        let leaves = instance.status == ContainerInstanceStatus::Draining;
-        return if leaves { Standing::Leaving } else { Standing::NoRoom };
+        return match instance.status {
+            ContainerInstanceStatus::Draining => Standing::Leaving,
+            _ if memory.was_member(&instance.ec2_instance_id) => Standing::LeftGroup,
+            _ => Standing::NoRoom,
+        };
     };
     let state = member.lifecycle_state.as_str();
     let leaves = state.starts_with("Terminating") || state.starts_with("ReplacingRootVolume");

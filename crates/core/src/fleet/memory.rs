@@ -17,6 +17,8 @@ pub const UNJOINED_MAX: TimeDelta = TimeDelta::minutes(10);
 pub struct Memory {
     unjoined: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     last_hosts: BTreeMap<String, Vec<ContainerInstance>>,
+    /// The EC2 instances that were in a group, as long as they have a container instance.
+    members: BTreeSet<String>,
 }
 
 impl Memory {
@@ -29,6 +31,9 @@ impl Memory {
         let unjoined = groups.flat_map(|group| unjoined(group, &joined));
         let since = |id: &Ec2InstanceId| self.unjoined.get(id).copied().unwrap_or(snapshot.began);
         self.unjoined = unjoined.map(|id| (id.clone(), since(id))).collect();
+        let in_groups = snapshot.groups.iter().flat_map(|group| &group.instances);
+        self.members.extend(in_groups.map(|it| it.ec2_instance_id.to_string()));
+        self.members.retain(|id| joined.contains(id.as_str()));
         for group in &snapshot.groups {
             let of_group: BTreeSet<&str> =
                 group.instances.iter().map(|instance| instance.ec2_instance_id.as_str()).collect();
@@ -44,6 +49,12 @@ impl Memory {
     #[must_use]
     pub fn unjoined_since(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
         self.unjoined.get(id).copied()
+    }
+
+    /// Whether a container instance was in a group before: if it is in none now, it is on its way out or to a warm pool, or
+    /// it was detached.
+    pub(super) fn was_member(&self, ec2_instance_id: &str) -> bool {
+        self.members.contains(ec2_instance_id)
     }
 
     /// What the last hosts of a group were like, one of each size.

@@ -93,7 +93,7 @@ impl<'a> Fleet<'a> {
         if let Headroom::Percent(_) = headroom {
             kinds.add_unapart();
         }
-        let hosts = hosts::hosts(snapshot, &candidates, &kinds.daemons);
+        let hosts = hosts::hosts(snapshot, memory, &candidates, &kinds.daemons);
         let largest = hosts.iter().fold(Amounts::default(), |most, host| most.at_least(&host.empty));
         let joined = snapshot.container_instances.iter().map(|it| it.ec2_instance_id.as_str()).collect();
         let groups = 0..snapshot.groups.len();
@@ -127,7 +127,8 @@ impl<'a> Fleet<'a> {
     #[must_use]
     pub fn tasks_needed(&self) -> BTreeSet<ContainerInstanceArn> {
         let mut needed = scale_in::tasks_needed(self);
-        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.standing == Standing::Leaving);
+        let goes = |host: &Host<'_>| matches!(host.standing, Standing::Leaving | Standing::LeftGroup);
+        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| goes(host));
         needed.extend(leaving.filter_map(|(host, _)| self.unread(host)));
         // A task that is kept apart from the others of its service may wait while there is room.
         for (kind, tasks) in self.kinds.all.iter().zip(&self.waiting) {

@@ -90,15 +90,21 @@ fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
             moving.add(kind, tasks);
         }
     }
-    let leaving =
-        fleet.hosts.iter().filter(|host| host.standing == Standing::Leaving && host.instance.tasks() > 0);
-    for host in leaving {
+    let goes = |host: &Host<'_>| matches!(host.standing, Standing::Leaving | Standing::LeftGroup);
+    for (number, host) in fleet.hosts.iter().enumerate() {
+        if !goes(host) || host.instance.tasks() == 0 {
+            continue;
+        }
         let held = |reason| Held { instance: Some(host.instance.ec2_instance_id.clone()), reason };
         if host.tasks.is_none() {
             return Err(held(HeldReason::TasksNotRead));
         }
         if let Some(service) = fleet.unknown_on(host) {
             return Err(held(HeldReason::ConstraintNotUnderstood { service }));
+        }
+        // Those on hosts that leave for certain are among the waiting ones.
+        if host.standing == Standing::LeftGroup {
+            moving.add_all(&fleet.moved_from(number));
         }
     }
     Ok(moving)

@@ -616,3 +616,19 @@ fn a_task_that_leaves_amid_a_deployment_keeps_its_room_though_no_host_fits_both_
     cluster.service_mut("api").deployments.insert(0, deployment);
     assert_eq!(cluster.draining(2).figures("web").1, 0);
 }
+
+#[test]
+fn a_host_that_left_its_group_may_leave_its_tasks_without_a_place() {
+    let mut cluster = Cluster::new().group("web", 3, 1000, 1000).service("api", 2, needs(1000, 1000));
+    cluster.run("api", 0, 1);
+    cluster.run("api", 1, 1);
+    assert_eq!(cluster.figures("web"), (Some(0), 1));
+    cluster.memory.observe(&cluster.snapshot);
+    // On its way to a warm pool an instance is not among its group's any more.
+    cluster.group_mut("web").instances.remove(0);
+    cluster.group_mut("web").desired = 2;
+    assert_eq!(cluster.figures("web"), (Some(0), 0));
+    // Where nobody saw it in the group, it is somebody else's.
+    cluster.memory = super::Memory::default();
+    assert_eq!(cluster.figures("web").1, 1);
+}

@@ -163,9 +163,12 @@ impl<'a> Fleet<'a> {
         self.worst_cases.is_discovered()
     }
 
-    /// `ContainerCapacity`: the least over all that the worst case needs. None without a worst case.
+    /// `ContainerCapacity`: the least over all that the worst case needs. None without a worst case, and where it fits on no
+    /// host.
     pub(super) fn container_capacity(&self) -> Option<u64> {
-        self.worst.as_ref().map(|_| self.all.fit.iter().copied().min().unwrap_or(0))
+        let fits_none = self.all.active > 0 && self.all.large_enough == 0;
+        let worst = self.worst.as_ref().filter(|_| !fits_none);
+        worst.map(|_| self.all.fit.iter().copied().min().unwrap_or(0))
     }
 
     /// Whether nothing changed since a time.

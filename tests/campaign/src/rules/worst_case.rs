@@ -68,14 +68,6 @@ impl WorstCases {
         matches!(self, Self::Discovered { by_hosts: true, .. })
     }
 
-    /// Whether network interfaces may be what it needs.
-    pub(super) fn may_use_network_interfaces(&self) -> bool {
-        match self {
-            Self::Given(worst) => worst.network_interface,
-            Self::Discovered { services, .. } => services.iter().any(|task| task.network_interface),
-        }
-    }
-
     pub(super) fn is_discovered(&self) -> bool {
         matches!(self, Self::Discovered { .. })
     }

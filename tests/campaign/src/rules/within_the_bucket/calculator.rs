@@ -14,7 +14,6 @@ use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use serde_json::Value;
 
 use super::{WithinTheBucket, page_size};
-use crate::rules::worst_case::WorstCases;
 use crate::rules::{Breach, Rule, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
@@ -30,8 +29,8 @@ const TOLD_OF: TimeDelta = TimeDelta::hours(1);
 struct Members<'a> {
     instances: BTreeSet<&'a ContainerInstanceArn>,
     left: VecDeque<DateTime<Utc>>,
-    /// Whether tasks need network interfaces, which only tasks tell of.
-    reads_tasks: bool,
+    /// How many expressions constrain where tasks are placed. ECS is asked for each.
+    expressions: usize,
     tasks: usize,
     stopped: VecDeque<DateTime<Utc>>,
 }
@@ -41,20 +40,27 @@ struct Look<'a> {
     instances: usize,
     lists: usize,
     describes: usize,
-    reads_tasks: bool,
+    expressions: usize,
     tasks: usize,
     task_lists: usize,
     task_describes: usize,
+    protections: usize,
 }
 
 pub(super) fn check(played: &Played) -> Result<(), Breach> {
-    let Some(plan) = &played.scenario.calculator else { return Ok(()) };
+    if played.scenario.calculator.is_none() {
+        return Ok(());
+    }
     let of_schedule = cluster_arn(&cluster_name(0));
     let page = page_size(played);
     let lag = read_lag(&played.scenario);
     let clusters = played.scenario.clusters.iter().enumerate().map(|(number, cluster)| {
-        let reads_tasks = WorstCases::of(plan, cluster).may_use_network_interfaces();
-        (cluster_arn(&cluster_name(number)), Members { reads_tasks, ..Members::default() })
+        let constrained = cluster.services.iter().filter(|service| !service.by_provider);
+        let groups = cluster.groups.len();
+        let groups: BTreeSet<_> =
+            constrained.filter_map(|it| it.only_on_group.and_then(|it| it.checked_rem(groups))).collect();
+        let expressions = groups.len();
+        (cluster_arn(&cluster_name(number)), Members { expressions, ..Members::default() })
     });
     let mut clusters: BTreeMap<String, Members<'_>> = clusters.collect();
     let mut homes: BTreeMap<&TaskArn, &str> = BTreeMap::new();
@@ -133,10 +139,11 @@ impl Members<'_> {
             instances: self.instances.len() + self.left.len(),
             lists: 0,
             describes: 0,
-            reads_tasks: self.reads_tasks,
+            expressions: self.expressions,
             tasks: self.tasks,
             task_lists: 0,
             task_describes: 0,
+            protections: 0,
         }
     }
 }
@@ -154,6 +161,7 @@ impl Look<'_> {
             Operation::DescribeContainerInstances => &mut self.describes,
             Operation::ListTasks => &mut self.task_lists,
             Operation::DescribeTasks => &mut self.task_describes,
+            Operation::GetTaskProtection => &mut self.protections,
             _ => return,
         };
         *count += 1;
@@ -162,17 +170,17 @@ impl Look<'_> {
     fn is_within(&self, page: usize) -> Result<(), String> {
         let pages = self.instances.div_ceil(page).max(1);
         let asked_again = MISSING_TRIES * self.instances.div_ceil(DESCRIBE_MAX).max(1);
-        if self.lists > pages || self.describes > pages + asked_again {
-            return Err(format!("reads more than the {pages} pages of its cluster"));
+        if self.lists > pages * (1 + self.expressions) || self.describes > pages + asked_again {
+            let expressions = self.expressions;
+            return Err(format!(
+                "reads more than the {pages} pages of its cluster and {expressions} expressions"
+            ));
         }
-        if !self.reads_tasks && self.task_lists + self.task_describes > 0 {
-            return Err("reads tasks that need no network interfaces".to_owned());
-        }
-        // One list of those to run and one of those to stop, each with a page that is not full. A task that moves from
-        // one to the other meanwhile is in both.
-        let (lists, describes) =
-            ((2 * self.tasks).div_ceil(page) + 2, (2 * self.tasks).div_ceil(DESCRIBE_MAX));
-        if self.task_lists > lists || self.task_describes > describes {
+        // One list of those to run and one of those to stop, each with a page that is not full, and where few hosts matter
+        // one of each of them. A task that moves from one list to the other meanwhile is in both.
+        let lists = (2 * self.tasks).div_ceil(page) + 2 + self.instances;
+        let describes = 2 * (2 * self.tasks).div_ceil(DESCRIBE_MAX);
+        if self.task_lists > lists || self.task_describes > describes || self.protections > describes {
             return Err(format!("reads more of tasks than {} take", self.tasks));
         }
         Ok(())

@@ -632,3 +632,15 @@ fn a_host_that_left_its_group_may_leave_its_tasks_without_a_place() {
     cluster.memory = super::Memory::default();
     assert_eq!(cluster.figures("web").1, 1);
 }
+
+#[test]
+fn what_leaves_and_is_replaced_already_waits_no_more() {
+    let mut cluster = Cluster::new().headroom("one").group("web", 2, 1700, 1700).service("api", 9, needs(100, 100));
+    cluster.run("api", 0, 9);
+    cluster.run("api", 1, 4);
+    let cluster = cluster.draining(0);
+    assert_eq!((cluster.decide().waiting_tasks, cluster.figures("web").0), (5, Some(0)));
+    let mut replaced = cluster.clone();
+    replaced.run("api", 1, 5);
+    assert_eq!((replaced.decide().waiting_tasks, replaced.figures("web").0), (0, Some(0)));
+}

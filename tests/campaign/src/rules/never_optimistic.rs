@@ -42,6 +42,10 @@ fn can_be_placed(put: &MetricPut<'_>) -> Result<(), String> {
     if !put.worst_case_is_known() || put.fleet.worst.is_none() {
         return Ok(());
     }
+    // Where the worst case fits on no host there is no figure of it.
+    if put.fleet.container_capacity().is_none() {
+        return Ok(());
+    }
     let Some(value) = put.value("PlaceableContainers") else {
         return Err("put no PlaceableContainers".to_owned());
     };

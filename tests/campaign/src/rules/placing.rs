@@ -207,6 +207,24 @@ impl<'a> Placing<'a> {
         })
     }
 
+    /// The same, and those on hosts that leave which nothing replaces yet.
+    fn to_place(&self) -> impl Iterator<Item = (&Service<'a>, u64)> {
+        self.waiting().map(|(service, waiting)| {
+            let on_leaving = self.tasks.values().filter(|task| {
+                task.service.as_deref() == Some(service.name.as_str())
+                    && self.hosts.get(task.host).is_some_and(|host| self.leaves(host))
+            });
+            let leaving: u64 = on_leaving.fold(0, |count, _| count + 1);
+            let stay = service.has.saturating_sub(leaving);
+            let lacks = service.desired.saturating_sub(stay + waiting);
+            (service, waiting + leaving.min(lacks))
+        })
+    }
+
+    fn replica(&self, name: &str) -> Option<&Service<'a>> {
+        self.services.iter().find(|service| service.name == name && !service.plan.daemon)
+    }
+
     fn phase_of(&self, host: &DescribedContainerInstance) -> Option<(&str, Phase)> {
         let id = host.ec2_instance_id.as_str();
         self.groups.iter().find_map(|(name, group)| Some((name.as_str(), *group.instances.get(id)?)))
@@ -259,22 +277,17 @@ impl<'a> Placing<'a> {
             }
         }
         let mut moving: Vec<&Service<'a>> = Vec::new();
-        for task in self.tasks.values() {
+        for task in self.tasks.values().filter(|task| going.contains(task.host)) {
             let Some(host) = self.hosts.get(task.host) else { continue };
-            let goes = going.contains(task.host);
-            if !goes && !self.leaves(host) {
-                continue;
-            }
-            let service = self.services.iter().find(|it| Some(it.name.as_str()) == task.service.as_deref());
-            if goes && task.service.is_none() {
+            let Some(name) = task.service.as_deref() else {
                 return Err(format!("{} has a standalone task", host.ec2_instance_id));
-            }
-            if goes && task.protected_until.is_some_and(|until| until > now) {
+            };
+            if task.protected_until.is_some_and(|until| until > now) {
                 return Err(format!("{} has a protected task", host.ec2_instance_id));
             }
-            moving.extend(service.filter(|service| !service.plan.daemon));
+            moving.extend(self.replica(name));
         }
-        for (service, tasks) in self.waiting() {
+        for (service, tasks) in self.to_place() {
             moving.extend((0..tasks).map(|_| service));
         }
         moving.retain(|service| self.fits_some_empty_host(service));
@@ -348,13 +361,8 @@ impl<'a> Placing<'a> {
         }
         let rooms: Vec<Room> =
             self.hosts.values().filter(|host| self.takes_tasks(host)).map(|it| self.room(it)).collect();
-        let leaving = self
-            .tasks
-            .values()
-            .filter(|task| self.hosts.get(task.host).is_some_and(|host| self.leaves(host)));
-        let leaving: BTreeSet<&str> = leaving.filter_map(|task| task.service.as_deref()).collect();
-        let reason = self.waiting().any(|(service, tasks)| {
-            let waits = tasks > 0 || leaving.contains(service.name.as_str());
+        let reason = self.to_place().any(|(service, tasks)| {
+            let waits = tasks > 0;
             // It takes no task of its own service into account: an instance more is not asked for apart.
             let has_room = || rooms.iter().any(|room| room.takes_one_more(service));
             let wanted = match self.headroom {
@@ -367,15 +375,9 @@ impl<'a> Placing<'a> {
         if reason { Ok(()) } else { Err(format!("a host of {group} is missing for no task")) }
     }
 
-    /// The tasks that wait, those on hosts that leave included.
+    /// The tasks that wait, those on hosts that leave and that nothing replaces yet included.
     pub(super) fn waiting_tasks(&self) -> u64 {
-        let waiting: u64 = self.waiting().map(|(_, tasks)| tasks).sum();
-        let leaving = self.tasks.values().filter(|task| {
-            let service = self.services.iter().find(|it| Some(it.name.as_str()) == task.service.as_deref());
-            service.is_some_and(|service| !service.plan.daemon)
-                && self.hosts.get(task.host).is_some_and(|host| self.leaves(host))
-        });
-        leaving.fold(waiting, |count, _| count + 1)
+        self.to_place().map(|(_, tasks)| tasks).sum()
     }
 
     /// The tasks that the headroom may be for, beside one for each group.

@@ -570,3 +570,47 @@ fn a_task_that_leaves_amid_a_deployment_keeps_its_room_though_no_host_fits_both_
     cluster.service_mut("api").deployments.insert(0, deployment);
     assert_eq!(cluster.draining(2).figures("web").1, 0);
 }
+
+#[test]
+fn hosts_that_tasks_need_each_on_its_own_take_the_others_too() {
+    let mut cluster = Cluster::new()
+        .group("web", 1, 4, 6)
+        .service("large", 4, needs(1, 3))
+        .service("apart", 4, needs(1, 1))
+        .distinct("apart")
+        .service("rest", 1, needs(2, 6));
+    cluster.run("rest", 0, 1);
+    // One large task beside one that is kept apart on each.
+    assert_eq!(cluster.figures("web").0, Some(4));
+}
+
+#[test]
+fn the_headroom_of_a_kind_that_one_group_takes_is_room_for_the_others() {
+    let mut cluster = Cluster::new()
+        .headroom("one")
+        .group("any", 1, 4, 4)
+        .group("some", 1, 5, 5)
+        .service("web", 2, needs(4, 4))
+        .service("batch", 1, needs(1, 1))
+        .member_of("batch", "of some", &[1]);
+    cluster.run("web", 0, 1);
+    cluster.run("web", 1, 1);
+    cluster.run("batch", 1, 1);
+    assert_eq!((cluster.figures("any").0, cluster.figures("some").0), (Some(0), Some(1)));
+}
+
+#[test]
+fn tasks_of_several_providers_are_packed_as_those_that_all_of_these_hosts_take() {
+    let mut cluster = Cluster::new()
+        .group("one", 1, 10, 3)
+        .group("two", 1, 4, 6)
+        .service("small", 3, needs(1, 2))
+        .service("wide", 3, needs(4, 1))
+        .provider("small", "cp", Some("one"))
+        .provider("wide", "cp", Some("one"));
+    cluster.snapshot.capacity_providers.insert("other".to_owned(), "two".to_owned());
+    cluster.service_mut("small").deployments[0].launch = Launch::Ec2;
+    cluster.service_mut("wide").deployments[0].launch =
+        Launch::CapacityProviders(vec!["cp".to_owned(), "other".to_owned()]);
+    assert_eq!(cluster.figures("one").0, Some(1));
+}

@@ -12,6 +12,8 @@ use super::drawn::{Draws, Room, Scale, State, World};
 use super::{Decision, Headroom};
 
 const HOSTS_MAX: usize = 5;
+/// As many as fit into the 64 bits of what was seen.
+const MOVERS_MAX: usize = 16;
 const CASES: u32 = 24_000;
 const SMALL: Scale = Scale { hosts: (2, 4), tasks_a_host: 3, waiting: 2, alike: false };
 
@@ -39,8 +41,12 @@ struct Pick {
 struct Adversary<'a> {
     world: &'a World,
     movers: Vec<Movers>,
-    seen: HashSet<(Vec<u8>, [Option<Room>; HOSTS_MAX])>,
+    /// The tasks that were left to place, and the rooms, packed.
+    seen: HashSet<(u64, u128)>,
 }
+
+/// How many of the movers are left to place.
+type Left = [u8; MOVERS_MAX];
 
 impl<'a> Adversary<'a> {
     /// What an adversary has in hand once hosts are removed, without headroom.
@@ -48,7 +54,9 @@ impl<'a> Adversary<'a> {
         let mut movers = Vec::new();
         let mut add = |kinds: &[usize], apart: bool, runs: bool, tasks: u64| {
             let picks = kinds.iter().flat_map(|kind| picks(world, removed, *kind, apart, runs));
-            movers.push(Movers { tasks: u8::try_from(tasks).unwrap(), picks: picks.collect() });
+            if tasks > 0 {
+                movers.push(Movers { tasks: u8::try_from(tasks).unwrap(), picks: picks.collect() });
+            }
         };
         let leaves = |host: usize| matches!(world.hosts[host].state, State::Draining | State::Terminating);
         for (number, kind) in world.kinds.iter().enumerate() {
@@ -73,47 +81,53 @@ impl<'a> Adversary<'a> {
 
     /// Whether some task can be left without a place.
     fn leaves_one_over(world: &'a World, removed: &[usize]) -> bool {
-        let mut rooms = [None; HOSTS_MAX];
+        let mut rooms = [world.room(0); HOSTS_MAX];
         for (host, room) in rooms.iter_mut().enumerate().take(world.hosts.len()) {
-            *room = Some(world.room(host));
+            *room = world.room(host);
         }
         let none = Self::new(world, removed);
         let one_more = world.headroom == Headroom::One;
         let extras = (0..world.kinds.len())
             .filter(|kind| one_more && world.desired(*kind) > 0 && can_be_placed(world, *kind));
-        let extras: Vec<_> = extras.map(Some).collect();
-        let extras = if extras.is_empty() { vec![None] } else { extras };
+        let mut extras: Vec<_> = extras.map(Some).collect();
+        if extras.is_empty() {
+            extras.push(None);
+        }
         extras.into_iter().any(|extra| {
             let mut adversary = Self { world, movers: none.movers.clone(), seen: HashSet::new() };
             if let Some(kind) = extra {
                 let picks = picks(world, removed, kind, false, false);
                 adversary.movers.push(Movers { tasks: 1, picks });
             }
-            let tasks = adversary.movers.iter().map(|movers| movers.tasks).collect();
-            adversary.wins(tasks, rooms)
+            let mut left = [0; MOVERS_MAX];
+            for (number, movers) in adversary.movers.iter().enumerate() {
+                left[number] = movers.tasks;
+            }
+            adversary.wins(left, rooms)
         })
     }
 
-    fn wins(&mut self, tasks: Vec<u8>, rooms: [Option<Room>; HOSTS_MAX]) -> bool {
-        for number in 0..tasks.len() {
-            if tasks[number] == 0 {
+    fn wins(&mut self, left: Left, rooms: [Room; HOSTS_MAX]) -> bool {
+        for number in 0..self.movers.len() {
+            if left[number] == 0 {
                 continue;
             }
+            let mut fewer = left;
+            fewer[number] -= 1;
             for pick in 0..self.movers[number].picks.len() {
-                let Pick { kind, own, all, apart } = self.movers[number].picks[pick].clone();
-                let beside = |host: usize| rooms[host].unwrap().beside(&self.world.kinds[kind], apart);
-                if own.iter().all(|host| beside(*host).is_none()) {
+                let Pick { kind, ref own, apart, .. } = self.movers[number].picks[pick];
+                let kind = &self.world.kinds[kind];
+                if own.iter().all(|host| rooms[*host].beside(kind, apart).is_none()) {
                     return true;
                 }
-                let mut fewer = tasks.clone();
-                fewer[number] -= 1;
-                for host in all {
-                    let Some(beside) = rooms[host].unwrap().beside(&self.world.kinds[kind], apart) else {
+                for host in 0..self.world.hosts.len() {
+                    if !self.movers[number].picks[pick].all.contains(&host) {
                         continue;
-                    };
+                    }
+                    let Some(beside) = rooms[host].beside(kind, apart) else { continue };
                     let mut rooms = rooms;
-                    rooms[host] = Some(beside);
-                    if self.seen.insert((fewer.clone(), rooms)) && self.wins(fewer.clone(), rooms) {
+                    rooms[host] = beside;
+                    if self.seen.insert(packed(fewer, rooms)) && self.wins(fewer, rooms) {
                         return true;
                     }
                 }
@@ -121,6 +135,11 @@ impl<'a> Adversary<'a> {
         }
         false
     }
+}
+
+fn packed(left: Left, rooms: [Room; HOSTS_MAX]) -> (u64, u128) {
+    let left = left.into_iter().fold(0, |packed, tasks| packed << 4 | u64::from(tasks));
+    (left, rooms.into_iter().fold(0, |packed, room| packed << 24 | room.packed()))
 }
 
 /// What ECS may pick for a task of a kind. One that runs must be placed; of one that does not, a pick that no host could ever
@@ -223,7 +242,7 @@ fn no_task_is_left_over_whichever_hosts_are_removed() {
         count(&several, removable.iter().any(|hosts| *hosts > 1));
         if let [removable] = removable.as_slice() {
             let pickable = pickable(&world, 0);
-            let can = is_true(&world, &[1]).is_ok() && !pickable.is_empty();
+            let can = *removable > 0 || (!pickable.is_empty() && is_true(&world, &[1]).is_ok());
             count(&one_can, can);
             count(&seen, can && *removable > 0);
         }

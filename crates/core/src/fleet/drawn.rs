@@ -104,7 +104,7 @@ pub(super) struct Kind {
 }
 
 /// What is left on a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
     /// CPU, memory, GPUs and network interfaces.
     left: [u8; 4],
@@ -115,6 +115,12 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// The same as a number, of less than 24 bits.
+    pub(super) fn packed(self) -> u128 {
+        let fields = self.left.into_iter().chain([self.ports, self.services]);
+        fields.fold(0, |packed, field| packed << 4 | u128::from(field))
+    }
+
     /// What is left beside one task more; none where it has no room. `apart` is whether `distinctInstance` is asked.
     pub(super) fn beside(mut self, kind: &Kind, apart: bool) -> Option<Self> {
         let [cpu, memory, gpus] = kind.needs;
@@ -155,7 +161,9 @@ impl World {
             4..=6 => Headroom::One,
             _ => Headroom::Percent(draws.pick(&[10, 50])),
         };
-        let groups = if draws.below(5) < 3 { 1 } else { 2 };
+        let mut hosts = usize::try_from(draws.between(scale.hosts.0, scale.hosts.1)).unwrap();
+        hosts += usize::from(scale.hosts.1 == 4 && draws.one_in(8));
+        let groups = if draws.below(5) < 3 { 1 } else { 2.min(hosts) };
         let plain = draws.one_in(3);
         let one_in = |draws: &mut Draws<'_>, times: usize| !plain && draws.one_in(times);
         let daemon = one_in(draws, 4).then_some(1);
@@ -167,8 +175,6 @@ impl World {
             daemon,
             headroom,
         };
-        let mut hosts = usize::try_from(draws.between(scale.hosts.0, scale.hosts.1)).unwrap();
-        hosts += usize::from(scale.hosts.1 == 4 && draws.one_in(8));
         let alike = scale.alike || draws.below(4) < 2;
         for number in 0..hosts {
             // Each group has a host.

@@ -35,6 +35,8 @@ mod drawn;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod packer;
+#[cfg(test)]
 mod situations;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -273,7 +275,8 @@ impl<'a> Fleet<'a> {
         let groups = self.by_size.iter();
         let groups =
             groups.filter(|hosts| hosts.iter().any(|host| self.fits_when_empty(kind, *host))).count();
-        (groups, it.domains.iter().map(|domain| domain.count_ones(..)).min().unwrap_or(0))
+        let hosts = it.domains.iter().cloned().reduce(|one, other| &one | &other);
+        (groups, hosts.map_or(0, |hosts| hosts.count_ones(..)))
     }
 
     /// Whether tasks of `other` may take room from those of `kind`.

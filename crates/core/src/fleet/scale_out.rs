@@ -88,18 +88,24 @@ fn best_packing(fleet: &Fleet<'_>) -> Packing {
     let waiting = fleet.to_place();
     let kinds = waiting.iter().enumerate().filter(|(_, tasks)| **tasks > 0);
     let kinds: Vec<_> = kinds.map(|(kind, _)| (fleet.choices(kind), kind)).collect();
-    let by = |size: fn(&Fleet<'_>, usize) -> u64| {
+    let by = |lonely_first: bool, size: fn(&Fleet<'_>, usize) -> u64| {
         let mut order = kinds.clone();
-        order.sort_by_key(|(choices, kind)| (*choices, Reverse(size(fleet, *kind))));
+        let is_later = |kind| lonely_first && !is_lonely(fleet, kind);
+        order.sort_by_key(|(choices, kind)| (is_later(*kind), *choices, Reverse(size(fleet, *kind))));
         pack(fleet, bins.clone(), &waiting, order.iter().map(|(_, kind)| *kind))
     };
-    let first = by(largest_share);
+    let first = by(false, largest_share);
     if first.new_hosts < 2 {
         return first;
     }
-    [by(cpu), by(memory)]
+    [by(false, cpu), by(false, memory), by(true, largest_share)]
         .into_iter()
         .fold(first, |best, other| if other.new_hosts < best.new_hosts { other } else { best })
+}
+
+/// Whether a host takes only one task of a kind. Others fill up the hosts that these need anyhow.
+fn is_lonely(fleet: &Fleet<'_>, kind: usize) -> bool {
+    fleet.kinds.all.get(kind).is_some_and(|kind| kind.distinct || !kind.ports.is_empty())
 }
 
 fn cpu(fleet: &Fleet<'_>, kind: usize) -> u64 {
@@ -283,27 +289,31 @@ impl Bin {
 /// tasks.
 fn add_headroom(fleet: &Fleet<'_>, packing: &Packing) -> BTreeMap<usize, (String, u64)> {
     let mut more: BTreeMap<usize, (String, u64)> = BTreeMap::new();
-    for kind in fleet.one_more.iter().copied() {
+    let mut added: Vec<Bin> = Vec::new();
+    // A host for a kind that few groups can take may be room for the others, too.
+    let mut kinds: Vec<_> = fleet.one_more.iter().map(|kind| (fleet.choices(*kind), *kind)).collect();
+    kinds.sort_unstable();
+    for (_, kind) in kinds {
         let Some(it) = fleet.kinds.all.get(kind) else { continue };
         let takes = |bin: &Bin| {
             let mut bin = bin.clone();
             bin.become_what_takes(fleet, kind);
             bin.takes(fleet, it, false)
         };
-        if packing.bins.iter().any(|bin| if bin.open { takes(bin) } else { bin.takes(fleet, it, false) }) {
+        let mut there = packing.bins.iter().chain(&added);
+        if there.any(|bin| if bin.open { takes(bin) } else { bin.takes(fleet, it, false) }) {
             continue;
         }
         for number in 0..fleet.snapshot.groups.len() {
-            let can = fleet.smallest_of(number, |host| fleet.fits_when_empty(kind, host)).is_some();
-            if !can || !fleet.grows_for(number, it) || fleet.newest_are_too_small(number, kind) {
+            let like = fleet.smallest_of(number, |host| fleet.fits_when_empty(kind, host));
+            let Some(bin) = like.and_then(|host| new_bin(fleet, number, host)) else { continue };
+            if !fleet.grows_for(number, it) || fleet.newest_are_too_small(number, kind) {
                 continue;
             }
             let units = packing.new_units.get(&number).copied().unwrap_or(0);
-            if more.contains_key(&number) {
-                break;
-            }
             if fleet.may_grow(number, units) {
                 more.insert(number, (it.service.clone(), fleet.weight_of_new(number)));
+                added.push(bin);
                 break;
             }
         }

@@ -635,7 +635,8 @@ fn a_host_that_left_its_group_may_leave_its_tasks_without_a_place() {
 
 #[test]
 fn what_leaves_and_is_replaced_already_waits_no_more() {
-    let mut cluster = Cluster::new().headroom("one").group("web", 2, 1700, 1700).service("api", 9, needs(100, 100));
+    let mut cluster =
+        Cluster::new().headroom("one").group("web", 2, 1700, 1700).service("api", 9, needs(100, 100));
     cluster.run("api", 0, 9);
     cluster.run("api", 1, 4);
     let cluster = cluster.draining(0);
@@ -643,4 +644,48 @@ fn what_leaves_and_is_replaced_already_waits_no_more() {
     let mut replaced = cluster.clone();
     replaced.run("api", 1, 5);
     assert_eq!((replaced.decide().waiting_tasks, replaced.figures("web").0), (0, Some(0)));
+}
+
+#[test]
+fn hosts_that_tasks_need_each_on_its_own_take_the_others_too() {
+    let mut cluster = Cluster::new()
+        .group("web", 1, 4, 6)
+        .service("large", 4, needs(1, 3))
+        .service("apart", 4, needs(1, 1))
+        .distinct("apart")
+        .service("rest", 1, needs(2, 6));
+    cluster.run("rest", 0, 1);
+    // One large task beside one that is kept apart on each.
+    assert_eq!(cluster.figures("web").0, Some(4));
+}
+
+#[test]
+fn the_headroom_of_a_kind_that_one_group_takes_is_room_for_the_others() {
+    let mut cluster = Cluster::new()
+        .headroom("one")
+        .group("any", 1, 4, 4)
+        .group("some", 1, 5, 5)
+        .service("web", 2, needs(4, 4))
+        .service("batch", 1, needs(1, 1))
+        .member_of("batch", "of some", &[1]);
+    cluster.run("web", 0, 1);
+    cluster.run("web", 1, 1);
+    cluster.run("batch", 1, 1);
+    assert_eq!((cluster.figures("any").0, cluster.figures("some").0), (Some(0), Some(1)));
+}
+
+#[test]
+fn tasks_of_several_providers_are_packed_as_those_that_all_of_these_hosts_take() {
+    let mut cluster = Cluster::new()
+        .group("one", 1, 10, 3)
+        .group("two", 1, 4, 6)
+        .service("small", 3, needs(1, 2))
+        .service("wide", 3, needs(4, 1))
+        .provider("small", "cp", Some("one"))
+        .provider("wide", "cp", Some("one"));
+    cluster.snapshot.capacity_providers.insert("other".to_owned(), "two".to_owned());
+    cluster.service_mut("small").deployments[0].launch = Launch::Ec2;
+    cluster.service_mut("wide").deployments[0].launch =
+        Launch::CapacityProviders(vec!["cp".to_owned(), "other".to_owned()]);
+    assert_eq!(cluster.figures("one").0, Some(1));
 }

@@ -58,7 +58,7 @@ impl<'a> Adversary<'a> {
                 movers.push(Movers { tasks: u8::try_from(tasks).unwrap(), picks: picks.collect() });
             }
         };
-        let leaves = |host: usize| matches!(world.hosts[host].state, State::Draining | State::Terminating);
+        let leaves = |host: usize| world.hosts[host].leaves();
         for (number, kind) in world.kinds.iter().enumerate() {
             add(&[number], true, false, kind.waiting);
             add(&[number], false, false, world.share(number));
@@ -170,7 +170,7 @@ fn can_be_placed(world: &World, kind: usize) -> bool {
 }
 
 /// The hosts of a group that Auto Scaling may pick.
-fn pickable(world: &World, group: usize) -> Vec<usize> {
+pub(super) fn pickable(world: &World, group: usize) -> Vec<usize> {
     let hosts = world.hosts.iter().enumerate().filter(|(_, host)| {
         host.group == group && matches!(host.state, State::Active | State::Disconnected) && !host.protected
     });
@@ -185,7 +185,7 @@ fn harm(world: &World, removed: &[usize]) -> Option<String> {
     Adversary::leaves_one_over(world, removed).then(|| format!("a task is left over without {removed:?}"))
 }
 
-fn removable(decision: &Decision) -> Vec<usize> {
+pub(super) fn removable(decision: &Decision) -> Vec<usize> {
     decision.groups.iter().map(|it| usize::try_from(it.removable.hosts).unwrap()).collect()
 }
 
@@ -260,4 +260,31 @@ fn no_task_is_left_over_whichever_hosts_are_removed() {
     );
     assert!(any.get() > CASES / 4 && both.get() > 100 && several.get() > 100 && one_can.get() > CASES / 8);
     assert!(share >= 0.9, "{share}");
+}
+
+#[test]
+fn no_more_hosts_are_removable_where_tasks_were_not_read() {
+    let (had, fewer) = (Cell::new(0), Cell::new(0));
+    each_drawn(CASES / 4, 200, |draws| {
+        let world = World::drawn(draws, SMALL);
+        let mut cluster = world.cluster();
+        let before = removable(&cluster.decide());
+        // What another group keeps leaves room to this one: so it is its own hosts.
+        let group = draws.below(world.groups.len());
+        for (number, host) in world.hosts.iter().enumerate() {
+            if host.group == group && draws.one_in(2) {
+                let arn = cluster.host_mut(number).arn.clone();
+                cluster.snapshot.tasks.remove(&arn);
+            }
+        }
+        let after = removable(&cluster.decide());
+        let count = |cell: &Cell<u32>, so: bool| cell.set(cell.get() + u32::from(so));
+        count(&had, before[group] > 0);
+        count(&fewer, after[group] < before[group]);
+        if after[group] > before[group] {
+            return Err(format!("{before:?} {after:?}\n{world:?}"));
+        }
+        Ok(())
+    });
+    assert!(had.get() > 1_000 && fewer.get() > 500, "{} {}", had.get(), fewer.get());
 }

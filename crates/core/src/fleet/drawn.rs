@@ -56,6 +56,8 @@ pub(super) struct Group {
 
 #[derive(Debug, Clone)]
 pub(super) struct Host {
+    /// Its number among all hosts that there ever were.
+    pub(super) id: usize,
     pub(super) group: usize,
     /// CPU, memory and GPUs.
     pub(super) size: [u64; 3],
@@ -84,6 +86,13 @@ pub(super) enum Stays {
     Kept,
     Standalone,
     TaskProtected,
+}
+
+impl Host {
+    /// Whether its tasks need another place.
+    pub(super) fn leaves(&self) -> bool {
+        matches!(self.state, State::Draining | State::Terminating)
+    }
 }
 
 /// The tasks of a definition of a service.
@@ -186,6 +195,7 @@ impl World {
                 |host| (host.size, host.arm),
             );
             world.hosts.push(Host {
+                id: number,
                 group,
                 size,
                 arm,
@@ -357,7 +367,9 @@ impl World {
         let group = name_of_group(host.group);
         let [cpu, memory, gpus] = host.size;
         assert_eq!(cluster.add_host(&group, cpu, memory), number);
+        let id = format!("i-{:017x}", host.id);
         let instance = cluster.host_mut(number);
+        instance.ec2_instance_id.clone_from(&id);
         instance.registered.gpus = u32::try_from(gpus).unwrap();
         instance.remaining.gpus = u32::try_from(gpus).unwrap();
         instance.network_interfaces = Some(0);
@@ -371,6 +383,7 @@ impl World {
         }
         let it = cluster.group_mut(&group);
         let member = it.instances.last_mut().unwrap();
+        member.ec2_instance_id = id.parse().unwrap();
         member.protected = host.protected;
         if host.state == State::Terminating {
             member.lifecycle_state = "Terminating:Wait".to_owned();

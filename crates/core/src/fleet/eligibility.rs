@@ -14,8 +14,9 @@ use crate::task::TaskDefinition;
 pub(super) struct Candidate<'a> {
     pub(super) instance: &'a ContainerInstance,
     pub(super) group: Option<&'a str>,
-    /// It is not there any more: ECS cannot be asked whether it matches an expression, so it is taken to.
-    pub(super) remembered: bool,
+    /// The expressions that it matched, where it is not there any more: ECS cannot be asked about it. It is assumed to match
+    /// one that is new since.
+    pub(super) remembered: Option<&'a BTreeMap<String, bool>>,
 }
 
 /// Answers which hosts meet a requirement, each requirement worked out once.
@@ -106,7 +107,10 @@ impl Requirement {
                 .value("ecs.cpu-architecture")
                 .is_some_and(|value| value.eq_ignore_ascii_case(architecture)),
             Self::MemberOf(expression) => match snapshot.expressions.get(expression) {
-                Some(Members::Match(members)) => host.remembered || members.contains(&host.instance.arn),
+                Some(Members::Match(members)) => match host.remembered {
+                    Some(matched) => matched.get(expression).copied().unwrap_or(true),
+                    None => members.contains(&host.instance.arn),
+                },
                 Some(Members::NotUnderstood(_)) | None => false,
             },
             // An instance that registered before its group became a provider's does not name it.

@@ -86,17 +86,17 @@ pub(super) fn candidates<'a>(snapshot: &'a Snapshot, memory: &'a Memory) -> Vec<
     let mut all: Vec<_> = there
         .map(|instance| {
             let group = groups.get(instance.ec2_instance_id.as_str()).copied();
-            Candidate { instance, group, remembered: false }
+            Candidate { instance, group, remembered: None }
         })
         .collect();
     for group in &snapshot.groups {
         if !all.iter().any(|host| host.group == Some(group.name.as_str())) {
             let group = group.name.as_str();
             let remembered = memory.last_hosts(group).iter();
-            all.extend(remembered.map(|instance| Candidate {
-                instance,
+            all.extend(remembered.map(|last| Candidate {
+                instance: &last.instance,
                 group: Some(group),
-                remembered: true,
+                remembered: Some(&last.matched),
             }));
         }
     }
@@ -139,7 +139,7 @@ pub(super) fn hosts<'a>(
             instance,
             group: member.map(|(group, _)| group).or_else(by_name),
             of_group: member.map(|(_, instance)| instance),
-            standing: if remembered {
+            standing: if remembered.is_some() {
                 Standing::Remembered
             } else {
                 standing(instance, member.map(|it| it.1), memory)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Members, Snapshot};
 use crate::container_instance::{ContainerInstance, Ec2InstanceId};
 use crate::lifecycle::AutoScalingGroup;
 
@@ -16,9 +16,17 @@ pub const UNJOINED_MAX: TimeDelta = TimeDelta::minutes(10);
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     unjoined: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
-    last_hosts: BTreeMap<String, Vec<ContainerInstance>>,
+    last_hosts: BTreeMap<String, Vec<LastHost>>,
     /// The EC2 instances that were in a group, as long as they have a container instance.
     members: BTreeSet<String>,
+}
+
+/// What a host was like when it was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LastHost {
+    pub(super) instance: ContainerInstance,
+    /// The expressions that ECS was asked then, with whether it matched.
+    pub(super) matched: BTreeMap<String, bool>,
 }
 
 impl Memory {
@@ -38,9 +46,10 @@ impl Memory {
             let of_group: BTreeSet<&str> =
                 group.instances.iter().map(|instance| instance.ec2_instance_id.as_str()).collect();
             let hosts = snapshot.container_instances.iter();
-            let hosts: Vec<_> = hosts.filter(|it| of_group.contains(it.ec2_instance_id.as_str())).collect();
+            let hosts = hosts.filter(|it| of_group.contains(it.ec2_instance_id.as_str()));
+            let hosts = one_of_each(hosts.map(|instance| (instance, matched(snapshot, instance))));
             if !hosts.is_empty() {
-                self.last_hosts.insert(group.name.clone(), one_of_each_size(&hosts));
+                self.last_hosts.insert(group.name.clone(), hosts);
             }
         }
     }
@@ -58,8 +67,7 @@ impl Memory {
     }
 
     /// What the last hosts of a group were like, one of each size.
-    #[must_use]
-    pub fn last_hosts(&self, group: &str) -> &[ContainerInstance] {
+    pub(super) fn last_hosts(&self, group: &str) -> &[LastHost] {
         self.last_hosts.get(group).map(Vec::as_slice).unwrap_or_default()
     }
 }
@@ -73,11 +81,29 @@ pub(super) fn unjoined<'a>(
     there.map(|instance| &instance.ec2_instance_id).filter(|id| !joined.contains(id.as_str()))
 }
 
-fn one_of_each_size(hosts: &[&ContainerInstance]) -> Vec<ContainerInstance> {
-    let mut seen = BTreeSet::new();
-    let fresh = hosts.iter().filter(|host| {
-        let registered = &host.registered;
-        seen.insert((host.instance_type(), registered.cpu, registered.memory, registered.gpus))
+fn matched<'a>(snapshot: &'a Snapshot, instance: &ContainerInstance) -> BTreeMap<&'a str, bool> {
+    let answers = snapshot.expressions.iter().filter_map(|(expression, answer)| match answer {
+        Members::Match(members) => Some((expression.as_str(), members.contains(&instance.arn))),
+        Members::NotUnderstood(_) => None,
     });
-    fresh.map(|host| (*host).clone()).collect()
+    answers.collect()
+}
+
+/// One host of each size, and of each set of expressions that it matched.
+fn one_of_each<'a>(
+    hosts: impl Iterator<Item = (&'a ContainerInstance, BTreeMap<&'a str, bool>)>,
+) -> Vec<LastHost> {
+    let mut seen = BTreeSet::new();
+    let fresh = hosts.filter(|(host, matched)| {
+        let registered = &host.registered;
+        let size = (host.instance_type(), registered.cpu, registered.memory, registered.gpus);
+        seen.insert((size, matched.clone()))
+    });
+    let owned = |(expression, matched): (&str, bool)| (expression.to_owned(), matched);
+    fresh
+        .map(|(instance, matched)| LastHost {
+            instance: instance.clone(),
+            matched: matched.into_iter().map(owned).collect(),
+        })
+        .collect()
 }

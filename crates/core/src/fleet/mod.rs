@@ -37,6 +37,8 @@ mod fixture;
 #[cfg(test)]
 mod packer;
 #[cfg(test)]
+mod rounds;
+#[cfg(test)]
 mod situations;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -24,8 +24,8 @@ struct Bin {
 }
 
 /// What must have room before any headroom of one more task: the waiting tasks, those of hosts that leave, and a share.
-pub(super) fn to_place(world: &World) -> Vec<Task> {
-    let leaves = |host: usize| matches!(world.hosts[host].state, State::Draining | State::Terminating);
+fn to_place(world: &World) -> Vec<Task> {
+    let leaves = |host: usize| world.hosts[host].leaves();
     let kinds = (0..world.kinds.len()).filter(|kind| can_be_placed(world, *kind));
     let tasks = kinds.flat_map(|kind| {
         let leave = (0..world.hosts.len()).filter(|host| leaves(*host));
@@ -37,7 +37,7 @@ pub(super) fn to_place(world: &World) -> Vec<Task> {
 }
 
 /// The kinds that one more task of is to have room, each on its own.
-pub(super) fn one_more(world: &World) -> Vec<usize> {
+fn one_more(world: &World) -> Vec<usize> {
     let kinds = 0..world.kinds.len();
     let kinds = kinds.filter(|kind| world.desired(*kind) > 0 && can_be_placed(world, *kind));
     kinds.filter(|_| world.headroom == Headroom::One).collect()

@@ -689,3 +689,23 @@ fn tasks_of_several_providers_are_packed_as_those_that_all_of_these_hosts_take()
         Launch::CapacityProviders(vec!["cp".to_owned(), "other".to_owned()]);
     assert_eq!(cluster.figures("one").0, Some(1));
 }
+
+#[test]
+fn an_empty_group_is_not_launched_for_a_task_that_its_last_hosts_did_not_match() {
+    let mut cluster = Cluster::new()
+        .group("empty", 1, 1000, 1000)
+        .group("web", 1, 1000, 1000)
+        .service("api", 2, needs(1000, 1000))
+        .member_of("api", "of web", &[1]);
+    cluster.run("api", 1, 1);
+    cluster.group_mut("web").maximum = 1;
+    cluster.memory.observe(&cluster.snapshot);
+    cluster.group_mut("empty").instances.clear();
+    cluster.group_mut("empty").desired = 0;
+    cluster.snapshot.container_instances.remove(0);
+    assert_eq!((cluster.figures("empty").0, cluster.figures("web").0), (Some(0), Some(0)));
+    // Nobody knows whether they would match an expression that is new since.
+    cluster = cluster.member_of("api", "new", &[0]);
+    cluster.service_mut("api").constraints.remove(0);
+    assert_eq!(cluster.figures("empty").0, Some(1));
+}

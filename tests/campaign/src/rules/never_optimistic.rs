@@ -47,7 +47,8 @@ fn can_be_placed(put: &MetricPut<'_>) -> Result<(), String> {
         return Ok(());
     }
     let Some(value) = put.value("PlaceableContainers") else {
-        return Err("put no PlaceableContainers".to_owned());
+        let known = if put.is_known() { Err("put no PlaceableContainers".to_owned()) } else { Ok(()) };
+        return known;
     };
     let most = put.fleet.most_placeable_since(put.seen_from);
     if value > number(most) {

@@ -32,6 +32,9 @@ struct Service<'a> {
     only_on: Option<String>,
     desired: u64,
     has: u64,
+    /// Those of its last deployment.
+    has_of_last: u64,
+    deployments: u32,
 }
 
 /// A group's instances, each with what it does.
@@ -53,6 +56,8 @@ enum Phase {
 #[derive(Debug)]
 struct Task<'a> {
     service: Option<String>,
+    /// Which of its service's deployments it is of.
+    deployment: u32,
     host: &'a ContainerInstanceArn,
     protected_until: Option<DateTime<Utc>>,
 }
@@ -97,6 +102,8 @@ impl<'a> Placing<'a> {
             only_on: plan.only_on_group.and_then(|it| it.checked_rem(count)).map(|it| group_name(0, it)),
             desired: 0,
             has: 0,
+            has_of_last: 0,
+            deployments: 0,
         });
         Self {
             headroom: scenario.calculator.as_ref().map(|plan| plan.headroom).unwrap_or_default(),
@@ -125,8 +132,9 @@ impl<'a> Placing<'a> {
             }
             Occurrence::TaskPlaced { task, group, container_instance } => {
                 let service = group.strip_prefix("service:").map(str::to_owned);
-                self.count(service.as_deref(), |has| has + 1);
-                let task_placed = Task { service, host: container_instance, protected_until: None };
+                let deployment = self.count(service.as_deref(), None);
+                let task_placed =
+                    Task { service, deployment, host: container_instance, protected_until: None };
                 self.tasks.insert(task, task_placed);
                 true
             }
@@ -134,9 +142,15 @@ impl<'a> Placing<'a> {
             | Occurrence::TaskStatus { task, status: LastStatus::Stopped } => {
                 let gone = self.tasks.remove(task);
                 if let Some(gone) = &gone {
-                    self.count(gone.service.as_deref(), |has| has - 1);
+                    self.count(gone.service.as_deref(), Some(gone.deployment));
                 }
                 gone.is_some()
+            }
+            Occurrence::DeploymentStarted { service, .. } => {
+                let found = self.services.iter_mut().find(|it| it.name == *service);
+                found
+                    .map(|service| (service.deployments, service.has_of_last) = (service.deployments + 1, 0))
+                    .is_some()
             }
             Occurrence::TaskProtected { task, until } => {
                 let found = self.tasks.get_mut(task);
@@ -186,10 +200,22 @@ impl<'a> Placing<'a> {
         found.map(|group| group.instances.insert(instance.to_owned(), phase)).is_some()
     }
 
-    fn count(&mut self, service: Option<&str>, to: impl Fn(u64) -> u64) {
-        if let Some(service) = self.services.iter_mut().find(|it| Some(it.name.as_str()) == service) {
-            service.has = to(service.has);
+    /// Counts a task of a service that was placed, or one that goes and was of some deployment. The deployment is the answer.
+    fn count(&mut self, service: Option<&str>, gone: Option<u32>) -> u32 {
+        let Some(service) = self.services.iter_mut().find(|it| Some(it.name.as_str()) == service) else {
+            return 0;
+        };
+        match gone {
+            None => {
+                service.has += 1;
+                service.has_of_last += 1;
+            }
+            Some(deployment) => {
+                service.has -= 1;
+                service.has_of_last -= u64::from(deployment == service.deployments);
+            }
         }
+        service.deployments
     }
 
     /// Whether nothing that matters changed since.
@@ -203,7 +229,7 @@ impl<'a> Placing<'a> {
         replicas.map(|service| {
             let most = service.desired * u64::from(service.plan.maximum_percent) / 100;
             let startable = most.saturating_sub(service.has);
-            (service, service.desired.saturating_sub(service.has).min(startable))
+            (service, service.desired.saturating_sub(service.has_of_last).min(startable))
         })
     }
 

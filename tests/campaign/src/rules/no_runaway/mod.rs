@@ -11,7 +11,8 @@
 //!
 //! It puts nothing of the book's where it could know that there is no worst case.
 //!
-//! `MissingHosts` is never more than the tasks that the services were to run at any time meanwhile, and one. Where nothing
+//! `MissingHosts` is never more than twice the tasks that the services were to run at any time meanwhile (a deployment may
+//! want them all anew), and the headroom's. Where nothing
 //! changed that matters:
 //!
 //! - all groups together miss no more hosts than tasks wait, and one each for the headroom;
@@ -23,7 +24,7 @@
 mod policies;
 
 use super::metric_puts::{MetricPut, each_metric_put, number};
-use super::placing::SETTLED;
+use super::placing::{Placing, SETTLED};
 use super::{Breach, Rule};
 use crate::stage::Played;
 
@@ -68,12 +69,13 @@ fn metrics(put: &MetricPut<'_>) -> Result<(), String> {
 }
 
 fn missing_hosts(put: &MetricPut<'_>) -> Result<(), String> {
-    let most = put.most_desired() + 1;
+    // A deployment may want all tasks anew while the former ones run.
+    let headroom = put.placing.map_or(0, Placing::headroom_tasks);
+    let most = 2 * put.most_desired() + headroom + 1;
     for (group, value) in put.of_groups("MissingHosts") {
         if value > number(most) {
             return Err(format!(
-                "put MissingHosts {value} of {group} where at most {} tasks were wanted",
-                most - 1
+                "put MissingHosts {value} of {group} where at most {most} tasks were wanted"
             ));
         }
     }

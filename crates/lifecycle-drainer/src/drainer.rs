@@ -148,7 +148,6 @@ impl<P: Ports> Drainer<P> {
             };
             return Ok(RecordOutcome::Drain(Box::new(summary)));
         }
-        let until = works_until(invocation, &self.config);
         let request = GroupRequest {
             group: group.clone(),
             hook: hook.clone(),
@@ -157,13 +156,14 @@ impl<P: Ports> Drainer<P> {
             policy: self.config.on_drain_timeout,
             poll_interval: self.config.poll_interval,
             begins: invocation.begins,
-            until,
+            until: works_until(invocation, &self.config),
         };
+        let drains = GroupDrains::new(request, standby);
         let mut executor = Executor {
-            calls: Calls::new(&self.ports, &cluster, until),
+            calls: Calls::new(&self.ports, &cluster, drains.works_until()),
             config: &self.config,
             invocation,
-            drains: GroupDrains::new(request, standby),
+            drains,
             group: &group,
             own: own.as_ref().map(|(notice, delivery)| (notice.ec2_instance_id.clone(), delivery)),
             reporter: Reporter {

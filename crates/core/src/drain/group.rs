@@ -291,7 +291,7 @@ impl GroupDrains {
     /// The next action.
     pub fn next(&mut self, now: DateTime<Utc>) -> GroupAction {
         self.conclude(now);
-        if now >= self.time_is_up() {
+        if now >= self.works_until() {
             return if self.own.is_some() && self.unended().next().is_some() {
                 GroupAction::Republish
             } else {
@@ -337,8 +337,9 @@ impl GroupDrains {
         GroupAction::Sleep(self.sleep_until(wake, now))
     }
 
-    /// When the invocation stops working.
-    fn time_is_up(&self) -> DateTime<Utc> {
+    /// When the invocation stops working: no call may take longer.
+    #[must_use]
+    pub fn works_until(&self) -> DateTime<Utc> {
         let until = self.request.until;
         if self.role == Role::Standby { until.min(self.request.begins + SWEEP_LASTS) } else { until }
     }
@@ -370,7 +371,7 @@ impl GroupDrains {
     fn sleep_until(&self, wake: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
         let group = self.view.read_due(self.group_due);
         let earliest = now + Duration::from_millis(50);
-        wake.map_or(group, |wake| wake.min(group)).min(self.time_is_up()).max(earliest)
+        wake.map_or(group, |wake| wake.min(group)).min(self.works_until()).max(earliest)
     }
 
     /// The group was read: who drains what is decided by that.
@@ -643,17 +644,24 @@ impl GroupDrains {
         }
         self.sessions.values_mut().for_each(|session| session.set_blind(false));
         let (own, other_hooks) = (self.own.clone(), self.other_hooks());
-        for (id, session) in &mut self.sessions {
+        let mut completed = Vec::new();
+        for (id, session) in self.sessions.iter_mut().filter(|(_, session)| session.end().is_none()) {
             // A termination supersedes the replacement of a root volume: it opens an action of its own.
             let (state, held_in) = (self.view.waiting_states().get(id), self.held_in.get(id));
             let waits = state == held_in;
             session.group_shows(waits, other_hooks, now);
+            if session.end().is_some() {
+                completed.push(id.clone());
+            }
             // A group may be slow to show that an instance waits, and never shows it in two states.
             let young = now < session.schedule().began + GROUP_LAG;
             let doubtful = state.is_some() || !young || own.as_ref() != Some(id);
-            if !waits && doubtful && session.end().is_none() {
+            if !waits && doubtful {
                 session.doubt();
             }
+        }
+        for id in completed {
+            self.ended(&id, now);
         }
         self.probed.retain(|id, open| !*open || self.view.waiting().contains(id));
         if self.role == Role::Own && self.view.waiting().len() > FEW {

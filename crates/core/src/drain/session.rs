@@ -531,7 +531,6 @@ impl Session {
         now: DateTime<Utc>,
     ) {
         self.waiting.heartbeat(answer, began, now);
-        self.end_if_completed();
     }
 
     /// Whether heartbeats have failed for more than half of the hook's timeout: true once.
@@ -539,7 +538,7 @@ impl Session {
         self.waiting.heartbeats_fail(self.schedule().heartbeat_timeout(), now)
     }
 
-    /// The answer to the completion of its hook. An answer that was lost before makes an action that is gone ours.
+    /// The answer to the completion of its hook.
     pub fn completed(&mut self, reason: CompleteReason, answer: LifecycleActionState, now: DateTime<Utc>) {
         self.waiting.completion(reason, answer, now);
         self.end_if_completed();
@@ -547,8 +546,9 @@ impl Session {
 
     /// An instance whose tasks lost their host was not drained, although they have stopped.
     fn end_if_completed(&mut self) {
+        let Some(reason) = self.waiting.completed() else { return };
         let killed = self.evidence.killed(None);
-        self.end = self.waiting.completed().map(|reason| match reason {
+        self.end.get_or_insert(match reason {
             CompleteReason::Drained if killed > 0 => DrainEnd::CutShort { unfinished: killed },
             reason => DrainEnd::Completed(reason),
         });
@@ -563,6 +563,7 @@ impl Session {
     /// the instance any more, or another hook explains that it does.
     pub fn group_shows(&mut self, waits: bool, other_hooks: bool, now: DateTime<Utc>) {
         self.waiting.group_shows(waits, other_hooks, now);
+        self.end_if_completed();
     }
 
     /// The action is over: its group is gone.

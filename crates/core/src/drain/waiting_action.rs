@@ -155,22 +155,18 @@ impl WaitingAction {
         self.uncertain = Some(reason);
     }
 
-    /// Where a completion was sent before, its answer was lost and the action was ours.
     fn said_gone(&mut self, now: DateTime<Utc>) {
-        if let Some(reason) = self.uncertain {
-            self.state = State::Completed(reason);
-            return;
-        }
         let times = if let State::SaidGone { times, .. } = self.state { times } else { 0 };
         self.state = State::SaidGone { times: times.saturating_add(1), at: now };
     }
 
     /// What the group shows, read at `now`: an action that was said to be gone is over where the group does not hold
-    /// the instance any more, or another hook explains that it does.
+    /// the instance any more, or another hook explains that it does. Where a completion was sent and not answered, the
+    /// answer was lost and the action was ours.
     pub(super) fn group_shows(&mut self, waits: bool, other_hooks: bool, now: DateTime<Utc>) {
         let State::SaidGone { times, at } = self.state else { return };
         if now >= at && (!waits || other_hooks && times >= GONE_ANSWERS) {
-            self.state = State::Over;
+            self.state = self.uncertain.map_or(State::Over, State::Completed);
         }
     }
 
@@ -254,10 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn a_completion_whose_answer_was_lost_was_ours() {
+    fn a_completion_whose_answer_was_lost_was_ours_once_the_group_agrees() {
         let mut action = WaitingAction::fresh(at(0));
         action.completion_is_uncertain(CompleteReason::Drained);
         action.completion(CompleteReason::Drained, LifecycleActionState::Gone, at(10));
+        action.group_shows(true, false, at(10));
+        assert_eq!(action.completed(), None, "the answer has come for actions that were open");
+        action.group_shows(false, false, at(11));
         assert_eq!(action.completed(), Some(CompleteReason::Drained));
         action.group_is_gone();
         assert_eq!(action.completed(), Some(CompleteReason::Drained));

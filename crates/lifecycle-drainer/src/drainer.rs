@@ -174,6 +174,7 @@ impl<P: Ports> Drainer<P> {
                 hook: &hook,
                 in_progress_at: None,
             },
+            uncertain_publishes: 0,
             mates_prove: own.as_ref().is_none_or(|(notice, _)| notice.metadata_not_understood.is_none()),
         };
         // Boxed: over the SDK, the futures nest deeper in one another than the compiler follows.

@@ -16,7 +16,7 @@ use super::message::Notice;
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::report::{Ended, Failure, Report};
-use super::role::{FEW, Placement, Role, placement};
+use super::role::{FEW, Placement, Probes, Role, Standing};
 use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
 use super::session::{DrainRequest, Session, Step};
 use super::standby::Standby;
@@ -59,6 +59,9 @@ const SWEEP_WAITS: Duration = Duration::from_secs(8);
 /// How long the cluster must not have listed an instance before that is believed. An instance that registered just
 /// before its termination may be listed late.
 const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
+
+/// Where another hook may hold an instance, an action is over after this many answers that say so.
+const GONE_ANSWERS: u32 = 3;
 
 /// Connection draining of a group's load balancer takes at most this long (API reference, ELB,
 /// `deregistration_delay.timeout_seconds`).
@@ -105,8 +108,11 @@ pub enum GroupAction {
     Diagnose(Ec2InstanceId),
     /// Wait until then.
     Sleep(DateTime<Utc>),
-    /// The drain is left to this instance's message.
+    /// The drains are left to this instance's message.
     Delegate(Ec2InstanceId),
+    /// Republish the message, so that the drains of the others live on after its own, make these last calls for its own,
+    /// and return.
+    HandOver(Option<Batch>),
     /// Republish the message: the invocation's time is up.
     Republish,
     /// Return: there is nothing more to do.
@@ -121,8 +127,13 @@ pub struct GroupDrains {
     role: Role,
     /// Whether a coordinator may be needed: the placement is being looked for again.
     reconsiders: bool,
-    probed: BTreeMap<Ec2InstanceId, bool>,
-    unanswered_probes: BTreeSet<Ec2InstanceId>,
+    probes: Probes,
+    /// The instances that earlier readings of the group showed waiting.
+    known: BTreeSet<Ec2InstanceId>,
+    /// Whether the message's own drain, which was not coordinated, has ended with others waiting.
+    left_others: bool,
+    /// Whether the message could not be republished when its own drain ended.
+    not_handed_over: bool,
     /// The lifecycle states in which the drains' actions hold their instances.
     held_in: BTreeMap<Ec2InstanceId, String>,
     view: GroupView,
@@ -170,8 +181,10 @@ impl GroupDrains {
             role: if own.is_some() { Role::Undecided } else { Role::Standby },
             own,
             reconsiders: false,
-            probed: BTreeMap::new(),
-            unanswered_probes: BTreeSet::new(),
+            probes: Probes::new(),
+            known: BTreeSet::new(),
+            left_others: false,
+            not_handed_over: false,
             held_in,
             view: GroupView::default(),
             group_due: begins,
@@ -219,7 +232,7 @@ impl GroupDrains {
         let drained = |id: &&Ec2InstanceId| {
             self.sessions.get(*id).is_none_or(|session| session.evidence().was_in_cluster())
         };
-        let mates = self.view.others().iter().chain(self.view.waiting().iter().filter(drained));
+        let mates = self.view.others().iter().chain(self.view.waiting().keys().filter(drained));
         mates.take(FILTER_MAX).cloned().collect()
     }
 
@@ -314,6 +327,9 @@ impl GroupDrains {
                 None => {}
             }
         }
+        if self.must_hand_over(&[]) {
+            return GroupAction::HandOver(None);
+        }
         if let Some(action) = self.take_along(now) {
             return action;
         }
@@ -322,6 +338,11 @@ impl GroupDrains {
         }
         let next = self.batch(now);
         let wake = match next {
+            Next::Batch(Batch::Complete(due)) => {
+                let last = self.must_hand_over(&due);
+                let batch = Batch::Complete(due);
+                return if last { GroupAction::HandOver(Some(batch)) } else { GroupAction::Batch(batch) };
+            }
             Next::Batch(batch) => return self.with_hooks_first(batch, now),
             Next::Wait(wake) => wake,
         };
@@ -330,6 +351,9 @@ impl GroupDrains {
         }
         if self.is_done(now, wake) {
             return GroupAction::Return;
+        }
+        if self.reconsiders {
+            return self.next(now);
         }
         if now >= self.view.read_due(self.group_due) {
             return GroupAction::ReadGroup;
@@ -383,53 +407,70 @@ impl GroupDrains {
             }
             return None;
         }
-        let waiting = self.view.waiting();
-        let attempt = self.request.own.as_ref().map_or(1, |(_, attempt)| *attempt);
-        let own_is_over = self.own().is_none_or(|own| own.end().is_some());
-        if own_is_over {
-            // Others may have been delegated to a republished message whose own instance is gone.
-            self.role = if attempt > 1 && !waiting.is_empty() { Role::Coordinator } else { Role::Own };
-            self.reconsiders = false;
-            return None;
-        }
-        let lowest = waiting.first() == Some(&own);
-        if attempt > 1 && lowest {
-            self.coordinate();
-            return None;
-        }
         let began = self.own().map_or(now, |own| own.schedule().began);
-        let listed = waiting.contains(&own);
+        let is_over = self.own().is_none_or(|own| own.end().is_some());
+        let is_relied_on = self.attempt() > 1;
+        let listed = self.view.waiting().contains_key(&own);
         if self.role == Role::Undecided
-            && !listed
-            && attempt == 1
+            && !(listed || is_over || is_relied_on)
             && now < began + GROUP_LAG
             && !self.to_warm_pool()
         {
             self.group_due = now + GROUP_LAG_PAUSE;
             return None;
         }
-        match placement(&own, waiting, &self.probed) {
+        let mut waiting: BTreeSet<_> = self.view.waiting().keys().cloned().collect();
+        // Those that wait just after its end waited with it.
+        match (is_over, self.left_others) {
+            (true, true) => waiting.insert(own.clone()),
+            (true, false) => waiting.remove(&own),
+            (false, _) => false,
+        };
+        let standing = Standing {
+            own: &own,
+            is_over: is_over && !self.left_others,
+            is_relied_on,
+            waiting: &waiting,
+            known: &self.known,
+            only_hook: match self.view.hooks() {
+                Some(_) => Some(!self.other_hooks()),
+                None => (!self.view.may_read_hooks(now)).then_some(false),
+            },
+        };
+        match standing.placement(&self.probes) {
             Placement::Own => self.role = Role::Own,
-            // Of others that cannot be asked for, a message leaves each to its own.
-            Placement::Coordinator if !self.unanswered_probes.is_empty() => self.drain_blind(),
-            Placement::Coordinator => self.coordinate(),
+            Placement::Blind => self.drain_blind(),
+            Placement::Coordinator => self.role = Role::Coordinator,
             Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
-            Placement::Probe(id) if self.unanswered_probes.contains(&id) => {
-                if self.view.may_read_hooks(now) {
-                    return Some(GroupAction::ReadHooks);
-                }
-                // Nearly always it does wait at this hook, where that is the only one.
-                let open = !self.other_hooks();
-                self.probed.insert(id, open);
-                return self.decide_role(now);
-            }
             Placement::Probe(id) => {
                 let action = self.action_of(&id);
                 return Some(GroupAction::Probe(id, action));
             }
+            Placement::ReadHooks => return Some(GroupAction::ReadHooks),
         }
         self.reconsiders = false;
         None
+    }
+
+    /// Which delivery of its message this is.
+    fn attempt(&self) -> u32 {
+        self.request.own.as_ref().map_or(1, |(_, attempt)| *attempt)
+    }
+
+    /// Whether its own drain ends, by one of these completions or before, while others may have been delegated to it. If
+    /// it died then, Lambda's retry would find nothing to drain: only a republished message goes on after its own drain.
+    fn must_hand_over(&self, due: &[(Ec2InstanceId, LifecycleAction, CompleteReason)]) -> bool {
+        let Some(own) = self.own() else { return false };
+        let ends = own.end().is_some() || due.iter().any(|(id, ..)| id == own.ec2_instance_id());
+        let coordinates = self.role == Role::Coordinator && self.attempt() == 1 && !self.not_handed_over;
+        let is_other = |id: &&Ec2InstanceId| *id != own.ec2_instance_id();
+        let waits = |id: &Ec2InstanceId| self.sessions.get(id).is_none_or(|it| it.end().is_none());
+        coordinates && ends && self.view.waiting().keys().filter(is_other).any(waits)
+    }
+
+    /// The message could not be republished: the invocation goes on by itself.
+    pub fn not_handed_over(&mut self) {
+        self.not_handed_over = true;
     }
 
     /// How long a group that cannot be read is waited for.
@@ -441,11 +482,6 @@ impl GroupDrains {
     fn drain_blind(&mut self) {
         self.role = Role::Own;
         self.sessions.values_mut().for_each(|session| session.set_blind(true));
-    }
-
-    fn coordinate(&mut self) {
-        self.role = Role::Coordinator;
-        self.reconsiders = false;
     }
 
     fn to_warm_pool(&self) -> bool {
@@ -467,7 +503,7 @@ impl GroupDrains {
         let new: BTreeMap<Ec2InstanceId, Option<DateTime<Utc>>> = match self.role {
             Role::Undecided | Role::Own => return None,
             Role::Coordinator => {
-                let waiting = self.view.waiting().iter().map(|id| (id.clone(), self.standby.first_seen(id)));
+                let waiting = self.view.waiting().keys().map(|id| (id.clone(), self.standby.first_seen(id)));
                 waiting.filter(|(id, _)| !self.sessions.contains_key(id)).collect()
             }
             Role::Standby => {
@@ -502,7 +538,7 @@ impl GroupDrains {
                 is_fresh: only_hook && now < began + FRESH,
                 in_passing: self.role == Role::Standby && !self.standby.drains(&id),
             });
-            if let Some(state) = self.view.waiting_states().get(&id) {
+            if let Some(state) = self.view.waiting().get(&id) {
                 self.held_in.insert(id.clone(), state.clone());
             }
             if let Some(at) = self.standby.absent_since(&id) {
@@ -586,17 +622,22 @@ impl GroupDrains {
             self.group_due = now;
             return false;
         }
-        let others = self.view.waiting().iter().filter(|id| !self.sessions.contains_key(*id));
-        let delegated = self.role == Role::Own
-            && self.view.waited_lately().len() > FEW
-            && self.own().is_some_and(Session::is_known)
-            && others.clone().next().is_some()
-            && self.own.as_ref().is_some_and(|own| others.clone().all(|other| other > own));
-        if delegated {
-            self.role = Role::Coordinator;
-            return false;
+        let mut others = self.view.waiting().keys().filter(|id| !self.sessions.contains_key(*id));
+        if self.role == Role::Coordinator {
+            return others.next().is_none();
         }
-        self.role != Role::Coordinator || others.count() == 0
+        let were_many = others.count() >= FEW && self.own().is_some_and(Session::is_known);
+        if !were_many || self.left_others {
+            return true;
+        }
+        self.left_others = true;
+        self.reconsider();
+        false
+    }
+
+    fn reconsider(&mut self) {
+        self.reconsiders = true;
+        self.probes.clear();
     }
 
     fn diagnosis_due(&self, now: DateTime<Utc>) -> Option<Ec2InstanceId> {
@@ -624,6 +665,7 @@ impl GroupDrains {
         if let Err(error) = &answer {
             self.reports.push(Report::CallFailed(None, error.clone(), 1));
         }
+        self.known.extend(self.view.waiting().keys().cloned());
         self.view.see(answer, now);
         if !read {
             return;
@@ -633,9 +675,7 @@ impl GroupDrains {
             self.sessions.values_mut().for_each(Session::group_is_gone);
             return;
         }
-        if self.role == Role::Standby || self.role == Role::Coordinator {
-            self.standby.see_waiting(self.view.waiting_states(), now);
-        }
+        self.standby.see_waiting(self.view.waiting(), now);
         if self.role == Role::Standby {
             let hooks = self.standby.hooks().map(<[LifecycleHook]>::to_vec);
             if let Some(hooks) = hooks {
@@ -643,19 +683,30 @@ impl GroupDrains {
             }
         }
         self.sessions.values_mut().for_each(|session| session.set_blind(false));
-        let (own, other_hooks) = (self.own.clone(), self.other_hooks());
+        let other_hooks = self.other_hooks();
         let mut completed = Vec::new();
+        // Another lifecycle state is another wait, of which only the message about it has the token. A termination
+        // supersedes the replacement of a root volume, say.
+        let (own, held_in, waiting) = (&self.own, &self.held_in, self.view.waiting());
+        let waits_on = |id: &Ec2InstanceId| waiting.get(id).is_none_or(|state| held_in.get(id) == Some(state));
+        self.sessions.retain(|id, session| session.end().is_some() || own.as_ref() == Some(id) || waits_on(id));
+        let to_warm_pool = self.to_warm_pool();
         for (id, session) in self.sessions.iter_mut().filter(|(_, session)| session.end().is_none()) {
-            // A termination supersedes the replacement of a root volume: it opens an action of its own.
-            let (state, held_in) = (self.view.waiting_states().get(id), self.held_in.get(id));
+            let is_own = self.own.as_ref() == Some(id);
+            let (state, held_in) = (self.view.waiting().get(id), self.held_in.get(id));
             let waits = state == held_in;
-            session.group_shows(waits, other_hooks, now);
+            // The group never shows an instance on its way to the warm pool.
+            let unseen = is_own && to_warm_pool;
+            // The next sweep asks again.
+            let answers = if self.role == Role::Standby { 1 } else { GONE_ANSWERS };
+            let believed = (other_hooks || unseen).then_some(answers);
+            session.group_shows(waits || unseen, believed, now);
             if session.end().is_some() {
                 completed.push(id.clone());
             }
             // A group may be slow to show that an instance waits, and never shows it in two states.
             let young = now < session.schedule().began + GROUP_LAG;
-            let doubtful = state.is_some() || !young || own.as_ref() != Some(id);
+            let doubtful = state.is_some() || !young || !is_own;
             if !waits && doubtful {
                 session.doubt();
             }
@@ -663,11 +714,10 @@ impl GroupDrains {
         for id in completed {
             self.ended(&id, now);
         }
-        self.probed.retain(|id, open| !*open || self.view.waiting().contains(id));
-        if self.role == Role::Own && self.view.waiting().len() > FEW {
-            self.reconsiders = true;
-            self.probed.clear();
-            self.unanswered_probes.clear();
+        let is_over = self.own().is_some_and(|own| own.end().is_some());
+        let was_few = self.role == Role::Own && self.view.waiting().len() > FEW && !is_over;
+        if was_few || self.role == Role::Coordinator && is_over && self.attempt() > 1 {
+            self.reconsider();
         }
     }
 
@@ -708,15 +758,10 @@ impl GroupDrains {
         id: Ec2InstanceId,
         answer: Result<LifecycleActionState, Arc<CallError>>,
     ) {
-        match answer {
-            Ok(state) => {
-                self.probed.insert(id, state == LifecycleActionState::Active);
-            }
-            Err(error) => {
-                self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
-                self.unanswered_probes.insert(id);
-            }
-        }
+        let state = answer.map_err(|error| {
+            self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
+        });
+        self.probes.insert(id, state.ok());
     }
 
     /// A heartbeat was answered, sent at `began`.
@@ -729,7 +774,13 @@ impl GroupDrains {
     ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         match answer {
-            Ok(state) => session.heartbeat(Some(state), began, now),
+            Ok(state) => {
+                if state == LifecycleActionState::Active && session.said_gone_at().is_some() {
+                    // It may be another action: the group shows.
+                    self.group_due = self.group_due.min(now);
+                }
+                session.heartbeat(Some(state), began, now);
+            }
             Err(error) => {
                 session.heartbeat(None, began, now);
                 self.group_due = self.group_due.min(now);
@@ -1076,6 +1127,10 @@ mod tests {
             let GroupAction::Probe(probed, _) = drains.next(at(0)) else { panic!() };
             assert_eq!(probed, id(number));
             drains.probe_answered(probed, Ok(state));
+            if state == LifecycleActionState::Gone {
+                assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
+                drains.hooks_read(Ok(vec![hook("drain"), hook("other")]), at(0));
+            }
         }
         assert_eq!(drains.next(at(0)), GroupAction::Delegate(id(2)));
     }

@@ -152,6 +152,7 @@ impl<P: Ports> Drainer<P> {
             group: group.clone(),
             hook: hook.clone(),
             own: own.as_ref().map(|(notice, delivery)| (notice.clone(), delivery.attempt)),
+            waiting: own.as_ref().map(|(_, delivery)| delivery.waiting.clone()).unwrap_or_default(),
             drain_timeout: self.config.drain_timeout,
             policy: self.config.on_drain_timeout,
             poll_interval: self.config.poll_interval,

@@ -614,9 +614,10 @@ impl<'a, P: Ports> Executor<'a, P> {
         };
         let next_attempt = delivery.attempt.saturating_add(1);
         let clock = self.calls.ports.clock();
+        let waiting = self.drains.waiting_since().to_string();
         let mut pause = PUBLISH_RETRY;
         loop {
-            let call = self.calls.ports.sns().publish(topic_arn, &delivery.text, next_attempt);
+            let call = self.calls.ports.sns().publish(topic_arn, &delivery.text, next_attempt, &waiting);
             let patience = until.min(clock.now() + PUBLISH_PATIENCE);
             let Err(error) = within(clock, patience, "sns:Publish", topic_arn, call).await else {
                 return Ok(next_attempt);

@@ -12,7 +12,7 @@ use super::cluster_lists::ClusterLists;
 use super::diagnosis::Diagnosis;
 use super::evidence::TaskLists;
 use super::group_view::GroupView;
-use super::message::Notice;
+use super::message::{Notice, WaitingSince};
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::report::{Ended, Failure, Report};
@@ -63,6 +63,9 @@ const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
 /// Where another hook may hold an instance, an action is over after this many answers that say so.
 const GONE_ANSWERS: u32 = 3;
 
+/// The lifecycle state that no instance leaves for another wait.
+const TERMINATING_WAIT: &str = "Terminating:Wait";
+
 /// Connection draining of a group's load balancer takes at most this long (API reference, ELB,
 /// `deregistration_delay.timeout_seconds`).
 const CONNECTION_DRAINING_MAX: Duration = Duration::from_secs(3600);
@@ -76,6 +79,8 @@ pub struct GroupRequest {
     pub hook: String,
     /// The message's notice and its attempt; a sweep has none.
     pub own: Option<(Notice, u32)>,
+    /// What the invocation that republished the message knew of the group.
+    pub waiting: WaitingSince,
     /// The drain timeout, where no notice or hook gives one.
     pub drain_timeout: Duration,
     /// The policy.
@@ -128,7 +133,7 @@ pub struct GroupDrains {
     /// Whether a coordinator may be needed: the placement is being looked for again.
     reconsiders: bool,
     probes: Probes,
-    /// The instances that earlier readings of the group showed waiting.
+    /// The instances that earlier readings of the group showed waiting, here or in the invocation before.
     known: BTreeSet<Ec2InstanceId>,
     /// Whether the message's own drain, which was not coordinated, has ended with others waiting.
     left_others: bool,
@@ -182,7 +187,7 @@ impl GroupDrains {
             own,
             reconsiders: false,
             probes: Probes::new(),
-            known: BTreeSet::new(),
+            known: request.waiting.0.keys().cloned().collect(),
             left_others: false,
             not_handed_over: false,
             held_in,
@@ -239,6 +244,27 @@ impl GroupDrains {
     /// What happened since the last time.
     pub fn reports(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)
+    }
+
+    /// What the next invocation needs to know of the group.
+    #[must_use]
+    pub fn waiting_since(&self) -> WaitingSince {
+        if self.view.read_at().is_none() {
+            return self.request.waiting.clone();
+        }
+        let since = |id: &Ec2InstanceId| {
+            let drained = self.sessions.get(id).map(|session| session.schedule().began);
+            drained.or_else(|| self.first_seen(id))
+        };
+        let waiting = self.view.waiting().iter().filter(|(_, state)| *state == TERMINATING_WAIT);
+        WaitingSince(waiting.filter_map(|(id, _)| Some((id.clone(), since(id)?))).collect())
+    }
+
+    /// Since when an instance that waits has been seen to wait.
+    fn first_seen(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
+        let is_the_same = self.view.waiting().get(id).is_some_and(|state| state == TERMINATING_WAIT);
+        let carried = self.request.waiting.0.get(id).filter(|_| is_the_same).copied();
+        [carried, self.standby.first_seen(id)].into_iter().flatten().min()
     }
 
     /// What the function is to remember of the group.
@@ -503,7 +529,7 @@ impl GroupDrains {
         let new: BTreeMap<Ec2InstanceId, Option<DateTime<Utc>>> = match self.role {
             Role::Undecided | Role::Own => return None,
             Role::Coordinator => {
-                let waiting = self.view.waiting().keys().map(|id| (id.clone(), self.standby.first_seen(id)));
+                let waiting = self.view.waiting().keys().map(|id| (id.clone(), self.first_seen(id)));
                 waiting.filter(|(id, _)| !self.sessions.contains_key(id)).collect()
             }
             Role::Standby => {
@@ -519,8 +545,10 @@ impl GroupDrains {
         if self.view.may_read_hooks(now) {
             return Some(GroupAction::ReadHooks);
         }
-        if self.role == Role::Coordinator && self.activities.is_none() {
-            return Some(GroupAction::ReadActivities(new.into_keys().collect()));
+        let carried = &self.request.waiting.0;
+        let untimed: BTreeSet<_> = new.keys().filter(|id| !carried.contains_key(*id)).cloned().collect();
+        if self.role == Role::Coordinator && self.activities.is_none() && !untimed.is_empty() {
+            return Some(GroupAction::ReadActivities(untimed));
         }
         let activities = self.activities.take().unwrap_or_default();
         let only_hook = self.role == Role::Coordinator && self.view.hooks().is_some() && !self.other_hooks();
@@ -1093,6 +1121,7 @@ mod tests {
             group: "demo-asg".to_owned(),
             hook: "drain".to_owned(),
             own,
+            waiting: WaitingSince::default(),
             drain_timeout: Duration::from_secs(600),
             policy: OnDrainTimeout::StopTasks,
             poll_interval: Duration::from_secs(5),
@@ -1182,6 +1211,112 @@ mod tests {
         let _ = drains.next(at(0));
         let began = |number| drains.sessions()[&id(number)].schedule().began;
         assert_eq!([began(2), began(3)], [at(0), at(-3600)]);
+    }
+
+    #[test]
+    fn a_drain_timeout_does_not_start_anew_in_the_next_invocation() {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        let behind = AutoScalingGroup { has_load_balancer: true, ..group(&[1, 2, 3, 4]) };
+        drains.group_read(Ok(Some(behind.clone())), at(0));
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        let _ = drains.next(at(0));
+        drains.activities_read(Ok([(id(2), at(-600))].into()));
+        let _ = drains.next(at(0));
+        let waiting = drains.waiting_since();
+        let next = GroupRequest { begins: at(890), until: at(1780), waiting, ..request(Some((1, 2))) };
+        let mut drains = GroupDrains::new(next, Standby::default());
+        drains.group_read(Ok(Some(behind)), at(890));
+        drains.hooks_read(Ok(vec![hook("drain")]), at(890));
+        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(890), at(890));
+        let _ = drains.next(at(890));
+        let began = |number| drains.sessions()[&id(number)].schedule().began;
+        assert_eq!([began(2), began(3), began(4)], [at(0); 3], "no activities are read again");
+    }
+
+    #[test]
+    fn another_lifecycle_state_is_another_wait_that_began_later() {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        let mut replacing = group(&[1, 2, 3, 4]);
+        replacing.instances[1].lifecycle_state = "ReplacingRootVolume:Wait".to_owned();
+        drains.group_read(Ok(Some(replacing)), at(1));
+        drains.hooks_read(Ok(vec![hook("drain")]), at(1));
+        let _ = drains.next(at(1));
+        drains.activities_read(Ok(BTreeMap::new()));
+        let _ = drains.next(at(1));
+        assert_eq!(drains.sessions()[&id(2)].schedule().began, at(1));
+        assert_eq!(drains.waiting_since().0.keys().cloned().collect::<Vec<_>>(), [id(1), id(3), id(4)]);
+        drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(21));
+        let _ = drains.next(at(21));
+        drains.activities_read(Ok(BTreeMap::new()));
+        let _ = drains.next(at(21));
+        assert_eq!(drains.sessions()[&id(2)].schedule().began, at(21));
+    }
+
+    #[test]
+    fn an_instance_that_is_terminated_while_a_sweep_saw_it_replaced_waits_anew() {
+        let mut standby = Standby::default();
+        standby.see_waiting(&[(id(2), "ReplacingRootVolume:Wait".to_owned())].into(), at(-60));
+        let mut drains = GroupDrains::new(request(Some((1, 2))), standby);
+        drains.group_read(Ok(Some(group(&[1, 2]))), at(0));
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(0), at(0));
+        let _ = drains.next(at(0));
+        drains.activities_read(Ok(BTreeMap::new()));
+        let _ = drains.next(at(0));
+        assert_eq!(drains.sessions()[&id(2)].schedule().began, at(0));
+    }
+
+    #[test]
+    fn a_coordinator_hands_over_before_its_own_drain_ends() {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        let _ = drains.next(at(0));
+        drains.activities_read(Ok(BTreeMap::new()));
+        let _ = drains.next(at(0));
+        drains.completion_answered(
+            &id(1),
+            CompleteReason::NotInCluster,
+            Ok(LifecycleActionState::Active),
+            at(1),
+        );
+        drains.group_read(Ok(Some(group(&[2, 3, 4]))), at(1));
+        assert_eq!(drains.next(at(1)), GroupAction::HandOver(None));
+        drains.not_handed_over();
+        assert_ne!(drains.next(at(1)), GroupAction::HandOver(None), "it goes on by itself");
+        assert_eq!(drains.role(), Role::Coordinator);
+    }
+
+    #[test]
+    fn a_completion_that_was_lost_is_believed_and_reported_once_the_group_agrees() {
+        let mut drains = drains(1, &[1]);
+        let lost = error(CallErrorKind::OutOfTime);
+        drains.completion_answered(&id(1), CompleteReason::Drained, Err(lost), at(1));
+        drains.completion_answered(
+            &id(1),
+            CompleteReason::Drained,
+            Ok(LifecycleActionState::Gone),
+            at(3),
+        );
+        drains.group_read(Ok(Some(group(&[1]))), at(3));
+        assert_eq!(drains.own().unwrap().end(), None);
+        let _ = drains.reports();
+        drains.group_read(Ok(Some(group(&[]))), at(4));
+        assert!(matches!(drains.reports()[..], [Report::Ended(_)]));
+    }
+
+    #[test]
+    fn an_instance_on_its_way_to_a_warm_pool_is_not_gone_because_its_group_does_not_show_it() {
+        let mut request = request(Some((1, 1)));
+        let (notice, _) = request.own.as_mut().unwrap();
+        notice.destination = Some(super::super::message::Destination::WarmPool);
+        let mut drains = GroupDrains::new(request, Standby::default());
+        for seconds in [0, 2, 6] {
+            assert_eq!(drains.own().unwrap().end(), None);
+            drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(seconds), at(seconds));
+            drains.group_read(Ok(Some(group(&[]))), at(seconds));
+            let _ = drains.next(at(seconds));
+        }
+        assert_eq!(drains.own().unwrap().end(), Some(&super::super::DrainEnd::ActionGone));
     }
 
     #[test]

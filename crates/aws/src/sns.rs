@@ -53,9 +53,7 @@ impl NotificationTopic for Sns {
         if !waiting.is_empty() {
             call = call.message_attributes(WAITING_ATTRIBUTE, attribute("String", waiting.to_owned())?);
         }
-        call.send()
-            .await
-            .map_err(|error| call_error(OPERATION, topic_arn, error))?;
+        call.send().await.map_err(|error| call_error(OPERATION, topic_arn, error))?;
         Ok(())
     }
 }

@@ -605,9 +605,10 @@ impl<'a, P: Ports> Executor<'a, P> {
     /// invocation. So such a message is published once more and no further; one that was not accepted for certain is
     /// retried until `until`.
     async fn publish(&mut self, until: DateTime<Utc>) -> Result<u32, RecordError> {
-        let (id, delivery) = self.own.as_ref().map_or_else(Default::default, |(id, delivery)| {
-            (id.to_string(), Some(*delivery))
-        });
+        let (id, delivery) = self
+            .own
+            .as_ref()
+            .map_or_else(Default::default, |(id, delivery)| (id.to_string(), Some(*delivery)));
         let cluster = self.calls.cluster.to_string();
         let Some((topic_arn, delivery)) = delivery.and_then(|it| Some((it.topic_arn.as_ref()?, it))) else {
             return Err(RecordError::NoTopic { ec2_instance_id: id, cluster });

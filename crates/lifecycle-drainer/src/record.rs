@@ -1,9 +1,7 @@
 //! The records of an event: those of SNS, or the one event that EventBridge sends on its own.
 
 use aws_lambda_events::sns::SnsRecord;
-use fleetkeeper_core::drain::{
-    Message, WaitingSince, is_event, message_text, read_event, read_message,
-};
+use fleetkeeper_core::drain::{Message, WaitingSince, is_event, message_text, read_event, read_message};
 use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, WAITING_ATTRIBUTE};
 use fleetkeeper_core::topic::TopicArn;
 use serde_json::Value;
@@ -84,7 +82,8 @@ fn attempt(attribute: Option<&Value>) -> u32 {
 }
 
 fn waiting(attribute: Option<&Value>) -> WaitingSince {
-    let text = attribute.and_then(|attribute| attribute.get("Value")).and_then(Value::as_str).unwrap_or_default();
+    let text =
+        attribute.and_then(|attribute| attribute.get("Value")).and_then(Value::as_str).unwrap_or_default();
     text.parse().unwrap_or_else(|error| {
         tracing::warn!(event = "waiting_unreadable", %error, "cannot read fleetkeeper.waiting: ignored");
         WaitingSince::default()

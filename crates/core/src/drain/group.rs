@@ -133,10 +133,11 @@ pub struct GroupDrains {
     /// Whether a coordinator may be needed: the placement is being looked for again.
     reconsiders: bool,
     probes: Probes,
-    /// The instances that earlier readings of the group showed waiting, here or in the invocation before.
-    known: BTreeSet<Ec2InstanceId>,
-    /// Whether the message's own drain, which was not coordinated, has ended with others waiting.
-    left_others: bool,
+    /// The instances that may have been delegated to the message, here or in the invocation before.
+    relying: BTreeSet<Ec2InstanceId>,
+    /// Whether others wait that may have been delegated to the message just before its own drain ended. None: it has not
+    /// ended, or that was not looked into.
+    left_others: Option<bool>,
     /// Whether the message could not be republished when its own drain ended.
     not_handed_over: bool,
     /// The lifecycle states in which the drains' actions hold their instances.
@@ -187,8 +188,8 @@ impl GroupDrains {
             own,
             reconsiders: false,
             probes: Probes::new(),
-            known: request.waiting.0.keys().cloned().collect(),
-            left_others: false,
+            relying: request.waiting.0.keys().cloned().collect(),
+            left_others: None,
             not_handed_over: false,
             held_in,
             view: GroupView::default(),
@@ -256,8 +257,14 @@ impl GroupDrains {
             let drained = self.sessions.get(id).map(|session| session.schedule().began);
             drained.or_else(|| self.first_seen(id))
         };
-        let waiting = self.view.waiting().iter().filter(|(_, state)| *state == TERMINATING_WAIT);
-        WaitingSince(waiting.filter_map(|(id, _)| Some((id.clone(), since(id)?))).collect())
+        let is_own = |id: &Ec2InstanceId| self.own.as_ref() == Some(id);
+        let others =
+            self.view.waiting().iter().filter(|(id, state)| {
+                *state == TERMINATING_WAIT && self.relying.contains(*id) && !is_own(id)
+            });
+        let own = self.own().filter(|own| own.end().is_none()).map(Session::ec2_instance_id);
+        let all = others.map(|(id, _)| id).chain(own);
+        WaitingSince(all.filter_map(|id| Some((id.clone(), since(id)?))).collect())
     }
 
     /// Since when an instance that waits has been seen to wait.
@@ -407,7 +414,10 @@ impl GroupDrains {
     }
 
     fn batch(&self, now: DateTime<Utc>) -> Next {
-        next(self.unended(), self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
+        // Its own comes last: of drains that end together, it needs to hand over none.
+        let is_own = |it: &&Session| self.own.as_ref() == Some(it.ec2_instance_id());
+        let sessions = self.unended().filter(|it| !is_own(it)).chain(self.unended().filter(is_own));
+        next(sessions, self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
     }
 
     /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the next one is due.
@@ -435,29 +445,34 @@ impl GroupDrains {
         }
         let began = self.own().map_or(now, |own| own.schedule().began);
         let is_over = self.own().is_none_or(|own| own.end().is_some());
-        let is_relied_on = self.attempt() > 1;
+        let was_republished = self.attempt() > 1;
         let listed = self.view.waiting().contains_key(&own);
         if self.role == Role::Undecided
-            && !(listed || is_over || is_relied_on)
+            && !(listed || is_over || was_republished)
             && now < began + GROUP_LAG
             && !self.to_warm_pool()
         {
             self.group_due = now + GROUP_LAG_PAUSE;
             return None;
         }
+        let carried = &self.request.waiting.0;
+        let ended_between = is_over && was_republished && (carried.is_empty() || carried.contains_key(&own));
+        if self.role == Role::Undecided && ended_between {
+            self.left_others = self.left_others.or(Some(true));
+        }
         let mut waiting: BTreeSet<_> = self.view.waiting().keys().cloned().collect();
-        // Those that wait just after its end waited with it.
-        match (is_over, self.left_others) {
-            (true, true) => waiting.insert(own.clone()),
-            (true, false) => waiting.remove(&own),
-            (false, _) => false,
-        };
+        let left_others = self.left_others == Some(true);
+        if left_others {
+            waiting.insert(own.clone());
+        } else if is_over {
+            waiting.remove(&own);
+        }
         let standing = Standing {
             own: &own,
-            is_over: is_over && !self.left_others,
-            is_relied_on,
+            is_over: is_over && !left_others,
+            was_republished,
             waiting: &waiting,
-            known: &self.known,
+            relying: &self.relying,
             only_hook: match self.view.hooks() {
                 Some(_) => Some(!self.other_hooks()),
                 None => (!self.view.may_read_hooks(now)).then_some(false),
@@ -466,7 +481,14 @@ impl GroupDrains {
         match standing.placement(&self.probes) {
             Placement::Own => self.role = Role::Own,
             Placement::Blind => self.drain_blind(),
-            Placement::Coordinator => self.role = Role::Coordinator,
+            Placement::Coordinator => {
+                self.role = Role::Coordinator;
+                // Before its end, or of many, any may be delegated to it or to one that was.
+                if !is_over || left_others || waiting.len() > FEW {
+                    self.relying.extend(waiting);
+                }
+                self.left_others = self.left_others.or(is_over.then_some(false));
+            }
             Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
             Placement::Probe(id) => {
                 let action = self.action_of(&id);
@@ -475,6 +497,7 @@ impl GroupDrains {
             Placement::ReadHooks => return Some(GroupAction::ReadHooks),
         }
         self.reconsiders = false;
+        self.left_others = self.left_others.and(Some(false));
         None
     }
 
@@ -489,9 +512,13 @@ impl GroupDrains {
         let Some(own) = self.own() else { return false };
         let ends = own.end().is_some() || due.iter().any(|(id, ..)| id == own.ec2_instance_id());
         let coordinates = self.role == Role::Coordinator && self.attempt() == 1 && !self.not_handed_over;
-        let is_other = |id: &&Ec2InstanceId| *id != own.ec2_instance_id();
-        let waits = |id: &Ec2InstanceId| self.sessions.get(id).is_none_or(|it| it.end().is_none());
-        coordinates && ends && self.view.waiting().keys().filter(is_other).any(waits)
+        let last = |id: &Ec2InstanceId| id == own.ec2_instance_id() || due.iter().any(|(due, ..)| due == id);
+        let mut others = self.relying.iter().filter(|id| !last(id));
+        let waits = |id: &Ec2InstanceId| {
+            let ended = self.sessions.get(id).is_some_and(|it| it.end().is_some());
+            self.view.waiting().contains_key(id) && !ended
+        };
+        coordinates && ends && others.any(waits)
     }
 
     /// The message could not be republished: the invocation goes on by itself.
@@ -523,13 +550,14 @@ impl GroupDrains {
         }
     }
 
-    /// A coordinator drains whatever waits, a sweep what has waited for long.
+    /// A coordinator drains what relies on it, a sweep what has waited for long.
     fn take_along(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
         self.view.read_at()?;
         let new: BTreeMap<Ec2InstanceId, Option<DateTime<Utc>>> = match self.role {
             Role::Undecided | Role::Own => return None,
             Role::Coordinator => {
-                let waiting = self.view.waiting().keys().map(|id| (id.clone(), self.first_seen(id)));
+                let relying = self.view.waiting().keys().filter(|id| self.relying.contains(*id));
+                let waiting = relying.map(|id| (id.clone(), self.first_seen(id)));
                 waiting.filter(|(id, _)| !self.sessions.contains_key(id)).collect()
             }
             Role::Standby => {
@@ -547,7 +575,7 @@ impl GroupDrains {
         }
         let carried = &self.request.waiting.0;
         let untimed: BTreeSet<_> = new.keys().filter(|id| !carried.contains_key(*id)).cloned().collect();
-        if self.role == Role::Coordinator && self.activities.is_none() && !untimed.is_empty() {
+        if self.activities.is_none() && !untimed.is_empty() {
             return Some(GroupAction::ReadActivities(untimed));
         }
         let activities = self.activities.take().unwrap_or_default();
@@ -650,15 +678,12 @@ impl GroupDrains {
             self.group_due = now;
             return false;
         }
-        let mut others = self.view.waiting().keys().filter(|id| !self.sessions.contains_key(*id));
-        if self.role == Role::Coordinator {
-            return others.next().is_none();
-        }
+        let others = self.view.waiting().keys().filter(|id| !self.sessions.contains_key(*id));
         let were_many = others.count() >= FEW && self.own().is_some_and(Session::is_known);
-        if !were_many || self.left_others {
+        if self.role == Role::Coordinator || self.left_others.is_some() || !were_many {
             return true;
         }
-        self.left_others = true;
+        self.left_others = Some(true);
         self.reconsider();
         false
     }
@@ -693,7 +718,6 @@ impl GroupDrains {
         if let Err(error) = &answer {
             self.reports.push(Report::CallFailed(None, error.clone(), 1));
         }
-        self.known.extend(self.view.waiting().keys().cloned());
         self.view.see(answer, now);
         if !read {
             return;
@@ -716,8 +740,10 @@ impl GroupDrains {
         // Another lifecycle state is another wait, of which only the message about it has the token. A termination
         // supersedes the replacement of a root volume, say.
         let (own, held_in, waiting) = (&self.own, &self.held_in, self.view.waiting());
-        let waits_on = |id: &Ec2InstanceId| waiting.get(id).is_none_or(|state| held_in.get(id) == Some(state));
-        self.sessions.retain(|id, session| session.end().is_some() || own.as_ref() == Some(id) || waits_on(id));
+        let waits_on =
+            |id: &Ec2InstanceId| waiting.get(id).is_none_or(|state| held_in.get(id) == Some(state));
+        self.sessions
+            .retain(|id, session| session.end().is_some() || own.as_ref() == Some(id) || waits_on(id));
         let to_warm_pool = self.to_warm_pool();
         for (id, session) in self.sessions.iter_mut().filter(|(_, session)| session.end().is_none()) {
             let is_own = self.own.as_ref() == Some(id);
@@ -743,6 +769,11 @@ impl GroupDrains {
             self.ended(&id, now);
         }
         let is_over = self.own().is_some_and(|own| own.end().is_some());
+        if self.role == Role::Coordinator && self.left_others.is_none() {
+            // Until its own drain has ended, any may be delegated to it.
+            self.relying.extend(self.view.waiting().keys().cloned());
+            self.left_others = is_over.then_some(false);
+        }
         let was_few = self.role == Role::Own && self.view.waiting().len() > FEW && !is_over;
         if was_few || self.role == Role::Coordinator && is_over && self.attempt() > 1 {
             self.reconsider();
@@ -1186,7 +1217,7 @@ mod tests {
         // The fourth may wait at another hook: the group is asked again.
         assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
         drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0));
-        assert_eq!(drains.next(at(0)), find(&[1, 2, 3, 4]));
+        assert_eq!(drains.next(at(0)), find(&[2, 3, 4, 1]));
     }
 
     #[test]
@@ -1244,7 +1275,8 @@ mod tests {
         drains.activities_read(Ok(BTreeMap::new()));
         let _ = drains.next(at(1));
         assert_eq!(drains.sessions()[&id(2)].schedule().began, at(1));
-        assert_eq!(drains.waiting_since().0.keys().cloned().collect::<Vec<_>>(), [id(1), id(3), id(4)]);
+        let carried = drains.waiting_since().0.into_keys();
+        assert_eq!(carried.collect::<Vec<_>>(), [id(1), id(3), id(4)]);
         drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(21));
         let _ = drains.next(at(21));
         drains.activities_read(Ok(BTreeMap::new()));
@@ -1291,12 +1323,7 @@ mod tests {
         let mut drains = drains(1, &[1]);
         let lost = error(CallErrorKind::OutOfTime);
         drains.completion_answered(&id(1), CompleteReason::Drained, Err(lost), at(1));
-        drains.completion_answered(
-            &id(1),
-            CompleteReason::Drained,
-            Ok(LifecycleActionState::Gone),
-            at(3),
-        );
+        drains.completion_answered(&id(1), CompleteReason::Drained, Ok(LifecycleActionState::Gone), at(3));
         drains.group_read(Ok(Some(group(&[1]))), at(3));
         assert_eq!(drains.own().unwrap().end(), None);
         let _ = drains.reports();
@@ -1370,6 +1397,13 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_works_for_50_s_at_most() {
+        assert_eq!(GroupDrains::new(request(None), Standby::default()).works_until(), at(50));
+        let short = GroupRequest { until: at(20), ..request(None) };
+        assert_eq!(GroupDrains::new(short, Standby::default()).works_until(), at(20));
+    }
+
+    #[test]
     fn at_the_end_of_its_time_a_message_is_republished_and_a_sweep_returns() {
         let mut drains = drains(1, &[1]);
         assert_eq!(drains.next(at(890)), GroupAction::Republish);
@@ -1392,8 +1426,8 @@ mod tests {
         assert_eq!(drains.role(), Role::Coordinator);
     }
 
-    #[test]
-    fn a_sweep_leaves_young_waits_alone_and_never_fails() {
+    /// A sweep that leaves an instance to its message first, and the start of the drain in the next one.
+    fn swept(activities: Result<BTreeMap<Ec2InstanceId, DateTime<Utc>>, Arc<CallError>>) -> DateTime<Utc> {
         let mut sweep = GroupDrains::new(request(None), Standby::default());
         assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);
         sweep.group_read(Ok(Some(group(&[1]))), at(0));
@@ -1405,8 +1439,17 @@ mod tests {
         sweep.group_read(Ok(Some(group(&[1]))), at(120));
         assert_eq!(sweep.next(at(120)), GroupAction::ReadHooks);
         sweep.hooks_read(Ok(vec![hook("drain")]), at(120));
+        assert_eq!(sweep.next(at(120)), GroupAction::ReadActivities([id(1)].into()));
+        sweep.activities_read(activities);
         assert!(matches!(sweep.next(at(120)), GroupAction::Batch(Batch::Heartbeat(_))));
-        assert_eq!(sweep.sessions()[&id(1)].schedule().began, at(0), "as it was first seen");
+        sweep.sessions()[&id(1)].schedule().began
+    }
+
+    #[test]
+    fn a_sweep_counts_from_the_start_of_a_termination_or_from_when_it_first_saw_it() {
+        assert_eq!(swept(Ok(BTreeMap::new())), at(0));
+        assert_eq!(swept(Err(error(CallErrorKind::Refused))), at(0));
+        assert_eq!(swept(Ok([(id(1), at(-300))].into())), at(-300), "sweeps before it were lost");
     }
 
     #[test]

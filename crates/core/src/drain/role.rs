@@ -5,7 +5,7 @@
 //! lowest instance id whose action at this hook is open coordinates all of them, and the others return at once.
 //!
 //! No delegated drain may be lost. So a message that others may have been delegated to lives on after its own drain, as
-//! a republished one, until no instance waits or another message is sure to coordinate.
+//! a republished one, until none of those waits or another message is sure to coordinate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,12 +59,12 @@ pub(super) struct Standing<'a> {
     pub(super) own: &'a Ec2InstanceId,
     /// Whether its drain has ended.
     pub(super) is_over: bool,
-    /// Whether others may have been delegated to it before: it was republished, or it begins late.
-    pub(super) is_relied_on: bool,
+    /// Whether it was republished: others may have been delegated to it before.
+    pub(super) was_republished: bool,
     /// The instances that wait.
     pub(super) waiting: &'a BTreeSet<Ec2InstanceId>,
-    /// The instances that were seen waiting before, by this invocation or the one that republished the message.
-    pub(super) known: &'a BTreeSet<Ec2InstanceId>,
+    /// The instances that may have been delegated to it.
+    pub(super) relying: &'a BTreeSet<Ec2InstanceId>,
     /// Whether no other hook can hold the group's instances. None: its hooks can be read and were not.
     pub(super) only_hook: Option<bool>,
 }
@@ -75,11 +75,11 @@ impl Standing<'_> {
         if self.is_over {
             return self.after_its_end(probes);
         }
-        if self.is_relied_on && self.waiting.first() == Some(self.own) {
+        if self.was_republished && self.waiting.first() == Some(self.own) {
             return Placement::Coordinator;
         }
         if self.waiting.len() <= FEW || !self.waiting.contains(self.own) {
-            return Placement::Own;
+            return if self.is_relied_on() { Placement::Coordinator } else { Placement::Own };
         }
         let mut lower = self.waiting.range(..self.own).take(PROBES_MAX);
         if let Some(found) = lower.clone().find_map(|id| self.leads_to(id, probes)) {
@@ -93,13 +93,19 @@ impl Standing<'_> {
         if unanswered { Placement::Blind } else { Placement::Coordinator }
     }
 
-    /// The others may have been delegated to a message whose own drain has ended, so it drains them. It leaves them to
-    /// the message of an instance that began to wait later and below all that waited before: that one delegates to none.
+    /// A message whose own drain has ended drains those that may have been delegated to it. It leaves them to the message
+    /// of an instance that began to wait later and below all of them: that one delegates to none.
     fn after_its_end(&self, probes: &Probes) -> Placement {
-        let Some(lowest) = self.waiting.first().filter(|_| self.is_relied_on) else { return Placement::Own };
-        let is_new = self.known.first().is_some_and(|known| lowest < known);
-        let successor = (is_new && self.waiting.len() > FEW).then_some(lowest);
+        if !self.is_relied_on() {
+            return Placement::Own;
+        }
+        let lowest = self.waiting.first().filter(|lowest| self.relying.first() > Some(*lowest));
+        let successor = lowest.filter(|_| self.waiting.len() > FEW);
         successor.and_then(|id| self.leads_to(id, probes)).unwrap_or(Placement::Coordinator)
+    }
+
+    fn is_relied_on(&self) -> bool {
+        self.relying.iter().any(|id| id != self.own && self.waiting.contains(id))
     }
 
     /// What follows from an instance that may coordinate; nothing where its action is not open.
@@ -134,13 +140,14 @@ mod tests {
     struct Case {
         own: u64,
         is_over: bool,
-        is_relied_on: bool,
+        was_republished: bool,
         only_hook: Option<bool>,
-        known: BTreeSet<Ec2InstanceId>,
+        relying: BTreeSet<Ec2InstanceId>,
     }
 
     fn first(own: u64) -> Case {
-        Case { own, is_over: false, is_relied_on: false, only_hook: Some(false), known: BTreeSet::new() }
+        let relying = BTreeSet::new();
+        Case { own, is_over: false, was_republished: false, only_hook: Some(false), relying }
     }
 
     impl Case {
@@ -150,8 +157,9 @@ mod tests {
             probes: &[(u64, Option<LifecycleActionState>)],
         ) -> Placement {
             let (own, waiting) = (id(self.own), ids(waiting));
-            let Self { is_over, is_relied_on, only_hook, ref known, .. } = *self;
-            let standing = Standing { own: &own, is_over, is_relied_on, waiting: &waiting, known, only_hook };
+            let Self { is_over, was_republished, only_hook, ref relying, .. } = *self;
+            let standing =
+                Standing { own: &own, is_over, was_republished, waiting: &waiting, relying, only_hook };
             standing.placement(&probes.iter().map(|&(number, answer)| (id(number), answer)).collect())
         }
     }
@@ -209,24 +217,30 @@ mod tests {
 
     #[test]
     fn a_message_that_others_may_rely_on_coordinates_even_a_few() {
-        let relied_on = Case { is_relied_on: true, ..first(1) };
-        assert_eq!(relied_on.placement([1, 2], &[]), Placement::Coordinator);
-        assert_eq!(Case { own: 2, ..relied_on }.placement([1, 2], &[]), Placement::Own);
+        let republished = Case { was_republished: true, ..first(1) };
+        assert_eq!(republished.placement([1, 2], &[]), Placement::Coordinator);
+        assert_eq!(Case { own: 2, ..republished }.placement([1, 2], &[]), Placement::Own);
+        let relied_on = Case { relying: ids([3]), ..first(2) };
+        assert_eq!(relied_on.placement([1, 2, 3], &[]), Placement::Coordinator);
+        assert_eq!(relied_on.placement([1, 2], &[]), Placement::Own);
+        // Of many, the lowest coordinates.
+        assert_eq!(relied_on.placement(1..=4, &[(1, OPEN)]), Placement::Delegated(id(1)));
     }
 
     #[test]
     fn after_its_end_a_message_drains_who_relies_on_it() {
-        let over = Case { is_over: true, is_relied_on: true, ..first(3) };
-        assert_eq!(over.placement([], &[]), Placement::Own);
+        let over = Case { is_over: true, relying: ids([1, 7]), ..first(3) };
         for waiting in [&[1, 2, 4, 5, 6][..], &[7]] {
             assert_eq!(over.placement(waiting.iter().copied(), &[]), Placement::Coordinator, "{waiting:?}");
         }
-        assert_eq!(Case { is_relied_on: false, ..over }.placement([7], &[]), Placement::Own);
+        for waiting in [&[][..], &[8], &[2, 4, 5, 6]] {
+            assert_eq!(over.placement(waiting.iter().copied(), &[]), Placement::Own, "{waiting:?}");
+        }
     }
 
     #[test]
     fn after_its_end_a_message_leaves_the_others_to_a_newcomer_below_all_of_them() {
-        let over = Case { is_over: true, is_relied_on: true, known: ids([2, 3, 5]), ..first(9) };
+        let over = Case { is_over: true, relying: ids([2, 3, 5]), ..first(9) };
         assert_eq!(over.placement([1, 2, 5, 6], &[]), Placement::Probe(id(1)));
         assert_eq!(over.placement([1, 2, 5, 6], &[(1, OPEN)]), Placement::Delegated(id(1)));
         assert_eq!(over.placement([1, 2, 5, 6], &[(1, GONE)]), Placement::Coordinator);

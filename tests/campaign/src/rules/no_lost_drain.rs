@@ -16,8 +16,8 @@
 //! hook is just about to end them, as above; those whose notice never reached the topic; those of instances on their way to
 //! a warm pool, which the group does not show; any where AWS wrongly answered as above; and, where the invocation
 //! delegated, those of a group whose messages went to the dead letters or were cut as a recursive loop. Nor are those that
-//! were delegated to a message in whose time, afterwards, no more than three instances waited: nothing in AWS shows a
-//! message that others were delegated to it, and of a few it leaves each to its own. The sweep drains them.
+//! were delegated to a message that afterwards read its group only while no more than three instances waited: nothing in
+//! AWS shows a message that others were delegated to it, and of a few it leaves each to its own. The sweep drains them.
 //!
 //! What it can't read is an error, too, and ends among the dead letters with its content.
 //!
@@ -149,7 +149,7 @@ impl Drains<'_> {
         Err(format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance))
     }
 
-    /// Whether an action was delegated to a message in whose time, afterwards, only a few waited.
+    /// Whether an action was delegated to a message that has seen only a few wait since.
     fn is_unknown_to_its_coordinator(&self, token: &str, ended: Ended<'_>) -> bool {
         let about = |it: &&Invocation<'_>| notices(it.payload).iter().any(|notice| notice.token == token);
         let ends = self.invocations.values().filter(about).filter_map(|it| it.ended);
@@ -160,7 +160,9 @@ impl Drains<'_> {
         let mut its = self.places.values().filter(|it| {
             it.is_about(coordinator) && it.ended.is_none_or(|end| end > last.at) && it.started <= ended.at
         });
-        its.clone().next().is_some() && its.all(|it| it.started > last.at && it.most_waiting <= ALONE_AT_MOST)
+        let few =
+            |it: &Place| it.readings.iter().all(|(at, waiting)| *at < last.at || *waiting <= ALONE_AT_MOST);
+        its.clone().next().is_some() && its.all(few)
     }
 
     /// Whether no invocation has begun yet on an action's message: others use all of the concurrency.

@@ -2,7 +2,8 @@
 //! is never passed over.
 //!
 //! - An invocation answers `completed` only if a function completed the action of its notice: mostly itself, or a copy of it
-//!   where the answer to its own call was lost.
+//!   where the answer to its own call was lost. Where its own completion was not answered, or with an internal failure, and
+//!   the action is gone after that, nothing shows who ended it: AWS may have taken the completion.
 //! - A drain is *cut short* where its action ends otherwise than by a function (the hook ran out, somebody else completed
 //!   it, the instance is gone) while a task on the instance has not STOPPED; ghosts do not count. An invocation of its
 //!   notice that was working on it then, and must have seen such a task (`evidence`), publishes `DrainCutShort` or
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{ActionEnd, CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 use serde_json::Value;
@@ -50,6 +52,7 @@ impl Rule for NoSilence {
             let Some(ended) = invocation.ended else { continue };
             let token = notices(invocation.payload).into_iter().next().map(|notice| notice.token);
             let completed = answered(ended.how, "outcome") == Some("completed");
+            let completed = completed && !reports.may_have_completed.contains(id);
             if let Some(token) =
                 token.filter(|token| completed && !reports.completed.contains(token.as_str()))
             {
@@ -88,6 +91,8 @@ fn has_wrong_clusters(played: &Played) -> bool {
 struct Reports<'a> {
     /// The actions that functions completed.
     completed: BTreeSet<&'a str>,
+    /// Those whose completion may have been taken, as far as its answer shows.
+    may_have_completed: BTreeSet<InvocationId>,
     /// When each published `DrainCutShort` or `DrainErrors`.
     bad_ends: BTreeMap<InvocationId, Vec<DateTime<Utc>>>,
     /// Those of which a call was refused.
@@ -110,6 +115,12 @@ impl<'a> Reports<'a> {
                     if ["AccessDeniedException", "AccessDenied", "AuthorizationError"].contains(code) =>
                 {
                     reports.refused.insert(by);
+                }
+                Occurrence::ApiCalled {
+                    operation: Operation::CompleteLifecycleAction,
+                    outcome: CallOutcome::Failed("InternalFailure") | CallOutcome::Hung,
+                } => {
+                    reports.may_have_completed.insert(by);
                 }
                 _ => {}
             }

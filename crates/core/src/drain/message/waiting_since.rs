@@ -46,7 +46,8 @@ impl FromStr for WaitingSince {
         for of_time in text.split(',').filter(|of_time| !of_time.is_empty()) {
             let mut words = of_time.split(' ');
             let seconds = words.next().and_then(|seconds| seconds.parse().ok());
-            let at = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or(NotWaitingSince)?;
+            let at =
+                seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or(NotWaitingSince)?;
             for id in words {
                 waiting.insert(id.parse().map_err(|_| NotWaitingSince)?, at);
             }

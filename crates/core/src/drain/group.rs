@@ -262,7 +262,8 @@ impl GroupDrains {
             self.view.waiting().iter().filter(|(id, state)| {
                 *state == TERMINATING_WAIT && self.relying.contains(*id) && !is_own(id)
             });
-        let own = self.own().filter(|own| own.end().is_none()).map(Session::ec2_instance_id);
+        // Its own, until it is known who else waited at its end.
+        let own = self.own().filter(|_| self.left_others.is_none()).map(Session::ec2_instance_id);
         let all = others.map(|(id, _)| id).chain(own);
         WaitingSince(all.filter_map(|id| Some((id.clone(), since(id)?))).collect())
     }
@@ -483,6 +484,7 @@ impl GroupDrains {
             Placement::Blind => self.drain_blind(),
             Placement::Coordinator => {
                 self.role = Role::Coordinator;
+                self.group_due = self.group_due.min(now + COORDINATOR_INTERVAL);
                 // Before its end, or of many, any may be delegated to it or to one that was.
                 if !is_over || left_others || waiting.len() > FEW {
                     self.relying.extend(waiting);

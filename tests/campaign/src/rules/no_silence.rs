@@ -2,8 +2,8 @@
 //! is never passed over.
 //!
 //! - An invocation answers `completed` only if a function completed the action of its notice: mostly itself, or a copy of it
-//!   where the answer to its own call was lost. Where its own completion was not answered, or with an internal failure, and
-//!   the action is gone after that, nothing shows who ended it: AWS may have taken the completion.
+//!   where the answer to its own call was lost. Where its own completion was answered with an internal failure, or not in
+//!   time, and the action is gone after that, nothing shows who ended it: AWS may have taken the completion.
 //! - A drain is *cut short* where its action ends otherwise than by a function (the hook ran out, somebody else completed
 //!   it, the instance is gone) while a task on the instance has not STOPPED; ghosts do not count. An invocation of its
 //!   notice that was working on it then, and must have seen such a task (`evidence`), publishes `DrainCutShort` or
@@ -37,6 +37,9 @@ pub struct NoSilence;
 /// An invocation notices within two polls and this that its action is over.
 const NOTICES_WITHIN: TimeDelta = TimeDelta::seconds(90);
 
+/// A call that has not answered after this long may be given up.
+const GIVEN_UP_AFTER_MS: u32 = 10_000;
+
 impl Rule for NoSilence {
     fn name(&self) -> &'static str {
         "no silence"
@@ -46,7 +49,9 @@ impl Rule for NoSilence {
         let entries = played.world.history().entries();
         let actions = lifecycle_actions(entries, &played.scenario);
         let invocations = invocations(entries);
-        let reports = Reports::of(entries);
+        let calls = &played.scenario.disorder.calls;
+        let slow = calls.slow_per_mille > 0 && calls.slow_ms_max >= GIVEN_UP_AFTER_MS;
+        let reports = Reports::of(entries, slow);
         let breach = |at, how| Err(Breach { rule: self.name(), at, how });
         for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
             let Some(ended) = invocation.ended else { continue };
@@ -100,7 +105,7 @@ struct Reports<'a> {
 }
 
 impl<'a> Reports<'a> {
-    fn of(entries: &'a [Entry]) -> Self {
+    fn of(entries: &'a [Entry], slow: bool) -> Self {
         let mut reports = Self::default();
         for entry in entries {
             let Some(by) = entry.by else { continue };
@@ -116,10 +121,10 @@ impl<'a> Reports<'a> {
                 {
                     reports.refused.insert(by);
                 }
-                Occurrence::ApiCalled {
-                    operation: Operation::CompleteLifecycleAction,
-                    outcome: CallOutcome::Failed("InternalFailure") | CallOutcome::Hung,
-                } => {
+                Occurrence::ApiCalled { operation: Operation::CompleteLifecycleAction, outcome }
+                    if slow
+                        || matches!(outcome, CallOutcome::Failed("InternalFailure") | CallOutcome::Hung) =>
+                {
                     reports.may_have_completed.insert(by);
                 }
                 _ => {}

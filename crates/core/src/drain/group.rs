@@ -17,7 +17,9 @@ use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::report::{Ended, Failure, Report};
 use super::role::{FEW, Placement, Probes, Role, Standing};
-use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
+use super::schedule::{
+    DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HOOK_LONGEST, HookTimeouts, Schedule,
+};
 use super::session::{DrainRequest, Session, Step};
 use super::standby::Standby;
 use super::troubles::Kind;
@@ -188,7 +190,14 @@ impl GroupDrains {
             own,
             reconsiders: false,
             probes: Probes::new(),
-            relying: request.waiting.0.keys().cloned().collect(),
+            // No hook holds an instance longer than the longest there is.
+            relying: request
+                .waiting
+                .0
+                .iter()
+                .filter(|(_, at)| begins < **at + HOOK_LONGEST)
+                .map(|(id, _)| id.clone())
+                .collect(),
             left_others: None,
             not_handed_over: false,
             held_in,
@@ -339,11 +348,8 @@ impl GroupDrains {
     pub fn next(&mut self, now: DateTime<Utc>) -> GroupAction {
         self.conclude(now);
         if now >= self.works_until() {
-            return if self.own.is_some() && self.unended().next().is_some() {
-                GroupAction::Republish
-            } else {
-                GroupAction::Return
-            };
+            let goes_on = self.unended().next().is_some() || self.others_may_wait();
+            return if self.own.is_some() && goes_on { GroupAction::Republish } else { GroupAction::Return };
         }
         if let Some(action) = self.before_the_group(now) {
             return action;
@@ -680,6 +686,9 @@ impl GroupDrains {
             self.group_due = now;
             return false;
         }
+        if self.others_may_wait() {
+            return false;
+        }
         let others = self.view.waiting().keys().filter(|id| !self.sessions.contains_key(*id));
         let were_many = others.count() >= FEW && self.own().is_some_and(Session::is_known);
         if self.role == Role::Coordinator || self.left_others.is_some() || !were_many {
@@ -688,6 +697,12 @@ impl GroupDrains {
         self.left_others = Some(true);
         self.reconsider();
         false
+    }
+
+    /// Whether others were delegated to it, and the group has not shown since its own end if they wait.
+    fn others_may_wait(&self) -> bool {
+        let relied_on = self.relying.iter().any(|id| self.own.as_ref() != Some(id));
+        relied_on && !self.view.is_gone() && self.view.read_at().is_none_or(|read| Some(read) < self.last_end)
     }
 
     fn reconsider(&mut self) {
@@ -1318,6 +1333,20 @@ mod tests {
         drains.not_handed_over();
         assert_ne!(drains.next(at(1)), GroupAction::HandOver(None), "it goes on by itself");
         assert_eq!(drains.role(), Role::Coordinator);
+    }
+
+    #[test]
+    fn a_message_that_others_rely_on_goes_on_while_its_group_cannot_be_read() {
+        let waiting = WaitingSince([(id(1), at(-60)), (id(2), at(-60))].into());
+        let mut drains =
+            GroupDrains::new(GroupRequest { waiting, ..request(Some((1, 2))) }, Standby::default());
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(0), at(0));
+        drains.group_read(Err(error(CallErrorKind::Refused)), at(0));
+        let drained = CompleteReason::Drained;
+        drains.completion_answered(&id(1), drained, Ok(LifecycleActionState::Active), at(30));
+        assert_eq!(drains.next(at(30)), GroupAction::Sleep(at(60)));
+        assert_eq!(drains.next(at(890)), GroupAction::Republish);
     }
 
     #[test]

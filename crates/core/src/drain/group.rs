@@ -266,15 +266,14 @@ impl GroupDrains {
             let drained = self.sessions.get(id).map(|session| session.schedule().began);
             drained.or_else(|| self.first_seen(id))
         };
-        let is_own = |id: &Ec2InstanceId| self.own.as_ref() == Some(id);
-        let others =
-            self.view.waiting().iter().filter(|(id, state)| {
-                *state == TERMINATING_WAIT && self.relying.contains(*id) && !is_own(id)
-            });
+        let (waiting, own) = (self.view.waiting(), self.own.as_ref());
+        let others = waiting.keys().filter(|id| self.relying.contains(*id) && Some(*id) != own);
         // Its own, until it is known who else waited at its end.
-        let own = self.own().filter(|_| self.left_others.is_none()).map(Session::ec2_instance_id);
-        let all = others.map(|(id, _)| id).chain(own);
-        WaitingSince(all.filter_map(|id| Some((id.clone(), since(id)?))).collect())
+        let all = others.chain(own.filter(|_| self.left_others.is_none())).map(|id| {
+            let stays = Some(id) == own || waiting.get(id).is_some_and(|state| state == TERMINATING_WAIT);
+            (id.clone(), since(id).filter(|_| stays).unwrap_or_else(WaitingSince::unknown))
+        });
+        WaitingSince(all.collect())
     }
 
     /// Since when an instance that waits has been seen to wait.
@@ -582,7 +581,9 @@ impl GroupDrains {
             return Some(GroupAction::ReadHooks);
         }
         let carried = &self.request.waiting.0;
-        let untimed: BTreeSet<_> = new.keys().filter(|id| !carried.contains_key(*id)).cloned().collect();
+        let is_timed =
+            |id: &&Ec2InstanceId| self.standby.was_timed(id) || carried.get(*id).is_some_and(|at| *at <= now);
+        let untimed: BTreeSet<_> = new.keys().filter(|id| !is_timed(id)).cloned().collect();
         if self.activities.is_none() && !untimed.is_empty() {
             return Some(GroupAction::ReadActivities(untimed));
         }
@@ -591,6 +592,9 @@ impl GroupDrains {
         let count = new.len();
         for (id, seen) in new {
             let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now));
+            if activities.contains_key(&id) {
+                self.standby.began(&id, began);
+            }
             let mut session = Session::new(DrainRequest {
                 ec2_instance_id: id.clone(),
                 action: self.action_of(&id),
@@ -1292,8 +1296,8 @@ mod tests {
         drains.activities_read(Ok(BTreeMap::new()));
         let _ = drains.next(at(1));
         assert_eq!(drains.sessions()[&id(2)].schedule().began, at(1));
-        let carried = drains.waiting_since().0.into_keys();
-        assert_eq!(carried.collect::<Vec<_>>(), [id(1), id(3), id(4)]);
+        let carried = drains.waiting_since().0;
+        assert_eq!((carried[&id(2)], carried[&id(3)]), (WaitingSince::unknown(), at(0)));
         drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(21));
         let _ = drains.next(at(21));
         drains.activities_read(Ok(BTreeMap::new()));

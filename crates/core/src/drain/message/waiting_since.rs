@@ -17,6 +17,17 @@ use crate::container_instance::Ec2InstanceId;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WaitingSince(pub BTreeMap<Ec2InstanceId, DateTime<Utc>>);
 
+/// The time, in Unix seconds, of an instance whose wait may yet give way to another one: later than any.
+const UNKNOWN: i64 = 9_999_999_999;
+
+impl WaitingSince {
+    /// The time of an instance of which it is not known when it began to wait.
+    #[must_use]
+    pub fn unknown() -> DateTime<Utc> {
+        DateTime::from_timestamp(UNKNOWN, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
 /// Text that is no [`WaitingSince`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not accepted: Unix seconds and EC2 instance ids, as in 1800000000 i-0a1 i-0a2,1800000060 i-0b1")]

@@ -1,7 +1,7 @@
 # What there is to do here, each from a fresh clone with Rust (rustup) and Python 3.10 or newer:
 #
 #   make demo       watch both functions work on a simulated cluster, in an emulator of AWS
-#   make sim        play a thousand simulated histories under faults, each checked against the rules
+#   make sim        play 5,000 simulated histories under faults, each checked against the rules
 #                   (SEEDS=1000000 plays so many; SEED=123 or REPLAY=file shows one)
 #   make test       every test, the end-to-end ones included
 #   make measure    what drains take in the simulated world: calls, polls, and how late hooks are completed

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::ATTEMPT_ATTRIBUTE;
+use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, WAITING_ATTRIBUTE};
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
@@ -246,7 +246,12 @@ fn world_of_hosts(count: usize) -> (World, Vec<Ec2InstanceId>) {
 fn sns_event(message: &SnsMessage) -> Value {
     let attributes = message.attempt.map_or_else(
         || json!({}),
-        |attempt| json!({ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()}}),
+        |attempt| {
+            json!({
+                ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()},
+                WAITING_ATTRIBUTE: {"Type": "String", "Value": message.waiting},
+            })
+        },
     );
     json!({"Records": [{
         "EventSource": "aws:sns",

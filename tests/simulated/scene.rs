@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::ATTEMPT_ATTRIBUTE;
+use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, WAITING_ATTRIBUTE};
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
@@ -176,16 +176,26 @@ impl Scene {
     }
 
     /// Delivers a message and, each time that it was republished, the same message with the next
-    /// attempt. Unlike [`Self::see_through`] it may run beside other messages. Returns the last
-    /// answer.
+    /// attempt. Unlike [`Self::see_through`] it may run beside other messages. Returns the answer
+    /// with the end of its own drain.
     pub(crate) async fn see_through_beside_others(&self, message: &SnsMessage) -> Value {
-        let mut next = message.clone();
+        let (mut next, mut own) = (message.clone(), None);
         loop {
             let answer = first(&self.deliver(&next).await.unwrap());
             if answer["outcome"] != "republished" {
-                return answer;
+                own.get_or_insert(answer);
             }
-            next.attempt = answer["nextAttempt"].as_u64().map(|attempt| u32::try_from(attempt).unwrap());
+            let attempt = next.attempt.unwrap_or(1) + 1;
+            let published = self.world(|world| {
+                let mut published = world.published().iter();
+                published.find(|it| it.message == next.message && it.attempt == attempt).cloned()
+            });
+            match (published, own) {
+                (Some(published), still) => {
+                    (next.attempt, next.waiting, own) = (Some(attempt), published.waiting, still);
+                }
+                (None, own) => return own.unwrap(),
+            }
         }
     }
 
@@ -289,8 +299,10 @@ pub(crate) fn sns_event(messages: &[&SnsMessage]) -> Value {
             record["Sns"]["TopicArn"] = json!(message.topic_arn);
             record["Sns"]["Message"] = json!(message.message);
             if let Some(attempt) = message.attempt {
-                record["Sns"]["MessageAttributes"] =
-                    json!({ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()}});
+                record["Sns"]["MessageAttributes"] = json!({
+                    ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()},
+                    WAITING_ATTRIBUTE: {"Type": "String", "Value": message.waiting},
+                });
             }
             record
         })

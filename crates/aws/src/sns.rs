@@ -4,7 +4,9 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::config::Builder;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::types::MessageAttributeValue;
-use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, CallError, CallErrorKind, NotificationTopic};
+use fleetkeeper_core::ports::{
+    ATTEMPT_ATTRIBUTE, CallError, CallErrorKind, NotificationTopic, WAITING_ATTRIBUTE,
+};
 
 use crate::call_error::call_error;
 
@@ -28,26 +30,30 @@ impl Sns {
 
 impl NotificationTopic for Sns {
     /// No subject: one that is copied from a message can be longer than `Publish` takes.
-    async fn publish(&self, topic_arn: &str, message: &str, attempt: u32) -> Result<(), CallError> {
+    async fn publish(
+        &self,
+        topic_arn: &str,
+        message: &str,
+        attempt: u32,
+        waiting: &str,
+    ) -> Result<(), CallError> {
         const OPERATION: &str = "sns:Publish";
-        let attempt = MessageAttributeValue::builder()
-            .data_type("Number")
-            .string_value(attempt.to_string())
-            .build()
-            .map_err(|error| CallError {
+        let attribute = |data_type: &str, value: String| {
+            let built = MessageAttributeValue::builder().data_type(data_type).string_value(value).build();
+            built.map_err(|error| CallError {
                 operation: OPERATION,
                 resource: topic_arn.to_owned(),
                 kind: CallErrorKind::Refused,
                 source: Some(Box::new(error)),
-            })?;
-        self.client
-            .publish()
-            .topic_arn(topic_arn)
-            .message(message)
-            .message_attributes(ATTEMPT_ATTRIBUTE, attempt)
-            .send()
-            .await
-            .map_err(|error| call_error(OPERATION, topic_arn, error))?;
+            })
+        };
+        let mut call = self.client.publish().topic_arn(topic_arn).message(message);
+        call = call.message_attributes(ATTEMPT_ATTRIBUTE, attribute("Number", attempt.to_string())?);
+        // SNS refuses an attribute without a value.
+        if !waiting.is_empty() {
+            call = call.message_attributes(WAITING_ATTRIBUTE, attribute("String", waiting.to_owned())?);
+        }
+        call.send().await.map_err(|error| call_error(OPERATION, topic_arn, error))?;
         Ok(())
     }
 }

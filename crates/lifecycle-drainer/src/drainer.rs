@@ -148,22 +148,23 @@ impl<P: Ports> Drainer<P> {
             };
             return Ok(RecordOutcome::Drain(Box::new(summary)));
         }
-        let until = works_until(invocation, &self.config);
         let request = GroupRequest {
             group: group.clone(),
             hook: hook.clone(),
             own: own.as_ref().map(|(notice, delivery)| (notice.clone(), delivery.attempt)),
+            waiting: own.as_ref().map(|(_, delivery)| delivery.waiting.clone()).unwrap_or_default(),
             drain_timeout: self.config.drain_timeout,
             policy: self.config.on_drain_timeout,
             poll_interval: self.config.poll_interval,
             begins: invocation.begins,
-            until,
+            until: works_until(invocation, &self.config),
         };
+        let drains = GroupDrains::new(request, standby);
         let mut executor = Executor {
-            calls: Calls::new(&self.ports, &cluster, until),
+            calls: Calls::new(&self.ports, &cluster, drains.works_until()),
             config: &self.config,
             invocation,
-            drains: GroupDrains::new(request, standby),
+            drains,
             group: &group,
             own: own.as_ref().map(|(notice, delivery)| (notice.ec2_instance_id.clone(), delivery)),
             reporter: Reporter {
@@ -174,6 +175,7 @@ impl<P: Ports> Drainer<P> {
                 hook: &hook,
                 in_progress_at: None,
             },
+            uncertain_publishes: 0,
             mates_prove: own.as_ref().is_none_or(|(notice, _)| notice.metadata_not_understood.is_none()),
         };
         // Boxed: over the SDK, the futures nest deeper in one another than the compiler follows.

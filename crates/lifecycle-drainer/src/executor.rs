@@ -58,6 +58,8 @@ pub(crate) struct Executor<'a, P: Ports> {
     pub(crate) group: &'a str,
     pub(crate) own: Option<(Ec2InstanceId, &'a Delivery)>,
     pub(crate) reporter: Reporter<'a, P::Log>,
+    /// Publishes of which it does not know whether AWS took them.
+    pub(crate) uncertain_publishes: u32,
     /// Whether other instances of the group prove that the cluster is the right one: the hook's metadata does not name
     /// another one in a form that was not understood.
     pub(crate) mates_prove: bool,
@@ -76,6 +78,15 @@ impl<'a, P: Ports> Executor<'a, P> {
             match self.decide()? {
                 GroupAction::Delegate(to) => return Ok(self.delegated(&to)),
                 GroupAction::Republish => return self.republish().await,
+                GroupAction::HandOver(last) => {
+                    let handed_over = self.hand_over().await;
+                    if let Some(last) = last {
+                        self.batch(last).await;
+                    }
+                    if handed_over {
+                        return Ok(self.finish());
+                    }
+                }
                 GroupAction::Return => return Ok(self.finish()),
                 action => self.act(action).await,
             }
@@ -102,7 +113,8 @@ impl<'a, P: Ports> Executor<'a, P> {
                     break format!("set DRAINING: {}", join(due.iter().flat_map(|(_, arns)| arns)));
                 }
                 GroupAction::Batch(Batch::StopTasks(due)) => break format!("stop {} tasks", due.len()),
-                GroupAction::Batch(Batch::Complete(due)) => {
+                GroupAction::Batch(Batch::Complete(due))
+                | GroupAction::HandOver(Some(Batch::Complete(due))) => {
                     let reasons: BTreeSet<_> = due.iter().map(|(_, _, reason)| reason.to_string()).collect();
                     break format!("complete the hook: {}", join(&reasons));
                 }
@@ -111,7 +123,7 @@ impl<'a, P: Ports> Executor<'a, P> {
                     let reason = self.drains.own().and_then(|own| own.waiting_for(now));
                     break reason.map_or_else(|| "poll".to_owned(), |reason| format!("wait: {reason}"));
                 }
-                GroupAction::Return | GroupAction::Republish => {
+                GroupAction::Return | GroupAction::Republish | GroupAction::HandOver(_) => {
                     break format!("drain {} instances that wait", self.drains.waiting());
                 }
                 action => self.act(action).await,
@@ -182,7 +194,10 @@ impl<'a, P: Ports> Executor<'a, P> {
                 self.calls.ports.clock().sleep(between(self.calls.now(), until)).await;
             }
             GroupAction::Batch(batch) => self.batch(batch).await,
-            GroupAction::Delegate(_) | GroupAction::Republish | GroupAction::Return => {}
+            GroupAction::Delegate(_)
+            | GroupAction::Republish
+            | GroupAction::HandOver(_)
+            | GroupAction::Return => {}
         }
     }
 
@@ -547,36 +562,14 @@ impl<'a, P: Ports> Executor<'a, P> {
     }
 
     /// Republishes the message, so that the next invocation continues.
-    ///
-    /// AWS may have taken a message although its answer was an error or was lost, and each that it took starts another
-    /// invocation. So such a message is published once more and no further; one that was not accepted for certain is
-    /// retried for as long as there is time.
     async fn republish(&mut self) -> Result<DrainSummary, RecordError> {
-        let Some((id, delivery)) = self.own.clone() else { return Ok(self.finish()) };
-        let (id, cluster) = (id.to_string(), self.calls.cluster.to_string());
-        let Some(topic_arn) = &delivery.topic_arn else {
-            let error = RecordError::NoTopic { ec2_instance_id: id, cluster };
-            self.reporter.failed(&self.drains, &error, self.calls.now());
-            return Err(error);
-        };
-        let next_attempt = delivery.attempt.saturating_add(1);
-        let clock = self.calls.ports.clock();
-        let until = self.invocation.ends - RETURN_RESERVE;
-        let (mut pause, mut uncertain) = (PUBLISH_RETRY, 0);
-        loop {
-            let call = self.calls.ports.sns().publish(topic_arn, &delivery.text, next_attempt);
-            let patience = until.min(clock.now() + PUBLISH_PATIENCE);
-            let Err(error) = within(clock, patience, "sns:Publish", topic_arn, call).await else { break };
-            tracing::error!(event = "republish_failed", error = %ErrorChain(&error), "cannot republish the message");
-            uncertain += u32::from(error.may_have_taken_effect());
-            if clock.now() + pause >= until || uncertain >= PUBLISHES_MAX {
-                let error = RecordError::Republish { ec2_instance_id: id, cluster, source: error };
-                self.reporter.failed(&self.drains, &error, clock.now());
+        let next_attempt = match self.publish(self.invocation.ends - RETURN_RESERVE).await {
+            Ok(next_attempt) => next_attempt,
+            Err(error) => {
+                self.reporter.failed(&self.drains, &error, self.calls.now());
                 return Err(error);
             }
-            clock.sleep(pause).await;
-            pause *= 2;
-        }
+        };
         let waiting_for = self.waiting_for();
         tracing::info!(
             event = "drain_republished",
@@ -584,8 +577,60 @@ impl<'a, P: Ports> Executor<'a, P> {
             reason = waiting_for,
             "invocation timeout near: republished"
         );
-        self.reporter.time_is_up(&self.drains, clock.now());
+        self.reporter.time_is_up(&self.drains, self.calls.now());
         Ok(self.summary(Outcome::Republished { next_attempt, waiting_for }))
+    }
+
+    /// Republishes the message for the drains of others, where that succeeds at once.
+    async fn hand_over(&mut self) -> bool {
+        match self.publish(self.calls.now() + PUBLISH_PATIENCE).await {
+            Ok(next_attempt) => {
+                tracing::info!(
+                    event = "drains_handed_over",
+                    nextAttempt = next_attempt,
+                    "own drain ends: republished for the others"
+                );
+                true
+            }
+            Err(_) => {
+                self.drains.not_handed_over();
+                false
+            }
+        }
+    }
+
+    /// Publishes the message for its next delivery.
+    ///
+    /// AWS may have taken a message although its answer was an error or was lost, and each that it took starts another
+    /// invocation. So such a message is published once more and no further; one that was not accepted for certain is
+    /// retried until `until`.
+    async fn publish(&mut self, until: DateTime<Utc>) -> Result<u32, RecordError> {
+        let (id, delivery) = self
+            .own
+            .as_ref()
+            .map_or_else(Default::default, |(id, delivery)| (id.to_string(), Some(*delivery)));
+        let cluster = self.calls.cluster.to_string();
+        let Some((topic_arn, delivery)) = delivery.and_then(|it| Some((it.topic_arn.as_ref()?, it))) else {
+            return Err(RecordError::NoTopic { ec2_instance_id: id, cluster });
+        };
+        let next_attempt = delivery.attempt.saturating_add(1);
+        let clock = self.calls.ports.clock();
+        let waiting = self.drains.waiting_since().to_string();
+        let mut pause = PUBLISH_RETRY;
+        loop {
+            let call = self.calls.ports.sns().publish(topic_arn, &delivery.text, next_attempt, &waiting);
+            let patience = until.min(clock.now() + PUBLISH_PATIENCE);
+            let Err(error) = within(clock, patience, "sns:Publish", topic_arn, call).await else {
+                return Ok(next_attempt);
+            };
+            tracing::error!(event = "republish_failed", error = %ErrorChain(&error), "cannot republish the message");
+            self.uncertain_publishes += u32::from(error.may_have_taken_effect());
+            if clock.now() + pause >= until || self.uncertain_publishes >= PUBLISHES_MAX {
+                return Err(RecordError::Republish { ec2_instance_id: id, cluster, source: error });
+            }
+            clock.sleep(pause).await;
+            pause *= 2;
+        }
     }
 
     /// What its own drain waits for, or where that has ended, the others.
@@ -626,6 +671,9 @@ impl<'a, P: Ports> Executor<'a, P> {
     fn delegated(&mut self, to: &Ec2InstanceId) -> DrainSummary {
         let waiting = self.drains.waiting();
         tracing::info!(event = "drain_delegated", coordinator = %to, waiting, "many instances wait: delegated");
+        if self.drains.own().is_some_and(|own| own.end().is_some()) {
+            return self.finish();
+        }
         self.summary(Outcome::Delegated { coordinator: to.to_string(), waiting })
     }
 }

@@ -12,12 +12,14 @@ use super::cluster_lists::ClusterLists;
 use super::diagnosis::Diagnosis;
 use super::evidence::TaskLists;
 use super::group_view::GroupView;
-use super::message::Notice;
+use super::message::{Notice, WaitingSince};
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::report::{Ended, Failure, Report};
-use super::role::{FEW, Placement, Role, placement};
-use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
+use super::role::{FEW, Placement, Probes, Role, Standing};
+use super::schedule::{
+    DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HOOK_LONGEST, HookTimeouts, Schedule,
+};
 use super::session::{DrainRequest, Session, Step};
 use super::standby::Standby;
 use super::troubles::Kind;
@@ -60,6 +62,12 @@ const SWEEP_WAITS: Duration = Duration::from_secs(8);
 /// before its termination may be listed late.
 const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
 
+/// Where another hook may hold an instance, an action is over after this many answers that say so.
+const GONE_ANSWERS: u32 = 3;
+
+/// The lifecycle state that no instance leaves for another wait.
+const TERMINATING_WAIT: &str = "Terminating:Wait";
+
 /// Connection draining of a group's load balancer takes at most this long (API reference, ELB,
 /// `deregistration_delay.timeout_seconds`).
 const CONNECTION_DRAINING_MAX: Duration = Duration::from_secs(3600);
@@ -73,6 +81,8 @@ pub struct GroupRequest {
     pub hook: String,
     /// The message's notice and its attempt; a sweep has none.
     pub own: Option<(Notice, u32)>,
+    /// What the invocation that republished the message knew of the group.
+    pub waiting: WaitingSince,
     /// The drain timeout, where no notice or hook gives one.
     pub drain_timeout: Duration,
     /// The policy.
@@ -105,8 +115,11 @@ pub enum GroupAction {
     Diagnose(Ec2InstanceId),
     /// Wait until then.
     Sleep(DateTime<Utc>),
-    /// The drain is left to this instance's message.
+    /// The drains are left to this instance's message.
     Delegate(Ec2InstanceId),
+    /// Republish the message, so that the drains of the others live on after its own, make these last calls for its own,
+    /// and return.
+    HandOver(Option<Batch>),
     /// Republish the message: the invocation's time is up.
     Republish,
     /// Return: there is nothing more to do.
@@ -121,8 +134,14 @@ pub struct GroupDrains {
     role: Role,
     /// Whether a coordinator may be needed: the placement is being looked for again.
     reconsiders: bool,
-    probed: BTreeMap<Ec2InstanceId, bool>,
-    unanswered_probes: BTreeSet<Ec2InstanceId>,
+    probes: Probes,
+    /// The instances that may have been delegated to the message, here or in the invocation before.
+    relying: BTreeSet<Ec2InstanceId>,
+    /// Whether others wait that may have been delegated to the message just before its own drain ended. None: it has not
+    /// ended, or that was not looked into.
+    left_others: Option<bool>,
+    /// Whether the message could not be republished when its own drain ended.
+    not_handed_over: bool,
     /// The lifecycle states in which the drains' actions hold their instances.
     held_in: BTreeMap<Ec2InstanceId, String>,
     view: GroupView,
@@ -170,8 +189,17 @@ impl GroupDrains {
             role: if own.is_some() { Role::Undecided } else { Role::Standby },
             own,
             reconsiders: false,
-            probed: BTreeMap::new(),
-            unanswered_probes: BTreeSet::new(),
+            probes: Probes::new(),
+            // No hook holds an instance longer than the longest there is.
+            relying: request
+                .waiting
+                .0
+                .iter()
+                .filter(|(_, at)| begins < **at + HOOK_LONGEST)
+                .map(|(id, _)| id.clone())
+                .collect(),
+            left_others: None,
+            not_handed_over: false,
             held_in,
             view: GroupView::default(),
             group_due: begins,
@@ -219,13 +247,40 @@ impl GroupDrains {
         let drained = |id: &&Ec2InstanceId| {
             self.sessions.get(*id).is_none_or(|session| session.evidence().was_in_cluster())
         };
-        let mates = self.view.others().iter().chain(self.view.waiting().iter().filter(drained));
+        let mates = self.view.others().iter().chain(self.view.waiting().keys().filter(drained));
         mates.take(FILTER_MAX).cloned().collect()
     }
 
     /// What happened since the last time.
     pub fn reports(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)
+    }
+
+    /// What the next invocation needs to know of the group.
+    #[must_use]
+    pub fn waiting_since(&self) -> WaitingSince {
+        if self.view.read_at().is_none() {
+            return self.request.waiting.clone();
+        }
+        let since = |id: &Ec2InstanceId| {
+            let drained = self.sessions.get(id).map(|session| session.schedule().began);
+            drained.or_else(|| self.first_seen(id))
+        };
+        let (waiting, own) = (self.view.waiting(), self.own.as_ref());
+        let others = waiting.keys().filter(|id| self.relying.contains(*id) && Some(*id) != own);
+        // Its own, until it is known who else waited at its end.
+        let all = others.chain(own.filter(|_| self.left_others.is_none())).map(|id| {
+            let stays = Some(id) == own || waiting.get(id).is_some_and(|state| state == TERMINATING_WAIT);
+            (id.clone(), since(id).filter(|_| stays).unwrap_or_else(WaitingSince::unknown))
+        });
+        WaitingSince(all.collect())
+    }
+
+    /// Since when an instance that waits has been seen to wait.
+    fn first_seen(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
+        let is_the_same = self.view.waiting().get(id).is_some_and(|state| state == TERMINATING_WAIT);
+        let carried = self.request.waiting.0.get(id).filter(|_| is_the_same).copied();
+        [carried, self.standby.first_seen(id)].into_iter().flatten().min()
     }
 
     /// What the function is to remember of the group.
@@ -291,12 +346,9 @@ impl GroupDrains {
     /// The next action.
     pub fn next(&mut self, now: DateTime<Utc>) -> GroupAction {
         self.conclude(now);
-        if now >= self.time_is_up() {
-            return if self.own.is_some() && self.unended().next().is_some() {
-                GroupAction::Republish
-            } else {
-                GroupAction::Return
-            };
+        if now >= self.works_until() {
+            let goes_on = self.unended().next().is_some() || self.others_may_wait();
+            return if self.own.is_some() && goes_on { GroupAction::Republish } else { GroupAction::Return };
         }
         if let Some(action) = self.before_the_group(now) {
             return action;
@@ -314,6 +366,9 @@ impl GroupDrains {
                 None => {}
             }
         }
+        if self.must_hand_over(&[]) {
+            return GroupAction::HandOver(None);
+        }
         if let Some(action) = self.take_along(now) {
             return action;
         }
@@ -322,6 +377,11 @@ impl GroupDrains {
         }
         let next = self.batch(now);
         let wake = match next {
+            Next::Batch(Batch::Complete(due)) => {
+                let last = self.must_hand_over(&due);
+                let batch = Batch::Complete(due);
+                return if last { GroupAction::HandOver(Some(batch)) } else { GroupAction::Batch(batch) };
+            }
             Next::Batch(batch) => return self.with_hooks_first(batch, now),
             Next::Wait(wake) => wake,
         };
@@ -331,14 +391,18 @@ impl GroupDrains {
         if self.is_done(now, wake) {
             return GroupAction::Return;
         }
+        if self.reconsiders {
+            return self.next(now);
+        }
         if now >= self.view.read_due(self.group_due) {
             return GroupAction::ReadGroup;
         }
         GroupAction::Sleep(self.sleep_until(wake, now))
     }
 
-    /// When the invocation stops working.
-    fn time_is_up(&self) -> DateTime<Utc> {
+    /// When the invocation stops working: no call may take longer.
+    #[must_use]
+    pub fn works_until(&self) -> DateTime<Utc> {
         let until = self.request.until;
         if self.role == Role::Standby { until.min(self.request.begins + SWEEP_LASTS) } else { until }
     }
@@ -356,7 +420,10 @@ impl GroupDrains {
     }
 
     fn batch(&self, now: DateTime<Utc>) -> Next {
-        next(self.unended(), self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
+        // Its own comes last: of drains that end together, it needs to hand over none.
+        let is_own = |it: &&Session| self.own.as_ref() == Some(it.ec2_instance_id());
+        let sessions = self.unended().filter(|it| !is_own(it)).chain(self.unended().filter(is_own));
+        next(sessions, self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
     }
 
     /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the next one is due.
@@ -370,7 +437,7 @@ impl GroupDrains {
     fn sleep_until(&self, wake: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
         let group = self.view.read_due(self.group_due);
         let earliest = now + Duration::from_millis(50);
-        wake.map_or(group, |wake| wake.min(group)).min(self.time_is_up()).max(earliest)
+        wake.map_or(group, |wake| wake.min(group)).min(self.works_until()).max(earliest)
     }
 
     /// The group was read: who drains what is decided by that.
@@ -382,53 +449,88 @@ impl GroupDrains {
             }
             return None;
         }
-        let waiting = self.view.waiting();
-        let attempt = self.request.own.as_ref().map_or(1, |(_, attempt)| *attempt);
-        let own_is_over = self.own().is_none_or(|own| own.end().is_some());
-        if own_is_over {
-            // Others may have been delegated to a republished message whose own instance is gone.
-            self.role = if attempt > 1 && !waiting.is_empty() { Role::Coordinator } else { Role::Own };
-            self.reconsiders = false;
-            return None;
-        }
-        let lowest = waiting.first() == Some(&own);
-        if attempt > 1 && lowest {
-            self.coordinate();
-            return None;
-        }
         let began = self.own().map_or(now, |own| own.schedule().began);
-        let listed = waiting.contains(&own);
+        let is_over = self.own().is_none_or(|own| own.end().is_some());
+        let was_republished = self.attempt() > 1;
+        let listed = self.view.waiting().contains_key(&own);
         if self.role == Role::Undecided
-            && !listed
-            && attempt == 1
+            && !(listed || is_over || was_republished)
             && now < began + GROUP_LAG
             && !self.to_warm_pool()
         {
             self.group_due = now + GROUP_LAG_PAUSE;
             return None;
         }
-        match placement(&own, waiting, &self.probed) {
+        let carried = &self.request.waiting.0;
+        let ended_between = is_over && was_republished && (carried.is_empty() || carried.contains_key(&own));
+        if self.role == Role::Undecided && ended_between {
+            self.left_others = self.left_others.or(Some(true));
+        }
+        let mut waiting: BTreeSet<_> = self.view.waiting().keys().cloned().collect();
+        let left_others = self.left_others == Some(true);
+        if left_others {
+            waiting.insert(own.clone());
+        } else if is_over {
+            waiting.remove(&own);
+        }
+        let standing = Standing {
+            own: &own,
+            is_over: is_over && !left_others,
+            was_republished,
+            waiting: &waiting,
+            relying: &self.relying,
+            only_hook: match self.view.hooks() {
+                Some(_) => Some(!self.other_hooks()),
+                None => (!self.view.may_read_hooks(now)).then_some(false),
+            },
+        };
+        match standing.placement(&self.probes) {
             Placement::Own => self.role = Role::Own,
-            // Of others that cannot be asked for, a message leaves each to its own.
-            Placement::Coordinator if !self.unanswered_probes.is_empty() => self.drain_blind(),
-            Placement::Coordinator => self.coordinate(),
-            Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
-            Placement::Probe(id) if self.unanswered_probes.contains(&id) => {
-                if self.view.may_read_hooks(now) {
-                    return Some(GroupAction::ReadHooks);
+            Placement::Blind => self.drain_blind(),
+            Placement::Coordinator => {
+                self.role = Role::Coordinator;
+                self.group_due = self.group_due.min(now + COORDINATOR_INTERVAL);
+                // Before its end, or of many, any may be delegated to it or to one that was.
+                if !is_over || left_others || waiting.len() > FEW {
+                    self.relying.extend(waiting);
                 }
-                // Nearly always it does wait at this hook, where that is the only one.
-                let open = !self.other_hooks();
-                self.probed.insert(id, open);
-                return self.decide_role(now);
+                self.left_others = self.left_others.or(is_over.then_some(false));
             }
+            Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
             Placement::Probe(id) => {
                 let action = self.action_of(&id);
                 return Some(GroupAction::Probe(id, action));
             }
+            Placement::ReadHooks => return Some(GroupAction::ReadHooks),
         }
         self.reconsiders = false;
+        self.left_others = self.left_others.and(Some(false));
         None
+    }
+
+    /// Which delivery of its message this is.
+    fn attempt(&self) -> u32 {
+        self.request.own.as_ref().map_or(1, |(_, attempt)| *attempt)
+    }
+
+    /// Whether its own drain ends, by one of these completions or before, while others may have been delegated to it. If
+    /// it died then, Lambda's retry would find nothing to drain: only a republished message goes on after its own drain.
+    fn must_hand_over(&self, due: &[(Ec2InstanceId, LifecycleAction, CompleteReason)]) -> bool {
+        let Some(own) = self.own() else { return false };
+        let ends = own.end().is_some() || due.iter().any(|(id, ..)| id == own.ec2_instance_id());
+        let coordinates = self.role == Role::Coordinator && self.attempt() == 1 && !self.not_handed_over;
+        let last = |id: &Ec2InstanceId| id == own.ec2_instance_id() || due.iter().any(|(due, ..)| due == id);
+        let mut others = self.relying.iter().filter(|id| !last(id));
+        let waits = |id: &Ec2InstanceId| {
+            let ended = self.sessions.get(id).is_some_and(|it| it.end().is_some());
+            self.view.waiting().contains_key(id) && !ended
+        };
+        coordinates && ends && others.any(waits)
+    }
+
+    /// The message could not be republished: the invocation goes on by itself.
+    pub fn not_handed_over(&mut self) {
+        self.not_handed_over = true;
     }
 
     /// How long a group that cannot be read is waited for.
@@ -440,11 +542,6 @@ impl GroupDrains {
     fn drain_blind(&mut self) {
         self.role = Role::Own;
         self.sessions.values_mut().for_each(|session| session.set_blind(true));
-    }
-
-    fn coordinate(&mut self) {
-        self.role = Role::Coordinator;
-        self.reconsiders = false;
     }
 
     fn to_warm_pool(&self) -> bool {
@@ -460,13 +557,14 @@ impl GroupDrains {
         }
     }
 
-    /// A coordinator drains whatever waits, a sweep what has waited for long.
+    /// A coordinator drains what relies on it, a sweep what has waited for long.
     fn take_along(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
         self.view.read_at()?;
         let new: BTreeMap<Ec2InstanceId, Option<DateTime<Utc>>> = match self.role {
             Role::Undecided | Role::Own => return None,
             Role::Coordinator => {
-                let waiting = self.view.waiting().iter().map(|id| (id.clone(), self.standby.first_seen(id)));
+                let relying = self.view.waiting().keys().filter(|id| self.relying.contains(*id));
+                let waiting = relying.map(|id| (id.clone(), self.first_seen(id)));
                 waiting.filter(|(id, _)| !self.sessions.contains_key(id)).collect()
             }
             Role::Standby => {
@@ -482,14 +580,21 @@ impl GroupDrains {
         if self.view.may_read_hooks(now) {
             return Some(GroupAction::ReadHooks);
         }
-        if self.role == Role::Coordinator && self.activities.is_none() {
-            return Some(GroupAction::ReadActivities(new.into_keys().collect()));
+        let carried = &self.request.waiting.0;
+        let is_timed =
+            |id: &&Ec2InstanceId| self.standby.was_timed(id) || carried.get(*id).is_some_and(|at| *at <= now);
+        let untimed: BTreeSet<_> = new.keys().filter(|id| !is_timed(id)).cloned().collect();
+        if self.activities.is_none() && !untimed.is_empty() {
+            return Some(GroupAction::ReadActivities(untimed));
         }
         let activities = self.activities.take().unwrap_or_default();
         let only_hook = self.role == Role::Coordinator && self.view.hooks().is_some() && !self.other_hooks();
         let count = new.len();
         for (id, seen) in new {
             let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now));
+            if activities.contains_key(&id) {
+                self.standby.began(&id, began);
+            }
             let mut session = Session::new(DrainRequest {
                 ec2_instance_id: id.clone(),
                 action: self.action_of(&id),
@@ -501,7 +606,7 @@ impl GroupDrains {
                 is_fresh: only_hook && now < began + FRESH,
                 in_passing: self.role == Role::Standby && !self.standby.drains(&id),
             });
-            if let Some(state) = self.view.waiting_states().get(&id) {
+            if let Some(state) = self.view.waiting().get(&id) {
                 self.held_in.insert(id.clone(), state.clone());
             }
             if let Some(at) = self.standby.absent_since(&id) {
@@ -585,17 +690,28 @@ impl GroupDrains {
             self.group_due = now;
             return false;
         }
-        let others = self.view.waiting().iter().filter(|id| !self.sessions.contains_key(*id));
-        let delegated = self.role == Role::Own
-            && self.view.waited_lately().len() > FEW
-            && self.own().is_some_and(Session::is_known)
-            && others.clone().next().is_some()
-            && self.own.as_ref().is_some_and(|own| others.clone().all(|other| other > own));
-        if delegated {
-            self.role = Role::Coordinator;
+        if self.others_may_wait() {
             return false;
         }
-        self.role != Role::Coordinator || others.count() == 0
+        let others = self.view.waiting().keys().filter(|id| !self.sessions.contains_key(*id));
+        let were_many = others.count() >= FEW && self.own().is_some_and(Session::is_known);
+        if self.role == Role::Coordinator || self.left_others.is_some() || !were_many {
+            return true;
+        }
+        self.left_others = Some(true);
+        self.reconsider();
+        false
+    }
+
+    /// Whether others were delegated to it, and the group has not shown since its own end if they wait.
+    fn others_may_wait(&self) -> bool {
+        let relied_on = self.relying.iter().any(|id| self.own.as_ref() != Some(id));
+        relied_on && !self.view.is_gone() && self.view.read_at().is_none_or(|read| Some(read) < self.last_end)
+    }
+
+    fn reconsider(&mut self) {
+        self.reconsiders = true;
+        self.probes.clear();
     }
 
     fn diagnosis_due(&self, now: DateTime<Utc>) -> Option<Ec2InstanceId> {
@@ -632,9 +748,7 @@ impl GroupDrains {
             self.sessions.values_mut().for_each(Session::group_is_gone);
             return;
         }
-        if self.role == Role::Standby || self.role == Role::Coordinator {
-            self.standby.see_waiting(self.view.waiting_states(), now);
-        }
+        self.standby.see_waiting(self.view.waiting(), now);
         if self.role == Role::Standby {
             let hooks = self.standby.hooks().map(<[LifecycleHook]>::to_vec);
             if let Some(hooks) = hooks {
@@ -642,24 +756,48 @@ impl GroupDrains {
             }
         }
         self.sessions.values_mut().for_each(|session| session.set_blind(false));
-        let (own, other_hooks) = (self.own.clone(), self.other_hooks());
-        for (id, session) in &mut self.sessions {
-            // A termination supersedes the replacement of a root volume: it opens an action of its own.
-            let (state, held_in) = (self.view.waiting_states().get(id), self.held_in.get(id));
+        let other_hooks = self.other_hooks();
+        let mut completed = Vec::new();
+        // Another lifecycle state is another wait, of which only the message about it has the token. A termination
+        // supersedes the replacement of a root volume, say.
+        let (own, held_in, waiting) = (&self.own, &self.held_in, self.view.waiting());
+        let waits_on =
+            |id: &Ec2InstanceId| waiting.get(id).is_none_or(|state| held_in.get(id) == Some(state));
+        self.sessions
+            .retain(|id, session| session.end().is_some() || own.as_ref() == Some(id) || waits_on(id));
+        let to_warm_pool = self.to_warm_pool();
+        for (id, session) in self.sessions.iter_mut().filter(|(_, session)| session.end().is_none()) {
+            let is_own = self.own.as_ref() == Some(id);
+            let (state, held_in) = (self.view.waiting().get(id), self.held_in.get(id));
             let waits = state == held_in;
-            session.group_shows(waits, other_hooks, now);
+            // The group never shows an instance on its way to the warm pool.
+            let unseen = is_own && to_warm_pool;
+            // The next sweep asks again.
+            let answers = if self.role == Role::Standby { 1 } else { GONE_ANSWERS };
+            let believed = (other_hooks || unseen).then_some(answers);
+            session.group_shows(waits || unseen, believed, now);
+            if session.end().is_some() {
+                completed.push(id.clone());
+            }
             // A group may be slow to show that an instance waits, and never shows it in two states.
             let young = now < session.schedule().began + GROUP_LAG;
-            let doubtful = state.is_some() || !young || own.as_ref() != Some(id);
-            if !waits && doubtful && session.end().is_none() {
+            let doubtful = state.is_some() || !young || !is_own;
+            if !waits && doubtful {
                 session.doubt();
             }
         }
-        self.probed.retain(|id, open| !*open || self.view.waiting().contains(id));
-        if self.role == Role::Own && self.view.waiting().len() > FEW {
-            self.reconsiders = true;
-            self.probed.clear();
-            self.unanswered_probes.clear();
+        for id in completed {
+            self.ended(&id, now);
+        }
+        let is_over = self.own().is_some_and(|own| own.end().is_some());
+        if self.role == Role::Coordinator && self.left_others.is_none() {
+            // Until its own drain has ended, any may be delegated to it.
+            self.relying.extend(self.view.waiting().keys().cloned());
+            self.left_others = is_over.then_some(false);
+        }
+        let was_few = self.role == Role::Own && self.view.waiting().len() > FEW && !is_over;
+        if was_few || self.role == Role::Coordinator && is_over && self.attempt() > 1 {
+            self.reconsider();
         }
     }
 
@@ -700,15 +838,10 @@ impl GroupDrains {
         id: Ec2InstanceId,
         answer: Result<LifecycleActionState, Arc<CallError>>,
     ) {
-        match answer {
-            Ok(state) => {
-                self.probed.insert(id, state == LifecycleActionState::Active);
-            }
-            Err(error) => {
-                self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
-                self.unanswered_probes.insert(id);
-            }
-        }
+        let state = answer.map_err(|error| {
+            self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
+        });
+        self.probes.insert(id, state.ok());
     }
 
     /// A heartbeat was answered, sent at `began`.
@@ -721,7 +854,13 @@ impl GroupDrains {
     ) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         match answer {
-            Ok(state) => session.heartbeat(Some(state), began, now),
+            Ok(state) => {
+                if state == LifecycleActionState::Active && session.said_gone_at().is_some() {
+                    // It may be another action: the group shows.
+                    self.group_due = self.group_due.min(now);
+                }
+                session.heartbeat(Some(state), began, now);
+            }
             Err(error) => {
                 session.heartbeat(None, began, now);
                 self.group_due = self.group_due.min(now);
@@ -1035,6 +1174,7 @@ mod tests {
             group: "demo-asg".to_owned(),
             hook: "drain".to_owned(),
             own,
+            waiting: WaitingSince::default(),
             drain_timeout: Duration::from_secs(600),
             policy: OnDrainTimeout::StopTasks,
             poll_interval: Duration::from_secs(5),
@@ -1069,6 +1209,10 @@ mod tests {
             let GroupAction::Probe(probed, _) = drains.next(at(0)) else { panic!() };
             assert_eq!(probed, id(number));
             drains.probe_answered(probed, Ok(state));
+            if state == LifecycleActionState::Gone {
+                assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
+                drains.hooks_read(Ok(vec![hook("drain"), hook("other")]), at(0));
+            }
         }
         assert_eq!(drains.next(at(0)), GroupAction::Delegate(id(2)));
     }
@@ -1095,7 +1239,7 @@ mod tests {
         // The fourth may wait at another hook: the group is asked again.
         assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
         drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0));
-        assert_eq!(drains.next(at(0)), find(&[1, 2, 3, 4]));
+        assert_eq!(drains.next(at(0)), find(&[2, 3, 4, 1]));
     }
 
     #[test]
@@ -1120,6 +1264,122 @@ mod tests {
         let _ = drains.next(at(0));
         let began = |number| drains.sessions()[&id(number)].schedule().began;
         assert_eq!([began(2), began(3)], [at(0), at(-3600)]);
+    }
+
+    #[test]
+    fn a_drain_timeout_does_not_start_anew_in_the_next_invocation() {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        let behind = AutoScalingGroup { has_load_balancer: true, ..group(&[1, 2, 3, 4]) };
+        drains.group_read(Ok(Some(behind.clone())), at(0));
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        let _ = drains.next(at(0));
+        drains.activities_read(Ok([(id(2), at(-600))].into()));
+        let _ = drains.next(at(0));
+        let waiting = drains.waiting_since();
+        let next = GroupRequest { begins: at(890), until: at(1780), waiting, ..request(Some((1, 2))) };
+        let mut drains = GroupDrains::new(next, Standby::default());
+        drains.group_read(Ok(Some(behind)), at(890));
+        drains.hooks_read(Ok(vec![hook("drain")]), at(890));
+        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(890), at(890));
+        let _ = drains.next(at(890));
+        let began = |number| drains.sessions()[&id(number)].schedule().began;
+        assert_eq!([began(2), began(3), began(4)], [at(0); 3], "no activities are read again");
+    }
+
+    #[test]
+    fn another_lifecycle_state_is_another_wait_that_began_later() {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        let mut replacing = group(&[1, 2, 3, 4]);
+        replacing.instances[1].lifecycle_state = "ReplacingRootVolume:Wait".to_owned();
+        drains.group_read(Ok(Some(replacing)), at(1));
+        drains.hooks_read(Ok(vec![hook("drain")]), at(1));
+        let _ = drains.next(at(1));
+        drains.activities_read(Ok(BTreeMap::new()));
+        let _ = drains.next(at(1));
+        assert_eq!(drains.sessions()[&id(2)].schedule().began, at(1));
+        let carried = drains.waiting_since().0;
+        assert_eq!((carried[&id(2)], carried[&id(3)]), (WaitingSince::unknown(), at(0)));
+        drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(21));
+        let _ = drains.next(at(21));
+        drains.activities_read(Ok(BTreeMap::new()));
+        let _ = drains.next(at(21));
+        assert_eq!(drains.sessions()[&id(2)].schedule().began, at(21));
+    }
+
+    #[test]
+    fn an_instance_that_is_terminated_while_a_sweep_saw_it_replaced_waits_anew() {
+        let mut standby = Standby::default();
+        standby.see_waiting(&[(id(2), "ReplacingRootVolume:Wait".to_owned())].into(), at(-60));
+        let mut drains = GroupDrains::new(request(Some((1, 2))), standby);
+        drains.group_read(Ok(Some(group(&[1, 2]))), at(0));
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(0), at(0));
+        let _ = drains.next(at(0));
+        drains.activities_read(Ok(BTreeMap::new()));
+        let _ = drains.next(at(0));
+        assert_eq!(drains.sessions()[&id(2)].schedule().began, at(0));
+    }
+
+    #[test]
+    fn a_coordinator_hands_over_before_its_own_drain_ends() {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        let _ = drains.next(at(0));
+        drains.activities_read(Ok(BTreeMap::new()));
+        let _ = drains.next(at(0));
+        drains.completion_answered(
+            &id(1),
+            CompleteReason::NotInCluster,
+            Ok(LifecycleActionState::Active),
+            at(1),
+        );
+        drains.group_read(Ok(Some(group(&[2, 3, 4]))), at(1));
+        assert_eq!(drains.next(at(1)), GroupAction::HandOver(None));
+        drains.not_handed_over();
+        assert_ne!(drains.next(at(1)), GroupAction::HandOver(None), "it goes on by itself");
+        assert_eq!(drains.role(), Role::Coordinator);
+    }
+
+    #[test]
+    fn a_message_that_others_rely_on_goes_on_while_its_group_cannot_be_read() {
+        let waiting = WaitingSince([(id(1), at(-60)), (id(2), at(-60))].into());
+        let mut drains =
+            GroupDrains::new(GroupRequest { waiting, ..request(Some((1, 2))) }, Standby::default());
+        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(0), at(0));
+        drains.group_read(Err(error(CallErrorKind::Refused)), at(0));
+        let drained = CompleteReason::Drained;
+        drains.completion_answered(&id(1), drained, Ok(LifecycleActionState::Active), at(30));
+        assert_eq!(drains.next(at(30)), GroupAction::Sleep(at(60)));
+        assert_eq!(drains.next(at(890)), GroupAction::Republish);
+    }
+
+    #[test]
+    fn a_completion_that_was_lost_is_believed_and_reported_once_the_group_agrees() {
+        let mut drains = drains(1, &[1]);
+        let lost = error(CallErrorKind::OutOfTime);
+        drains.completion_answered(&id(1), CompleteReason::Drained, Err(lost), at(1));
+        drains.completion_answered(&id(1), CompleteReason::Drained, Ok(LifecycleActionState::Gone), at(3));
+        drains.group_read(Ok(Some(group(&[1]))), at(3));
+        assert_eq!(drains.own().unwrap().end(), None);
+        let _ = drains.reports();
+        drains.group_read(Ok(Some(group(&[]))), at(4));
+        assert!(matches!(drains.reports()[..], [Report::Ended(_)]));
+    }
+
+    #[test]
+    fn an_instance_on_its_way_to_a_warm_pool_is_not_gone_because_its_group_does_not_show_it() {
+        let mut request = request(Some((1, 1)));
+        let (notice, _) = request.own.as_mut().unwrap();
+        notice.destination = Some(super::super::message::Destination::WarmPool);
+        let mut drains = GroupDrains::new(request, Standby::default());
+        for seconds in [0, 2, 6] {
+            assert_eq!(drains.own().unwrap().end(), None);
+            drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(seconds), at(seconds));
+            drains.group_read(Ok(Some(group(&[]))), at(seconds));
+            let _ = drains.next(at(seconds));
+        }
+        assert_eq!(drains.own().unwrap().end(), Some(&super::super::DrainEnd::ActionGone));
     }
 
     #[test]
@@ -1173,6 +1433,13 @@ mod tests {
     }
 
     #[test]
+    fn a_sweep_works_for_50_s_at_most() {
+        assert_eq!(GroupDrains::new(request(None), Standby::default()).works_until(), at(50));
+        let short = GroupRequest { until: at(20), ..request(None) };
+        assert_eq!(GroupDrains::new(short, Standby::default()).works_until(), at(20));
+    }
+
+    #[test]
     fn at_the_end_of_its_time_a_message_is_republished_and_a_sweep_returns() {
         let mut drains = drains(1, &[1]);
         assert_eq!(drains.next(at(890)), GroupAction::Republish);
@@ -1195,8 +1462,8 @@ mod tests {
         assert_eq!(drains.role(), Role::Coordinator);
     }
 
-    #[test]
-    fn a_sweep_leaves_young_waits_alone_and_never_fails() {
+    /// A sweep that leaves an instance to its message first, and the start of the drain in the next one.
+    fn swept(activities: Result<BTreeMap<Ec2InstanceId, DateTime<Utc>>, Arc<CallError>>) -> DateTime<Utc> {
         let mut sweep = GroupDrains::new(request(None), Standby::default());
         assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);
         sweep.group_read(Ok(Some(group(&[1]))), at(0));
@@ -1208,8 +1475,17 @@ mod tests {
         sweep.group_read(Ok(Some(group(&[1]))), at(120));
         assert_eq!(sweep.next(at(120)), GroupAction::ReadHooks);
         sweep.hooks_read(Ok(vec![hook("drain")]), at(120));
+        assert_eq!(sweep.next(at(120)), GroupAction::ReadActivities([id(1)].into()));
+        sweep.activities_read(activities);
         assert!(matches!(sweep.next(at(120)), GroupAction::Batch(Batch::Heartbeat(_))));
-        assert_eq!(sweep.sessions()[&id(1)].schedule().began, at(0), "as it was first seen");
+        sweep.sessions()[&id(1)].schedule().began
+    }
+
+    #[test]
+    fn a_sweep_counts_from_the_start_of_a_termination_or_from_when_it_first_saw_it() {
+        assert_eq!(swept(Ok(BTreeMap::new())), at(0));
+        assert_eq!(swept(Err(error(CallErrorKind::Refused))), at(0));
+        assert_eq!(swept(Ok([(id(1), at(-300))].into())), at(-300), "sweeps before it were lost");
     }
 
     #[test]

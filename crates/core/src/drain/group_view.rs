@@ -19,9 +19,7 @@ const REFUSED_RETRY_PAUSE: Duration = Duration::from_secs(60);
 /// A group.
 #[derive(Debug, Default)]
 pub(super) struct GroupView {
-    waiting: BTreeSet<Ec2InstanceId>,
-    states: BTreeMap<Ec2InstanceId, String>,
-    waited_before: BTreeSet<Ec2InstanceId>,
+    waiting: BTreeMap<Ec2InstanceId, String>,
     others: BTreeSet<Ec2InstanceId>,
     has_load_balancer: bool,
     is_gone: bool,
@@ -33,20 +31,10 @@ pub(super) struct GroupView {
 }
 
 impl GroupView {
-    /// The instances that a termination hook holds, ours or another.
+    /// The instances that a termination hook holds, ours or another, with their lifecycle states.
     #[must_use]
-    pub(super) fn waiting(&self) -> &BTreeSet<Ec2InstanceId> {
+    pub(super) fn waiting(&self) -> &BTreeMap<Ec2InstanceId, String> {
         &self.waiting
-    }
-
-    /// The same with their lifecycle states.
-    pub(super) fn waiting_states(&self) -> &BTreeMap<Ec2InstanceId, String> {
-        &self.states
-    }
-
-    /// The instances that the last two readings of the group have shown to wait.
-    pub(super) fn waited_lately(&self) -> BTreeSet<&Ec2InstanceId> {
-        self.waiting.union(&self.waited_before).collect()
     }
 
     /// The group's other instances.
@@ -118,10 +106,8 @@ impl GroupView {
                 let instances = group.map(|group| group.instances).unwrap_or_default();
                 let (waiting, others): (Vec<_>, Vec<_>) =
                     instances.into_iter().partition(crate::lifecycle::GroupInstance::waits_to_terminate);
-                self.states =
+                self.waiting =
                     waiting.into_iter().map(|it| (it.ec2_instance_id, it.lifecycle_state)).collect();
-                let waiting = self.states.keys().cloned().collect();
-                self.waited_before = std::mem::replace(&mut self.waiting, waiting);
                 self.others = others.into_iter().map(|it| it.ec2_instance_id).collect();
                 self.read_at = Some(now);
                 self.retry_at = None;

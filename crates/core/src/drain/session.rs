@@ -377,9 +377,9 @@ impl Session {
         let unfinished = evidence.unfinished();
         let described = evidence.described_at().unwrap_or(now);
         let interval = self.poll_interval();
-        let unsettled = self.unsettled_status(now).is_some() || !active.is_empty() || lists_wait;
+        let unsettled = self.unsettled_status(now).is_some() || !active.is_empty();
         let instance_interval =
-            if unsettled { self.instance_poll_interval() } else { INSTANCE_POLL_INTERVAL };
+            if unsettled || lists_wait { self.instance_poll_interval() } else { INSTANCE_POLL_INTERVAL };
         if now >= described + instance_interval && may(Kind::Describe) {
             return Step::Describe(self.all_registrations());
         }
@@ -390,7 +390,7 @@ impl Session {
                 return Step::DescribeTasks(unfinished);
             }
             until = until.min(due.max(now));
-        } else if let Some(from) = evidence.confirm_from().filter(|_| active.is_empty()) {
+        } else if let Some(from) = evidence.confirm_from().filter(|_| !unsettled) {
             if now >= from {
                 let pause = evidence.listed_at().map_or(now, |at| at + STOPPING_POLL_INTERVAL);
                 if !evidence.none_active_since(from) {
@@ -531,7 +531,6 @@ impl Session {
         now: DateTime<Utc>,
     ) {
         self.waiting.heartbeat(answer, began, now);
-        self.end_if_completed();
     }
 
     /// Whether heartbeats have failed for more than half of the hook's timeout: true once.
@@ -539,7 +538,7 @@ impl Session {
         self.waiting.heartbeats_fail(self.schedule().heartbeat_timeout(), now)
     }
 
-    /// The answer to the completion of its hook. An answer that was lost before makes an action that is gone ours.
+    /// The answer to the completion of its hook.
     pub fn completed(&mut self, reason: CompleteReason, answer: LifecycleActionState, now: DateTime<Utc>) {
         self.waiting.completion(reason, answer, now);
         self.end_if_completed();
@@ -547,8 +546,9 @@ impl Session {
 
     /// An instance whose tasks lost their host was not drained, although they have stopped.
     fn end_if_completed(&mut self) {
+        let Some(reason) = self.waiting.completed() else { return };
         let killed = self.evidence.killed(None);
-        self.end = self.waiting.completed().map(|reason| match reason {
+        self.end.get_or_insert(match reason {
             CompleteReason::Drained if killed > 0 => DrainEnd::CutShort { unfinished: killed },
             reason => DrainEnd::Completed(reason),
         });
@@ -560,9 +560,10 @@ impl Session {
     }
 
     /// What the group shows, read at `now`. An action that was said to be gone is over where the group does not hold
-    /// the instance any more, or another hook explains that it does.
-    pub fn group_shows(&mut self, waits: bool, other_hooks: bool, now: DateTime<Utc>) {
-        self.waiting.group_shows(waits, other_hooks, now);
+    /// the instance any more, or after `believed` answers where another hook explains that it does.
+    pub fn group_shows(&mut self, waits: bool, believed: Option<u32>, now: DateTime<Utc>) {
+        self.waiting.group_shows(waits, believed, now);
+        self.end_if_completed();
     }
 
     /// The action is over: its group is gone.
@@ -937,7 +938,7 @@ mod tests {
             let mut session = draining(&["t"]);
             session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(1));
             session.heartbeat(Some(LifecycleActionState::Gone), at(10), at(10));
-            session.group_shows(false, false, at(11));
+            session.group_shows(false, None, at(11));
             assert_eq!(next(&session, 11), Step::DescribeTasks(tasks(&["t"]).into_iter().collect()));
             session.polled(&[task("t", last)], &BTreeSet::new(), at(12));
             assert_eq!(next(&session, 12), Step::End);

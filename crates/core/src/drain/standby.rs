@@ -20,6 +20,8 @@ const STANDBY_INTERVAL_MAX: Duration = Duration::from_secs(450);
 pub struct Standby {
     /// Since when each has waited, and in which lifecycle state: another one is another wait.
     first_seen: BTreeMap<Ec2InstanceId, (DateTime<Utc>, String)>,
+    /// Those whose start the group's activities have shown.
+    timed: BTreeSet<Ec2InstanceId>,
     set_draining: BTreeSet<Ec2InstanceId>,
     absent_since: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     hooks: Option<Vec<LifecycleHook>>,
@@ -36,6 +38,7 @@ impl Standby {
     /// The instances that wait now, with their lifecycle states.
     pub(super) fn see_waiting(&mut self, waiting: &BTreeMap<Ec2InstanceId, String>, now: DateTime<Utc>) {
         self.first_seen.retain(|id, (_, state)| waiting.get(id) == Some(state));
+        self.timed.retain(|id| self.first_seen.contains_key(id));
         self.set_draining.retain(|id| waiting.contains_key(id));
         self.absent_since.retain(|id, _| waiting.contains_key(id));
         for (id, state) in waiting {
@@ -47,6 +50,19 @@ impl Standby {
     #[must_use]
     pub fn first_seen(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
         self.first_seen.get(id).map(|(seen, _)| *seen)
+    }
+
+    /// An instance's wait began then, as the group's activities show.
+    pub(super) fn began(&mut self, id: &Ec2InstanceId, at: DateTime<Utc>) {
+        if let Some((seen, _)) = self.first_seen.get_mut(id) {
+            *seen = at.min(*seen);
+            self.timed.insert(id.clone());
+        }
+    }
+
+    /// Whether the group's activities have shown since when an instance waits.
+    pub(super) fn was_timed(&self, id: &Ec2InstanceId) -> bool {
+        self.timed.contains(id)
     }
 
     /// The instances that have waited for long enough.

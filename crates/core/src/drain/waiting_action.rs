@@ -16,9 +16,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// The longest pause before it is asked for again.
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
 
-/// Where another hook may hold the instance, an action is over after this many answers that say so.
-const GONE_ANSWERS: u32 = 3;
-
 /// Whether the action is open, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -155,22 +152,18 @@ impl WaitingAction {
         self.uncertain = Some(reason);
     }
 
-    /// Where a completion was sent before, its answer was lost and the action was ours.
     fn said_gone(&mut self, now: DateTime<Utc>) {
-        if let Some(reason) = self.uncertain {
-            self.state = State::Completed(reason);
-            return;
-        }
         let times = if let State::SaidGone { times, .. } = self.state { times } else { 0 };
         self.state = State::SaidGone { times: times.saturating_add(1), at: now };
     }
 
     /// What the group shows, read at `now`: an action that was said to be gone is over where the group does not hold
-    /// the instance any more, or another hook explains that it does.
-    pub(super) fn group_shows(&mut self, waits: bool, other_hooks: bool, now: DateTime<Utc>) {
+    /// the instance any more, or after `believed` answers where another hook explains that it does. Where a completion
+    /// was sent and not answered, the answer was lost and the action was ours.
+    pub(super) fn group_shows(&mut self, waits: bool, believed: Option<u32>, now: DateTime<Utc>) {
         let State::SaidGone { times, at } = self.state else { return };
-        if now >= at && (!waits || other_hooks && times >= GONE_ANSWERS) {
-            self.state = State::Over;
+        if now >= at && (!waits || believed.is_some_and(|answers| times >= answers)) {
+            self.state = self.uncertain.map_or(State::Over, State::Completed);
         }
     }
 
@@ -231,14 +224,14 @@ mod tests {
     fn an_action_that_is_said_to_be_gone_is_over_only_where_the_group_agrees() {
         let mut action = WaitingAction::fresh(at(0));
         action.heartbeat(Some(LifecycleActionState::Gone), at(10), at(10));
-        action.group_shows(false, false, at(9));
+        action.group_shows(false, None, at(9));
         assert!(!action.is_over(), "the group was read before");
-        action.group_shows(true, false, at(11));
+        action.group_shows(true, None, at(11));
         assert!(!action.is_over() && !action.is_open());
         action.heartbeat(Some(LifecycleActionState::Active), at(12), at(12));
         assert!(action.is_open());
         action.heartbeat(Some(LifecycleActionState::Gone), at(20), at(20));
-        action.group_shows(false, false, at(20));
+        action.group_shows(false, None, at(20));
         assert!(action.is_over());
     }
 
@@ -248,16 +241,19 @@ mod tests {
         for time in [10, 20, 30] {
             assert!(!action.is_over());
             action.heartbeat(Some(LifecycleActionState::Gone), at(time), at(time));
-            action.group_shows(true, true, at(time));
+            action.group_shows(true, Some(3), at(time));
         }
         assert!(action.is_over());
     }
 
     #[test]
-    fn a_completion_whose_answer_was_lost_was_ours() {
+    fn a_completion_whose_answer_was_lost_was_ours_once_the_group_agrees() {
         let mut action = WaitingAction::fresh(at(0));
         action.completion_is_uncertain(CompleteReason::Drained);
         action.completion(CompleteReason::Drained, LifecycleActionState::Gone, at(10));
+        action.group_shows(true, None, at(10));
+        assert_eq!(action.completed(), None, "the answer has come for actions that were open");
+        action.group_shows(false, None, at(11));
         assert_eq!(action.completed(), Some(CompleteReason::Drained));
         action.group_is_gone();
         assert_eq!(action.completed(), Some(CompleteReason::Drained));

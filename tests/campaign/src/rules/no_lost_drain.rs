@@ -8,14 +8,16 @@
 //! - once the hook's timeout has ended the action for certain: a heartbeat timeout after the last heartbeat that was
 //!   recorded, or at the global timeout. 1 s is granted to a heartbeat under way;
 //! - where AWS wrongly answered that there is no such action (a fault), and other hooks of the group explain that the
-//!   instance still waits.
+//!   instance still waits, or the group does not show it: it is on its way to a warm pool.
 //!
 //! **The others.** Unless the groups are swept, whenever an invocation of the drainer returns while any action of its group
 //! is open, the invocation has published its message, or another message of the group is alive. A message is alive while an
 //! invocation works on it, and from when it was sent until the last invocation on it ends. Not counted are actions whose
 //! hook is just about to end them, as above; those whose notice never reached the topic; those of instances on their way to
 //! a warm pool, which the group does not show; any where AWS wrongly answered as above; and, where the invocation
-//! delegated, those of a group whose messages went to the dead letters or were cut as a recursive loop.
+//! delegated, those of a group whose messages went to the dead letters or were cut as a recursive loop. Nor are those that
+//! were delegated to a message that afterwards read its group only while no more than three instances waited: nothing in
+//! AWS shows a message that others were delegated to it, and of a few it leaves each to its own. The sweep drains them.
 //!
 //! What it can't read is an error, too, and ends among the dead letters with its content.
 //!
@@ -30,7 +32,7 @@ use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd
 
 use super::invocations::{Ended, Invocation, Message, answered, invocations, messages, notices, sent_at};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
-use super::waiting::{Place, places, to_warm_pool};
+use super::waiting::{ALONE_AT_MOST, Place, places, to_warm_pool};
 use super::{Breach, Rule};
 use crate::scenario::{Scenario, Wrong};
 use crate::stage::{DRAINER, Played};
@@ -137,12 +139,30 @@ impl Drains<'_> {
         let known = |token: &str| self.noticed.contains(token) && !self.to_warm_pool.contains(token);
         let mut of_group =
             self.actions.iter().filter(|(token, action)| action.group == group && known(token));
-        let left = of_group.find(|(_, action)| has_to_go_on(action, ended));
+        let left = of_group.find(|(token, action)| {
+            has_to_go_on(action, ended) && !self.is_unknown_to_its_coordinator(token, ended)
+        });
         let Some((token, left)) = left else { return Ok(()) };
         if self.is_alive(group, id, ended) || self.is_queued(token) || given_up {
             return Ok(());
         }
         Err(format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance))
+    }
+
+    /// Whether an action was delegated to a message that has seen only a few wait since.
+    fn is_unknown_to_its_coordinator(&self, token: &str, ended: Ended<'_>) -> bool {
+        let about = |it: &&Invocation<'_>| notices(it.payload).iter().any(|notice| notice.token == token);
+        let ends = self.invocations.values().filter(about).filter_map(|it| it.ended);
+        let Some(last) = ends.filter(|it| it.position <= ended.position).max_by_key(|it| it.position) else {
+            return false;
+        };
+        let Some(coordinator) = answered(last.how, "coordinator") else { return false };
+        let mut its = self.places.values().filter(|it| {
+            it.is_about(coordinator) && it.ended.is_none_or(|end| end > last.at) && it.started <= ended.at
+        });
+        let few =
+            |it: &Place| it.readings.iter().all(|(at, waiting)| *at < last.at || *waiting <= ALONE_AT_MOST);
+        its.clone().next().is_some() && its.all(few)
     }
 
     /// Whether no invocation has begun yet on an action's message: others use all of the concurrency.
@@ -193,11 +213,12 @@ fn first_given_up(entries: &[Entry]) -> Option<DateTime<Utc>> {
     entries.iter().find(given_up).map(|entry| entry.at)
 }
 
-/// The invocations that a fault made believe that an action is over, where other hooks explain why its instance still waits.
+/// The invocations that a fault made believe that an action is over, where other hooks explain why its instance still
+/// waits, or a warm pool why the group does not show it.
 fn wrongly_gone(played: &Played) -> BTreeSet<InvocationId> {
     let scenario = &played.scenario;
     let mut groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
-    let explained = groups.any(|group| group.other_hook_seconds.is_some());
+    let explained = groups.any(|group| group.other_hook_seconds.is_some() || group.warm_pool.is_some());
     let denied = scenario.faults.iter().any(|fault| fault.fault == Wrong::NoActiveAction);
     let misled = |entry: &Entry| match &entry.what {
         Occurrence::ApiCalled { outcome: CallOutcome::Failed("ValidationError"), .. } => entry.by,

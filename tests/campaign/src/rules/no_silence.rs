@@ -2,7 +2,8 @@
 //! is never passed over.
 //!
 //! - An invocation answers `completed` only if a function completed the action of its notice: mostly itself, or a copy of it
-//!   where the answer to its own call was lost.
+//!   where the answer to its own call was lost. Where its own completion was answered with an internal failure, or not in
+//!   time, and the action is gone after that, nothing shows who ended it: AWS may have taken the completion.
 //! - A drain is *cut short* where its action ends otherwise than by a function (the hook ran out, somebody else completed
 //!   it, the instance is gone) while a task on the instance has not STOPPED; ghosts do not count. An invocation of its
 //!   notice that was working on it then, and must have seen such a task (`evidence`), publishes `DrainCutShort` or
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{ActionEnd, CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 use serde_json::Value;
@@ -35,6 +37,9 @@ pub struct NoSilence;
 /// An invocation notices within two polls and this that its action is over.
 const NOTICES_WITHIN: TimeDelta = TimeDelta::seconds(90);
 
+/// A call that has not answered after this long may be given up.
+const GIVEN_UP_AFTER_MS: u32 = 10_000;
+
 impl Rule for NoSilence {
     fn name(&self) -> &'static str {
         "no silence"
@@ -44,12 +49,15 @@ impl Rule for NoSilence {
         let entries = played.world.history().entries();
         let actions = lifecycle_actions(entries, &played.scenario);
         let invocations = invocations(entries);
-        let reports = Reports::of(entries);
+        let calls = &played.scenario.disorder.calls;
+        let slow = calls.slow_per_mille > 0 && calls.slow_ms_max >= GIVEN_UP_AFTER_MS;
+        let reports = Reports::of(entries, slow);
         let breach = |at, how| Err(Breach { rule: self.name(), at, how });
         for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
             let Some(ended) = invocation.ended else { continue };
             let token = notices(invocation.payload).into_iter().next().map(|notice| notice.token);
             let completed = answered(ended.how, "outcome") == Some("completed");
+            let completed = completed && !reports.may_have_completed.contains(id);
             if let Some(token) =
                 token.filter(|token| completed && !reports.completed.contains(token.as_str()))
             {
@@ -88,6 +96,8 @@ fn has_wrong_clusters(played: &Played) -> bool {
 struct Reports<'a> {
     /// The actions that functions completed.
     completed: BTreeSet<&'a str>,
+    /// Those whose completion may have been taken, as far as its answer shows.
+    may_have_completed: BTreeSet<InvocationId>,
     /// When each published `DrainCutShort` or `DrainErrors`.
     bad_ends: BTreeMap<InvocationId, Vec<DateTime<Utc>>>,
     /// Those of which a call was refused.
@@ -95,7 +105,7 @@ struct Reports<'a> {
 }
 
 impl<'a> Reports<'a> {
-    fn of(entries: &'a [Entry]) -> Self {
+    fn of(entries: &'a [Entry], slow: bool) -> Self {
         let mut reports = Self::default();
         for entry in entries {
             let Some(by) = entry.by else { continue };
@@ -110,6 +120,12 @@ impl<'a> Reports<'a> {
                     if ["AccessDeniedException", "AccessDenied", "AuthorizationError"].contains(code) =>
                 {
                     reports.refused.insert(by);
+                }
+                Occurrence::ApiCalled { operation: Operation::CompleteLifecycleAction, outcome }
+                    if slow
+                        || matches!(outcome, CallOutcome::Failed("InternalFailure") | CallOutcome::Hung) =>
+                {
+                    reports.may_have_completed.insert(by);
                 }
                 _ => {}
             }

@@ -53,6 +53,8 @@ pub(super) struct Place {
     knows_until: Option<DateTime<Utc>>,
     /// The coordinating messages of others meanwhile, by their instances.
     pub(super) coordinators: BTreeSet<String>,
+    /// When it read its group, and how many waited then, its own instance included.
+    pub(super) readings: Vec<(DateTime<Utc>, usize)>,
     /// Whether a read of the group failed: then each message drains its own instance.
     pub(super) group_unread: bool,
     /// Whether a heartbeat was not answered: it may have asked if another message coordinates.
@@ -167,6 +169,15 @@ pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
                     of_group.remove(invocation);
                 }
             }
+            Occurrence::ApiCalled {
+                operation: Operation::DescribeAutoScalingGroups,
+                outcome: CallOutcome::Answered,
+            } => {
+                let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
+                let own = place.instance.as_deref();
+                let listed = own.is_none_or(|own| waiting.shows(&place.group, own));
+                place.readings.push((entry.at, waiting.count(&place.group) + usize::from(!listed)));
+            }
             Occurrence::ApiCalled { operation, outcome } if *outcome != CallOutcome::Answered => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
                 place.group_unread |= *operation == Operation::DescribeAutoScalingGroups;
@@ -195,6 +206,7 @@ impl Place {
             knows_from: None,
             knows_until: None,
             coordinators: BTreeSet::new(),
+            readings: Vec::new(),
             group_unread: false,
             probe_failed: false,
             activities_unread: false,

@@ -418,14 +418,20 @@ impl Mutant {
 }
 
 impl NotificationTopic for Mutant {
-    async fn publish(&self, topic_arn: &str, message: &str, attempt: u32) -> Result<(), CallError> {
+    async fn publish(
+        &self,
+        topic_arn: &str,
+        message: &str,
+        attempt: u32,
+        waiting: &str,
+    ) -> Result<(), CallError> {
         if self.has(Mutation::NotRepublished) {
             return Ok(());
         }
-        let mut published = self.aws.publish(topic_arn, message, attempt).await;
+        let mut published = self.aws.publish(topic_arn, message, attempt, waiting).await;
         for _ in 0..if self.has(Mutation::PublishesAgain) { 5 } else { 0 } {
             if published.is_err() {
-                published = self.aws.publish(topic_arn, message, attempt).await;
+                published = self.aws.publish(topic_arn, message, attempt, waiting).await;
             }
         }
         published

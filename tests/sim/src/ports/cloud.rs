@@ -6,12 +6,19 @@ use chrono::{DateTime, Utc};
 use fleetkeeper_core::ports::{CallError, Clock, MetricDatum, Metrics, NotificationTopic, StorageResolution};
 
 use super::SimulatedAws;
-use crate::world::Operation;
 use crate::world::cloud_watch::MetricData;
+use crate::world::{Operation, World};
 
 impl NotificationTopic for SimulatedAws {
-    async fn publish(&self, topic_arn: &str, message: &str, attempt: u32) -> Result<(), CallError> {
-        self.call(Operation::Publish, topic_arn, |world| world.publish(topic_arn, message, attempt)).await
+    async fn publish(
+        &self,
+        topic_arn: &str,
+        message: &str,
+        attempt: u32,
+        waiting: &str,
+    ) -> Result<(), CallError> {
+        let publish = |world: &mut World| world.publish(topic_arn, message, attempt, waiting);
+        self.call(Operation::Publish, topic_arn, publish).await
     }
 }
 

@@ -171,12 +171,13 @@ const SERVICE_ACTION: &str = "ECS Service Action";
 
 /// An SNS event as a function gets it: one record (developer guide, "Invoking Lambda functions with Amazon SNS").
 fn sns_event(message: &SnsMessage, message_id: &str, at: DateTime<Utc>) -> Value {
-    let attributes = match message.attempt {
-        Some(attempt) => {
-            json!({sns::ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()}})
-        }
-        None => json!({}),
-    };
+    let mut attributes = json!({});
+    if let Some(attempt) = message.attempt {
+        attributes[sns::ATTEMPT_ATTRIBUTE] = json!({"Type": "Number", "Value": attempt.to_string()});
+    }
+    if !message.waiting.is_empty() {
+        attributes[sns::WAITING_ATTRIBUTE] = json!({"Type": "String", "Value": message.waiting});
+    }
     json!({"Records": [{
         "EventSource": "aws:sns",
         "EventVersion": "1.0",

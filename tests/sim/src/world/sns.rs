@@ -1,7 +1,7 @@
 //! SNS: what is published to a topic.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
-pub(crate) use fleetkeeper_core::ports::ATTEMPT_ATTRIBUTE;
+pub(crate) use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, WAITING_ATTRIBUTE};
 
 use super::history::Occurrence;
 use super::outbox::Emitted;
@@ -18,6 +18,8 @@ pub struct SnsMessage {
     pub message: String,
     /// The message attribute `fleetkeeper.attempt`, where it is set.
     pub attempt: Option<u32>,
+    /// The message attribute `fleetkeeper.waiting`; empty where it is not set.
+    pub waiting: String,
     /// Who sent it.
     pub origin: Origin,
 }
@@ -61,21 +63,30 @@ pub struct PublishedMessage {
     pub message: String,
     /// The message attribute `fleetkeeper.attempt`.
     pub attempt: u32,
+    /// The message attribute `fleetkeeper.waiting`; empty where it is not set.
+    pub waiting: String,
 }
 
 /// The largest message, in bytes.
 const MESSAGE_BYTES_MAX: usize = 262_144;
 
 impl World {
-    /// `Publish`, with message attribute `fleetkeeper.attempt`.
-    pub fn publish(&mut self, topic_arn: &str, message: &str, attempt: u32) -> Result<(), ApiError> {
-        if message.is_empty() || message.len() > MESSAGE_BYTES_MAX {
+    /// `Publish`, with message attributes `fleetkeeper.attempt` and, unless it is empty, `fleetkeeper.waiting`.
+    pub fn publish(
+        &mut self,
+        topic_arn: &str,
+        message: &str,
+        attempt: u32,
+        waiting: &str,
+    ) -> Result<(), ApiError> {
+        if message.is_empty() || message.len() + waiting.len() > MESSAGE_BYTES_MAX {
             return Err(ApiError::client("InvalidParameter", "Invalid parameter: Message"));
         }
         self.published.push(PublishedMessage {
             topic_arn: topic_arn.to_owned(),
             message: message.to_owned(),
             attempt,
+            waiting: waiting.to_owned(),
         });
         let (topic, text) = (topic_arn.into(), message.into());
         self.record(Occurrence::MessagePublished { topic_arn: topic, message: text, attempt });
@@ -84,6 +95,7 @@ impl World {
             subject: None,
             message: message.to_owned(),
             attempt: Some(attempt),
+            waiting: waiting.to_owned(),
             origin: Origin::Publish,
         }));
         Ok(())
@@ -96,6 +108,7 @@ impl World {
             subject: None,
             message: message.to_owned(),
             attempt: None,
+            waiting: String::new(),
             origin: Origin::Elsewhere,
         }));
     }

@@ -11,6 +11,7 @@ mod notice;
 mod shapes;
 mod sweep;
 mod unreadable;
+mod waiting_since;
 
 use serde_json::Value;
 
@@ -22,6 +23,7 @@ pub use metadata::drain_timeout_of;
 pub use notice::Notice;
 pub use sweep::Sweep;
 pub use unreadable::{ACCEPTED_EVENTS, UnreadableMessage};
+pub use waiting_since::{NotWaitingSince, WaitingSince};
 
 /// What a message asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

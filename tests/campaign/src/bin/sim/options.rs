@@ -21,13 +21,12 @@ pub(crate) enum Command {
 }
 
 pub(crate) const HELP: &str = "\
-sim [--from SEED] [--seeds N] [--jobs N]   play N histories (1000), from SEED (0) on, N at a time (all cores)
+sim [--from SEED] [--seeds N] [--jobs N]   play N histories (5000), from SEED (0) on, N at a time (all cores)
 sim --seed SEED                            play the history of SEED and show it
 sim --replay FILE                          play the scenario in FILE (JSON) and show its history";
 
-/// What a campaign plays where nothing is said: what breaks no rule today. Of the histories after these about one in
-/// three hundred still does.
-const SEEDS: NonZeroU64 = NonZeroU64::new(1000).unwrap();
+/// What a campaign plays where nothing is said: enough for every expected state to occur.
+const SEEDS: NonZeroU64 = NonZeroU64::new(5000).unwrap();
 
 impl Command {
     pub(crate) fn read(mut words: Parser) -> Result<Self, Error> {

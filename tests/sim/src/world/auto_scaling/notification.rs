@@ -51,6 +51,7 @@ impl World {
                 subject: Some(format!("Auto Scaling: {} for group \"{group}\"", event.words().0)),
                 message: message.to_string(),
                 attempt: None,
+                waiting: String::new(),
                 origin: sns::Origin::GroupNotification { group: group.to_owned() },
             }));
         }
@@ -63,6 +64,7 @@ impl World {
             subject: Some(format!("Auto Scaling: test notification for group \"{group}\"")),
             message: message.to_string(),
             attempt: None,
+            waiting: String::new(),
             origin: sns::Origin::TestNotification { group: group.to_owned() },
         }));
     }

@@ -10,7 +10,7 @@
 On success the stack's outputs go to standard output as one line of JSON, and nothing else does. On failure one line on
 standard error says why, and the exit code is 1.
 
-What differs from a deployment to AWS, and nothing else does: packages come from the emulator's own S3, the extra
+What differs from a deployment to AWS, and nothing else does: packages and template come from the emulator's own S3, the extra
 variables are added to both functions' environment, the architecture is this machine's, the drainer's timeout can be
 made short, so that a drain takes several invocations within seconds, and services are not scaled.
 
@@ -112,6 +112,13 @@ def upload(s3, stack, packages):
     return uris
 
 
+def upload_template(s3, options, body):
+    """Upload the template as SAM does: CloudFormation takes at most 51,200 bytes with a request."""
+    key = f"{options.stack}/template.json"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=body.encode())
+    return f"{options.endpoint.rstrip('/')}/{BUCKET}/{key}"
+
+
 def without_nested_stacks(template):
     """Take out what scales services, with its conditions.
 
@@ -168,12 +175,13 @@ def deploy(options):
         raise DeployError(f"Lambda knows no architecture {platform.machine()}")
     parameters = {**options.parameters, "Architecture": architecture}
     client = clients(options)
-    uris = upload(client("s3"), options.stack, dict(zip(FUNCTIONS, (options.drainer, options.calculator))))
-    body = template_body(options, uris)
+    s3 = client("s3")
+    uris = upload(s3, options.stack, dict(zip(FUNCTIONS, (options.drainer, options.calculator))))
+    template_url = upload_template(s3, options, template_body(options, uris))
     cloudformation = client("cloudformation")
     cloudformation.create_stack(
         StackName=options.stack,
-        TemplateBody=body,
+        TemplateURL=template_url,
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
         Capabilities=["CAPABILITY_IAM"],
     )

@@ -27,6 +27,7 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
           "ecs:DescribeServices",
           "ecs:ListTasks",
           "ecs:DescribeTasks",
+          "ecs:GetTaskProtection",
         ]
         Resource  = "*"
         Condition = { ArnEquals = { "ecs:cluster" = local.cluster_arn } }
@@ -35,6 +36,18 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
         Sid      = "ReadWhatTasksNeed"
         Effect   = "Allow"
         Action   = "ecs:DescribeTaskDefinition"
+        Resource = "*"
+      },
+      {
+        Sid      = "ReadTheCapacityProviders"
+        Effect   = "Allow"
+        Action   = "ecs:DescribeCapacityProviders"
+        Resource = "arn:${local.partition}:ecs:${local.region}:${local.account_id}:capacity-provider/*"
+      },
+      {
+        Sid      = "ReadTheGroups"
+        Effect   = "Allow"
+        Action   = "autoscaling:DescribeAutoScalingGroups"
         Resource = "*"
       },
       {
@@ -62,7 +75,7 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
 
 resource "aws_lambda_function" "capacity_calculator" {
   function_name    = "${var.name}-capacity-calculator"
-  description      = "Publishes how many worst-case containers fit in the cluster, and how many instances can go or are missing."
+  description      = "Publishes a cluster's capacity, and the missing and removable hosts of each Auto Scaling group."
   role             = aws_iam_role.capacity_calculator_role.arn
   filename         = var.calculator_package
   source_code_hash = filebase64sha256(var.calculator_package)
@@ -78,6 +91,9 @@ resource "aws_lambda_function" "capacity_calculator" {
     # What is empty is not set at all: the calculator finds it.
     variables = { for name, value in {
       ECS_CLUSTER               = var.cluster_name
+      AUTO_SCALING_GROUPS       = local.auto_scaling_groups
+      SCALING                   = "metrics"
+      HEADROOM                  = var.headroom
       CONTAINER_MAX_CPU         = var.container_max_cpu
       CONTAINER_MAX_MEMORY      = var.container_max_memory
       TCP_PORT_RESOURCES        = var.tcp_port_resources
@@ -214,10 +230,10 @@ resource "aws_sqs_queue_policy" "capacity_calculator_dead_letters_policy" {
 
 resource "aws_cloudwatch_metric_alarm" "capacity_silent" {
   alarm_name          = "${var.name}-capacity-silent"
-  alarm_description   = "Nothing of the cluster ${var.cluster_name} was published for ten minutes: the group is not scaled. The calculator's log says at level ERROR why (a worst case that fits on no host, a refused call). No line at all: look at the function's errors and throttles, and at schedule_state."
+  alarm_description   = "The calculator has published nothing about the Auto Scaling group ${var.auto_scaling_group_name} of the cluster ${var.cluster_name} for ten minutes, so the group is not scaled. Its log gives the cause at level ERROR, such as a refused call. If the log has no line, look at the function's errors and throttles, and at schedule_state."
   namespace           = var.metric_namespace
   metric_name         = "ActiveHosts"
-  dimensions          = { ClusterName = var.cluster_name }
+  dimensions          = local.group_dimensions
   statistic           = "SampleCount"
   comparison_operator = "LessThanThreshold"
   threshold           = 1
@@ -227,17 +243,32 @@ resource "aws_cloudwatch_metric_alarm" "capacity_silent" {
   alarm_actions       = local.alarm_actions
 }
 
-resource "aws_cloudwatch_metric_alarm" "unfittable_services" {
-  alarm_name          = "${var.name}-unfittable-services"
-  alarm_description   = "A service of the cluster ${var.cluster_name} has a task definition that fits on none of its instances, however empty. No instance is added for it. The calculator's log names it at level WARN, with what is lacking: give it a smaller size, or the group a larger instance type."
+resource "aws_cloudwatch_metric_alarm" "unplaceable_services" {
+  alarm_name          = "${var.name}-unplaceable-services"
+  alarm_description   = "A service of the cluster ${var.cluster_name} has a task that fits on no host of any of its Auto Scaling groups, not even on an empty one. No host is added for it. The calculator's log names the service and what is lacking, at level WARN. Make the task smaller, or give a group a larger instance type."
   namespace           = var.metric_namespace
-  metric_name         = "UnfittableServices"
+  metric_name         = "UnplaceableServices"
   dimensions          = { ClusterName = var.cluster_name }
   statistic           = "Minimum"
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = 1
   period              = 60
   evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_actions
+}
+
+resource "aws_cloudwatch_metric_alarm" "group_stays_short" {
+  alarm_name          = "${var.name}-group-stays-short"
+  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} of the cluster ${var.cluster_name} has been short of hosts for 30 minutes. Either the group is at its maximum, or its launches fail, or launched instances do not join the cluster. The group's activities show which, and the calculator's log names the waiting tasks."
+  namespace           = var.metric_namespace
+  metric_name         = "MissingHosts"
+  dimensions          = local.group_dimensions
+  statistic           = "Minimum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  period              = 300
+  evaluation_periods  = 6
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
 }

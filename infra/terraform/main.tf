@@ -15,6 +15,14 @@ locals {
   account_id  = data.aws_caller_identity.current.account_id
   cluster_arn = "arn:${local.partition}:ecs:${local.region}:${local.account_id}:cluster/${var.cluster_name}"
 
+  # In the order of preference.
+  auto_scaling_groups = var.further_auto_scaling_group_names == "" ? var.auto_scaling_group_name : "${var.auto_scaling_group_name},${var.further_auto_scaling_group_names}"
+
+  group_dimensions = {
+    ClusterName          = var.cluster_name
+    AutoScalingGroupName = var.auto_scaling_group_name
+  }
+
   alarm_actions        = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
   permissions_boundary = var.permissions_boundary_arn == "" ? null : var.permissions_boundary_arn
 

@@ -32,12 +32,23 @@ variable "cluster_name" {
 }
 
 variable "auto_scaling_group_name" {
-  description = "Name of the Auto Scaling group that the cluster's instances belong to."
+  description = "Name of the cluster's Auto Scaling group that this stack drains and scales."
   type        = string
 
   validation {
     condition     = length(regexall("^[A-Za-z0-9_./:+=@ -]{1,255}$", var.auto_scaling_group_name)) == 1
     error_message = "Wanted what matches ^[A-Za-z0-9_./:+=@ -]{1,255}$."
+  }
+}
+
+variable "further_auto_scaling_group_names" {
+  description = "Names of the cluster's other Auto Scaling groups, with commas between them. The calculator prefers auto_scaling_group_name for tasks that several groups can take, then these in this order. It publishes figures of all of them. This stack scales only auto_scaling_group_name. Empty if the cluster has one group."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = length(regexall("^$|^[A-Za-z0-9_./:+=@ -]{1,255}(,[A-Za-z0-9_./:+=@ -]{1,255})*$", var.further_auto_scaling_group_names)) == 1
+    error_message = "Wanted what matches ^$|^[A-Za-z0-9_./:+=@ -]{1,255}(,[A-Za-z0-9_./:+=@ -]{1,255})*$."
   }
 }
 
@@ -213,7 +224,7 @@ variable "drainer_dry_run" {
 }
 
 variable "spare_hosts" {
-  description = "With Fleetkeeper's signals, so many instances that could go are kept. Room for one more worst-case container is kept in any case."
+  description = "With Fleetkeeper's signals, the number of removable hosts that the group keeps beyond the headroom. In a group with weights, this counts capacity units."
   type        = number
   default     = 0
 
@@ -223,10 +234,21 @@ variable "spare_hosts" {
   }
 }
 
+variable "headroom" {
+  description = "Room that the calculator keeps free beyond the waiting tasks. none: no room. one: room for one more task of any one kind. A share such as 10%: this share of what the services' tasks reserve."
+  type        = string
+  default     = "one"
+
+  validation {
+    condition     = length(regexall("^none$|^one$|^([1-9][0-9]?|100)%$", var.headroom)) == 1
+    error_message = "Wanted what matches ^none$|^one$|^([1-9][0-9]?|100)%$."
+  }
+}
+
 variable "scale_out_minutes" {
-  description = "For how many minutes in a row that must hold."
+  description = "Consecutive minutes for which the signal must hold before hosts are added."
   type        = number
-  default     = 2
+  default     = 1
 
   validation {
     condition     = var.scale_out_minutes >= 1 && var.scale_out_minutes <= 60 && floor(var.scale_out_minutes) == var.scale_out_minutes
@@ -235,7 +257,7 @@ variable "scale_out_minutes" {
 }
 
 variable "scale_in_minutes" {
-  description = "For how many minutes in a row that must hold. Longer than for scaling out, as too few costs more."
+  description = "Consecutive minutes for which the signal must hold before hosts are removed. Longer than for adding, because too few hosts cost more than too many."
   type        = number
   default     = 5
 
@@ -246,9 +268,9 @@ variable "scale_in_minutes" {
 }
 
 variable "instance_warmup_seconds" {
-  description = "How long a new instance takes until it is registered in the cluster. Until then no other one is added."
+  description = "Seconds for which the group counts a launched instance as one that was asked for. MissingHosts already counts instances that have not joined the cluster, so this bridges only the metric's delay. With the book's signals, set it to the seconds that a new instance takes to join."
   type        = number
-  default     = 300
+  default     = 60
 
   validation {
     condition     = var.instance_warmup_seconds >= 0 && var.instance_warmup_seconds <= 3600 && floor(var.instance_warmup_seconds) == var.instance_warmup_seconds

@@ -154,8 +154,11 @@ fn check_drain(show: &mut Show, nth: usize) {
     );
 }
 
+/// The latest value of a metric: hosts are counted by group, containers in the cluster.
 fn metric(stack: &Stack, name: &str) -> Option<f64> {
-    stack.emulator.metric(NAMESPACE, name, &[("ClusterName", CLUSTER)]).ok()?.last().copied()
+    let both = [("ClusterName", CLUSTER), ("AutoScalingGroupName", GROUP)];
+    let dimensions = if name.ends_with("Hosts") { &both[..] } else { &both[..1] };
+    stack.emulator.metric(NAMESPACE, name, dimensions).ok()?.last().copied()
 }
 
 fn in_alarm(stack: &Stack, output: &str) -> bool {

@@ -347,10 +347,10 @@ fn the_page_names_what_there_is() {
         assert!(in_repository(path).exists(), "{path}");
     }
     let main = template();
-    assert_eq!((default(main, "ScaleOutMinutes"), default(main, "ScaleInMinutes")), (2, 5));
+    assert_eq!((default(main, "ScaleOutMinutes"), default(main, "ScaleInMinutes")), (1, 5));
     assert!(
-        page.contains("Two minutes with `MissingHosts`")
-            && page.contains("Five minutes with `RemovableHosts`")
+        page.contains("After one minute with `MissingHosts`")
+            && page.contains("After five minutes with `RemovableHosts`")
     );
     let delay = default(&example, "DeregistrationDelaySeconds");
     assert!(page.contains(&format!("`DeregistrationDelaySeconds`, {delay}")));

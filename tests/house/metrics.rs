@@ -12,12 +12,13 @@ use fleetkeeper_core::task_needs::TaskNeeds;
 use fleetkeeper_tests::repository::in_repository;
 use serde_json::Value;
 
-use crate::template::template;
+use crate::template::{Stack, text};
 
 /// A metric: namespace, name, and the names of its dimensions.
 type Metric = (String, String, BTreeSet<String>);
 
-const NAMESPACE: &str = "MetricNamespace";
+/// The default of `MetricNamespace`.
+const NAMESPACE: &str = "ECS/Fleetkeeper";
 
 const OF_DRAINS: [DrainMetric; 6] = [
     DrainMetric::DrainSeconds,
@@ -59,54 +60,42 @@ fn published() -> BTreeSet<Metric> {
     of_capacity.chain(of_drains).chain(of_aws).collect()
 }
 
-/// A text of the template, its references being their own names.
-fn text(value: &Value) -> String {
-    let name = value.get("Ref").unwrap_or(value);
-    name.as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
+const ALARM: &str = "AWS::CloudWatch::Alarm";
+
+fn of_alarm(properties: &Value) -> Metric {
+    let dimensions = properties["Dimensions"].as_array().unwrap().iter().map(|it| text(&it["Name"]));
+    metric(&text(&properties["Namespace"]), &text(&properties["MetricName"]), dimensions)
 }
 
-/// The metrics of an alarm: two where it depends on a condition.
-fn of_alarm(properties: &Value) -> Vec<Metric> {
-    let names = &properties["MetricName"];
-    let names = match names["Fn::If"].as_array() {
-        Some(either) => either.iter().skip(1).map(text).collect(),
-        None => vec![text(names)],
-    };
-    let dimensions: Vec<_> =
-        properties["Dimensions"].as_array().unwrap().iter().map(|it| text(&it["Name"])).collect();
-    names.iter().map(|name| metric(&text(&properties["Namespace"]), name, &dimensions)).collect()
-}
-
-/// The dashboard, the names of what it refers to in place of what they are.
-fn dashboard(template: &Value) -> Value {
-    let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][0];
-    let mut parts = body.as_str().unwrap().split("${");
-    let mut json = parts.next().unwrap().to_owned();
-    for part in parts {
-        let (name, rest) = part.split_once('}').unwrap();
-        json.push_str(name);
-        json.push_str(rest);
-    }
+fn dashboard(stack: &Stack) -> Value {
+    let json = text(&stack.properties("Dashboard")["DashboardBody"]);
     serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}"))
 }
 
-fn of_widget(row: &Value) -> Metric {
-    let texts: Vec<_> = row.as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    let (namespace, name) = (texts[0], texts[1]);
-    metric(namespace, name, texts[2..].chunks(2).map(|pair| pair[0]))
+/// The metrics of a widget's rows. A dot repeats what the row above has there.
+fn of_widget(rows: &Value) -> Vec<Metric> {
+    let mut above: Vec<String> = Vec::new();
+    let rows = rows.as_array().into_iter().flatten();
+    rows.map(|row| {
+        let texts = row.as_array().unwrap().iter().filter_map(Value::as_str).enumerate();
+        above = texts.map(|(at, said)| if said == "." { &above[at] } else { said }.to_owned()).collect();
+        metric(&above[0], &above[1], above[2..].chunks(2).map(|pair| &pair[0]))
+    })
+    .collect()
 }
 
 #[test]
 fn what_alarms_and_widgets_name_is_published() {
-    let (template, published) = (template(), published());
-    let resources = template["Resources"].as_object().unwrap();
-    let alarms = resources.values().filter(|it| it["Type"] == "AWS::CloudWatch::Alarm");
-    let mut named: Vec<_> = alarms.flat_map(|alarm| of_alarm(&alarm["Properties"])).collect();
+    let published = published();
+    let mut named = BTreeSet::new();
+    for stack in Stack::both_ways() {
+        named.extend(stack.all(ALARM).map(|(_, alarm)| of_alarm(alarm)));
+    }
     assert!(named.len() >= 10);
-    let dashboard = dashboard(template);
+    let dashboard = dashboard(&Stack::with(&[]));
     let widgets = dashboard["widgets"].as_array().unwrap();
-    let rows = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten();
-    let shown: BTreeSet<_> = rows.map(of_widget).collect();
+    let shown: BTreeSet<_> =
+        widgets.iter().flat_map(|widget| of_widget(&widget["properties"]["metrics"])).collect();
     named.extend(shown.iter().cloned());
     for metric in &named {
         assert!(published.contains(metric), "nothing publishes {metric:?}");
@@ -118,14 +107,12 @@ fn what_alarms_and_widgets_name_is_published() {
 
 #[test]
 fn the_dashboard_shows_every_alarm() {
-    let template = template();
-    let dashboard = dashboard(template);
+    let stack = Stack::with(&[]);
+    let dashboard = dashboard(&stack);
     let widgets = dashboard["widgets"].as_array().unwrap();
     let shown = widgets.iter().filter_map(|widget| widget["properties"]["alarms"].as_array()).flatten();
     let shown: BTreeSet<_> = shown.map(|arn| arn.as_str().unwrap().replace(".Arn", "")).collect();
-    let resources = template["Resources"].as_object().unwrap();
-    let alarms = resources.iter().filter(|(_, it)| it["Type"] == "AWS::CloudWatch::Alarm");
-    assert_eq!(shown, alarms.map(|(name, _)| name.clone()).collect());
+    assert_eq!(shown, stack.all(ALARM).map(|(name, _)| name.to_owned()).collect());
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The template's alarms and policies are those that are simulated.
 
+use std::collections::BTreeMap;
+
 use fleetkeeper_sim::world::fleetkeeper_scaling::{FleetkeeperScaling, ScalingSignals};
 use fleetkeeper_sim::{AdjustmentType, StepScalingPolicy, TreatMissingData};
 use serde_json::{Value, json};
 
-use crate::template::{Stack, template};
+use crate::template::{Stack, template, text};
 
 fn steps(policy: &StepScalingPolicy) -> Value {
     assert_eq!(policy.adjustment_type, AdjustmentType::ChangeInCapacity);
@@ -32,6 +34,11 @@ fn numbers(value: &Value) -> Value {
     }
 }
 
+fn dimensions(alarm: &Value) -> BTreeMap<String, String> {
+    let dimensions = alarm["Dimensions"].as_array().unwrap().iter();
+    dimensions.map(|it| (text(&it["Name"]), text(&it["Value"]))).collect()
+}
+
 #[test]
 fn alarms_and_policies_are_those_that_are_simulated() {
     assert_eq!(template()["Parameters"]["ScalingSignals"]["Default"], "Fleetkeeper");
@@ -43,10 +50,10 @@ fn alarms_and_policies_are_those_that_are_simulated() {
             [(scaling.scale_out_alarm(), "ScaleOutPolicy"), (scaling.scale_in_alarm(), "ScaleInPolicy")]
         {
             let found = of(&alarm.name);
+            assert_eq!(dimensions(&found), alarm.metric.dimensions, "{}", alarm.name);
             let same = json!({
                 "Namespace": alarm.metric.namespace,
                 "MetricName": alarm.metric.name,
-                "Dimensions": [{"Name": "ClusterName", "Value": "ClusterName"}],
                 "Statistic": format!("{:?}", alarm.statistic),
                 "ComparisonOperator": format!("{:?}", alarm.comparison),
                 "Threshold": alarm.threshold,
@@ -65,6 +72,7 @@ fn alarms_and_policies_are_those_that_are_simulated() {
             let found = of(&policy.name);
             assert_eq!(found["PolicyType"], "StepScaling");
             assert_eq!(found["AdjustmentType"], "ChangeInCapacity");
+            assert_eq!(found["MetricAggregationType"], "Minimum");
             assert_eq!(found["StepAdjustments"], numbers(&steps(&policy)), "{}", policy.name);
         }
         let warmup = &of("ScaleOutPolicy")["EstimatedInstanceWarmup"];
@@ -72,14 +80,46 @@ fn alarms_and_policies_are_those_that_are_simulated() {
     }
 }
 
-/// So many instances are never missing, or removable, as a step of this size is taken at.
+/// The most steps that a policy may have (Amazon EC2 Auto Scaling, "Quotas").
+const STEPS: usize = 20;
+
 #[test]
-fn no_step_is_larger_than_what_the_metric_says() {
-    let scaling = FleetkeeperScaling::new("demo", "hosts");
-    let (removing, adding) = (scaling.scale_in_policy(), scaling.scale_out_policy());
-    for step in removing.steps.iter().chain(&adding.steps) {
-        // A breach is a whole host at least.
-        let least = step.lower_bound.unwrap().max(1.0);
-        assert!(f64::from(step.scaling_adjustment.abs()) <= least, "{step:?}");
+fn no_step_exceeds_the_metric() {
+    let stack = Stack::with(&[]);
+    for (policy, direction) in [("ScaleOutPolicy", 1), ("ScaleInPolicy", -1)] {
+        let steps = stack.properties(policy)["StepAdjustments"].as_array().unwrap();
+        assert_eq!(steps.len(), STEPS, "{policy}");
+        let mut above = Some(0);
+        for step in steps {
+            let lower = step["MetricIntervalLowerBound"].as_i64().unwrap();
+            assert_eq!(Some(lower), above, "{policy} has a gap before {step}");
+            above = step["MetricIntervalUpperBound"].as_i64();
+            // A breach is by one at least: the metrics are whole numbers.
+            let adjustment = step["ScalingAdjustment"].as_i64().unwrap() * direction;
+            assert_eq!(adjustment, lower.max(1), "{policy}: {step}");
+        }
+        assert_eq!(above, None, "{policy} has no last step");
+        assert_eq!(*steps.last().unwrap().get("ScalingAdjustment").unwrap(), 100 * direction, "{policy}");
+    }
+}
+
+#[test]
+fn a_group_that_stays_short_is_reported_after_half_an_hour() {
+    for signals in ["Fleetkeeper", "Book"] {
+        let stack = Stack::with(&[("ScalingSignals", signals), ("AlarmTopicArn", "pager")]);
+        let alarm = stack.properties("GroupStaysShort");
+        let of_the_group = ["ClusterName", "AutoScalingGroupName"].map(|it| (it.to_owned(), it.to_owned()));
+        assert_eq!(dimensions(alarm), of_the_group.into());
+        for (name, value) in [
+            ("MetricName", "MissingHosts"),
+            ("Statistic", "Minimum"),
+            ("ComparisonOperator", "GreaterThanThreshold"),
+            ("TreatMissingData", "notBreaching"),
+        ] {
+            assert_eq!(alarm[name], value, "{name}");
+        }
+        let number = |name: &str| alarm[name].as_u64().unwrap();
+        assert_eq!((number("Threshold"), number("Period") * number("EvaluationPeriods")), (0, 30 * 60));
+        assert_eq!(alarm["AlarmActions"], json!(["pager"]));
     }
 }

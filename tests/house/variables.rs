@@ -51,19 +51,29 @@ fn variables(of: &Value) -> &Value {
     &of["Environment"]["Variables"]
 }
 
+/// The parameters that a value is made of, in the order in which they stand there.
+fn parameters_in(value: &Value) -> Vec<String> {
+    let pattern = match &value["Fn::Sub"] {
+        Value::String(pattern) => pattern.clone(),
+        _ => value["Ref"].as_str().map(|name| format!("${{{name}}}")).unwrap_or_default(),
+    };
+    let named = pattern.split("${").skip(1).filter_map(|part| part.split('}').next());
+    named.filter(|name| template()["Parameters"][name].is_object()).map(str::to_owned).collect()
+}
+
 /// The variables of all functions with the parameters that set them, the log's level among them.
-fn set_by_parameters() -> Vec<(String, String, Read)> {
-    let mut all: Vec<(String, String, Read)> = Vec::new();
+fn set_by_parameters() -> Vec<(String, Vec<String>, Read)> {
+    let mut all: Vec<(String, Vec<String>, Read)> = Vec::new();
     for Function { resource, read } in FUNCTIONS {
         let properties = properties(template(), resource);
-        let level = properties["LoggingConfig"]["ApplicationLogLevel"]["Ref"].as_str().unwrap();
-        all.push((LOG_LEVEL.to_owned(), level.to_owned(), read_log_level));
+        let level = parameters_in(&properties["LoggingConfig"]["ApplicationLogLevel"]);
+        all.push((LOG_LEVEL.to_owned(), level, read_log_level));
         for (variable, value) in members(variables(properties)) {
             // What is empty is not set at all.
             let value = value["Fn::If"].get(1).unwrap_or(value);
-            let name = value["Ref"].as_str().unwrap_or_else(|| panic!("{variable}: {value}"));
-            if template()["Parameters"][name].is_object() {
-                all.push((variable.clone(), name.to_owned(), read));
+            let parameters = parameters_in(value);
+            if !parameters.is_empty() {
+                all.push((variable.clone(), parameters, read));
             }
         }
     }
@@ -90,7 +100,8 @@ fn the_parameters_defaults_are_those_of_the_code() {
         (stack.properties("LifecycleDrainer"), stack.properties("CapacityCalculator"));
     let all = |of: &Value, name: &str| variables(of).get(name).map(text);
     let without_defaults = |of: &Value, name: &str| {
-        all(of, name).filter(|_| ["ECS_CLUSTER", "LIFECYCLE_TOPIC_ARN"].contains(&name))
+        all(of, name)
+            .filter(|_| ["ECS_CLUSTER", "LIFECYCLE_TOPIC_ARN", "AUTO_SCALING_GROUPS"].contains(&name))
     };
     assert_eq!(
         lifecycle_drainer::Config::read(&Settings::new(&|name| all(drainer, name))),
@@ -111,12 +122,20 @@ fn the_parameters_defaults_are_those_of_the_code() {
 #[test]
 fn the_parameters_take_what_the_variables_take() {
     let mut compared = 0;
-    for (variable, name, read) in set_by_parameters() {
-        let refused = read(&Settings::new(&|asked| (asked == variable).then(|| "?".to_owned())));
-        let Err(SettingError::Malformed { accepted, .. }) = refused else {
+    for (variable, parameters, read) in set_by_parameters() {
+        // A name may be a question mark. A list of names must not have empty ones.
+        let refused = ["?", ","].into_iter().find_map(|value| {
+            read(&Settings::new(&|asked| (asked == variable).then(|| value.to_owned()))).err()
+        });
+        let Some(SettingError::Malformed { accepted, .. }) = refused else {
             panic!("{variable} takes anything")
         };
-        let parameter = &template()["Parameters"][&name];
+        let [name] = &parameters[..] else {
+            let names = parameters.iter().map(|name| &template()["Parameters"][name]);
+            assert!(names.clone().all(|it| it["AllowedPattern"].is_string()), "{parameters:?} take anything");
+            continue;
+        };
+        let parameter = &template()["Parameters"][name];
         let bounds = (&parameter["MinValue"], &parameter["MaxValue"]);
         let accepts = if let Some(values) = parameter["AllowedValues"].as_array() {
             // Empty is not set.
@@ -149,10 +168,12 @@ fn the_readme_tells_of_every_variable_its_parameter_and_its_default() {
     for variable in FUNCTIONS.iter().flat_map(asked_for) {
         row(&variable);
     }
-    for (variable, parameter, _) in set_by_parameters() {
+    for (variable, parameters, _) in set_by_parameters() {
         let row = row(&variable);
-        assert!(row[1].contains(&format!("`{parameter}`")), "{variable}: {}", row[1]);
-        let default = match &template()["Parameters"][&parameter]["Default"] {
+        for parameter in &parameters {
+            assert!(row[1].contains(&format!("`{parameter}`")), "{variable}: {}", row[1]);
+        }
+        let default = match &template()["Parameters"][&parameters[0]]["Default"] {
             Value::Null => "none".to_owned(),
             Value::String(text) if text.is_empty() => "discovered".to_owned(),
             value => text(value),

@@ -117,19 +117,19 @@ fn an_event_of_ecs_becomes_metrics_and_a_full_cluster_an_alarm() {
     let read = |name: &str, dimensions: &[(&str, &str)]| {
         stack.emulator.metric(namespace, name, dimensions).unwrap().last().copied()
     };
-    let in_demo = [("ClusterName", "demo")];
+    let in_group = [("ClusterName", "demo"), ("AutoScalingGroupName", "demo-asg")];
+    let in_demo = &in_group[..1];
     wait_for("a full cluster's metrics", 60, || {
-        (read("PlaceableContainers", &in_demo) == Some(0.0)
-            && read("ContainerCapacity", &in_demo) == Some(0.0))
-        .then_some(())
+        (read("PlaceableContainers", in_demo) == Some(0.0) && read("ContainerCapacity", in_demo) == Some(0.0))
+            .then_some(())
     })
     .unwrap();
-    assert_eq!(read("ActiveHosts", &in_demo), Some(2.0));
-    assert_eq!(read("DrainingHosts", &in_demo), Some(0.0));
-    assert_eq!(read("DisconnectedHosts", &in_demo), Some(0.0));
-    assert_eq!(read("IdleHostCapacity", &in_demo), Some(0.0));
-    for resource in ["CPU", "MEMORY"] {
-        assert_eq!(read("ContainerCapacity", &[("ClusterName", "demo"), ("Resource", resource)]), Some(0.0));
+    assert_eq!(read("IdleHostCapacity", in_demo), Some(0.0));
+    assert_eq!(read("MissingHosts", &in_group), Some(1.0));
+    for (name, hosts) in
+        [("ActiveHosts", 2.0), ("DrainingHosts", 0.0), ("DisconnectedHosts", 0.0), ("UnjoinedHosts", 0.0)]
+    {
+        assert_eq!(read(name, &in_group), Some(hosts), "{name}");
     }
     let alarm = stack.output("ScaleOutAlarmName").unwrap();
     wait_for("the alarm", 60, || (stack.emulator.alarm_state(alarm).unwrap() == "ALARM").then_some(()))

@@ -43,8 +43,8 @@ pub struct Service {
 /// A deployment or a task set of a service: tasks of one task definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
-    /// Whether it is a task set, which a service has by the deployment controllers CODE_DEPLOY and
-    /// EXTERNAL. `maximumPercent` sets no limit to one.
+    /// Whether it is a task set, which a service has by the deployment controllers `CODE_DEPLOY` and
+    /// `EXTERNAL`. `maximumPercent` sets no limit to one.
     pub task_set: bool,
     /// What its tasks are made by.
     pub definition: TaskDefinitionArn,

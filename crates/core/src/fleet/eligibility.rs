@@ -114,13 +114,13 @@ impl Requirement {
                 Some(Members::NotUnderstood(_)) | None => false,
             },
             // An instance that registered before its group became a provider's does not name it.
-            Self::Provider(provider) => match &host.instance.capacity_provider {
-                Some(own) => own == provider,
-                None => {
+            Self::Provider(provider) => {
+                let of_group = || {
                     let group = snapshot.capacity_providers.get(provider);
                     group.is_some_and(|group| host.group == Some(group.as_str()))
-                }
-            },
+                };
+                host.instance.capacity_provider.as_ref().map_or_else(of_group, |own| own == provider)
+            }
         }
     }
 }

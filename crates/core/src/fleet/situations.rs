@@ -634,3 +634,49 @@ fn an_empty_group_is_not_launched_for_a_task_that_its_last_hosts_did_not_match()
     cluster.service_mut("api").constraints.remove(0);
     assert_eq!(cluster.figures("empty").0, Some(1));
 }
+
+/// The worked examples of docs/capacity.md.
+mod documented {
+    use super::*;
+
+    #[test]
+    fn six_tasks_of_which_three_run_miss_two_hosts() {
+        let mut cluster =
+            Cluster::new().headroom("one").group("web", 2, 2048, 4096).service("api", 6, needs(1024, 1024));
+        cluster.run("api", 0, 2);
+        cluster.run("api", 1, 1);
+        assert_eq!(cluster.figures("web"), (Some(2), 0));
+        cluster.headroom = super::super::Headroom::None;
+        assert_eq!(cluster.figures("web"), (Some(1), 0));
+    }
+
+    #[test]
+    fn what_first_fit_would_place_and_ecs_need_not_is_not_removable() {
+        let mut cluster = Cluster::new().group("web", 0, 0, 0);
+        for memory in [2000, 1000, 3000] {
+            cluster.add_host("web", 1000, memory);
+        }
+        cluster = cluster.service("large", 1, needs(0, 2000)).service("small", 1, needs(0, 1000));
+        cluster.run("large", 2, 1);
+        cluster.run("small", 2, 1);
+        assert_eq!(held(&cluster, "web"), [HeldReason::NoPlace { service: "large".to_owned() }]);
+        // The third host by itself, whichever Auto Scaling would pick of the others.
+        for instance in &mut cluster.group_mut("web").instances[..2] {
+            instance.protected = true;
+        }
+        assert_eq!(cluster.figures("web").1, 0);
+        // With as much again on the second host, nothing can block both.
+        cluster.host_mut(1).registered.memory.0 = 4000;
+        cluster.host_mut(1).remaining.memory.0 = 4000;
+        assert_eq!(cluster.figures("web").1, 1);
+    }
+
+    #[test]
+    fn ten_percent_of_twenty_five_tasks_are_three() {
+        let mut cluster =
+            Cluster::new().headroom("10%").group("web", 5, 5000, 5000).service("api", 25, needs(1000, 1000));
+        (0..5).for_each(|host| cluster.run("api", host, 5));
+        let missing = cluster.of_group("web").missing;
+        assert_eq!(missing.reason, MissingReason::NoRoom { service: "api".to_owned(), waiting_tasks: 3 });
+    }
+}

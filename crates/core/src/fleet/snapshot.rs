@@ -55,7 +55,7 @@ pub struct PlacedTask {
 }
 
 /// The subjects whose value changes with each placement: an answer about today's hosts says nothing of tomorrow's.
-const DYNAMIC_SUBJECTS: [&str; 3] = ["task:group", "runningtaskscount", "agentconnected"];
+const DYNAMIC_SUBJECTS: [&str; 2] = ["task:group", "runningtaskscount"];
 
 /// Why an expression cannot be understood, whatever ECS answers; none where ECS may be asked.
 #[must_use]

@@ -138,15 +138,13 @@ impl TaskKinds {
             return;
         }
         let kinds = own.iter().filter_map(|kind| self.all.get(*kind)).cloned();
-        let replacement = match own.as_slice() {
-            [only] => *only,
-            _ => {
-                let Some(mut either) = kinds.reduce(|one, other| one.either(&other)) else { return };
-                either.desired = 0;
-                self.either_of.insert(self.all.len(), own);
-                self.all.push(either);
-                self.all.len() - 1
-            }
+        let replacement = if let [only] = own.as_slice() {
+            *only
+        } else {
+            let Some(either) = kinds.reduce(|one, other| one.either(&other)) else { return };
+            self.either_of.insert(self.all.len(), own);
+            self.all.push(TaskKind { desired: 0, ..either });
+            self.all.len() - 1
         };
         self.replacements.insert(service.name.clone(), replacement);
     }

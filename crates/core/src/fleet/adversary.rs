@@ -2,7 +2,7 @@
 //! each any host with room. It tries all there is.
 
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::prelude::any;
@@ -42,7 +42,7 @@ struct Adversary<'a> {
     world: &'a World,
     movers: Vec<Movers>,
     /// The tasks that were left to place, and the rooms, packed.
-    seen: HashSet<(u64, u128)>,
+    seen: BTreeSet<(u64, u128)>,
 }
 
 /// How many of the movers are left to place.
@@ -76,7 +76,7 @@ impl<'a> Adversary<'a> {
                 add(&of_service, true, true, removed.iter().copied().map(tasks).sum());
             }
         }
-        Self { world, movers, seen: HashSet::new() }
+        Self { world, movers, seen: BTreeSet::new() }
     }
 
     /// Whether some task can be left without a place.
@@ -94,7 +94,7 @@ impl<'a> Adversary<'a> {
             extras.push(None);
         }
         extras.into_iter().any(|extra| {
-            let mut adversary = Self { world, movers: none.movers.clone(), seen: HashSet::new() };
+            let mut adversary = Self { world, movers: none.movers.clone(), seen: BTreeSet::new() };
             if let Some(kind) = extra {
                 let picks = picks(world, removed, kind, false, false);
                 adversary.movers.push(Movers { tasks: 1, picks });

@@ -226,9 +226,9 @@ impl<'a> Certificate<'a> {
             let there = if moves && *other == kind { there - 1 } else { *there };
             let may_block = || self.fleet.kinds.all.get(*other).is_some_and(|it| it.may_block.contains(host));
             if there > 0 && may_block() {
-                let these = left.div_ceil(*each).min(there);
-                left = left.saturating_sub(each.saturating_mul(these));
-                tasks += these;
+                let enough = left.div_ceil(*each).min(there);
+                left = left.saturating_sub(each.saturating_mul(enough));
+                tasks += enough;
             }
         }
         (left == 0).then_some(tasks)
@@ -244,12 +244,12 @@ impl<'a> Certificate<'a> {
         let others = self.others(kind, moves).filter(|(_, tasks)| *tasks > 0);
         let of = |kind: usize| self.fleet.kinds.all.get(kind);
         let needs = |(other, tasks): (usize, u64)| Some((of(other)?.needs, tasks));
-        let mut moved: Vec<(Amounts, u64)> = others.filter_map(needs).collect();
-        moved.extend(any.map(|any| (any.needs, 1)));
-        let sum = moved.iter().fold(Amounts::default(), |sum, (needs, tasks)| {
+        let mut blocking: Vec<(Amounts, u64)> = others.filter_map(needs).collect();
+        blocking.extend(any.map(|any| (any.needs, 1)));
+        let sum = blocking.iter().fold(Amounts::default(), |sum, (needs, tasks)| {
             sum.plus(&Amounts(needs.0.map(|need| need.saturating_mul(*tasks))))
         });
-        let largest = moved.iter().fold(Amounts::default(), |most, (needs, _)| most.at_least(needs));
+        let largest = blocking.iter().fold(Amounts::default(), |most, (needs, _)| most.at_least(needs));
         [sum, self.fleet.largest, largest, it.needs].iter().any(|scale| {
             let share = |amount: u64, resource: usize| {
                 let whole = scale.0.get(resource).copied().unwrap_or(0).max(1);
@@ -261,7 +261,7 @@ impl<'a> Certificate<'a> {
                     used().map(|(resource, _)| share(needs.0.get(resource).copied().unwrap_or(0), resource));
                 shares.fold(0.0, f64::max)
             };
-            let moved: f64 = moved.iter().map(|(needs, tasks)| weight(needs) * float(*tasks)).sum();
+            let needed: f64 = blocking.iter().map(|(needs, tasks)| weight(needs) * float(*tasks)).sum();
             let mut sum = Sum::of(self.rooms);
             self.hosts(it, domain, apart).any(|(_, room)| {
                 let blocked = used().map(|(resource, needed)| {
@@ -270,7 +270,7 @@ impl<'a> Certificate<'a> {
                 });
                 sum.add(room.group, blocked.fold(f64::INFINITY, f64::min));
                 // More by what rounding could hide.
-                sum.value() > moved * (1.0 + 1e-9) + 1e-9
+                sum.value() > needed * (1.0 + 1e-9) + 1e-9
             })
         })
     }

@@ -163,6 +163,19 @@ pub(super) struct Scale {
     pub(super) alike: bool,
 }
 
+/// What a cluster has of the rarer things.
+struct Special {
+    is_plain: bool,
+    gpus: bool,
+    arm: bool,
+}
+
+impl Special {
+    fn one_in(&self, draws: &mut Draws<'_>, times: usize) -> bool {
+        !self.is_plain && draws.one_in(times)
+    }
+}
+
 impl World {
     pub(super) fn drawn(draws: &mut Draws<'_>, scale: Scale) -> Self {
         let headroom = match draws.below(8) {
@@ -170,109 +183,112 @@ impl World {
             4..=6 => Headroom::One,
             _ => Headroom::Percent(draws.pick(&[10, 50])),
         };
-        let mut hosts = usize::try_from(draws.between(scale.hosts.0, scale.hosts.1)).unwrap();
-        hosts += usize::from(scale.hosts.1 == 4 && draws.one_in(8));
-        let groups = if draws.below(5) < 3 { 1 } else { 2.min(hosts) };
-        let plain = draws.one_in(3);
-        let one_in = |draws: &mut Draws<'_>, times: usize| !plain && draws.one_in(times);
-        let daemon = one_in(draws, 4).then_some(1);
-        let (any_gpus, any_arm) = (one_in(draws, 5), one_in(draws, 5));
+        let mut hosts = draws.between(scale.hosts.0, scale.hosts.1);
+        hosts += u64::from(scale.hosts.1 == 4 && draws.one_in(8));
+        let groups = if hosts < 2 || draws.below(5) < 3 { 1 } else { 2 };
+        let is_plain = draws.one_in(3);
+        let special =
+            Special { is_plain, gpus: !is_plain && draws.one_in(5), arm: !is_plain && draws.one_in(5) };
         let mut world = Self {
             groups: vec![Group { minimum: 0, maximum: 100, coming: 0 }; groups],
             hosts: Vec::new(),
             kinds: Vec::new(),
-            daemon,
+            daemon: special.one_in(draws, 4).then_some(1),
             headroom,
         };
-        let alike = scale.alike || draws.below(4) < 2;
-        for number in 0..hosts {
-            // Each group has a host.
-            let group = if number < groups { number } else { draws.below(groups) };
-            let like = world.hosts.iter().find(|host| alike && host.group == group);
-            let gpus = if any_gpus { draws.between(0, 2) } else { 0 };
-            let (size, arm) = like.map_or_else(
-                || ([draws.between(4, 12), draws.between(4, 12), gpus], any_arm && draws.one_in(2)),
-                |host| (host.size, host.arm),
-            );
-            world.hosts.push(Host {
-                id: number,
-                group,
-                size,
-                arm,
-                state: State::Active,
-                protected: false,
-                stays: None,
-                fresh: false,
-                tasks: Vec::new(),
-            });
-        }
-        let kinds = draws.between(1, 4);
-        for number in 0..usize::try_from(kinds).unwrap() {
-            let before = number.checked_sub(1).filter(|_| one_in(draws, 6));
-            let mut kind = before.map_or_else(
-                || Kind {
-                    service: number,
-                    needs: [0; 3],
-                    network_interface: false,
-                    port: None,
-                    distinct: one_in(draws, 5),
-                    members: one_in(draws, 3).then(|| match scale.alike {
-                        true => {
-                            let group = draws.below(groups);
-                            world.hosts.iter().map(|host| host.group == group).collect()
-                        }
-                        false => (0..hosts).map(|_| !draws.one_in(3)).collect(),
-                    }),
-                    providers: match (one_in(draws, 3), draws.below(groups)) {
-                        (true, _) if groups == 2 && draws.one_in(2) => vec![0, 1],
-                        (true, group) => vec![group],
-                        (false, _) => Vec::new(),
-                    },
-                    arm: None,
-                    waiting: 0,
-                },
-                |before| world.kinds[before].clone(),
-            );
-            kind.needs = [
-                if draws.one_in(10) { 0 } else { draws.between(1, 4) },
-                draws.between(1, 4),
-                u64::from(any_gpus && draws.one_in(3)),
-            ];
-            kind.network_interface = one_in(draws, 5);
-            kind.port = one_in(draws, 4).then(|| draws.pick(&[0, 1]));
-            kind.arm = (any_arm && draws.one_in(2)).then(|| draws.one_in(2));
-            kind.waiting = if draws.one_in(4) { draws.between(0, scale.waiting) } else { 0 };
+        world.draw_hosts(draws, scale, &special, usize::try_from(hosts).unwrap());
+        for number in 0..usize::try_from(draws.between(1, 4)).unwrap() {
+            let kind = world.draw_kind(draws, scale, &special, number);
             world.kinds.push(kind);
         }
-        for number in 0..hosts {
-            world.hosts[number].tasks = vec![0; world.kinds.len()];
-            for _ in 0..draws.below(scale.tasks_a_host + 1) {
-                let kind = draws.below(world.kinds.len());
-                if world.takes(number, kind) && world.room(number).beside(&world.kinds[kind], true).is_some()
-                {
-                    world.hosts[number].tasks[kind] += 1;
-                }
-            }
-            let host = &mut world.hosts[number];
-            host.fresh = host.tasks.iter().all(|tasks| *tasks == 0) && draws.one_in(2);
-            host.state = match draws.below(16) {
-                13 => State::Disconnected,
-                14 => State::Draining,
-                15 => State::Terminating,
-                _ => State::Active,
-            };
-            host.protected = draws.one_in(14);
-            if draws.one_in(40) {
-                let stays = draws.pick(&[Stays::Kept, Stays::Standalone, Stays::TaskProtected]);
-                let idle = host.tasks.iter().all(|tasks| *tasks == 0);
-                host.stays = Some(stays).filter(|stays| !idle || *stays != Stays::TaskProtected);
-                host.fresh &= stays != Stays::Standalone;
-            }
+        for number in 0..world.hosts.len() {
+            world.draw_tasks(draws, scale, number);
         }
-        for number in 0..groups {
-            world.groups[number].minimum = if draws.one_in(6) { draws.between(0, 3) } else { 0 };
+        for group in &mut world.groups {
+            group.minimum = if draws.one_in(6) { draws.between(0, 3) } else { 0 };
         }
         world
+    }
+
+    fn draw_hosts(&mut self, draws: &mut Draws<'_>, scale: Scale, special: &Special, hosts: usize) {
+        let are_alike = scale.alike || draws.below(4) < 2;
+        for id in 0..hosts {
+            // Each group has a host.
+            let groups = self.groups.len();
+            let group = if id < groups { id } else { draws.below(groups) };
+            let like = self.hosts.iter().find(|host| are_alike && host.group == group);
+            let gpus = if special.gpus { draws.between(0, 2) } else { 0 };
+            let (size, arm) = like.map_or_else(
+                || ([draws.between(4, 12), draws.between(4, 12), gpus], special.arm && draws.one_in(2)),
+                |host| (host.size, host.arm),
+            );
+            let (state, protected, stays, fresh) = (State::Active, false, None, false);
+            self.hosts.push(Host { id, group, size, arm, state, protected, stays, fresh, tasks: Vec::new() });
+        }
+    }
+
+    fn draw_kind(&self, draws: &mut Draws<'_>, scale: Scale, special: &Special, number: usize) -> Kind {
+        let groups = self.groups.len();
+        let before = number.checked_sub(1).filter(|_| special.one_in(draws, 6));
+        let mut kind = before.map_or_else(
+            || Kind {
+                service: number,
+                needs: [0; 3],
+                network_interface: false,
+                port: None,
+                distinct: special.one_in(draws, 5),
+                members: special.one_in(draws, 3).then(|| {
+                    let of_group = draws.below(groups);
+                    let hosts = self.hosts.iter();
+                    let matches = |host: &Host| {
+                        if scale.alike { host.group == of_group } else { !draws.one_in(3) }
+                    };
+                    hosts.map(matches).collect()
+                }),
+                providers: match (special.one_in(draws, 3), draws.below(groups)) {
+                    (true, _) if groups == 2 && draws.one_in(2) => vec![0, 1],
+                    (true, group) => vec![group],
+                    (false, _) => Vec::new(),
+                },
+                arm: None,
+                waiting: 0,
+            },
+            |before| self.kinds[before].clone(),
+        );
+        kind.needs = [
+            if draws.one_in(10) { 0 } else { draws.between(1, 4) },
+            draws.between(1, 4),
+            u64::from(special.gpus && draws.one_in(3)),
+        ];
+        kind.network_interface = special.one_in(draws, 5);
+        kind.port = special.one_in(draws, 4).then(|| draws.pick(&[0, 1]));
+        kind.arm = (special.arm && draws.one_in(2)).then(|| draws.one_in(2));
+        kind.waiting = if draws.one_in(4) { draws.between(0, scale.waiting) } else { 0 };
+        kind
+    }
+
+    fn draw_tasks(&mut self, draws: &mut Draws<'_>, scale: Scale, number: usize) {
+        self.hosts[number].tasks = vec![0; self.kinds.len()];
+        for _ in 0..draws.below(scale.tasks_a_host + 1) {
+            let kind = draws.below(self.kinds.len());
+            let has_room = self.room(number).beside(&self.kinds[kind], true).is_some();
+            self.hosts[number].tasks[kind] += u64::from(has_room && self.takes(number, kind));
+        }
+        let host = &mut self.hosts[number];
+        let is_idle = host.tasks.iter().all(|tasks| *tasks == 0);
+        host.fresh = is_idle && draws.one_in(2);
+        host.state = match draws.below(16) {
+            13 => State::Disconnected,
+            14 => State::Draining,
+            15 => State::Terminating,
+            _ => State::Active,
+        };
+        host.protected = draws.one_in(14);
+        if draws.one_in(40) {
+            let stays = draws.pick(&[Stays::Kept, Stays::Standalone, Stays::TaskProtected]);
+            host.stays = Some(stays).filter(|stays| !is_idle || *stays != Stays::TaskProtected);
+            host.fresh &= stays != Stays::Standalone;
+        }
     }
 
     /// Whether a kind's tasks may be placed on a host, were it empty and its daemon there.
@@ -333,7 +349,7 @@ impl World {
             cluster = cluster.group(&name_of_group(group), 0, 0, 0);
         }
         for (number, host) in self.hosts.iter().enumerate() {
-            self.add_host(&mut cluster, number, host);
+            Self::add_host(&mut cluster, number, host);
         }
         for number in 0..self.kinds.len() {
             cluster = self.add_kind(cluster, number);
@@ -363,7 +379,7 @@ impl World {
         cluster
     }
 
-    fn add_host(&self, cluster: &mut Cluster, number: usize, host: &Host) {
+    fn add_host(cluster: &mut Cluster, number: usize, host: &Host) {
         let group = name_of_group(host.group);
         let [cpu, memory, gpus] = host.size;
         assert_eq!(cluster.add_host(&group, cpu, memory), number);
@@ -428,9 +444,10 @@ impl World {
         let deployment = Deployment {
             task_set: false,
             definition: definition(number),
-            launch: match kind.providers.is_empty() {
-                true => Launch::Ec2,
-                false => Launch::CapacityProviders(providers.map(|(provider, _)| provider).collect()),
+            launch: if kind.providers.is_empty() {
+                Launch::Ec2
+            } else {
+                Launch::CapacityProviders(providers.map(|(provider, _)| provider).collect())
             },
             desired: running + count(kind.waiting),
             running,

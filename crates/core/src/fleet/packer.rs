@@ -6,7 +6,7 @@ use super::adversary::each_drawn;
 use super::drawn::{Draws, Room, Scale, State, World};
 use super::{Decision, Headroom};
 
-const CASES: u32 = 10_000;
+const CASES: u32 = 20_000;
 const SMALL: Scale = Scale { hosts: (1, 3), tasks_a_host: 3, waiting: 4, alike: true };
 /// The search is for so many tasks.
 const TASKS_MAX: usize = 9;
@@ -123,6 +123,11 @@ pub(super) fn missing(decision: &Decision) -> Vec<u64> {
 
 fn drawn(draws: &mut Draws<'_>) -> World {
     let mut world = World::drawn(draws, SMALL);
+    if draws.one_in(2) {
+        let largest = |of: usize| world.hosts.iter().map(|host| host.size[of]).max().unwrap();
+        let size = [largest(0), largest(1), largest(2)];
+        world.hosts.iter_mut().for_each(|host| host.size = size);
+    }
     for group in &mut world.groups {
         group.coming = u64::from(draws.one_in(6));
     }
@@ -155,20 +160,22 @@ fn the_missing_hosts_are_enough_and_hardly_more_than_the_fewest() {
         if !is_enough(&world, &missing) {
             return Err(format!("too few hosts: {}", case()));
         }
-        let mut is_fewest = true;
+        // Where one group's hosts are smaller, and it is preferred, more of them are right.
+        let is_one_size = world.hosts.iter().all(|host| host.size == world.hosts[0].size);
+        let mut is_fewest = is_one_size;
         for group in 0..missing.len() {
             let fewer_by = |hosts: u64| {
                 let mut fewer = missing.clone();
                 fewer[group] = fewer[group].checked_sub(hosts)?;
                 Some(fewer)
             };
-            if fewer_by(2).is_some_and(|fewer| is_enough(&world, &fewer)) {
+            if is_one_size && fewer_by(2).is_some_and(|fewer| is_enough(&world, &fewer)) {
                 return Err(format!("too many hosts of group {group}: {}", case()));
             }
             is_fewest &= !fewer_by(1).is_some_and(|fewer| is_enough(&world, &fewer));
         }
         let count = |cell: &Cell<u32>, so: bool| cell.set(cell.get() + u32::from(so));
-        count(&some, missing.iter().any(|hosts| *hosts > 0));
+        count(&some, is_one_size && missing.iter().any(|hosts| *hosts > 0));
         count(&exact, is_fewest && missing.iter().any(|hosts| *hosts > 0));
         Ok(())
     });

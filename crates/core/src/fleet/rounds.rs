@@ -129,25 +129,26 @@ impl Play {
             if missing.iter().zip(&removable).any(|(missing, removable)| *missing > 0 && *removable > 0) {
                 return failed("a group is missing hosts and can lose some");
             }
-            let (grows, shrinks) = (missing.iter().any(|it| *it > 0), removable.iter().any(|it| *it > 0));
-            if !grows && !shrinks {
+            let (are_missing, can_go) =
+                (missing.iter().any(|it| *it > 0), removable.iter().any(|it| *it > 0));
+            if !are_missing && !can_go {
                 return Ok((grown, shrunk));
             }
-            if grows && shrunk > 0 {
+            if are_missing && shrunk > 0 {
                 return failed("hosts are missing after some were removed");
             }
-            if grows
+            if are_missing
                 && !world.waits(first)
                 && world.headroom == Headroom::One
                 && world.has_room_for_one_more(first)
             {
                 return failed("hosts are missing though no task waits and each kind has room for one more");
             }
-            if grows && !world.waits(first) && world.headroom == Headroom::None {
+            if are_missing && !world.waits(first) && world.headroom == Headroom::None {
                 return failed("hosts are missing though no task waits");
             }
-            grown += u32::from(grows);
-            shrunk += u32::from(shrinks);
+            grown += u32::from(are_missing);
+            shrunk += u32::from(can_go);
             if grown > ROUNDS_OF_GROWTH || grown + shrunk > most {
                 return failed("no end");
             }
@@ -160,7 +161,7 @@ impl Play {
             }
             let mut removed = Vec::new();
             for (group, hosts) in removable.iter().enumerate() {
-                let mut pickable = pickable(&world, group);
+                let mut pickable = pickable(world, group);
                 let picked = (0..*hosts).map(|_| pickable.swap_remove(draws.below(pickable.len())));
                 removed.extend(picked);
             }
@@ -168,7 +169,7 @@ impl Play {
             world.remove(&removed);
             world.drain();
             world.place(draws);
-            if shrinks && world.waits(first) {
+            if can_go && world.waits(first) {
                 return Err(format!("a task waits without {removed:?}: {removable:?}\n{before}\n{world:?}"));
             }
         }

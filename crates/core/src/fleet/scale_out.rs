@@ -88,23 +88,25 @@ fn best_packing(fleet: &Fleet<'_>) -> Packing {
     let waiting = fleet.to_place();
     let kinds = waiting.iter().enumerate().filter(|(_, tasks)| **tasks > 0);
     let kinds: Vec<_> = kinds.map(|(kind, _)| (fleet.choices(kind), kind)).collect();
-    let by = |lonely_first: bool, size: fn(&Fleet<'_>, usize) -> u64| {
+    let by = |first: &dyn Fn(usize) -> u64, size: fn(&Fleet<'_>, usize) -> u64| {
         let mut order = kinds.clone();
-        let is_later = |kind| lonely_first && !is_lonely(fleet, kind);
-        order.sort_by_key(|(choices, kind)| (is_later(*kind), *choices, Reverse(size(fleet, *kind))));
+        order.sort_by_key(|(choices, kind)| (Reverse(first(*kind)), *choices, Reverse(size(fleet, *kind))));
         pack(fleet, bins.clone(), &waiting, order.iter().map(|(_, kind)| *kind))
     };
-    let first = by(false, largest_share);
-    if first.new_hosts < 2 {
-        return first;
+    let none = |_| 0;
+    let best = by(&none, largest_share);
+    if best.new_hosts == 0 {
+        return best;
     }
-    [by(false, cpu), by(false, memory), by(true, largest_share)]
+    // Where a host takes one task of a kind, others fill up the hosts that these need anyhow.
+    let apart = |kind| if is_one_a_host(fleet, kind) { waiting.get(kind).copied().unwrap_or(0) } else { 0 };
+    [by(&none, cpu), by(&none, memory), by(&apart, largest_share)]
         .into_iter()
-        .fold(first, |best, other| if other.new_hosts < best.new_hosts { other } else { best })
+        .fold(best, |best, other| if other.new_hosts < best.new_hosts { other } else { best })
 }
 
-/// Whether a host takes only one task of a kind. Others fill up the hosts that these need anyhow.
-fn is_lonely(fleet: &Fleet<'_>, kind: usize) -> bool {
+/// Whether a host takes no more than one task of a kind.
+fn is_one_a_host(fleet: &Fleet<'_>, kind: usize) -> bool {
     fleet.kinds.all.get(kind).is_some_and(|kind| kind.distinct || !kind.ports.is_empty())
 }
 

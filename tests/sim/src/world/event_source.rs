@@ -171,12 +171,15 @@ const SERVICE_ACTION: &str = "ECS Service Action";
 
 /// An SNS event as a function gets it: one record (developer guide, "Invoking Lambda functions with Amazon SNS").
 fn sns_event(message: &SnsMessage, message_id: &str, at: DateTime<Utc>) -> Value {
-    let mut attributes = json!({});
+    let mut attributes = serde_json::Map::new();
+    let mut add = |name: &str, of_type: &str, value: &str| {
+        attributes.insert(name.to_owned(), json!({"Type": of_type, "Value": value}));
+    };
     if let Some(attempt) = message.attempt {
-        attributes[sns::ATTEMPT_ATTRIBUTE] = json!({"Type": "Number", "Value": attempt.to_string()});
+        add(sns::ATTEMPT_ATTRIBUTE, "Number", &attempt.to_string());
     }
     if !message.waiting.is_empty() {
-        attributes[sns::WAITING_ATTRIBUTE] = json!({"Type": "String", "Value": message.waiting});
+        add(sns::WAITING_ATTRIBUTE, "String", &message.waiting);
     }
     json!({"Records": [{
         "EventSource": "aws:sns",

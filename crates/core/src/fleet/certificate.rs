@@ -41,47 +41,40 @@ impl Moving {
 pub(super) struct Rooms {
     /// The host that goes.
     pub(super) without: Option<usize>,
-    /// Groups of which this many hosts go.
-    pub(super) fewer: BTreeMap<usize, u64>,
+    /// How many hosts of each group go.
+    pub(super) fewer: Vec<u64>,
 }
 
-/// Whether all of `moving`, and one more task of any one of the kinds `one_more`, are placed. The kind that may be left over
-/// is the error.
-pub(super) fn all_are_placed(
-    fleet: &Fleet<'_>,
-    rooms: &Rooms,
-    moving: &Moving,
-    one_more: &[usize],
-) -> Result<(), usize> {
+/// A task that must be placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asked {
+    /// One more of a kind, after all others.
+    OneMore(usize),
+    /// One of those of a kind that move.
+    Moving(usize),
+}
+
+impl Asked {
+    pub(super) fn kind(self) -> usize {
+        match self {
+            Self::OneMore(kind) | Self::Moving(kind) => kind,
+        }
+    }
+
+    /// All tasks of `moving`, and one more of any one of the kinds `one_more`.
+    pub(super) fn all<'a>(moving: &'a Moving, one_more: &'a [usize]) -> impl Iterator<Item = Self> + 'a {
+        let one_more = one_more.iter().copied().map(Self::OneMore);
+        one_more.chain(moving.iter().map(|(kind, _)| Self::Moving(kind)))
+    }
+}
+
+/// Whether all of `moving`, and one more task of any one of the kinds `one_more`, are placed.
+pub(super) fn all_are_placed(fleet: &Fleet<'_>, rooms: &Rooms, moving: &Moving, one_more: &[usize]) -> bool {
     let certificate = Certificate::new(fleet, rooms, moving);
-    // One more task of each kind, after all others.
-    for kind in one_more {
-        if !certificate.is_placed(*kind, None, false) {
-            return Err(*kind);
-        }
-    }
-    for (kind, _) in moving.iter() {
-        // One more task that is the largest of its kinds in each resource stands for each of them.
-        let any = certificate.any_of(kind, one_more);
-        if any.as_ref().is_none_or(|any| certificate.is_placed(kind, Some(any), true)) {
-            if any.is_some() || certificate.is_placed(kind, None, true) {
-                continue;
-            }
-            return Err(kind);
-        }
-        let each = |more: &usize| {
-            let mut with = moving.clone();
-            with.add(*more, 1);
-            Certificate::new(fleet, rooms, &with).is_placed(kind, None, true)
-        };
-        if !one_more.iter().all(each) {
-            return Err(kind);
-        }
-    }
-    Ok(())
+    Asked::all(moving, one_more).all(|asked| certificate.places(asked, one_more))
 }
 
-struct Certificate<'a> {
+pub(super) struct Certificate<'a> {
     fleet: &'a Fleet<'a>,
     rooms: &'a Rooms,
     moving: &'a Moving,
@@ -96,7 +89,7 @@ struct AnyOf {
 }
 
 impl<'a> Certificate<'a> {
-    fn new(fleet: &'a Fleet<'a>, rooms: &'a Rooms, moving: &'a Moving) -> Self {
+    pub(super) fn new(fleet: &'a Fleet<'a>, rooms: &'a Rooms, moving: &'a Moving) -> Self {
         let mut by_need: [Vec<(u64, usize, u64)>; RESOURCES] = Default::default();
         for (kind, tasks) in moving.iter() {
             let Some(it) = fleet.kinds.all.get(kind) else { continue };
@@ -110,6 +103,23 @@ impl<'a> Certificate<'a> {
             needing.sort_by_key(|(needed, ..)| Reverse(*needed));
         }
         Self { fleet, rooms, moving, by_need }
+    }
+
+    /// Whether a task is placed, where one more task of any one of the kinds `one_more` may be placed before.
+    pub(super) fn places(&self, asked: Asked, one_more: &[usize]) -> bool {
+        let kind = match asked {
+            Asked::OneMore(kind) => return self.is_placed(kind, None, false),
+            Asked::Moving(kind) => kind,
+        };
+        // One more task that is the largest of its kinds in each resource stands for each of them.
+        let Some(any) = self.any_of(kind, one_more) else { return self.is_placed(kind, None, true) };
+        self.is_placed(kind, Some(&any), true) || {
+            one_more.iter().all(|more| {
+                let mut with = self.moving.clone();
+                with.add(*more, 1);
+                Certificate::new(self.fleet, self.rooms, &with).is_placed(kind, None, true)
+            })
+        }
     }
 
     /// The largest needs among kinds that may take room from `kind`.
@@ -317,10 +327,11 @@ impl<'a, Term: Addend> Sum<'a, Term> {
     /// Adds a host's term. The value never goes down: a term adds to what is left out no more than to the total.
     fn add(&mut self, group: Option<usize>, term: Term) {
         self.total = self.total.plus(term);
-        let Some((group, fewer)) = group.and_then(|group| Some((group, *self.rooms.fewer.get(&group)?)))
-        else {
+        let Some(group) = group else { return };
+        let fewer = self.rooms.fewer.get(group).copied().unwrap_or(0);
+        if fewer == 0 {
             return;
-        };
+        }
         let largest = self.largest.entry(group).or_default();
         let at = largest.partition_point(|other| *other >= term);
         largest.insert(at, term);

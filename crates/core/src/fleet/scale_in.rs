@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fleet;
 use super::amounts::count;
-use super::certificate::{Moving, Rooms, all_are_placed};
+use super::certificate::{Asked, Certificate, Moving, Rooms, all_are_placed};
 use super::decision::{Held, HeldReason, Removable};
 use super::hosts::{Host, Standing};
 use super::task_kind::Replacement;
@@ -22,7 +22,8 @@ const ZONE: &str = "attribute:ecs.availability-zone";
 /// What each group can lose, in the groups' order. All groups may shrink at the same time: the one that is preferred for new
 /// hosts shrinks last, without the room of what the others may lose.
 pub(super) fn removable(fleet: &Fleet<'_>) -> Vec<Removable> {
-    let mut going = Going::default();
+    let fewer = vec![0; fleet.snapshot.groups.len()];
+    let mut going = Going { moving: Moving::default(), fewer };
     let must_move = must_move(fleet);
     if let Ok(must_move) = &must_move {
         going.moving = must_move.clone();
@@ -70,10 +71,24 @@ fn any_could_go(fleet: &Fleet<'_>, candidates: &[usize]) -> bool {
     })
 }
 
-#[derive(Default)]
 struct Going {
     moving: Moving,
-    fewer: BTreeMap<usize, u64>,
+    /// Of each group.
+    fewer: Vec<u64>,
+}
+
+impl Going {
+    fn with(&self, number: usize, hosts: u64) -> Vec<u64> {
+        let mut fewer = self.fewer.clone();
+        if let Some(fewer) = fewer.get_mut(number) {
+            *fewer = hosts;
+        }
+        fewer
+    }
+
+    fn go(&mut self, number: usize, hosts: u64) {
+        self.fewer = self.with(number, hosts);
+    }
 }
 
 /// What must move whichever hosts go: the tasks that wait, and those of hosts that leave.
@@ -132,7 +147,7 @@ fn of_group(fleet: &Fleet<'_>, number: usize, going: &mut Going) -> Removable {
     };
     let moved: Vec<Moving> = candidates.iter().map(|host| fleet.moved_from(*host)).collect();
     let (hosts, held_by) = match largest_choice(fleet, number, &moved, going, most) {
-        0 => match each_alone(fleet, &candidates, &moved, going) {
+        0 => match each_alone(fleet, number, &candidates, &moved, going) {
             Ok(()) => (1, Vec::new()),
             Err(held) => (0, held),
         },
@@ -140,7 +155,7 @@ fn of_group(fleet: &Fleet<'_>, number: usize, going: &mut Going) -> Removable {
     };
     if hosts > 0 {
         going.moving.add_all(&largest_of(&moved, hosts));
-        going.fewer.insert(number, hosts);
+        going.go(number, hosts);
     }
     let weights = group.instances.iter().filter(|it| it.is_to_serve()).map(|it| u64::from(it.weight));
     Removable { hosts, units: hosts * weights.min().unwrap_or(1), held_by }
@@ -223,9 +238,8 @@ fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], going: &Go
     let can_go = |hosts: u64| {
         let mut moving = going.moving.clone();
         moving.add_all(&largest_of(moved, hosts));
-        let mut fewer = going.fewer.clone();
-        fewer.insert(number, hosts);
-        all_are_placed(fleet, &Rooms { without: None, fewer }, &moving, &fleet.one_more).is_ok()
+        let rooms = Rooms { without: None, fewer: going.with(number, hosts) };
+        all_are_placed(fleet, &rooms, &moving, &fleet.one_more)
     };
     // What any larger choice moves is more, and the room that it leaves less.
     let (mut can, mut cannot) = (0, most + 1);
@@ -253,18 +267,33 @@ fn largest_of(moved: &[Moving], hosts: u64) -> Moving {
 /// Whether each host can go where no other one of its group does.
 fn each_alone(
     fleet: &Fleet<'_>,
+    number: usize,
     candidates: &[usize],
     moved: &[Moving],
     going: &Going,
 ) -> Result<(), Vec<Held>> {
+    // A task that is placed where the most moves that any one host holds, without the largest room, is so with each host.
+    let mut most = going.moving.clone();
+    most.add_all(&largest_of(moved, 1));
+    let any = Rooms { without: None, fewer: going.with(number, 1) };
+    let whichever = Certificate::new(fleet, &any, &most);
+    let mut known: BTreeMap<Asked, bool> = BTreeMap::new();
     for (host, moved) in candidates.iter().zip(moved) {
         let mut moving = going.moving.clone();
         moving.add_all(moved);
         let rooms = Rooms { without: Some(*host), fewer: going.fewer.clone() };
-        if let Err(kind) = all_are_placed(fleet, &rooms, &moving, &fleet.one_more) {
-            let instance = fleet.hosts.get(*host).map(|it| it.instance.ec2_instance_id.clone());
-            let service = fleet.kinds.all.get(kind).map(|it| it.service.clone()).unwrap_or_default();
-            return Err(vec![Held { instance, reason: HeldReason::NoPlace { service } }]);
+        let certificate = Certificate::new(fleet, &rooms, &moving);
+        for asked in Asked::all(&moving, &fleet.one_more) {
+            if known.get(&asked) == Some(&true) {
+                continue;
+            }
+            if !certificate.places(asked, &fleet.one_more) {
+                let instance = fleet.hosts.get(*host).map(|it| it.instance.ec2_instance_id.clone());
+                let kind = fleet.kinds.all.get(asked.kind());
+                let service = kind.map(|it| it.service.clone()).unwrap_or_default();
+                return Err(vec![Held { instance, reason: HeldReason::NoPlace { service } }]);
+            }
+            known.entry(asked).or_insert_with(|| whichever.places(asked, &fleet.one_more));
         }
     }
     Ok(())

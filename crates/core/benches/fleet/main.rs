@@ -1,0 +1,35 @@
+//! How long it takes to decide what groups are missing and can lose, by the number of hosts: `make bench`.
+//!
+//! Two hundred kinds of tasks, twenty groups, ten tasks a host. The work should grow as the hosts do and no faster: what
+//! criterion gives as `thrpt`, hosts a second, should not fall with every step. Reading AWS comes on top.
+
+#![expect(clippy::expect_used, reason = "of a cluster that is built wrongly, no time is worth anything")]
+#![expect(clippy::indexing_slicing, reason = "an index modulo the length")]
+
+mod cluster;
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use fleetkeeper_core::fleet::{Fleet, Headroom, Memory};
+
+const HOSTS: [usize; 3] = [100, 1_000, 5_000];
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args().sample_size(10);
+    let mut group = criterion.benchmark_group("decide");
+    for hosts in HOSTS {
+        let snapshot = cluster::cluster(hosts);
+        let mut memory = Memory::default();
+        memory.observe(&snapshot);
+        let decision = Fleet::new(&snapshot, &memory, Headroom::One).decide();
+        let removable = decision.groups.iter().filter(|it| it.removable.hosts > 0).count();
+        println!("{hosts} hosts: {} tasks wait, {removable} groups can shrink", decision.waiting_tasks);
+        group.throughput(Throughput::Elements(u64::try_from(hosts).expect("a few thousand")));
+        group.bench_function(BenchmarkId::from_parameter(hosts), |bencher| {
+            bencher.iter(|| Fleet::new(black_box(&snapshot), &memory, Headroom::One).decide());
+        });
+    }
+    group.finish();
+    criterion.final_summary();
+}

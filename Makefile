@@ -61,7 +61,7 @@ measure:
 
 bench: tools host-packages
 	$(LAMBDA_BUILD) --package fleetkeeper-aws --bin smallest-function $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
-	cargo bench --locked --package fleetkeeper-core --bench capacity
+	cargo bench --locked --package fleetkeeper-core --bench capacity --bench fleet
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions
 
 # Takes the figures of the last run into the documentation.

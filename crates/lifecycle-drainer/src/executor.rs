@@ -583,20 +583,17 @@ impl<'a, P: Ports> Executor<'a, P> {
 
     /// Republishes the message for the drains of others, where that succeeds at once.
     async fn hand_over(&mut self) -> bool {
-        match self.publish(self.calls.now() + PUBLISH_PATIENCE).await {
-            Ok(next_attempt) => {
-                tracing::info!(
-                    event = "drains_handed_over",
-                    nextAttempt = next_attempt,
-                    "own drain ends: republished for the others"
-                );
-                true
-            }
-            Err(_) => {
-                self.drains.not_handed_over();
-                false
-            }
+        let published = self.publish(self.calls.now() + PUBLISH_PATIENCE).await;
+        if let Ok(next_attempt) = &published {
+            tracing::info!(
+                event = "drains_handed_over",
+                nextAttempt = next_attempt,
+                "own drain ends: republished for the others"
+            );
+        } else {
+            self.drains.not_handed_over();
         }
+        published.is_ok()
     }
 
     /// Publishes the message for its next delivery.

@@ -75,7 +75,10 @@ fn can_go(put: &MetricPut<'_>) -> Result<(), String> {
     placing.can_go(&removable, seed, put.at).map_err(|how| format!("put RemovableHosts {removable:?}: {how}"))
 }
 
-/// A count that a metric has.
+/// A count of hosts that a metric has.
 fn whole(value: f64) -> u64 {
-    (0..).find(|count| number(*count) >= value).unwrap_or(0)
+    (0..=GROUP_MOST).find(|count| number(*count) >= value).unwrap_or(GROUP_MOST)
 }
+
+/// More hosts than any group here may have.
+const GROUP_MOST: u64 = 10_000;

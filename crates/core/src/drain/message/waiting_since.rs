@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn the_instances_of_the_largest_cluster_fit_into_a_message() {
-        let waiting = WaitingSince((0..5000).map(|number| (id(number), at(number as i64 * 1000))).collect());
+        let waiting = WaitingSince(
+            (0_u16..5000).map(|number| (id(number.into()), at(i64::from(number) * 1000))).collect(),
+        );
         assert!(waiting.to_string().len() < 200_000);
     }
 }

@@ -290,9 +290,8 @@ impl AutoScalingGroups for Mutant {
                 let waits = described.instances.iter().find(|instance| instance.waits_to_terminate());
                 let nobody = |number: usize| format!("i-{number:017x}").parse().unwrap();
                 let nobodies: Vec<_> = waits.cloned().map_or(Vec::new(), |instance| {
-                    let named =
-                        |number| GroupInstance { ec2_instance_id: nobody(number), ..instance.clone() };
-                    (1..=3).map(named).collect()
+                    let one = |number| GroupInstance { ec2_instance_id: nobody(number), ..instance.clone() };
+                    (1..=3).map(one).collect()
                 });
                 described.instances.extend(nobodies);
             }

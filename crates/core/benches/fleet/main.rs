@@ -22,9 +22,6 @@ fn main() {
         let snapshot = cluster::cluster(hosts);
         let mut memory = Memory::default();
         memory.observe(&snapshot);
-        let decision = Fleet::new(&snapshot, &memory, Headroom::One).decide();
-        let removable = decision.groups.iter().filter(|it| it.removable.hosts > 0).count();
-        println!("{hosts} hosts: {} tasks wait, {removable} groups can shrink", decision.waiting_tasks);
         group.throughput(Throughput::Elements(u64::try_from(hosts).expect("a few thousand")));
         group.bench_function(BenchmarkId::from_parameter(hosts), |bencher| {
             bencher.iter(|| Fleet::new(black_box(&snapshot), &memory, Headroom::One).decide());

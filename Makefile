@@ -5,7 +5,7 @@
 #                   (SEEDS=1000000 plays so many; SEED=123 or REPLAY=file shows one)
 #   make test       every test, the end-to-end ones included
 #   make measure    what drains take in the simulated world: calls, polls, and how late hooks are completed
-#   make bench      both functions beside the same work in Python, as processes; and how long the figures of capacity take
+#   make bench      both functions beside the same work in Python, as processes; and how long the decisions take
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
 #   make validate   the templates, translated, linted and looked through for what is insecure, offline
 #   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)

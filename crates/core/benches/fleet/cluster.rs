@@ -20,7 +20,7 @@ const TASKS_A_HOST: usize = 10;
 const SIZES: [(&str, u64, u64); 3] =
     [("m5.2xlarge", 8_192, 31_631), ("c5.4xlarge", 16_384, 31_200), ("m5.4xlarge", 16_384, 63_500)];
 
-/// A cluster of so many hosts, about ten tasks on each. Half of the groups have room for more than they run.
+/// A cluster of so many hosts, about ten tasks on each, with some tasks waiting. Half of the groups have much room.
 pub(crate) fn cluster(hosts: usize) -> Snapshot {
     let mut snapshot = Snapshot {
         began: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000),
@@ -39,16 +39,15 @@ pub(crate) fn cluster(hosts: usize) -> Snapshot {
         group.desired += 1;
     }
     run(&mut snapshot);
-    // A few tasks wait, whatever the size: as many as hosts in each twelve, and no fewer than one of some kinds.
     for (number, service) in snapshot.services.iter_mut().enumerate() {
-        let waiting = if number % 8 == 1 { u32::try_from(hosts / 250).expect("few") } else { 0 };
+        let waiting = if number % 8 == 1 { u32::try_from(hosts.div_ceil(500)).expect("few") } else { 0 };
         service.desired += waiting;
         service.deployments[0].desired += waiting;
     }
     snapshot
 }
 
-/// Puts tasks onto the hosts, of those kinds that may run there. Every other group's hosts are about half full.
+/// Puts tasks onto the hosts, of those kinds that may run there: few of them in every other group.
 fn run(snapshot: &mut Snapshot) {
     let eligible: Vec<Vec<usize>> =
         (0..GROUPS).map(|group| (0..KINDS).filter(|kind| may_run(*kind, group)).collect()).collect();
@@ -57,11 +56,11 @@ fn run(snapshot: &mut Snapshot) {
         let group = number % GROUPS;
         let instance = &mut snapshot.container_instances[number];
         let mut tasks = Vec::new();
-        for turn in 0..3 * TASKS_A_HOST {
+        for turn in 0..4 * TASKS_A_HOST {
             let kind = eligible[group][(number / GROUPS * 7 + turn * 3) % eligible[group].len()];
             let there = tasks.iter().any(|task: &PlacedTask| task.definition == definition(kind));
             let keeps_apart = is_distinct(kind) || port(kind).is_some();
-            let most = if group.is_multiple_of(2) { TASKS_A_HOST / 2 } else { TASKS_A_HOST };
+            let most = if group.is_multiple_of(2) { TASKS_A_HOST / 2 } else { 3 * TASKS_A_HOST / 2 };
             if tasks.len() < most && !(there && keeps_apart) && place(instance, &needs(kind)) {
                 running[kind] += 1;
                 tasks.push(PlacedTask {
@@ -212,11 +211,11 @@ fn is_distinct(kind: usize) -> bool {
     kind % 20 == 12
 }
 
-/// The groups of a kind's capacity providers: three kinds of ten have one, one of ten has two.
+/// The groups of a kind's capacity providers: three kinds of ten have one, one of a hundred has two.
 fn providers(kind: usize) -> Option<Vec<usize>> {
-    match kind % 10 {
-        0..=2 => Some(vec![kind / 10 % GROUPS]),
-        3 => Some(vec![kind / 10 % GROUPS, (kind / 10 + 1) % GROUPS]),
+    match (kind % 10, kind % 100) {
+        (0..=2, _) => Some(vec![kind / 10 % GROUPS]),
+        (_, 3) => Some(vec![kind / 10 % GROUPS, (kind / 10 + 1) % GROUPS]),
         _ => None,
     }
 }

@@ -61,17 +61,35 @@ impl Asked {
         }
     }
 
-    /// All tasks of `moving`, and one more of any one of the kinds `one_more`.
-    pub(super) fn all<'a>(moving: &'a Moving, one_more: &'a [usize]) -> impl Iterator<Item = Self> + 'a {
+    /// All tasks of `moving`, and one more of any one of the kinds `one_more`: that of them which is doubtful first.
+    pub(super) fn all<'a>(
+        moving: &'a Moving,
+        one_more: &'a [usize],
+        doubtful: Option<Self>,
+    ) -> impl Iterator<Item = Self> + 'a {
+        let doubtful = doubtful.filter(|asked| match asked {
+            Self::OneMore(kind) => one_more.contains(kind),
+            Self::Moving(kind) => moving.0.contains_key(kind),
+        });
         let one_more = one_more.iter().copied().map(Self::OneMore);
-        one_more.chain(moving.iter().map(|(kind, _)| Self::Moving(kind)))
+        let all = one_more.chain(moving.iter().map(|(kind, _)| Self::Moving(kind)));
+        doubtful.into_iter().chain(all.filter(move |asked| Some(*asked) != doubtful))
     }
 }
 
-/// Whether all of `moving`, and one more task of any one of the kinds `one_more`, are placed.
-pub(super) fn all_are_placed(fleet: &Fleet<'_>, rooms: &Rooms, moving: &Moving, one_more: &[usize]) -> bool {
+/// Whether all of `moving`, and one more task of any one of the kinds `one_more`, are placed. What was left over before is
+/// asked first, and what is now is left in `doubtful`.
+pub(super) fn all_are_placed(
+    fleet: &Fleet<'_>,
+    rooms: &Rooms,
+    moving: &Moving,
+    one_more: &[usize],
+    doubtful: &mut Option<Asked>,
+) -> bool {
     let certificate = Certificate::new(fleet, rooms, moving);
-    Asked::all(moving, one_more).all(|asked| certificate.places(asked, one_more))
+    let left_over = Asked::all(moving, one_more, *doubtful).find(|it| !certificate.places(*it, one_more));
+    *doubtful = left_over.or(*doubtful);
+    left_over.is_none()
 }
 
 pub(super) struct Certificate<'a> {
@@ -153,20 +171,12 @@ impl<'a> Certificate<'a> {
         blocking.map(move |(other, tasks)| (other, if moves && other == kind { tasks - 1 } else { tasks }))
     }
 
-    /// The hosts that a task may be on, as they are now.
-    fn hosts<'b>(
-        &'b self,
-        it: &'b TaskKind,
-        domain: usize,
-        apart: bool,
-    ) -> impl Iterator<Item = (usize, &'b Host<'b>)> {
-        let domain = it.domains.get(domain);
-        let rooms = self.fleet.rooms.iter().copied().filter(|host| self.rooms.without != Some(*host));
-        let rooms = rooms.filter(move |host| domain.is_some_and(|domain| domain.contains(*host)));
-        let rooms = rooms.filter_map(|host| Some((host, self.fleet.hosts.get(host)?)));
-        rooms.filter(move |(_, host)| {
-            host.has_room_for(it) && (!apart || host.has_task_of(&it.service) == Some(false))
-        })
+    /// The hosts with room for a task.
+    fn hosts(&self, kind: usize, domain: usize, apart: bool) -> impl Iterator<Item = (usize, &Host<'_>)> {
+        let rooms = self.fleet.rooms_of.get(kind).and_then(|domains| domains.get(domain));
+        let rooms = rooms.map(Vec::as_slice).unwrap_or_default().iter();
+        let rooms = rooms.filter(move |room| self.rooms.without != Some(room.host) && (!apart || room.apart));
+        rooms.filter_map(|room| Some((room.host, self.fleet.hosts.get(room.host)?)))
     }
 
     /// Whether fewer tasks move than it takes to block all hosts.
@@ -176,7 +186,7 @@ impl<'a> Certificate<'a> {
         let apart = it.distinct && moves;
         let meeting = self.meeting(kind, it, moves);
         let mut sum = Sum::of(self.rooms);
-        self.hosts(it, domain, apart).any(|(host, room)| {
+        self.hosts(kind, domain, apart).any(|(host, room)| {
             let at_once = any.is_some_and(|any| any.shares_port)
                 || meeting.iter().any(|it| it.may_block.contains(host));
             let fewest = || self.fewest_that_block(kind, host, &it.needs, &room.free, any, moves);
@@ -273,7 +283,7 @@ impl<'a> Certificate<'a> {
             };
             let needed: f64 = blocking.iter().map(|(needs, tasks)| weight(needs) * float(*tasks)).sum();
             let mut sum = Sum::of(self.rooms);
-            self.hosts(it, domain, apart).any(|(_, room)| {
+            self.hosts(kind, domain, apart).any(|(_, room)| {
                 let blocked = used().map(|(resource, needed)| {
                     let free = room.free.0.get(resource).copied().unwrap_or(0);
                     share(free - needed + 1, resource)

@@ -61,6 +61,14 @@ use crate::capacity::Demanded;
 use crate::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use crate::service::Launch;
 
+/// A host with room for a task.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    host: usize,
+    /// Whether no task of its service is there, as far as it is known.
+    apart: bool,
+}
+
 /// A cluster and its groups, ready to be decided upon.
 #[derive(Debug)]
 pub struct Fleet<'a> {
@@ -75,6 +83,8 @@ pub struct Fleet<'a> {
     joined: BTreeSet<&'a str>,
     /// The hosts that tasks may move to, those with most room first.
     rooms: Vec<usize>,
+    /// For each kind, and each of its domains, those of these hosts with room for one of its tasks.
+    rooms_of: Vec<Vec<Vec<Room>>>,
     /// The hosts of each group, the smallest first: all that tell what a new one is like.
     by_size: Vec<Vec<usize>>,
     /// The hosts of each group that joined last, the last one first: at most two.
@@ -106,9 +116,11 @@ impl<'a> Fleet<'a> {
             let there = group.instances.iter().filter(|instance| instance.is_to_serve());
             there.map(|instance| u64::from(instance.weight)).sum()
         });
+        let rooms = rooms(&hosts, &largest);
         let mut fleet = Self {
+            rooms_of: rooms_of(&hosts, &rooms, &kinds.all),
             waiting: waiting_tasks::waiting_tasks(snapshot, &kinds),
-            rooms: rooms(&hosts, &largest),
+            rooms,
             by_size: groups.clone().map(|group| by_size(&hosts, &kinds.all, group)).collect(),
             newest: groups.map(|group| newest(&hosts, group)).collect(),
             units: units.collect(),
@@ -339,6 +351,21 @@ fn rooms(hosts: &[Host<'_>], largest: &Amounts) -> Vec<usize> {
         .collect();
     rooms.sort_unstable();
     rooms.into_iter().map(|(_, number)| number).collect()
+}
+
+fn rooms_of(hosts: &[Host<'_>], rooms: &[usize], kinds: &[TaskKind]) -> Vec<Vec<Vec<Room>>> {
+    let of_domain = |kind: &TaskKind, domain: &FixedBitSet| {
+        let rooms = rooms.iter().copied().filter(|host| domain.contains(*host));
+        let rooms = rooms.filter_map(|host| Some((host, hosts.get(host)?)));
+        let rooms = rooms.filter(|(_, it)| it.has_room_for(kind));
+        rooms
+            .map(|(host, it)| Room {
+                host,
+                apart: kind.distinct && it.has_task_of(&kind.service) == Some(false),
+            })
+            .collect()
+    };
+    kinds.iter().map(|kind| kind.domains.iter().map(|domain| of_domain(kind, domain)).collect()).collect()
 }
 
 /// One of those hosts of a group that are alike: in size, ports, and what may be placed there.

@@ -23,7 +23,7 @@ const ZONE: &str = "attribute:ecs.availability-zone";
 /// hosts shrinks last, without the room of what the others may lose.
 pub(super) fn removable(fleet: &Fleet<'_>) -> Vec<Removable> {
     let fewer = vec![0; fleet.snapshot.groups.len()];
-    let mut going = Going { moving: Moving::default(), fewer };
+    let mut going = Going { moving: Moving::default(), fewer, doubtful: None };
     let must_move = must_move(fleet);
     if let Ok(must_move) = &must_move {
         going.moving = must_move.clone();
@@ -75,6 +75,8 @@ struct Going {
     moving: Moving,
     /// Of each group.
     fewer: Vec<u64>,
+    /// The task that was left over last: it is likely to be so again.
+    doubtful: Option<Asked>,
 }
 
 impl Going {
@@ -234,12 +236,12 @@ fn most_by_zone(fleet: &Fleet<'_>, number: usize, candidates: &[usize]) -> Resul
 }
 
 /// The most hosts of which any choice can go at once: a superset of what each choice moves, without the room of any.
-fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], going: &Going, most: u64) -> u64 {
-    let can_go = |hosts: u64| {
+fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], going: &mut Going, most: u64) -> u64 {
+    let mut can_go = |hosts: u64| {
         let mut moving = going.moving.clone();
         moving.add_all(&largest_of(moved, hosts));
         let rooms = Rooms { without: None, fewer: going.with(number, hosts) };
-        all_are_placed(fleet, &rooms, &moving, &fleet.one_more)
+        all_are_placed(fleet, &rooms, &moving, &fleet.one_more, &mut going.doubtful)
     };
     // What any larger choice moves is more, and the room that it leaves less.
     let (mut can, mut cannot) = (0, most + 1);
@@ -270,7 +272,7 @@ fn each_alone(
     number: usize,
     candidates: &[usize],
     moved: &[Moving],
-    going: &Going,
+    going: &mut Going,
 ) -> Result<(), Vec<Held>> {
     // A task that is placed where the most moves that any one host holds, without the largest room, is so with each host.
     let mut most = going.moving.clone();
@@ -283,11 +285,12 @@ fn each_alone(
         moving.add_all(moved);
         let rooms = Rooms { without: Some(*host), fewer: going.fewer.clone() };
         let certificate = Certificate::new(fleet, &rooms, &moving);
-        for asked in Asked::all(&moving, &fleet.one_more) {
+        for asked in Asked::all(&moving, &fleet.one_more, going.doubtful) {
             if known.get(&asked) == Some(&true) {
                 continue;
             }
             if !certificate.places(asked, &fleet.one_more) {
+                going.doubtful = Some(asked);
                 let instance = fleet.hosts.get(*host).map(|it| it.instance.ec2_instance_id.clone());
                 let kind = fleet.kinds.all.get(asked.kind());
                 let service = kind.map(|it| it.service.clone()).unwrap_or_default();

@@ -101,10 +101,10 @@ fn network_interfaces_that_tasks_hold_are_promised_again() {
 }
 
 #[test]
-fn hosts_are_missing_where_there_is_no_worst_case() {
+fn a_host_is_missing_where_no_service_wants_one() {
     let mut scenario = discovered();
     scenario.clusters[0].services.clear();
-    is_seen_among(Mutation::MissesForNothing, &scenario, "no runaway");
+    is_seen_among(Mutation::MissesOneMore, &scenario, "no runaway");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn what_ecs_did_not_tell_of_is_passed_over() {
 fn a_container_that_fits_on_no_host_scales_without_end() {
     let mut scenario = measured();
     scenario.calculator.as_mut().unwrap().cpu = 4096;
-    is_seen(Mutation::AnyHostLargeEnough, &scenario, "no runaway");
+    is_seen_among(Mutation::AnyHostLargeEnough, &scenario, "no runaway");
 }
 
 #[test]

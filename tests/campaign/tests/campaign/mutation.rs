@@ -61,8 +61,6 @@ pub(crate) enum Mutation {
     NeedsHalf,
     /// No task seems to hold a network interface.
     InterfacesUnseen,
-    /// Hosts are said to be missing where there is no worst case.
-    MissesForNothing,
     /// Every page is listed twice.
     ListsTwice,
     /// Events are never known to be of what was seen: all instances seem to be at their first version.
@@ -452,7 +450,6 @@ impl Metrics for Mutant {
                 (Mutation::RemovesOneMore, "RemovableHosts") | (Mutation::MissesOneMore, "MissingHosts") => {
                     datum.value += 1.0;
                 }
-                (Mutation::MissesForNothing, "UnplaceableServices") => datum.name = "MissingHosts",
                 _ => {}
             }
         }

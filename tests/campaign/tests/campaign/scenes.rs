@@ -99,11 +99,16 @@ pub(crate) fn discovered() -> Scenario {
     scenario
 }
 
-/// A host is terminated, and each change of a host wakes the calculator.
+/// A host is terminated, and each change of a host wakes the calculator, once at once and once much later: by then a
+/// schedule's snapshot has it, which may be more than seconds old.
 pub(crate) fn storm() -> Scenario {
     let mut scenario = termination();
     let calculator = measured().calculator.unwrap();
     scenario.calculator = Some(CalculatorPlan { on_events: true, ..calculator });
+    scenario.disorder.events.twice_per_mille = 1000;
+    scenario.disorder.events.late_per_mille = 1000;
+    scenario.disorder.events.late_seconds_max = 300;
+    scenario.quiet_after_seconds = 600;
     scenario
 }
 

@@ -10,7 +10,7 @@ use fleetkeeper_sim::{Service, TaskDefinition, World};
 use fleetkeeper_tests::repository::in_repository;
 
 use crate::capacity::calculator_with;
-use crate::scene::{CLUSTER, Scene, sample_event, two_hosts_with, world_of_hosts};
+use crate::scene::{CLUSTER, GROUP, Scene, sample_event, two_hosts_with, world_of_hosts};
 
 /// Four tasks of a service fill two hosts, and a standalone task runs beside two of them.
 fn full() -> (World, Vec<Ec2InstanceId>) {
@@ -59,7 +59,7 @@ async fn the_calculator_says_what_binds_and_what_holds_a_host_back() {
     let (mut world, _) = world_of_hosts(3, 900);
     world.create_service(CLUSTER, Service::new("web", 3, web)).unwrap();
     world.advance_seconds(60);
-    let calculator = calculator_with(world, &[("ECS_CLUSTER", CLUSTER)]);
+    let calculator = calculator_with(world, &[("ECS_CLUSTER", CLUSTER), ("AUTO_SCALING_GROUPS", GROUP)]);
     let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
     assert_shown("docs/capacity.md", &serde_json::to_string_pretty(&summary).unwrap());
 }

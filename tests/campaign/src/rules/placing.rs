@@ -402,8 +402,14 @@ impl<'a> Placing<'a> {
     }
 
     /// The tasks that wait, those on hosts that leave and that nothing replaces yet included.
+    /// Amid a deployment those of the former one count in full: ECS does not tell which deployment replaces them.
     pub(super) fn waiting_tasks(&self) -> u64 {
-        self.to_place().map(|(_, tasks)| tasks).sum()
+        let of_former = self.tasks.values().filter(|task| {
+            let service = task.service.as_deref().and_then(|name| self.replica(name));
+            service.is_some_and(|service| task.deployment < service.deployments)
+                && self.hosts.get(task.host).is_some_and(|host| self.leaves(host))
+        });
+        of_former.fold(self.to_place().map(|(_, tasks)| tasks).sum(), |count, _| count + 1)
     }
 
     /// The tasks that the headroom may be for, beside one for each group.

@@ -179,7 +179,7 @@ impl Look<'_> {
         // One list of those to run and one of those to stop, each with a page that is not full, and where few hosts matter
         // one of each of them. A task that moves from one list to the other meanwhile is in both.
         let lists = (2 * self.tasks).div_ceil(page) + 2 + self.instances;
-        let describes = 3 * (2 * self.tasks).div_ceil(DESCRIBE_MAX) + MISSING_TRIES;
+        let describes = 3 * (2 * self.tasks).div_ceil(DESCRIBE_MAX) + 2 * MISSING_TRIES;
         if self.task_lists > lists || self.task_describes > describes || self.protections > describes {
             return Err(format!("reads more of tasks than {} take", self.tasks));
         }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fleetkeeper_sim::http::Face;
 use fleetkeeper_sim::world::outbox::{Emission, Emitted};
@@ -78,10 +78,16 @@ impl Stack {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
+            let mut scheduled = Instant::now();
             while !stopped.load(Ordering::Relaxed) {
                 for emission in world.with(World::take_outbox) {
                     // What can't be delivered is missed by the test or the demo, which then says so.
                     let _ = deliver(&emulator, &topic, &calculator, &emission);
+                }
+                // The schedule, a little sooner than each minute: it reads what comes within 15 s of a snapshot.
+                if scheduled.elapsed() > SCHEDULE {
+                    scheduled = Instant::now();
+                    let _ = emulator.invoke_later(&calculator, &json!({"detail-type": "Scheduled Event"}));
                 }
                 thread::sleep(Duration::from_millis(20));
             }
@@ -89,6 +95,9 @@ impl Stack {
         Ok(Courier { stop, thread })
     }
 }
+
+/// From one scheduled snapshot to the next.
+const SCHEDULE: Duration = Duration::from_secs(20);
 
 impl Drop for Stack {
     fn drop(&mut self) {

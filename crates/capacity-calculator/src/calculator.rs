@@ -10,6 +10,7 @@ use fleetkeeper_core::container_instance::{
 };
 use fleetkeeper_core::fleet::{Decision, Fleet, MissingReason, Snapshot};
 use fleetkeeper_core::invocation::Invocation;
+use fleetkeeper_core::lifecycle::AutoScalingGroup;
 use fleetkeeper_core::ports::{AutoScalingGroups, Clock, METRIC_DATA_MAX, MetricDatum, Metrics};
 use fleetkeeper_core::time_left::within;
 use serde_json::Value;
@@ -25,7 +26,7 @@ use crate::snapshot::Reader;
 use crate::summary::{
     BookFigures, Covered, Figures, GroupFigures, Held, HeldReason, Outcome, Published, Summary,
 };
-use crate::tasks::Listed;
+use crate::tasks::{Listed, TaskReader};
 use crate::trigger::Trigger;
 use crate::warm::{Clusters, Warm};
 
@@ -56,11 +57,27 @@ pub struct CapacityCalculator<E, A, M, C> {
     seen: Seen,
 }
 
+/// What the book's figures of a snapshot are about.
+struct Demands {
+    of_cluster: Vec<Demanded>,
+    /// Of each group, where there are several: of one the cluster's figures say all.
+    of_groups: Vec<Vec<Demanded>>,
+}
+
 /// What was decided of a snapshot, and what the book's figures are about.
 struct Decided {
     decision: Decision,
-    demanded: Vec<Demanded>,
-    demanded_of_groups: Vec<Vec<Demanded>>,
+    demands: Demands,
+}
+
+impl Demands {
+    fn of(fleet: &Fleet<'_>, snapshot: &Snapshot) -> Self {
+        let groups = snapshot.groups.iter().filter(|_| snapshot.groups.len() > 1);
+        Self {
+            of_cluster: fleet.demanded(None),
+            of_groups: groups.map(|group| fleet.demanded(Some(&group.name))).collect(),
+        }
+    }
 }
 
 // Lambda runs one invocation at a time on one thread: no future here needs to be Send.
@@ -131,39 +148,51 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         let mut snapshot = reader.snapshot(self.config.groups_of(cluster), &mut listed).await?;
         warm.memory.borrow_mut().observe(&snapshot);
 
-        let needed = {
+        let (needed, decision, demands) = {
             let memory = warm.memory.borrow();
-            Fleet::new(&snapshot, &memory, self.config.headroom).tasks_needed()
+            let fleet = Fleet::new(&snapshot, &memory, self.config.headroom);
+            let needed = fleet.tasks_needed();
+            // Where no task is to be read, all is known that there is to know.
+            let decision = needed.is_empty().then(|| fleet.decide());
+            (needed, decision, Demands::of(&fleet, &snapshot))
         };
-        let tasks = reader.tasks();
-        if !needed.is_empty() {
-            snapshot.tasks = tasks.placed(&needed, &snapshot, &mut listed, until - AFTER_TASKS).await;
-        }
-        let mut decided = self.decide(&snapshot, warm);
-        let removable = hosts_of_shrinking_groups(&snapshot, &decided.decision);
-        if removable.iter().any(|arn| snapshot.tasks.contains_key(arn)) {
-            tasks.mark_protected(&removable, &mut snapshot.tasks, until - AFTER_PROTECTION).await;
-            decided = self.decide(&snapshot, warm);
-        }
+        let decision = match decision {
+            Some(decision) => decision,
+            None => {
+                self.decide_by_tasks(&reader.tasks(), &needed, &mut snapshot, &mut listed, warm, until).await
+            }
+        };
         warm.tasks.forget(&listed, &snapshot.container_instances);
-        Ok((snapshot, decided))
+        Ok((snapshot, Decided { decision, demands }))
     }
 
-    fn decide(&self, snapshot: &Snapshot, warm: &Warm) -> Decided {
-        let memory = warm.memory.borrow();
-        let fleet = Fleet::new(snapshot, &memory, self.config.headroom);
-        // Of one group the cluster's figures say all.
-        let groups = snapshot.groups.iter().filter(|_| snapshot.groups.len() > 1);
-        Decided {
-            decision: fleet.decide(),
-            demanded: fleet.demanded(None),
-            demanded_of_groups: groups.map(|group| fleet.demanded(Some(&group.name))).collect(),
+    /// Reads the tasks of the hosts where they matter, and decides by them.
+    async fn decide_by_tasks(
+        &self,
+        tasks: &TaskReader<'_, E, C>,
+        needed: &BTreeSet<ContainerInstanceArn>,
+        snapshot: &mut Snapshot,
+        listed: &mut Listed,
+        warm: &Warm,
+        until: DateTime<Utc>,
+    ) -> Decision {
+        snapshot.tasks = tasks.placed(needed, snapshot, listed, until - AFTER_TASKS).await;
+        let decision = self.decide(snapshot, warm);
+        let removable = hosts_of_shrinking_groups(snapshot, &decision);
+        if !removable.iter().any(|arn| snapshot.tasks.contains_key(arn)) {
+            return decision;
         }
+        tasks.mark_protected(&removable, &mut snapshot.tasks, until - AFTER_PROTECTION).await;
+        self.decide(snapshot, warm)
+    }
+
+    fn decide(&self, snapshot: &Snapshot, warm: &Warm) -> Decision {
+        Fleet::new(snapshot, &warm.memory.borrow(), self.config.headroom).decide()
     }
 
     /// Adds the book's figures, and reports what stands beside the figures.
     fn figures(&self, cluster: &Cluster, snapshot: &Snapshot, decided: Decided, warm: &Warm) -> Figures {
-        let Decided { decision, demanded, demanded_of_groups } = decided;
+        let Decided { decision, demands } = decided;
         let instances = &snapshot.container_instances;
         report_disconnected(cluster, instances);
         for group in &decision.groups {
@@ -173,11 +202,10 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
                 report::group_scaled_by_ecs(cluster, &group.group, capacity_provider);
             }
         }
-        let books = snapshot.groups.iter().zip(demanded_of_groups).filter_map(|(group, demanded)| {
-            let ids: BTreeSet<_> = group.instances.iter().map(|it| it.ec2_instance_id.as_str()).collect();
+        let books = snapshot.groups.iter().zip(demands.of_groups).filter_map(|(group, demanded)| {
+            let ids: BTreeSet<_> = group.ids().collect();
             let hosts = instances.iter().filter(|it| ids.contains(it.ec2_instance_id.as_str()));
-            let hosts: Vec<_> = hosts.cloned().collect();
-            let report = self.book(cluster, Some(&group.name), demanded, &hosts)?;
+            let report = self.book(cluster, Some(&group.name), demanded, hosts)?;
             Some((group.name.clone(), BookFigures::from(&report)))
         });
         let mut books: BTreeMap<_, _> = books.collect();
@@ -186,7 +214,7 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
             GroupFigures { decision, book }
         });
         Figures {
-            capacity: self.book(cluster, None, demanded, instances),
+            capacity: self.book(cluster, None, demands.of_cluster, instances),
             waiting_tasks: decision.waiting_tasks,
             unplaceable: decision.unplaceable,
             not_understood: decision.not_understood,
@@ -195,14 +223,14 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
     }
 
     /// The book's figures of the cluster or of a group; none where there is no worst case, or it fits on no host.
-    fn book(
+    fn book<'a>(
         &self,
         cluster: &Cluster,
         group: Option<&str>,
         demanded: Vec<Demanded>,
-        instances: &[ContainerInstance],
+        instances: impl IntoIterator<Item = &'a ContainerInstance> + Clone,
     ) -> Option<Report> {
-        let worst_case = capacity::discover(&self.config.given, demanded, instances)?;
+        let worst_case = capacity::discover(&self.config.given, demanded, instances.clone())?;
         let figures = capacity::figures(instances, &worst_case);
         figures.inspect_err(|why| report::fits_no_host(cluster, group, why)).ok()
     }
@@ -237,8 +265,7 @@ fn hosts_of_shrinking_groups(snapshot: &Snapshot, decision: &Decision) -> BTreeS
     let shrinking: BTreeSet<_> =
         decision.groups.iter().filter(|it| it.removable.hosts > 0).map(|it| it.group.as_str()).collect();
     let groups = snapshot.groups.iter().filter(|group| shrinking.contains(group.name.as_str()));
-    let ids: BTreeSet<_> =
-        groups.flat_map(|group| &group.instances).map(|it| it.ec2_instance_id.as_str()).collect();
+    let ids: BTreeSet<_> = groups.flat_map(AutoScalingGroup::ids).collect();
     let hosts = snapshot.container_instances.iter().filter(|it| ids.contains(it.ec2_instance_id.as_str()));
     hosts.map(|instance| instance.arn.clone()).collect()
 }

@@ -7,7 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::capacity_provider::CapacityProvider;
 use fleetkeeper_core::container_instance::ContainerInstance;
 use fleetkeeper_core::ports::{CallError, CapacityProviders, Clock};
+use fleetkeeper_core::read;
 use fleetkeeper_core::service::{Launch, Service};
+
+use futures_util::TryStreamExt;
 
 use crate::calls::Paces;
 
@@ -57,16 +60,11 @@ pub(crate) async fn describe(
     }
     let (all, mut providers) = (names.iter().cloned().collect::<Vec<_>>(), Vec::new());
     for names in all.chunks(NAMES_MAX) {
-        let mut page = None;
-        loop {
+        let pages = read::pages(|page| async move {
             paces.capacity_providers.turn(clock).await;
-            let described = ecs.describe_capacity_providers(names, page.as_ref()).await?;
-            providers.extend(described.items);
-            page = described.next;
-            if page.is_none() {
-                break;
-            }
-        }
+            ecs.describe_capacity_providers(names, page.as_ref()).await
+        });
+        providers.extend(pages.try_concat().await?);
     }
     *known.0.borrow_mut() = Some(Known { at: now, names, providers: providers.clone() });
     Ok(providers)

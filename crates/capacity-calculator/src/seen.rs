@@ -101,7 +101,7 @@ mod tests {
         json!({"detail": {"clusterArn": CLUSTER, "containerInstanceArn": arn, "version": version}})
     }
 
-    /// Whether an event is held so many seconds after the last snapshot of the cluster began.
+    /// Whether an event is held this many seconds after the last snapshot of the cluster began.
     fn holds(event: Value, seconds: i64) -> bool {
         let (seen, cluster) = (Seen::default(), CLUSTER.parse().unwrap());
         seen.keep(&cluster, began(), &[instance(7)]);

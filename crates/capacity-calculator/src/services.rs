@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::ports::{
-    Answer, CallError, CallErrorKind, Clock, Failure, Page, SERVICES_MAX, Services, TaskDefinitions,
+    Answer, CallError, CallErrorKind, Clock, Failure, SERVICES_MAX, Services, TaskDefinitions,
 };
-use fleetkeeper_core::read::DESCRIBES_IN_FLIGHT;
-use fleetkeeper_core::service::{Launch, Service, ServiceArn};
+use fleetkeeper_core::read::{self, DESCRIBES_IN_FLIGHT};
+use fleetkeeper_core::service::{Service, ServiceArn};
 use fleetkeeper_core::task::{TaskDefinition, TaskDefinitionArn};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -27,13 +27,11 @@ pub(crate) async fn services(
     paces: &Paces,
     cluster: &Cluster,
 ) -> Result<Vec<Service>, CallError> {
-    let listing = stream::try_unfold(Some(None), |page| async move {
-        let Some(token) = page else { return Ok(None) };
+    let pages = read::pages(|page| async move {
         paces.services.turn(clock).await;
-        let Page { items, next } = ecs.list_services(cluster, token.as_ref()).await?;
-        Ok(Some((items, next.map(Some))))
+        ecs.list_services(cluster, page.as_ref()).await
     });
-    let arns: Vec<ServiceArn> = listing.try_concat().await?;
+    let arns: Vec<ServiceArn> = pages.try_concat().await?;
     let batches = arns.chunks(SERVICES_MAX).map(|batch| describe(ecs, clock, paces, cluster, batch));
     let described = stream::iter(batches).buffered(DESCRIBES_IN_FLIGHT).try_concat().await?;
     // A service that is created while the pages are listed may be on two of them.
@@ -69,12 +67,7 @@ fn untold(asked_for: &[String], answer: &Answer<Service>) -> Vec<Failure> {
     let told: BTreeSet<_> = answer.items.iter().map(|service| service.name.clone()).collect();
     let failed: BTreeSet<_> = answer.failures.iter().map(|failure| name(&failure.arn)).collect();
     let untold = asked_for.iter().filter(|arn| !told.contains(&name(arn)) && !failed.contains(&name(arn)));
-    let failure = |arn: &String| Failure {
-        arn: arn.clone(),
-        reason: "UNTOLD".to_owned(),
-        detail: "neither described nor among the failures".to_owned(),
-    };
-    untold.map(failure).collect()
+    untold.map(|arn| Failure::untold(arn)).collect()
 }
 
 /// What the ACTIVE services' tasks on EC2 are made by. Reads the task definitions that are not known yet, and forgets those
@@ -87,8 +80,7 @@ pub(crate) async fn definitions(
     known: &KnownDefinitions,
     services: &[Service],
 ) -> Result<BTreeMap<TaskDefinitionArn, TaskDefinition>, CallError> {
-    let deployments = services.iter().filter(|service| service.active).flat_map(|it| &it.deployments);
-    let on_ec2 = deployments.filter(|deployment| deployment.launch != Launch::Elsewhere);
+    let on_ec2 = services.iter().filter(|service| service.active).flat_map(Service::on_ec2);
     let wanted: BTreeSet<_> = on_ec2.map(|deployment| &deployment.definition).collect();
     known.0.borrow_mut().retain(|definition, _| wanted.contains(definition));
     let unknown: Vec<_> =

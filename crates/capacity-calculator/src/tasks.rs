@@ -13,7 +13,7 @@ use fleetkeeper_core::ports::{
     Answer, CallError, Clock, ContainerInstances, DESCRIBE_MAX, TaskProtections, Tasks, TasksOf,
 };
 use fleetkeeper_core::read::{self, DESCRIBES_IN_FLIGHT};
-use fleetkeeper_core::service::Launch;
+use fleetkeeper_core::service::{Deployment, Launch};
 use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
 use fleetkeeper_core::time_left::within;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -21,7 +21,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::calls::{SETTLE, find_missing};
 use crate::report;
 
-/// Tasks are read for their network interfaces where they are at most so many.
+/// The most tasks that are read for their network interfaces.
 const NETWORK_INTERFACES_TASKS_MAX: usize = 5_000;
 
 /// Tasks that are kept while the function is warm: some 40 MB.
@@ -273,7 +273,7 @@ fn pages_of_all_tasks(snapshot: &Snapshot) -> usize {
     let on_hosts: u64 = snapshot.container_instances.iter().map(ContainerInstance::tasks).sum();
     let deployments = snapshot.services.iter().flat_map(|service| &service.deployments);
     let elsewhere = deployments.filter(|deployment| deployment.launch == Launch::Elsewhere);
-    let elsewhere: u64 = elsewhere.map(|it| u64::from(it.running) + u64::from(it.pending)).sum();
+    let elsewhere: u64 = elsewhere.map(Deployment::has).sum();
     usize::try_from(on_hosts + elsewhere).unwrap_or(usize::MAX).div_ceil(DESCRIBE_MAX).max(1)
 }
 

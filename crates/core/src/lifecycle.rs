@@ -59,6 +59,13 @@ pub struct AutoScalingGroup {
     pub has_load_balancer: bool,
 }
 
+impl AutoScalingGroup {
+    /// The ids of its instances.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.instances.iter().map(|instance| instance.ec2_instance_id.as_str())
+    }
+}
+
 /// An instance of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupInstance {

@@ -7,7 +7,8 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use crate::cluster::Cluster;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn};
 use crate::ports::{
-    Answer, CallError, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, Failure, Tasks, TasksOf,
+    Answer, CallError, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX, Failure, Page, PageToken,
+    Tasks, TasksOf,
 };
 use crate::task::{DesiredStatus, Task, TaskArn};
 
@@ -17,6 +18,20 @@ use crate::task::{DesiredStatus, Task, TaskArn};
 /// instances (50 list and 50 describe calls) is bound by its list calls, which follow one another anyway.
 pub const DESCRIBES_IN_FLIGHT: usize = 8;
 
+/// The pages of a list, one after the other: `list` is called with no token first, and with each page's until there is none.
+pub fn pages<T, F: Future<Output = Result<Page<T>, CallError>>>(
+    list: impl Fn(Option<PageToken>) -> F,
+) -> impl Stream<Item = Result<Vec<T>, CallError>> {
+    stream::try_unfold(Some(None), move |page: Option<Option<PageToken>>| {
+        let listing = page.map(&list);
+        async move {
+            let Some(listing) = listing else { return Ok(None) };
+            let Page { items, next } = listing.await?;
+            Ok(Some((items, next.map(Some))))
+        }
+    })
+}
+
 /// Lists and describes the container instances that `query` asks for. Pages are described while the next ones are
 /// listed. The failures are those of instances that left between the two calls, or that ECS could not tell of.
 pub async fn container_instances(
@@ -24,12 +39,7 @@ pub async fn container_instances(
     cluster: &Cluster,
     query: &ContainerInstanceQuery,
 ) -> Result<Answer<ContainerInstance>, CallError> {
-    let pages = stream::try_unfold(Some(None), |page| async move {
-        let Some(token) = page else { return Ok(None) };
-        let listed = ecs.list_container_instances(cluster, query, token.as_ref()).await?;
-        Ok(Some((listed.items, listed.next.map(Some))))
-    });
-    describe(pages, |arns: Vec<ContainerInstanceArn>| async move {
+    describe(container_instance_pages(ecs, cluster, query), |arns: Vec<ContainerInstanceArn>| async move {
         ecs.describe_container_instances(cluster, &arns).await
     })
     .await
@@ -53,15 +63,15 @@ pub async fn container_instance_arns(
     cluster: &Cluster,
     query: &ContainerInstanceQuery,
 ) -> Result<Vec<ContainerInstanceArn>, CallError> {
-    let (mut arns, mut page) = (Vec::new(), None);
-    loop {
-        let listed = ecs.list_container_instances(cluster, query, page.as_ref()).await?;
-        arns.extend(listed.items);
-        page = listed.next;
-        if page.is_none() {
-            return Ok(arns);
-        }
-    }
+    container_instance_pages(ecs, cluster, query).try_concat().await
+}
+
+fn container_instance_pages(
+    ecs: &impl ContainerInstances,
+    cluster: &Cluster,
+    query: &ContainerInstanceQuery,
+) -> impl Stream<Item = Result<Vec<ContainerInstanceArn>, CallError>> {
+    pages(move |page| async move { ecs.list_container_instances(cluster, query, page.as_ref()).await })
 }
 
 /// Lists and describes the tasks of some desired statuses.
@@ -72,11 +82,7 @@ pub async fn tasks_desired(
     desired: &[DesiredStatus],
 ) -> Result<Answer<Task>, CallError> {
     let pages = stream::iter(desired.iter().copied()).flat_map(|desired| {
-        Box::pin(stream::try_unfold(Some(None), move |page| async move {
-            let Some(token) = page else { return Ok(None) };
-            let listed = ecs.list_tasks(cluster, of, desired, token.as_ref()).await?;
-            Ok(Some((listed.items, listed.next.map(Some))))
-        }))
+        Box::pin(pages(move |page| async move { ecs.list_tasks(cluster, of, desired, page.as_ref()).await }))
     });
     describe(pages, |arns: Vec<TaskArn>| async move { ecs.describe_tasks(cluster, &arns).await }).await
 }
@@ -177,11 +183,7 @@ fn with_untold<Arn: AsRef<str>, Item: Described>(
         .map(AsRef::as_ref)
         .filter(|arn| !described.contains(arn) && !failed.contains(arn))
         .take(untold)
-        .map(|arn| Failure {
-            arn: arn.to_owned(),
-            reason: "UNTOLD".to_owned(),
-            detail: "neither described nor among the failures".to_owned(),
-        })
+        .map(Failure::untold)
         .collect();
     answer.failures.extend(untold);
     answer

@@ -58,6 +58,14 @@ pub struct Deployment {
     pub pending: u32,
 }
 
+impl Deployment {
+    /// Its tasks that run or start.
+    #[must_use]
+    pub fn has(&self) -> u64 {
+        u64::from(self.running) + u64::from(self.pending)
+    }
+}
+
 /// Where tasks run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Launch {
@@ -90,7 +98,20 @@ impl Service {
     /// Whether it has tasks on the cluster's EC2 instances, and not on Fargate or outside AWS alone.
     #[must_use]
     pub fn is_on_ec2(&self) -> bool {
-        self.deployments.iter().any(|deployment| deployment.launch != Launch::Elsewhere)
+        self.on_ec2().next().is_some()
+    }
+
+    /// The deployments and task sets whose tasks run on the cluster's EC2 instances.
+    pub fn on_ec2(&self) -> impl Iterator<Item = &Deployment> {
+        self.deployments.iter().filter(|deployment| deployment.launch != Launch::Elsewhere)
+    }
+
+    /// The expressions that an instance must match for its tasks, beside those of their task definition.
+    pub fn member_of(&self) -> impl Iterator<Item = &String> {
+        self.constraints.iter().filter_map(|constraint| match constraint {
+            PlacementConstraint::MemberOf(expression) => Some(expression),
+            PlacementConstraint::DistinctInstance | PlacementConstraint::Other(_) => None,
+        })
     }
 }
 

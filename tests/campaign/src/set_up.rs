@@ -301,7 +301,7 @@ pub(crate) fn service_definition(
     }
 }
 
-/// The one group of so many on whose instances a service's tasks may be placed.
+/// The one of a number of groups on whose instances a service's tasks may be placed.
 fn group_of(service: &ServicePlan, groups: usize) -> Option<usize> {
     service.only_on_group.and_then(|group| group.checked_rem(groups))
 }

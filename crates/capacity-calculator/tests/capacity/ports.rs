@@ -263,7 +263,7 @@ impl Put {
 #[derive(Default)]
 pub(crate) struct CloudWatch {
     pub(crate) put: Mood,
-    /// So many calls answer before the mood sets in.
+    /// How many calls answer before the mood sets in.
     pub(crate) put_after: usize,
     pub(crate) puts: RefCell<Vec<Put>>,
 }

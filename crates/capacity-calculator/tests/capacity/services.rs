@@ -50,7 +50,7 @@ pub(crate) fn deployment(definition: &str) -> Deployment {
     Deployment { task_set: false, definition, launch: Launch::Ec2, desired: 0, running: 0, pending: 0 }
 }
 
-/// The same service with only so many of its tasks running.
+/// The same service with only this many of its tasks running.
 pub(crate) fn running(mut service: Service, running: u32) -> Service {
     service.running = running;
     service.deployments[0].running = running;

@@ -13,7 +13,7 @@ use crate::services::{needs, service, task};
 const VARIABLES: [(&str, &str); 3] =
     [("ECS_CLUSTER", "demo"), ("AUTO_SCALING_GROUPS", "a"), ("HEADROOM", "none")];
 
-/// So many hosts of group `a`, on each of the first ones one small task of service `web`.
+/// This many hosts of group `a`, on each of the first ones one small task of service `web`.
 fn cluster(hosts: usize, tasks: usize) -> Ecs {
     let mut pages = pages(&[hosts]);
     for host in pages[0].iter_mut().take(tasks) {

@@ -23,12 +23,12 @@ pub struct Demanded {
 /// A task definition that fits on no host, however empty, is left out: with it nothing would ever fit. Where no host takes
 /// tasks, nobody knows what fits on one, and all counts.
 #[must_use]
-pub fn discover(
+pub fn discover<'a>(
     given: &Given,
     demanded: Vec<Demanded>,
-    instances: &[ContainerInstance],
+    instances: impl IntoIterator<Item = &'a ContainerInstance>,
 ) -> Option<WorstCase> {
-    let hosts: Vec<_> = instances.iter().filter(|instance| instance.takes_tasks()).collect();
+    let hosts: Vec<_> = instances.into_iter().filter(|instance| instance.takes_tasks()).collect();
     let mut most = None::<WorstCase>;
     for Demanded { needs, .. } in demanded {
         // A task definition that needs nothing that is not given sets nothing, and fits wherever what is given does.

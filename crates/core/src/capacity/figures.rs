@@ -13,8 +13,11 @@ use crate::network_interfaces::task_network_interfaces;
 ///
 /// Without a host every figure is 0. A container that fits on no host is an error, and there is no figure: it would read
 /// as a full cluster.
-pub fn figures(instances: &[ContainerInstance], worst: &WorstCase) -> Result<Report, FitsNoHost> {
-    let hosts: Vec<_> = instances.iter().filter(|instance| instance.takes_tasks()).collect();
+pub fn figures<'a>(
+    instances: impl IntoIterator<Item = &'a ContainerInstance>,
+    worst: &WorstCase,
+) -> Result<Report, FitsNoHost> {
+    let hosts: Vec<_> = instances.into_iter().filter(|instance| instance.takes_tasks()).collect();
     FitsNoHost::check(worst, &hosts)?;
 
     let resources: Vec<_> = worst.resources().map(|resource| capacity_in(resource, &hosts, worst)).collect();

@@ -86,7 +86,7 @@ pub struct Missing {
     pub reason: MissingReason,
 }
 
-/// Why so many hosts are missing, or why it is not told.
+/// Why the hosts are missing, or why no figure is published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "code")]
 pub enum MissingReason {

@@ -6,14 +6,17 @@ use fixedbitset::FixedBitSet;
 
 use super::snapshot::{Members, Snapshot};
 use crate::container_instance::ContainerInstance;
-use crate::service::{PlacementConstraint, Service};
+use crate::lifecycle::GroupInstance;
+use crate::service::Service;
 use crate::task::TaskDefinition;
 
 /// A host as far as eligibility goes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate<'a> {
     pub(super) instance: &'a ContainerInstance,
-    pub(super) group: Option<&'a str>,
+    /// The group that it belongs to, and itself as that group's instance, where it is there.
+    pub(super) group: Option<usize>,
+    pub(super) of_group: Option<&'a GroupInstance>,
     /// The expressions that it matched, where it is not there any more: ECS cannot be asked about it. It is assumed to match
     /// one that is new since.
     pub(super) remembered: Option<&'a BTreeMap<String, bool>>,
@@ -54,11 +57,7 @@ impl<'a> Eligibility<'a> {
         for (name, value) in &definition.host.attributes {
             hosts.intersect_with(self.meeting(Requirement::Attribute(name.clone(), value.clone())));
         }
-        let of_service = service.constraints.iter().filter_map(|constraint| match constraint {
-            PlacementConstraint::MemberOf(expression) => Some(expression),
-            PlacementConstraint::DistinctInstance | PlacementConstraint::Other(_) => None,
-        });
-        for expression in of_service.chain(&definition.host.member_of) {
+        for expression in service.member_of().chain(&definition.host.member_of) {
             hosts.intersect_with(self.meeting(Requirement::MemberOf(expression.clone())));
         }
         hosts
@@ -116,8 +115,8 @@ impl Requirement {
             // An instance that registered before its group became a provider's does not name it.
             Self::Provider(provider) => {
                 let of_group = || {
-                    let group = snapshot.capacity_providers.get(provider);
-                    group.is_some_and(|group| host.group == Some(group.as_str()))
+                    let own = host.group.and_then(|group| snapshot.groups.get(group));
+                    own.is_some_and(|own| snapshot.capacity_providers.get(provider) == Some(&own.name))
                 };
                 host.instance.capacity_provider.as_ref().map_or_else(of_group, |own| own == provider)
             }

@@ -95,7 +95,7 @@ impl Cluster {
         self.snapshot.definitions.get_mut(&TaskDefinitionArn(format!("{service}:1"))).unwrap()
     }
 
-    /// A REPLICA service that wants so many tasks and has none.
+    /// A REPLICA service that wants this many tasks and has none.
     pub(super) fn service(mut self, name: &str, desired: u32, needs: TaskNeeds) -> Self {
         self.snapshot.services.push(service(name, desired));
         let arn = TaskDefinitionArn(format!("{name}:1"));
@@ -115,7 +115,7 @@ impl Cluster {
         self
     }
 
-    /// Runs so many tasks of a service on a host.
+    /// Runs this many tasks of a service on a host.
     pub(super) fn run(&mut self, service: &str, host: usize, tasks: u32) {
         let definition = TaskDefinitionArn(format!("{service}:1"));
         for _ in 0..tasks {

@@ -1,6 +1,6 @@
 //! The hosts of a cluster, each with its group, its room, and what it is good for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::amounts::{Amounts, HostPort, is_taken, known_network_interfaces};
 use super::eligibility::Candidate;
@@ -13,9 +13,9 @@ use crate::lifecycle::GroupInstance;
 /// What a host is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// ECS places tasks there.
+    /// It is in a group, and ECS places tasks there.
     TakesTasks,
-    /// Its agent is not connected: its tasks run on, and ECS places none there until it is back.
+    /// It is in a group, and its agent is not connected: its tasks run on, and ECS places none there until it is back.
     Disconnected,
     /// It is DRAINING, or its group terminates it: its tasks need another place.
     Leaving,
@@ -46,6 +46,16 @@ pub(super) struct Host<'a> {
 }
 
 impl Host<'_> {
+    /// Whether its group keeps it to run tasks, though its agent may be away.
+    pub(super) fn serves(&self) -> bool {
+        matches!(self.standing, Standing::TakesTasks | Standing::Disconnected)
+    }
+
+    /// Whether its tasks need another place, or may.
+    pub(super) fn goes(&self) -> bool {
+        matches!(self.standing, Standing::Leaving | Standing::LeftGroup)
+    }
+
     /// Whether there are no more tasks than its daemons': none of a service, unless a daemon's is missing.
     pub(super) fn seems_idle(&self) -> bool {
         self.instance.tasks() <= self.daemons
@@ -76,29 +86,26 @@ impl Host<'_> {
 
 /// The cluster's EC2 container instances, and of groups that have none the hosts that are remembered.
 pub(super) fn candidates<'a>(snapshot: &'a Snapshot, memory: &'a Memory) -> Vec<Candidate<'a>> {
-    let mut groups = BTreeMap::new();
-    for group in &snapshot.groups {
-        for instance in &group.instances {
-            groups.insert(instance.ec2_instance_id.as_str(), group.name.as_str());
-        }
+    let mut members = BTreeMap::new();
+    for (group, it) in snapshot.groups.iter().enumerate() {
+        members.extend(it.instances.iter().map(|it| (it.ec2_instance_id.as_str(), (group, it))));
     }
     let there = snapshot.container_instances.iter().filter(|instance| is_ec2(instance));
     let mut all: Vec<_> = there
         .map(|instance| {
-            let group = groups.get(instance.ec2_instance_id.as_str()).copied();
-            Candidate { instance, group, remembered: None }
+            let member = members.get(instance.ec2_instance_id.as_str()).copied();
+            let (group, of_group) = member.unzip();
+            Candidate { instance, group, of_group, remembered: None }
         })
         .collect();
-    for group in &snapshot.groups {
-        if !all.iter().any(|host| host.group == Some(group.name.as_str())) {
-            let group = group.name.as_str();
-            let remembered = memory.last_hosts(group).iter();
-            all.extend(remembered.map(|last| Candidate {
-                instance: &last.instance,
-                group: Some(group),
-                remembered: Some(&last.matched),
-            }));
-        }
+    let with_hosts: BTreeSet<_> = all.iter().filter_map(|host| host.group).collect();
+    for (group, it) in snapshot.groups.iter().enumerate().filter(|(group, _)| !with_hosts.contains(group)) {
+        all.extend(memory.last_hosts(&it.name).iter().map(|last| Candidate {
+            instance: &last.instance,
+            group: Some(group),
+            of_group: None,
+            remembered: Some(&last.matched),
+        }));
     }
     all
 }
@@ -114,16 +121,9 @@ pub(super) fn hosts<'a>(
     candidates: &[Candidate<'a>],
     daemons: &[TaskKind],
 ) -> Vec<Host<'a>> {
-    let mut of_groups: BTreeMap<&str, (usize, &GroupInstance)> = BTreeMap::new();
-    for (number, group) in snapshot.groups.iter().enumerate() {
-        let instances = group.instances.iter().map(|it| (it.ec2_instance_id.as_str(), (number, it)));
-        of_groups.extend(instances);
-    }
     let observed = observed_network_interfaces(candidates);
     let host = |(index, candidate): (usize, &Candidate<'a>)| {
-        let Candidate { instance, group, remembered } = *candidate;
-        let member = of_groups.get(instance.ec2_instance_id.as_str()).copied();
-        let by_name = || snapshot.groups.iter().position(|it| group == Some(it.name.as_str()));
+        let Candidate { instance, group, of_group, remembered } = *candidate;
         let least = observed.get(&(instance.instance_type(), instance.is_trunked())).copied();
         let network_interfaces = known_network_interfaces(instance).or(least).unwrap_or(0);
         let here = daemons.iter().filter(|daemon| daemon.may_be_on(index));
@@ -137,12 +137,12 @@ pub(super) fn hosts<'a>(
         }
         Host {
             instance,
-            group: member.map(|(group, _)| group).or_else(by_name),
-            of_group: member.map(|(_, instance)| instance),
+            group,
+            of_group,
             standing: if remembered.is_some() {
                 Standing::Remembered
             } else {
-                standing(instance, member.map(|it| it.1), memory)
+                standing(instance, of_group, memory)
             },
             empty,
             free,

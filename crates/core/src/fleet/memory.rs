@@ -39,12 +39,10 @@ impl Memory {
         let unjoined = groups.flat_map(|group| unjoined(group, &joined));
         let since = |id: &Ec2InstanceId| self.unjoined.get(id).copied().unwrap_or(snapshot.began);
         self.unjoined = unjoined.map(|id| (id.clone(), since(id))).collect();
-        let in_groups = snapshot.groups.iter().flat_map(|group| &group.instances);
-        self.members.extend(in_groups.map(|it| it.ec2_instance_id.to_string()));
+        self.members.extend(snapshot.groups.iter().flat_map(AutoScalingGroup::ids).map(str::to_owned));
         self.members.retain(|id| joined.contains(id.as_str()));
         for group in &snapshot.groups {
-            let of_group: BTreeSet<&str> =
-                group.instances.iter().map(|instance| instance.ec2_instance_id.as_str()).collect();
+            let of_group: BTreeSet<&str> = group.ids().collect();
             let hosts = snapshot.container_instances.iter();
             let hosts = hosts.filter(|it| of_group.contains(it.ec2_instance_id.as_str()));
             let hosts = one_of_each(hosts.map(|instance| (instance, matched(snapshot, instance))));

@@ -41,7 +41,7 @@ mod rounds;
 #[cfg(test)]
 mod situations;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use decision::{
     Decision, GroupDecision, GroupHosts, Held, HeldReason, Missing, MissingReason, NotUnderstood, Removable,
@@ -59,7 +59,6 @@ use self::memory::unjoined;
 use self::task_kind::{TaskKind, TaskKinds};
 use crate::capacity::Demanded;
 use crate::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
-use crate::service::Launch;
 
 /// A host with room for a task.
 #[derive(Debug, Clone, Copy)]
@@ -144,8 +143,7 @@ impl<'a> Fleet<'a> {
     #[must_use]
     pub fn tasks_needed(&self) -> BTreeSet<ContainerInstanceArn> {
         let mut needed = scale_in::tasks_needed(self);
-        let goes = |host: &Host<'_>| matches!(host.standing, Standing::Leaving | Standing::LeftGroup);
-        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| goes(host));
+        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.goes());
         needed.extend(leaving.filter_map(|(host, _)| self.unread(host)));
         // A task that is kept apart from the others of its service may wait while there is room.
         for (kind, tasks) in self.kinds.all.iter().zip(&self.waiting) {
@@ -297,51 +295,12 @@ impl<'a> Fleet<'a> {
     fn may_block(&self, other: usize, kind: usize) -> bool {
         self.blocking.get(kind).is_some_and(|blocking| blocking.contains(other))
     }
-
-    /// Adds the tasks on hosts that leave, of each service no more than it lacks without them: ECS starts what replaces a task
-    /// before it stops the task, and then the replacement has its place already.
-    fn add_tasks_that_leave(&mut self) {
-        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.standing == Standing::Leaving);
-        let leaving: Vec<_> = leaving.map(|(host, _)| self.moved_from(host)).collect();
-        let mut of_services: BTreeMap<&str, Vec<(usize, u64)>> = BTreeMap::new();
-        for (kind, tasks) in leaving.iter().flat_map(certificate::Moving::iter) {
-            if let Some(it) = self.kinds.all.get(kind) {
-                of_services.entry(&it.service).or_default().push((kind, tasks));
-            }
-        }
-        let services = self.snapshot.services.iter();
-        let lacking =
-            services.filter_map(|service| Some((service, of_services.remove(service.name.as_str())?)));
-        let mut more: Vec<(usize, u64)> = Vec::new();
-        for (service, leaving) in lacking {
-            let here = service.deployments.iter().filter(|it| it.launch != Launch::Elsewhere);
-            let (desired, has) = here.fold((0, 0), |(desired, has), it| {
-                (desired + u64::from(it.desired), has + u64::from(it.running) + u64::from(it.pending))
-            });
-            let all: u64 = leaving.iter().map(|(_, tasks)| tasks).sum();
-            let stay = has.saturating_sub(all);
-            let waiting =
-                self.kinds.all.iter().zip(&self.waiting).filter(|(kind, _)| kind.service == service.name);
-            let waiting: u64 = waiting.map(|(_, tasks)| tasks).sum();
-            let mut lacks = u64::from(service.desired).max(desired).saturating_sub(stay + waiting);
-            for (kind, tasks) in leaving {
-                let tasks = tasks.min(lacks);
-                lacks -= tasks;
-                more.push((kind, tasks));
-            }
-        }
-        for (kind, tasks) in more {
-            if let Some(waiting) = self.waiting.get_mut(kind) {
-                *waiting += tasks;
-            }
-        }
-    }
 }
 
 /// Those with most room first, by the resource that is scarcest there: proofs are short where there is much.
 fn rooms(hosts: &[Host<'_>], largest: &Amounts) -> Vec<usize> {
     let rooms = hosts.iter().enumerate();
-    let rooms = rooms.filter(|(_, host)| host.standing == Standing::TakesTasks && host.group.is_some());
+    let rooms = rooms.filter(|(_, host)| host.standing == Standing::TakesTasks);
     let mut rooms: Vec<_> = rooms
         .map(|(number, host)| {
             let shares = host.free.0.iter().zip(largest.0).take(2);

@@ -8,7 +8,7 @@ use super::{Decision, Headroom};
 
 const CASES: u32 = 20_000;
 const SMALL: Scale = Scale { hosts: (1, 3), tasks_a_host: 3, waiting: 4, alike: true };
-/// The search is for so many tasks.
+/// The most tasks that the search takes.
 const TASKS_MAX: usize = 9;
 
 /// A task to place: its kind, and whether `distinctInstance` is asked.
@@ -47,7 +47,7 @@ pub(super) fn can_be_placed(world: &World, kind: usize) -> bool {
     (0..world.hosts.len()).any(|host| world.fits_when_empty(host, kind))
 }
 
-/// Whether some packing of the tasks onto the hosts, with so many more of each group, has room beside them for one more task
+/// Whether some packing of the tasks onto the hosts, with this many more of each group, has room beside them for one more task
 /// of each kind, each by itself: there or on an empty host of the groups `spare`.
 fn has_packing(world: &World, more: &[u64], spare: &[bool]) -> bool {
     let there = world.hosts.iter().enumerate();
@@ -107,7 +107,7 @@ impl Bin {
     }
 }
 
-/// Whether so many hosts more of each group are enough. One of each may be the headroom alone.
+/// Whether this many more hosts of each group are enough. One of each may be the headroom alone.
 fn is_enough(world: &World, more: &[u64]) -> bool {
     (0_usize..1 << more.len()).any(|choice| {
         let spare: Vec<_> = (0..more.len()).map(|group| choice & 1 << group != 0).collect();

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fleet;
-use super::amounts::count;
+use super::amounts::{Amounts, count};
 use super::certificate::{Asked, Certificate, Moving, Rooms, all_are_placed};
 use super::decision::{Held, HeldReason, Removable};
 use super::hosts::{Host, Standing};
 use super::task_kind::Replacement;
 use crate::container_instance::ContainerInstanceArn;
+use crate::lifecycle::AutoScalingGroup;
 
 /// Some of what holds a group back is enough for people to see why.
 const HELD_MAX: usize = 5;
@@ -61,9 +62,9 @@ pub(super) fn tasks_needed(fleet: &Fleet<'_>) -> BTreeSet<ContainerInstanceArn> 
 /// A glance at sums, before tasks are read: what runs on each host is no more than what all the others have left.
 fn any_could_go(fleet: &Fleet<'_>, candidates: &[usize]) -> bool {
     let rooms = fleet.rooms.iter().filter_map(|host| fleet.hosts.get(*host));
-    let free = rooms.fold(super::amounts::Amounts::default(), |free, host| free.plus(&host.free));
+    let free = rooms.fold(Amounts::default(), |free, host| free.plus(&host.free));
     candidates.iter().filter_map(|host| Some((host, fleet.hosts.get(*host)?))).all(|(host, it)| {
-        let own = if fleet.has_rooms(*host) { it.free } else { super::amounts::Amounts::default() };
+        let own = if fleet.has_rooms(*host) { it.free } else { Amounts::default() };
         // Network interfaces and ports are freed otherwise than they are counted here.
         let needed = it.empty.minus(&it.free);
         let left = free.minus(&own);
@@ -107,9 +108,8 @@ fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
             moving.add(kind, tasks);
         }
     }
-    let goes = |host: &Host<'_>| matches!(host.standing, Standing::Leaving | Standing::LeftGroup);
     for (number, host) in fleet.hosts.iter().enumerate() {
-        if !goes(host) || host.instance.tasks() == 0 {
+        if !host.goes() || host.instance.tasks() == 0 {
             continue;
         }
         let held = |reason| Held { instance: Some(host.instance.ec2_instance_id.clone()), reason };
@@ -159,16 +159,20 @@ fn of_group(fleet: &Fleet<'_>, number: usize, going: &mut Going) -> Removable {
         going.moving.add_all(&largest_of(&moved, hosts));
         going.go(number, hosts);
     }
-    let weights = group.instances.iter().filter(|it| it.is_to_serve()).map(|it| u64::from(it.weight));
-    Removable { hosts, units: hosts * weights.min().unwrap_or(1), held_by }
+    Removable { hosts, units: hosts * least_weight(group), held_by }
 }
 
 /// The most hosts that may go before the group is at its minimum.
 fn most_by_size(fleet: &Fleet<'_>, number: usize, candidates: usize) -> u64 {
     let Some(group) = fleet.snapshot.groups.get(number) else { return 0 };
     let units = u64::from(group.desired.saturating_sub(group.minimum));
+    (units / least_weight(group)).min(count(candidates))
+}
+
+/// The capacity units of the lightest host of a group.
+fn least_weight(group: &AutoScalingGroup) -> u64 {
     let weights = group.instances.iter().filter(|it| it.is_to_serve()).map(|it| u64::from(it.weight).max(1));
-    (units / weights.min().unwrap_or(1)).min(count(candidates))
+    weights.min().unwrap_or(1)
 }
 
 /// What keeps single hosts.
@@ -252,7 +256,7 @@ fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], going: &mu
     can
 }
 
-/// For each kind the most tasks that so many hosts hold together.
+/// For each kind the most tasks that this many hosts hold together.
 fn largest_of(moved: &[Moving], hosts: u64) -> Moving {
     let mut by_kind: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
     for (kind, tasks) in moved.iter().flat_map(Moving::iter) {
@@ -306,16 +310,14 @@ impl Fleet<'_> {
     /// The hosts of a group that Auto Scaling may pick: it never picks one that is protected from scale-in.
     fn candidates(&self, number: usize) -> impl Iterator<Item = usize> {
         let hosts = self.hosts.iter().enumerate().filter(move |(_, host)| {
-            host.group == Some(number)
-                && matches!(host.standing, Standing::TakesTasks | Standing::Disconnected)
-                && host.of_group.is_some_and(|it| !it.protected)
+            host.group == Some(number) && host.serves() && host.of_group.is_some_and(|it| !it.protected)
         });
         hosts.map(|(host, _)| host)
     }
 
     /// Whether a host has room that tasks may move to.
     fn has_rooms(&self, host: usize) -> bool {
-        self.hosts.get(host).is_some_and(|it| it.standing == Standing::TakesTasks && it.group.is_some())
+        self.hosts.get(host).is_some_and(|it| it.standing == Standing::TakesTasks)
     }
 
     /// A host that has tasks which were not read.

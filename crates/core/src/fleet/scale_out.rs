@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::Fleet;
 use super::amounts::{Amounts, HostPort, count};
 use super::decision::{Missing, MissingReason};
-use super::hosts::{Host, Standing};
+use super::hosts::Host;
 use super::memory::{UNJOINED_MAX, unjoined};
 use super::task_kind::TaskKind;
 
@@ -127,9 +127,7 @@ fn largest_share(fleet: &Fleet<'_>, kind: usize) -> u64 {
 
 /// The room that there is, and that is coming: hosts that are disconnected keep theirs, as their agents come back.
 fn bins(fleet: &Fleet<'_>) -> Vec<Bin> {
-    let there = fleet.hosts.iter().enumerate().filter(|(_, host)| {
-        matches!(host.standing, Standing::TakesTasks | Standing::Disconnected) && host.group.is_some()
-    });
+    let there = fleet.hosts.iter().enumerate().filter(|(_, host)| host.serves());
     let there = there.map(|(host, it)| Bin {
         host,
         group: it.group,
@@ -193,7 +191,11 @@ impl Packing {
             }
         }
         while tasks > 0 {
-            let Some((group, mut bin)) = self.new_host(fleet, kind, it) else { break };
+            let (new_host, refused) = self.new_host(fleet, kind, it);
+            for (number, reason) in refused {
+                self.refused.entry(number).or_insert(reason);
+            }
+            let Some((group, mut bin)) = new_host else { break };
             let before = tasks;
             while tasks > 0 && bin.takes(fleet, it, it.distinct) {
                 bin.add(it);
@@ -213,26 +215,29 @@ impl Packing {
         }
     }
 
-    /// A new host of the first group that can take the task and may grow.
-    fn new_host(&mut self, fleet: &Fleet<'_>, kind: usize, it: &TaskKind) -> Option<(usize, Bin)> {
+    /// A new host of the first group that can take the task and may grow, with why each group before it does not.
+    fn new_host(
+        &self,
+        fleet: &Fleet<'_>,
+        kind: usize,
+        it: &TaskKind,
+    ) -> (Option<(usize, Bin)>, Vec<(usize, MissingReason)>) {
+        let mut refused = Vec::new();
         for number in 0..fleet.snapshot.groups.len() {
-            let Some(host) = fleet.smallest_of(number, |host| fleet.fits_when_empty(kind, host)) else {
-                continue;
-            };
+            let like = fleet.smallest_of(number, |host| fleet.fits_when_empty(kind, host));
+            let Some(bin) = like.and_then(|host| new_bin(fleet, number, host)) else { continue };
             if !fleet.grows_for(number, it) {
                 continue;
             }
             if fleet.newest_are_too_small(number, kind) {
-                let reason = MissingReason::NewHostsTooSmall { service: it.service.clone() };
-                self.refused.entry(number).or_insert(reason);
+                refused.push((number, MissingReason::NewHostsTooSmall { service: it.service.clone() }));
             } else if fleet.may_grow(number, self.new_units.get(&number).copied().unwrap_or(0)) {
-                return Some((number, new_bin(fleet, number, host)?));
+                return (Some((number, bin)), refused);
             } else {
-                let reason = MissingReason::AtMaximum { service: it.service.clone() };
-                self.refused.entry(number).or_insert(reason);
+                refused.push((number, MissingReason::AtMaximum { service: it.service.clone() }));
             }
         }
-        None
+        (None, refused)
     }
 
     /// A group whose hosts nobody has seen may be what the task needs: one host tells.
@@ -306,18 +311,9 @@ fn add_headroom(fleet: &Fleet<'_>, packing: &Packing) -> BTreeMap<usize, (String
         if there.any(|bin| if bin.open { takes(bin) } else { bin.takes(fleet, it, false) }) {
             continue;
         }
-        for number in 0..fleet.snapshot.groups.len() {
-            let like = fleet.smallest_of(number, |host| fleet.fits_when_empty(kind, host));
-            let Some(bin) = like.and_then(|host| new_bin(fleet, number, host)) else { continue };
-            if !fleet.grows_for(number, it) || fleet.newest_are_too_small(number, kind) {
-                continue;
-            }
-            let units = packing.new_units.get(&number).copied().unwrap_or(0);
-            if fleet.may_grow(number, units) {
-                more.insert(number, (it.service.clone(), fleet.weight_of_new(number)));
-                added.push(bin);
-                break;
-            }
+        if let (Some((number, bin)), _) = packing.new_host(fleet, kind, it) {
+            more.insert(number, (it.service.clone(), fleet.weight_of_new(number)));
+            added.push(bin);
         }
     }
     more
@@ -342,11 +338,8 @@ impl Fleet<'_> {
 
     /// Whether a task of a kind may be placed on a host, were no service's task there.
     pub(super) fn fits_when_empty(&self, kind: usize, host: usize) -> bool {
-        self.kinds.all.get(kind).is_some_and(|kind| self.kind_fits_when_empty(kind, host))
-    }
-
-    fn kind_fits_when_empty(&self, kind: &TaskKind, host: usize) -> bool {
-        kind.may_be_on(host) && self.hosts.get(host).is_some_and(|it| it.has_room_when_empty_for(kind))
+        let (Some(kind), Some(it)) = (self.kinds.all.get(kind), self.hosts.get(host)) else { return false };
+        kind.may_be_on(host) && it.has_room_when_empty_for(kind)
     }
 
     /// Whether the two hosts that joined a group last stand idle and are too small for a task of a kind: the next one would

@@ -69,19 +69,9 @@ impl Snapshot {
     /// The expressions that constrain the placement of tasks, each once. `ListContainerInstances` answers them.
     #[must_use]
     pub fn expressions_to_ask(&self) -> BTreeSet<&str> {
-        use crate::service::PlacementConstraint;
-
-        let of_services = self.services.iter().filter(|service| service.active);
-        let of_services = of_services.flat_map(|service| {
-            service.constraints.iter().filter_map(|constraint| match constraint {
-                PlacementConstraint::MemberOf(expression) => Some(expression.as_str()),
-                PlacementConstraint::DistinctInstance | PlacementConstraint::Other(_) => None,
-            })
-        });
-        let of_definitions = self.definitions.values();
-        let of_definitions =
-            of_definitions.flat_map(|definition| definition.host.member_of.iter().map(String::as_str));
-        of_services.chain(of_definitions).collect()
+        let of_services = self.services.iter().filter(|service| service.active).flat_map(Service::member_of);
+        let of_definitions = self.definitions.values().flat_map(|definition| &definition.host.member_of);
+        of_services.chain(of_definitions).map(String::as_str).collect()
     }
 }
 

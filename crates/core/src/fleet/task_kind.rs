@@ -99,8 +99,7 @@ impl TaskKinds {
             unconcerned: BTreeSet::new(),
         };
         for service in &snapshot.services {
-            let of_ec2 = service.deployments.iter().filter(|it| it.launch != Launch::Elsewhere);
-            let of_ec2: Vec<_> = of_ec2.collect();
+            let of_ec2: Vec<_> = service.on_ec2().collect();
             if !service.active || of_ec2.is_empty() {
                 kinds.unconcerned.insert(service.name.clone());
             } else if service.strategy == SchedulingStrategy::Daemon {
@@ -266,11 +265,7 @@ fn not_understood(
     let Some(definition) = definition else {
         return because(&deployment.definition.0, "the task definition cannot be described");
     };
-    let of_service = service.constraints.iter().filter_map(|constraint| match constraint {
-        PlacementConstraint::MemberOf(expression) => Some(expression),
-        PlacementConstraint::DistinctInstance | PlacementConstraint::Other(_) => None,
-    });
-    for expression in of_service.chain(&definition.host.member_of) {
+    for expression in service.member_of().chain(&definition.host.member_of) {
         match snapshot.expressions.get(expression) {
             Some(Members::Match(_)) => {}
             Some(Members::NotUnderstood(why)) => return because(expression, why),

@@ -1,8 +1,13 @@
 //! How many tasks of each kind wait to be placed.
 
+use std::collections::BTreeMap;
+
+use super::Fleet;
+use super::certificate::Moving;
+use super::hosts::Standing;
 use super::snapshot::Snapshot;
 use super::task_kind::TaskKinds;
-use crate::service::{Launch, SchedulingStrategy, Service};
+use crate::service::{SchedulingStrategy, Service};
 
 /// The tasks that deployments and task sets want and that neither run nor start: by kind, in the kinds' order.
 pub(super) fn waiting_tasks(snapshot: &Snapshot, kinds: &TaskKinds) -> Vec<u64> {
@@ -11,9 +16,8 @@ pub(super) fn waiting_tasks(snapshot: &Snapshot, kinds: &TaskKinds) -> Vec<u64> 
         snapshot.services.iter().filter(|it| it.active && it.strategy == SchedulingStrategy::Replica);
     for service in replicas {
         let mut startable = startable(service);
-        for deployment in service.deployments.iter().filter(|it| it.launch != Launch::Elsewhere) {
-            let has = u64::from(deployment.running) + u64::from(deployment.pending);
-            let mut wants = u64::from(deployment.desired).saturating_sub(has);
+        for deployment in service.on_ec2() {
+            let mut wants = u64::from(deployment.desired).saturating_sub(deployment.has());
             if !deployment.task_set {
                 wants = wants.min(startable);
                 startable -= wants;
@@ -31,4 +35,45 @@ pub(super) fn waiting_tasks(snapshot: &Snapshot, kinds: &TaskKinds) -> Vec<u64> 
 fn startable(service: &Service) -> u64 {
     let most = u64::from(service.desired) * u64::from(service.maximum_percent) / 100;
     most.saturating_sub(u64::from(service.running) + u64::from(service.pending))
+}
+
+impl Fleet<'_> {
+    /// Adds the tasks on hosts that leave, of each service no more than it lacks without them: ECS starts what replaces a task
+    /// before it stops the task, and then the replacement has its place already.
+    pub(super) fn add_tasks_that_leave(&mut self) {
+        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.standing == Standing::Leaving);
+        let leaving: Vec<_> = leaving.map(|(host, _)| self.moved_from(host)).collect();
+        let mut of_services: BTreeMap<&str, Vec<(usize, u64)>> = BTreeMap::new();
+        for (kind, tasks) in leaving.iter().flat_map(Moving::iter) {
+            if let Some(it) = self.kinds.all.get(kind) {
+                of_services.entry(&it.service).or_default().push((kind, tasks));
+            }
+        }
+        let mut more: Vec<(usize, u64)> = Vec::new();
+        for service in &self.snapshot.services {
+            let Some(leaving) = of_services.remove(service.name.as_str()) else { continue };
+            let mut lacks = self.lacks_without(service, leaving.iter().map(|(_, tasks)| tasks).sum());
+            for (kind, tasks) in leaving {
+                let tasks = tasks.min(lacks);
+                lacks -= tasks;
+                more.push((kind, tasks));
+            }
+        }
+        for (kind, tasks) in more {
+            if let Some(waiting) = self.waiting.get_mut(kind) {
+                *waiting += tasks;
+            }
+        }
+    }
+
+    /// The tasks that a service lacks beside those that wait, without as many of those that it has.
+    fn lacks_without(&self, service: &Service, leaving: u64) -> u64 {
+        let (desired, has) = service
+            .on_ec2()
+            .fold((0, 0), |(desired, has), it| (desired + u64::from(it.desired), has + it.has()));
+        let kinds = self.kinds.all.iter().zip(&self.waiting);
+        let waiting: u64 =
+            kinds.filter(|(kind, _)| kind.service == service.name).map(|(_, tasks)| tasks).sum();
+        u64::from(service.desired).max(desired).saturating_sub(has.saturating_sub(leaving) + waiting)
+    }
 }

@@ -63,6 +63,13 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The failure of a resource that was asked for and that an answer neither describes nor has among its failures.
+    #[must_use]
+    pub fn untold(arn: &str) -> Self {
+        let detail = "neither described nor among the failures".to_owned();
+        Self { arn: arn.to_owned(), reason: "UNTOLD".to_owned(), detail }
+    }
+
     /// Whether the resource is no longer in the cluster, which is an answer and not a fault.
     #[must_use]
     pub fn is_missing(&self) -> bool {

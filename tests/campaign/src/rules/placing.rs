@@ -79,7 +79,7 @@ struct Room {
 struct Picks(u64);
 
 impl Picks {
-    /// One of so many.
+    /// One of `count`.
     fn one_of(&mut self, count: usize) -> usize {
         // Knuth's MMIX, its upper bits.
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -166,7 +166,10 @@ impl<'a> Placing<'a> {
             Occurrence::InstanceInService { group, instance } => {
                 self.phase(group, instance.as_str(), Phase::InService)
             }
+            // A group still lists an instance that it retains, and for a while one that is gone.
             Occurrence::InstanceTerminating { group, instance }
+            | Occurrence::InstanceRetained { group, instance }
+            | Occurrence::InstanceTerminated { group, instance }
             | Occurrence::InstanceEnteringWarmPool { group, instance } => {
                 self.phase(group, instance.as_str(), Phase::Leaving)
             }
@@ -178,9 +181,7 @@ impl<'a> Placing<'a> {
                 let phase = if *in_progress { Phase::Leaving } else { Phase::InService };
                 self.phase(group, instance.as_str(), phase)
             }
-            Occurrence::InstanceRetained { group, instance }
-            | Occurrence::InstanceInWarmPool { group, instance }
-            | Occurrence::InstanceTerminated { group, instance } => {
+            Occurrence::InstanceInWarmPool { group, instance } => {
                 let found = self.groups.get_mut(group);
                 found.map(|group| group.instances.remove(instance.as_str())).is_some()
             }
@@ -225,8 +226,7 @@ impl<'a> Placing<'a> {
 
     /// The REPLICA services' tasks that wait, those on hosts that leave left out: by service.
     fn waiting(&self) -> impl Iterator<Item = (&Service<'a>, u64)> {
-        let replicas = self.services.iter().filter(|service| !service.plan.daemon);
-        replicas.map(|service| {
+        self.replicas().map(|service| {
             let most = service.desired * u64::from(service.plan.maximum_percent) / 100;
             let startable = most.saturating_sub(service.has);
             (service, service.desired.saturating_sub(service.has_of_last).min(startable))
@@ -236,19 +236,35 @@ impl<'a> Placing<'a> {
     /// The same, and those on hosts that leave which nothing replaces yet.
     fn to_place(&self) -> impl Iterator<Item = (&Service<'a>, u64)> {
         self.waiting().map(|(service, waiting)| {
-            let on_leaving = self.tasks.values().filter(|task| {
-                task.service.as_deref() == Some(service.name.as_str())
-                    && self.hosts.get(task.host).is_some_and(|host| self.leaves(host))
-            });
-            let leaving: u64 = on_leaving.fold(0, |count, _| count + 1);
+            let own = |task: &&Task<'_>| task.service.as_deref() == Some(service.name.as_str());
+            let leaving: u64 = self.tasks_that_leave().filter(own).fold(0, |count, _| count + 1);
             let stay = service.has.saturating_sub(leaving);
             let lacks = service.desired.saturating_sub(stay + waiting);
             (service, waiting + leaving.min(lacks))
         })
     }
 
+    fn replicas(&self) -> impl Iterator<Item = &Service<'a>> {
+        self.services.iter().filter(|service| !service.plan.daemon)
+    }
+
     fn replica(&self, name: &str) -> Option<&Service<'a>> {
-        self.services.iter().find(|service| service.name == name && !service.plan.daemon)
+        self.replicas().find(|service| service.name == name)
+    }
+
+    fn tasks_that_leave(&self) -> impl Iterator<Item = &Task<'a>> {
+        let leaves = |task: &&Task<'a>| self.hosts.get(task.host).is_some_and(|host| self.leaves(host));
+        self.tasks.values().filter(leaves)
+    }
+
+    fn of_group(&self, group: &str) -> impl Iterator<Item = &DescribedContainerInstance> {
+        let hosts = self.hosts.values().copied();
+        hosts.filter(move |host| self.phase_of(host).is_some_and(|(of, _)| of == group))
+    }
+
+    /// The room on each host that tasks are placed on.
+    fn rooms(&self) -> Vec<Room> {
+        self.hosts.values().filter(|host| self.takes_tasks(host)).map(|host| self.room(host)).collect()
     }
 
     fn phase_of(&self, host: &DescribedContainerInstance) -> Option<(&str, Phase)> {
@@ -289,11 +305,8 @@ impl<'a> Placing<'a> {
     ) -> Result<(), String> {
         let mut going: BTreeSet<&ContainerInstanceArn> = BTreeSet::new();
         for (group, hosts) in removable {
-            let of_group = self.hosts.values().filter(|host| {
-                host.status == ContainerInstanceStatus::Active
-                    && self.phase_of(host).is_some_and(|(of, _)| of == group)
-            });
-            let mut left: Vec<_> = of_group.collect();
+            let active = self.of_group(group).filter(|host| host.status == ContainerInstanceStatus::Active);
+            let mut left: Vec<_> = active.collect();
             for _ in 0..*hosts {
                 if left.is_empty() {
                     break;
@@ -379,14 +392,11 @@ impl<'a> Placing<'a> {
     /// Whether more hosts are missing than could be: no task waits and one more of each kind has room; or no task that waits,
     /// and none of the headroom, could be placed on a host of the group.
     pub(super) fn may_be_missing(&self, group: &str) -> Result<(), String> {
-        let of_group =
-            self.hosts.values().filter(|host| self.phase_of(host).is_some_and(|(of, _)| of == group));
-        let empty: Vec<Room> = of_group.map(|host| self.empty(host)).collect();
+        let empty: Vec<Room> = self.of_group(group).map(|host| self.empty(host)).collect();
         if empty.is_empty() {
             return Ok(());
         }
-        let rooms: Vec<Room> =
-            self.hosts.values().filter(|host| self.takes_tasks(host)).map(|it| self.room(it)).collect();
+        let rooms = self.rooms();
         let reason = self.to_place().any(|(service, tasks)| {
             let waits = tasks > 0;
             // It takes no task of its own service into account: an instance more is not asked for apart.
@@ -404,19 +414,48 @@ impl<'a> Placing<'a> {
     /// The tasks that wait, those on hosts that leave and that nothing replaces yet included.
     /// Amid a deployment those of the former one count in full: ECS does not tell which deployment replaces them.
     pub(super) fn waiting_tasks(&self) -> u64 {
-        let of_former = self.tasks.values().filter(|task| {
+        let of_former = self.tasks_that_leave().filter(|task| {
             let service = task.service.as_deref().and_then(|name| self.replica(name));
             service.is_some_and(|service| task.deployment < service.deployments)
-                && self.hosts.get(task.host).is_some_and(|host| self.leaves(host))
         });
         of_former.fold(self.to_place().map(|(_, tasks)| tasks).sum(), |count, _| count + 1)
+    }
+
+    /// The hosts of a group that are of a status, and whose agent is connected or not where that is asked. None while one of
+    /// them leaves: on its way to a warm pool a host is not among its group's any more.
+    pub(super) fn hosts(
+        &self,
+        group: &str,
+        (status, connected): &(ContainerInstanceStatus, Option<bool>),
+    ) -> Option<u64> {
+        let leaves = |host: &&DescribedContainerInstance| {
+            self.phase_of(host).is_some_and(|(_, it)| it == Phase::Leaving)
+        };
+        if self.of_group(group).any(|host| leaves(&host)) {
+            return None;
+        }
+        let counted = self.of_group(group).filter(|host| {
+            host.status == *status && connected.is_none_or(|connected| host.agent_connected == connected)
+        });
+        Some(counted.fold(0, |count, _| count + 1))
+    }
+
+    /// The services with a task that fits on no host, however empty. None where a group has none that shows.
+    pub(super) fn unplaceable_services(&self) -> Option<u64> {
+        let shows = |group: &String| self.of_group(group).next().is_some();
+        if !self.groups.keys().all(shows) {
+            return None;
+        }
+        let empty: Vec<Room> = self.hosts.values().map(|host| self.empty(host)).collect();
+        let wanted = self.replicas().filter(|service| service.desired > 0);
+        let unplaceable = wanted.filter(|service| !empty.iter().any(|room| room.takes(service)));
+        Some(unplaceable.fold(0, |count, _| count + 1))
     }
 
     /// The tasks that the headroom may be for, beside one for each group.
     pub(super) fn headroom_tasks(&self) -> u64 {
         let HeadroomPlan::Percent(percent) = self.headroom else { return 0 };
-        let replicas = self.services.iter().filter(|service| !service.plan.daemon);
-        replicas.map(|service| (service.desired * u64::from(percent)).div_ceil(100)).sum()
+        self.replicas().map(|service| (service.desired * u64::from(percent)).div_ceil(100)).sum()
     }
 
     /// A service whose task waits, though a group that may have more hosts could take it, and none of them is coming.
@@ -441,8 +480,7 @@ impl<'a> Placing<'a> {
         let whole: Vec<_> = self.groups.iter().map(is_whole).collect();
         // Where one of them is not, it may be what is waited for.
         let whole: Vec<String> = whole.into_iter().collect::<Option<_>>()?;
-        let rooms: Vec<Room> =
-            self.hosts.values().filter(|host| self.takes_tasks(host)).map(|it| self.room(it)).collect();
+        let rooms = self.rooms();
         let waiting = self.waiting().filter(|(service, tasks)| {
             *tasks > 0
                 && !rooms.iter().any(|room| room.takes(service))

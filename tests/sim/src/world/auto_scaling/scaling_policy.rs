@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::group::Group;
 use crate::world::{ApiError, World};
 
-/// A policy has at most so many steps (user guide, "Quotas for Auto Scaling resources and groups").
+/// The most steps of a policy (user guide, "Quotas for Auto Scaling resources and groups").
 const STEPS_MAX: usize = 20;
 
 /// A policy of type `StepScaling`.

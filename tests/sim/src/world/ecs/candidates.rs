@@ -144,7 +144,7 @@ impl Order {
     }
 }
 
-/// What an instance is ranked by, with so many more of the tasks.
+/// What an instance is ranked by, with this many more of the tasks.
 fn rank(mode: PlacementMode, instance: &ContainerInstance, placing: &Placing<'_>, added: u32) -> u64 {
     let (registered, reserved, definition) = (&instance.registered, &instance.reserved, placing.definition);
     let left = |has: u64, taken: u64, each: u64| has.saturating_sub(taken + each * u64::from(added));

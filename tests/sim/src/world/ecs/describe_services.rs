@@ -119,7 +119,7 @@ impl DeploymentStatus {
 }
 
 impl Deployment {
-    /// With so many tasks wanted or, where it only goes on until its tasks are replaced, with those that still are.
+    /// With this many tasks wanted or, where it only goes on until its tasks are replaced, with those that still are.
     fn of(
         service: &Service,
         status: DeploymentStatus,

@@ -26,7 +26,7 @@ const DISTINCT_INSTANCE: &str = "DistinctInstance placement constraint unsatisfi
 /// Most instances have no GPU at all, and never will: those that lack no more than CPU are closer.
 const LEAST_FIRST: [&str; 8] = [DISTINCT_INSTANCE, PORTS, ENI, MEMORY, CPU, GPU, MEMBER_OF, ATTRIBUTE];
 
-/// An instance has at most so many reserved host ports, the agent's own among them (API reference, `PortMapping`).
+/// The most reserved host ports of an instance, the agent's own among them (API reference, `PortMapping`).
 const HOST_PORTS_MAX: u32 = 100;
 
 /// What is placed: a task of a kind, for whoever wants it.

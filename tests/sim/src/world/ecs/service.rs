@@ -162,7 +162,7 @@ impl Service {
         self.maximum_of(self.desired_count)
     }
 
-    /// The most tasks of so many wanted.
+    /// The most tasks of those wanted.
     pub(crate) fn maximum_of(&self, wanted: u32) -> u64 {
         u64::from(wanted) * u64::from(self.maximum_percent) / 100
     }

@@ -37,7 +37,7 @@ pub(crate) struct Plan {
 /// Where the scheduler starts tasks.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// So many of each revision, wherever there is room.
+    /// This many of each revision, wherever there is room.
     Anywhere(Vec<Starting>),
     /// One on each of these, where there is room.
     OnEach(Vec<ContainerInstanceArn>),

@@ -368,7 +368,6 @@ impl<'a, P: Ports> Executor<'a, P> {
         for (id, _) in &due {
             let own = answer.items.iter().filter(|it| it.ec2_instance_id == id.as_str()).cloned();
             let own: Vec<_> = own.collect();
-            let unresolved = if own.is_empty() { unresolved } else { 0 };
             match self.calls.failure_of("ecs:DescribeContainerInstances", &answer.failures, &listed) {
                 Some(error) if own.is_empty() => self.drains.call_failed(id, Kind::Find, &error, now),
                 _ => self.drains.found(id, &own, unresolved, now),

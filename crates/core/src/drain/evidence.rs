@@ -238,7 +238,7 @@ impl Evidence {
     #[must_use]
     pub fn confirm_from(&self) -> Option<DateTime<Utc>> {
         let registrations: Vec<_> = self.registrations().collect();
-        if registrations.is_empty() || self.open().next().is_some() {
+        if registrations.is_empty() || self.is_unresolved() || self.open().next().is_some() {
             return None;
         }
         let lists =
@@ -286,7 +286,10 @@ impl Evidence {
         unresolved: usize,
         now: DateTime<Utc>,
     ) {
-        self.registrations.retain(|arn, _| described.iter().any(|it| it.arn == *arn));
+        // One of several that is not described is no less there: only INACTIVE shows that it is gone.
+        if described.is_empty() && unresolved == 0 {
+            self.registrations.clear();
+        }
         self.see(id, described, now);
         self.unresolved = unresolved;
         self.found_at = Some(now);

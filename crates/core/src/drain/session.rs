@@ -299,16 +299,29 @@ impl Session {
                 return Some(stopped());
             }
         }
-        let policy_has_run = self.evidence.unfinished().iter().all(|task| self.was_asked_to_stop(task));
-        if !(time_is_up && self.stops_listed && policy_has_run && self.is_open()) {
-            return None;
+        let looked =
+            self.has_looked_for_active(now) || self.troubles.retry_at(Kind::FindActive, now).is_some();
+        (self.policy_is_done(now) && looked).then_some(CompleteReason::TimeUp(policy))
+    }
+
+    /// Whether the policy `stop-tasks` has run, and there is nothing more to wait for.
+    fn policy_is_done(&self, now: DateTime<Utc>) -> bool {
+        let deadline = self.schedule().deadline(self.request.policy);
+        let has_run = self.evidence.unfinished().iter().all(|task| self.was_asked_to_stop(task));
+        if !(now >= deadline && self.stops_listed && has_run && self.is_open()) {
+            return false;
         }
         // What ECS does not find, and what no agent reports of, may never be seen STOPPED.
         let (running, stopping, missing) = self.evidence.counts();
         let only_missing = (running, stopping) == (0, 0) && missing > 0;
         let unseen = only_missing || running + stopping > 0 && !self.evidence.agent_connected();
-        let unseen_for_long = unseen && now >= self.schedule().deadline(policy) + UNSEEN_PATIENCE;
-        (now >= self.schedule().last_moment() || unseen_for_long).then_some(CompleteReason::TimeUp(policy))
+        now >= self.schedule().last_moment() || unseen && now >= deadline + UNSEEN_PATIENCE
+    }
+
+    /// Whether ACTIVE registrations were looked for just before, and none was new: an agent that lost its state may have
+    /// registered the instance anew since it was found. Those that cannot be set DRAINING are known.
+    fn has_looked_for_active(&self, now: DateTime<Utc>) -> bool {
+        self.evidence.none_active_since(now - LAG_ALLOWANCE) || !self.evidence.active().is_empty()
     }
 
     fn was_asked_to_stop(&self, task: &TaskArn) -> bool {
@@ -364,7 +377,16 @@ impl Session {
         if !unlisted.is_empty() && !lists_wait && may(Kind::List) {
             return Step::List(unlisted);
         }
+        let find_again = evidence.found_at().filter(|_| evidence.is_unresolved());
+        let find_again = find_again.map(|at| at + self.request.poll_interval);
+        if find_again.is_some_and(|at| now >= at) && may(Kind::Find) {
+            return self.find();
+        }
         if policy == OnDrainTimeout::StopTasks && time_is_up {
+            let ends = !self.stops_listed || self.policy_is_done(now);
+            if ends && !self.has_looked_for_active(now) && may(Kind::FindActive) {
+                return Step::FindActive;
+            }
             if !self.stops_listed && may(Kind::List) {
                 return Step::List(self.all_registrations());
             }
@@ -383,7 +405,8 @@ impl Session {
         if now >= described + instance_interval && may(Kind::Describe) {
             return Step::Describe(self.all_registrations());
         }
-        let mut until = described + instance_interval;
+        let mut until =
+            find_again.filter(|at| *at > now).into_iter().fold(described + instance_interval, DateTime::min);
         if !unfinished.is_empty() {
             let due = evidence.polled_at().map_or(now, |polled| polled + interval);
             if now >= due && may(Kind::DescribeTasks) {
@@ -813,6 +836,8 @@ mod tests {
         let mut session = draining(&["t"]);
         session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(598));
         heartbeat(&mut session, 598);
+        assert_eq!(next(&session, 600), Step::FindActive, "an agent may have registered anew since");
+        session.found_active(false, at(600));
         assert_eq!(next(&session, 600), Step::List(vec![arn()]), "tasks may have been placed since");
         session.listed(
             &arn(),
@@ -846,10 +871,71 @@ mod tests {
         session.stop_answered(&TaskArn("t".to_owned()));
         session.polled(&[task("t", "STOPPING")], &BTreeSet::new(), at(601));
         for (seconds, completes) in [(1_100, false), (89_969, false), (89_970, true)] {
-            heartbeat(&mut session, seconds);
-            let completed = matches!(next(&session, seconds), Step::Complete(CompleteReason::TimeUp(_)));
-            assert_eq!(completed, completes, "{seconds}");
+            assert_eq!(completes_after_a_last_look(&mut session, seconds), completes, "{seconds}");
         }
+    }
+
+    /// Whether the drain completes the hook once it has looked for new registrations.
+    fn completes_after_a_last_look(session: &mut Session, seconds: i64) -> bool {
+        heartbeat(session, seconds);
+        let step = next(session, seconds);
+        assert!(!matches!(step, Step::Complete(_)), "{seconds}: without looking for new registrations");
+        if step == Step::FindActive {
+            session.found_active(false, at(seconds));
+        }
+        matches!(next(session, seconds), Step::Complete(CompleteReason::TimeUp(_)))
+    }
+
+    #[test]
+    fn where_new_registrations_cannot_be_looked_for_the_hook_still_ends() {
+        let mut session = draining(&["t"]);
+        session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
+        session.stop_answered(&TaskArn("t".to_owned()));
+        session.polled(&[task("t", "STOPPING")], &BTreeSet::new(), at(601));
+        heartbeat(&mut session, 89_970);
+        assert_eq!(next(&session, 89_970), Step::FindActive);
+        failed(&mut session, Kind::FindActive, 89_970);
+        let stopped = CompleteReason::TimeUp(OnDrainTimeout::StopTasks);
+        assert_eq!(next(&session, 89_970), Step::Complete(stopped));
+    }
+
+    #[test]
+    fn an_instance_that_registered_anew_before_the_drain_timeout_is_drained_under_both_names() {
+        let mut session = draining(&["t"]);
+        session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(598));
+        heartbeat(&mut session, 598);
+        session.found_active(true, at(600));
+        assert_eq!(next(&session, 600), Step::Find(vec![arn()]));
+        let anew = ContainerInstanceArn("b".to_owned());
+        let second = ContainerInstance { arn: anew.clone(), ..registration("ACTIVE") };
+        session.found(&[registration("DRAINING"), second], 0, at(600));
+        assert_eq!(next(&session, 600), Step::SetDraining(vec![anew]));
+    }
+
+    #[test]
+    fn a_registration_that_ecs_lists_and_does_not_describe_is_asked_for_until_it_does() {
+        let mut session = drain(OnDrainTimeout::StopTasks);
+        // The one that is described may be the ghost of the other.
+        session.found(&[registration("DRAINING")], 1, at(0));
+        for seconds in [0, 10] {
+            session.listed(&arn(), &TaskLists::default(), at(seconds), at(seconds));
+            session.found_active(false, at(seconds));
+        }
+        assert_eq!(next(&session, 10), Step::Find(vec![arn()]));
+        session.found(&[registration("DRAINING")], 0, at(10));
+        assert_eq!(next(&session, 10), Step::Complete(CompleteReason::Drained));
+    }
+
+    #[test]
+    fn a_known_registration_that_is_neither_listed_nor_described_still_counts() {
+        let mut session = draining(&["t"]);
+        let anew =
+            ContainerInstance { arn: ContainerInstanceArn("b".to_owned()), ..registration("DRAINING") };
+        session.found(&[anew.clone()], 0, at(10));
+        for seconds in [10, 20] {
+            session.listed(&anew.arn, &TaskLists::default(), at(seconds), at(seconds));
+        }
+        assert_eq!(session.waiting_for(at(20)), Some(WaitReason::TasksRunning(1)));
     }
 
     #[test]
@@ -859,9 +945,7 @@ mod tests {
         session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
         session.stop_answered(&TaskArn("t".to_owned()));
         for (seconds, completes) in [(1_049, false), (1_050, true)] {
-            heartbeat(&mut session, seconds);
-            let completed = matches!(next(&session, seconds), Step::Complete(CompleteReason::TimeUp(_)));
-            assert_eq!(completed, completes, "{seconds}");
+            assert_eq!(completes_after_a_last_look(&mut session, seconds), completes, "{seconds}");
         }
     }
 

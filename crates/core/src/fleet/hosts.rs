@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::amounts::{Amounts, HostPort, is_taken, known_network_interfaces};
+use super::amounts::{Amounts, HostPort, count, is_taken, known_network_interfaces};
 use super::eligibility::Candidate;
 use super::memory::Memory;
 use super::snapshot::{PlacedTask, Snapshot};
@@ -41,6 +41,8 @@ pub(super) struct Host<'a> {
     pub(super) free: Amounts,
     /// The daemons that it runs, or is about to.
     pub(super) daemons: u64,
+    /// The static ports of these, which no other task gets.
+    pub(super) daemon_ports: Vec<HostPort>,
     /// Its tasks, where they were read.
     pub(super) tasks: Option<&'a [PlacedTask]>,
 }
@@ -63,16 +65,20 @@ impl Host<'_> {
 
     /// Whether a task fits, by its needs and static ports, on the host as it is now.
     pub(super) fn has_room_for(&self, kind: &TaskKind) -> bool {
-        let taken = |port: &HostPort| {
-            is_taken(*port, &self.instance.remaining) || is_taken(*port, &self.instance.registered)
-        };
-        kind.needs.fit_in(&self.free) && !kind.ports.iter().any(taken)
+        let taken = |port: &HostPort| is_taken(*port, &self.instance.remaining);
+        kind.needs.fit_in(&self.free) && self.has_ports_for(kind) && !kind.ports.iter().any(taken)
     }
 
     /// Whether a task fits on the host were no service's task there.
     pub(super) fn has_room_when_empty_for(&self, kind: &TaskKind) -> bool {
-        let taken = |port: &HostPort| is_taken(*port, &self.instance.registered);
-        kind.needs.fit_in(&self.empty) && !kind.ports.iter().any(taken)
+        kind.needs.fit_in(&self.empty) && self.has_ports_for(kind)
+    }
+
+    /// Whether neither the host itself nor its daemons hold a static port of a task.
+    fn has_ports_for(&self, kind: &TaskKind) -> bool {
+        let taken =
+            |port: &HostPort| is_taken(*port, &self.instance.registered) || self.daemon_ports.contains(port);
+        !kind.ports.iter().any(taken)
     }
 
     /// Whether a service has a task there. None where its tasks were not read and there are some.
@@ -126,9 +132,9 @@ pub(super) fn hosts<'a>(
         let Candidate { instance, group, of_group, remembered } = *candidate;
         let least = observed.get(&(instance.instance_type(), instance.is_trunked())).copied();
         let network_interfaces = known_network_interfaces(instance).or(least).unwrap_or(0);
-        let here = daemons.iter().filter(|daemon| daemon.may_be_on(index));
-        let (count, needed) = here
-            .fold((0, Amounts::default()), |(count, needed), daemon| (count + 1, needed.plus(&daemon.needs)));
+        let here: Vec<_> = daemons.iter().filter(|daemon| daemon.may_be_on(index)).collect();
+        let needed = here.iter().fold(Amounts::default(), |needed, daemon| needed.plus(&daemon.needs));
+        let count = count(here.len());
         let empty = Amounts::registered(instance, network_interfaces).minus(&needed);
         let mut free = Amounts::remaining(instance, network_interfaces);
         if instance.tasks() < count {
@@ -147,6 +153,7 @@ pub(super) fn hosts<'a>(
             empty,
             free,
             daemons: count,
+            daemon_ports: here.iter().flat_map(|daemon| &daemon.ports).copied().collect(),
             tasks: snapshot.tasks.get(&instance.arn).map(Vec::as_slice),
         }
     };

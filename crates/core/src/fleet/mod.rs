@@ -337,7 +337,8 @@ fn by_size(hosts: &[Host<'_>], kinds: &[TaskKind], group: usize) -> Vec<usize> {
             may_run
                 .extend((0..).zip(kinds).filter(|(_, kind)| kind.may_be_on(*number)).map(|(kind, _)| kind));
             let registered = &host.instance.registered;
-            seen.insert((host.empty, &registered.tcp_ports_taken, &registered.udp_ports_taken, may_run))
+            let ports = (&registered.tcp_ports_taken, &registered.udp_ports_taken, &host.daemon_ports);
+            seen.insert((host.empty, ports, may_run))
         })
         .map(|(number, host)| (host.empty.0[1], host.empty, number))
         .collect();

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use super::Fleet;
 use super::amounts::{Amounts, HostPort, count};
 use super::decision::{Missing, MissingReason};
-use super::hosts::Host;
+use super::hosts::{Host, Standing};
 use super::memory::{UNJOINED_MAX, unjoined};
 use super::task_kind::TaskKind;
+use crate::service::Deployment;
 
 /// Room on one host: one that is there, one that is coming, or one to add.
 #[derive(Debug, Clone)]
@@ -182,9 +183,16 @@ fn pack(fleet: &Fleet<'_>, bins: Vec<Bin>, waiting: &[u64], order: impl Iterator
 
 impl Packing {
     fn place(&mut self, fleet: &Fleet<'_>, kind: usize, it: &TaskKind, mut tasks: u64) {
+        let mut without = if it.distinct { fleet.unread_hosts_without(&it.service) } else { 0 };
         // A bin that has no room for one task of a kind has none for the next.
         for bin in &mut self.bins {
             bin.become_what_takes(fleet, kind);
+            if it.distinct && bin.is_unread_for(fleet, it) {
+                if without == 0 {
+                    continue;
+                }
+                without -= u64::from(bin.takes(fleet, it, true));
+            }
             while tasks > 0 && bin.takes(fleet, it, it.distinct) {
                 bin.add(it);
                 tasks -= 1;
@@ -267,6 +275,12 @@ impl Bin {
         }
     }
 
+    /// Whether a task of the kind's service may be there already.
+    fn is_unread_for(&self, fleet: &Fleet<'_>, kind: &TaskKind) -> bool {
+        let host = fleet.hosts.get(self.host).filter(|_| self.there);
+        host.is_some_and(|host| host.has_task_of(&kind.service).is_none())
+    }
+
     fn takes(&self, fleet: &Fleet<'_>, kind: &TaskKind, distinct: bool) -> bool {
         let Some(host) = fleet.hosts.get(self.host) else { return false };
         let room = kind.needs.fit_in(&self.free)
@@ -320,6 +334,22 @@ fn add_headroom(fleet: &Fleet<'_>, packing: &Packing) -> BTreeMap<usize, (String
 }
 
 impl Fleet<'_> {
+    /// The most hosts, of those whose tasks were not read, that have no task of a service of `distinctInstance`: its tasks
+    /// that were seen nowhere else are on as many of them.
+    fn unread_hosts_without(&self, service: &str) -> u64 {
+        let there = self.hosts.iter().filter(|host| host.standing != Standing::Remembered);
+        let (mut unread, mut seen) = (0, 0);
+        for host in there {
+            match host.has_task_of(service) {
+                None => unread += 1,
+                Some(has) => seen += u64::from(has),
+            }
+        }
+        let service = self.snapshot.services.iter().find(|it| it.name == service);
+        let has = service.map_or(0, |service| service.on_ec2().map(Deployment::has).sum::<u64>());
+        u64::saturating_sub(unread, has.saturating_sub(seen))
+    }
+
     /// The hosts of a group that have not joined the cluster for too long.
     pub(super) fn overdue(&self, number: usize) -> Vec<&str> {
         let Some(group) = self.snapshot.groups.get(number) else { return Vec::new() };

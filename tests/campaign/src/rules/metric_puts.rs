@@ -39,8 +39,11 @@ pub(super) struct Reads {
     pub(super) failed: bool,
     /// One was not told of an instance or a service.
     pub(super) untold: bool,
-    /// One was not told of a service, a task or a task definition: what rests on them is left out.
+    /// One was not told of a service, a task or a task definition, or ECS refused a placement constraint's expression: what
+    /// rests on them is left out.
     misled: bool,
+    /// Services were described: from then on container instances are listed by expressions.
+    services_described: bool,
 }
 
 struct Reader<'a> {
@@ -167,21 +170,24 @@ impl Reads {
                 (_, "MISSING") => {}
                 _ => self.untold = true,
             },
-            CallOutcome::Answered => {}
+            CallOutcome::Answered => self.services_described |= operation == Operation::DescribeServices,
             // Those tasks' hosts count as not read. A task definition that is refused is left out.
             CallOutcome::Failed(_) | CallOutcome::AnswerLost(_) | CallOutcome::Hung
                 if matches!(
                     operation,
                     Operation::ListTasks | Operation::DescribeTasks | Operation::GetTaskProtection
-                ) || (operation == Operation::DescribeTaskDefinition
-                    && matches!(
-                        outcome,
-                        CallOutcome::Failed("AccessDeniedException" | "ClientException")
-                    )) =>
+                ) || (operation == Operation::DescribeTaskDefinition && is_refused(outcome))
+                    || (operation == Operation::ListContainerInstances
+                        && self.services_described
+                        && is_refused(outcome)) =>
             {
                 self.misled = true;
             }
             CallOutcome::Failed(_) | CallOutcome::AnswerLost(_) | CallOutcome::Hung => self.failed = true,
         }
     }
+}
+
+fn is_refused(outcome: &CallOutcome) -> bool {
+    matches!(outcome, CallOutcome::Failed("AccessDeniedException" | "ClientException"))
 }

@@ -17,7 +17,9 @@
 //! a warm pool, which the group does not show; any where AWS wrongly answered as above; and, where the invocation
 //! delegated, those of a group whose messages went to the dead letters or were cut as a recursive loop. Nor are those that
 //! were delegated to a message that afterwards read its group only while no more than three instances waited: nothing in
-//! AWS shows a message that others were delegated to it, and of a few it leaves each to its own. The sweep drains them.
+//! AWS shows a message that others were delegated to it, and of a few it leaves each to its own. Nor those that were
+//! delegated to a message of which an invocation came to nothing: what that one knew is lost, and the next may see only a
+//! few. The sweep is the only standby, and drains both.
 //!
 //! What it can't read is an error, too, and ends among the dead letters with its content.
 //!
@@ -157,12 +159,23 @@ impl Drains<'_> {
             return false;
         };
         let Some(coordinator) = answered(last.how, "coordinator") else { return false };
+        if self.came_to_nothing(coordinator, ended) {
+            return true;
+        }
         let mut its = self.places.values().filter(|it| {
             it.is_about(coordinator) && it.ended.is_none_or(|end| end > last.at) && it.started <= ended.at
         });
         let few =
             |it: &Place| it.readings.iter().all(|(at, waiting)| *at < last.at || *waiting <= ALONE_AT_MOST);
         its.clone().next().is_some() && its.all(few)
+    }
+
+    /// Whether an invocation on the message of an instance failed, timed out or died.
+    fn came_to_nothing(&self, instance: &str, by: Ended<'_>) -> bool {
+        let about =
+            |it: &&Invocation<'_>| notices(it.payload).iter().any(|notice| notice.instance == instance);
+        let mut ends = self.invocations.values().filter(about).filter_map(|it| it.ended);
+        ends.any(|it| it.position <= by.position && !matches!(it.how, InvocationEnd::Returned(_)))
     }
 
     /// Whether no invocation has begun yet on an action's message: others use all of the concurrency.

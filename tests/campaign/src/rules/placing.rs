@@ -50,7 +50,11 @@ enum Phase {
     Launching,
     InService,
     Leaving,
+    /// On its way to the warm pool: it leaves, and is not listed among its group's.
+    LeavingUnlisted,
     Elsewhere,
+    /// It is gone, and its group still lists it for a while.
+    Gone,
 }
 
 #[derive(Debug)]
@@ -166,12 +170,12 @@ impl<'a> Placing<'a> {
             Occurrence::InstanceInService { group, instance } => {
                 self.phase(group, instance.as_str(), Phase::InService)
             }
-            // A group still lists an instance that it retains, and for a while one that is gone.
             Occurrence::InstanceTerminating { group, instance }
-            | Occurrence::InstanceRetained { group, instance }
-            | Occurrence::InstanceTerminated { group, instance }
-            | Occurrence::InstanceEnteringWarmPool { group, instance } => {
+            | Occurrence::InstanceRetained { group, instance } => {
                 self.phase(group, instance.as_str(), Phase::Leaving)
+            }
+            Occurrence::InstanceEnteringWarmPool { group, instance } => {
+                self.phase(group, instance.as_str(), Phase::LeavingUnlisted)
             }
             Occurrence::Standby { group, instance, entered } => {
                 let phase = if *entered { Phase::Elsewhere } else { Phase::InService };
@@ -180,6 +184,9 @@ impl<'a> Placing<'a> {
             Occurrence::RootVolumeReplacement { group, instance, in_progress } => {
                 let phase = if *in_progress { Phase::Leaving } else { Phase::InService };
                 self.phase(group, instance.as_str(), phase)
+            }
+            Occurrence::InstanceTerminated { group, instance } => {
+                self.phase(group, instance.as_str(), Phase::Gone)
             }
             Occurrence::InstanceInWarmPool { group, instance } => {
                 let found = self.groups.get_mut(group);
@@ -268,13 +275,18 @@ impl<'a> Placing<'a> {
     }
 
     fn phase_of(&self, host: &DescribedContainerInstance) -> Option<(&str, Phase)> {
+        self.listed_as(host).filter(|(_, phase)| *phase != Phase::Gone)
+    }
+
+    fn listed_as(&self, host: &DescribedContainerInstance) -> Option<(&str, Phase)> {
         let id = host.ec2_instance_id.as_str();
         self.groups.iter().find_map(|(name, group)| Some((name.as_str(), *group.instances.get(id)?)))
     }
 
     fn leaves(&self, host: &DescribedContainerInstance) -> bool {
         let of_group = self.phase_of(host).map(|(_, phase)| phase);
-        host.status == ContainerInstanceStatus::Draining || of_group == Some(Phase::Leaving)
+        host.status == ContainerInstanceStatus::Draining
+            || matches!(of_group, Some(Phase::Leaving | Phase::LeavingUnlisted))
     }
 
     fn takes_tasks(&self, host: &DescribedContainerInstance) -> bool {
@@ -305,8 +317,13 @@ impl<'a> Placing<'a> {
     ) -> Result<(), String> {
         let mut going: BTreeSet<&ContainerInstanceArn> = BTreeSet::new();
         for (group, hosts) in removable {
-            let active = self.of_group(group).filter(|host| host.status == ContainerInstanceStatus::Active);
-            let mut left: Vec<_> = active.collect();
+            // Auto Scaling takes none that leaves already, and none on standby.
+            let in_use = |host: &&DescribedContainerInstance| {
+                let phase = self.phase_of(host).map(|(_, phase)| phase);
+                host.status == ContainerInstanceStatus::Active
+                    && matches!(phase, Some(Phase::InService | Phase::Launching))
+            };
+            let mut left: Vec<_> = self.of_group(group).filter(in_use).collect();
             for _ in 0..*hosts {
                 if left.is_empty() {
                     break;
@@ -392,7 +409,9 @@ impl<'a> Placing<'a> {
     /// Whether more hosts are missing than could be: no task waits and one more of each kind has room; or no task that waits,
     /// and none of the headroom, could be placed on a host of the group.
     pub(super) fn may_be_missing(&self, group: &str) -> Result<(), String> {
-        let empty: Vec<Room> = self.of_group(group).map(|host| self.empty(host)).collect();
+        let listed = |host| self.phase_of(host).is_some_and(|(_, phase)| phase != Phase::LeavingUnlisted);
+        let listed = self.of_group(group).filter(|host| listed(host));
+        let empty: Vec<Room> = listed.map(|host| self.empty(host)).collect();
         if empty.is_empty() {
             return Ok(());
         }
@@ -428,10 +447,13 @@ impl<'a> Placing<'a> {
         group: &str,
         (status, connected): &(ContainerInstanceStatus, Option<bool>),
     ) -> Option<u64> {
-        let leaves = |host: &&DescribedContainerInstance| {
-            self.phase_of(host).is_some_and(|(_, it)| it == Phase::Leaving)
+        let leaves = |host: &DescribedContainerInstance| {
+            let listed = self.listed_as(host);
+            listed.is_some_and(|(of, phase)| {
+                of == group && matches!(phase, Phase::Leaving | Phase::LeavingUnlisted | Phase::Gone)
+            })
         };
-        if self.of_group(group).any(|host| leaves(&host)) {
+        if self.hosts.values().any(|host| leaves(host)) {
             return None;
         }
         let counted = self.of_group(group).filter(|host| {
@@ -440,9 +462,11 @@ impl<'a> Placing<'a> {
         Some(counted.fold(0, |count, _| count + 1))
     }
 
-    /// The services with a task that fits on no host, however empty. None where a group has none that shows.
+    /// The services with a task that fits on no host, however empty. None where a group has no host in service that shows it:
+    /// what hosts were like is kept only while the function is warm.
     pub(super) fn unplaceable_services(&self) -> Option<u64> {
-        let shows = |group: &String| self.of_group(group).next().is_some();
+        let in_service = |host| self.phase_of(host).is_some_and(|(_, phase)| phase == Phase::InService);
+        let shows = |group: &String| self.of_group(group).any(in_service);
         if !self.groups.keys().all(shows) {
             return None;
         }
@@ -464,7 +488,7 @@ impl<'a> Placing<'a> {
             let there = group
                 .instances
                 .iter()
-                .filter(|(_, phase)| !matches!(phase, Phase::Leaving | Phase::Elsewhere));
+                .filter(|(_, phase)| matches!(phase, Phase::Launching | Phase::InService));
             let there: Vec<_> = there.map(|(id, _)| id.as_str()).collect();
             let joined = |id: &&str| {
                 self.hosts.values().any(|host| {

@@ -191,7 +191,8 @@ impl World {
         self.page_limit = limit.clamp(1, fleetkeeper_core::ports::DESCRIBE_MAX);
     }
 
-    /// Lets lists pass over their filters, as an emulator may: whoever filters gets to see everything.
+    /// Lets lists pass over filters by EC2 instance, as an emulator may: they return everything. A reader can notice that.
+    /// Nobody can notice an ignored placement constraint.
     pub fn ignore_filters(&mut self) {
         self.filters_ignored = true;
     }

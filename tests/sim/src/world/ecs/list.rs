@@ -52,7 +52,8 @@ impl World {
         if let Some(status) = input.status.filter(|status| !STATUSES.contains(status)) {
             return Err(ApiError::invalid_parameter(format!("Invalid status: {status}")));
         }
-        let query = query.filter(|_| !self.filters_ignored);
+        let by_instance = input.filter.is_some_and(|filter| filter.contains("ec2InstanceId"));
+        let query = query.filter(|_| !(self.filters_ignored && by_instance));
         let cluster = self.view(&name)?;
         let found = cluster.container_instances(query.as_ref()).filter(|(_, status)| match input.status {
             Some(wanted) => status.to_string() == wanted,

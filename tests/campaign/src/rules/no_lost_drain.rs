@@ -32,7 +32,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, GivenUp, InvocationEnd, InvocationId};
 
-use super::invocations::{Ended, Invocation, Message, answered, invocations, messages, notices, sent_at};
+use super::invocations::{
+    Ended, Invocation, Message, Notice, answered, invocations, messages, notices, sent_at,
+};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::waiting::{ALONE_AT_MOST, Place, places, to_warm_pool};
 use super::{Breach, Rule};
@@ -151,22 +153,37 @@ impl Drains<'_> {
         Err(format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance))
     }
 
-    /// Whether an action was delegated to a message that has seen only a few wait since.
+    /// Whether an action was delegated to a message that has seen only a few wait since, or of which an invocation came to
+    /// nothing; or that was itself delegated so.
     fn is_unknown_to_its_coordinator(&self, token: &str, ended: Ended<'_>) -> bool {
-        let about = |it: &&Invocation<'_>| notices(it.payload).iter().any(|notice| notice.token == token);
-        let ends = self.invocations.values().filter(about).filter_map(|it| it.ended);
-        let Some(last) = ends.filter(|it| it.position <= ended.position).max_by_key(|it| it.position) else {
-            return false;
-        };
-        let Some(coordinator) = answered(last.how, "coordinator") else { return false };
-        if self.came_to_nothing(coordinator, ended) {
-            return true;
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut last = self.last_return(|notice| notice.token == token, ended);
+        while let Some(answer) = last {
+            let Some(coordinator) = answered(answer.how, "coordinator").filter(|it| seen.insert(it)) else {
+                return false;
+            };
+            if self.came_to_nothing(coordinator, ended) || self.sees_only_few(coordinator, answer, ended) {
+                return true;
+            }
+            last = self.last_return(|notice| notice.instance == coordinator, ended);
         }
+        false
+    }
+
+    /// The last invocation to end on a message.
+    fn last_return(&self, is_it: impl Fn(&Notice<'_>) -> bool, by: Ended<'_>) -> Option<Ended<'_>> {
+        let about = |it: &&Invocation<'_>| notices(it.payload).iter().any(&is_it);
+        let ends = self.invocations.values().filter(about).filter_map(|it| it.ended);
+        ends.filter(|it| it.position <= by.position).max_by_key(|it| it.position)
+    }
+
+    /// Whether a coordinator has read its group only while a few waited, since something was delegated to it.
+    fn sees_only_few(&self, coordinator: &str, since: Ended<'_>, by: Ended<'_>) -> bool {
         let mut its = self.places.values().filter(|it| {
-            it.is_about(coordinator) && it.ended.is_none_or(|end| end > last.at) && it.started <= ended.at
+            it.is_about(coordinator) && it.ended.is_none_or(|end| end > since.at) && it.started <= by.at
         });
         let few =
-            |it: &Place| it.readings.iter().all(|(at, waiting)| *at < last.at || *waiting <= ALONE_AT_MOST);
+            |it: &Place| it.readings.iter().all(|(at, waiting)| *at < since.at || *waiting <= ALONE_AT_MOST);
         its.clone().next().is_some() && its.all(few)
     }
 

@@ -60,11 +60,11 @@ pub(crate) async fn describe(
     }
     let (all, mut providers) = (names.iter().cloned().collect::<Vec<_>>(), Vec::new());
     for names in all.chunks(NAMES_MAX) {
-        let pages = read::pages(|page| async move {
+        let listing = read::pages(|page| async move {
             paces.capacity_providers.turn(clock).await;
             ecs.describe_capacity_providers(names, page.as_ref()).await
         });
-        providers.extend(pages.try_concat().await?);
+        providers.extend(listing.try_concat().await?);
     }
     *known.0.borrow_mut() = Some(Known { at: now, names, providers: providers.clone() });
     Ok(providers)

@@ -27,11 +27,11 @@ pub(crate) async fn services(
     paces: &Paces,
     cluster: &Cluster,
 ) -> Result<Vec<Service>, CallError> {
-    let pages = read::pages(|page| async move {
+    let listing = read::pages(|page| async move {
         paces.services.turn(clock).await;
         ecs.list_services(cluster, page.as_ref()).await
     });
-    let arns: Vec<ServiceArn> = pages.try_concat().await?;
+    let arns: Vec<ServiceArn> = listing.try_concat().await?;
     let batches = arns.chunks(SERVICES_MAX).map(|batch| describe(ecs, clock, paces, cluster, batch));
     let described = stream::iter(batches).buffered(DESCRIBES_IN_FLIGHT).try_concat().await?;
     // A service that is created while the pages are listed may be on two of them.

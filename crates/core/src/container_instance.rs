@@ -196,6 +196,14 @@ impl ContainerInstance {
         self.status == ContainerInstanceStatus::Active && self.agent_connected && !self.is_external()
     }
 
+    /// Whether an agent that lost its state left it behind: its EC2 instance has registered anew since, and is connected. The
+    /// latest of such registrations registered at `newest`. Nothing runs under a ghost any more, whatever ECS counts.
+    #[must_use]
+    pub fn is_ghost(&self, newest: Option<DateTime<Utc>>) -> bool {
+        let is_older = newest.zip(self.registered_at).is_some_and(|(newest, at)| at < newest);
+        !self.agent_connected && is_older
+    }
+
     /// Its EC2 instance type (attribute `ecs.instance-type`), where ECS gives it.
     #[must_use]
     pub fn instance_type(&self) -> Option<&str> {

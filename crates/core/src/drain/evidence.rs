@@ -75,15 +75,10 @@ pub struct TaskLists {
 
 impl Evidence {
     /// The registrations that count: in the cluster, and not a ghost.
-    ///
-    /// An agent that lost its state registers anew and leaves its old container instance behind. Such a ghost is
-    /// disconnected and older than a connected registration; nothing runs under it any more.
     pub fn registrations(&self) -> impl Iterator<Item = &ContainerInstance> {
         let connected = self.registrations.values().filter(|it| it.agent_connected);
         let newest = connected.filter_map(|it| it.registered_at).max();
-        self.registrations.values().filter(move |it| {
-            it.agent_connected || newest.is_none_or(|newest| it.registered_at.is_none_or(|at| at >= newest))
-        })
+        self.registrations.values().filter(move |it| !it.is_ghost(newest))
     }
 
     /// The ARNs of all registrations that were seen, ghosts included.

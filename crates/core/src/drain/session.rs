@@ -931,7 +931,7 @@ mod tests {
         let mut session = draining(&["t"]);
         let anew =
             ContainerInstance { arn: ContainerInstanceArn("b".to_owned()), ..registration("DRAINING") };
-        session.found(&[anew.clone()], 0, at(10));
+        session.found(std::slice::from_ref(&anew), 0, at(10));
         for seconds in [10, 20] {
             session.listed(&anew.arn, &TaskLists::default(), at(seconds), at(seconds));
         }

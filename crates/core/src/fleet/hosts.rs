@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::amounts::{Amounts, HostPort, count, is_taken, known_network_interfaces};
 use super::eligibility::Candidate;
 use super::memory::Memory;
@@ -96,7 +98,9 @@ pub(super) fn candidates<'a>(snapshot: &'a Snapshot, memory: &'a Memory) -> Vec<
     for (group, it) in snapshot.groups.iter().enumerate() {
         members.extend(it.instances.iter().map(|it| (it.ec2_instance_id.as_str(), (group, it))));
     }
-    let there = snapshot.container_instances.iter().filter(|instance| is_ec2(instance));
+    let newest = newest_connected(snapshot);
+    let is_ghost = |it: &&ContainerInstance| it.is_ghost(newest.get(it.ec2_instance_id.as_str()).copied());
+    let there = snapshot.container_instances.iter().filter(|it| is_ec2(it) && !is_ghost(it));
     let mut all: Vec<_> = there
         .map(|instance| {
             let member = members.get(instance.ec2_instance_id.as_str()).copied();
@@ -114,6 +118,17 @@ pub(super) fn candidates<'a>(snapshot: &'a Snapshot, memory: &'a Memory) -> Vec<
         }));
     }
     all
+}
+
+/// When each EC2 instance whose agent is connected registered last.
+fn newest_connected(snapshot: &Snapshot) -> BTreeMap<&str, DateTime<Utc>> {
+    let mut newest = BTreeMap::new();
+    for instance in snapshot.container_instances.iter().filter(|it| it.agent_connected) {
+        let Some(at) = instance.registered_at else { continue };
+        let latest = newest.entry(instance.ec2_instance_id.as_str()).or_insert(at);
+        *latest = at.max(*latest);
+    }
+    newest
 }
 
 fn is_ec2(instance: &ContainerInstance) -> bool {

@@ -2,7 +2,7 @@
 //! they fit into.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fleet;
 use super::amounts::{Amounts, HostPort, count};
@@ -10,6 +10,7 @@ use super::decision::{Missing, MissingReason};
 use super::hosts::{Host, Standing};
 use super::memory::{UNJOINED_MAX, unjoined};
 use super::task_kind::TaskKind;
+use crate::container_instance::ContainerInstance;
 use crate::service::Deployment;
 
 /// Room on one host: one that is there, one that is coming, or one to add.
@@ -27,6 +28,9 @@ struct Bin {
     /// The services with a task of `distinctInstance` that were placed there.
     distinct: Vec<String>,
 }
+
+/// The groups that get no further host, each with the reason.
+type Refusals = Vec<(usize, MissingReason)>;
 
 /// What came of placing the waiting tasks.
 #[derive(Debug, Clone, Default)]
@@ -224,12 +228,7 @@ impl Packing {
     }
 
     /// A new host of the first group that can take the task and may grow, with why each group before it does not.
-    fn new_host(
-        &self,
-        fleet: &Fleet<'_>,
-        kind: usize,
-        it: &TaskKind,
-    ) -> (Option<(usize, Bin)>, Vec<(usize, MissingReason)>) {
+    fn new_host(&self, fleet: &Fleet<'_>, kind: usize, it: &TaskKind) -> (Option<(usize, Bin)>, Refusals) {
         let mut refused = Vec::new();
         for number in 0..fleet.snapshot.groups.len() {
             let like = fleet.smallest_of(number, |host| fleet.fits_when_empty(kind, host));
@@ -347,7 +346,10 @@ impl Fleet<'_> {
         }
         let service = self.snapshot.services.iter().find(|it| it.name == service);
         let has = service.map_or(0, |service| service.on_ec2().map(Deployment::has).sum::<u64>());
-        u64::saturating_sub(unread, has.saturating_sub(seen))
+        let of_hosts: BTreeSet<_> = self.hosts.iter().map(|host| &host.instance.arn).collect();
+        let elsewhere = self.snapshot.container_instances.iter().filter(|it| !of_hosts.contains(&it.arn));
+        let elsewhere: u64 = elsewhere.map(ContainerInstance::tasks).sum();
+        u64::saturating_sub(unread, has.saturating_sub(seen + elsewhere))
     }
 
     /// The hosts of a group that have not joined the cluster for too long.

@@ -2,7 +2,7 @@
 
 use super::fixture::{Cluster, needs, required, with_tcp};
 use super::{HeldReason, Members, MissingReason};
-use crate::container_instance::Port;
+use crate::container_instance::{ContainerInstance, Port};
 use crate::service::Launch;
 use crate::task::TaskDefinitionArn;
 use crate::task_needs::TaskNeeds;
@@ -708,4 +708,56 @@ fn an_empty_group_is_not_launched_for_a_task_that_its_last_hosts_did_not_match()
     cluster = cluster.member_of("api", "new", &[0]);
     cluster.service_mut("api").constraints.remove(0);
     assert_eq!(cluster.figures("empty").0, Some(1));
+}
+
+#[test]
+fn a_task_that_wants_its_hosts_daemons_port_fits_nowhere_and_adds_no_host() {
+    let mut cluster = Cluster::new()
+        .headroom("one")
+        .group("web", 2, 2048, 3840)
+        .daemon("proxy", with_tcp(needs(128, 128), [80]))
+        .service("api", 1, with_tcp(needs(256, 256), [80]));
+    assert_eq!(cluster.figures("web").0, Some(0));
+    let decision = cluster.decide();
+    assert_eq!((decision.unplaceable.len(), decision.unplaceable[0].lacks.as_str()), (1, "PORTS"));
+    // On hosts that its daemon has not reached, too.
+    let arn = cluster.host_mut(0).arn.clone();
+    cluster.host_mut(0).remaining.tcp_ports_taken.clear();
+    cluster.host_mut(0).running_tasks = 0;
+    cluster.snapshot.tasks.insert(arn, Vec::new());
+    assert_eq!(cluster.figures("web").0, Some(0));
+}
+
+#[test]
+fn an_instance_that_registered_anew_is_one_host() {
+    let mut cluster =
+        Cluster::new().group("web", 1, 2048, 3840).service("api", 2, needs(256, 256)).distinct("api");
+    let ghost = cluster.host_mut(0).clone();
+    cluster.host_mut(0).arn.0.push_str("-anew");
+    let anew = cluster.host_mut(0).arn.clone();
+    cluster.snapshot.tasks.insert(anew, Vec::new());
+    let registered_at = ghost.registered_at.map(|at| at - chrono::TimeDelta::minutes(5));
+    cluster.snapshot.container_instances.push(ContainerInstance {
+        agent_connected: false,
+        registered_at,
+        ..ghost
+    });
+    assert_eq!(cluster.figures("web").0, Some(1), "two tasks apart on one host");
+    let hosts = cluster.of_group("web").hosts;
+    assert_eq!((hosts.active_hosts, hosts.disconnected_hosts), (1, 0));
+}
+
+#[test]
+fn tasks_kept_apart_fill_as_many_hosts_also_where_their_tasks_were_not_read() {
+    let mut cluster =
+        Cluster::new().group("web", 4, 2048, 3840).service("api", 5, needs(256, 256)).distinct("api");
+    for host in 0..3 {
+        cluster.run("api", host, 1);
+    }
+    let read = std::mem::take(&mut cluster.snapshot.tasks);
+    assert_eq!(cluster.figures("web").0, Some(1), "two wait, and one host has none of them");
+    cluster.snapshot.tasks = read;
+    cluster.run("api", 3, 1);
+    cluster.snapshot.tasks.clear();
+    assert_eq!(cluster.figures("web").0, Some(1), "one waits, and each host has one");
 }

@@ -10,7 +10,7 @@ use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
 
-use crate::scenario::{HeadroomPlan, Scenario, ServicePlan, TaskPlan};
+use crate::scenario::{GroupPlan, HeadroomPlan, Scenario, ServicePlan, TaskPlan};
 use crate::set_up::{group_name, service_name};
 
 /// The truth about the first cluster, whose groups the calculator knows.
@@ -98,7 +98,9 @@ const TRIES: u64 = 6;
 impl<'a> Placing<'a> {
     pub(super) fn of(scenario: &'a Scenario) -> Self {
         let first = scenario.clusters.first();
-        let count = first.map_or(0, |cluster| cluster.groups.len());
+        let plans = first.map(|cluster| cluster.groups.as_slice()).unwrap_or_default();
+        let count = plans.len();
+        let group = |plan: &GroupPlan| Group { desired: plan.hosts.into(), ..Group::default() };
         let services = first.map(|cluster| cluster.services.iter().enumerate()).into_iter().flatten();
         let services = services.map(|(number, plan)| Service {
             name: service_name(0, number),
@@ -112,7 +114,7 @@ impl<'a> Placing<'a> {
         Self {
             headroom: scenario.calculator.as_ref().map(|plan| plan.headroom).unwrap_or_default(),
             services: services.collect(),
-            groups: (0..count).map(|group| (group_name(0, group), Group::default())).collect(),
+            groups: plans.iter().enumerate().map(|(it, plan)| (group_name(0, it), group(plan))).collect(),
             hosts: BTreeMap::new(),
             tasks: BTreeMap::new(),
             changed: DateTime::UNIX_EPOCH,
@@ -272,6 +274,14 @@ impl<'a> Placing<'a> {
     /// The room on each host that tasks are placed on.
     fn rooms(&self) -> Vec<Room> {
         self.hosts.values().filter(|host| self.takes_tasks(host)).map(|host| self.room(host)).collect()
+    }
+
+    /// Whether its EC2 instance is connected under another name since: nothing runs under the former.
+    fn is_left_behind(&self, host: &DescribedContainerInstance) -> bool {
+        let anew = |it: &&DescribedContainerInstance| {
+            it.ec2_instance_id == host.ec2_instance_id && it.arn != host.arn && it.agent_connected
+        };
+        !host.agent_connected && self.hosts.values().any(|it| anew(it))
     }
 
     fn phase_of(&self, host: &DescribedContainerInstance) -> Option<(&str, Phase)> {
@@ -456,7 +466,7 @@ impl<'a> Placing<'a> {
         if self.hosts.values().any(|host| leaves(host)) {
             return None;
         }
-        let counted = self.of_group(group).filter(|host| {
+        let counted = self.of_group(group).filter(|host| !self.is_left_behind(host)).filter(|host| {
             host.status == *status && connected.is_none_or(|connected| host.agent_connected == connected)
         });
         Some(counted.fold(0, |count, _| count + 1))

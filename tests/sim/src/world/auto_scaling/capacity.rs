@@ -28,10 +28,17 @@ impl World {
     }
 
     pub(crate) fn change_desired_capacity(&mut self, group: &str, desired: u32) {
-        let Some(found) = self.groups.get_mut(group) else { return };
+        self.record_desired_capacity(group, desired);
+        self.balance(group);
+    }
+
+    /// Sets the desired capacity, where what follows from it is done otherwise.
+    pub(crate) fn record_desired_capacity(&mut self, group: &str, desired: u32) {
+        let Some(found) = self.groups.get_mut(group).filter(|it| it.desired_capacity != desired) else {
+            return;
+        };
         found.desired_capacity = desired;
         self.record(Occurrence::DesiredCapacity { group: group.to_owned(), desired_capacity: desired });
-        self.balance(group);
     }
 
     /// Launches what is missing, from the warm pool first. Terminates what is too much, or sends it to the warm pool.

@@ -18,7 +18,7 @@ impl World {
             let said = "Entering standby without replacement will violate group's min size constraint.";
             return Err(ApiError::validation(said));
         };
-        found.desired_capacity = desired;
+        self.record_desired_capacity(group, desired);
         self.change_standby(group, instance, true);
         Ok(())
     }
@@ -35,7 +35,7 @@ impl World {
             let said = "Exiting standby will violate group's max size constraint.";
             return Err(ApiError::validation(said));
         }
-        found.desired_capacity = desired;
+        self.record_desired_capacity(group, desired);
         self.change_standby(group, instance, false);
         Ok(())
     }

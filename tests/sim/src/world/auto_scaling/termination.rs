@@ -53,7 +53,7 @@ impl World {
             let said = "Terminating instance without replacement will violate group's min size constraint.";
             return Err(ApiError::validation(said));
         };
-        found.desired_capacity = desired;
+        self.record_desired_capacity(group, desired);
         for instance in instances {
             self.take_out_of_service(group, instance, Place::Ec2);
         }

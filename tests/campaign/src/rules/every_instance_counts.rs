@@ -41,7 +41,7 @@ fn counts(put: &MetricPut<'_>) -> Result<(), String> {
     for (name, counted) in &HOSTS {
         for (group, value) in put.of_groups(name) {
             match placing.hosts(group, counted) {
-                Some(truth) if number(truth) != value => {
+                Some(truth) if Some(number(truth)) != Some(value) => {
                     return Err(format!("put {name} {value} of {group} that has {truth}"));
                 }
                 _ => {}

@@ -42,14 +42,14 @@ pub(super) struct Reads {
     /// One was not told of a service, a task or a task definition, or ECS refused a placement constraint's expression: what
     /// rests on them is left out.
     misled: bool,
-    /// Services were described: from then on container instances are listed by expressions.
-    services_described: bool,
 }
 
 struct Reader<'a> {
     started: DateTime<Utc>,
     payload: &'a Value,
     reads: Reads,
+    /// Whether services were described: from then on container instances are listed by expressions.
+    asks_expressions: bool,
 }
 
 impl MetricPut<'_> {
@@ -123,7 +123,8 @@ pub(super) fn each_metric_put(
             Occurrence::InvocationStarted { invocation, function, payload, .. }
                 if function.as_ref() == CALCULATOR =>
             {
-                let reader = Reader { started: entry.at, payload, reads: Reads::default() };
+                let reader =
+                    Reader { started: entry.at, payload, reads: Reads::default(), asks_expressions: false };
                 readers.insert(*invocation, reader);
             }
             Occurrence::InvocationEnded { invocation, .. } => {
@@ -131,7 +132,7 @@ pub(super) fn each_metric_put(
             }
             Occurrence::ApiCalled { operation, outcome } => {
                 if let Some(reader) = entry.by.and_then(|by| readers.get_mut(&by)) {
-                    reader.reads.see(*operation, outcome);
+                    reader.see(*operation, outcome);
                 }
             }
             Occurrence::MetricDataPut { values, .. } => {
@@ -153,7 +154,7 @@ pub(super) fn each_metric_put(
     Ok(())
 }
 
-impl Reads {
+impl Reader<'_> {
     fn see(&mut self, operation: Operation, outcome: &CallOutcome) {
         if operation == Operation::PutMetricData {
             return;
@@ -164,13 +165,13 @@ impl Reads {
                     Operation::DescribeServices | Operation::DescribeTasks | Operation::GetTaskProtection,
                     _,
                 ) => {
-                    self.misled = true;
+                    self.reads.misled = true;
                 }
                 // An instance that is MISSING may be found by the next read.
                 (_, "MISSING") => {}
-                _ => self.untold = true,
+                _ => self.reads.untold = true,
             },
-            CallOutcome::Answered => self.services_described |= operation == Operation::DescribeServices,
+            CallOutcome::Answered => self.asks_expressions |= operation == Operation::DescribeServices,
             // Those tasks' hosts count as not read. A task definition that is refused is left out.
             CallOutcome::Failed(_) | CallOutcome::AnswerLost(_) | CallOutcome::Hung
                 if matches!(
@@ -178,12 +179,14 @@ impl Reads {
                     Operation::ListTasks | Operation::DescribeTasks | Operation::GetTaskProtection
                 ) || (operation == Operation::DescribeTaskDefinition && is_refused(outcome))
                     || (operation == Operation::ListContainerInstances
-                        && self.services_described
+                        && self.asks_expressions
                         && is_refused(outcome)) =>
             {
-                self.misled = true;
+                self.reads.misled = true;
             }
-            CallOutcome::Failed(_) | CallOutcome::AnswerLost(_) | CallOutcome::Hung => self.failed = true,
+            CallOutcome::Failed(_) | CallOutcome::AnswerLost(_) | CallOutcome::Hung => {
+                self.reads.failed = true;
+            }
         }
     }
 }

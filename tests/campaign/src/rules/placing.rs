@@ -281,7 +281,7 @@ impl<'a> Placing<'a> {
         let anew = |it: &&DescribedContainerInstance| {
             it.ec2_instance_id == host.ec2_instance_id && it.arn != host.arn && it.agent_connected
         };
-        !host.agent_connected && self.hosts.values().any(|it| anew(it))
+        !host.agent_connected && self.hosts.values().any(anew)
     }
 
     fn phase_of(&self, host: &DescribedContainerInstance) -> Option<(&str, Phase)> {

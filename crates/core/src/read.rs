@@ -23,7 +23,8 @@ pub fn pages<T, F: Future<Output = Result<Page<T>, CallError>>>(
     list: impl Fn(Option<PageToken>) -> F,
 ) -> impl Stream<Item = Result<Vec<T>, CallError>> {
     stream::try_unfold(Some(None), move |page: Option<Option<PageToken>>| {
-        let listing = page.map(&list);
+        // Boxed: a call of the SDK is a large future.
+        let listing = page.map(|page| Box::pin(list(page)));
         async move {
             let Some(listing) = listing else { return Ok(None) };
             let Page { items, next } = listing.await?;

@@ -268,7 +268,9 @@ impl<'a> Placing<'a> {
 
     fn of_group(&self, group: &str) -> impl Iterator<Item = &DescribedContainerInstance> {
         let hosts = self.hosts.values().copied();
-        hosts.filter(move |host| self.phase_of(host).is_some_and(|(of, _)| of == group))
+        hosts.filter(move |host| {
+            self.phase_of(host).is_some_and(|(of, _)| of == group) && !self.is_left_behind(host)
+        })
     }
 
     /// The room on each host that tasks are placed on.
@@ -295,8 +297,9 @@ impl<'a> Placing<'a> {
 
     fn leaves(&self, host: &DescribedContainerInstance) -> bool {
         let of_group = self.phase_of(host).map(|(_, phase)| phase);
-        host.status == ContainerInstanceStatus::Draining
-            || matches!(of_group, Some(Phase::Leaving | Phase::LeavingUnlisted))
+        let leaves = host.status == ContainerInstanceStatus::Draining
+            || matches!(of_group, Some(Phase::Leaving | Phase::LeavingUnlisted));
+        leaves && !self.is_left_behind(host)
     }
 
     fn takes_tasks(&self, host: &DescribedContainerInstance) -> bool {
@@ -466,7 +469,7 @@ impl<'a> Placing<'a> {
         if self.hosts.values().any(|host| leaves(host)) {
             return None;
         }
-        let counted = self.of_group(group).filter(|host| !self.is_left_behind(host)).filter(|host| {
+        let counted = self.of_group(group).filter(|host| {
             host.status == *status && connected.is_none_or(|connected| host.agent_connected == connected)
         });
         Some(counted.fold(0, |count, _| count + 1))

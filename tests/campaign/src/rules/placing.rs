@@ -430,7 +430,7 @@ impl<'a> Placing<'a> {
         }
         let rooms = self.rooms();
         let reason = self.to_place().any(|(service, tasks)| {
-            let waits = tasks > 0;
+            let waits = tasks > 0 || self.has_task_on_gone(service);
             // It takes no task of its own service into account: an instance more is not asked for apart.
             let has_room = || rooms.iter().any(|room| room.takes_one_more(service));
             let wanted = match self.headroom {
@@ -441,6 +441,16 @@ impl<'a> Placing<'a> {
             wanted && empty.iter().any(|room| room.takes(service))
         });
         if reason { Ok(()) } else { Err(format!("a host of {group} is missing for no task")) }
+    }
+
+    /// Whether ECS still counts a task of a service on an instance that is gone, and that its group still lists.
+    fn has_task_on_gone(&self, service: &Service<'_>) -> bool {
+        let is_gone = |host: &&DescribedContainerInstance| {
+            self.listed_as(host).is_some_and(|(_, phase)| phase == Phase::Gone)
+        };
+        let mut own =
+            self.tasks.values().filter(|task| task.service.as_deref() == Some(service.name.as_str()));
+        own.any(|task| self.hosts.get(task.host).is_some_and(|host| is_gone(host)))
     }
 
     /// The tasks that wait, those on hosts that leave and that nothing replaces yet included.

@@ -251,6 +251,8 @@ fn fleet_world() -> World {
     world.create_service("demo", shown).unwrap();
     let set = TaskSet::new("blue", TaskDefinition::new("blue", 64, 64)).on_fargate(1);
     world.create_service("demo", Service::external("sets", 3, set.scale(50))).unwrap();
+    // What the scheduler does first is over.
+    world.advance_seconds(60);
     world
 }
 

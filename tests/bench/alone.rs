@@ -7,6 +7,9 @@ use crate::looks::{Process, Scene};
 use crate::package::{Packages, Subject};
 use crate::tls::Tls;
 
+/// What a process may take at the most hosts.
+const GROUPED_MIB_MAX: u64 = 96;
+
 const HOSTS: [u32; 4] = [10, 100, 1_000, 5_000];
 
 /// Warm invocations of each: the first one still has its memory to find.
@@ -23,13 +26,14 @@ pub(crate) fn print(packages: &Packages, tls: &Tls) -> Result<(), Error> {
         println!("            API calls    ms of a look    ms on a CPU        peak MiB");
         println!("  hosts    cold  warm    cold    warm    cold   warm   start  cold  warm");
         for hosts in HOSTS {
-            let scene = Scene::set(Cluster { hosts, awsvpc, given: false }, tls, true)?;
+            let scene = Scene::set(Cluster { hosts, awsvpc, given: false, grouped: false }, tls, true)?;
             let of_error = |error: Error| -> Error { format!("{hosts} hosts: {error}").into() };
             print_row(hosts, &scene.measure(packages, Subject::Fleetkeeper, WARM).map_err(of_error)?);
         }
     }
+    print_grouped(packages, tls)?;
     let (hosts, warm) = COURSE;
-    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: false }, tls, true)?;
+    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: false, grouped: false }, tls, true)?;
     print_course(hosts, &scene.measure(packages, Subject::Fleetkeeper, warm)?);
     println!(
         "
@@ -39,6 +43,24 @@ how long a look takes; and between the two lists of tasks there are 5 s. A CPU i
 function of 256 MiB about a seventh of one.
 "
     );
+    Ok(())
+}
+
+/// With what the group is missing and can lose, for which the tasks of all hosts are read here.
+fn print_grouped(packages: &Packages, tls: &Tls) -> Result<(), Error> {
+    println!("\nwith its Auto Scaling group, and all hosts' tasks");
+    println!("            API calls    ms of a look    ms on a CPU        peak MiB");
+    println!("  hosts    cold  warm    cold    warm    cold   warm   start  cold  warm");
+    for hosts in HOSTS {
+        let scene = Scene::set(Cluster { hosts, awsvpc: false, given: false, grouped: true }, tls, true)?;
+        let measured = scene.measure(packages, Subject::Fleetkeeper, WARM);
+        let measured = measured.map_err(|error| -> Error { format!("{hosts} hosts: {error}").into() })?;
+        print_row(hosts, &measured);
+        let peak = measured.warm.last().unwrap_or(&measured.cold).peak_kib;
+        if mib(peak) > GROUPED_MIB_MAX {
+            return Err(format!("{hosts} hosts took {} MiB, more than {GROUPED_MIB_MAX}", mib(peak)).into());
+        }
+    }
     Ok(())
 }
 

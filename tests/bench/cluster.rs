@@ -34,6 +34,8 @@ pub(crate) struct Cluster {
     pub(crate) awsvpc: bool,
     /// Whether the worst case is given by variables, or found in the services' task definitions.
     pub(crate) given: bool,
+    /// Whether the calculator knows the group: it then works out what the group is missing and can lose.
+    pub(crate) grouped: bool,
 }
 
 impl Cluster {
@@ -88,6 +90,8 @@ impl Cluster {
                 ("CONTAINER_MAX_GPU", "0"),
                 ("CONTAINER_USES_ENI", "false"),
             ]
+        } else if self.grouped {
+            &[("ECS_CLUSTER", NAME), ("AUTO_SCALING_GROUPS", GROUP)]
         } else {
             &[("ECS_CLUSTER", NAME)]
         }
@@ -105,6 +109,17 @@ impl Cluster {
         ];
         if cold {
             calls.push(("DescribeTaskDefinition", self.services()));
+        }
+        if self.grouped {
+            // Every host could go: the tasks of all are read, and described once.
+            calls.extend([
+                ("DescribeAutoScalingGroups", 1),
+                ("ListTasks", tasks),
+                ("GetTaskProtection", tasks),
+            ]);
+            if cold {
+                calls.push(("DescribeTasks", tasks));
+            }
         }
         if self.awsvpc {
             // One page more: of the tasks desired STOPPED, of which there are none.

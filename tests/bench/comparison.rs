@@ -99,7 +99,7 @@ fn looks(
     (tls, over_tls): (&Tls, bool),
     (rounds, warm): (u32, u32),
 ) -> Result<Looks, Error> {
-    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: true }, tls, over_tls)?;
+    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: true, grouped: false }, tls, over_tls)?;
     let mut subjects = vec![Subject::Fleetkeeper, Subject::Python];
     if hosts <= PAGE {
         subjects.push(Subject::Smallest);

@@ -9,7 +9,7 @@ use fleetkeeper_tests::Error;
 use fleetkeeper_tests::repository::sample_event;
 use fleetkeeper_tests::stack::Stack;
 
-use crate::cluster::{CLUSTER, GROUP, SERVICE, oldest_host};
+use crate::cluster::{ARM_GROUP, ARM_SERVICE, CLUSTER, GROUP, SERVICE, add_arm_group, oldest_host};
 use crate::show::{NAMESPACE, Show};
 use crate::timeline::Who;
 
@@ -117,6 +117,35 @@ pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
     Ok(())
 }
 
+/// A second group, of another architecture.
+pub(crate) fn other_architecture(show: &mut Show) -> Result<(), Error> {
+    show.act(
+        "Act 4 · A second group",
+        "A group of arm64 hosts joins the cluster, and a service for arm64 wants 3 tasks where 2 have room. The x86_64 hosts\n\
+         have room and cannot run it: only the arm64 group misses a host. The demo sets that group's capacity, as its own\n\
+         policy would.",
+    );
+    show.world(add_arm_group)?;
+    show.wait_for("a missing arm64 host", 90, |stack| {
+        metric_of(stack, "MissingHosts", ARM_GROUP) == Some(1.0)
+    })?;
+    let others = metric(&show.stack, "MissingHosts");
+    show.note(Who::CloudWatch, "MissingHosts is 1 for demo-arm and 0 for demo-asg");
+    show.world(|world| world.set_desired_capacity(ARM_GROUP, 2))?;
+    show.wait_for("the third arm64 task", 90, |stack| {
+        stack.world(|world| world.is_steady(CLUSTER, ARM_SERVICE))
+            && metric_of(stack, "ActiveHosts", ARM_GROUP) == Some(2.0)
+    })?;
+    show.timeline()?;
+    println!();
+    show.check("while MissingHosts was 1 for the arm64 group, it was 0 for the other", others == Some(0.0));
+    show.check(
+        "with a second arm64 host its 3 tasks run, and MissingHosts is 0",
+        metric_of(&show.stack, "MissingHosts", ARM_GROUP) == Some(0.0),
+    );
+    Ok(())
+}
+
 /// What must hold over all of it.
 pub(crate) fn curtain(show: &mut Show) -> Result<(), Error> {
     println!();
@@ -156,8 +185,17 @@ fn check_drain(show: &mut Show, nth: usize) {
 
 /// The latest value of a metric: hosts are counted by group, containers in the cluster.
 fn metric(stack: &Stack, name: &str) -> Option<f64> {
-    let both = [("ClusterName", CLUSTER), ("AutoScalingGroupName", GROUP)];
-    let dimensions = if name.ends_with("Hosts") { &both[..] } else { &both[..1] };
+    if name.ends_with("Hosts") {
+        return metric_of(stack, name, GROUP);
+    }
+    latest(stack, name, &[("ClusterName", CLUSTER)])
+}
+
+fn metric_of(stack: &Stack, name: &str, group: &str) -> Option<f64> {
+    latest(stack, name, &[("ClusterName", CLUSTER), ("AutoScalingGroupName", group)])
+}
+
+fn latest(stack: &Stack, name: &str, dimensions: &[(&str, &str)]) -> Option<f64> {
     stack.emulator.metric(NAMESPACE, name, dimensions).ok()?.last().copied()
 }
 

@@ -14,8 +14,12 @@ pub(crate) const CLUSTER: &str = "demo";
 pub(crate) const GROUP: &str = "demo-asg";
 pub(crate) const SERVICE: &str = "web";
 
-/// The worst case is the service's one container, which the calculator finds by itself: 2 of it fit on a host, in CPU as in
-/// memory.
+/// A second group, of another CPU architecture, and the one service that runs there.
+pub(crate) const ARM_GROUP: &str = "demo-arm";
+pub(crate) const ARM_SERVICE: &str = "report";
+
+/// The worst case of the first group is its service's one container, which the calculator finds by itself: 2 of it fit on a
+/// host, in CPU as in memory.
 const CONTAINER_CPU: u64 = 500;
 const CONTAINER_MEMORY: u64 = 400;
 
@@ -37,6 +41,16 @@ pub(crate) fn world() -> Result<World, Error> {
     world.advance_seconds(60);
     world.take_outbox();
     Ok(world)
+}
+
+/// Adds a group of one arm64 host, with room for two tasks, and a service that wants three.
+pub(crate) fn add_arm_group(world: &mut World) -> Result<(), Error> {
+    let of_type = InstanceType::new("t4g.small", 2048, 1885);
+    world.add_group(AutoScalingGroup::new(ARM_GROUP, of_type).in_cluster(CLUSTER).launching_in(4));
+    world.launch_now(ARM_GROUP)?;
+    let report = TaskDefinition::new(ARM_SERVICE, 900, 700).cpu_architecture("ARM64").pending(2);
+    world.create_service(CLUSTER, Service::new(ARM_SERVICE, 3, report))?;
+    Ok(())
 }
 
 /// Hosts and tasks by the order in which they came.

@@ -1,5 +1,5 @@
-//! `make demo`: a small cluster lives through a scale-out, the rolling replacement of a host, and a scale-in, with both
-//! functions deployed from the template and running as they would in Lambda.
+//! `make demo`: a small cluster lives through a scale-out, the rolling replacement of a host, a scale-in, and a second group
+//! that joins, with both functions deployed from the template and running as they would in Lambda.
 //!
 //! | room | purpose |
 //! | --- | --- |
@@ -37,6 +37,7 @@ fn play() -> Result<bool, Error> {
     acts::scale_out(&mut show)?;
     acts::rolling_replacement(&mut show)?;
     acts::scale_in(&mut show)?;
+    acts::other_architecture(&mut show)?;
     acts::curtain(&mut show)?;
     Ok(show.close())
 }

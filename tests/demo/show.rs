@@ -9,7 +9,7 @@ use fleetkeeper_tests::Error;
 use fleetkeeper_tests::process::wait_for_meanwhile;
 use fleetkeeper_tests::stack::{Settings, Stack};
 
-use crate::cluster::{self, CLUSTER, GROUP};
+use crate::cluster::{self, ARM_GROUP, CLUSTER, GROUP};
 use crate::timeline::{self, Line, Who};
 
 /// The metrics' namespace.
@@ -47,6 +47,7 @@ impl Show {
             parameters: vec![
                 of("ClusterName", CLUSTER),
                 of("AutoScalingGroupName", GROUP),
+                of("FurtherAutoScalingGroupNames", ARM_GROUP),
                 // The demo plays the schedule itself, in time-lapse.
                 of("ScheduleState", "DISABLED"),
                 of("SweepState", "DISABLED"),

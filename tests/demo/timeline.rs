@@ -1,5 +1,7 @@
 //! What happened, from the world's history and the functions' logs, in the order of their times.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
@@ -65,9 +67,10 @@ pub(crate) fn since(stack: &Stack, from: DateTime<Utc>) -> Result<Vec<Line>, Err
     lines.retain(|line| line.at >= from);
     lines.sort_by_key(|line| line.at);
     // The calculator says the same figures for each of several events at once.
-    let mut figures = String::new();
+    let mut said: BTreeMap<String, String> = BTreeMap::new();
     lines.retain(|line| {
-        line.who != Who::Calculator || std::mem::replace(&mut figures, line.text.clone()) != line.text
+        let of = line.text.split_once(" hosts: ").map_or("", |(group, _)| group).to_owned();
+        line.who != Who::Calculator || said.insert(of, line.text.clone()).is_none_or(|last| last != line.text)
     });
     Ok(lines)
 }
@@ -78,8 +81,8 @@ fn of_history(entry: &Entry, names: &Names) -> Option<Line> {
         Occurrence::DesiredCount { service, desired_count } => {
             (Who::Ecs, format!("service {service} wants {desired_count} tasks"))
         }
-        Occurrence::DesiredCapacity { desired_capacity, .. } => {
-            (Who::AutoScaling, format!("the group wants {desired_capacity} hosts"))
+        Occurrence::DesiredCapacity { group, desired_capacity } => {
+            (Who::AutoScaling, format!("the group {group} wants {desired_capacity} hosts"))
         }
         Occurrence::InstanceLaunching { instance, .. } => {
             (Who::AutoScaling, format!("{} launches, {instance}", host(instance.as_str())))
@@ -145,7 +148,8 @@ fn of_log(line: &Value, who: Who, names: &Names) -> Option<Line> {
             format!("room for {} more → cloudwatch:PutMetricData", number("placeableContainers"))
         }
         ("group decided", _) => format!(
-            "hosts: {} removable, {} missing, {} active, {} draining",
+            "{} hosts: {} removable, {} missing, {} active, {} draining",
+            text("group").unwrap_or_default(),
             number("removableHosts"),
             number("missingHosts"),
             number("activeHosts"),

@@ -450,7 +450,7 @@ impl<'a> Placing<'a> {
         };
         let mut own =
             self.tasks.values().filter(|task| task.service.as_deref() == Some(service.name.as_str()));
-        own.any(|task| self.hosts.get(task.host).is_some_and(|host| is_gone(host)))
+        own.any(|task| self.hosts.get(task.host).is_some_and(is_gone))
     }
 
     /// The tasks that wait, those on hosts that leave and that nothing replaces yet included.

@@ -580,7 +580,8 @@ impl<'a, P: Ports> Executor<'a, P> {
         Ok(self.summary(Outcome::Republished { next_attempt, waiting_for }))
     }
 
-    /// Republishes the message for the drains of others, where that succeeds at once.
+    /// Republishes the message for the drains of others, where that succeeds at once. Where the answers were lost, AWS may
+    /// have taken the message, and it is not published again.
     async fn hand_over(&mut self) -> bool {
         let published = self.publish(self.calls.now() + PUBLISH_PATIENCE).await;
         if let Ok(next_attempt) = &published {
@@ -589,10 +590,13 @@ impl<'a, P: Ports> Executor<'a, P> {
                 nextAttempt = next_attempt,
                 "own drain ends: republished for the others"
             );
-        } else {
+            return true;
+        }
+        let may_be_taken = self.uncertain_publishes >= PUBLISHES_MAX;
+        if !may_be_taken {
             self.drains.not_handed_over();
         }
-        published.is_ok()
+        may_be_taken
     }
 
     /// Publishes the message for its next delivery.

@@ -886,7 +886,7 @@ impl GroupDrains {
             Ok(state) => session.completed(reason, state, now),
             Err(error) => {
                 if error.may_have_taken_effect() {
-                    session.completion_is_uncertain(reason);
+                    session.completion_is_uncertain(reason, now);
                 }
                 session.failed(Kind::Complete, error.clone(), now);
                 self.group_due = self.group_due.min(now);

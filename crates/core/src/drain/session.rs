@@ -577,9 +577,13 @@ impl Session {
         });
     }
 
-    /// The completion of its hook failed, and may have taken effect.
-    pub fn completion_is_uncertain(&mut self, reason: CompleteReason) {
-        self.waiting.completion_is_uncertain(reason);
+    /// The completion of its hook failed, and may have taken effect. Where heartbeats have failed for as long as the hook
+    /// waits for one, the hook may as well have run out before: that is no success.
+    pub fn completion_is_uncertain(&mut self, reason: CompleteReason, now: DateTime<Utc>) {
+        let run_out = self.waiting.may_have_run_out(self.schedule().heartbeat_timeout());
+        if run_out.is_none_or(|run_out| now < run_out) {
+            self.waiting.completion_is_uncertain(reason);
+        }
     }
 
     /// What the group shows, read at `now`. An action that was said to be gone is over where the group does not hold
@@ -966,6 +970,23 @@ mod tests {
             heartbeat(&mut session, 598);
             assert!(matches!(next(&session, 599), Step::Wait(_)));
             assert_eq!(next(&session, 600), Step::Complete(CompleteReason::TimeUp(policy)));
+        }
+    }
+
+    #[test]
+    fn a_lost_completion_is_no_success_where_the_hook_may_have_run_out_before() {
+        for (failed_at, end) in [
+            (890, DrainEnd::Completed(CompleteReason::TimeUp(OnDrainTimeout::Continue))),
+            (910, DrainEnd::CutShort { unfinished: 1 }),
+        ] {
+            let mut session = draining_by(OnDrainTimeout::Continue, &["t"]);
+            session.heartbeat(None, at(300), at(300));
+            let reason = CompleteReason::TimeUp(OnDrainTimeout::Continue);
+            session.completion_is_uncertain(reason, at(failed_at));
+            session.completed(reason, LifecycleActionState::Gone, at(920));
+            session.group_shows(false, None, at(921));
+            session.conclude();
+            assert_eq!(session.end(), Some(&end), "{failed_at}");
         }
     }
 

@@ -29,7 +29,7 @@ fn main() -> Result<(), Error> {
             let count = f64::from(u32::try_from(hosts)?);
             let datum = MetricDatum::builder().metric_name("Hosts").value(count).build();
             cloudwatch.put_metric_data().namespace("Smallest").metric_data(datum).send().await?;
-            Ok::<_, Error>(json!({ "activeHosts": hosts }))
+            Ok::<_, Error>(json!({ "hosts": hosts }))
         }))
         .await
     })

@@ -261,6 +261,12 @@ impl Evidence {
         self.last_lists
     }
 
+    /// When the tasks of the last of its registrations were first listed.
+    #[must_use]
+    pub fn first_listed_at(&self) -> Option<DateTime<Utc>> {
+        self.first_lists.values().max().copied()
+    }
+
     /// ECS counted more tasks than were ever listed: the lists lag.
     fn lacks_counted_tasks(&self) -> bool {
         self.counted.is_some_and(|(at, counted)| {

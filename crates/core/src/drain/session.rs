@@ -41,6 +41,12 @@ const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
 /// deregistration delay and a stop timeout of usual length take.
 const UNSEEN_PATIENCE: Duration = Duration::from_secs(450);
 
+/// An invocation waits for such tasks at least this long after it first listed them.
+const UNSEEN_AT_LEAST: Duration = Duration::from_secs(30);
+
+/// No older look at an instance is what the hook of a drain whose time is up is completed on.
+const LAST_LOOK: Duration = Duration::from_secs(15);
+
 /// The next step of a drain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -299,8 +305,9 @@ impl Session {
                 return Some(stopped());
             }
         }
-        let looked =
-            self.has_looked_for_active(now) || self.troubles.retry_at(Kind::FindActive, now).is_some();
+        let fails = |kind| self.troubles.retry_at(kind, now).is_some();
+        let looked = (self.has_looked_for_active(now) || fails(Kind::FindActive))
+            && (self.was_described_lately(now) || fails(Kind::Describe));
         (self.policy_is_done(now) && looked).then_some(CompleteReason::TimeUp(policy))
     }
 
@@ -315,13 +322,21 @@ impl Session {
         let (running, stopping, missing) = self.evidence.counts();
         let only_missing = (running, stopping) == (0, 0) && missing > 0;
         let unseen = only_missing || running + stopping > 0 && !self.evidence.agent_connected();
-        now >= self.schedule().last_moment() || unseen && now >= deadline + UNSEEN_PATIENCE
+        // A drain may be begun only after its time: then, too, an agent that is away may come back.
+        let for_long = now >= deadline + UNSEEN_PATIENCE
+            && self.evidence.first_listed_at().is_some_and(|at| now >= at + UNSEEN_AT_LEAST);
+        now >= self.schedule().last_moment() || unseen && for_long
     }
 
     /// Whether ACTIVE registrations were looked for just before, and none was new: an agent that lost its state may have
     /// registered the instance anew since it was found. Those that cannot be set DRAINING are known.
     fn has_looked_for_active(&self, now: DateTime<Utc>) -> bool {
-        self.evidence.none_active_since(now - LAG_ALLOWANCE) || !self.evidence.active().is_empty()
+        self.evidence.none_active_since(now - LAST_LOOK) || !self.evidence.active().is_empty()
+    }
+
+    /// Whether the registrations were described just before: an agent that was away may be back, and report what stops.
+    fn was_described_lately(&self, now: DateTime<Utc>) -> bool {
+        self.evidence.described_at().is_some_and(|at| at >= now - LAST_LOOK)
     }
 
     fn was_asked_to_stop(&self, task: &TaskArn) -> bool {
@@ -383,9 +398,12 @@ impl Session {
             return self.find();
         }
         if policy == OnDrainTimeout::StopTasks && time_is_up {
-            let ends = !self.stops_listed || self.policy_is_done(now);
-            if ends && !self.has_looked_for_active(now) && may(Kind::FindActive) {
+            let is_done = self.policy_is_done(now);
+            if (is_done || !self.stops_listed) && !self.has_looked_for_active(now) && may(Kind::FindActive) {
                 return Step::FindActive;
+            }
+            if is_done && !self.was_described_lately(now) && may(Kind::Describe) {
+                return Step::Describe(self.all_registrations());
             }
             if !self.stops_listed && may(Kind::List) {
                 return Step::List(self.all_registrations());
@@ -886,6 +904,8 @@ mod tests {
         assert!(!matches!(step, Step::Complete(_)), "{seconds}: without looking for new registrations");
         if step == Step::FindActive {
             session.found_active(false, at(seconds));
+            assert_eq!(next(session, seconds), Step::Describe(vec![arn()]));
+            session.described(&[], at(seconds));
         }
         matches!(next(session, seconds), Step::Complete(CompleteReason::TimeUp(_)))
     }
@@ -899,6 +919,8 @@ mod tests {
         heartbeat(&mut session, 89_970);
         assert_eq!(next(&session, 89_970), Step::FindActive);
         failed(&mut session, Kind::FindActive, 89_970);
+        assert_eq!(next(&session, 89_970), Step::Describe(vec![arn()]));
+        failed(&mut session, Kind::Describe, 89_970);
         let stopped = CompleteReason::TimeUp(OnDrainTimeout::StopTasks);
         assert_eq!(next(&session, 89_970), Step::Complete(stopped));
     }
@@ -971,6 +993,36 @@ mod tests {
             assert!(matches!(next(&session, 599), Step::Wait(_)));
             assert_eq!(next(&session, 600), Step::Complete(CompleteReason::TimeUp(policy)));
         }
+    }
+
+    #[test]
+    fn a_drain_that_begins_after_its_time_waits_for_an_agent_that_is_away() {
+        let mut session = drain(OnDrainTimeout::StopTasks);
+        let away = ContainerInstance { agent_connected: false, ..registration("DRAINING") };
+        heartbeat(&mut session, 2_000);
+        session.found(&[away], 0, at(2_000));
+        session.listed(
+            &arn(),
+            &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) },
+            at(2_000),
+            at(2_000),
+        );
+        session.stop_answered(&TaskArn("t".to_owned()));
+        assert!(!matches!(next(&session, 2_001), Step::Complete(_)));
+        assert!(completes_after_a_last_look(&mut session, 2_030));
+    }
+
+    #[test]
+    fn an_agent_that_is_back_is_waited_for() {
+        let mut session = draining(&["t"]);
+        session.described(&[ContainerInstance { agent_connected: false, ..registration("DRAINING") }], at(1));
+        session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
+        session.stop_answered(&TaskArn("t".to_owned()));
+        heartbeat(&mut session, 1_050);
+        session.found_active(false, at(1_050));
+        assert_eq!(next(&session, 1_050), Step::Describe(vec![arn()]));
+        session.described(&[registration("DRAINING")], at(1_050));
+        assert!(!matches!(next(&session, 1_050), Step::Complete(_)));
     }
 
     #[test]

@@ -47,7 +47,7 @@ function of 256 MiB about a seventh of one.
 }
 
 /// With what the group is missing and can lose, for which the tasks of all hosts are read here.
-fn print_grouped(packages: &Packages, tls: &Tls) -> Result<(), Error> {
+pub(crate) fn print_grouped(packages: &Packages, tls: &Tls) -> Result<(), Error> {
     println!("\nwith its Auto Scaling group, and all hosts' tasks");
     println!("            API calls    ms of a look    ms on a CPU        peak MiB");
     println!("  hosts    cold  warm    cold    warm    cold   warm   start  cold  warm");

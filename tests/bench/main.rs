@@ -47,8 +47,13 @@ const FIGURES: &str = "target/bench/performance.json";
 fn main() -> ExitCode {
     let ran = match std::env::args().nth(1).as_deref() {
         None => run(),
+        Some("groups") => groups(),
         Some("publish") => page::publish(FIGURES),
-        Some(other) => Err(format!("{other} is not accepted: nothing, to measure, or publish").into()),
+        Some(other) => {
+            let accepted =
+                "nothing, to measure all, groups, to measure the calculator with its group alone, or publish";
+            Err(format!("{other} is not accepted: {accepted}").into())
+        }
     };
     match ran {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,6 +62,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn groups() -> Result<(), Error> {
+    alone::print_grouped(&package::Packages::unpack()?, &tls::Tls::new()?)
 }
 
 fn run() -> Result<(), Error> {

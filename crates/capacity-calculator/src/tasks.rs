@@ -136,15 +136,15 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         let known = self.known.0.borrow();
         let mut by_host: BTreeMap<_, Vec<&Task>> = BTreeMap::new();
         // Of a task that is listed and not described, nobody knows the host.
-        let whole = listed.whole.iter().filter(|whole| whole.iter().all(|arn| known.contains_key(arn)));
-        for task in whole.clone().flatten().filter_map(|arn| known.get(arn)) {
+        let whole = listed.whole.as_ref().filter(|whole| whole.iter().all(|arn| known.contains_key(arn)));
+        for task in whole.into_iter().flatten().filter_map(|arn| known.get(arn)) {
             by_host.entry(&task.container_instance).or_default().push(task);
         }
         let of_host = |arn: &ContainerInstanceArn| -> Option<Vec<&Task>> {
             if let Some(listed) = listed.on.get(arn) {
                 return listed.iter().map(|task| known.get(task)).collect();
             }
-            whole.clone().next().map(|_| by_host.get(arn).cloned().unwrap_or_default())
+            whole.map(|_| by_host.get(arn).cloned().unwrap_or_default())
         };
         let placed: BTreeMap<_, _> = needed
             .iter()

@@ -2,7 +2,7 @@
 //! they fit into.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Fleet;
 use super::amounts::{Amounts, HostPort, count};
@@ -337,19 +337,22 @@ impl Fleet<'_> {
     /// that were seen nowhere else are on as many of them.
     fn unread_hosts_without(&self, service: &str) -> u64 {
         let there = self.hosts.iter().filter(|host| host.standing != Standing::Remembered);
-        let (mut unread, mut seen) = (0, 0);
+        let (mut unread, mut seen, mut on_hosts): (u64, u64, u64) = (0, 0, 0);
         for host in there {
+            on_hosts += host.instance.tasks();
             match host.has_task_of(service) {
                 None => unread += 1,
                 Some(has) => seen += u64::from(has),
             }
         }
+        if unread == 0 {
+            return 0;
+        }
+        let all: u64 = self.snapshot.container_instances.iter().map(ContainerInstance::tasks).sum();
+        let elsewhere = all.saturating_sub(on_hosts);
         let service = self.snapshot.services.iter().find(|it| it.name == service);
         let has = service.map_or(0, |service| service.on_ec2().map(Deployment::has).sum::<u64>());
-        let of_hosts: BTreeSet<_> = self.hosts.iter().map(|host| &host.instance.arn).collect();
-        let elsewhere = self.snapshot.container_instances.iter().filter(|it| !of_hosts.contains(&it.arn));
-        let elsewhere: u64 = elsewhere.map(ContainerInstance::tasks).sum();
-        u64::saturating_sub(unread, has.saturating_sub(seen + elsewhere))
+        unread.saturating_sub(has.saturating_sub(seen + elsewhere))
     }
 
     /// The hosts of a group that have not joined the cluster for too long.

@@ -23,8 +23,7 @@ pub(crate) fn print(packages: &Packages, tls: &Tls) -> Result<(), Error> {
     for awsvpc in [false, true] {
         let (mode, reads) = if awsvpc { ("awsvpc", ", which are read") } else { ("bridge", "") };
         println!("\nnetwork mode {mode}, tasks a host: {}{reads}", Cluster::tasks_a_host(awsvpc));
-        println!("            API calls    ms of a look    ms on a CPU        peak MiB");
-        println!("  hosts    cold  warm    cold    warm    cold   warm   start  cold  warm");
+        print_head();
         for hosts in HOSTS {
             let scene = Scene::set(Cluster { hosts, awsvpc, given: false, grouped: false }, tls, true)?;
             let of_error = |error: Error| -> Error { format!("{hosts} hosts: {error}").into() };
@@ -49,8 +48,7 @@ function of 256 MiB about a seventh of one.
 /// With what the group is missing and can lose, for which the tasks of all hosts are read here.
 pub(crate) fn print_grouped(packages: &Packages, tls: &Tls) -> Result<(), Error> {
     println!("\nwith its Auto Scaling group, and all hosts' tasks");
-    println!("            API calls    ms of a look    ms on a CPU        peak MiB");
-    println!("  hosts    cold  warm    cold    warm    cold   warm   start  cold  warm");
+    print_head();
     for hosts in HOSTS {
         let scene = Scene::set(Cluster { hosts, awsvpc: false, given: false, grouped: true }, tls, true)?;
         let measured = scene.measure(packages, Subject::Fleetkeeper, WARM);
@@ -62,6 +60,11 @@ pub(crate) fn print_grouped(packages: &Packages, tls: &Tls) -> Result<(), Error>
         }
     }
     Ok(())
+}
+
+fn print_head() {
+    println!("            API calls    ms of a look    ms on a CPU        peak MiB");
+    println!("  hosts    cold  warm    cold    warm    cold   warm   start  cold  warm");
 }
 
 fn print_row(hosts: u32, measured: &Process) {

@@ -152,7 +152,7 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
             let memory = warm.memory.borrow();
             let fleet = Fleet::new(&snapshot, &memory, self.config.headroom);
             let needed = fleet.tasks_needed();
-            // Where no task is to be read, all is known that there is to know.
+            // Where no task must be read, the snapshot is complete.
             let decision = needed.is_empty().then(|| fleet.decide());
             (needed, decision, Demands::of(&fleet, &snapshot))
         };

@@ -888,13 +888,19 @@ mod tests {
 
     #[test]
     fn tasks_that_never_stop_are_waited_for_up_to_the_hooks_own_end() {
+        let mut session = stopping_past_its_time();
+        for (seconds, completes) in [(1_100, false), (89_969, false), (89_970, true)] {
+            assert_eq!(completes_after_a_last_look(&mut session, seconds), completes, "{seconds}");
+        }
+    }
+
+    /// One whose task was asked to stop at its drain timeout, 600 s, and is stopping.
+    fn stopping_past_its_time() -> Session {
         let mut session = draining(&["t"]);
         session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
         session.stop_answered(&TaskArn("t".to_owned()));
         session.polled(&[task("t", "STOPPING")], &BTreeSet::new(), at(601));
-        for (seconds, completes) in [(1_100, false), (89_969, false), (89_970, true)] {
-            assert_eq!(completes_after_a_last_look(&mut session, seconds), completes, "{seconds}");
-        }
+        session
     }
 
     /// Whether the drain completes the hook once it has looked for new registrations.
@@ -912,10 +918,7 @@ mod tests {
 
     #[test]
     fn where_new_registrations_cannot_be_looked_for_the_hook_still_ends() {
-        let mut session = draining(&["t"]);
-        session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
-        session.stop_answered(&TaskArn("t".to_owned()));
-        session.polled(&[task("t", "STOPPING")], &BTreeSet::new(), at(601));
+        let mut session = stopping_past_its_time();
         heartbeat(&mut session, 89_970);
         assert_eq!(next(&session, 89_970), Step::FindActive);
         failed(&mut session, Kind::FindActive, 89_970);

@@ -39,7 +39,7 @@ pub(super) struct Reads {
     pub(super) failed: bool,
     /// One was not told of an instance or a service.
     pub(super) untold: bool,
-    /// One was not told of a service, a task or a task definition, or ECS refused a placement constraint's expression: what
+    /// One left out a service, a task or a task definition, or ECS refused the expression of a placement constraint. What
     /// rests on them is left out.
     misled: bool,
 }

@@ -57,6 +57,17 @@ enum Phase {
     Gone,
 }
 
+impl Phase {
+    /// Whether its group counts on it.
+    fn serves(self) -> bool {
+        matches!(self, Self::Launching | Self::InService)
+    }
+
+    fn leaves(self) -> bool {
+        matches!(self, Self::Leaving | Self::LeavingUnlisted)
+    }
+}
+
 #[derive(Debug)]
 struct Task<'a> {
     service: Option<String>,
@@ -297,13 +308,12 @@ impl<'a> Placing<'a> {
 
     fn leaves(&self, host: &DescribedContainerInstance) -> bool {
         let of_group = self.phase_of(host).map(|(_, phase)| phase);
-        let leaves = host.status == ContainerInstanceStatus::Draining
-            || matches!(of_group, Some(Phase::Leaving | Phase::LeavingUnlisted));
+        let leaves = host.status == ContainerInstanceStatus::Draining || of_group.is_some_and(Phase::leaves);
         leaves && !self.is_left_behind(host)
     }
 
     fn takes_tasks(&self, host: &DescribedContainerInstance) -> bool {
-        let serves = matches!(self.phase_of(host), Some((_, Phase::InService | Phase::Launching)));
+        let serves = self.phase_of(host).is_some_and(|(_, phase)| phase.serves());
         host.status == ContainerInstanceStatus::Active && host.agent_connected && serves
     }
 
@@ -332,9 +342,8 @@ impl<'a> Placing<'a> {
         for (group, hosts) in removable {
             // Auto Scaling takes none that leaves already, and none on standby.
             let in_use = |host: &&DescribedContainerInstance| {
-                let phase = self.phase_of(host).map(|(_, phase)| phase);
                 host.status == ContainerInstanceStatus::Active
-                    && matches!(phase, Some(Phase::InService | Phase::Launching))
+                    && self.phase_of(host).is_some_and(|(_, phase)| phase.serves())
             };
             let mut left: Vec<_> = self.of_group(group).filter(in_use).collect();
             for _ in 0..*hosts {
@@ -472,9 +481,7 @@ impl<'a> Placing<'a> {
     ) -> Option<u64> {
         let leaves = |host: &DescribedContainerInstance| {
             let listed = self.listed_as(host);
-            listed.is_some_and(|(of, phase)| {
-                of == group && matches!(phase, Phase::Leaving | Phase::LeavingUnlisted | Phase::Gone)
-            })
+            listed.is_some_and(|(of, phase)| of == group && (phase.leaves() || phase == Phase::Gone))
         };
         if self.hosts.values().any(|host| leaves(host)) {
             return None;
@@ -508,10 +515,7 @@ impl<'a> Placing<'a> {
     /// A service whose task waits, though a group that may have more hosts could take it, and none of them is coming.
     pub(super) fn left_waiting(&self, most: u64) -> Option<&str> {
         let is_whole = |(name, group): (&String, &Group)| {
-            let there = group
-                .instances
-                .iter()
-                .filter(|(_, phase)| matches!(phase, Phase::Launching | Phase::InService));
+            let there = group.instances.iter().filter(|(_, phase)| phase.serves());
             let there: Vec<_> = there.map(|(id, _)| id.as_str()).collect();
             let joined = |id: &&str| {
                 self.hosts.values().any(|host| {

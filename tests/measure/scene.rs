@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, WAITING_ATTRIBUTE};
+use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE};
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
@@ -244,15 +244,13 @@ fn world_of_hosts(count: usize) -> (World, Vec<Ec2InstanceId>) {
 }
 
 fn sns_event(message: &SnsMessage) -> Value {
-    let attributes = message.attempt.map_or_else(
-        || json!({}),
-        |attempt| {
-            json!({
-                ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()},
-                WAITING_ATTRIBUTE: {"Type": "String", "Value": message.waiting},
-            })
-        },
-    );
+    let mut attributes = json!({});
+    if let Some(attempt) = message.attempt {
+        attributes[ATTEMPT_ATTRIBUTE] = json!({"Type": "Number", "Value": attempt.to_string()});
+    }
+    if message.coordinates {
+        attributes[COORDINATES_ATTRIBUTE] = json!({"Type": "String", "Value": "true"});
+    }
     json!({"Records": [{
         "EventSource": "aws:sns",
         "EventVersion": "1.0",

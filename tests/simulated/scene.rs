@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, WAITING_ATTRIBUTE};
+use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE};
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
@@ -299,10 +299,12 @@ pub(crate) fn sns_event(messages: &[&SnsMessage]) -> Value {
             record["Sns"]["TopicArn"] = json!(message.topic_arn);
             record["Sns"]["Message"] = json!(message.message);
             if let Some(attempt) = message.attempt {
-                record["Sns"]["MessageAttributes"] = json!({
-                    ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()},
-                    WAITING_ATTRIBUTE: {"Type": "String", "Value": message.waiting},
-                });
+                record["Sns"]["MessageAttributes"] =
+                    json!({ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()}});
+            }
+            if message.coordinates {
+                record["Sns"]["MessageAttributes"][COORDINATES_ATTRIBUTE] =
+                    json!({"Type": "String", "Value": "true"});
             }
             record
         })

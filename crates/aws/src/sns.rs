@@ -5,7 +5,7 @@ use aws_sdk_sns::config::Builder;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::types::MessageAttributeValue;
 use fleetkeeper_core::ports::{
-    ATTEMPT_ATTRIBUTE, CallError, CallErrorKind, NotificationTopic, WAITING_ATTRIBUTE,
+    ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE, CallError, CallErrorKind, NotificationTopic,
 };
 
 use crate::call_error::call_error;
@@ -35,7 +35,7 @@ impl NotificationTopic for Sns {
         topic_arn: &str,
         message: &str,
         attempt: u32,
-        waiting: &str,
+        coordinates: bool,
     ) -> Result<(), CallError> {
         const OPERATION: &str = "sns:Publish";
         let attribute = |data_type: &str, value: String| {
@@ -49,9 +49,8 @@ impl NotificationTopic for Sns {
         };
         let mut call = self.client.publish().topic_arn(topic_arn).message(message);
         call = call.message_attributes(ATTEMPT_ATTRIBUTE, attribute("Number", attempt.to_string())?);
-        // SNS refuses an attribute without a value.
-        if !waiting.is_empty() {
-            call = call.message_attributes(WAITING_ATTRIBUTE, attribute("String", waiting.to_owned())?);
+        if coordinates {
+            call = call.message_attributes(COORDINATES_ATTRIBUTE, attribute("String", true.to_string())?);
         }
         call.send().await.map_err(|error| call_error(OPERATION, topic_arn, error))?;
         Ok(())

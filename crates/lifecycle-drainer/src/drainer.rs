@@ -152,7 +152,7 @@ impl<P: Ports> Drainer<P> {
             group: group.clone(),
             hook: hook.clone(),
             own: own.as_ref().map(|(notice, delivery)| (notice.clone(), delivery.attempt)),
-            waiting: own.as_ref().map(|(_, delivery)| delivery.waiting.clone()).unwrap_or_default(),
+            coordinated: own.as_ref().is_some_and(|(_, delivery)| delivery.coordinated),
             drain_timeout: self.config.drain_timeout,
             policy: self.config.on_drain_timeout,
             poll_interval: self.config.poll_interval,
@@ -175,7 +175,6 @@ impl<P: Ports> Drainer<P> {
                 hook: &hook,
                 in_progress_at: None,
             },
-            uncertain_publishes: 0,
             mates_prove: own.as_ref().is_none_or(|(notice, _)| notice.metadata_not_understood.is_none()),
         };
         // Boxed: over the SDK, the futures nest deeper in one another than the compiler follows.

@@ -58,8 +58,6 @@ pub(crate) struct Executor<'a, P: Ports> {
     pub(crate) group: &'a str,
     pub(crate) own: Option<(Ec2InstanceId, &'a Delivery)>,
     pub(crate) reporter: Reporter<'a, P::Log>,
-    /// Publishes of which it does not know whether AWS took them.
-    pub(crate) uncertain_publishes: u32,
     /// Whether other instances of the group prove that the cluster is the right one: the hook's metadata does not name
     /// another one in a form that was not understood.
     pub(crate) mates_prove: bool,
@@ -78,15 +76,6 @@ impl<'a, P: Ports> Executor<'a, P> {
             match self.decide()? {
                 GroupAction::Delegate(to) => return Ok(self.delegated(&to)),
                 GroupAction::Republish => return self.republish().await,
-                GroupAction::HandOver(last) => {
-                    let handed_over = self.hand_over().await;
-                    if let Some(last) = last {
-                        self.batch(last).await;
-                    }
-                    if handed_over {
-                        return Ok(self.finish());
-                    }
-                }
                 GroupAction::Return => return Ok(self.finish()),
                 action => self.act(action).await,
             }
@@ -113,8 +102,7 @@ impl<'a, P: Ports> Executor<'a, P> {
                     break format!("set DRAINING: {}", join(due.iter().flat_map(|(_, arns)| arns)));
                 }
                 GroupAction::Batch(Batch::StopTasks(due)) => break format!("stop {} tasks", due.len()),
-                GroupAction::Batch(Batch::Complete(due))
-                | GroupAction::HandOver(Some(Batch::Complete(due))) => {
+                GroupAction::Batch(Batch::Complete(due)) => {
                     let reasons: BTreeSet<_> = due.iter().map(|(_, _, reason)| reason.to_string()).collect();
                     break format!("complete the hook: {}", join(&reasons));
                 }
@@ -123,7 +111,7 @@ impl<'a, P: Ports> Executor<'a, P> {
                     let reason = self.drains.own().and_then(|own| own.waiting_for(now));
                     break reason.map_or_else(|| "poll".to_owned(), |reason| format!("wait: {reason}"));
                 }
-                GroupAction::Return | GroupAction::Republish | GroupAction::HandOver(_) => {
+                GroupAction::Return | GroupAction::Republish => {
                     break format!("drain {} instances that wait", self.drains.waiting());
                 }
                 action => self.act(action).await,
@@ -194,10 +182,7 @@ impl<'a, P: Ports> Executor<'a, P> {
                 self.calls.ports.clock().sleep(between(self.calls.now(), until)).await;
             }
             GroupAction::Batch(batch) => self.batch(batch).await,
-            GroupAction::Delegate(_)
-            | GroupAction::Republish
-            | GroupAction::HandOver(_)
-            | GroupAction::Return => {}
+            GroupAction::Delegate(_) | GroupAction::Republish | GroupAction::Return => {}
         }
     }
 
@@ -562,7 +547,7 @@ impl<'a, P: Ports> Executor<'a, P> {
 
     /// Republishes the message, so that the next invocation continues.
     async fn republish(&mut self) -> Result<DrainSummary, RecordError> {
-        let next_attempt = match self.publish(self.invocation.ends - RETURN_RESERVE).await {
+        let next_attempt = match self.publish().await {
             Ok(next_attempt) => next_attempt,
             Err(error) => {
                 self.reporter.failed(&self.drains, &error, self.calls.now());
@@ -580,31 +565,13 @@ impl<'a, P: Ports> Executor<'a, P> {
         Ok(self.summary(Outcome::Republished { next_attempt, waiting_for }))
     }
 
-    /// Republishes the message for the drains of others, where that succeeds at once. Where the answers were lost, AWS may
-    /// have taken the message, and it is not published again.
-    async fn hand_over(&mut self) -> bool {
-        let published = self.publish(self.calls.now() + PUBLISH_PATIENCE).await;
-        if let Ok(next_attempt) = &published {
-            tracing::info!(
-                event = "drains_handed_over",
-                nextAttempt = next_attempt,
-                "own drain ends: republished for the others"
-            );
-            return true;
-        }
-        let may_be_taken = self.uncertain_publishes >= PUBLISHES_MAX;
-        if !may_be_taken {
-            self.drains.not_handed_over();
-        }
-        may_be_taken
-    }
-
     /// Publishes the message for its next delivery.
     ///
     /// AWS may have taken a message although its answer was an error or was lost, and each that it took starts another
     /// invocation. So such a message is published once more and no further; one that was not accepted for certain is
-    /// retried until `until`.
-    async fn publish(&mut self, until: DateTime<Utc>) -> Result<u32, RecordError> {
+    /// retried until the invocation ends.
+    async fn publish(&self) -> Result<u32, RecordError> {
+        let until = self.invocation.ends - RETURN_RESERVE;
         let (id, delivery) = self
             .own
             .as_ref()
@@ -615,17 +582,17 @@ impl<'a, P: Ports> Executor<'a, P> {
         };
         let next_attempt = delivery.attempt.saturating_add(1);
         let clock = self.calls.ports.clock();
-        let waiting = self.drains.waiting_since().to_string();
-        let mut pause = PUBLISH_RETRY;
+        let coordinates = self.drains.coordinates();
+        let (mut pause, mut uncertain) = (PUBLISH_RETRY, 0);
         loop {
-            let call = self.calls.ports.sns().publish(topic_arn, &delivery.text, next_attempt, &waiting);
+            let call = self.calls.ports.sns().publish(topic_arn, &delivery.text, next_attempt, coordinates);
             let patience = until.min(clock.now() + PUBLISH_PATIENCE);
             let Err(error) = within(clock, patience, "sns:Publish", topic_arn, call).await else {
                 return Ok(next_attempt);
             };
             tracing::error!(event = "republish_failed", error = %ErrorChain(&error), "cannot republish the message");
-            self.uncertain_publishes += u32::from(error.may_have_taken_effect());
-            if clock.now() + pause >= until || self.uncertain_publishes >= PUBLISHES_MAX {
+            uncertain += u32::from(error.may_have_taken_effect());
+            if clock.now() + pause >= until || uncertain >= PUBLISHES_MAX {
                 return Err(RecordError::Republish { ec2_instance_id: id, cluster, source: error });
             }
             clock.sleep(pause).await;

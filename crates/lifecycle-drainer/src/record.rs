@@ -1,8 +1,8 @@
 //! The records of an event: those of SNS, or the one event that EventBridge sends on its own.
 
 use aws_lambda_events::sns::SnsRecord;
-use fleetkeeper_core::drain::{Message, WaitingSince, is_event, message_text, read_event, read_message};
-use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, WAITING_ATTRIBUTE};
+use fleetkeeper_core::drain::{Message, is_event, message_text, read_event, read_message};
+use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE};
 use fleetkeeper_core::topic::TopicArn;
 use serde_json::Value;
 
@@ -20,8 +20,8 @@ pub struct Delivery {
     pub message: Message,
     /// 1 for AWS's own message, 2 for the first republish.
     pub attempt: u32,
-    /// What the invocation that republished it knew of the group.
-    pub waiting: WaitingSince,
+    /// Whether the invocation that republished it coordinated.
+    pub coordinated: bool,
 }
 
 /// The records of an event, not read yet, so that an unreadable record does not hold back the
@@ -45,8 +45,7 @@ pub fn read_record(record: Value, topic: Option<&TopicArn>) -> Result<Delivery, 
         Value::Object(event) if is_event(&event) => {
             let message = read_event(&event).map_err(RecordError::Event)?;
             let topic_arn = topic.map(ToString::to_string);
-            let waiting = WaitingSince::default();
-            Delivery { topic_arn, text: message_text(&event), message, attempt: 1, waiting }
+            Delivery { topic_arn, text: message_text(&event), message, attempt: 1, coordinated: false }
         }
         record => read_sns_record(record, topic)?,
     };
@@ -64,12 +63,13 @@ fn read_sns_record(mut record: Value, topic: Option<&TopicArn>) -> Result<Delive
     // Only people read the attempt. No unreadable attribute, ours or another, may lose a drain.
     let attributes = record.get_mut("Sns").and_then(|sns| sns.get_mut("MessageAttributes")).map(Value::take);
     let attribute = |name| attributes.as_ref().and_then(|attributes| attributes.get(name));
-    let (attempt, waiting) = (attempt(attribute(ATTEMPT_ATTRIBUTE)), waiting(attribute(WAITING_ATTRIBUTE)));
+    let attempt = attempt(attribute(ATTEMPT_ATTRIBUTE));
+    let coordinated = attribute(COORDINATES_ATTRIBUTE).is_some();
     let SnsRecord { sns, .. } = serde_json::from_value(record).map_err(RecordError::Unreadable)?;
     let message = read_message(&sns.message).map_err(RecordError::Message)?;
     let came_through = Some(sns.topic_arn).filter(|topic| !topic.is_empty());
     let topic_arn = came_through.or_else(|| topic.map(ToString::to_string));
-    Ok(Delivery { topic_arn, text: sns.message, message, attempt, waiting })
+    Ok(Delivery { topic_arn, text: sns.message, message, attempt, coordinated })
 }
 
 fn attempt(attribute: Option<&Value>) -> u32 {
@@ -78,15 +78,6 @@ fn attempt(attribute: Option<&Value>) -> u32 {
     number.unwrap_or_else(|| {
         tracing::warn!(event = "attempt_unreadable", %attribute, "cannot read fleetkeeper.attempt: assuming 2");
         2
-    })
-}
-
-fn waiting(attribute: Option<&Value>) -> WaitingSince {
-    let text =
-        attribute.and_then(|attribute| attribute.get("Value")).and_then(Value::as_str).unwrap_or_default();
-    text.parse().unwrap_or_else(|error| {
-        tracing::warn!(event = "waiting_unreadable", %error, "cannot read fleetkeeper.waiting: ignored");
-        WaitingSince::default()
     })
 }
 

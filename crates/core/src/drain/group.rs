@@ -12,15 +12,13 @@ use super::cluster_lists::ClusterLists;
 use super::diagnosis::Diagnosis;
 use super::evidence::TaskLists;
 use super::group_view::GroupView;
-use super::message::{Notice, WaitingSince};
+use super::message::Notice;
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::report::{Ended, Failure, Report};
-use super::role::{FEW, Placement, Probes, Role, Standing};
-use super::schedule::{
-    DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HOOK_LONGEST, HookTimeouts, Schedule,
-};
-use super::session::{DrainRequest, Session, Step};
+use super::role::{FEW, OwnDrain, Placement, Probes, Role, Standing};
+use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
+use super::session::{DrainEnd, DrainRequest, Session, Step};
 use super::standby::Standby;
 use super::troubles::Kind;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
@@ -65,9 +63,6 @@ const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
 /// Where another hook may hold an instance, an action is over after this many answers that say so.
 const GONE_ANSWERS: u32 = 3;
 
-/// The lifecycle state that no instance leaves for another wait.
-const TERMINATING_WAIT: &str = "Terminating:Wait";
-
 /// Connection draining of a group's load balancer takes at most this long (API reference, ELB,
 /// `deregistration_delay.timeout_seconds`).
 const CONNECTION_DRAINING_MAX: Duration = Duration::from_secs(3600);
@@ -81,8 +76,8 @@ pub struct GroupRequest {
     pub hook: String,
     /// The message's notice and its attempt; a sweep has none.
     pub own: Option<(Notice, u32)>,
-    /// What the invocation that republished the message knew of the group.
-    pub waiting: WaitingSince,
+    /// Whether the invocation that republished the message coordinated.
+    pub coordinated: bool,
     /// The drain timeout, where no notice or hook gives one.
     pub drain_timeout: Duration,
     /// The policy.
@@ -117,9 +112,6 @@ pub enum GroupAction {
     Sleep(DateTime<Utc>),
     /// The drains are left to this instance's message.
     Delegate(Ec2InstanceId),
-    /// Republish the message, so that the drains of the others live on after its own, make these last calls for its own,
-    /// and return.
-    HandOver(Option<Batch>),
     /// Republish the message: the invocation's time is up.
     Republish,
     /// Return: there is nothing more to do.
@@ -135,13 +127,10 @@ pub struct GroupDrains {
     /// Whether a coordinator may be needed: the placement is being looked for again.
     reconsiders: bool,
     probes: Probes,
-    /// The instances that may have been delegated to the message, here or in the invocation before.
-    relying: BTreeSet<Ec2InstanceId>,
-    /// Whether others wait that may have been delegated to the message just before its own drain ended. None: it has not
-    /// ended, or that was not looked into.
-    left_others: Option<bool>,
-    /// Whether the message could not be republished when its own drain ended.
-    not_handed_over: bool,
+    /// Whether other drains may have been delegated to the message, here or in the invocation before.
+    coordinates: bool,
+    /// Whether all that may have been delegated to the message before its own drain ended is drained.
+    took_all: bool,
     /// The lifecycle states in which the drains' actions hold their instances.
     held_in: BTreeMap<Ec2InstanceId, String>,
     view: GroupView,
@@ -190,16 +179,8 @@ impl GroupDrains {
             own,
             reconsiders: false,
             probes: Probes::new(),
-            // No hook holds an instance longer than the longest there is.
-            relying: request
-                .waiting
-                .0
-                .iter()
-                .filter(|(_, at)| begins < **at + HOOK_LONGEST)
-                .map(|(id, _)| id.clone())
-                .collect(),
-            left_others: None,
-            not_handed_over: false,
+            coordinates: request.coordinated,
+            took_all: false,
             held_in,
             view: GroupView::default(),
             group_due: begins,
@@ -256,31 +237,10 @@ impl GroupDrains {
         std::mem::take(&mut self.reports)
     }
 
-    /// What the next invocation needs to know of the group.
+    /// Whether other instances' drains may have been delegated to the message, as its next invocation needs to know.
     #[must_use]
-    pub fn waiting_since(&self) -> WaitingSince {
-        if self.view.read_at().is_none() {
-            return self.request.waiting.clone();
-        }
-        let since = |id: &Ec2InstanceId| {
-            let drained = self.sessions.get(id).map(|session| session.schedule().began);
-            drained.or_else(|| self.first_seen(id))
-        };
-        let (waiting, own) = (self.view.waiting(), self.own.as_ref());
-        let others = waiting.keys().filter(|id| self.relying.contains(*id) && Some(*id) != own);
-        // Its own, until it is known who else waited at its end.
-        let all = others.chain(own.filter(|_| self.left_others.is_none())).map(|id| {
-            let stays = Some(id) == own || waiting.get(id).is_some_and(|state| state == TERMINATING_WAIT);
-            (id.clone(), since(id).filter(|_| stays).unwrap_or_else(WaitingSince::unknown))
-        });
-        WaitingSince(all.collect())
-    }
-
-    /// Since when an instance that waits has been seen to wait.
-    fn first_seen(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
-        let is_the_same = self.view.waiting().get(id).is_some_and(|state| state == TERMINATING_WAIT);
-        let carried = self.request.waiting.0.get(id).filter(|_| is_the_same).copied();
-        [carried, self.standby.first_seen(id)].into_iter().flatten().min()
+    pub fn coordinates(&self) -> bool {
+        self.coordinates
     }
 
     /// What the function is to remember of the group.
@@ -366,9 +326,6 @@ impl GroupDrains {
                 None => {}
             }
         }
-        if self.must_hand_over(&[]) {
-            return GroupAction::HandOver(None);
-        }
         if let Some(action) = self.take_along(now) {
             return action;
         }
@@ -377,11 +334,6 @@ impl GroupDrains {
         }
         let next = self.batch(now);
         let wake = match next {
-            Next::Batch(Batch::Complete(due)) => {
-                let last = self.must_hand_over(&due);
-                let batch = Batch::Complete(due);
-                return if last { GroupAction::HandOver(Some(batch)) } else { GroupAction::Batch(batch) };
-            }
             Next::Batch(batch) => return self.with_hooks_first(batch, now),
             Next::Wait(wake) => wake,
         };
@@ -420,10 +372,7 @@ impl GroupDrains {
     }
 
     fn batch(&self, now: DateTime<Utc>) -> Next {
-        // Its own comes last: of drains that end together, it needs to hand over none.
-        let is_own = |it: &&Session| self.own.as_ref() == Some(it.ec2_instance_id());
-        let sessions = self.unended().filter(|it| !is_own(it)).chain(self.unended().filter(is_own));
-        next(sessions, self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
+        next(self.unended(), self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
     }
 
     /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the next one is due.
@@ -461,40 +410,35 @@ impl GroupDrains {
             self.group_due = now + GROUP_LAG_PAUSE;
             return None;
         }
-        let carried = &self.request.waiting.0;
-        let ended_between = is_over && was_republished && (carried.is_empty() || carried.contains_key(&own));
-        if self.role == Role::Undecided && ended_between {
-            self.left_others = self.left_others.or(Some(true));
-        }
         let mut waiting: BTreeSet<_> = self.view.waiting().keys().cloned().collect();
-        let left_others = self.left_others == Some(true);
-        if left_others {
-            waiting.insert(own.clone());
-        } else if is_over {
+        if is_over {
             waiting.remove(&own);
         }
         let standing = Standing {
             own: &own,
-            is_over: is_over && !left_others,
-            was_republished,
+            own_drain: match self.own().and_then(Session::end) {
+                None => OwnDrain::Open,
+                Some(DrainEnd::Completed(_)) => OwnDrain::Completed,
+                Some(_) => OwnDrain::Over,
+            },
+            coordinates: self.coordinates,
             waiting: &waiting,
-            relying: &self.relying,
+            lowest_is_new: self.took_all && waiting.first().is_some_and(|id| !self.sessions.contains_key(id)),
             only_hook: match self.view.hooks() {
                 Some(_) => Some(!self.other_hooks()),
                 None => (!self.view.may_read_hooks(now)).then_some(false),
             },
         };
         match standing.placement(&self.probes) {
-            Placement::Own => self.role = Role::Own,
+            Placement::Own => {
+                self.role = Role::Own;
+                self.coordinates = false;
+            }
             Placement::Blind => self.drain_blind(),
             Placement::Coordinator => {
                 self.role = Role::Coordinator;
+                self.coordinates = true;
                 self.group_due = self.group_due.min(now + COORDINATOR_INTERVAL);
-                // Before its end, or of many, any may be delegated to it or to one that was.
-                if !is_over || left_others || waiting.len() > FEW {
-                    self.relying.extend(waiting);
-                }
-                self.left_others = self.left_others.or(is_over.then_some(false));
             }
             Placement::Delegated(to) => return Some(GroupAction::Delegate(to)),
             Placement::Probe(id) => {
@@ -504,33 +448,12 @@ impl GroupDrains {
             Placement::ReadHooks => return Some(GroupAction::ReadHooks),
         }
         self.reconsiders = false;
-        self.left_others = self.left_others.and(Some(false));
         None
     }
 
     /// Which delivery of its message this is.
     fn attempt(&self) -> u32 {
         self.request.own.as_ref().map_or(1, |(_, attempt)| *attempt)
-    }
-
-    /// Whether its own drain ends, by one of these completions or before, while others may have been delegated to it. If
-    /// it died then, Lambda's retry would find nothing to drain: only a republished message goes on after its own drain.
-    fn must_hand_over(&self, due: &[(Ec2InstanceId, LifecycleAction, CompleteReason)]) -> bool {
-        let Some(own) = self.own() else { return false };
-        let ends = own.end().is_some() || due.iter().any(|(id, ..)| id == own.ec2_instance_id());
-        let coordinates = self.role == Role::Coordinator && self.attempt() == 1 && !self.not_handed_over;
-        let last = |id: &Ec2InstanceId| id == own.ec2_instance_id() || due.iter().any(|(due, ..)| due == id);
-        let mut others = self.relying.iter().filter(|id| !last(id));
-        let waits = |id: &Ec2InstanceId| {
-            let ended = self.sessions.get(id).is_some_and(|it| it.end().is_some());
-            self.view.waiting().contains_key(id) && !ended
-        };
-        coordinates && ends && others.any(waits)
-    }
-
-    /// The message could not be republished: the invocation goes on by itself.
-    pub fn not_handed_over(&mut self) {
-        self.not_handed_over = true;
     }
 
     /// How long a group that cannot be read is waited for.
@@ -557,15 +480,16 @@ impl GroupDrains {
         }
     }
 
-    /// A coordinator drains what relies on it, a sweep what has waited for long.
+    /// A coordinator drains what waits, a sweep what has waited for long.
     fn take_along(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
         self.view.read_at()?;
         let new: BTreeMap<Ec2InstanceId, Option<DateTime<Utc>>> = match self.role {
             Role::Undecided | Role::Own => return None,
+            // New ones of a few are their own messages'.
+            Role::Coordinator if self.took_all && self.waiting() <= FEW => return None,
             Role::Coordinator => {
-                let relying = self.view.waiting().keys().filter(|id| self.relying.contains(*id));
-                let waiting = relying.map(|id| (id.clone(), self.first_seen(id)));
-                waiting.filter(|(id, _)| !self.sessions.contains_key(id)).collect()
+                let new = self.view.waiting().keys().filter(|id| !self.sessions.contains_key(*id));
+                new.map(|id| (id.clone(), self.standby.first_seen(id))).collect()
             }
             Role::Standby => {
                 let ripe = self.standby.ripe(now).into_iter();
@@ -575,15 +499,13 @@ impl GroupDrains {
             }
         };
         if new.is_empty() {
+            self.took_all |= self.own_is_over() && self.view.read_at() >= self.last_end;
             return None;
         }
         if self.view.may_read_hooks(now) {
             return Some(GroupAction::ReadHooks);
         }
-        let carried = &self.request.waiting.0;
-        let is_timed =
-            |id: &&Ec2InstanceId| self.standby.was_timed(id) || carried.get(*id).is_some_and(|at| *at <= now);
-        let untimed: BTreeSet<_> = new.keys().filter(|id| !is_timed(id)).cloned().collect();
+        let untimed: BTreeSet<_> = new.keys().filter(|id| !self.standby.was_timed(id)).cloned().collect();
         if self.activities.is_none() && !untimed.is_empty() {
             return Some(GroupAction::ReadActivities(untimed));
         }
@@ -690,23 +612,18 @@ impl GroupDrains {
             self.group_due = now;
             return false;
         }
-        if self.others_may_wait() {
-            return false;
-        }
-        let others = self.view.waiting().keys().filter(|id| !self.sessions.contains_key(*id));
-        let were_many = others.count() >= FEW && self.own().is_some_and(Session::is_known);
-        if self.role == Role::Coordinator || self.left_others.is_some() || !were_many {
-            return true;
-        }
-        self.left_others = Some(true);
-        self.reconsider();
-        false
+        !self.others_may_wait()
     }
 
     /// Whether others were delegated to it, and the group has not shown since its own end if they wait.
     fn others_may_wait(&self) -> bool {
-        let relied_on = self.relying.iter().any(|id| self.own.as_ref() != Some(id));
-        relied_on && !self.view.is_gone() && self.view.read_at().is_none_or(|read| Some(read) < self.last_end)
+        self.coordinates
+            && !self.view.is_gone()
+            && self.view.read_at().is_none_or(|read| Some(read) < self.last_end)
+    }
+
+    fn own_is_over(&self) -> bool {
+        self.own().is_some_and(|own| own.end().is_some())
     }
 
     fn reconsider(&mut self) {
@@ -789,14 +706,9 @@ impl GroupDrains {
         for id in completed {
             self.ended(&id, now);
         }
-        let is_over = self.own().is_some_and(|own| own.end().is_some());
-        if self.role == Role::Coordinator && self.left_others.is_none() {
-            // Until its own drain has ended, any may be delegated to it.
-            self.relying.extend(self.view.waiting().keys().cloned());
-            self.left_others = is_over.then_some(false);
-        }
-        let was_few = self.role == Role::Own && self.view.waiting().len() > FEW && !is_over;
-        if was_few || self.role == Role::Coordinator && is_over && self.attempt() > 1 {
+        let is_over = self.own_is_over();
+        let coordinates = self.coordinates || self.view.waiting().len() > FEW;
+        if self.role == Role::Own && coordinates || is_over && self.role != Role::Standby {
             self.reconsider();
         }
     }
@@ -1174,7 +1086,7 @@ mod tests {
             group: "demo-asg".to_owned(),
             hook: "drain".to_owned(),
             own,
-            waiting: WaitingSince::default(),
+            coordinated: false,
             drain_timeout: Duration::from_secs(600),
             policy: OnDrainTimeout::StopTasks,
             poll_interval: Duration::from_secs(5),
@@ -1239,7 +1151,7 @@ mod tests {
         // The fourth may wait at another hook: the group is asked again.
         assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
         drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0));
-        assert_eq!(drains.next(at(0)), find(&[2, 3, 4, 1]));
+        assert_eq!(drains.next(at(0)), find(&[1, 2, 3, 4]));
     }
 
     #[test]
@@ -1267,26 +1179,6 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_timeout_does_not_start_anew_in_the_next_invocation() {
-        let mut drains = drains(1, &[1, 2, 3, 4]);
-        let behind = AutoScalingGroup { has_load_balancer: true, ..group(&[1, 2, 3, 4]) };
-        drains.group_read(Ok(Some(behind.clone())), at(0));
-        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
-        let _ = drains.next(at(0));
-        drains.activities_read(Ok([(id(2), at(-600))].into()));
-        let _ = drains.next(at(0));
-        let waiting = drains.waiting_since();
-        let next = GroupRequest { begins: at(890), until: at(1780), waiting, ..request(Some((1, 2))) };
-        let mut drains = GroupDrains::new(next, Standby::default());
-        drains.group_read(Ok(Some(behind)), at(890));
-        drains.hooks_read(Ok(vec![hook("drain")]), at(890));
-        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(890), at(890));
-        let _ = drains.next(at(890));
-        let began = |number| drains.sessions()[&id(number)].schedule().began;
-        assert_eq!([began(2), began(3), began(4)], [at(0); 3], "no activities are read again");
-    }
-
-    #[test]
     fn another_lifecycle_state_is_another_wait_that_began_later() {
         let mut drains = drains(1, &[1, 2, 3, 4]);
         let mut replacing = group(&[1, 2, 3, 4]);
@@ -1297,8 +1189,6 @@ mod tests {
         drains.activities_read(Ok(BTreeMap::new()));
         let _ = drains.next(at(1));
         assert_eq!(drains.sessions()[&id(2)].schedule().began, at(1));
-        let carried = drains.waiting_since().0;
-        assert_eq!((carried[&id(2)], carried[&id(3)]), (WaitingSince::unknown(), at(0)));
         drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(21));
         let _ = drains.next(at(21));
         drains.activities_read(Ok(BTreeMap::new()));
@@ -1310,7 +1200,8 @@ mod tests {
     fn an_instance_that_is_terminated_while_a_sweep_saw_it_replaced_waits_anew() {
         let mut standby = Standby::default();
         standby.see_waiting(&[(id(2), "ReplacingRootVolume:Wait".to_owned())].into(), at(-60));
-        let mut drains = GroupDrains::new(request(Some((1, 2))), standby);
+        let republished = GroupRequest { coordinated: true, ..request(Some((1, 2))) };
+        let mut drains = GroupDrains::new(republished, standby);
         drains.group_read(Ok(Some(group(&[1, 2]))), at(0));
         drains.hooks_read(Ok(vec![hook("drain")]), at(0));
         drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(0), at(0));
@@ -1321,37 +1212,18 @@ mod tests {
     }
 
     #[test]
-    fn a_coordinator_hands_over_before_its_own_drain_ends() {
+    fn a_coordinator_goes_on_after_its_own_drain_and_is_republished_for_the_others() {
         let mut drains = drains(1, &[1, 2, 3, 4]);
         drains.hooks_read(Ok(vec![hook("drain")]), at(0));
         let _ = drains.next(at(0));
         drains.activities_read(Ok(BTreeMap::new()));
         let _ = drains.next(at(0));
-        drains.completion_answered(
-            &id(1),
-            CompleteReason::NotInCluster,
-            Ok(LifecycleActionState::Active),
-            at(1),
-        );
+        let completed = CompleteReason::NotInCluster;
+        drains.completion_answered(&id(1), completed, Ok(LifecycleActionState::Active), at(1));
         drains.group_read(Ok(Some(group(&[2, 3, 4]))), at(1));
-        assert_eq!(drains.next(at(1)), GroupAction::HandOver(None));
-        drains.not_handed_over();
-        assert_ne!(drains.next(at(1)), GroupAction::HandOver(None), "it goes on by itself");
-        assert_eq!(drains.role(), Role::Coordinator);
-    }
-
-    #[test]
-    fn a_message_that_others_rely_on_goes_on_while_its_group_cannot_be_read() {
-        let waiting = WaitingSince([(id(1), at(-60)), (id(2), at(-60))].into());
-        let mut drains =
-            GroupDrains::new(GroupRequest { waiting, ..request(Some((1, 2))) }, Standby::default());
-        drains.hooks_read(Ok(vec![hook("drain")]), at(0));
-        drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(0), at(0));
-        drains.group_read(Err(error(CallErrorKind::Refused)), at(0));
-        let drained = CompleteReason::Drained;
-        drains.completion_answered(&id(1), drained, Ok(LifecycleActionState::Active), at(30));
-        assert_eq!(drains.next(at(30)), GroupAction::Sleep(at(60)));
+        assert_eq!(drains.next(at(1)), find(&[2, 3, 4]));
         assert_eq!(drains.next(at(890)), GroupAction::Republish);
+        assert!(drains.coordinates());
     }
 
     #[test]
@@ -1379,12 +1251,13 @@ mod tests {
             drains.group_read(Ok(Some(group(&[]))), at(seconds));
             let _ = drains.next(at(seconds));
         }
-        assert_eq!(drains.own().unwrap().end(), Some(&super::super::DrainEnd::ActionGone));
+        assert_eq!(drains.own().unwrap().end(), Some(&DrainEnd::ActionGone));
     }
 
     #[test]
-    fn a_republished_message_whose_instance_is_gone_coordinates_the_others() {
-        let mut drains = GroupDrains::new(request(Some((1, 2))), Standby::default());
+    fn a_republished_coordinator_whose_instance_is_gone_drains_the_others() {
+        let republished = GroupRequest { coordinated: true, ..request(Some((1, 2))) };
+        let mut drains = GroupDrains::new(republished, Standby::default());
         assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
         drains.hooks_read(Ok(vec![hook("drain")]), at(0));
         let GroupAction::Batch(Batch::Heartbeat(_)) = drains.next(at(0)) else { panic!() };
@@ -1414,7 +1287,7 @@ mod tests {
         drains.group_read(Ok(None), at(10));
         assert_eq!(drains.next(at(10)), GroupAction::Return);
         assert!(drains.failure(at(10)).is_none());
-        assert_eq!(drains.own().unwrap().end(), Some(&super::super::DrainEnd::ActionGone));
+        assert_eq!(drains.own().unwrap().end(), Some(&DrainEnd::ActionGone));
     }
 
     #[test]

@@ -42,9 +42,8 @@ pub use diagnosis::{
 pub use evidence::{Evidence, LAG_ALLOWANCE, STOPPED_REASON, TaskLists};
 pub use group::{GroupAction, GroupDrains, GroupRequest};
 pub use message::{
-    ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, NotWaitingSince, Notice,
-    Sweep, UnreadableMessage, WaitingSince, drain_timeout_of, is_event, message_text, read_event,
-    read_message,
+    ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, Notice, Sweep,
+    UnreadableMessage, drain_timeout_of, is_event, message_text, read_event, read_message,
 };
 pub use metrics::{DrainMetric, DrainMetrics, DrainSubject, Finish};
 pub use on_drain_timeout::{NotAnOnDrainTimeout, OnDrainTimeout};

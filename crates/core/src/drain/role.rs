@@ -4,8 +4,8 @@
 //! read describes a hundred instances. So where more than [`FEW`] of a group's instances wait, the message with the
 //! lowest instance id whose action at this hook is open coordinates all of them, and the others return at once.
 //!
-//! No delegated drain may be lost. So a message that others may have been delegated to lives on after its own drain, as
-//! a republished one, until none of those waits or another message is sure to coordinate.
+//! A coordinator goes on after its own drain, until none of those waits or another message coordinates. Where its
+//! invocation is lost after that, the sweep finds them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,19 +52,30 @@ pub(super) enum Placement {
 /// Whether other instances' actions are open, as far as Auto Scaling has answered. None: a probe without an answer.
 pub(super) type Probes = BTreeMap<Ec2InstanceId, Option<LifecycleActionState>>;
 
+/// The drain of a message's own instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnDrain {
+    /// It goes on.
+    Open,
+    /// Its action was over.
+    Over,
+    /// This invocation completed its hook.
+    Completed,
+}
+
 /// What is known of a message and its group.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing<'a> {
     /// The instance of the message.
     pub(super) own: &'a Ec2InstanceId,
-    /// Whether its drain has ended.
-    pub(super) is_over: bool,
-    /// Whether it was republished: others may have been delegated to it before.
-    pub(super) was_republished: bool,
+    /// Its drain.
+    pub(super) own_drain: OwnDrain,
+    /// Whether other drains may have been delegated to it, here or in the invocation before.
+    pub(super) coordinates: bool,
     /// The instances that wait.
     pub(super) waiting: &'a BTreeSet<Ec2InstanceId>,
-    /// The instances that may have been delegated to it.
-    pub(super) relying: &'a BTreeSet<Ec2InstanceId>,
+    /// Whether the lowest of them began to wait while this invocation coordinated.
+    pub(super) lowest_is_new: bool,
     /// Whether no other hook can hold the group's instances. None: its hooks can be read and were not.
     pub(super) only_hook: Option<bool>,
 }
@@ -72,14 +83,11 @@ pub(super) struct Standing<'a> {
 impl Standing<'_> {
     /// The placement of the message.
     pub(super) fn placement(&self, probes: &Probes) -> Placement {
-        if self.is_over {
+        if self.own_drain != OwnDrain::Open {
             return self.after_its_end(probes);
         }
-        if self.was_republished && self.waiting.first() == Some(self.own) {
-            return Placement::Coordinator;
-        }
         if self.waiting.len() <= FEW || !self.waiting.contains(self.own) {
-            return if self.is_relied_on() { Placement::Coordinator } else { Placement::Own };
+            return if self.coordinates { Placement::Coordinator } else { Placement::Own };
         }
         let mut lower = self.waiting.range(..self.own).take(PROBES_MAX);
         if let Some(found) = lower.clone().find_map(|id| self.leads_to(id, probes)) {
@@ -93,19 +101,19 @@ impl Standing<'_> {
         if unanswered { Placement::Blind } else { Placement::Coordinator }
     }
 
-    /// A message whose own drain has ended drains those that may have been delegated to it. It leaves them to the message
-    /// of an instance that began to wait later and below all of them: that one delegates to none.
+    /// After its own drain, a message drains those that may have been delegated to it: what a coordinator drained, and
+    /// what was many with it as the lowest. It leaves them to a lower message, or to one that began to wait later, below
+    /// all others: that one delegates to none.
     fn after_its_end(&self, probes: &Probes) -> Placement {
-        if !self.is_relied_on() {
+        let Some(lowest) = self.waiting.first() else { return Placement::Own };
+        let is_lower = lowest < self.own;
+        let were_many = self.own_drain == OwnDrain::Completed && self.waiting.len() >= FEW && !is_lower;
+        if !(self.coordinates || were_many) {
             return Placement::Own;
         }
-        let lowest = self.waiting.first().filter(|lowest| self.relying.first() > Some(*lowest));
-        let successor = lowest.filter(|_| self.waiting.len() > FEW);
-        successor.and_then(|id| self.leads_to(id, probes)).unwrap_or(Placement::Coordinator)
-    }
-
-    fn is_relied_on(&self) -> bool {
-        self.relying.iter().any(|id| id != self.own && self.waiting.contains(id))
+        let is_coordinated = self.waiting.len() > FEW && (is_lower || self.lowest_is_new);
+        let successor = is_coordinated.then(|| self.leads_to(lowest, probes)).flatten();
+        successor.unwrap_or(Placement::Coordinator)
     }
 
     /// What follows from an instance that may coordinate; nothing where its action is not open.
@@ -137,17 +145,27 @@ mod tests {
     }
 
     /// A message about `own`, of a group with another hook.
+    #[derive(Clone, Copy)]
     struct Case {
         own: u64,
-        is_over: bool,
-        was_republished: bool,
+        own_drain: OwnDrain,
+        coordinates: bool,
+        lowest_is_new: bool,
         only_hook: Option<bool>,
-        relying: BTreeSet<Ec2InstanceId>,
     }
 
     fn first(own: u64) -> Case {
-        let relying = BTreeSet::new();
-        Case { own, is_over: false, was_republished: false, only_hook: Some(false), relying }
+        Case {
+            own,
+            own_drain: OwnDrain::Open,
+            coordinates: false,
+            lowest_is_new: false,
+            only_hook: Some(false),
+        }
+    }
+
+    fn after_its_end(own: u64, own_drain: OwnDrain, coordinates: bool) -> Case {
+        Case { own_drain, coordinates, ..first(own) }
     }
 
     impl Case {
@@ -157,9 +175,9 @@ mod tests {
             probes: &[(u64, Option<LifecycleActionState>)],
         ) -> Placement {
             let (own, waiting) = (id(self.own), ids(waiting));
-            let Self { is_over, was_republished, only_hook, ref relying, .. } = *self;
+            let Self { own_drain, coordinates, lowest_is_new, only_hook, .. } = *self;
             let standing =
-                Standing { own: &own, is_over, was_republished, waiting: &waiting, relying, only_hook };
+                Standing { own: &own, own_drain, coordinates, waiting: &waiting, lowest_is_new, only_hook };
             standing.placement(&probes.iter().map(|&(number, answer)| (id(number), answer)).collect())
         }
     }
@@ -216,36 +234,40 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_others_may_rely_on_coordinates_even_a_few() {
-        let republished = Case { was_republished: true, ..first(1) };
-        assert_eq!(republished.placement([1, 2], &[]), Placement::Coordinator);
-        assert_eq!(Case { own: 2, ..republished }.placement([1, 2], &[]), Placement::Own);
-        let relied_on = Case { relying: ids([3]), ..first(2) };
-        assert_eq!(relied_on.placement([1, 2, 3], &[]), Placement::Coordinator);
-        assert_eq!(relied_on.placement([1, 2], &[]), Placement::Own);
-        // Of many, the lowest coordinates.
-        assert_eq!(relied_on.placement(1..=4, &[(1, OPEN)]), Placement::Delegated(id(1)));
+    fn a_republished_coordinator_goes_on_with_a_few_and_leaves_many_to_the_lowest() {
+        let republished = Case { coordinates: true, ..first(2) };
+        assert_eq!(republished.placement([1, 2, 3], &[]), Placement::Coordinator);
+        assert_eq!(republished.placement(2..=9, &[]), Placement::Coordinator);
+        assert_eq!(republished.placement(1..=4, &[(1, OPEN)]), Placement::Delegated(id(1)));
     }
 
     #[test]
-    fn after_its_end_a_message_drains_who_relies_on_it() {
-        let over = Case { is_over: true, relying: ids([1, 7]), ..first(3) };
-        for waiting in [&[1, 2, 4, 5, 6][..], &[7]] {
+    fn after_its_end_a_coordinator_goes_on_while_any_waits() {
+        let over = after_its_end(3, OwnDrain::Over, true);
+        for waiting in [&[4, 5, 6, 7][..], &[1, 7]] {
             assert_eq!(over.placement(waiting.iter().copied(), &[]), Placement::Coordinator, "{waiting:?}");
         }
-        for waiting in [&[][..], &[8], &[2, 4, 5, 6]] {
-            assert_eq!(over.placement(waiting.iter().copied(), &[]), Placement::Own, "{waiting:?}");
-        }
+        assert_eq!(over.placement([], &[]), Placement::Own);
     }
 
     #[test]
-    fn after_its_end_a_message_leaves_the_others_to_a_newcomer_below_all_of_them() {
-        let over = Case { is_over: true, relying: ids([2, 3, 5]), ..first(9) };
-        assert_eq!(over.placement([1, 2, 5, 6], &[]), Placement::Probe(id(1)));
-        assert_eq!(over.placement([1, 2, 5, 6], &[(1, OPEN)]), Placement::Delegated(id(1)));
-        assert_eq!(over.placement([1, 2, 5, 6], &[(1, GONE)]), Placement::Coordinator);
-        // A few are not coordinated by it; what is not below all may have been delegated to one of those before.
-        assert_eq!(over.placement([1, 2, 5], &[(1, OPEN)]), Placement::Coordinator);
-        assert_eq!(over.placement([4, 5, 6, 7], &[(4, OPEN)]), Placement::Coordinator);
+    fn after_its_end_a_coordinator_leaves_many_to_a_lower_message_or_to_a_new_lowest() {
+        let over = after_its_end(3, OwnDrain::Completed, true);
+        assert_eq!(over.placement([1, 4, 5, 6], &[]), Placement::Probe(id(1)));
+        assert_eq!(over.placement([1, 4, 5, 6], &[(1, OPEN)]), Placement::Delegated(id(1)));
+        assert_eq!(over.placement([1, 4, 5, 6], &[(1, GONE)]), Placement::Coordinator);
+        let new = Case { lowest_is_new: true, ..over };
+        assert_eq!(new.placement(4..=7, &[(4, OPEN)]), Placement::Delegated(id(4)));
+        assert_eq!(new.placement(4..=6, &[(4, OPEN)]), Placement::Coordinator, "a few drain their own");
+    }
+
+    #[test]
+    fn after_its_end_the_lowest_of_many_drains_what_may_have_been_delegated_to_it() {
+        let over = after_its_end(3, OwnDrain::Completed, false);
+        assert_eq!(over.placement([4, 5, 6], &[]), Placement::Coordinator);
+        assert_eq!(over.placement([4, 5], &[]), Placement::Own);
+        assert_eq!(over.placement([1, 4, 5, 6], &[]), Placement::Own, "they are delegated to another");
+        let late = after_its_end(3, OwnDrain::Over, false);
+        assert_eq!(late.placement([4, 5, 6], &[]), Placement::Own, "another invocation completed it");
     }
 }

@@ -27,7 +27,7 @@ pub use ecs::{
     Tasks, TasksOf, UPDATE_STATE_MAX,
 };
 pub use embedded_metrics::EmbeddedMetrics;
-pub use sns::{ATTEMPT_ATTRIBUTE, NotificationTopic, WAITING_ATTRIBUTE};
+pub use sns::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE, NotificationTopic};
 
 /// A page of a list. It may hold fewer than a full page, or nothing, and still have a successor.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -420,15 +420,15 @@ impl NotificationTopic for Mutant {
         topic_arn: &str,
         message: &str,
         attempt: u32,
-        waiting: &str,
+        coordinates: bool,
     ) -> Result<(), CallError> {
         if self.has(Mutation::NotRepublished) {
             return Ok(());
         }
-        let mut published = self.aws.publish(topic_arn, message, attempt, waiting).await;
+        let mut published = self.aws.publish(topic_arn, message, attempt, coordinates).await;
         for _ in 0..if self.has(Mutation::PublishesAgain) { 5 } else { 0 } {
             if published.is_err() {
-                published = self.aws.publish(topic_arn, message, attempt, waiting).await;
+                published = self.aws.publish(topic_arn, message, attempt, coordinates).await;
             }
         }
         published

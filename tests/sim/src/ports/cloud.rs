@@ -15,9 +15,9 @@ impl NotificationTopic for SimulatedAws {
         topic_arn: &str,
         message: &str,
         attempt: u32,
-        waiting: &str,
+        coordinates: bool,
     ) -> Result<(), CallError> {
-        let publish = |world: &mut World| world.publish(topic_arn, message, attempt, waiting);
+        let publish = |world: &mut World| world.publish(topic_arn, message, attempt, coordinates);
         self.call(Operation::Publish, topic_arn, publish).await
     }
 }

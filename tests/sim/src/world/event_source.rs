@@ -178,8 +178,8 @@ fn sns_event(message: &SnsMessage, message_id: &str, at: DateTime<Utc>) -> Value
     if let Some(attempt) = message.attempt {
         add(sns::ATTEMPT_ATTRIBUTE, "Number", &attempt.to_string());
     }
-    if !message.waiting.is_empty() {
-        add(sns::WAITING_ATTRIBUTE, "String", &message.waiting);
+    if message.coordinates {
+        add(sns::COORDINATES_ATTRIBUTE, "String", "true");
     }
     json!({"Records": [{
         "EventSource": "aws:sns",

@@ -1,7 +1,7 @@
 //! SNS: what is published to a topic.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
-pub(crate) use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, WAITING_ATTRIBUTE};
+pub(crate) use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE};
 
 use super::history::Occurrence;
 use super::outbox::Emitted;
@@ -18,8 +18,8 @@ pub struct SnsMessage {
     pub message: String,
     /// The message attribute `fleetkeeper.attempt`, where it is set.
     pub attempt: Option<u32>,
-    /// The message attribute `fleetkeeper.waiting`; empty where it is not set.
-    pub waiting: String,
+    /// Whether the message attribute `fleetkeeper.coordinates` is set.
+    pub coordinates: bool,
     /// Who sent it.
     pub origin: Origin,
 }
@@ -63,30 +63,31 @@ pub struct PublishedMessage {
     pub message: String,
     /// The message attribute `fleetkeeper.attempt`.
     pub attempt: u32,
-    /// The message attribute `fleetkeeper.waiting`; empty where it is not set.
-    pub waiting: String,
+    /// Whether the message attribute `fleetkeeper.coordinates` is set.
+    pub coordinates: bool,
 }
 
 /// The largest message, in bytes.
 const MESSAGE_BYTES_MAX: usize = 262_144;
 
 impl World {
-    /// `Publish`, with message attributes `fleetkeeper.attempt` and, unless it is empty, `fleetkeeper.waiting`.
+    /// `Publish`, with message attributes `fleetkeeper.attempt` and, where it coordinates,
+    /// `fleetkeeper.coordinates`.
     pub fn publish(
         &mut self,
         topic_arn: &str,
         message: &str,
         attempt: u32,
-        waiting: &str,
+        coordinates: bool,
     ) -> Result<(), ApiError> {
-        if message.is_empty() || message.len() + waiting.len() > MESSAGE_BYTES_MAX {
+        if message.is_empty() || message.len() > MESSAGE_BYTES_MAX {
             return Err(ApiError::client("InvalidParameter", "Invalid parameter: Message"));
         }
         self.published.push(PublishedMessage {
             topic_arn: topic_arn.to_owned(),
             message: message.to_owned(),
             attempt,
-            waiting: waiting.to_owned(),
+            coordinates,
         });
         let (topic, text) = (topic_arn.into(), message.into());
         self.record(Occurrence::MessagePublished { topic_arn: topic, message: text, attempt });
@@ -95,7 +96,7 @@ impl World {
             subject: None,
             message: message.to_owned(),
             attempt: Some(attempt),
-            waiting: waiting.to_owned(),
+            coordinates,
             origin: Origin::Publish,
         }));
         Ok(())
@@ -108,7 +109,7 @@ impl World {
             subject: None,
             message: message.to_owned(),
             attempt: None,
-            waiting: String::new(),
+            coordinates: false,
             origin: Origin::Elsewhere,
         }));
     }

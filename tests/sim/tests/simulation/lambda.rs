@@ -57,7 +57,7 @@ impl Environment for InEnvironment {
                     Ok(json!((invocation.ends - self.aws.now()).num_seconds()))
                 }
                 Code::Republish => {
-                    let published = self.aws.publish(TOPIC, "again", 2, "").await;
+                    let published = self.aws.publish(TOPIC, "again", 2, false).await;
                     published.map(|()| json!(null)).map_err(|error| error.to_string())
                 }
                 Code::PutMetrics => {

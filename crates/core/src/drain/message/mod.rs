@@ -11,7 +11,6 @@ mod notice;
 mod shapes;
 mod sweep;
 mod unreadable;
-mod waiting_since;
 
 use serde_json::Value;
 
@@ -23,7 +22,6 @@ pub use metadata::drain_timeout_of;
 pub use notice::Notice;
 pub use sweep::Sweep;
 pub use unreadable::{ACCEPTED_EVENTS, UnreadableMessage};
-pub use waiting_since::{NotWaitingSince, WaitingSince};
 
 /// What a message asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

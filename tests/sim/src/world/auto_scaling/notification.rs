@@ -51,7 +51,7 @@ impl World {
                 subject: Some(format!("Auto Scaling: {} for group \"{group}\"", event.words().0)),
                 message: message.to_string(),
                 attempt: None,
-                waiting: String::new(),
+                coordinates: false,
                 origin: sns::Origin::GroupNotification { group: group.to_owned() },
             }));
         }
@@ -64,7 +64,7 @@ impl World {
             subject: Some(format!("Auto Scaling: test notification for group \"{group}\"")),
             message: message.to_string(),
             attempt: None,
-            waiting: String::new(),
+            coordinates: false,
             origin: sns::Origin::TestNotification { group: group.to_owned() },
         }));
     }

@@ -74,7 +74,7 @@ impl World {
             subject: Some(notice::subject(hook.transition, id)),
             message: message.to_string(),
             attempt: None,
-            waiting: String::new(),
+            coordinates: false,
             origin: sns::Origin::LifecycleHook {
                 group: group.to_owned(),
                 hook: hook.name.clone(),

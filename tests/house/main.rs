@@ -7,6 +7,8 @@ mod example;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod network_interfaces;

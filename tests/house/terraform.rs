@@ -1,34 +1,20 @@
-//! The Terraform module and the template: the same parameters give the same resources.
+//! The Terraform module and the templates: the same parameters give the same resources.
 
 mod module;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
-use fleetkeeper_tests::repository::in_repository;
+use fleetkeeper_tests::repository::{in_repository, tool};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::template::{Stack, members, template, text};
+use crate::template::{OBSERVABILITY, Stack, exports, members, template, text, translated};
 use module::{Module, attribute, evaluated, logical_id};
 
-/// Parameters that the module does not have, and what the template is given for them.
-const LEFT_OUT: [(&str, &str); 4] = [
-    ("DashboardState", "DISABLED"),
-    ("EncryptTopic", "false"),
-    ("ScalingSignals", "Fleetkeeper"),
-    ("ScaledServices", ""),
-];
-
-/// Those that go with the last two, and mean nothing without them.
-const LEFT_OUT_WITH_THEM: [(&str, &str); 6] = [
-    ("ScaleOutBelow", "1"),
-    ("ScaleInAbove", "1"),
-    ("ServiceScalingMode", "TargetTracking"),
-    ("ServiceMinTasks", "1"),
-    ("ServiceMaxTasks", "4"),
-    ("ServiceTargetCpuPercent", "40"),
-];
+/// The parameter of the operators' alarms. The module has no dashboard, and it needs no name of another stack.
+const ALARM_TOPIC: &str = "AlarmTopicArn";
 
 /// What Terraform needs and the template does not.
 const TERRAFORM_ONLY: [(&str, &str); 3] = [
@@ -73,25 +59,21 @@ fn snake(name: &str) -> String {
     snake
 }
 
-/// A text that names parameters, with the names of the variables.
+/// A text that names parameters, with the names of the variables. A parameter of one word is a plain word, too.
 fn of_variables(said: &str) -> String {
-    let parameters = members(&template()["Parameters"]);
     let word = Regex::new("[A-Za-z0-9]+").unwrap();
     let named = |word: &regex_lite::Captures<'_>| {
-        if parameters.contains_key(&word[0]) { snake(&word[0]) } else { word[0].to_owned() }
+        let snake = snake(&word[0]);
+        let is_name = snake.contains('_') && shared().any(|(name, _)| *name == word[0]);
+        if is_name { snake } else { word[0].to_owned() }
     };
     word.replace_all(said, named).into_owned()
 }
 
-/// All parameters that the module does not have.
-fn left_out() -> impl Iterator<Item = (&'static str, &'static str)> {
-    LEFT_OUT.into_iter().chain(LEFT_OUT_WITH_THEM)
-}
-
-/// The parameters that both have.
+/// The parameters that the module has, too: all of the main template, and the topic of the operators' alarms.
 fn shared() -> impl Iterator<Item = (&'static String, &'static Value)> {
-    let left_out = |name: &str| left_out().any(|(left_out, _)| left_out == name);
-    members(&template()["Parameters"]).iter().filter(move |(name, _)| !left_out(name))
+    let of_operators = members(&translated(OBSERVABILITY)["Parameters"]).iter();
+    members(&template()["Parameters"]).iter().chain(of_operators.filter(|(name, _)| *name == ALARM_TOPIC))
 }
 
 /// A value that a parameter does not have by default.
@@ -158,8 +140,12 @@ fn one(value: Option<Value>) -> Value {
 
 /// A resource of the template, as Terraform would say it.
 fn as_terraform(of_type: &str, properties: &Value) -> Value {
-    let mut said = snaked(properties);
-    renamed(&mut said, &[("auto_scaling_group_name", "autoscaling_group_name")]);
+    // A resource may have no properties.
+    let mut said = if properties.is_null() { Map::new() } else { snaked(properties) };
+    renamed(
+        &mut said,
+        &[("auto_scaling_group_name", "autoscaling_group_name"), ("lifecycle_hook_name", "name")],
+    );
     match of_type {
         "AWS::AutoScaling::ScalingPolicy" => {
             let steps = take(&mut said, "step_adjustments").unwrap();
@@ -190,8 +176,10 @@ fn as_terraform(of_type: &str, properties: &Value) -> Value {
             said.insert("aws_iam_role_policy".into(), policy);
         }
         "AWS::Lambda::EventInvokeConfig" => {
-            let to = &properties["DestinationConfig"]["OnFailure"]["Destination"];
-            said.insert("destination_config".into(), json!([{"on_failure": [{"destination": to}]}]));
+            said.remove("destination_config");
+            if let Some(to) = properties.pointer("/DestinationConfig/OnFailure/Destination") {
+                said.insert("destination_config".into(), json!([{"on_failure": [{"destination": to}]}]));
+            }
         }
         "AWS::Lambda::Function" => {
             said.retain(|name, _| name != "code" && name != "tags");
@@ -209,12 +197,21 @@ fn as_terraform(of_type: &str, properties: &Value) -> Value {
     same(&said.into()).unwrap_or_else(|| json!({}))
 }
 
-/// What the template makes with these parameters, by types of Terraform's and logical ids.
-fn by_the_template(set: &BTreeMap<String, String>) -> BTreeMap<(String, String), Value> {
+/// What the templates make with these parameters, by types of Terraform's and logical ids.
+fn by_the_templates(set: &BTreeMap<String, String>) -> BTreeMap<(String, String), Value> {
     let set: Vec<_> = set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let stack = Stack::with(&set);
+    let (of_operators, of_main): (Vec<_>, Vec<_>) =
+        set.into_iter().partition(|(name, _)| *name == ALARM_TOPIC);
+    let operators = [of_operators, vec![("DashboardState", "DISABLED")]].concat();
+    let operators = Stack::beside(exports(&of_main), OBSERVABILITY, &operators);
+    let mut made = made_by(&Stack::with(&of_main), template());
+    made.append(&mut made_by(&operators, translated(OBSERVABILITY)));
+    made
+}
+
+fn made_by(stack: &Stack, template: &Value) -> BTreeMap<(String, String), Value> {
     let types: BTreeSet<_> =
-        members(&template()["Resources"]).values().map(|it| it["Type"].as_str().unwrap()).collect();
+        members(&template["Resources"]).values().map(|it| it["Type"].as_str().unwrap()).collect();
     let mut made = BTreeMap::new();
     for of_type in types {
         for (name, properties) in stack.all(of_type) {
@@ -243,7 +240,8 @@ fn by_the_module(set: &BTreeMap<String, Value>) -> BTreeMap<(String, String), Va
             parts.push((of_type, name, said));
             continue;
         }
-        let named = of_type == "aws_cloudwatch_log_group";
+        let named =
+            ["aws_cloudwatch_log_group", "aws_autoscaling_lifecycle_hook"].contains(&of_type.as_str());
         said.retain(|name, _| named || !MADE_UP.contains(&name.as_str()));
         if of_type == "aws_lambda_function" {
             said.retain(|name, _| name != "function_name" && name != "source_code_hash");
@@ -269,8 +267,7 @@ fn by_the_module(set: &BTreeMap<String, Value>) -> BTreeMap<(String, String), Va
 fn the_same_parameters_give_the_same_resources() {
     let module = Module::read();
     for differently in [false, true] {
-        let mut parameters: BTreeMap<_, _> =
-            left_out().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut parameters = BTreeMap::new();
         let mut variables: BTreeMap<_, _> =
             TERRAFORM_ONLY.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         for (name, parameter) in shared() {
@@ -280,7 +277,7 @@ fn the_same_parameters_give_the_same_resources() {
                 parameters.insert(name.clone(), value);
             }
         }
-        let (template, module) = (by_the_template(&parameters), by_the_module(&variables));
+        let (template, module) = (by_the_templates(&parameters), by_the_module(&variables));
         for (at, said) in &template {
             let found = module.get(at).unwrap_or_else(|| panic!("{at:?} is not in the module"));
             assert_eq!(found, said, "{at:?}: the module on the left, the template on the right");
@@ -309,11 +306,9 @@ fn what_waits_in_the_template_waits_in_the_module() {
     }
     // Roles of the template have their policies in them; here these are resources of their own.
     assert!(hook.contains(&"aws_iam_role_policy.lifecycle_hook_role"), "{hook:?}");
-    for function in ["lifecycle_drainer", "capacity_calculator"] {
-        let config =
-            waits_for("aws_lambda_function_event_invoke_config", &format!("{function}_event_invoke_config"));
-        assert_eq!(config, [format!("aws_iam_role_policy.{function}_role")]);
-    }
+    let config = "lifecycle_drainer_event_invoke_config";
+    let config = waits_for("aws_lambda_function_event_invoke_config", config);
+    assert_eq!(config, ["aws_iam_role_policy.lifecycle_drainer_role"]);
 }
 
 #[test]
@@ -332,6 +327,21 @@ fn variables_are_the_parameters() {
         let (_, block) = module.blocks("variable").find(|(at, _)| at[0] == variable).unwrap();
         let description = evaluated(attribute(block, "description").unwrap(), &plain);
         assert_eq!(description, of_variables(parameter["Description"].as_str().unwrap()), "{variable}");
+        let check = block.body().blocks().find(|inner| inner.identifier() == "validation").unwrap();
+        let message = evaluated(attribute(check, "error_message").unwrap(), &plain);
+        assert_eq!(message, format!("{variable} must be {}.", accepted(parameter)));
+    }
+}
+
+/// The values that a parameter accepts, in words.
+fn accepted(parameter: &Value) -> String {
+    if let Some(values) = parameter["AllowedValues"].as_array() {
+        return format!("one of {}", values.iter().map(text).collect::<Vec<_>>().join(", "));
+    }
+    match (&parameter["MinValue"], &parameter["MaxValue"]) {
+        (Value::Null, _) => text(&parameter["ConstraintDescription"]),
+        (least, Value::Null) => format!("a whole number of at least {least}"),
+        (least, most) => format!("a whole number from {least} to {most}"),
     }
 }
 
@@ -425,7 +435,7 @@ fn examples(page: &str) -> Vec<hcl::Body> {
 fn the_documentation_uses_the_module_as_it_is() {
     let module = Module::read();
     let variables = module.variables();
-    let page = fs::read_to_string(in_repository("docs/integration.md")).unwrap();
+    let page = fs::read_to_string(in_repository("infra/terraform/README.md")).unwrap();
     let mut uses = 0;
     for block in examples(&page).iter().flat_map(hcl::Body::blocks).filter(|it| it.identifier() == "module") {
         uses += 1;
@@ -439,14 +449,18 @@ fn the_documentation_uses_the_module_as_it_is() {
         }
     }
     assert!(uses > 0, "no example");
-    for (name, _) in LEFT_OUT {
-        assert!(page.contains(&format!("`{name}`")), "the page does not say that {name} is left out");
-    }
     let outputs: BTreeSet<_> = module.blocks("output").map(|(at, _)| at[0]).collect();
     let referred = Regex::new(r"module\.fleetkeeper\.([a-z_]+)").unwrap();
     for output in referred.captures_iter(&page).map(|it| it.get(1).unwrap().as_str()) {
         assert!(outputs.contains(output), "the module has no output {output}");
     }
+}
+
+#[test]
+fn the_readme_has_the_variables_and_outputs_of_the_module() {
+    let script = in_repository("infra/terraform_readme.py");
+    let check = Command::new(tool("python").unwrap()).arg(script).arg("--check").output().unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
 }
 
 /// The CDK itself is not at hand.

@@ -1,6 +1,7 @@
 # Fleetkeeper for an ECS cluster on EC2 and one of its Auto Scaling groups: the resources of
 # ../template.yaml and the alarms of ../observability.yaml, from the zips of `make package`. Each
-# resource has the template's name in Terraform's spelling. The template's comments give the reasons.
+# resource has the template's name in Terraform's spelling. The template's comments give the
+# reasons.
 
 data "aws_caller_identity" "current" {}
 
@@ -10,7 +11,8 @@ data "aws_region" "current" {}
 
 locals {
   partition = data.aws_partition.current.partition
-  # The provider renamed the attribute with the name in version 6. The id is the name in all versions.
+  # The provider renamed the attribute with the name in version 6. The id is the name in all
+  # versions.
   region      = data.aws_region.current.id
   account_id  = data.aws_caller_identity.current.account_id
   cluster_arn = "arn:${local.partition}:ecs:${local.region}:${local.account_id}:cluster/${var.cluster_name}"

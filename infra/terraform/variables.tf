@@ -1,5 +1,5 @@
-# The parameters of ../template.yaml and AlarmTopicArn of ../observability.yaml, with the same defaults
-# and bounds, and three variables that only Terraform needs.
+# The parameters of ../template.yaml and AlarmTopicArn of ../observability.yaml, with the same
+# defaults and bounds, and three variables that only Terraform needs.
 
 variable "name" {
   description = "Prefix of all names. A second use in one account and Region needs another prefix."
@@ -76,7 +76,7 @@ variable "drain_timeout_seconds" {
 }
 
 variable "on_drain_timeout" {
-  description = "What the drainer does at the drain timeout. stop-tasks: it stops the remaining tasks and completes the hook once they have stopped. continue: it completes the hook with CONTINUE. abandon: it completes the hook with ABANDON, and the group terminates the instance unless its instance lifecycle policy retains it."
+  description = "The drainer's policy at the drain timeout. stop-tasks: it stops the remaining tasks and completes the hook once they have stopped. continue: it completes the hook with CONTINUE. abandon: it completes the hook with ABANDON, and the group terminates the instance unless its instance lifecycle policy retains it."
   type        = string
   default     = "stop-tasks"
 

@@ -9,6 +9,8 @@ mod floors;
 #[cfg(test)]
 mod imports;
 #[cfg(test)]
+mod log_lines;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod network_interfaces;
@@ -20,6 +22,8 @@ mod parameters;
 mod performance;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod prose;
 #[cfg(test)]
 mod scaling;
 #[cfg(test)]

@@ -117,10 +117,31 @@ fn the_dashboard_shows_every_alarm() {
 }
 
 #[test]
-fn the_readme_tells_of_every_metric_of_drains() {
-    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
+fn the_page_has_a_row_of_every_metric_with_its_alarm() {
+    let page = fs::read_to_string(in_repository("docs/metrics.md")).unwrap();
+    let rows: Vec<Vec<_>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches(['|', ' ']).split(" | ").collect())
+        .collect();
+    let names: BTreeSet<_> = rows.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    assert_eq!(names.len(), rows.len(), "a metric has two rows");
+    let of_fleetkeeper = published().into_iter().filter(|(namespace, ..)| namespace == NAMESPACE);
+    assert_eq!(names, of_fleetkeeper.map(|(_, name, _)| name).collect());
     for metric in OF_DRAINS {
         let row = format!("| `{}` | {} |", metric.name(), metric.unit());
-        assert!(readme.contains(&row), "README.md has no row {row}");
+        assert!(page.contains(&row), "docs/metrics.md has no row {row}");
+    }
+    // The last column names who alarms on the metric.
+    for (path, who) in
+        [(OBSERVABILITY, "operators"), (MAIN, "scaling"), (SCALING_BOOK, "scaling by the book")]
+    {
+        let stack = Stack::of(path, &[]);
+        let alarmed: BTreeSet<_> = stack.all(ALARM).map(|(_, alarm)| of_alarm(alarm).1).collect();
+        for row in &rows {
+            let whom: Vec<_> = row[4].split("; ").filter_map(|one| one.split(',').next()).collect();
+            let name = row[0].trim_matches('`');
+            assert_eq!(whom.contains(&who), alarmed.contains(name), "{name}: {who}");
+        }
     }
 }

@@ -109,11 +109,11 @@ fn one_mode_and_no_other_scales() {
 }
 
 #[test]
-fn the_readme_deploys_it_with_parameters_that_there_are() {
+fn the_page_deploys_it_with_parameters_that_there_are() {
     let template = translated(TEMPLATE);
-    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
+    let page = fs::read_to_string(in_repository("docs/deploying.md")).unwrap();
     let (_, command) =
-        readme.split_once("aws cloudformation deploy --template-file infra/service-scaling.yaml").unwrap();
+        page.split_once("aws cloudformation deploy --template-file infra/service-scaling.yaml").unwrap();
     let (command, _) = command.split_once("```").unwrap();
     let given: Vec<_> = command.split_whitespace().filter_map(|word| Some(word.split_once('=')?.0)).collect();
     for name in &given {

@@ -166,15 +166,17 @@ fn the_parameters_take_what_the_variables_take() {
     assert!(compared >= 4, "{compared}");
 }
 
-/// A row is `| variable | parameter | default | meaning |`.
+/// The page of variables. A row is `| variable | parameter | default | meaning |`.
+const PAGE: &str = "docs/configuration.md";
+
 #[test]
-fn the_readme_tells_of_every_variable_its_parameter_and_its_default() {
-    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
+fn the_page_has_every_variable_with_its_parameter_and_its_default() {
+    let page = fs::read_to_string(in_repository(PAGE)).unwrap();
     let row = |variable: &str| {
         let named = format!("`{variable}`");
-        let mut rows = readme.lines().filter(|line| line.starts_with("| `"));
+        let mut rows = page.lines().filter(|line| line.starts_with("| `"));
         let row = rows.find(|line| line.split(" | ").next().is_some_and(|first| first.contains(&named)));
-        let row = row.unwrap_or_else(|| panic!("README.md does not tell of {variable}"));
+        let row = row.unwrap_or_else(|| panic!("{PAGE} has no row of {variable}"));
         row.split(" | ").map(str::to_owned).collect::<Vec<_>>()
     };
     for variable in FUNCTIONS.iter().flat_map(asked_for) {
@@ -191,5 +193,23 @@ fn the_readme_tells_of_every_variable_its_parameter_and_its_default() {
             value => text(value),
         };
         assert_eq!(row[2].trim_matches('`'), default, "{variable}");
+    }
+    // Without a parameter, the documented default is the code's own.
+    for variable in FUNCTIONS.iter().flat_map(|function| function.left) {
+        let row = row(variable);
+        assert_eq!(row[1], "none", "{variable}");
+        let default = row[2].trim_matches('`');
+        let set = |asked: &str| (asked == *variable && default != "discovered").then(|| default.to_owned());
+        let (set, unset) = (Settings::new(&set), Settings::new(&|_| None));
+        assert_eq!(
+            lifecycle_drainer::Config::read(&set),
+            lifecycle_drainer::Config::read(&unset),
+            "{variable}"
+        );
+        assert_eq!(
+            capacity_calculator::Config::read(&set),
+            capacity_calculator::Config::read(&unset),
+            "{variable}"
+        );
     }
 }

@@ -17,6 +17,8 @@ mod network_interfaces;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod parameters;
 #[cfg(test)]
 mod performance;

@@ -1,3 +1,13 @@
+output "cluster_name" {
+  description = "Name of the ECS cluster."
+  value       = var.cluster_name
+}
+
+output "metric_namespace" {
+  description = "CloudWatch namespace of the metrics."
+  value       = var.metric_namespace
+}
+
 output "lifecycle_topic_arn" {
   description = "Topic for termination notices. Hooks of further groups can use it, too."
   value       = aws_sns_topic.lifecycle_topic.arn
@@ -11,6 +21,26 @@ output "lifecycle_hook_name" {
 output "lifecycle_drainer_name" {
   description = "Name of the drainer function."
   value       = aws_lambda_function.lifecycle_drainer.function_name
+}
+
+output "lifecycle_hook_role_arn" {
+  description = "Role with which Auto Scaling publishes termination notices."
+  value       = aws_iam_role.lifecycle_hook_role.arn
+}
+
+output "lifecycle_hook_default_result" {
+  description = "Result of a hook that times out."
+  value       = var.on_drain_timeout == "abandon" ? "ABANDON" : "CONTINUE"
+}
+
+output "lifecycle_drainer_arn" {
+  description = "ARN of the drainer function."
+  value       = aws_lambda_function.lifecycle_drainer.arn
+}
+
+output "lifecycle_drainer_role_name" {
+  description = "Name of the drainer's role."
+  value       = aws_iam_role.lifecycle_drainer_role.name
 }
 
 output "lifecycle_drainer_log_group" {

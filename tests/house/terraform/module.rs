@@ -31,9 +31,15 @@ pub(crate) struct Module {
 }
 
 impl Module {
+    /// The module of the functions.
     pub(crate) fn read() -> Self {
+        Self::read_from("infra/terraform")
+    }
+
+    /// The module in a folder.
+    pub(crate) fn read_from(folder: &str) -> Self {
         let mut text = BTreeMap::new();
-        for entry in fs::read_dir(in_repository("infra/terraform")).unwrap() {
+        for entry in fs::read_dir(in_repository(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.extension().is_some_and(|extension| extension == "tf") {

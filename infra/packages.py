@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Make the zips that Lambda runs, the same bytes from the same functions, and check them.
+"""Build the zips that Lambda runs, the same bytes from the same functions, and check them.
 
     infra/packages.py pack target/package arm64=target/built/arm64 x86_64=target/built/x86_64
     infra/packages.py check-build target/lambda arm64
     infra/packages.py check-sam infra/template.yaml target/sam x86_64
 
-`pack` takes what `cargo lambda build --output-format zip` left for each architecture, and makes FUNCTION-ARCHITECTURE.zip
-with SHA256SUMS beside them, and CODE_SHA256: the same sums as Lambda tells them of a deployed function. What is checked of
-each function: one executable file named bootstrap, for that architecture. Anything else is an error, and exit code 1.
+`pack` takes the results of `cargo lambda build --output-format zip` for each architecture. It writes
+FUNCTION-ARCHITECTURE.zip, SHA256SUMS, and CODE_SHA256: the same checksums as Lambda reports them. Each
+function must be one executable file named bootstrap, for that architecture. Anything else is an
+error, with exit code 1.
 
 Only `check-sam` needs infra/requirements.lock installed.
 """
@@ -25,17 +26,17 @@ BOOTSTRAP = "bootstrap"
 MODE = 0o100755
 # e_machine of ELF's header.
 MACHINES = {"x86_64": 62, "arm64": 183}
-# The earliest that a zip can tell. The time of the build would make every build another file.
+# The earliest time of a zip. With the time of the build, every build would be another file.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
 
 
 class PackageError(Exception):
-    """A package is not what Lambda could run; the message says why."""
+    """Lambda could not run a package. The message says why."""
 
 
 def check_bootstrap(data, architecture, where):
-    """The file is a program for Linux on that architecture."""
+    """Check that a file is a program for Linux on that architecture."""
     if len(data) < 20 or data[:6] != b"\x7fELF\x02\x01":
         raise PackageError(f"{where} is no 64-bit ELF program")
     (machine,) = struct.unpack_from("<H", data, 18)
@@ -52,7 +53,7 @@ def read(path):
 
 
 def read_zip(path, architecture):
-    """The bootstrap of a zip that has nothing else in it."""
+    """Return the bootstrap of a zip that has nothing else in it."""
     try:
         with zipfile.ZipFile(path) as package:
             entries = package.infolist()
@@ -79,7 +80,7 @@ def write_zip(path, bootstrap):
 
 def pack(folder, builds):
     folder.mkdir(parents=True, exist_ok=True)
-    # Of other architectures, from another time: the sums would not tell of them.
+    # Zips of other architectures from earlier builds: the checksums would not cover them.
     for stale in folder.iterdir():
         stale.unlink()
     sums, code_sums = [], []
@@ -97,10 +98,10 @@ def pack(folder, builds):
 
 
 def check_build(folder, architecture):
-    """What `cargo lambda deploy` would take from a folder."""
+    """Check the zips that `cargo lambda deploy` would take from a folder."""
     for function in FUNCTIONS:
         read_zip(folder / function / "bootstrap.zip", architecture)
-        # `sam build` leaves it, and `cargo lambda deploy` would take it, not the zip.
+        # `sam build` leaves it, and `cargo lambda deploy` prefers it to the zip.
         stale = folder / function / BOOTSTRAP
         if stale.exists():
             raise PackageError(f"{stale} lies beside its zip, from another build")
@@ -108,8 +109,8 @@ def check_build(folder, architecture):
 
 
 def functions(template, path):
-    """Every function of a template and of those that it nests: its name there, and where its code is."""
-    # PyYAML and the short forms of CloudFormation's functions: what the check of a SAM build needs alone.
+    """Yield each function of a template and of nested ones: its name, and the path of its code."""
+    # Only the check of a SAM build needs PyYAML and the short forms of CloudFormation's functions.
     from translate import TranslateError, load
 
     try:
@@ -126,7 +127,7 @@ def functions(template, path):
 
 
 def check_sam(source, folder, architecture):
-    """What `sam build` made of a template has the same functions, each with its program."""
+    """Check that the result of `sam build` has the template's functions, each with its program."""
     wanted = {name for name, _ in functions("", source)}
     built = dict(functions("", folder / "template.yaml"))
     if not wanted or wanted != set(built):
@@ -142,20 +143,20 @@ def check_sam(source, folder, architecture):
 def build(text):
     architecture, _, folder = text.partition("=")
     if architecture not in MACHINES or not folder:
-        raise argparse.ArgumentTypeError("wanted arm64=FOLDER or x86_64=FOLDER")
+        raise argparse.ArgumentTypeError("expected arm64=FOLDER or x86_64=FOLDER")
     return architecture, Path(folder)
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="packages", description="Make the zips that Lambda runs, and check them.")
+    parser = argparse.ArgumentParser(prog="packages", description="Build the zips that Lambda runs, and check them.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("pack", help="zips with their sums")
-    command.add_argument("folder", type=Path, help="where they go; what is there is removed")
+    command.add_argument("folder", type=Path, help="output folder, emptied first")
     command.add_argument("builds", type=build, nargs="+", metavar="ARCHITECTURE=FOLDER")
-    command = commands.add_parser("check-build", help="what `cargo lambda build` left")
+    command = commands.add_parser("check-build", help="the result of `cargo lambda build`")
     command.add_argument("folder", type=Path)
     command.add_argument("architecture", choices=MACHINES)
-    command = commands.add_parser("check-sam", help="what `sam build` made of a template")
+    command = commands.add_parser("check-sam", help="the result of `sam build`")
     command.add_argument("source", type=Path, help="the template")
     command.add_argument("folder", type=Path, help="its --build-dir")
     command.add_argument("architecture", choices=MACHINES)

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Look for what is insecure in every template below this folder, offline.
+"""Check the security of every template below this folder, offline.
 
     infra/security.py [--checkov .venv-checkov/bin/checkov] [--exceptions security-exceptions.txt] [template.yaml ...]
 
-A SAM template is translated first: checkov sees little of the resources that it becomes. Each finding is mended, or it
-is excepted in security-exceptions.txt with the reason. An exception of something that is not found fails as well.
+A SAM template is translated first, because checkov sees few of its resources. Each finding must be
+fixed, or have an exception with the reason in security-exceptions.txt. An exception without a finding
+fails as well.
 """
 
 import argparse
@@ -24,20 +25,20 @@ CHECKOV = HERE.parent / ".venv-checkov" / "bin" / "checkov"
 # Nothing is fetched and nothing is sent: no policies, no descriptions, no findings.
 OPTIONS = ["--framework", "cloudformation", "--skip-download", "--compact", "--output", "json", "--soft-fail"]
 
-# A resource with a fault, put into each template: where it is not found, the template was not read. Of some templates
-# checkov has nothing to say.
+# A resource with a fault, added to each template. If checkov does not find it, checkov did not read
+# the template. For some templates it has no other finding.
 CANARY = ("Canary", "CKV_AWS_27")
 
-# The translator warns at each second template that its figures of the first were not sent to anybody.
+# From the second template on, the translator warns that it sent its metrics to nobody.
 logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
 
 
 class SecurityError(Exception):
-    """The templates could not be looked through; the message says why, in one line."""
+    """The templates cannot be checked. The message says why, in one line."""
 
 
 def name_of(path):
-    """A template's name in findings and exceptions: its path from this folder, where it is in it."""
+    """Return a template's name in findings and exceptions: its path from this folder."""
     path = Path(path).resolve()
     return str(path.relative_to(HERE)) if path.is_relative_to(HERE) else str(path)
 
@@ -62,13 +63,13 @@ def exceptions(path):
             continue
         fields = line.split(None, 3)
         if len(fields) < 4:
-            raise SecurityError(f"{path}:{number}: wanted template, resource, check and the reason")
+            raise SecurityError(f"{path}:{number}: expected template, resource, check and the reason")
         found[tuple(fields[:3])] = fields[3]
     return found
 
 
 def findings(checkov, paths):
-    """(template, resource, check) -> what was found. One run for all: most of the time is checkov's start."""
+    """Map (template, resource, check) to the check's name. One run for all: starting takes longest."""
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for number, path in enumerate(paths):
@@ -100,7 +101,7 @@ def findings(checkov, paths):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="security", description="Look for what is insecure in the templates, offline.")
+    parser = argparse.ArgumentParser(prog="security", description="Check the security of the templates, offline.")
     parser.add_argument("templates", nargs="*", help="default: every template below this script's folder")
     parser.add_argument("--checkov", default=CHECKOV, help="default: %(default)s")
     parser.add_argument("--exceptions", default=EXCEPTIONS, help="default: %(default)s")
@@ -108,7 +109,7 @@ def main():
     paths = [Path(path) for path in options.templates] or templates()
     try:
         found = findings(str(Path(options.checkov).absolute()), paths)
-        # Where some templates are looked through, the exceptions of others are none of ours.
+        # With some templates only, the exceptions of the others do not matter.
         looked_at = {name_of(path) for path in paths} if options.templates else None
         excepted = {key for key in exceptions(options.exceptions) if looked_at is None or key[0] in looked_at}
     except (SecurityError, TranslateError, OSError) as error:
@@ -116,7 +117,7 @@ def main():
     for template, resource, check in sorted(set(found) - excepted):
         print(f"security: {template}: {resource}: {check}: {found[template, resource, check]}", file=sys.stderr)
     for template, resource, check in sorted(excepted - set(found)):
-        print(f"security: {template}: {resource}: {check} is excepted and not found: take the exception out", file=sys.stderr)
+        print(f"security: {template}: {resource}: {check} is excepted and not found: remove the exception", file=sys.stderr)
     if set(found) != excepted:
         sys.exit(1)
     names = ", ".join(name_of(path) for path in paths)

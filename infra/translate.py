@@ -3,9 +3,9 @@
 
     infra/translate.py [template.yaml] [-o translated.json]
 
-CloudFormation runs the same transform on deployment; doing it here lets a linter, or an emulator without the
-transform, see the resources that are really created. Whoever has no packages to upload (a linter does not) gets
-a placeholder for every local CodeUri, and for every nested template, which `sam deploy` uploads as well.
+CloudFormation runs the same transform on deployment. Here it lets a linter, or an emulator without
+the transform, see the created resources. Without packages to upload, as in a linter, every local
+CodeUri and every nested template gets a placeholder.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-# The transform itself writes partition and endpoint names by Region, and asks boto3 for one. Any will do.
+# The transform writes partition and endpoint names by Region, and asks boto3 for one. Any will do.
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
 from samtranslator.model.exceptions import InvalidDocumentException
@@ -24,13 +24,13 @@ from samtranslator.yaml_helper import yaml_parse
 
 TEMPLATE = Path(__file__).resolve().parent / "template.yaml"
 PLACEHOLDER = "s3://placeholder/{}.zip"
-# Where a resource names the template that it nests: a path here, an address once it is uploaded.
+# The property that names a nested template: a path here, an address once it is uploaded.
 NESTED = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
 NESTED_PLACEHOLDER = "https://placeholder.s3.amazonaws.com/{}.yaml"
 
 
 class TranslateError(Exception):
-    """The template cannot be translated; the message says why."""
+    """The template cannot be translated. The message says why."""
 
 
 def load(self):
@@ -59,7 +59,7 @@ def translate(template, code_uris=None):
         elif resource.get("Type") in NESTED:
             resource["Properties"][NESTED[resource["Type"]]] = NESTED_PLACEHOLDER.format(name)
     try:
-        # No managed policy is named by its short name, so the map that would come from IAM can be empty.
+        # No managed policy has its short name here, so the map that IAM would give can be empty.
         return Translator({}, Parser()).translate(template, {})
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes) or error.message

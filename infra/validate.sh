@@ -1,20 +1,20 @@
 #!/bin/sh
-# Check the templates, offline: translate those that are SAM as CloudFormation would, then lint both the source and the
-# result.
+# Check the templates, offline: translate those that use SAM as CloudFormation would, then lint both
+# the source and the result.
 #
 #     infra/validate.sh [template.yaml ...]
 #
-# The source is linted for what translation hides (misspelt SAM properties, unused parameters, parameters that a nested
-# template does not have); the result because the linter, given SAM, sees little of the resources that it becomes. Any
-# error or warning fails. Informational findings are left out: they ask for a DeletionPolicy on logs and queues, which are
-# meant to go with their stack, and for notes in Metadata that the template's comments already are. No rule is switched off.
+# The source is linted for what translation hides: misspelt SAM properties, unused parameters,
+# parameters that a nested template lacks. The result is linted because the linter sees few resources
+# of a SAM template. Every error and warning fails. No rule is disabled. Informational findings are
+# ignored: they ask for a DeletionPolicy on logs and queues, which must be deleted with their stack.
 #
 # PYTHON names an interpreter that has infra/requirements.lock installed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-$here/../.venv/bin/python}
-[ "$#" -gt 0 ] || set -- "$here/template.yaml" "$here/service-scaling.yaml" "$here/example/template.yaml"
+[ "$#" -gt 0 ] || set -- "$here"/*.yaml "$here/example/template.yaml"
 
 if ! "$python" -c 'import samtranslator, cfnlint' 2>/dev/null; then
     echo "validate: $python has no aws-sam-translator or cfn-lint: pip install -r infra/requirements.lock" >&2

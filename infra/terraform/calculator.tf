@@ -33,9 +33,9 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
         Condition = { ArnEquals = { "ecs:cluster" = local.cluster_arn } }
       },
       {
-        Sid      = "ReadWhatTasksNeed"
+        Sid      = "ReadTaskDefinitionsAndGroups"
         Effect   = "Allow"
-        Action   = "ecs:DescribeTaskDefinition"
+        Action   = ["ecs:DescribeTaskDefinition", "autoscaling:DescribeAutoScalingGroups"]
         Resource = "*"
       },
       {
@@ -45,23 +45,11 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
         Resource = "arn:${local.partition}:ecs:${local.region}:${local.account_id}:capacity-provider/*"
       },
       {
-        Sid      = "ReadTheGroups"
-        Effect   = "Allow"
-        Action   = "autoscaling:DescribeAutoScalingGroups"
-        Resource = "*"
-      },
-      {
         Sid       = "PublishTheMetrics"
         Effect    = "Allow"
         Action    = "cloudwatch:PutMetricData"
         Resource  = "*"
         Condition = { StringEquals = { "cloudwatch:namespace" = var.metric_namespace } }
-      },
-      {
-        Sid      = "KeepWhatFailed"
-        Effect   = "Allow"
-        Action   = "sqs:SendMessage"
-        Resource = aws_sqs_queue.capacity_calculator_dead_letters.arn
       },
       {
         Sid      = "Log"
@@ -75,7 +63,7 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
 
 resource "aws_lambda_function" "capacity_calculator" {
   function_name    = "${var.name}-capacity-calculator"
-  description      = "Publishes a cluster's capacity, and the missing and removable hosts of each Auto Scaling group."
+  description      = "Publishes a cluster's capacity, and each group's missing and removable hosts."
   role             = aws_iam_role.capacity_calculator_role.arn
   filename         = var.calculator_package
   source_code_hash = filebase64sha256(var.calculator_package)
@@ -84,25 +72,16 @@ resource "aws_lambda_function" "capacity_calculator" {
   architectures    = [var.architecture]
   memory_size      = 256
   timeout          = 60
-  # Terraform's word for none.
+  # The provider's value for none is -1.
   reserved_concurrent_executions = var.calculator_reserved_concurrency == 0 ? -1 : var.calculator_reserved_concurrency
 
   environment {
-    # What is empty is not set at all: the calculator finds it.
-    variables = { for name, value in {
-      ECS_CLUSTER               = var.cluster_name
-      AUTO_SCALING_GROUPS       = local.auto_scaling_groups
-      SCALING                   = "metrics"
-      HEADROOM                  = var.headroom
-      CONTAINER_MAX_CPU         = var.container_max_cpu
-      CONTAINER_MAX_MEMORY      = var.container_max_memory
-      TCP_PORT_RESOURCES        = var.tcp_port_resources
-      UDP_PORT_RESOURCES        = var.udp_port_resources
-      CONTAINER_MAX_GPU         = var.container_max_gpu
-      CONTAINER_USES_ENI        = var.container_uses_eni
-      METRIC_NAMESPACE          = var.metric_namespace
-      METRIC_RESOLUTION_SECONDS = var.metric_resolution_seconds
-    } : name => value if value != "" }
+    variables = {
+      ECS_CLUSTER         = var.cluster_name
+      AUTO_SCALING_GROUPS = local.auto_scaling_groups
+      HEADROOM            = var.headroom
+      METRIC_NAMESPACE    = var.metric_namespace
+    }
   }
 
   logging_config {
@@ -112,17 +91,12 @@ resource "aws_lambda_function" "capacity_calculator" {
   }
 }
 
+# No retry and no queue: the next schedule, a minute later, reads the cluster again.
 resource "aws_lambda_function_event_invoke_config" "capacity_calculator_event_invoke_config" {
-  function_name = aws_lambda_function.capacity_calculator.function_name
-  qualifier     = "$LATEST"
-
-  destination_config {
-    on_failure {
-      destination = aws_sqs_queue.capacity_calculator_dead_letters.arn
-    }
-  }
-
-  depends_on = [aws_iam_role_policy.capacity_calculator_role]
+  function_name                = aws_lambda_function.capacity_calculator.function_name
+  qualifier                    = "$LATEST"
+  maximum_event_age_in_seconds = 60
+  maximum_retry_attempts       = 0
 }
 
 resource "aws_cloudwatch_event_rule" "capacity_calculator_change" {
@@ -137,10 +111,6 @@ resource "aws_cloudwatch_event_rule" "capacity_calculator_change" {
 resource "aws_cloudwatch_event_target" "capacity_calculator_change" {
   rule = aws_cloudwatch_event_rule.capacity_calculator_change.name
   arn  = aws_lambda_function.capacity_calculator.arn
-
-  dead_letter_config {
-    arn = aws_sqs_queue.capacity_calculator_dead_letters.arn
-  }
 }
 
 resource "aws_lambda_permission" "capacity_calculator_change_permission" {
@@ -165,10 +135,6 @@ resource "aws_cloudwatch_event_rule" "capacity_calculator_placement_failure" {
 resource "aws_cloudwatch_event_target" "capacity_calculator_placement_failure" {
   rule = aws_cloudwatch_event_rule.capacity_calculator_placement_failure.name
   arn  = aws_lambda_function.capacity_calculator.arn
-
-  dead_letter_config {
-    arn = aws_sqs_queue.capacity_calculator_dead_letters.arn
-  }
 }
 
 resource "aws_lambda_permission" "capacity_calculator_placement_failure_permission" {
@@ -180,7 +146,6 @@ resource "aws_lambda_permission" "capacity_calculator_placement_failure_permissi
 
 resource "aws_cloudwatch_event_rule" "capacity_calculator_every_minute" {
   name                = "${var.name}-every-minute"
-  state               = var.schedule_state
   schedule_expression = "rate(1 minute)"
 }
 
@@ -201,89 +166,3 @@ resource "aws_cloudwatch_log_group" "capacity_calculator_logs" {
   retention_in_days = var.log_retention_days
 }
 
-resource "aws_sqs_queue" "capacity_calculator_dead_letters" {
-  name                      = "${var.name}-calculator-dead-letters"
-  message_retention_seconds = 1209600
-  sqs_managed_sse_enabled   = true
-}
-
-resource "aws_sqs_queue_policy" "capacity_calculator_dead_letters_policy" {
-  queue_url = aws_sqs_queue.capacity_calculator_dead_letters.url
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = "events.amazonaws.com" }
-      Action    = "sqs:SendMessage"
-      Resource  = aws_sqs_queue.capacity_calculator_dead_letters.arn
-      Condition = {
-        ArnEquals = {
-          "aws:SourceArn" = [
-            aws_cloudwatch_event_rule.capacity_calculator_change.arn,
-            aws_cloudwatch_event_rule.capacity_calculator_placement_failure.arn,
-          ]
-        }
-      }
-    }]
-  })
-}
-
-resource "aws_cloudwatch_metric_alarm" "capacity_silent" {
-  alarm_name          = "${var.name}-capacity-silent"
-  alarm_description   = "The calculator has published nothing about the Auto Scaling group ${var.auto_scaling_group_name} of the cluster ${var.cluster_name} for ten minutes, so the group is not scaled. Its log gives the cause at level ERROR, such as a refused call. If the log has no line, look at the function's errors and throttles, and at schedule_state."
-  namespace           = var.metric_namespace
-  metric_name         = "ActiveHosts"
-  dimensions          = local.group_dimensions
-  statistic           = "SampleCount"
-  comparison_operator = "LessThanThreshold"
-  threshold           = 1
-  period              = 60
-  evaluation_periods  = 10
-  treat_missing_data  = "breaching"
-  alarm_actions       = local.alarm_actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "unplaceable_services" {
-  alarm_name          = "${var.name}-unplaceable-services"
-  alarm_description   = "A service of the cluster ${var.cluster_name} has a task that fits on no host of any of its Auto Scaling groups, not even on an empty one. No host is added for it. The calculator's log names the service and what is lacking, at level WARN. Make the task smaller, or give a group a larger instance type."
-  namespace           = var.metric_namespace
-  metric_name         = "UnplaceableServices"
-  dimensions          = { ClusterName = var.cluster_name }
-  statistic           = "Minimum"
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 1
-  period              = 60
-  evaluation_periods  = 5
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.alarm_actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "group_stays_short" {
-  alarm_name          = "${var.name}-group-stays-short"
-  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} of the cluster ${var.cluster_name} has been short of hosts for 30 minutes. Either the group is at its maximum, or its launches fail, or launched instances do not join the cluster. The group's activities show which, and the calculator's log names the waiting tasks."
-  namespace           = var.metric_namespace
-  metric_name         = "MissingHosts"
-  dimensions          = local.group_dimensions
-  statistic           = "Minimum"
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  period              = 300
-  evaluation_periods  = 6
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.alarm_actions
-}
-
-resource "aws_cloudwatch_metric_alarm" "capacity_dead_letters" {
-  alarm_name          = "${var.name}-capacity-dead-letters"
-  alarm_description   = "Events for the calculator of the cluster ${var.cluster_name} were given up. Each message in the dead-letter queue has the event and the error. What the cluster comes to is published every minute regardless: mend the cause, then delete the messages."
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = aws_sqs_queue.capacity_calculator_dead_letters.name }
-  statistic           = "Maximum"
-  comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = 1
-  period              = 60
-  evaluation_periods  = 1
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = local.alarm_actions
-}

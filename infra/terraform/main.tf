@@ -1,6 +1,7 @@
-# Fleetkeeper for an existing EC2-backed ECS cluster and its Auto Scaling group: the same as ../template.yaml, from the zips of
-# `make package`. Every resource has the template's name for it, in Terraform's spelling; the template says why each is as it
-# is. Not here: the dashboard, a key for the topic, and scaling by the book's figures.
+# Fleetkeeper for an ECS cluster on EC2 and one of its Auto Scaling groups: the resources of
+# ../template.yaml and the alarms of ../observability.yaml, from the zips of `make package`. Each
+# resource has the template's name in Terraform's spelling. The template's comments give the
+# reasons.
 
 data "aws_caller_identity" "current" {}
 
@@ -10,12 +11,15 @@ data "aws_region" "current" {}
 
 locals {
   partition = data.aws_partition.current.partition
-  # Its name attribute is called otherwise from the provider's version 6 on; the id is the name in all of them.
+  # The provider renamed the attribute with the name in version 6. The id is the name in all
+  # versions.
   region      = data.aws_region.current.id
   account_id  = data.aws_caller_identity.current.account_id
   cluster_arn = "arn:${local.partition}:ecs:${local.region}:${local.account_id}:cluster/${var.cluster_name}"
 
-  # In the order of preference.
+  hook_name = "${var.name}-drain"
+
+  # In order of preference.
   auto_scaling_groups = var.further_auto_scaling_group_names == "" ? var.auto_scaling_group_name : "${var.auto_scaling_group_name},${var.further_auto_scaling_group_names}"
 
   group_dimensions = {

@@ -1,8 +1,8 @@
-# What the metrics do: alarms -> scaling policies -> Auto Scaling group.
+# The group's scaling: metrics -> alarms -> policies -> Auto Scaling.
 
 resource "aws_cloudwatch_metric_alarm" "scale_out_alarm" {
   alarm_name          = "${var.name}-scale-out"
-  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} is short of hosts for the waiting tasks of the cluster ${var.cluster_name} and the headroom, so hosts are added. In a group with weights, MissingHosts counts capacity units."
+  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} is short of hosts for the waiting tasks of the cluster ${var.cluster_name} and the headroom. With Scaling set to Alarms, hosts are added. In a group with weights, MissingHosts counts capacity units."
   namespace           = var.metric_namespace
   metric_name         = "MissingHosts"
   dimensions          = local.group_dimensions
@@ -12,12 +12,12 @@ resource "aws_cloudwatch_metric_alarm" "scale_out_alarm" {
   period              = 60
   evaluation_periods  = var.scale_out_minutes
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_autoscaling_policy.scale_out_policy.arn]
+  alarm_actions       = var.scaling == "Alarms" ? [aws_autoscaling_policy.scale_out_policy[0].arn] : []
 }
 
 resource "aws_cloudwatch_metric_alarm" "scale_in_alarm" {
   alarm_name          = "${var.name}-scale-in"
-  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} of the cluster ${var.cluster_name} can remove hosts, whichever ones it picks: their tasks, the waiting tasks and the headroom fit elsewhere. If this lasts, the group is at its minimum. In a group with weights, RemovableHosts counts capacity units."
+  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} of the cluster ${var.cluster_name} can remove hosts, whichever ones it picks: their tasks, the waiting tasks and the headroom fit elsewhere. With Scaling set to Alarms, hosts are removed. If this lasts, the group is at its minimum. In a group with weights, RemovableHosts counts capacity units."
   namespace           = var.metric_namespace
   metric_name         = "RemovableHosts"
   dimensions          = local.group_dimensions
@@ -27,16 +27,18 @@ resource "aws_cloudwatch_metric_alarm" "scale_in_alarm" {
   period              = 60
   evaluation_periods  = var.scale_in_minutes
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_autoscaling_policy.scale_in_policy.arn]
+  alarm_actions       = var.scaling == "Alarms" ? [aws_autoscaling_policy.scale_in_policy[0].arn] : []
 }
 
 resource "aws_autoscaling_policy" "scale_out_policy" {
+  count = var.scaling == "Alarms" ? 1 : 0
+
   name                      = "${var.name}-scale-out"
   autoscaling_group_name    = var.auto_scaling_group_name
   policy_type               = "StepScaling"
   adjustment_type           = "ChangeInCapacity"
   metric_aggregation_type   = "Minimum"
-  estimated_instance_warmup = var.instance_warmup_seconds
+  estimated_instance_warmup = 60
 
   step_adjustment {
     metric_interval_lower_bound = 0
@@ -159,6 +161,8 @@ resource "aws_autoscaling_policy" "scale_out_policy" {
 }
 
 resource "aws_autoscaling_policy" "scale_in_policy" {
+  count = var.scaling == "Alarms" ? 1 : 0
+
   name                    = "${var.name}-scale-in"
   autoscaling_group_name  = var.auto_scaling_group_name
   policy_type             = "StepScaling"

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source = "hashicorp/aws"
-      # The first that can let a function publish to the topic that wakes it (aws_lambda_function_recursion_config).
+      # The first version with aws_lambda_function_recursion_config.
       version = ">= 5.67.0"
     }
   }

@@ -48,14 +48,10 @@ impl Show {
                 of("ClusterName", CLUSTER),
                 of("AutoScalingGroupName", GROUP),
                 of("FurtherAutoScalingGroupNames", ARM_GROUP),
-                // The demo plays the schedule itself, in time-lapse.
-                of("ScheduleState", "DISABLED"),
-                of("SweepState", "DISABLED"),
                 of("ScaleOutMinutes", "1"),
                 of("ScaleInMinutes", "1"),
-                of("PollIntervalSeconds", "1"),
-                of("DeadlineMarginSeconds", "3"),
             ],
+            variables: vec![of("POLL_INTERVAL_SECONDS", "1"), of("DEADLINE_MARGIN_SECONDS", "3")],
             // In place of 900: a drain outlasts it and continues in the next invocation.
             drainer_timeout_seconds: Some(12),
         };

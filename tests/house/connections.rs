@@ -1,4 +1,4 @@
-//! The template's wires, each followed to its other end: who sends to whom, who may, and where what fails goes.
+//! The main template's wires, each followed to its other end: senders, permissions, and the way of failed events.
 //!
 //! Each check goes through all resources of a type, so that a new one is checked with those that are there.
 
@@ -6,13 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::template::{Stack, members, template, texts};
+use crate::template::{OBSERVABILITY, Stack, members, template, texts};
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";
 const FUNCTION: &str = "AWS::Lambda::Function";
 const GROUP_OF_LOGS: &str = "AWS::Logs::LogGroup";
 const HOOK: &str = "AWS::AutoScaling::LifecycleHook";
-const KEY: &str = "AWS::KMS::Key";
 const PERMISSION: &str = "AWS::Lambda::Permission";
 const POLICY: &str = "AWS::AutoScaling::ScalingPolicy";
 const QUEUE: &str = "AWS::SQS::Queue";
@@ -21,8 +20,13 @@ const RULE: &str = "AWS::Events::Rule";
 const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
 const TOPIC: &str = "AWS::SNS::Topic";
 
-/// Schedules: what could not be delivered is made good by the next one, a minute later.
-const WITHOUT_DEAD_LETTERS: [&str; 2] = ["CapacityCalculatorEveryMinute", "LifecycleDrainerSweep"];
+/// The next schedule, a minute later, makes up for an event that was not delivered.
+const WITHOUT_DEAD_LETTERS: [&str; 4] = [
+    "CapacityCalculatorChange",
+    "CapacityCalculatorEveryMinute",
+    "CapacityCalculatorPlacementFailure",
+    "LifecycleDrainerSweep",
+];
 
 /// Who sends to a function or a queue: the service, and the ARN that it does so for.
 type Sender = (String, String);
@@ -55,21 +59,10 @@ fn role_of<'a>(stack: &Stack, role_arn: &'a Value, service: &str, whose: &str) -
     role
 }
 
-/// A role publishes to this topic and no other, and uses its key where it has one.
+/// A role publishes to this topic and no other.
 fn assert_publishes(stack: &Stack, role: &str, topic_arn: &Value, whose: &str) {
-    let topic = must_be(stack, topic_arn, TOPIC, whose);
-    let allowed = allowed(stack, role);
-    assert_eq!(allowed["sns:Publish"], [topic_arn.as_str().unwrap()].into(), "{role}");
-    let key = stack.properties(topic).get("KmsMasterKeyId").map(|key| {
-        let key = key.as_str().unwrap();
-        assert!(stack.is(key, KEY), "{topic}: {key}");
-        BTreeSet::from([format!("{key}.Arn")])
-    });
-    // What a publisher to an encrypted topic needs (SNS developer guide, "Setting up ... encryption").
-    for action in ["kms:GenerateDataKey*", "kms:Decrypt"] {
-        let on = allowed.get(action).map(|on| on.iter().map(|on| (*on).to_owned()).collect());
-        assert_eq!(on, key, "{role}: {action}");
-    }
+    must_be(stack, topic_arn, TOPIC, whose);
+    assert_eq!(allowed(stack, role)["sns:Publish"], [topic_arn.as_str().unwrap()].into(), "{role}");
 }
 
 /// Who sends to which function, by the subscriptions and the rules that there are.
@@ -115,14 +108,18 @@ fn senders_to_queues(stack: &Stack) -> BTreeSet<(String, Sender)> {
 #[test]
 fn a_hook_publishes_to_a_topic_that_its_role_may_publish_to_and_comes_after_whoever_listens() {
     for stack in Stack::both_ways() {
-        assert_eq!(stack.all(HOOK).count(), 1);
+        let drains = stack.parameter("Draining") == "On";
+        assert_eq!(stack.all(HOOK).count(), usize::from(drains));
+        // Without a hook there is nothing to sweep, and a drainer that is invoked by hand changes nothing.
+        let sweep = stack.properties("LifecycleDrainerSweep");
+        assert_eq!(sweep["State"], if drains { "ENABLED" } else { "DISABLED" });
+        let variables = &stack.properties("LifecycleDrainer")["Environment"]["Variables"];
+        assert_eq!(variables["FLEETKEEPER_DRY_RUN"], if drains { "false" } else { "true" });
         for (name, hook) in stack.all(HOOK) {
             let topic = &hook["NotificationTargetARN"];
             let role = role_of(&stack, &hook["RoleARN"], "autoscaling.amazonaws.com", name);
             assert_publishes(&stack, role, topic, name);
-            let beside_kms: Vec<_> =
-                allowed(&stack, role).into_keys().filter(|action| !action.starts_with("kms:")).collect();
-            assert_eq!(beside_kms, ["sns:Publish"], "{role}");
+            assert_eq!(allowed(&stack, role).into_keys().collect::<Vec<_>>(), ["sns:Publish"], "{role}");
 
             let listens = stack.all(SUBSCRIPTION).filter(|(_, it)| it["TopicArn"] == *topic);
             let admits = stack.all(PERMISSION).filter(|(_, it)| it["SourceArn"] == *topic);
@@ -161,13 +158,16 @@ fn every_topic_has_a_subscriber() {
 }
 
 #[test]
-fn a_schedule_alone_does_without_dead_letters() {
+fn only_schedules_and_events_of_the_calculator_do_without_dead_letters() {
     let stack = Stack::with(&[]);
     let without = stack.all(RULE).filter(|(_, rule)| {
         rule["Targets"].as_array().unwrap().iter().any(|target| target["DeadLetterConfig"].is_null())
     });
     let without: Vec<_> = without.collect();
-    assert!(without.iter().all(|(_, rule)| rule["ScheduleExpression"] == "rate(1 minute)"), "{without:?}");
+    for (name, rule) in &without {
+        let schedule = rule["ScheduleExpression"] == "rate(1 minute)";
+        assert!(schedule || rule["Targets"][0]["Arn"] == "CapacityCalculator.Arn", "{name}");
+    }
     assert_eq!(without.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), WITHOUT_DEAD_LETTERS);
 }
 
@@ -205,8 +205,10 @@ fn one(value: &Value) -> Vec<(&str, &Value)> {
     members(value).iter().map(|(name, value)| (name.as_str(), value)).collect()
 }
 
+/// The calculator's failed events go nowhere: its next schedule reads the cluster again, and an alarm reports its silence.
 #[test]
-fn what_a_function_fails_on_goes_to_a_queue_that_its_role_may_send_to_and_an_alarm_tells() {
+fn failed_events_of_the_drainer_go_to_a_queue_with_an_alarm_and_the_calculator_does_not_retry() {
+    let observability = Stack::of(OBSERVABILITY, &[]);
     for stack in Stack::both_ways() {
         let mut kept = BTreeSet::new();
         for (name, function) in stack.all(FUNCTION) {
@@ -214,6 +216,13 @@ fn what_a_function_fails_on_goes_to_a_queue_that_its_role_may_send_to_and_an_ala
             let mut configured =
                 stack.all("AWS::Lambda::EventInvokeConfig").filter(|(_, it)| it["FunctionName"] == name);
             let (_, invoke) = configured.next().unwrap_or_else(|| panic!("{name}'s failures are lost"));
+            if name == "CapacityCalculator" {
+                assert_eq!(invoke["MaximumRetryAttempts"], 0);
+                assert_eq!(invoke["MaximumEventAgeInSeconds"], 60);
+                assert_eq!(invoke["DestinationConfig"]["OnFailure"], Value::Null);
+                continue;
+            }
+            assert_eq!(invoke["MaximumRetryAttempts"], 2, "{name}");
             let destination = &invoke["DestinationConfig"]["OnFailure"]["Destination"];
             let queue = must_be(&stack, destination, QUEUE, name);
             assert_eq!(
@@ -227,7 +236,7 @@ fn what_a_function_fails_on_goes_to_a_queue_that_its_role_may_send_to_and_an_ala
             assert!(kept.iter().any(|(_, kept)| *kept == queue), "{queue} is nobody's");
             assert_eq!(properties["SqsManagedSseEnabled"], true, "{queue}");
             let dimension = json!([{"Name": "QueueName", "Value": format!("{queue}.QueueName")}]);
-            let alarms = stack.all(ALARM).filter(|(_, alarm)| alarm["Dimensions"] == dimension);
+            let alarms = observability.all(ALARM).filter(|(_, alarm)| alarm["Dimensions"] == dimension);
             assert_eq!(alarms.count(), 1, "{queue} has no alarm");
         }
     }
@@ -272,19 +281,20 @@ fn the_topic_that_a_function_goes_on_by_is_one_that_wakes_it_and_that_it_may_pub
 }
 
 #[test]
-fn alarms_scale_the_group_of_the_hook_and_tell_of_all_else() {
-    for told in [None, Some("arn:aws:sns:us-east-1:111122223333:pager")] {
-        let stack = Stack::with(&[("AlarmTopicArn", told.unwrap_or_default())]);
-        let mut scaling = BTreeSet::new();
+fn alarms_scale_the_group_of_the_hook_unless_scaling_is_off() {
+    for (scaling, alarms) in [("Alarms", 2), ("Off", 0)] {
+        let stack = Stack::with(&[("Scaling", scaling)]);
+        let mut policies = BTreeSet::new();
         for (name, alarm) in stack.all(ALARM) {
-            let actions = texts(&alarm["AlarmActions"]);
-            match actions.iter().copied().filter(|action| stack.is(action, POLICY)).collect::<Vec<_>>()[..] {
-                [] => assert_eq!(actions, told.into_iter().collect::<Vec<_>>(), "{name}"),
-                [policy] => assert!(scaling.insert(policy) && actions.len() == 1, "{name}"),
+            match texts(&alarm["AlarmActions"])[..] {
+                [] => assert_eq!(scaling, "Off", "{name}"),
+                [policy] => assert!(stack.is(policy, POLICY) && policies.insert(policy), "{name}"),
                 _ => panic!("{name} scales twice"),
             }
         }
-        assert_eq!(scaling, stack.all(POLICY).map(|(name, _)| name).collect());
+        assert_eq!(stack.all(ALARM).count(), 2, "their states show what would be scaled");
+        assert_eq!(policies.len(), alarms);
+        assert_eq!(policies, stack.all(POLICY).map(|(name, _)| name).collect());
         for (name, properties) in stack.all(POLICY).chain(stack.all(HOOK)) {
             assert_eq!(properties["AutoScalingGroupName"], "AutoScalingGroupName", "{name}");
         }

@@ -13,7 +13,7 @@ use fleetkeeper_core::task_needs::TaskNeeds;
 use fleetkeeper_tests::repository::in_repository;
 use serde_json::{Value, json};
 
-use crate::template::{properties, template, translated};
+use crate::template::{ALL, OBSERVABILITY, SERVICE_SCALING, properties, template, translated};
 
 const TEMPLATE: &str = "infra/example/template.yaml";
 const PAGE: &str = "infra/example/README.md";
@@ -24,7 +24,7 @@ const HOST_CPU: u64 = 2048;
 const HOST_MEMORY: u64 = 1800;
 
 fn example() -> Value {
-    translated(TEMPLATE)
+    translated(TEMPLATE).clone()
 }
 
 fn text(path: &str) -> String {
@@ -65,8 +65,9 @@ fn everywhere<'a>(value: &'a Value, property: &str) -> Vec<&'a Value> {
 fn what_it_nests_is_given_the_parameters_that_it_has() {
     let (example, source) = (example(), text(TEMPLATE));
     for (resource, named, nested) in [
-        ("Fleetkeeper", "Location: ../template.yaml", template().clone()),
-        ("ServiceScaling", "TemplateURL: ../service-scaling.yaml", translated("infra/service-scaling.yaml")),
+        ("Fleetkeeper", "Location: ../template.yaml", template()),
+        ("Observability", "TemplateURL: ../observability.yaml", translated(OBSERVABILITY)),
+        ("ServiceScaling", "TemplateURL: ../service-scaling.yaml", translated(SERVICE_SCALING)),
     ] {
         assert!(source.contains(named), "{resource} is no longer {named}");
         let given = keys(&properties(&example, resource)["Parameters"]);
@@ -88,6 +89,9 @@ fn what_it_nests_is_given_the_parameters_that_it_has() {
     assert_eq!(given["ClusterName"], reference("Cluster"));
     assert_eq!(given["AutoScalingGroupName"], reference("HostGroup"));
     assert_eq!(given["CalculatorReservedConcurrency"], "0", "a new account can reserve none");
+    // The name in arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID.
+    let name = json!({"Fn::Select": [1, {"Fn::Split": ["/", reference("Fleetkeeper")]}]});
+    assert_eq!(properties(&example, "Observability")["Parameters"]["FleetkeeperStack"], name);
 }
 
 /// The group is empty at first, and Fleetkeeper adds the host that the service waits for.
@@ -103,7 +107,10 @@ fn what_is_needed_comes_first_and_goes_last() {
     assert!(after("Service").contains("Fleetkeeper") && after("Service").contains("LoadBalancerListener"));
     let ways_out = ["PrivateDefaultRoute", "PrivateSubnetARoutes", "PrivateSubnetBRoutes"];
     assert!(after("HostGroup").is_superset(&ways_out.into()));
-    assert!(after("NatGateway").contains("PublicDefaultRoute"));
+    // Deletion is the other way round: the routes of what still carries traffic go after it.
+    assert_eq!(after("NatGateway"), ["PublicDefaultRoute", "PublicSubnetARoutes"].into());
+    let of_both = ["PublicDefaultRoute", "PublicSubnetARoutes", "PublicSubnetBRoutes"];
+    assert_eq!(after("LoadBalancer"), of_both.into());
 
     let group = properties(&example, "HostGroup");
     assert_eq!((&group["MinSize"], group.get("DesiredCapacity")), (&json!("0"), None));
@@ -165,8 +172,8 @@ fn a_host_joins_the_cluster_and_tells_once_it_has() {
     assert!(data.contains("http://localhost:51678/v1/metadata"));
     // The agent starts after user data: what waits for it is a unit of its own, the last thing that is begun.
     let waits = data.lines().last().unwrap();
-    assert!(waits.starts_with("systemd-run ") && waits.ends_with(" /usr/local/sbin/tell-cloudformation"));
-    assert!(data.contains("cat >/usr/local/sbin/tell-cloudformation <<'SCRIPT'\n"));
+    assert!(waits.starts_with("systemd-run ") && waits.ends_with(" /usr/local/sbin/signal-cloudformation"));
+    assert!(data.contains("cat >/usr/local/sbin/signal-cloudformation <<'SCRIPT'\n"));
 }
 
 /// A host's attempts to join must end before CloudFormation stops listening.
@@ -230,7 +237,7 @@ fn only_the_load_balancer_reaches_the_application_and_nobody_a_host() {
 fn no_template_uses_what_is_deprecated() {
     const DEPRECATED: [&str; 2] =
         ["AWS::AutoScaling::LaunchConfiguration", "AWS::ElasticLoadBalancing::LoadBalancer"];
-    for path in [TEMPLATE, "infra/template.yaml", "infra/service-scaling.yaml"] {
+    for path in ALL.into_iter().chain([TEMPLATE]) {
         let template = translated(path);
         for (name, resource) in template["Resources"].as_object().unwrap() {
             let kind = resource["Type"].as_str().unwrap();

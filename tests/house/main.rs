@@ -7,17 +7,25 @@ mod example;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
+mod log_lines;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod network_interfaces;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod parameters;
 #[cfg(test)]
 mod performance;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod prose;
 #[cfg(test)]
 mod scaling;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Every metric that an alarm or a widget of the template names is one that is published, with the same dimensions.
+//! Every metric that an alarm or a widget names is one that is published, with the same dimensions.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use fleetkeeper_core::task_needs::TaskNeeds;
 use fleetkeeper_tests::repository::in_repository;
 use serde_json::Value;
 
-use crate::template::{Stack, text};
+use crate::template::{GROUP, MAIN, OBSERVABILITY, SCALING_BOOK, Stack, text};
 
 /// A metric: namespace, name, and the names of its dimensions.
 type Metric = (String, String, BTreeSet<String>);
@@ -86,11 +86,11 @@ fn of_widget(rows: &Value) -> Vec<Metric> {
 fn what_alarms_and_widgets_name_is_published() {
     let published = published();
     let mut named = BTreeSet::new();
-    for stack in Stack::both_ways() {
-        named.extend(stack.all(ALARM).map(|(_, alarm)| of_alarm(alarm)));
+    for path in [MAIN, GROUP, OBSERVABILITY, SCALING_BOOK] {
+        named.extend(Stack::of(path, &[]).all(ALARM).map(|(_, alarm)| of_alarm(alarm)));
     }
     assert!(named.len() >= 10);
-    let dashboard = dashboard(&Stack::with(&[]));
+    let dashboard = dashboard(&Stack::of(OBSERVABILITY, &[]));
     let widgets = dashboard["widgets"].as_array().unwrap();
     let shown: BTreeSet<_> =
         widgets.iter().flat_map(|widget| of_widget(&widget["properties"]["metrics"])).collect();
@@ -105,19 +105,43 @@ fn what_alarms_and_widgets_name_is_published() {
 
 #[test]
 fn the_dashboard_shows_every_alarm() {
-    let stack = Stack::with(&[]);
-    let dashboard = dashboard(&stack);
+    let (main, operators) = (Stack::with(&[]), Stack::of(OBSERVABILITY, &[]));
+    let dashboard = dashboard(&operators);
     let widgets = dashboard["widgets"].as_array().unwrap();
     let shown = widgets.iter().filter_map(|widget| widget["properties"]["alarms"].as_array()).flatten();
-    let shown: BTreeSet<_> = shown.map(|arn| arn.as_str().unwrap().replace(".Arn", "")).collect();
-    assert_eq!(shown, stack.all(ALARM).map(|(name, _)| name.to_owned()).collect());
+    let imported = "arn:aws:cloudwatch:us-east-1:111122223333:alarm:";
+    let shown: BTreeSet<_> =
+        shown.map(|arn| arn.as_str().unwrap().replace(imported, "").replace(".Arn", "")).collect();
+    let alarms = main.all(ALARM).chain(operators.all(ALARM));
+    assert_eq!(shown, alarms.map(|(name, _)| name.to_owned()).collect());
 }
 
 #[test]
-fn the_readme_tells_of_every_metric_of_drains() {
-    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
+fn the_page_has_a_row_of_every_metric_with_its_alarm() {
+    let page = fs::read_to_string(in_repository("docs/metrics.md")).unwrap();
+    let rows: Vec<Vec<_>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches(['|', ' ']).split(" | ").collect())
+        .collect();
+    let names: BTreeSet<_> = rows.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    assert_eq!(names.len(), rows.len(), "a metric has two rows");
+    let of_fleetkeeper = published().into_iter().filter(|(namespace, ..)| namespace == NAMESPACE);
+    assert_eq!(names, of_fleetkeeper.map(|(_, name, _)| name).collect());
     for metric in OF_DRAINS {
         let row = format!("| `{}` | {} |", metric.name(), metric.unit());
-        assert!(readme.contains(&row), "README.md has no row {row}");
+        assert!(page.contains(&row), "docs/metrics.md has no row {row}");
+    }
+    // The last column names who alarms on the metric.
+    for (path, who) in
+        [(OBSERVABILITY, "operators"), (MAIN, "scaling"), (SCALING_BOOK, "scaling by the book")]
+    {
+        let stack = Stack::of(path, &[]);
+        let alarmed: BTreeSet<_> = stack.all(ALARM).map(|(_, alarm)| of_alarm(alarm).1).collect();
+        for row in &rows {
+            let whom: Vec<_> = row[4].split("; ").filter_map(|one| one.split(',').next()).collect();
+            let name = row[0].trim_matches('`');
+            assert_eq!(whom.contains(&who), alarmed.contains(name), "{name}: {who}");
+        }
     }
 }

@@ -28,9 +28,6 @@ const HISTORIES: u64 = 20;
 /// What Lambda does in a function's name.
 const BY_LAMBDA: [&str; 3] = ["sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"];
 
-/// What SNS does in a publisher's name where the topic is encrypted.
-const BY_SNS: [&str; 2] = ["kms:GenerateDataKey*", "kms:Decrypt"];
-
 /// Operations that know neither a resource nor a condition (Service Authorization Reference).
 const UNBOUND: [&str; 4] = [
     "autoscaling:DescribeAutoScalingGroups",
@@ -136,7 +133,7 @@ async fn each_role_allows_what_its_function_calls_and_no_more() {
             let allowed: BTreeSet<_> = statements
                 .iter()
                 .flat_map(|it| texts(&it["Action"]))
-                .filter(|action| !BY_LAMBDA.contains(action) && !BY_SNS.contains(action))
+                .filter(|action| !BY_LAMBDA.contains(action))
                 .collect();
             let called: BTreeSet<_> = called[function].iter().map(|call| call.name()).collect();
             let (needless, refused) = (&allowed - &called, &called - &allowed);

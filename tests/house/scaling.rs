@@ -1,4 +1,4 @@
-//! The template's alarms and policies are those that are simulated.
+//! The alarms and policies of the templates are those that are simulated.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use fleetkeeper_sim::world::fleetkeeper_scaling::{FleetkeeperScaling, ScalingSig
 use fleetkeeper_sim::{AdjustmentType, StepScalingPolicy, TreatMissingData};
 use serde_json::{Value, json};
 
-use crate::template::{Stack, template, text};
+use crate::template::{GROUP, MAIN, OBSERVABILITY, SCALING_BOOK, Stack, text};
 
 fn steps(policy: &StepScalingPolicy) -> Value {
     assert_eq!(policy.adjustment_type, AdjustmentType::ChangeInCapacity);
@@ -41,9 +41,14 @@ fn dimensions(alarm: &Value) -> BTreeMap<String, String> {
 
 #[test]
 fn alarms_and_policies_are_those_that_are_simulated() {
-    assert_eq!(template()["Parameters"]["ScalingSignals"]["Default"], "Fleetkeeper");
-    for (signals, name) in [(ScalingSignals::Fleetkeeper, "Fleetkeeper"), (ScalingSignals::Book, "Book")] {
-        let stack = Stack::with(&[("ScalingSignals", name)]);
+    // The simulated book has the same warm-up. The template's own is the usual time of a host to join.
+    let warmup: &[_] = &[("InstanceWarmupSeconds", "60")];
+    for (signals, path, set) in [
+        (ScalingSignals::Fleetkeeper, MAIN, &[][..]),
+        (ScalingSignals::Fleetkeeper, GROUP, &[]),
+        (ScalingSignals::Book, SCALING_BOOK, warmup),
+    ] {
+        let stack = Stack::of(path, set);
         let scaling = FleetkeeperScaling::new("ClusterName", "AutoScalingGroupName").by(signals);
         let of = |resource: &str| numbers(stack.properties(resource));
         for (alarm, policy) in
@@ -78,7 +83,8 @@ fn alarms_and_policies_are_those_that_are_simulated() {
             assert_eq!(found["StepAdjustments"], numbers(&steps(&policy)), "{}", policy.name);
         }
         let warmup = &of("ScaleOutPolicy")["EstimatedInstanceWarmup"];
-        assert_eq!(*warmup, json!(f64::from(scaling.instance_warmup_seconds)));
+        let warmup = numbers(&text(warmup).parse().unwrap());
+        assert_eq!(warmup, json!(f64::from(scaling.instance_warmup_seconds)));
     }
 }
 
@@ -107,8 +113,8 @@ fn no_step_exceeds_the_metric() {
 
 #[test]
 fn a_group_that_stays_short_is_reported_after_half_an_hour() {
-    for signals in ["Fleetkeeper", "Book"] {
-        let stack = Stack::with(&[("ScalingSignals", signals), ("AlarmTopicArn", "pager")]);
+    for path in [OBSERVABILITY, GROUP] {
+        let stack = Stack::of(path, &[("AlarmTopicArn", "pager")]);
         let alarm = stack.properties("GroupStaysShort");
         let of_the_group = ["ClusterName", "AutoScalingGroupName"].map(|it| (it.to_owned(), it.to_owned()));
         assert_eq!(dimensions(alarm), of_the_group.into());

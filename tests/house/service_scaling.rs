@@ -1,15 +1,11 @@
-//! The services' own scaling: by steps it is the book's, and the main template names the services that it is for.
+//! A service's own scaling: its steps are the book's.
 
 use std::fs;
-use std::process::Command;
 
-use fleetkeeper_tests::repository::{in_repository, tool};
+use fleetkeeper_tests::repository::in_repository;
 use serde_json::{Value, json};
 
-use crate::template::{properties, template, translated};
-
-const TEMPLATE: &str = "infra/service-scaling.yaml";
-const MOST: usize = 5;
+use crate::template::{SERVICE_SCALING as TEMPLATE, properties, translated};
 
 fn parameter<'a>(template: &'a Value, name: &str) -> &'a Value {
     let parameter = &template["Parameters"][name];
@@ -41,7 +37,7 @@ fn by_steps_it_is_the_books() {
             json!({"MetricIntervalUpperBound": 0, "ScalingAdjustment": -1}),
         ),
     ] {
-        let found = properties(&template, alarm);
+        let found = properties(template, alarm);
         let dimensions = json!([
             {"Name": "ClusterName", "Value": {"Ref": "ClusterName"}},
             {"Name": "ServiceName", "Value": {"Ref": "ServiceName"}},
@@ -59,18 +55,18 @@ fn by_steps_it_is_the_books() {
             assert_eq!(found[name], value, "{alarm} {name}");
         }
         assert_eq!(found["DatapointsToAlarm"], Value::Null);
-        assert_eq!(*by_default(&template, &found["Threshold"]), percent, "{alarm}");
+        assert_eq!(*by_default(template, &found["Threshold"]), percent, "{alarm}");
 
-        let found = properties(&template, policy);
+        let found = properties(template, policy);
         assert_eq!(found["PolicyType"], "StepScaling");
         let found = &found["StepScalingPolicyConfiguration"];
         assert_eq!(found["AdjustmentType"], "ChangeInCapacity");
         assert_eq!(found["StepAdjustments"], json!([step]), "{policy}");
-        assert_eq!(*by_default(&template, &found["Cooldown"]), 360, "{policy}");
+        assert_eq!(*by_default(template, &found["Cooldown"]), 360, "{policy}");
     }
-    let target = properties(&template, "ScalableTarget");
-    assert_eq!(*by_default(&template, &target["MinCapacity"]), 1);
-    assert_eq!(*by_default(&template, &target["MaxCapacity"]), 4);
+    let target = properties(template, "ScalableTarget");
+    assert_eq!(*by_default(template, &target["MinCapacity"]), 1);
+    assert_eq!(*by_default(template, &target["MaxCapacity"]), 4);
     assert_eq!(target["ScalableDimension"], "ecs:service:DesiredCount");
 }
 
@@ -91,7 +87,7 @@ fn one_mode_and_no_other_scales() {
     let template = translated(TEMPLATE);
     assert_eq!(template["Conditions"]["BySteps"], json!({"Fn::Equals": [{"Ref": "ScalingMode"}, "Steps"]}));
     assert_eq!(template["Conditions"]["ByTarget"], json!({"Fn::Not": [{"Condition": "BySteps"}]}));
-    let mut modes: Vec<_> = parameter(&template, "ScalingMode")["AllowedValues"].as_array().unwrap().clone();
+    let mut modes: Vec<_> = parameter(template, "ScalingMode")["AllowedValues"].as_array().unwrap().clone();
     modes.sort_by_key(ToString::to_string);
     assert_eq!(modes, ["Steps", "TargetTracking"]);
     for (name, resource) in template["Resources"].as_object().unwrap() {
@@ -106,93 +102,22 @@ fn one_mode_and_no_other_scales() {
             "{name}: the role is AWS's own"
         );
     }
-    let tracking = &properties(&template, "TargetTracking")["TargetTrackingScalingPolicyConfiguration"];
+    let tracking = &properties(template, "TargetTracking")["TargetTrackingScalingPolicyConfiguration"];
     let metric = &tracking["PredefinedMetricSpecification"]["PredefinedMetricType"];
     assert_eq!(metric, "ECSServiceAverageCPUUtilization");
-    assert_eq!(*by_default(&template, &tracking["TargetValue"]), 40);
-}
-
-/// What `!Select [index, !Split [",", !Sub ...]]` comes to.
-fn selected<'a>(value: &Value, services: &'a str) -> &'a str {
-    let [index, split] = value["Fn::Select"].as_array().unwrap().as_slice() else { panic!("{value}") };
-    let [comma, text] = split["Fn::Split"].as_array().unwrap().as_slice() else { panic!("{value}") };
-    assert_eq!((comma.as_str(), text["Fn::Sub"].as_str()), (Some(","), Some("${ScaledServices},,,,")));
-    // Beyond the names there are the commas, with nothing between them.
-    let (index, beyond) = (usize::try_from(index.as_u64().unwrap()).unwrap(), 4);
-    let names: Vec<_> = services.split(',').collect();
-    assert!(index < names.len() + beyond, "nothing to select at {index}");
-    names.get(index).copied().unwrap_or_default()
+    assert_eq!(*by_default(template, &tracking["TargetValue"]), 40);
 }
 
 #[test]
-fn the_main_template_scales_each_service_that_is_named_and_no_other() {
-    let template = template();
-    assert_eq!(parameter(template, "ScaledServices")["Default"], "", "none by default");
-    let resources = template["Resources"].as_object().unwrap();
-    let stacks: Vec<_> =
-        resources.iter().filter(|(_, it)| it["Type"] == "AWS::CloudFormation::Stack").collect();
-    assert_eq!(stacks.len(), MOST);
-    for named in ["", "web", "web,api", "a,b,c,d,e"] {
-        let mut scaled = Vec::new();
-        for (name, stack) in &stacks {
-            let condition =
-                &template["Conditions"][stack["Condition"].as_str().unwrap()]["Fn::Not"][0]["Fn::Equals"];
-            assert_eq!(condition[1], "", "{name}");
-            let service = &stack["Properties"]["Parameters"]["ServiceName"];
-            assert_eq!(condition[0], *service, "{name} is there for the service that it scales");
-            if !selected(&condition[0], named).is_empty() {
-                scaled.push(selected(service, named));
-            }
-        }
-        assert_eq!(scaled.join(","), named);
-    }
-}
-
-#[test]
-fn a_sixth_service_is_refused() {
-    let template = template();
-    let parameter = parameter(template, "ScaledServices");
-    let pattern = parameter["AllowedPattern"].as_str().unwrap();
-    assert!(parameter["ConstraintDescription"].as_str().unwrap().contains("service-scaling.yaml"));
-    let accepted = |text: &str| {
-        let program = "import re, sys; sys.exit(0 if re.fullmatch(sys.argv[1], sys.argv[2]) else 3)";
-        let python =
-            Command::new(tool("python").unwrap()).args(["-c", program, pattern, text]).status().unwrap();
-        python.code() == Some(0)
-    };
-    assert!(["", "web", "web,api-2", "a,b,c,d,e"].into_iter().all(accepted));
-    assert!(
-        !["a,b,c,d,e,f", "web,", ",web", "web,,api", "web, api", "arn:aws:ecs"].into_iter().any(accepted)
-    );
-}
-
-#[test]
-fn the_main_template_says_the_same_where_nothing_is_said() {
-    let (main, one) = (template(), translated(TEMPLATE));
-    let given = &properties(main, "ServiceScaling1")["Parameters"];
-    for (name, value) in given.as_object().unwrap() {
-        if let Some(default) = one["Parameters"][name].get("Default") {
-            assert_eq!(by_default(main, value), default, "{name}");
-        }
-        for other in 2..=MOST {
-            let other = &properties(main, &format!("ServiceScaling{other}"))["Parameters"][name];
-            assert!(name == "ServiceName" || other == value, "{name}");
-        }
-    }
-    let allowed = |template: &Value, name| parameter(template, name)["AllowedValues"].clone();
-    assert_eq!(allowed(main, "ServiceScalingMode"), allowed(&one, "ScalingMode"));
-}
-
-#[test]
-fn the_readme_deploys_it_with_parameters_that_there_are() {
+fn the_page_deploys_it_with_parameters_that_there_are() {
     let template = translated(TEMPLATE);
-    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
+    let page = fs::read_to_string(in_repository("docs/deploying.md")).unwrap();
     let (_, command) =
-        readme.split_once("aws cloudformation deploy --template-file infra/service-scaling.yaml").unwrap();
+        page.split_once("aws cloudformation deploy --template-file infra/service-scaling.yaml").unwrap();
     let (command, _) = command.split_once("```").unwrap();
     let given: Vec<_> = command.split_whitespace().filter_map(|word| Some(word.split_once('=')?.0)).collect();
     for name in &given {
-        parameter(&template, name);
+        parameter(template, name);
     }
     for (name, parameter) in template["Parameters"].as_object().unwrap() {
         assert!(!parameter["Default"].is_null() || given.contains(&name.as_str()), "{name} is not given");

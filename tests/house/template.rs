@@ -1,26 +1,39 @@
-//! The template as CloudFormation gets it, and the stack that CloudFormation makes of it.
+//! The templates as CloudFormation gets them, and the stacks that CloudFormation creates from them.
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 use fleetkeeper_tests::repository::{in_repository, tool};
 use serde_json::{Map, Value};
 
-/// The template, translated.
+/// The main template, which the others import from.
+pub(crate) const MAIN: &str = "infra/template.yaml";
+pub(crate) const GROUP: &str = "infra/group.yaml";
+pub(crate) const OBSERVABILITY: &str = "infra/observability.yaml";
+pub(crate) const SCALING_BOOK: &str = "infra/scaling-book.yaml";
+pub(crate) const SERVICE_SCALING: &str = "infra/service-scaling.yaml";
+
+/// Every template that a user deploys on its own.
+pub(crate) const ALL: [&str; 5] = [MAIN, GROUP, OBSERVABILITY, SCALING_BOOK, SERVICE_SCALING];
+
+/// The main template, translated.
 pub(crate) fn template() -> &'static Value {
-    static TEMPLATE: LazyLock<Value> = LazyLock::new(|| translated("infra/template.yaml"));
-    &TEMPLATE
+    translated(MAIN)
 }
 
-/// Any of the templates, translated.
-pub(crate) fn translated(path: &str) -> Value {
-    let translate = Command::new(tool("python").unwrap())
-        .args([in_repository("infra/translate.py"), in_repository(path)])
-        .output()
-        .unwrap();
-    assert!(translate.status.success(), "{}", String::from_utf8_lossy(&translate.stderr));
-    serde_json::from_slice(&translate.stdout).unwrap()
+/// Any template, translated, once in a test run.
+pub(crate) fn translated(path: &str) -> &'static Value {
+    static TRANSLATED: LazyLock<Mutex<BTreeMap<String, &'static Value>>> = LazyLock::new(Mutex::default);
+    let mut translated = TRANSLATED.lock().unwrap();
+    translated.entry(path.to_owned()).or_insert_with(|| {
+        let translate = Command::new(tool("python").unwrap())
+            .args([in_repository("infra/translate.py"), in_repository(path)])
+            .output()
+            .unwrap();
+        assert!(translate.status.success(), "{}", String::from_utf8_lossy(&translate.stderr));
+        Box::leak(Box::new(serde_json::from_slice(&translate.stdout).unwrap()))
+    })
 }
 
 /// The properties of a resource, as they stand in a template.
@@ -43,20 +56,33 @@ pub(crate) fn texts(one_or_many: &Value) -> Vec<&str> {
     }
 }
 
-/// A stack of the template: conditions decided, references resolved, what is not to be left out.
+/// A stack of a template: conditions decided, references and imports resolved, `AWS::NoValue` removed.
 ///
-/// A resource's `Ref` is its logical id, an attribute `ID.Attribute`; a topic's `Ref` is its ARN, as the drainer reads it.
-/// A parameter without a default has its own name as its value.
+/// A resource's `Ref` is its logical id, an attribute is `ID.Attribute`, a topic's `Ref` is its ARN. A parameter without
+/// a default has its own name as its value. An import has the value that the main template exports.
 #[derive(Debug)]
 pub(crate) struct Stack {
+    template: &'static Value,
+    imports: BTreeMap<String, Value>,
     parameters: BTreeMap<String, Value>,
     resources: BTreeMap<String, Value>,
 }
 
 impl Stack {
-    /// The stack with these parameters, and the defaults of all others.
+    /// The main template's stack with these parameters, and the defaults of all others.
     pub(crate) fn with(set: &[(&str, &str)]) -> Self {
-        let mut parameters: BTreeMap<String, Value> = members(&template()["Parameters"])
+        Self::of(MAIN, set)
+    }
+
+    /// Any template's stack with these parameters, and the defaults of all others.
+    pub(crate) fn of(path: &str, set: &[(&str, &str)]) -> Self {
+        Self::beside(if path == MAIN { BTreeMap::new() } else { exports(&[]) }, path, set)
+    }
+
+    /// The same beside a main stack that exports this.
+    pub(crate) fn beside(imports: BTreeMap<String, Value>, path: &str, set: &[(&str, &str)]) -> Self {
+        let template = translated(path);
+        let mut parameters: BTreeMap<String, Value> = members(&template["Parameters"])
             .iter()
             .map(|(name, parameter)| {
                 (name.clone(), parameter.get("Default").unwrap_or(&name.as_str().into()).clone())
@@ -64,11 +90,11 @@ impl Stack {
             .collect();
         for (name, value) in set {
             let known = parameters.insert((*name).to_owned(), (*value).into());
-            assert!(known.is_some(), "the template has no parameter {name}");
+            assert!(known.is_some(), "{path} has no parameter {name}");
         }
-        let mut stack = Self { parameters, resources: BTreeMap::new() };
+        let mut stack = Self { template, imports, parameters, resources: BTreeMap::new() };
         let there = |resource: &Value| resource["Condition"].as_str().is_none_or(|name| stack.holds(name));
-        let resources: BTreeMap<_, _> = members(&template()["Resources"])
+        let resources: BTreeMap<_, _> = members(&template["Resources"])
             .iter()
             .filter(|(_, resource)| there(resource))
             .map(|(name, resource)| (name.clone(), resource.clone()))
@@ -84,17 +110,28 @@ impl Stack {
     /// Stacks between which every condition holds once and does not once: by default, and with every parameter that a
     /// condition asks for set to something else.
     pub(crate) fn both_ways() -> [Self; 2] {
+        Self::both_ways_of(MAIN)
+    }
+
+    /// The same for any template.
+    pub(crate) fn both_ways_of(path: &str) -> [Self; 2] {
+        let template = translated(path);
         let mut otherwise = BTreeMap::new();
-        for condition in members(&template()["Conditions"]).values() {
-            turn(condition, &mut otherwise);
+        for condition in template["Conditions"].as_object().into_iter().flatten().map(|(_, it)| it) {
+            turn(condition, &template["Parameters"], &mut otherwise);
         }
         let otherwise: Vec<_> =
             otherwise.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let both = [Self::with(&[]), Self::with(&otherwise)];
-        for name in members(&template()["Conditions"]).keys() {
+        let both = [Self::of(path, &[]), Self::of(path, &otherwise)];
+        for name in template["Conditions"].as_object().into_iter().flatten().map(|(name, _)| name) {
             assert_ne!(both[0].holds(name), both[1].holds(name), "{name} is decided in one way only");
         }
         both
+    }
+
+    /// A parameter's value.
+    pub(crate) fn parameter(&self, name: &str) -> String {
+        text(&self.parameters[name])
     }
 
     /// The properties of a resource.
@@ -134,8 +171,8 @@ impl Stack {
 
     /// Whether a condition holds.
     fn holds(&self, condition: &str) -> bool {
-        let found = &template()["Conditions"][condition];
-        assert!(found.is_object(), "the template has no condition {condition}");
+        let found = &self.template["Conditions"][condition];
+        assert!(found.is_object(), "there is no condition {condition}");
         self.decides(found)
     }
 
@@ -173,6 +210,11 @@ impl Stack {
             }
             (Some(("Fn::Sub", Value::Array(two))), _) => {
                 Some(self.filled_in(two[0].as_str().unwrap(), &two[1]).into())
+            }
+            (Some(("Fn::ImportValue", name)), _) => {
+                let name = text(&self.plain(name));
+                let import = self.imports.get(&name).cloned();
+                Some(import.unwrap_or_else(|| panic!("the main template does not export {name}")))
             }
             (Some(("Fn::Split", Value::Array(two))), _) => {
                 let (separator, whole) = (text(&two[0]), text(&self.plain(&two[1])));
@@ -230,6 +272,18 @@ impl Stack {
     }
 }
 
+/// What the main template exports with these parameters.
+pub(crate) fn exports(set: &[(&str, &str)]) -> BTreeMap<String, Value> {
+    let main = Stack::with(set);
+    let outputs = members(&template()["Outputs"]).values().filter(|it| it.get("Export").is_some());
+    outputs
+        .map(|output| {
+            assert!(output.get("Condition").is_none(), "an export by a condition breaks whoever imports it");
+            (text(&main.plain(&output["Export"]["Name"])), main.output(output).unwrap())
+        })
+        .collect()
+}
+
 /// What the ARNs of the stack's topics begin with.
 const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:";
 
@@ -238,22 +292,15 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Sets every parameter that a condition compares with something so that the comparison comes out the other way.
-fn turn(condition: &Value, otherwise: &mut BTreeMap<String, String>) {
+/// Sets every parameter that a condition compares so that the comparison comes out the other way.
+fn turn(condition: &Value, parameters: &Value, otherwise: &mut BTreeMap<String, String>) {
     if let Some([compared, with]) = condition["Fn::Equals"].as_array().map(Vec::as_slice) {
-        if let Some(name) = compared["Ref"].as_str() {
-            otherwise.insert(name.to_owned(), other_than(&text(with), &template()["Parameters"][name]));
-        } else {
-            // One of several, with commas between them.
-            let compared = compared.to_string();
-            let parameters = members(&template()["Parameters"]).keys();
-            let named = parameters.filter(|name| compared.contains(&format!("${{{name}}}")));
-            otherwise.extend(named.map(|name| (name.clone(), "a,b,c,d,e".to_owned())));
-        }
+        let name = compared["Ref"].as_str().unwrap_or_else(|| panic!("{compared} is no parameter"));
+        otherwise.insert(name.to_owned(), other_than(&text(with), &parameters[name]));
     }
     for nested in ["Fn::Not", "Fn::And", "Fn::Or"].iter().filter_map(|name| condition[name].as_array()) {
         for condition in nested {
-            turn(condition, otherwise);
+            turn(condition, parameters, otherwise);
         }
     }
 }

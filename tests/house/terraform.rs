@@ -1,34 +1,23 @@
-//! The Terraform module and the template: the same parameters give the same resources.
+//! The Terraform module and the templates: the same parameters give the same resources.
 
+mod comparison;
+mod group;
 mod module;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
-use fleetkeeper_tests::repository::in_repository;
+use fleetkeeper_tests::repository::{in_repository, tool};
 use regex_lite::Regex;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::template::{Stack, members, template, text};
+use crate::template::{OBSERVABILITY, Stack, exports, members, template, text, translated};
+use comparison::{by_the_module, made_by, snake};
 use module::{Module, attribute, evaluated, logical_id};
 
-/// Parameters that the module does not have, and what the template is given for them.
-const LEFT_OUT: [(&str, &str); 4] = [
-    ("DashboardState", "DISABLED"),
-    ("EncryptTopic", "false"),
-    ("ScalingSignals", "Fleetkeeper"),
-    ("ScaledServices", ""),
-];
-
-/// Those that go with the last two, and mean nothing without them.
-const LEFT_OUT_WITH_THEM: [(&str, &str); 6] = [
-    ("ScaleOutBelow", "1"),
-    ("ScaleInAbove", "1"),
-    ("ServiceScalingMode", "TargetTracking"),
-    ("ServiceMinTasks", "1"),
-    ("ServiceMaxTasks", "4"),
-    ("ServiceTargetCpuPercent", "40"),
-];
+/// The parameter of the operators' alarms. The module has no dashboard, and it needs no name of another stack.
+const ALARM_TOPIC: &str = "AlarmTopicArn";
 
 /// What Terraform needs and the template does not.
 const TERRAFORM_ONLY: [(&str, &str); 3] = [
@@ -37,61 +26,21 @@ const TERRAFORM_ONLY: [(&str, &str); 3] = [
     ("calculator_package", "capacity-calculator-arm64.zip"),
 ];
 
-/// CloudFormation's types and Terraform's.
-const TYPES: [(&str, &str); 12] = [
-    ("AWS::AutoScaling::LifecycleHook", "aws_autoscaling_lifecycle_hook"),
-    ("AWS::AutoScaling::ScalingPolicy", "aws_autoscaling_policy"),
-    ("AWS::CloudWatch::Alarm", "aws_cloudwatch_metric_alarm"),
-    ("AWS::Events::Rule", "aws_cloudwatch_event_rule"),
-    ("AWS::IAM::Role", "aws_iam_role"),
-    ("AWS::Lambda::EventInvokeConfig", "aws_lambda_function_event_invoke_config"),
-    ("AWS::Lambda::Function", "aws_lambda_function"),
-    ("AWS::Lambda::Permission", "aws_lambda_permission"),
-    ("AWS::Logs::LogGroup", "aws_cloudwatch_log_group"),
-    ("AWS::SNS::Subscription", "aws_sns_topic_subscription"),
-    ("AWS::SNS::Topic", "aws_sns_topic"),
-    ("AWS::SQS::Queue", "aws_sqs_queue"),
-];
-
-/// What is one property in CloudFormation and a resource of its own in Terraform.
-const PARTS: [&str; 3] =
-    ["aws_iam_role_policy", "aws_cloudwatch_event_target", "aws_lambda_function_recursion_config"];
-
-/// Names that CloudFormation makes up, and what is not in the template.
-const MADE_UP: [&str; 4] = ["name", "name_prefix", "alarm_name", "filename"];
-
-fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    let mut after = ' ';
-    for letter in name.chars() {
-        if letter.is_uppercase() && after.is_lowercase() {
-            snake.push('_');
-        }
-        snake.extend(letter.to_lowercase());
-        after = letter;
-    }
-    snake
-}
-
-/// A text that names parameters, with the names of the variables.
+/// A text that names parameters, with the names of the variables. A parameter of one word is a plain word, too.
 fn of_variables(said: &str) -> String {
-    let parameters = members(&template()["Parameters"]);
     let word = Regex::new("[A-Za-z0-9]+").unwrap();
     let named = |word: &regex_lite::Captures<'_>| {
-        if parameters.contains_key(&word[0]) { snake(&word[0]) } else { word[0].to_owned() }
+        let snake = snake(&word[0]);
+        let is_name = snake.contains('_') && shared().any(|(name, _)| *name == word[0]);
+        if is_name { snake } else { word[0].to_owned() }
     };
     word.replace_all(said, named).into_owned()
 }
 
-/// All parameters that the module does not have.
-fn left_out() -> impl Iterator<Item = (&'static str, &'static str)> {
-    LEFT_OUT.into_iter().chain(LEFT_OUT_WITH_THEM)
-}
-
-/// The parameters that both have.
+/// The parameters that the module has, too: all of the main template, and the topic of the operators' alarms.
 fn shared() -> impl Iterator<Item = (&'static String, &'static Value)> {
-    let left_out = |name: &str| left_out().any(|(left_out, _)| left_out == name);
-    members(&template()["Parameters"]).iter().filter(move |(name, _)| !left_out(name))
+    let of_operators = members(&translated(OBSERVABILITY)["Parameters"]).iter();
+    members(&template()["Parameters"]).iter().chain(of_operators.filter(|(name, _)| *name == ALARM_TOPIC))
 }
 
 /// A value that a parameter does not have by default.
@@ -113,155 +62,15 @@ fn typed(module: &Module, variable: &str, value: &str) -> Value {
     }
 }
 
-/// A value, however either spells it: texts of JSON are read, numbers are texts, what is empty is not there.
-fn same(value: &Value) -> Option<Value> {
-    match value {
-        Value::Null => None,
-        Value::String(said) if said.starts_with('{') => same(&serde_json::from_str(said).unwrap()),
-        Value::String(said) => Some(said.replace(" without :*:*", "").into()),
-        Value::Number(number) => Some(number.as_f64().unwrap().to_string().into()),
-        Value::Bool(decided) => Some(decided.to_string().into()),
-        Value::Array(items) if items.is_empty() => None,
-        Value::Array(items) => Some(items.iter().filter_map(same).collect()),
-        Value::Object(fields) => Some(
-            fields
-                .iter()
-                .filter_map(|(name, value)| Some((name.clone(), same(value)?)))
-                .collect::<Map<_, _>>()
-                .into(),
-        ),
-    }
-}
-
-fn take(from: &mut Map<String, Value>, name: &str) -> Option<Value> {
-    from.remove(name)
-}
-
-fn renamed(fields: &mut Map<String, Value>, names: &[(&str, &str)]) {
-    for (old, new) in names {
-        if let Some(value) = take(fields, old) {
-            fields.insert((*new).to_owned(), value);
-        }
-    }
-}
-
-/// Members of an object, with Terraform's names.
-fn snaked(value: &Value) -> Map<String, Value> {
-    members(value).iter().map(|(name, value)| (snake(name), value.clone())).collect()
-}
-
-fn one(value: Option<Value>) -> Value {
-    let Some(Value::Array(items)) = value else { panic!("{value:?}") };
-    assert_eq!(items.len(), 1, "{items:?}");
-    items[0].clone()
-}
-
-/// A resource of the template, as Terraform would say it.
-fn as_terraform(of_type: &str, properties: &Value) -> Value {
-    let mut said = snaked(properties);
-    renamed(&mut said, &[("auto_scaling_group_name", "autoscaling_group_name")]);
-    match of_type {
-        "AWS::AutoScaling::ScalingPolicy" => {
-            let steps = take(&mut said, "step_adjustments").unwrap();
-            let steps: Value =
-                steps.as_array().unwrap().iter().map(|step| Value::from(snaked(step))).collect();
-            said.insert("step_adjustment".into(), steps);
-        }
-        "AWS::CloudWatch::Alarm" => {
-            let dimensions = take(&mut said, "dimensions").unwrap();
-            let pairs = dimensions.as_array().unwrap().iter();
-            let pairs: Map<_, _> = pairs.map(|it| (text(&it["Name"]), it["Value"].clone())).collect();
-            said.insert("dimensions".into(), pairs.into());
-            let description = of_variables(said["alarm_description"].as_str().unwrap());
-            said.insert("alarm_description".into(), description.into());
-        }
-        "AWS::Events::Rule" => {
-            let mut target = snaked(&one(take(&mut said, "targets")));
-            target.remove("id");
-            if let Some(letters) = take(&mut target, "dead_letter_config") {
-                target.insert("dead_letter_config".into(), json!([snaked(&letters)]));
-            }
-            said.insert("aws_cloudwatch_event_target".into(), target.into());
-        }
-        "AWS::IAM::Role" => {
-            renamed(&mut said, &[("assume_role_policy_document", "assume_role_policy")]);
-            let policy = one(take(&mut said, "policies"));
-            let policy = json!({"name": policy["PolicyName"], "policy": policy["PolicyDocument"]});
-            said.insert("aws_iam_role_policy".into(), policy);
-        }
-        "AWS::Lambda::EventInvokeConfig" => {
-            let to = &properties["DestinationConfig"]["OnFailure"]["Destination"];
-            said.insert("destination_config".into(), json!([{"on_failure": [{"destination": to}]}]));
-        }
-        "AWS::Lambda::Function" => {
-            said.retain(|name, _| name != "code" && name != "tags");
-            said.insert("environment".into(), json!([{"variables": properties["Environment"]["Variables"]}]));
-            said.insert("logging_config".into(), json!([snaked(&properties["LoggingConfig"])]));
-            if let Some(recursive_loop) = take(&mut said, "recursive_loop") {
-                let config = json!({"recursive_loop": recursive_loop});
-                said.insert("aws_lambda_function_recursion_config".into(), config);
-            }
-        }
-        "AWS::Logs::LogGroup" => renamed(&mut said, &[("log_group_name", "name")]),
-        "AWS::SQS::Queue" => renamed(&mut said, &[("message_retention_period", "message_retention_seconds")]),
-        _ => {}
-    }
-    same(&said.into()).unwrap_or_else(|| json!({}))
-}
-
-/// What the template makes with these parameters, by types of Terraform's and logical ids.
-fn by_the_template(set: &BTreeMap<String, String>) -> BTreeMap<(String, String), Value> {
+/// What the templates make with these parameters, by types of Terraform's and logical ids.
+fn by_the_templates(set: &BTreeMap<String, String>) -> BTreeMap<(String, String), Value> {
     let set: Vec<_> = set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let stack = Stack::with(&set);
-    let types: BTreeSet<_> =
-        members(&template()["Resources"]).values().map(|it| it["Type"].as_str().unwrap()).collect();
-    let mut made = BTreeMap::new();
-    for of_type in types {
-        for (name, properties) in stack.all(of_type) {
-            if of_type == "AWS::SQS::QueuePolicy" {
-                let queue = one(Some(properties["Queues"].clone()));
-                let said = json!({"queue_url": queue, "policy": properties["PolicyDocument"]});
-                made.insert(("aws_sqs_queue_policy".into(), name.into()), same(&said).unwrap());
-                continue;
-            }
-            let known = TYPES.iter().find(|(known, _)| *known == of_type);
-            let (_, terraform) = known.unwrap_or_else(|| panic!("{name} is a {of_type}: not in the module"));
-            made.insert(((*terraform).into(), name.into()), as_terraform(of_type, properties));
-        }
-    }
-    made
-}
-
-/// What the module makes with these variables, the parts that the template has in one in one, too.
-fn by_the_module(set: &BTreeMap<String, Value>) -> BTreeMap<(String, String), Value> {
-    let mut made = BTreeMap::new();
-    let mut parts = Vec::new();
-    for ((of_type, name), said) in Module::read().with(set) {
-        let mut said = said.as_object().unwrap().clone();
-        said.remove("depends_on");
-        if PARTS.contains(&of_type.as_str()) {
-            parts.push((of_type, name, said));
-            continue;
-        }
-        let named = of_type == "aws_cloudwatch_log_group";
-        said.retain(|name, _| named || !MADE_UP.contains(&name.as_str()));
-        if of_type == "aws_lambda_function" {
-            said.retain(|name, _| name != "function_name" && name != "source_code_hash");
-            // Terraform's word for none.
-            said.retain(|name, value| name != "reserved_concurrent_executions" || *value != -1);
-        }
-        made.insert((of_type, logical_id(&name)), same(&said.into()).unwrap_or_else(|| json!({})));
-    }
-    for (of_type, name, mut said) in parts {
-        let (whole, refers) = match of_type.as_str() {
-            "aws_iam_role_policy" => ("aws_iam_role", "role"),
-            "aws_cloudwatch_event_target" => ("aws_cloudwatch_event_rule", "rule"),
-            _ => ("aws_lambda_function", "function_name"),
-        };
-        assert_eq!(take(&mut said, refers), Some(logical_id(&name).into()), "{of_type}.{name}");
-        let whole = made.get_mut(&(whole.to_owned(), logical_id(&name))).unwrap();
-        whole[of_type] = same(&said.into()).unwrap();
-    }
+    let (of_operators, of_main): (Vec<_>, Vec<_>) =
+        set.into_iter().partition(|(name, _)| *name == ALARM_TOPIC);
+    let operators = [of_operators, vec![("DashboardState", "DISABLED")]].concat();
+    let operators = Stack::beside(exports(&of_main), OBSERVABILITY, &operators);
+    let mut made = made_by(&Stack::with(&of_main), template());
+    made.append(&mut made_by(&operators, translated(OBSERVABILITY)));
     made
 }
 
@@ -269,8 +78,7 @@ fn by_the_module(set: &BTreeMap<String, Value>) -> BTreeMap<(String, String), Va
 fn the_same_parameters_give_the_same_resources() {
     let module = Module::read();
     for differently in [false, true] {
-        let mut parameters: BTreeMap<_, _> =
-            left_out().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut parameters = BTreeMap::new();
         let mut variables: BTreeMap<_, _> =
             TERRAFORM_ONLY.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         for (name, parameter) in shared() {
@@ -280,12 +88,12 @@ fn the_same_parameters_give_the_same_resources() {
                 parameters.insert(name.clone(), value);
             }
         }
-        let (template, module) = (by_the_template(&parameters), by_the_module(&variables));
+        let (template, made) = (by_the_templates(&parameters), by_the_module(&module, &variables));
         for (at, said) in &template {
-            let found = module.get(at).unwrap_or_else(|| panic!("{at:?} is not in the module"));
+            let found = made.get(at).unwrap_or_else(|| panic!("{at:?} is not in the module"));
             assert_eq!(found, said, "{at:?}: the module on the left, the template on the right");
         }
-        let more: Vec<_> = module.keys().filter(|at| !template.contains_key(*at)).collect();
+        let more: Vec<_> = made.keys().filter(|at| !template.contains_key(*at)).collect();
         assert!(more.is_empty(), "not in the template: {more:?}");
     }
 }
@@ -309,11 +117,9 @@ fn what_waits_in_the_template_waits_in_the_module() {
     }
     // Roles of the template have their policies in them; here these are resources of their own.
     assert!(hook.contains(&"aws_iam_role_policy.lifecycle_hook_role"), "{hook:?}");
-    for function in ["lifecycle_drainer", "capacity_calculator"] {
-        let config =
-            waits_for("aws_lambda_function_event_invoke_config", &format!("{function}_event_invoke_config"));
-        assert_eq!(config, [format!("aws_iam_role_policy.{function}_role")]);
-    }
+    let config = "lifecycle_drainer_event_invoke_config";
+    let config = waits_for("aws_lambda_function_event_invoke_config", config);
+    assert_eq!(config, ["aws_iam_role_policy.lifecycle_drainer_role"]);
 }
 
 #[test]
@@ -324,14 +130,37 @@ fn variables_are_the_parameters() {
     let only = TERRAFORM_ONLY.iter().map(|(name, _)| (*name).to_owned());
     let all: BTreeSet<_> = wanted.iter().cloned().chain(only).collect();
     assert_eq!(variables.keys().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), all);
-    let plain = hcl::eval::Context::new();
     for (name, parameter) in shared() {
-        let variable = snake(name);
+        assert_is_parameter(&module, name, parameter);
+    }
+}
+
+/// A variable has a parameter's default, description and bounds.
+fn assert_is_parameter(module: &Module, name: &str, parameter: &Value) {
+    let plain = hcl::eval::Context::new();
+    let variables = module.variables();
+    let variable = snake(name);
+    {
         let default = parameter.get("Default").map(text);
         assert_eq!(variables[variable.as_str()].as_ref().map(text), default, "{variable}");
         let (_, block) = module.blocks("variable").find(|(at, _)| at[0] == variable).unwrap();
         let description = evaluated(attribute(block, "description").unwrap(), &plain);
         assert_eq!(description, of_variables(parameter["Description"].as_str().unwrap()), "{variable}");
+        let check = block.body().blocks().find(|inner| inner.identifier() == "validation").unwrap();
+        let message = evaluated(attribute(check, "error_message").unwrap(), &plain);
+        assert_eq!(message, format!("{variable} must be {}.", accepted(parameter)));
+    }
+}
+
+/// The values that a parameter accepts, in words.
+fn accepted(parameter: &Value) -> String {
+    if let Some(values) = parameter["AllowedValues"].as_array() {
+        return format!("one of {}", values.iter().map(text).collect::<Vec<_>>().join(", "));
+    }
+    match (&parameter["MinValue"], &parameter["MaxValue"]) {
+        (Value::Null, _) => text(&parameter["ConstraintDescription"]),
+        (least, Value::Null) => format!("a whole number of at least {least}"),
+        (least, most) => format!("a whole number from {least} to {most}"),
     }
 }
 
@@ -425,7 +254,7 @@ fn examples(page: &str) -> Vec<hcl::Body> {
 fn the_documentation_uses_the_module_as_it_is() {
     let module = Module::read();
     let variables = module.variables();
-    let page = fs::read_to_string(in_repository("docs/integration.md")).unwrap();
+    let page = fs::read_to_string(in_repository("infra/terraform/README.md")).unwrap();
     let mut uses = 0;
     for block in examples(&page).iter().flat_map(hcl::Body::blocks).filter(|it| it.identifier() == "module") {
         uses += 1;
@@ -439,14 +268,18 @@ fn the_documentation_uses_the_module_as_it_is() {
         }
     }
     assert!(uses > 0, "no example");
-    for (name, _) in LEFT_OUT {
-        assert!(page.contains(&format!("`{name}`")), "the page does not say that {name} is left out");
-    }
     let outputs: BTreeSet<_> = module.blocks("output").map(|(at, _)| at[0]).collect();
     let referred = Regex::new(r"module\.fleetkeeper\.([a-z_]+)").unwrap();
     for output in referred.captures_iter(&page).map(|it| it.get(1).unwrap().as_str()) {
         assert!(outputs.contains(output), "the module has no output {output}");
     }
+}
+
+#[test]
+fn the_readme_has_the_variables_and_outputs_of_the_module() {
+    let script = in_repository("infra/terraform_readme.py");
+    let check = Command::new(tool("python").unwrap()).arg(script).arg("--check").output().unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
 }
 
 /// The CDK itself is not at hand.

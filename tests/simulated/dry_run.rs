@@ -151,6 +151,22 @@ async fn an_old_notices_action_is_assumed_to_be_open_as_a_heartbeat_would_change
     assert!(text.starts_with("set DRAINING: "), "{text}");
 }
 
+/// What docs/deploying.md does before there is a hook: a notice made by hand, of an instance that is in service.
+#[tokio::test(start_paused = true)]
+async fn a_notice_made_by_hand_says_what_a_drain_would_do() {
+    let scene = dry(two_hosts_with_web(), &[]);
+    let now = scene.aws.world().now().format("%FT%TZ").to_string();
+    let text = sample_event("eventbridge-lifecycle-terminating.json")
+        .to_string()
+        .replace("i-0a1b2c3d4e5f60718", scene.hosts[0].as_str())
+        .replace("2026-11-02T09:15:27Z", &now);
+    let answer = first(&scene.invoke(serde_json::from_str(&text).unwrap()).await.unwrap());
+    assert_eq!(answer["outcome"], "dry-run");
+    let would = answer["would"].as_str().unwrap();
+    assert!(would.starts_with("set DRAINING: ") && would.contains("web: 2 running"), "{would}");
+    assert_nothing_changed(&scene);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_source_changes_anything() {
     for sample in [

@@ -32,7 +32,7 @@ fn assert_shown(on: &str, text: &str) {
 async fn a_republished_drain_says_why_it_waits() {
     let scene = Scene::new(full());
     let answer = scene.deliver(&scene.terminate(0)).await.unwrap();
-    assert_shown("docs/drains.md", &serde_json::to_string_pretty(&answer).unwrap());
+    assert_shown("docs/troubleshooting.md", &serde_json::to_string_pretty(&answer).unwrap());
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,7 +50,7 @@ async fn an_error_names_the_call_that_failed() {
     let scene = Scene::new(full());
     scene.plant(Operation::UpdateContainerInstancesState, When::Always, Fault::Refused);
     let error = scene.deliver(&scene.terminate(0)).await.unwrap_err();
-    assert_shown("docs/drains.md", &format!("{}: {}", error.kind(), ErrorChain(&error)));
+    assert_shown("docs/troubleshooting.md", &format!("{}: {}", error.kind(), ErrorChain(&error)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,8 +21,10 @@ use crate::repository::{in_repository, package, tool};
 pub struct Settings {
     /// The stack's name, and the metrics' namespace: alarms here know metrics by namespace and name alone.
     pub name: &'static str,
-    /// The template's parameters besides.
+    /// Other parameters of the template.
     pub parameters: Vec<(&'static str, String)>,
+    /// Variables of both functions that the template leaves at their defaults.
+    pub variables: Vec<(&'static str, String)>,
     /// The drainer's timeout in seconds, where it is not to be the template's.
     pub drainer_timeout_seconds: Option<u32>,
 }
@@ -56,7 +58,7 @@ impl Stack {
         Ok(stack)
     }
 
-    /// An output of the stack.
+    /// An output of the stack, or a resource's physical id by its logical id.
     pub fn output(&self, name: &str) -> Result<&str, Error> {
         self.outputs
             .get(name)
@@ -125,13 +127,14 @@ fn deploy(emulator: &Ministack, face: &Face, settings: &Settings) -> Result<Valu
     let mut parameters = strings(&settings.parameters);
     parameters.insert("MetricNamespace".to_owned(), json!(settings.name));
     let mut variables = strings(&emulator.environment());
+    variables.append(&mut strings(&settings.variables));
     variables.insert("AWS_ENDPOINT_URL_ECS".to_owned(), json!(face.url()));
     variables.insert("AWS_ENDPOINT_URL_AUTO_SCALING".to_owned(), json!(face.url()));
 
     let mut command = Command::new(tool("python")?);
     command
         .arg(in_repository("infra/emulator_deploy.py"))
-        .args(["--endpoint", emulator.url(), "--stack", settings.name])
+        .args(["--endpoint", emulator.url(), "--stack", settings.name, "--no-schedules"])
         .args([std::ffi::OsStr::new("--drainer"), package("lifecycle-drainer")?.as_os_str()])
         .args([std::ffi::OsStr::new("--calculator"), package("capacity-calculator")?.as_os_str()])
         .args(["--parameters", &Value::Object(parameters).to_string()])

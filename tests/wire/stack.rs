@@ -41,14 +41,14 @@ fn deploy(name: &'static str, world: World) -> Stack {
         parameters: vec![
             parameter("ClusterName", "demo"),
             parameter("AutoScalingGroupName", "demo-asg"),
-            parameter("ContainerMaxCpu", "250"),
-            parameter("ContainerMaxMemory", "400"),
-            parameter("ScheduleState", "DISABLED"),
-            parameter("SweepState", "DISABLED"),
             parameter("ScaleOutMinutes", "1"),
             parameter("ScaleInMinutes", "1"),
-            parameter("PollIntervalSeconds", "1"),
-            parameter("DeadlineMarginSeconds", "3"),
+        ],
+        variables: vec![
+            parameter("CONTAINER_MAX_CPU", "250"),
+            parameter("CONTAINER_MAX_MEMORY", "400"),
+            parameter("POLL_INTERVAL_SECONDS", "1"),
+            parameter("DEADLINE_MARGIN_SECONDS", "3"),
         ],
         drainer_timeout_seconds: Some(12),
     };
@@ -138,7 +138,7 @@ fn an_event_of_ecs_becomes_metrics_and_a_full_cluster_an_alarm() {
     // What ECS sends is what the deployed rule lets through.
     stack.world(World::take_outbox);
     stack.world(|world| world.set_desired_count("demo", "web", 2)).unwrap();
-    let rule = stack.output("CapacityChangeRuleName").unwrap();
+    let rule = stack.output("CapacityCalculatorChange").unwrap();
     let mut other_cluster = sample_event("ecs-container-instance-state-change.json").unwrap();
     assert!(stack.emulator.pattern_matches(rule, &other_cluster).unwrap());
     other_cluster["detail"]["clusterArn"] = json!("arn:aws:ecs:us-east-1:111122223333:cluster/other");
@@ -147,21 +147,19 @@ fn an_event_of_ecs_becomes_metrics_and_a_full_cluster_an_alarm() {
     assert!(stack.emulator.pattern_matches(rule, &event).unwrap(), "{event}");
 
     // A task that finds no place wakes it, too, and no other thing that a service does.
-    let rule = stack.output("PlacementFailureRuleName").unwrap();
+    let rule = stack.output("CapacityCalculatorPlacementFailure").unwrap();
     let mut of_service = sample_event("ecs-service-task-placement-failure.json").unwrap();
     assert!(stack.emulator.pattern_matches(rule, &of_service).unwrap());
     of_service["detail"]["eventName"] = json!("SERVICE_STEADY_STATE");
     assert!(!stack.emulator.pattern_matches(rule, &of_service).unwrap());
 
-    // And so is what EC2 tells of Spot Instances.
-    let (spot, rebalance) =
-        ("eventbridge-spot-interruption.json", "eventbridge-rebalance-recommendation.json");
-    for (output, taken, left) in
-        [("SpotInterruptionRuleName", spot, rebalance), ("RebalanceRecommendationRuleName", rebalance, spot)]
+    // EC2's interruption warnings invoke the drainer. A recommendation to rebalance does not.
+    let rule = stack.output("LifecycleDrainerSpotInterruption").unwrap();
+    for (event, matches) in
+        [("eventbridge-spot-interruption.json", true), ("eventbridge-rebalance-recommendation.json", false)]
     {
-        let rule = stack.output(output).unwrap();
-        assert!(stack.emulator.pattern_matches(rule, &sample_event(taken).unwrap()).unwrap(), "{taken}");
-        assert!(!stack.emulator.pattern_matches(rule, &sample_event(left).unwrap()).unwrap(), "{left}");
+        let event = sample_event(event).unwrap();
+        assert_eq!(stack.emulator.pattern_matches(rule, &event).unwrap(), matches, "{event}");
     }
 }
 
@@ -191,18 +189,12 @@ fn what_cannot_be_handled_ends_among_the_dead_letters_with_its_content() {
     assert!(error["errorMessage"].as_str().unwrap().contains("missing field `EventSource`"), "{error}");
 
     stack.emulator.invoke_later(drainer, &unreadable).unwrap();
-    stack.emulator.invoke_later(calculator, &json!({"detail": {"clusterArn": "no cluster"}})).unwrap();
-    for (output, content) in [
-        ("LifecycleDrainerDeadLettersUrl", "content-to-keep"),
-        ("CapacityCalculatorDeadLettersUrl", "no cluster"),
-    ] {
-        let url = queue(&stack, output);
-        let letters = wait_for("the dead letter", 60, || {
-            Some(stack.emulator.queue_messages(&url).unwrap()).filter(|letters| !letters.is_empty())
-        })
-        .unwrap();
-        assert!(letters[0]["requestPayload"].to_string().contains(content), "{}", letters[0]);
-    }
+    let url = queue(&stack, "LifecycleDrainerDeadLettersUrl");
+    let letters = wait_for("the dead letter", 60, || {
+        Some(stack.emulator.queue_messages(&url).unwrap()).filter(|letters| !letters.is_empty())
+    })
+    .unwrap();
+    assert!(letters[0]["requestPayload"].to_string().contains("content-to-keep"), "{}", letters[0]);
 
     // The answers read well in a shell.
     let ignored =

@@ -31,9 +31,15 @@ pub(crate) struct Module {
 }
 
 impl Module {
+    /// The module of the functions.
     pub(crate) fn read() -> Self {
+        Self::read_from("infra/terraform")
+    }
+
+    /// The module in a folder.
+    pub(crate) fn read_from(folder: &str) -> Self {
         let mut text = BTreeMap::new();
-        for entry in fs::read_dir(in_repository("infra/terraform")).unwrap() {
+        for entry in fs::read_dir(in_repository(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.extension().is_some_and(|extension| extension == "tf") {
@@ -64,7 +70,13 @@ impl Module {
         let context = self.context(set);
         let of = |block: &Block| contents(block.body(), &context);
         self.blocks("output").for_each(|(_, output)| drop(of(output)));
-        self.blocks("resource").map(|(at, block)| ((at[0].into(), at[1].into()), of(block))).collect()
+        let resources = self.blocks("resource").map(|(at, block)| ((at[0].into(), at[1].into()), of(block)));
+        resources
+            .filter_map(|(at, mut resource)| {
+                let count = resource.as_object_mut().unwrap().remove("count");
+                count.is_none_or(|count| count == 1).then_some((at, resource))
+            })
+            .collect()
     }
 
     /// Whether the module takes a variable's value.
@@ -103,13 +115,15 @@ impl Module {
             declare(&mut context, "local", &locals.clone().into());
         }
         let mut resources: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-        for (at, _) in self.blocks("resource") {
+        for (at, block) in self.blocks("resource") {
             let attributes = REFERENCES.iter().find(|(of_type, _)| *of_type == at[0]);
             let attributes = attributes.map(|(_, attributes)| *attributes).unwrap_or_default();
             let mut referred = json!({"address": format!("{}.{}", at[0], at[1])});
             for (name, pattern) in attributes {
                 referred[*name] = pattern.replace("{}", &logical_id(at[1])).into();
             }
+            // With a count, a resource is a list.
+            let referred = if attribute(block, "count").is_some() { json!([referred]) } else { referred };
             resources.entry(at[0]).or_default().insert(at[1].to_owned(), referred);
         }
         for (of_type, named) in resources {

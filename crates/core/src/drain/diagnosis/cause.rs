@@ -209,9 +209,12 @@ mod tests {
             ]
         );
         // Whoever reads one of them in a log finds there what to do about it.
-        let page = include_str!("../../../../../docs/drains.md");
+        let page = include_str!("../../../../../docs/troubleshooting.md");
         for word in words {
-            assert!(page.contains(&format!("\n| `{word}` |")), "docs/drains.md does not explain {word}");
+            assert!(
+                page.contains(&format!("\n| `{word}` |")),
+                "docs/troubleshooting.md does not explain {word}"
+            );
         }
     }
 }

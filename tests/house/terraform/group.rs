@@ -1,0 +1,101 @@
+//! The module of a further group and its template: the same parameters give the same resources.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use fleetkeeper_tests::repository::in_repository;
+use regex_lite::Regex;
+use serde_json::{Value, json};
+
+use super::comparison::{by_the_module, made_by, snake};
+use super::module::{Module, attribute};
+use super::{another, assert_is_parameter, examples, probes, taken, typed};
+use crate::template::{GROUP, Stack, exports, members, translated};
+
+const FOLDER: &str = "infra/terraform/group";
+
+/// The name of the main stack. The module of the functions is given as a whole in its place.
+const STACK: &str = "FleetkeeperStack";
+
+fn parameters() -> impl Iterator<Item = (&'static String, &'static Value)> {
+    members(&translated(GROUP)["Parameters"]).iter().filter(|(name, _)| *name != STACK)
+}
+
+/// What the module of the functions gives: its outputs, with the values that the main template exports.
+fn fleetkeeper() -> Value {
+    let exports = exports(&[]);
+    let module = Module::read_from(FOLDER);
+    let (_, block) = module.blocks("variable").find(|(at, _)| at[0] == "fleetkeeper").unwrap();
+    let members = attribute(block, "type").unwrap().to_string();
+    let member = Regex::new("([a-z_]+) = string").unwrap();
+    let wanted: BTreeSet<_> =
+        member.captures_iter(&members).map(|found| found.get(1).unwrap().as_str()).collect();
+    let main = Module::read();
+    let outputs: BTreeSet<_> = main.blocks("output").map(|(at, _)| at[0]).collect();
+    assert!(wanted.len() >= 8 && wanted.is_subset(&outputs), "{wanted:?}");
+    let exported = |output: &str| {
+        let export = exports.iter().find(|(name, _)| snake(name).replace("fleetkeeper-", "") == output);
+        export.unwrap_or_else(|| panic!("the main template does not export {output}")).1.clone()
+    };
+    wanted.into_iter().map(|output| (output.to_owned(), exported(output))).collect()
+}
+
+#[test]
+fn the_same_parameters_give_the_same_resources() {
+    let module = Module::read_from(FOLDER);
+    for differently in [false, true] {
+        let mut set = BTreeMap::new();
+        let mut variables: BTreeMap<_, _> =
+            [("name".to_owned(), json!("fleetkeeper")), ("fleetkeeper".to_owned(), fleetkeeper())].into();
+        for (name, parameter) in parameters() {
+            if differently || parameter["Default"].is_null() {
+                let value = another(parameter);
+                variables.insert(snake(name), typed(&module, &snake(name), &value));
+                set.insert(name.as_str(), value);
+            }
+        }
+        let set: Vec<_> = set.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        // The rule's input names the hook, which has its own name here.
+        let said = |value: &Value| value.to_string().replace("TerminatingHook", "fleetkeeper-drain");
+        let template = made_by(&Stack::of(GROUP, &set), translated(GROUP));
+        let made = by_the_module(&module, &variables);
+        assert_eq!(made.keys().collect::<Vec<_>>(), template.keys().collect::<Vec<_>>());
+        for (at, value) in &template {
+            let found = said(&made[at]);
+            assert_eq!(found, said(value), "{at:?}: the module on the left, the template on the right");
+        }
+    }
+}
+
+#[test]
+fn variables_are_the_parameters() {
+    let module = Module::read_from(FOLDER);
+    let own = ["fleetkeeper", "name"].map(str::to_owned);
+    let all: BTreeSet<_> = parameters().map(|(name, _)| snake(name)).chain(own).collect();
+    assert_eq!(module.variables().keys().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), all);
+    for (name, parameter) in parameters() {
+        assert_is_parameter(&module, name, parameter);
+        for value in probes(parameter) {
+            let takes = module.takes(&snake(name), &value);
+            assert_eq!(takes, taken(parameter, &value), "{name} = {value}: the module on the left");
+        }
+    }
+}
+
+#[test]
+fn its_page_uses_the_module_as_it_is() {
+    let module = Module::read_from(FOLDER);
+    let page = fs::read_to_string(in_repository("infra/terraform/group/README.md")).unwrap();
+    let examples = examples(&page);
+    let [block] = examples.iter().flat_map(hcl::Body::blocks).collect::<Vec<_>>()[..] else {
+        panic!("{page}")
+    };
+    let given: BTreeSet<_> = block.body().attributes().map(hcl::Attribute::key).collect();
+    let variables = module.variables();
+    let unknown: Vec<_> =
+        given.iter().filter(|name| **name != "source" && !variables.contains_key(*name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    for (name, _) in variables.iter().filter(|(_, default)| default.is_none()) {
+        assert!(given.contains(name), "{name} is not given");
+    }
+}

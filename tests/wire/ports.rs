@@ -230,7 +230,7 @@ fn fleet_world() -> World {
     world.set_page_limit(3);
     world.add_cluster("demo");
     let of_type = || InstanceType::new("c5.large", 2048, 3767);
-    for name in ["on demand/blue", "spot"] {
+    for name in ["on demand/blue", "spot", "third", "fourth"] {
         world.add_group(AutoScalingGroup::new(name, of_type()).in_cluster("demo"));
     }
     for number in 0..12 {
@@ -267,11 +267,11 @@ async fn fleet_transcript(
 ) -> Vec<String> {
     let mut said = Vec::new();
     let demo: Cluster = "demo".parse().unwrap();
-    let names = ["spot", "none", "on demand/blue"].map(str::to_owned);
+    let names = ["spot", "none", "on demand/blue", "third", "fourth"].map(str::to_owned);
     let mut groups = auto_scaling.describe_groups(&names).await.unwrap();
     groups.sort_by(|one, other| one.name.cmp(&other.name));
     let shown: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.instances.len())).collect();
-    assert_eq!(shown, [("on demand/blue", 1), ("spot", 4)]);
+    assert_eq!(shown, [("fourth", 0), ("on demand/blue", 1), ("spot", 4), ("third", 0)], "both pages");
     said.push(format!("{groups:?}"));
 
     let names: Vec<_> = (0..12).map(|number| format!("p{number:02}")).chain(["none".to_owned()]).collect();

@@ -3,6 +3,13 @@
 #[cfg(test)]
 mod face;
 #[cfg(test)]
-mod python;
-#[cfg(test)]
 mod world;
+
+/// Fails with the faults that a script of `tests/contracts/python` finds, each on a line.
+#[cfg(test)]
+#[track_caller]
+fn assert_holds(script: &str, arguments: &[&str]) {
+    if let Err(found) = fleetkeeper_tests::python::check(script, arguments) {
+        panic!("{found}");
+    }
+}

@@ -1,6 +1,8 @@
 //! The house: dependencies point down only, a floor knows nothing of the floor above it, and the template fits the code.
 
 #[cfg(test)]
+mod authorization;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod example;

@@ -1,6 +1,6 @@
 //! The Terraform module and the template: the same parameters give the same resources.
 
-mod module;
+pub(crate) mod module;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

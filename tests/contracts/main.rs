@@ -1,6 +1,10 @@
 //! What is ours, held to what AWS publishes: service models, the authorization reference, events.
 
 #[cfg(test)]
+mod event_shapes;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
 mod face;
 #[cfg(test)]
 mod world;

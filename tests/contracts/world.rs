@@ -34,7 +34,7 @@ pub(crate) fn with_all_kinds() -> World {
     let hosts: Vec<_> = (0..104).map(|_| world.launch_now("hosts").unwrap()).collect();
     world.launch_now_of_type("hosts", of_type().gpus(2).trunked()).unwrap();
     world.launch_now("group 00").unwrap();
-    world.put_lifecycle_hook("hosts", LifecycleHook::launching("prepare", TOPIC)).unwrap();
+    world.put_lifecycle_hook("hosts", LifecycleHook::launching("prepare", TOPIC).metadata(metadata)).unwrap();
     services(&mut world);
     world.advance_seconds(100);
     let batch = world.run_task("demo", &TaskDefinition::new("batch", 64, 64)).unwrap();

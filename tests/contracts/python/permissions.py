@@ -54,8 +54,8 @@ def branches(value):
     return [] if value == {"Ref": "AWS::NoValue"} or value is None else [value]
 
 
-def text(value, types):
-    """A template's text, references resolved; what a stack's creator gives is `*`."""
+def text(value, types, parameters=None):
+    """A template's text, references resolved; a parameter that is not given is `*`."""
     if isinstance(value, str):
         # As the Terraform module's reader writes an attribute.
         attribute = re.fullmatch(r"(\w+)\.Arn(?: without :\*)?(:\*)?", value)
@@ -64,7 +64,8 @@ def text(value, types):
         return value
     (kind, of), = value.items()
     if kind == "Ref":
-        return PSEUDO.get(of) or REFS.get(types.get(of), "*").format(of)
+        given = PSEUDO | (parameters or {})
+        return given.get(of) or REFS.get(types.get(of), "*").format(of)
     if kind == "Fn::GetAtt":
         name, attribute = of if isinstance(of, list) else of.split(".", 1)
         return ARNS[types[name]].format(name) if attribute in ("Arn", "TopicArn") else "*"
@@ -74,12 +75,12 @@ def text(value, types):
         def resolved(match):
             name = match.group(1)
             if name in given:
-                return text(given[name], types)
-            return text({"Fn::GetAtt": name} if "." in name else {"Ref": name}, types)
+                return text(given[name], types, parameters)
+            return text({"Fn::GetAtt": name} if "." in name else {"Ref": name}, types, parameters)
 
         return re.sub(r"\$\{([\w:.]+)\}", resolved, template)
     if kind == "Fn::Join":
-        return of[0].join(text(part, types) for part in of[1])
+        return of[0].join(text(part, types, parameters) for part in of[1])
     return "*"
 
 

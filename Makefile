@@ -4,6 +4,7 @@
 #   make sim        play 5,000 simulated histories under faults, each checked against the rules
 #                   (SEEDS=1000000 plays so many; SEED=123 or REPLAY=file shows one)
 #   make test       every test, the end-to-end ones included
+#   make fuzz       arbitrary input to every reader of events and settings (FUZZ_CASES=1000000 for longer)
 #   make measure    what drains take in the simulated world: calls, polls, and how late hooks are completed
 #   make bench      both functions beside the same work in Python, as processes; and how long the decisions take
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
@@ -41,7 +42,7 @@ PACKAGES := target/package
 # Every template that holds functions, by itself or by another one that it nests.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help demo sim test measure bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
+.PHONY: help demo sim test fuzz measure bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -55,6 +56,10 @@ sim:
 
 test: tools host-packages
 	cargo test --workspace --locked
+
+# The test's own profile: no other has the SDK built.
+fuzz:
+	FUZZ_CASES=$(or $(FUZZ_CASES),200000) cargo test --locked --package fleetkeeper-tests --test contracts readers
 
 measure:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin measure-drains

@@ -7,6 +7,8 @@ mod events;
 #[cfg(test)]
 mod face;
 #[cfg(test)]
+mod readers;
+#[cfg(test)]
 mod world;
 
 /// Fails with the faults that a script of `tests/contracts/python` finds, each on a line.

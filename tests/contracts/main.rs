@@ -7,6 +7,8 @@ mod events;
 #[cfg(test)]
 mod face;
 #[cfg(test)]
+mod facts;
+#[cfg(test)]
 mod readers;
 #[cfg(test)]
 mod world;

@@ -12,7 +12,8 @@ const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
 
 #[derive(Deserialize)]
 struct Fact {
-    fact: String,
+    #[serde(rename = "fact")]
+    says: String,
     source: String,
     group: Group,
     /// What is done, and what is seen after it.
@@ -80,7 +81,7 @@ impl Stage {
             ("scale", "out") => self.world.set_desired_capacity("hosts", 1)?,
             ("scale", "in") => self.world.set_desired_capacity("hosts", 0)?,
             ("terminate", _) => {
-                self.world.terminate_instance("hosts", &instance(), rest == "and decrement")?
+                self.world.terminate_instance("hosts", &instance(), rest == "and decrement")?;
             }
             ("replace", "root volume") => self.world.replace_root_volume("hosts", &instance())?,
             ("wait", seconds) => self.world.advance_seconds(seconds.parse().unwrap()),
@@ -147,19 +148,19 @@ fn the_world_does_what_aws_was_recorded_to_do() {
         assert!(
             !fact.source.is_empty() && fact.play.iter().any(|(_, seen)| !seen.is_empty()),
             "{}",
-            fact.fact
+            fact.says
         );
         let mut stage = Stage::of(&fact.group);
         for (what, expected) in &fact.play {
             let refused = stage.play(what).err().map(|error| json!(error.code));
             let mut expected = expected.clone();
             if refused != expected.remove("error") {
-                wrong.push(format!("{}: {what}: {refused:?}", fact.fact));
+                wrong.push(format!("{}: {what}: {refused:?}", fact.says));
             }
             for (name, value) in expected {
                 let seen = stage.seen(&name);
                 if seen != value {
-                    wrong.push(format!("{}: after {what}: {name} is {seen}, not {value}", fact.fact));
+                    wrong.push(format!("{}: after {what}: {name} is {seen}, not {value}", fact.says));
                 }
             }
         }

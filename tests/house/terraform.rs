@@ -2,7 +2,7 @@
 
 mod comparison;
 mod group;
-mod module;
+pub(crate) mod module;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::Error;
 use crate::ministack::Ministack;
 use crate::repository::{in_repository, package, tool};
+use crate::requests::{Relay, Requests};
 
 /// What the stack is deployed with.
 #[derive(Debug, Clone)]
@@ -36,6 +37,10 @@ pub struct Stack {
     pub emulator: Arc<Ministack>,
     /// ECS and Auto Scaling.
     pub face: Face,
+    /// What both functions sent to AWS.
+    pub requests: Requests,
+    /// In front of the face, and of the emulator.
+    _relays: [Relay; 2],
     outputs: Value,
     courier: Option<Courier>,
 }
@@ -52,8 +57,10 @@ impl Stack {
     pub fn deploy(world: World, settings: &Settings) -> Result<Self, Error> {
         let emulator = Arc::new(Ministack::start()?);
         let face = Face::start(SharedWorld::in_real_time(world))?;
-        let outputs = deploy(&emulator, &face, settings)?;
-        let mut stack = Self { emulator, face, outputs, courier: None };
+        let requests = Requests::default();
+        let relays = [requests.relay(&face.url())?, requests.relay(emulator.url())?];
+        let outputs = deploy(&emulator, &relays, settings)?;
+        let mut stack = Self { emulator, face, requests, _relays: relays, outputs, courier: None };
         stack.courier = Some(stack.courier()?);
         Ok(stack)
     }
@@ -123,13 +130,16 @@ fn deliver(emulator: &Ministack, topic: &str, calculator: &str, emission: &Emiss
     }
 }
 
-fn deploy(emulator: &Ministack, face: &Face, settings: &Settings) -> Result<Value, Error> {
+fn deploy(emulator: &Ministack, relays: &[Relay; 2], settings: &Settings) -> Result<Value, Error> {
     let mut parameters = strings(&settings.parameters);
     parameters.insert("MetricNamespace".to_owned(), json!(settings.name));
     let mut variables = strings(&emulator.environment());
     variables.append(&mut strings(&settings.variables));
-    variables.insert("AWS_ENDPOINT_URL_ECS".to_owned(), json!(face.url()));
-    variables.insert("AWS_ENDPOINT_URL_AUTO_SCALING".to_owned(), json!(face.url()));
+    for (services, relay) in [["ECS", "AUTO_SCALING"], ["SNS", "CLOUDWATCH"]].into_iter().zip(relays) {
+        for service in services {
+            variables.insert(format!("AWS_ENDPOINT_URL_{service}"), json!(relay.url()));
+        }
+    }
 
     let mut command = Command::new(tool("python")?);
     command

@@ -39,6 +39,7 @@ use fleetkeeper_sim::{
     StrategyItem, TaskDefinition, TaskSet, World,
 };
 use fleetkeeper_tests::ministack::Ministack;
+use fleetkeeper_tests::requests::Requests;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -230,7 +231,7 @@ fn fleet_world() -> World {
     world.set_page_limit(3);
     world.add_cluster("demo");
     let of_type = || InstanceType::new("c5.large", 2048, 3767);
-    for name in ["on demand/blue", "spot"] {
+    for name in ["on demand/blue", "spot", "third", "fourth"] {
         world.add_group(AutoScalingGroup::new(name, of_type()).in_cluster("demo"));
     }
     for number in 0..12 {
@@ -267,11 +268,11 @@ async fn fleet_transcript(
 ) -> Vec<String> {
     let mut said = Vec::new();
     let demo: Cluster = "demo".parse().unwrap();
-    let names = ["spot", "none", "on demand/blue"].map(str::to_owned);
+    let names = ["spot", "none", "on demand/blue", "third", "fourth"].map(str::to_owned);
     let mut groups = auto_scaling.describe_groups(&names).await.unwrap();
     groups.sort_by(|one, other| one.name.cmp(&other.name));
     let shown: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.instances.len())).collect();
-    assert_eq!(shown, [("on demand/blue", 1), ("spot", 4)]);
+    assert_eq!(shown, [("fourth", 0), ("on demand/blue", 1), ("spot", 4), ("third", 0)], "both pages");
     said.push(format!("{groups:?}"));
 
     let names: Vec<_> = (0..12).map(|number| format!("p{number:02}")).chain(["none".to_owned()]).collect();
@@ -330,8 +331,11 @@ async fn fleet_transcript(
 async fn a_fleet_is_read_on_the_wire_as_by_the_simulated_ports() {
     let simulated = fleet_world();
     let face = Face::start(SharedWorld::in_real_time(simulated.clone())).unwrap();
-    let config = sdk_at(&face.url()).await;
+    let requests = Requests::default();
+    let relay = requests.relay(&face.url()).unwrap();
+    let config = sdk_at(&relay.url()).await;
     let on_the_wire = fleet_transcript(&Ecs::new(&config), &AutoScaling::new(&config)).await;
+    requests.check(&["ecs:DescribeCapacityProviders", "autoscaling:DescribeAutoScalingGroups"]).unwrap();
     let aws = SimulatedAws::new(SharedWorld::in_real_time(simulated));
     let in_the_world = fleet_transcript(&aws, &aws).await;
     for (wire, world) in on_the_wire.iter().zip(&in_the_world) {
@@ -344,8 +348,20 @@ async fn a_fleet_is_read_on_the_wire_as_by_the_simulated_ports() {
 async fn ecs_and_auto_scaling_answer_on_the_wire_as_the_simulated_ports_do() {
     let (simulated, action) = world();
     let face = Face::start(SharedWorld::in_real_time(simulated.clone())).unwrap();
-    let config = sdk_at(&face.url()).await;
+    let requests = Requests::default();
+    let relay = requests.relay(&face.url()).unwrap();
+    let config = sdk_at(&relay.url()).await;
     let on_the_wire = transcript(&Ecs::new(&config), &AutoScaling::new(&config), &action).await;
+    let refused = requests.check(&["autoscaling:CompleteLifecycleAction"]).unwrap_err().to_string();
+    let faults: Vec<_> = refused.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    assert_eq!(
+        faults,
+        [
+            "DescribeContainerInstances.containerInstances: 101 items, of 100 at most",
+            "UpdateContainerInstancesState.containerInstances: 11 items, of 10 at most",
+        ],
+        "the two that are there to be refused"
+    );
 
     let aws = SimulatedAws::new(SharedWorld::in_real_time(simulated));
     let in_the_world = transcript(&aws, &aws, &action).await;
@@ -364,8 +380,13 @@ async fn so_do_services_tasks_and_groups() {
     let tasks: Vec<TaskArn> =
         simulated.tasks_of_service("demo", "web").into_iter().map(|task| task.arn.clone()).collect();
     let face = Face::start(SharedWorld::in_real_time(simulated.clone())).unwrap();
-    let config = sdk_at(&face.url()).await;
+    let requests = Requests::default();
+    let relay = requests.relay(&face.url()).unwrap();
+    let config = sdk_at(&relay.url()).await;
     let on_the_wire = more(&Ecs::new(&config), &AutoScaling::new(&config), &tasks).await;
+    let refused = requests.check(&["ecs:StopTask", "ecs:GetTaskProtection"]).unwrap_err().to_string();
+    let faults: Vec<_> = refused.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    assert_eq!(faults, ["DescribeServices.services: 11 items, of 10 at most"]);
     let reason = |world: &World| {
         let named = std::slice::from_ref(&tasks[0].0);
         world.describe_tasks(Some("demo"), named).unwrap().items[0].stopped_reason.clone()
@@ -511,7 +532,9 @@ async fn a_server_that_is_not_there_is_unavailable_and_says_why() {
 #[tokio::test]
 async fn sns_and_cloudwatch_take_what_the_adapters_send() {
     let emulator = Ministack::start().unwrap();
-    let config = sdk_at(emulator.url()).await;
+    let requests = Requests::default();
+    let relay = requests.relay(emulator.url()).unwrap();
+    let config = sdk_at(&relay.url()).await;
 
     let refused =
         Sns::new(&config).publish("arn:aws:sns:us-east-1:111122223333:none", "{}", 2, "").await.unwrap_err();
@@ -546,6 +569,7 @@ async fn sns_and_cloudwatch_take_what_the_adapters_send() {
     assert_eq!(read("ContainerCapacity", &[("ClusterName", "demo")]), Some(2.0));
     assert_eq!(read("ContainerCapacity", &[("ClusterName", "demo"), ("Resource", "MEMORY")]), Some(8.0));
     assert_eq!(read("IdleHostCapacity", &[("ClusterName", "demo")]), Some(1.6));
+    requests.check(&["sns:Publish", "cloudwatch:PutMetricData"]).unwrap();
 }
 
 /// What the simulated alarms read is what CloudWatch makes of the same data.

@@ -91,6 +91,7 @@ fn a_notice_on_the_topic_drains_the_instance_across_republishes() {
     assert_eq!(completed["ec2InstanceId"], hosts[0].as_str());
     assert_eq!((&completed["cluster"], &completed["level"]), (&json!("demo"), &json!("INFO")));
     assert!(completed["requestId"].as_str().is_some_and(|id| !id.is_empty()));
+    stack.requests.check(&["ecs:ListTasks", "autoscaling:CompleteLifecycleAction", "sns:Publish"]).unwrap();
     assert!(
         stack.emulator.queue_messages(&queue(&stack, "LifecycleDrainerDeadLettersUrl")).unwrap().is_empty()
     );
@@ -124,6 +125,7 @@ fn an_event_of_ecs_becomes_metrics_and_a_full_cluster_an_alarm() {
             .then_some(())
     })
     .unwrap();
+    stack.requests.check(&["ecs:DescribeServices", "cloudwatch:PutMetricData"]).unwrap();
     assert_eq!(read("IdleHostCapacity", in_demo), Some(0.0));
     assert_eq!(read("MissingHosts", &in_group), Some(1.0));
     for (name, hosts) in

@@ -16,16 +16,25 @@ impl AutoScalingGroups for AutoScaling {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self
-            .client
-            .describe_auto_scaling_groups()
-            .set_auto_scaling_group_names(Some(names.to_vec()))
-            .send()
-            .await
-            .map_err(|error| {
-                call_error("autoscaling:DescribeAutoScalingGroups", named(&names.join(", ")), error)
-            })?;
-        Ok(answer.auto_scaling_groups().iter().map(group).collect())
+        // AWS may return fewer groups than a page can hold, and a token.
+        let (mut groups, mut token) = (Vec::new(), None);
+        loop {
+            let answer = self
+                .client
+                .describe_auto_scaling_groups()
+                .set_auto_scaling_group_names(Some(names.to_vec()))
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| {
+                    call_error("autoscaling:DescribeAutoScalingGroups", named(&names.join(", ")), error)
+                })?;
+            groups.extend(answer.auto_scaling_groups().iter().map(group));
+            token = answer.next_token;
+            if token.is_none() {
+                return Ok(groups);
+            }
+        }
     }
 
     async fn describe_scaling_activities(

@@ -27,12 +27,13 @@ pub(super) fn answer(world: &SharedWorld, body: &[u8], request_id: &str) -> Opti
 }
 
 fn call(world: &SharedWorld, action: &str, form: &Form) -> Result<Called<String>, ApiError> {
+    refuse_unknown(action, form)?;
     match (action, form.get("Version").map(String::as_str)) {
         ("DescribeLifecycleHooks", Some("2011-01-01")) => describe_lifecycle_hooks(world, form),
         ("RecordLifecycleActionHeartbeat", Some("2011-01-01")) => record_heartbeat(world, form),
         ("CompleteLifecycleAction", Some("2011-01-01")) => complete(world, form),
         ("DescribeAutoScalingGroups", Some("2011-01-01")) => {
-            Ok(auto_scaling_groups::describe_auto_scaling_groups(world, form))
+            auto_scaling_groups::describe_auto_scaling_groups(world, form)
         }
         ("DescribeScalingActivities", Some("2011-01-01")) => {
             auto_scaling_groups::describe_scaling_activities(world, form)
@@ -42,6 +43,29 @@ fn call(world: &SharedWorld, action: &str, form: &Form) -> Result<Called<String>
             let said = format!("The simulated Auto Scaling does not know {action:?} of version {version}.");
             Err(ApiError::client("InvalidAction", said))
         }
+    }
+}
+
+/// Members that the world does not know are refused: an answer that overlooked them would be a wrong one.
+fn refuse_unknown(action: &str, form: &Form) -> Result<(), ApiError> {
+    const ACTION: [&str; 4] =
+        ["AutoScalingGroupName", "LifecycleHookName", "LifecycleActionToken", "InstanceId"];
+    let known: &[&str] = match action {
+        "DescribeLifecycleHooks" => &["AutoScalingGroupName", "LifecycleHookNames"],
+        "RecordLifecycleActionHeartbeat" => &ACTION,
+        "CompleteLifecycleAction" => &[ACTION[0], ACTION[1], ACTION[2], ACTION[3], "LifecycleActionResult"],
+        "DescribeAutoScalingGroups" => {
+            &["AutoScalingGroupNames", "IncludeInstances", "MaxRecords", "NextToken"]
+        }
+        "DescribeScalingActivities" => &["AutoScalingGroupName", "MaxRecords", "NextToken"],
+        _ => return Ok(()),
+    };
+    let mut members = form.keys().filter_map(|key| key.split('.').next());
+    match members.find(|name| !["Action", "Version"].contains(name) && !known.contains(name)) {
+        Some(name) => {
+            Err(ApiError::validation(format!("The simulated Auto Scaling cannot take {name} of {action}.")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -83,6 +107,12 @@ pub(super) fn members(form: &Form, name: &str) -> Vec<String> {
     let prefix = format!("{name}.member.");
     let members = form.iter().filter(|(name, _)| name.starts_with(&prefix));
     members.map(|(_, value)| value.clone()).collect()
+}
+
+/// The most that a page is to hold.
+pub(super) fn max_records(form: &Form) -> Result<Option<i64>, ApiError> {
+    let number = form.get("MaxRecords").map(|number| number.parse()).transpose();
+    number.map_err(|_| ApiError::validation("MaxRecords must be a number."))
 }
 
 pub(super) fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, ApiError> {

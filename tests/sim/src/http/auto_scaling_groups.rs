@@ -1,20 +1,36 @@
 //! Auto Scaling: groups, and what they did and are doing.
 
-use super::auto_scaling::{Form, members, required};
+use super::auto_scaling::{Form, max_records, members, required};
 use super::xml;
 use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::activity::ScalingActivity;
 use crate::world::auto_scaling::describe::{DescribedGroup, DescribedInstance};
 use crate::world::auto_scaling::processes::ScalingProcess;
+use crate::world::auto_scaling::termination_policy::TerminationPolicy;
+use crate::world::ecs::capacity_provider::CapacityProvider;
 use crate::world::ecs::event::iso;
 use crate::world::{ACCOUNT, ApiError, Operation, REGION};
 
-pub(super) fn describe_auto_scaling_groups(world: &SharedWorld, form: &Form) -> Called<String> {
+/// `DefaultCooldown`, in seconds, of groups that set none.
+const DEFAULT_COOLDOWN: u32 = 300;
+
+/// The world's groups were there before it began.
+const CREATED: &str = "2026-01-01T00:00:00.000Z";
+
+pub(super) fn describe_auto_scaling_groups(
+    world: &SharedWorld,
+    form: &Form,
+) -> Result<Called<String>, ApiError> {
     let names = members(form, "AutoScalingGroupNames");
-    world.call(None, Operation::DescribeAutoScalingGroups, |world| {
-        let groups: String = world.describe_auto_scaling_groups(&names).iter().map(group).collect();
-        Ok(format!("<AutoScalingGroups>{groups}</AutoScalingGroups>"))
-    })
+    let max_records = max_records(form)?;
+    let token = form.get("NextToken").map(String::as_str);
+    let with_instances = form.get("IncludeInstances").is_none_or(|wanted| wanted != "false");
+    Ok(world.call(None, Operation::DescribeAutoScalingGroups, |world| {
+        let page = world.describe_auto_scaling_groups_page(&names, max_records, token)?;
+        let groups: String = page.items.iter().map(|it| group(it, with_instances)).collect();
+        let next = page.next.map_or_else(String::new, |next| xml::element("NextToken", &next.0));
+        Ok(format!("<AutoScalingGroups>{groups}</AutoScalingGroups>{next}"))
+    }))
 }
 
 pub(super) fn describe_scaling_activities(
@@ -22,8 +38,7 @@ pub(super) fn describe_scaling_activities(
     form: &Form,
 ) -> Result<Called<String>, ApiError> {
     let group = required(form, "AutoScalingGroupName")?;
-    let max_records = form.get("MaxRecords").map(|number| number.parse()).transpose();
-    let max_records = max_records.map_err(|_| ApiError::validation("MaxRecords must be a number."))?;
+    let max_records = max_records(form)?;
     let token = form.get("NextToken").map(String::as_str);
     Ok(world.call(None, Operation::DescribeScalingActivities, |world| {
         let page = world.describe_scaling_activities(group, max_records, token)?;
@@ -33,13 +48,20 @@ pub(super) fn describe_scaling_activities(
     }))
 }
 
-fn group(group: &DescribedGroup) -> String {
+/// What the world knows of a group, and the members that AWS requires beside (botocore, `AutoScalingGroup`).
+fn group(group: &DescribedGroup, with_instances: bool) -> String {
     let zones: String = group.zones.iter().map(|zone| xml::element("member", zone)).collect();
-    let instances: String = group.instances.iter().map(instance).collect();
+    let shown = group.instances.iter().filter(|_| with_instances);
+    let instances: String = shown.map(instance).collect();
     let target_groups = if group.has_load_balancer { target_group(&group.name) } else { String::new() };
     let suspended: String = group.suspended_processes.iter().map(|it| suspended(*it)).collect();
     let elements = [
         xml::element("AutoScalingGroupName", &group.name),
+        xml::element("AutoScalingGroupARN", &CapacityProvider::new("", &group.name).group_arn()),
+        xml::element("DefaultCooldown", &DEFAULT_COOLDOWN.to_string()),
+        xml::element("HealthCheckType", "EC2"),
+        xml::element("CreatedTime", CREATED),
+        format!("<TerminationPolicies>{}</TerminationPolicies>", termination_policy(group)),
         xml::element("MinSize", &group.min_size.to_string()),
         xml::element("MaxSize", &group.max_size.to_string()),
         xml::element("DesiredCapacity", &group.desired_capacity.to_string()),
@@ -51,6 +73,19 @@ fn group(group: &DescribedGroup) -> String {
         group.mixed_instances.as_deref().map(mixed_instances_policy).unwrap_or_default(),
     ];
     format!("<member>{}</member>", elements.concat())
+}
+
+fn termination_policy(group: &DescribedGroup) -> String {
+    let name = match &group.termination_policy {
+        TerminationPolicy::Default => "Default".to_owned(),
+        TerminationPolicy::OldestInstance => "OldestInstance".to_owned(),
+        TerminationPolicy::NewestInstance => "NewestInstance".to_owned(),
+        // Only a function can name instances.
+        TerminationPolicy::InOrder(_) => {
+            format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:termination-policy:1")
+        }
+    };
+    xml::element("member", &name)
 }
 
 fn suspended(process: ScalingProcess) -> String {

@@ -1,6 +1,6 @@
 //! ECS: AWS JSON 1.1, the operation named by a header.
 
-use fleetkeeper_core::ports::{Answer as Several, Page};
+use fleetkeeper_core::ports::{Answer as Several, Page, PageToken};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -124,6 +124,7 @@ fn describe_container_instances(
 ) -> Called<Value> {
     let operation = Operation::DescribeContainerInstances;
     let called = world.call_on_several(None, operation, &input.container_instances, |world, named| {
+        ids("instanceId", named)?;
         world.describe_container_instances(input.cluster.as_deref(), named)
     });
     several("containerInstances", called, container_instance)
@@ -135,6 +136,7 @@ fn update_container_instances_state(
 ) -> Called<Value> {
     let operation = Operation::UpdateContainerInstancesState;
     let called = world.call_on_several(None, operation, &input.container_instances, |world, named| {
+        ids("instanceId", named)?;
         world.update_container_instances_state(input.cluster.as_deref(), named, &input.status)
     });
     several("containerInstances", called, container_instance)
@@ -155,9 +157,21 @@ fn list_tasks(world: &SharedWorld, input: &ListTasksInput) -> Called<Value> {
 
 fn describe_tasks(world: &SharedWorld, input: &DescribeTasksInput) -> Called<Value> {
     let called = world.call_on_several(None, Operation::DescribeTasks, &input.tasks, |world, named| {
+        ids("taskId", named)?;
         world.describe_tasks(input.cluster.as_deref(), named)
     });
     several("tasks", called, task)
+}
+
+/// An id, or the end of an ARN, has 32 characters; before 2019 it was a UUID. AWS says so in these words where a caller
+/// names what it did not find: `None`, or nothing.
+pub(super) fn ids(what: &str, named: &[String]) -> Result<(), ApiError> {
+    let length = |name: &String| name.rsplit('/').next().map_or(0, str::len);
+    if named.iter().all(|name| [32, 36].contains(&length(name))) {
+        Ok(())
+    } else {
+        Err(ApiError::invalid_parameter(format!("{what} length should be one of [32,36]")))
+    }
 }
 
 fn input<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
@@ -173,10 +187,15 @@ fn input<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 fn list<T>(member: &str, page: Page<T>, arn: impl Fn(T) -> String) -> Value {
     let mut answer = Map::new();
     answer.insert(member.to_owned(), page.items.into_iter().map(arn).collect());
-    if let Some(next) = page.next {
+    insert_token(&mut answer, page.next);
+    Value::Object(answer)
+}
+
+/// The last page has no token: not one that is null.
+pub(super) fn insert_token(answer: &mut Map<String, Value>, next: Option<PageToken>) {
+    if let Some(next) = next {
         answer.insert("nextToken".to_owned(), Value::String(next.0));
     }
-    Value::Object(answer)
 }
 
 pub(super) fn several<T>(

@@ -1,14 +1,17 @@
 //! ECS: services, the protection of their tasks, and capacity providers.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::ecs::several;
+use super::ecs::{ids, insert_token, several};
 use super::ecs_service_shapes::{capacity_provider, service};
 use super::ecs_shapes::{failure, task_protection};
 use crate::shared::{Called, SharedWorld};
 use crate::world::ecs::service::SchedulingStrategy;
 use crate::world::{ApiError, Operation};
+
+/// Services on a page by default (API reference, `ListServices`).
+const SERVICES_PAGE: i64 = 10;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -60,8 +63,11 @@ pub(super) fn list_services(world: &SharedWorld, input: &ListServicesInput) -> C
             }
         };
         let (cluster, token) = (input.cluster.as_deref(), input.next_token.as_deref());
-        let page = world.list_services(cluster, strategy, input.max_results, token)?;
-        Ok(json!({"serviceArns": page.items, "nextToken": page.next.map(|token| token.0)}))
+        let size = input.max_results.unwrap_or(SERVICES_PAGE);
+        let page = world.list_services(cluster, strategy, Some(size), token)?;
+        let mut answer = Map::from_iter([("serviceArns".to_owned(), json!(page.items))]);
+        insert_token(&mut answer, page.next);
+        Ok(Value::Object(answer))
     })
 }
 
@@ -76,6 +82,7 @@ pub(super) fn describe_services(world: &SharedWorld, input: &DescribeServicesInp
 pub(super) fn get_task_protection(world: &SharedWorld, input: &GetTaskProtectionInput) -> Called<Value> {
     let operation = Operation::GetTaskProtection;
     let called = world.call_on_several(None, operation, &input.tasks, |world, named| {
+        ids("taskId", named)?;
         world.task_protection(input.cluster.as_deref(), named)
     });
     several("protectedTasks", called, task_protection)
@@ -90,7 +97,10 @@ pub(super) fn describe_capacity_providers(
         let (answer, next) = world.describe_capacity_providers(&input.capacity_providers, size, token)?;
         let found: Vec<Value> = answer.items.iter().map(capacity_provider).collect();
         let failures: Vec<Value> = answer.failures.iter().map(failure).collect();
-        let next = next.map(|token| token.0);
-        Ok(json!({"capacityProviders": found, "failures": failures, "nextToken": next}))
+        let members =
+            [("capacityProviders".to_owned(), json!(found)), ("failures".to_owned(), json!(failures))];
+        let mut answer = Map::from_iter(members);
+        insert_token(&mut answer, next);
+        Ok(Value::Object(answer))
     })
 }

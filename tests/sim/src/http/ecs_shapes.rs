@@ -102,16 +102,18 @@ pub(super) fn task_definition(definition: &TaskDefinition) -> Value {
     let tcp = definition.host_tcp_ports().iter().map(mapping("tcp"));
     let ports = tcp.chain(definition.host_udp_ports().iter().map(mapping("udp")));
     let gpus = (definition.gpus > 0).then(|| json!({"type": "GPU", "value": definition.gpus.to_string()}));
-    let container = json!({
+    let mut container = json!({
         "name": definition.family,
         "image": definition.family,
         "cpu": definition.cpu.0,
         "memory": definition.memory.0,
         "essential": true,
-        "stopTimeout": definition.stop_timeout_seconds,
         "portMappings": ports.collect::<Vec<_>>(),
         "resourceRequirements": gpus.into_iter().collect::<Vec<_>>(),
     });
+    if let (Value::Object(members), Some(seconds)) = (&mut container, definition.stop_timeout_seconds) {
+        members.insert("stopTimeout".to_owned(), json!(seconds));
+    }
     let constraints = definition.placement_constraints.iter();
     let constraints = constraints.map(|it| json!({"type": "memberOf", "expression": it.expression()}));
     let attributes = definition.required_attributes().map(|(name, value)| match value {

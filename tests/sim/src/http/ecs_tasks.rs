@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::ecs::ids;
 use super::ecs_shapes::{task, task_definition};
 use crate::shared::{Called, SharedWorld};
 use crate::world::Operation;
@@ -25,6 +26,7 @@ pub(super) struct DescribeTaskDefinitionInput {
 
 pub(super) fn stop_task(world: &SharedWorld, input: &StopTaskInput) -> Called<Value> {
     world.call(None, Operation::StopTask, |world| {
+        ids("taskId", std::slice::from_ref(&input.task))?;
         let (cluster, reason) = (input.cluster.as_deref(), input.reason.as_deref());
         let stopped = world.stop_task_because(cluster, &input.task, reason)?;
         Ok(json!({"task": task(&stopped)}))

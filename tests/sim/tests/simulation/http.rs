@@ -123,7 +123,8 @@ fn a_container_instance_has_the_shape_of_awss() {
     let (world, hosts) = two_hosts_with_web(100, 200);
     let arn = arn_of(&world, &hosts[0]).0;
     let face = face(world);
-    let input = json!({"cluster": "demo", "containerInstances": [arn, "none"], "include": ["TAGS"]});
+    let absent = "f".repeat(32);
+    let input = json!({"cluster": "demo", "containerInstances": [arn, absent], "include": ["TAGS"]});
     let answer = ecs(&face, "DescribeContainerInstances", &input);
     assert!(answer.head.contains("content-type: application/x-amz-json-1.1"), "{}", answer.head);
     let answer = answer.json();

@@ -1,12 +1,17 @@
 //! `DescribeAutoScalingGroups`.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::ports::{DESCRIBE_MAX, Page, PageToken};
 
 use super::group::Group;
 use super::instance::LifecycleState;
 use super::mixed_instances::MixedInstances;
 use super::processes::ScalingProcess;
-use crate::world::World;
+use super::termination_policy::TerminationPolicy;
+use crate::world::{ApiError, World};
+
+/// Groups on a page by default, and names in a request (API reference, `DescribeAutoScalingGroups`).
+const GROUPS_PAGE: usize = 50;
 
 /// A group as `DescribeAutoScalingGroups` tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +32,8 @@ pub struct DescribedGroup {
     pub suspended_processes: Vec<ScalingProcess>,
     /// Its Availability Zones.
     pub zones: Vec<String>,
+    /// Which instance a scale-in takes.
+    pub termination_policy: TerminationPolicy,
     /// Whether it is behind a load balancer: it has a target group.
     pub has_load_balancer: bool,
     /// Its instances, without those of its warm pool.
@@ -59,6 +66,33 @@ impl World {
         let wanted = groups.filter(|group| names.is_empty() || names.contains(&group.settings.name));
         wanted.map(Group::described).collect()
     }
+
+    /// The same in pages: 50 groups by default and 100 at most, for as many names as a page may hold.
+    pub fn describe_auto_scaling_groups_page(
+        &self,
+        names: &[String],
+        max_records: Option<i64>,
+        next_token: Option<&str>,
+    ) -> Result<Page<DescribedGroup>, ApiError> {
+        let size = match max_records.map(usize::try_from) {
+            None => GROUPS_PAGE,
+            Some(Ok(size)) if (1..=DESCRIBE_MAX).contains(&size) => size,
+            Some(_) => return Err(ApiError::validation("MaxRecords must be between 1 and 100.")),
+        };
+        if names.len() > size.max(GROUPS_PAGE) {
+            return Err(ApiError::validation(format!("The number of group names must not exceed {size}.")));
+        }
+        let after = match next_token.map(|token| token.strip_prefix("after:")) {
+            Some(None) => return Err(ApiError::client("InvalidNextToken", "The token is not valid.")),
+            after => after.flatten(),
+        };
+        let rest = self.describe_auto_scaling_groups(names).into_iter();
+        let mut rest = rest.filter(|group| after.is_none_or(|after| group.name.as_str() > after));
+        let items: Vec<DescribedGroup> = rest.by_ref().take(size.min(self.page_limit)).collect();
+        let last = items.last().filter(|_| rest.next().is_some());
+        let next = last.map(|last| PageToken(format!("after:{}", last.name)));
+        Ok(Page { items, next })
+    }
 }
 
 impl Group {
@@ -81,6 +115,7 @@ impl Group {
             new_instances_protected: self.settings.new_instances_protected,
             suspended_processes: self.suspended.iter().copied().collect(),
             zones: self.settings.zones.clone(),
+            termination_policy: self.settings.termination_policy.clone(),
             has_load_balancer: self.settings.connection_draining_seconds.is_some(),
             instances: instances.collect(),
         }

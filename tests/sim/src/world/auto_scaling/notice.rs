@@ -101,8 +101,10 @@ pub(crate) fn notification(
     zone: &str,
     at: DateTime<Utc>,
 ) -> Value {
+    // A subnet in each zone. Its id ends in the zone's letter, which is a hexadecimal digit.
+    let subnet = format!("subnet-{:0>17}", zone.chars().next_back().unwrap_or('a'));
     json!({
-        "Progress": 100,
+        "Progress": 50,
         "AccountId": ACCOUNT,
         "Description": format!("{}: {instance}", event.words().1),
         "RequestId": request_id,
@@ -113,9 +115,9 @@ pub(crate) fn notification(
         "Service": "AWS Auto Scaling",
         "Time": iso(at),
         "EC2InstanceId": instance.as_str(),
-        "StatusCode": "Successful",
+        "StatusCode": "InProgress",
         "StatusMessage": "",
-        "Details": {"Availability Zone": zone},
+        "Details": {"Subnet ID": subnet, "Availability Zone": zone},
         "AutoScalingGroupName": group,
         "Cause": format!("At {} the group's capacity was adjusted.", iso(at)),
         "Event": event.as_str(),

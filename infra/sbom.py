@@ -26,8 +26,11 @@ from packageurl import PackageURL
 
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
 NAME = re.compile(rf"(?P<function>.+)-(?P<architecture>{'|'.join(TARGETS)})\.zip")
-# `3tokio v1.50.0 (proc-macro)|MIT`: the depth, the crate and its license; (*) where it was listed before.
-LINE = re.compile(r"(?P<depth>\d+)(?P<name>[\w-]+) v(?P<version>\S+)(?: \(proc-macro\))?(?P<own> \(/[^)]*\))?\|(?P<license>[^|]*?)(?: \(\*\))?")
+# `3tokio v1.50.0 (proc-macro)|MIT`: the depth, the crate and its license; (*) if listed before.
+LINE = re.compile(
+    r"(?P<depth>\d+)(?P<name>[\w-]+) v(?P<version>\S+)(?: \(proc-macro\))?(?P<own> \(/[^)]*\))?"
+    r"\|(?P<license>[^|]*?)(?: \(\*\))?"
+)
 LOCKED = re.compile(r'\[\[package\]\]\nname = "(.+)"\nversion = "(.+)"\nsource = .+\nchecksum = "(.+)"\n')
 
 

@@ -192,7 +192,7 @@ impl Scene {
             });
             match (published, own) {
                 (Some(published), still) => {
-                    (next.attempt, next.waiting, own) = (Some(attempt), published.waiting, still);
+                    (next.attempt, next.coordinates, own) = (Some(attempt), published.coordinates, still);
                 }
                 (None, own) => return own.unwrap(),
             }

@@ -508,7 +508,7 @@ async fn a_publish_that_fails_is_not_retried_by_the_sdk() {
 
     let config = sdk_at(&url).await;
     let topic = "arn:aws:sns:us-east-1:111122223333:lifecycle";
-    let error = Sns::new(&config).publish(topic, "{}", 2, "").await.unwrap_err();
+    let error = Sns::new(&config).publish(topic, "{}", 2, false).await.unwrap_err();
     assert_eq!((error.kind, requests.load(Ordering::Relaxed)), (CallErrorKind::Unavailable, 1));
     assert!(error.may_have_taken_effect());
 
@@ -536,8 +536,10 @@ async fn sns_and_cloudwatch_take_what_the_adapters_send() {
     let relay = requests.relay(emulator.url()).unwrap();
     let config = sdk_at(&relay.url()).await;
 
-    let refused =
-        Sns::new(&config).publish("arn:aws:sns:us-east-1:111122223333:none", "{}", 2, "").await.unwrap_err();
+    let refused = Sns::new(&config)
+        .publish("arn:aws:sns:us-east-1:111122223333:none", "{}", 2, false)
+        .await
+        .unwrap_err();
     let said = ErrorChain(&refused).to_string();
     assert_eq!(refused.kind, CallErrorKind::Refused);
     assert!(said.contains("sns:Publish on arn:aws:sns:us-east-1:111122223333:none was refused: "), "{said}");

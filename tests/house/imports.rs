@@ -1,4 +1,5 @@
-//! The templates beside the main one: what they import, and that a further group is served like the first.
+//! The templates beside the main one: what they import, and that a further group is served like the
+//! first.
 
 use std::collections::BTreeSet;
 

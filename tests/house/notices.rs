@@ -1,4 +1,4 @@
-//! What the template makes AWS say to the drainer.
+//! Messages that the template configures AWS to send to the drainer.
 
 use fleetkeeper_core::drain::{Message, OnDrainTimeout, read_message};
 

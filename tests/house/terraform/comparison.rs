@@ -25,7 +25,7 @@ const TYPES: [(&str, &str); 13] = [
     ("AWS::SQS::Queue", "aws_sqs_queue"),
 ];
 
-/// What is one property in CloudFormation and a resource of its own in Terraform.
+/// Types of Terraform's that are one property of a resource in CloudFormation.
 const PARTS: [&str; 3] =
     ["aws_iam_role_policy", "aws_cloudwatch_event_target", "aws_lambda_function_recursion_config"];
 
@@ -45,7 +45,8 @@ pub(super) fn snake(name: &str) -> String {
     snake
 }
 
-/// A value, however either spells it: texts of JSON are read, numbers are texts, what is empty is not there.
+/// A value, however either spells it: texts of JSON are read, numbers are texts, what is empty is
+/// not there.
 fn same(value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
@@ -152,7 +153,7 @@ fn as_terraform(of_type: &str, properties: &Value) -> Value {
     same(&said.into()).unwrap_or_else(|| json!({}))
 }
 
-/// What a template makes, by types of Terraform's and logical ids.
+/// The resources of a template, by types of Terraform's and logical ids.
 pub(super) fn made_by(stack: &Stack, template: &Value) -> BTreeMap<(String, String), Value> {
     let types: BTreeSet<_> =
         members(&template["Resources"]).values().map(|it| it["Type"].as_str().unwrap()).collect();
@@ -173,7 +174,8 @@ pub(super) fn made_by(stack: &Stack, template: &Value) -> BTreeMap<(String, Stri
     made
 }
 
-/// What the module makes with these variables, the parts that the template has in one in one, too.
+/// The resources of a module with these variables. Parts are members of the resource that they
+/// belong to.
 pub(super) fn by_the_module(
     module: &Module,
     set: &BTreeMap<String, Value>,

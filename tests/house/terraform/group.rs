@@ -21,7 +21,8 @@ fn parameters() -> impl Iterator<Item = (&'static String, &'static Value)> {
     members(&translated(GROUP)["Parameters"]).iter().filter(|(name, _)| *name != STACK)
 }
 
-/// What the module of the functions gives: its outputs, with the values that the main template exports.
+/// What the module of the functions gives: its outputs, with the values that the main template
+/// exports.
 fn fleetkeeper() -> Value {
     let exports = exports(&[]);
     let module = Module::read_from(FOLDER);

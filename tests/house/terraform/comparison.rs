@@ -93,10 +93,7 @@ fn one(value: Option<Value>) -> Value {
 fn as_terraform(of_type: &str, properties: &Value) -> Value {
     // A resource may have no properties.
     let mut said = if properties.is_null() { Map::new() } else { snaked(properties) };
-    renamed(
-        &mut said,
-        &[("auto_scaling_group_name", "autoscaling_group_name"), ("lifecycle_hook_name", "name")],
-    );
+    renamed(&mut said, &[("auto_scaling_group_name", "autoscaling_group_name")]);
     match of_type {
         "AWS::AutoScaling::ScalingPolicy" => {
             let steps = take(&mut said, "step_adjustments").unwrap();
@@ -189,8 +186,7 @@ pub(super) fn by_the_module(
             parts.push((of_type, name, said));
             continue;
         }
-        let named =
-            ["aws_cloudwatch_log_group", "aws_autoscaling_lifecycle_hook"].contains(&of_type.as_str());
+        let named = of_type == "aws_cloudwatch_log_group";
         said.retain(|name, _| named || !MADE_UP.contains(&name.as_str()));
         if of_type == "aws_lambda_function" {
             said.retain(|name, _| name != "function_name" && name != "source_code_hash");

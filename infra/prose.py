@@ -4,9 +4,9 @@
     infra/prose.py [file ...]
 
 It checks words and forms that CONTRIBUTING.md bans, the length of sentences and the width of lines. It
-reads Markdown, comments and descriptions in YAML and Terraform, and comments and docstrings in Python.
-Each finding names the file, the line and the better word. infra/prose-exceptions.txt has at most ten
-exceptions, and one that is no longer found fails as well.
+reads Markdown, comments and descriptions in YAML and Terraform, comments and docstrings in Python, and
+comments in the Rust code of RUST. Each finding names the file, the line and the better word.
+infra/prose-exceptions.txt has at most ten exceptions, and one that is no longer found fails as well.
 """
 
 import re
@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 EXCEPTIONS = Path(__file__).resolve().parent / "prose-exceptions.txt"
 MOST_EXCEPTIONS = 10
+# Folders of Rust code whose comments are checked. Add a folder once it has no findings.
+RUST = ["crates/aws/src", "crates/capacity-calculator/src", "tests/house", "tests/demo", "tests/src"]
 MOST_WORDS = 25
 WIDTH = 100
 
@@ -184,7 +186,29 @@ def python(path, lines):
         yield prose, None
 
 
-READERS = {".md": markdown, ".yaml": yaml, ".yml": yaml, ".tf": terraform, ".py": python}
+def rust(path, lines):
+    """Comments without their tables, headings and examples."""
+    prose, kind, code = Prose(path), None, False
+    for number, line in enumerate(lines, 1):
+        comment = re.match(r"\s*(//[/!]?)(?: (.*))?$", line)
+        text = (comment[2] or "") if comment else ""
+        fence = text.startswith("```")
+        code = comment is not None and code != fence
+        is_text = bool(text) and not code and not re.match(r"\||\s{2,}|```", text)
+        begins = re.match(r"(?:[-*]|\d+\.|#+) ", text)
+        if prose.words and (not is_text or comment[1] != kind or begins):
+            yield prose, None
+            prose = Prose(path)
+        if is_text:
+            kind = comment[1]
+            prose.add(number, plain(text[begins.end() :] if begins else text))
+        if comment and is_wide(line) and not text.startswith("|"):
+            yield None, number
+    if prose.words:
+        yield prose, None
+
+
+READERS = {".md": markdown, ".yaml": yaml, ".yml": yaml, ".tf": terraform, ".py": python, ".rs": rust}
 
 
 def findings(path):
@@ -208,8 +232,11 @@ def findings(path):
 def files():
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     paths = [ROOT / name for name in listed.stdout.split("\0") if Path(name).suffix in READERS]
-    # The benchmark's handlers in Python are what they are compared with.
-    return [path for path in paths if path.exists() and ROOT / "tests" not in path.parents]
+    paths = [path for path in paths if path.exists()]
+    is_rust = {path: path.suffix == ".rs" for path in paths}
+    checked = [path for path in paths if is_rust[path] and any(ROOT / it in path.parents for it in RUST)]
+    # The handlers in Python of the benchmark keep the wording of their model.
+    return checked + [path for path in paths if not is_rust[path] and ROOT / "tests" not in path.parents]
 
 
 def exceptions():

@@ -33,7 +33,7 @@ resource "aws_iam_role_policy" "lifecycle_hook_role" {
 resource "aws_autoscaling_lifecycle_hook" "terminating_hook" {
   count = var.draining == "On" ? 1 : 0
 
-  name                    = local.hook_name
+  name                    = "${var.name}-drain"
   autoscaling_group_name  = var.auto_scaling_group_name
   lifecycle_transition    = "autoscaling:EC2_INSTANCE_TERMINATING"
   default_result          = var.on_drain_timeout == "abandon" ? "ABANDON" : "CONTINUE"
@@ -224,13 +224,13 @@ resource "aws_cloudwatch_event_rule" "lifecycle_drainer_sweep" {
 resource "aws_cloudwatch_event_target" "lifecycle_drainer_sweep" {
   rule = aws_cloudwatch_event_rule.lifecycle_drainer_sweep.name
   arn  = aws_lambda_function.lifecycle_drainer.arn
-  input = jsonencode({
+  input = var.draining == "On" ? jsonencode({
     sweep = {
       cluster = var.cluster_name
       group   = var.auto_scaling_group_name
-      hook    = local.hook_name
+      hook    = aws_autoscaling_lifecycle_hook.terminating_hook[0].name
     }
-  })
+  }) : "{}"
 }
 
 resource "aws_lambda_permission" "lifecycle_drainer_sweep_permission" {

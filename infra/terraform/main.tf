@@ -17,8 +17,6 @@ locals {
   account_id  = data.aws_caller_identity.current.account_id
   cluster_arn = "arn:${local.partition}:ecs:${local.region}:${local.account_id}:cluster/${var.cluster_name}"
 
-  hook_name = "${var.name}-drain"
-
   # In order of preference.
   auto_scaling_groups = var.further_auto_scaling_group_names == "" ? var.auto_scaling_group_name : "${var.auto_scaling_group_name},${var.further_auto_scaling_group_names}"
 

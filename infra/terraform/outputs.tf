@@ -14,8 +14,8 @@ output "lifecycle_topic_arn" {
 }
 
 output "lifecycle_hook_name" {
-  description = "Name of the hook that holds an instance while it is drained, if draining is On."
-  value       = local.hook_name
+  description = "Name of the hook that holds an instance while it is drained. Null without the hook."
+  value       = var.draining == "On" ? aws_autoscaling_lifecycle_hook.terminating_hook[0].name : null
 }
 
 output "lifecycle_drainer_name" {

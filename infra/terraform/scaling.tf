@@ -2,7 +2,7 @@
 
 resource "aws_cloudwatch_metric_alarm" "scale_out_alarm" {
   alarm_name          = "${var.name}-scale-out"
-  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} is short of hosts for the waiting tasks of the cluster ${var.cluster_name} and the headroom. With Scaling set to Alarms, hosts are added. In a group with weights, MissingHosts counts capacity units."
+  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} is short of hosts for the waiting tasks of the cluster ${var.cluster_name} and the headroom. With Scaling set to Alarms, hosts are added."
   namespace           = var.metric_namespace
   metric_name         = "MissingHosts"
   dimensions          = local.group_dimensions

@@ -1,4 +1,4 @@
-//! What happens, act by act, and the checks after each.
+//! The acts of the demo, with the checks after each.
 
 use std::time::{Duration, Instant};
 
@@ -83,7 +83,8 @@ pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
          whole minute; then Auto Scaling terminates the oldest host, and the drainer drains it, too.",
     );
     show.world(|world| world.set_desired_count(CLUSTER, SERVICE, 2))?;
-    // A quiet cluster sends no events: the schedule keeps the metrics coming. Here it is played every two seconds.
+    // A quiet cluster sends no events: the schedule keeps the metrics coming. Here it is played
+    // every two seconds.
     let schedule = sample_event("scheduled-event.json")?;
     let mut last = Instant::now();
     let mut play_schedule = move |stack: &Stack| {
@@ -152,7 +153,7 @@ pub(crate) fn other_architecture(show: &mut Show) -> Result<(), Error> {
     Ok(())
 }
 
-/// What must hold over all of it.
+/// The checks over all acts.
 pub(crate) fn curtain(show: &mut Show) -> Result<(), Error> {
     println!();
     show.check(

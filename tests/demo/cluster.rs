@@ -1,4 +1,5 @@
-//! The cluster: hosts for two tasks each, a service behind a load balancer, and names that a reader can keep apart.
+//! The cluster: hosts for two tasks each, a service behind a load balancer, and names that a reader
+//! can keep apart.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +19,13 @@ pub(crate) const SERVICE: &str = "web";
 pub(crate) const ARM_GROUP: &str = "demo-arm";
 pub(crate) const ARM_SERVICE: &str = "report";
 
-/// The worst case of the first group is its service's one container, which the calculator finds by itself: 2 of it fit on a
-/// host, in CPU as in memory.
+/// The calculator discovers the worst-case container of the first group: its service's one
+/// container. A host has CPU and memory for 2 of it.
 const CONTAINER_CPU: u64 = 500;
 const CONTAINER_MEMORY: u64 = 400;
 
-/// Two hosts of 1,024 CPU units and 993 MiB, with three tasks running. The deregistration delay of their load balancer is
-/// 12 s in place of the default 300 s.
+/// Two hosts of 1,024 CPU units and 993 MiB, with three tasks running. The deregistration delay of
+/// their load balancer is 12 s in place of the default 300 s.
 pub(crate) fn world() -> Result<World, Error> {
     let mut world = World::new(Utc::now() - TimeDelta::seconds(60));
     world.add_cluster(CLUSTER);

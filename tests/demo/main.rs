@@ -1,5 +1,6 @@
-//! `make demo`: a small cluster lives through a scale-out, the rolling replacement of a host, a scale-in, and a second group
-//! that joins, with both functions deployed from the template and running as they would in Lambda.
+//! `make demo`: a small cluster lives through a scale-out, the replacement of a host and a
+//! scale-in. Then a second group joins. Both functions are deployed from the template and run as in
+//! Lambda.
 //!
 //! | room | purpose |
 //! | --- | --- |

@@ -20,7 +20,7 @@ pub(crate) struct Show {
     pub(crate) stack: Stack,
     began: DateTime<Utc>,
     shown_until: DateTime<Utc>,
-    /// What neither the world nor a log tells of.
+    /// Lines of neither the world's history nor a log.
     notes: Vec<Line>,
     checks: Vec<Check>,
     on_terminal: bool,
@@ -76,7 +76,7 @@ impl Show {
         println!("{about}\n");
     }
 
-    /// Waits for what is to happen next, and says so meanwhile.
+    /// Waits for the next event, and shows that meanwhile.
     pub(crate) fn wait_for(
         &self,
         what: &str,

@@ -1,4 +1,4 @@
-//! What happened, from the world's history and the functions' logs, in the order of their times.
+//! The timeline, from the world's history and the functions' logs, in the order of their times.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
-/// What happened since `from`.
+/// The lines since `from`.
 pub(crate) fn since(stack: &Stack, from: DateTime<Utc>) -> Result<Vec<Line>, Error> {
     let history = stack.world(|world| world.history().clone());
     let names = Names::of(&history);

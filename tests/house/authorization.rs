@@ -1,4 +1,5 @@
-//! Every policy held to AWS's authorization reference: its actions exist, take their resources and know their conditions.
+//! Every policy held to AWS's authorization reference: its actions exist, take their resources and
+//! know their conditions.
 
 use std::collections::BTreeMap;
 use std::fs;

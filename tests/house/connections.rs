@@ -1,6 +1,8 @@
-//! The main template's wires, each followed to its other end: senders, permissions, and the way of failed events.
+//! The main template's wires, each followed to its other end: senders, permissions, and the way of
+//! failed events.
 //!
-//! Each check goes through all resources of a type, so that a new one is checked with those that are there.
+//! Each check goes through all resources of a type, so that a new one is checked with those that
+//! are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +67,7 @@ fn assert_publishes(stack: &Stack, role: &str, topic_arn: &Value, whose: &str) {
     assert_eq!(allowed(stack, role)["sns:Publish"], [topic_arn.as_str().unwrap()].into(), "{role}");
 }
 
-/// Who sends to which function, by the subscriptions and the rules that there are.
+/// Each function with its senders, by the subscriptions and the rules.
 fn senders_to_functions(stack: &Stack) -> BTreeSet<(String, Sender)> {
     let mut senders = BTreeSet::new();
     for (name, subscription) in stack.all(SUBSCRIPTION) {
@@ -89,7 +91,8 @@ fn sender(service: &str, source_arn: &Value) -> Sender {
     (format!("{service}.amazonaws.com"), source_arn.as_str().unwrap().to_owned())
 }
 
-/// Who puts dead letters into which queue, by themselves: what a function failed on, its role does.
+/// Each queue with the services that send dead letters to it. A function's role sends its failed
+/// events.
 fn senders_to_queues(stack: &Stack) -> BTreeSet<(String, Sender)> {
     let mut senders = BTreeSet::new();
     for (name, subscription) in stack.all(SUBSCRIPTION) {
@@ -110,7 +113,8 @@ fn a_hook_publishes_to_a_topic_that_its_role_may_publish_to_and_comes_after_whoe
     for stack in Stack::both_ways() {
         let drains = stack.parameter("Draining") == "On";
         assert_eq!(stack.all(HOOK).count(), usize::from(drains));
-        // Without a hook there is nothing to sweep, and a drainer that is invoked by hand changes nothing.
+        // Without a hook there is nothing to sweep, and a drainer that is invoked by hand changes
+        // nothing.
         let sweep = stack.properties("LifecycleDrainerSweep");
         assert_eq!(sweep["State"], if drains { "ENABLED" } else { "DISABLED" });
         let variables = &stack.properties("LifecycleDrainer")["Environment"]["Variables"];
@@ -205,7 +209,8 @@ fn one(value: &Value) -> Vec<(&str, &Value)> {
     members(value).iter().map(|(name, value)| (name.as_str(), value)).collect()
 }
 
-/// The calculator's failed events go nowhere: its next schedule reads the cluster again, and an alarm reports its silence.
+/// The calculator's failed events go nowhere: its next schedule reads the cluster again, and an
+/// alarm reports its silence.
 #[test]
 fn failed_events_of_the_drainer_go_to_a_queue_with_an_alarm_and_the_calculator_does_not_retry() {
     let observability = Stack::of(OBSERVABILITY, &[]);
@@ -301,7 +306,7 @@ fn alarms_scale_the_group_of_the_hook_unless_scaling_is_off() {
     }
 }
 
-/// Nothing that is there by a condition is referred to where it is not: to resolve a reference is to see it there.
+/// No output refers to a resource that a condition leaves out. Resolving a reference checks that.
 #[test]
 fn every_output_is_of_something_that_is_there() {
     for stack in Stack::both_ways() {

@@ -1,5 +1,5 @@
-//! The example: what it gives to the templates that it nests, what must hold while its hosts are replaced, who may reach what,
-//! and the page that walks through it.
+//! The example: parameters of nested templates, rolling updates, reachability, and the page that
+//! walks through it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::template::{ALL, OBSERVABILITY, SERVICE_SCALING, properties, template,
 const TEMPLATE: &str = "infra/example/template.yaml";
 const PAGE: &str = "infra/example/README.md";
 
-/// What EC2 tells of a t4g.small: two processors.
+/// The CPU units of a t4g.small: two processors.
 const HOST_CPU: u64 = 2048;
 /// The agent registers less than the 2 GiB that there are.
 const HOST_MEMORY: u64 = 1800;
@@ -170,7 +170,8 @@ fn a_host_joins_the_cluster_and_tells_once_it_has() {
     let signal = format!("--stack ${{AWS::StackName}} --resource {group} --region ${{AWS::Region}}");
     assert!(data.contains(&signal), "{data}");
     assert!(data.contains("http://localhost:51678/v1/metadata"));
-    // The agent starts after user data: what waits for it is a unit of its own, the last thing that is begun.
+    // The agent starts after user data: what waits for it is a unit of its own, the last thing that
+    // is begun.
     let waits = data.lines().last().unwrap();
     assert!(waits.starts_with("systemd-run ") && waits.ends_with(" /usr/local/sbin/signal-cloudformation"));
     assert!(data.contains("cat >/usr/local/sbin/signal-cloudformation <<'SCRIPT'\n"));
@@ -232,7 +233,7 @@ fn only_the_load_balancer_reaches_the_application_and_nobody_a_host() {
     assert_eq!(properties(&example, "ApplicationTargets")["TargetType"], "ip");
 }
 
-/// What AWS has replaced, or advises against for new stacks.
+/// Types and properties that AWS has replaced, or advises against for new stacks.
 #[test]
 fn no_template_uses_what_is_deprecated() {
     const DEPRECATED: [&str; 2] =
@@ -248,7 +249,7 @@ fn no_template_uses_what_is_deprecated() {
     }
 }
 
-/// A host of the example with so many of its tasks.
+/// A host of the example with this number of its tasks.
 fn host(example: &Value, tasks: u32) -> ContainerInstance {
     let all = Resources { cpu: CpuUnits(HOST_CPU), memory: Mib(HOST_MEMORY), ..Resources::default() };
     let used = |parameter: &str| u64::from(tasks) * default(example, parameter);
@@ -333,7 +334,8 @@ fn word(text: &str) -> &str {
 fn the_page_names_what_there_is() {
     let (example, page) = (example(), text(PAGE));
     let (parameters, outputs) = (keys(&example["Parameters"]), keys(&example["Outputs"]));
-    // `output` is a function of the page, `--output text` an option: no output begins in lower case.
+    // `output` is a function of the page, `--output text` an option: no output begins in lower
+    // case.
     let asked = page.split("output ").skip(1).map(word);
     let asked: BTreeSet<_> = asked.filter(|name| name.starts_with(char::is_uppercase)).collect();
     assert_eq!(asked, outputs, "the page asks for every output, and for no other");

@@ -13,7 +13,8 @@ use std::process::Command;
 
 use fleetkeeper_tests::repository::in_repository;
 
-/// The names of all crates that a package is built from, itself included, tests and build scripts left out.
+/// The names of all crates that a package is built from, itself included, tests and build scripts
+/// left out.
 fn built_from(package: &str) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{lib}"])
@@ -111,8 +112,8 @@ fn nothing_below_knows_the_functions_or_the_simulated_world() {
     );
 }
 
-/// `make build` builds both functions at once, `sam build` each by itself: what one turned on in a crate for itself alone
-/// would be built twice, and come to other bytes.
+/// `make build` builds both functions at once, `sam build` each separately. A feature that only one
+/// of them enables in a crate would give other bytes.
 #[test]
 fn a_function_is_built_from_the_same_crates_alone_as_beside_the_other() {
     let crates = |packages: &[&str]| -> BTreeSet<String> {
@@ -134,8 +135,9 @@ fn a_function_is_built_from_the_same_crates_alone_as_beside_the_other() {
     }
 }
 
-/// cargo-lambda fills in what the release profile leaves out: what ships would depend on its version. How a panic ends is
-/// what the log's last line relies on (crates/aws, lambda.rs): nothing unwinds past it.
+/// cargo-lambda fills in what the release profile leaves out: what ships would depend on its
+/// version. How a panic ends is what the log's last line relies on (crates/aws, lambda.rs): nothing
+/// unwinds past it.
 #[test]
 fn the_release_profile_leaves_nothing_to_be_filled_in() {
     let manifest = fs::read_to_string(in_repository("Cargo.toml")).unwrap();

@@ -1,4 +1,5 @@
-//! The house: dependencies point down only, a floor knows nothing of the floor above it, and the template fits the code.
+//! The repository's contracts: dependencies point down only, and the templates, the pages and the
+//! Terraform modules fit the code.
 
 #[cfg(test)]
 mod authorization;

@@ -34,7 +34,7 @@ fn metric(namespace: &str, name: &str, dimensions: impl IntoIterator<Item = impl
     (namespace.to_owned(), name.to_owned(), dimensions)
 }
 
-/// What both functions publish, taken from their code, and what Lambda and SQS publish of functions and queues.
+/// Metrics that both functions publish, taken from their code, and those of Lambda and SQS.
 fn published() -> BTreeSet<Metric> {
     let worst = WorstCase::new(TaskNeeds { cpu: CpuUnits(1), ..TaskNeeds::default() }).unwrap();
     let report = figures(&[], &worst).unwrap();

@@ -1,11 +1,12 @@
-//! What makes the table of network interfaces by instance type.
+//! The script that generates the table of network interfaces by instance type.
 
 use std::fs;
 use std::process::Command;
 
 use fleetkeeper_tests::repository::in_repository;
 
-/// In the forms of its two sources: types with and without a trunk, one in both, and a number that cannot be.
+/// In the forms of its two sources: types with and without a trunk, one in both, and a number that
+/// cannot be.
 const TYPES: &str = "\
 // This file was generated at 2026-03-20T18:06:29Z
 var Limits = map[string]*VPCLimits{

@@ -1,4 +1,4 @@
-//! What the template makes AWS say to the drainer.
+//! Messages that the template configures AWS to send to the drainer.
 
 use fleetkeeper_core::drain::{Message, OnDrainTimeout, read_message};
 
@@ -10,8 +10,9 @@ fn the_sweep_is_one_that_the_drainer_reads() {
     let input = stack.properties("LifecycleDrainerSweep")["Targets"][0]["Input"].as_str().unwrap();
     let Message::Sweep(sweep) = read_message(input).unwrap() else { panic!("{input}") };
     assert_eq!(sweep.cluster.unwrap().name(), "ClusterName");
-    assert_eq!((sweep.group.as_str(), sweep.hook.as_str()), ("AutoScalingGroupName", "fleetkeeper-drain"));
-    assert_eq!(stack.properties("TerminatingHook")["LifecycleHookName"], "fleetkeeper-drain");
+    assert_eq!((sweep.group.as_str(), sweep.hook.as_str()), ("AutoScalingGroupName", "TerminatingHook"));
+    // CloudFormation cannot replace a hook of a given name, as another group needs it.
+    assert_eq!(stack.properties("TerminatingHook").get("LifecycleHookName"), None);
     assert_eq!(stack.properties("TerminatingHook")["AutoScalingGroupName"], "AutoScalingGroupName");
 }
 

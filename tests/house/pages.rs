@@ -74,7 +74,8 @@ fn commands(page: &str) -> Vec<String> {
     lines.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
-/// The template that a command deploys: the one that it names, or the one that its stack's name stands for.
+/// The template that a command deploys: the one that it names, or the one that its stack's name
+/// stands for.
 fn deployed(command: &str) -> Option<String> {
     if let Some((_, after)) = command.split_once("--template-file ") {
         return after.split_whitespace().next().map(str::to_owned);

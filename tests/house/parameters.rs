@@ -1,4 +1,5 @@
-//! The templates' parameters and conditions: each is used, and each parameter is in one group with a description.
+//! The templates' parameters and conditions: each is used, and each parameter is in one group with
+//! a description.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,7 +38,8 @@ fn names_of(template: &Value, section: &str) -> BTreeSet<String> {
     template[section].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
-/// CloudFormation takes at most 51,200 bytes with a request (AWS CloudFormation quotas, "Template body size in a request").
+/// CloudFormation takes at most 51,200 bytes with a request (AWS CloudFormation quotas, "Template
+/// body size in a request").
 const INLINE_LIMIT: usize = 51_200;
 
 #[test]

@@ -1,5 +1,5 @@
-//! Each role allows the operations that its function calls and no others, by what it called in simulated histories; and the
-//! adapters call by the SDK what the simulated world answers.
+//! Each role allows the operations that its function called in simulated histories, and no others.
+//! The adapters call by the SDK the operations that the simulated world answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::template::{Stack, texts};
 /// The first five see every call; twenty also see it when what is drawn has changed.
 const HISTORIES: u64 = 20;
 
-/// What Lambda does in a function's name.
+/// Operations that Lambda calls with a function's role.
 const BY_LAMBDA: [&str; 3] = ["sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"];
 
 /// Operations that know neither a resource nor a condition (Service Authorization Reference).
@@ -36,10 +36,10 @@ const UNBOUND: [&str; 4] = [
     "ecs:DescribeTaskDefinition",
 ];
 
-/// What each function called, whatever came of it.
+/// The operations that each function called, successful or not.
 type Called = BTreeMap<String, BTreeSet<Operation>>;
 
-/// What the functions called in the histories of the first seeds.
+/// The operations that the functions called in the histories of the first seeds.
 fn called_in_histories() -> Called {
     let mut called = Called::new();
     for seed in 0..HISTORIES {
@@ -61,8 +61,8 @@ fn called_in_histories() -> Called {
     called
 }
 
-/// What the drainer calls where no notice wakes it, which no history has: a warning of EC2, and sweeps of an instance whose
-/// notice was lost.
+/// What the drainer calls where no notice wakes it, which no history has: a warning of EC2, and
+/// sweeps of an instance whose notice was lost.
 async fn called_without_a_notice() -> BTreeSet<Operation> {
     let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
     world.add_cluster("demo");
@@ -94,7 +94,8 @@ async fn called_without_a_notice() -> BTreeSet<Operation> {
     })
 }
 
-/// What the calculator calls where hosts belong to a capacity provider, which no history has.
+/// The operations that the calculator calls if hosts belong to a capacity provider. No history has
+/// one.
 async fn called_with_a_capacity_provider() -> BTreeSet<Operation> {
     let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
     world.add_cluster("demo");
@@ -148,7 +149,7 @@ async fn each_role_allows_what_its_function_calls_and_no_more() {
             }
         }
     }
-    // What the world answers and nobody calls would be answered in vain, and faults be drawn for it.
+    // An operation that nobody calls would be simulated, and given faults, in vain.
     let all: BTreeSet<_> = called.into_values().flatten().collect();
     assert_eq!(all, Operation::ALL.into());
 }
@@ -159,8 +160,8 @@ fn in_iam(method: &str) -> String {
     words.map(|(first, rest)| first.to_ascii_uppercase() + rest).collect()
 }
 
-/// A request of the SDK is made by a method of `client` and sent by `send`: as many of the one as of the other, so that none
-/// is made in another way unseen.
+/// A request of the SDK is made by a method of `client` and sent by `send`: as many of the one as
+/// of the other, so that none is made in another way unseen.
 #[test]
 fn the_adapters_call_what_the_simulated_world_answers() {
     let mut called = BTreeSet::new();

@@ -43,6 +43,7 @@ fn it_names_the_file_the_line_and_the_better_word() {
             "say must",
         ),
         ("tool.py", "\"\"\"Mend the zips.\"\"\"\n", 1, "say fix"),
+        ("code.rs", "fn a() {}\n\n/// What is read.\nfn b() {}\n", 3, "a clause as the subject"),
     ] {
         assert_found(name, text, line, message);
     }
@@ -55,6 +56,10 @@ fn it_passes_plain_prose_code_and_questions() {
         (
             "plain.md",
             "```sh\nmake it tell whether this line of a command is longer than a hundred columns, if it has to be\n```\n",
+        ),
+        (
+            "plain.rs",
+            "/// The host of a task.\n///\n/// ```\n/// let it = has.to(go);\n/// ```\nlet it = \"by itself\";\n",
         ),
         (
             "plain.yaml",

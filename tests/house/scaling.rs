@@ -41,7 +41,8 @@ fn dimensions(alarm: &Value) -> BTreeMap<String, String> {
 
 #[test]
 fn alarms_and_policies_are_those_that_are_simulated() {
-    // The simulated book has the same warm-up. The template's own is the usual time of a host to join.
+    // The simulated book has the same warm-up. The template's own is the usual time of a host to
+    // join.
     let warmup: &[_] = &[("InstanceWarmupSeconds", "60")];
     for (signals, path, set) in [
         (ScalingSignals::Fleetkeeper, MAIN, &[][..]),
@@ -54,7 +55,7 @@ fn alarms_and_policies_are_those_that_are_simulated() {
         for (alarm, policy) in
             [(scaling.scale_out_alarm(), "ScaleOutPolicy"), (scaling.scale_in_alarm(), "ScaleInPolicy")]
         {
-            // In an account the stack's name tells the groups' alarms apart.
+            // In an account the stack's name distinguishes the groups' alarms.
             let logical_id = alarm.name.rsplit('-').next().unwrap();
             let found = of(logical_id);
             assert_eq!(dimensions(&found), alarm.metric.dimensions, "{}", alarm.name);

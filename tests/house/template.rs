@@ -56,10 +56,12 @@ pub(crate) fn texts(one_or_many: &Value) -> Vec<&str> {
     }
 }
 
-/// A stack of a template: conditions decided, references and imports resolved, `AWS::NoValue` removed.
+/// A stack of a template: conditions decided, references and imports resolved, `AWS::NoValue`
+/// removed.
 ///
-/// A resource's `Ref` is its logical id, an attribute is `ID.Attribute`, a topic's `Ref` is its ARN. A parameter without
-/// a default has its own name as its value. An import has the value that the main template exports.
+/// A resource's `Ref` is its logical id, an attribute is `ID.Attribute`, a topic's `Ref` is its
+/// ARN. A parameter without a default has its own name as its value. An import has the value that
+/// the main template exports.
 #[derive(Debug)]
 pub(crate) struct Stack {
     template: &'static Value,
@@ -107,8 +109,8 @@ impl Stack {
         stack
     }
 
-    /// Stacks between which every condition holds once and does not once: by default, and with every parameter that a
-    /// condition asks for set to something else.
+    /// Stacks between which every condition holds once and does not once: by default, and with
+    /// every parameter that a condition asks for set to something else.
     pub(crate) fn both_ways() -> [Self; 2] {
         Self::both_ways_of(MAIN)
     }
@@ -146,7 +148,7 @@ impl Stack {
         resources.map(|(name, it)| (name.as_str(), &it["Properties"]))
     }
 
-    /// What a resource waits for by name.
+    /// The resources that a resource depends on by name.
     pub(crate) fn depends_on(&self, resource: &str) -> Vec<&str> {
         texts(&self.resources[resource]["DependsOn"])
     }
@@ -158,7 +160,7 @@ impl Stack {
         self.is(name, of_type).then_some(name)
     }
 
-    /// Whether there is such a resource.
+    /// Returns whether there is such a resource.
     pub(crate) fn is(&self, name: &str, of_type: &str) -> bool {
         self.resources.get(name).is_some_and(|resource| resource["Type"] == of_type)
     }
@@ -169,7 +171,7 @@ impl Stack {
         if there { self.resolved(&output["Value"]) } else { Some(Value::Null) }
     }
 
-    /// Whether a condition holds.
+    /// Returns whether a condition holds.
     fn holds(&self, condition: &str) -> bool {
         let found = &self.template["Conditions"][condition];
         assert!(found.is_object(), "there is no condition {condition}");
@@ -192,7 +194,7 @@ impl Stack {
         self.resolved(value).unwrap_or_else(|| panic!("no value: {value}"))
     }
 
-    /// None where it is to be left out.
+    /// None for `AWS::NoValue`.
     fn resolved(&self, value: &Value) -> Option<Value> {
         let only =
             value.as_object().filter(|members| members.len() == 1).and_then(|members| members.iter().next());
@@ -272,7 +274,7 @@ impl Stack {
     }
 }
 
-/// What the main template exports with these parameters.
+/// The exports of the main template with these parameters.
 pub(crate) fn exports(set: &[(&str, &str)]) -> BTreeMap<String, Value> {
     let main = Stack::with(set);
     let outputs = members(&template()["Outputs"]).values().filter(|it| it.get("Export").is_some());
@@ -284,7 +286,7 @@ pub(crate) fn exports(set: &[(&str, &str)]) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// What the ARNs of the stack's topics begin with.
+/// The beginning of the ARNs of the stack's topics.
 const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:";
 
 /// A value as CloudFormation puts it into a text.
@@ -305,7 +307,8 @@ fn turn(condition: &Value, parameters: &Value, otherwise: &mut BTreeMap<String, 
     }
 }
 
-/// A value of a parameter: `this` where it is another one by default, and another one where it is this.
+/// A value of a parameter: `this` where it is another one by default, and another one where it is
+/// this.
 fn other_than(this: &str, parameter: &Value) -> String {
     if text(&parameter["Default"]) != this {
         return this.to_owned();

@@ -16,17 +16,19 @@ use crate::template::{OBSERVABILITY, Stack, exports, members, template, text, tr
 use comparison::{by_the_module, made_by, snake};
 use module::{Module, attribute, evaluated, logical_id};
 
-/// The parameter of the operators' alarms. The module has no dashboard, and it needs no name of another stack.
+/// The parameter of the operators' alarms. The module has no dashboard, and it needs no name of
+/// another stack.
 const ALARM_TOPIC: &str = "AlarmTopicArn";
 
-/// What Terraform needs and the template does not.
+/// Variables that only Terraform needs.
 const TERRAFORM_ONLY: [(&str, &str); 3] = [
     ("name", "fleetkeeper"),
     ("drainer_package", "lifecycle-drainer-arm64.zip"),
     ("calculator_package", "capacity-calculator-arm64.zip"),
 ];
 
-/// A text that names parameters, with the names of the variables. A parameter of one word is a plain word, too.
+/// A text that names parameters, with the names of the variables. A parameter of one word is a
+/// plain word, too.
 fn of_variables(said: &str) -> String {
     let word = Regex::new("[A-Za-z0-9]+").unwrap();
     let named = |word: &regex_lite::Captures<'_>| {
@@ -37,7 +39,8 @@ fn of_variables(said: &str) -> String {
     word.replace_all(said, named).into_owned()
 }
 
-/// The parameters that the module has, too: all of the main template, and the topic of the operators' alarms.
+/// The parameters that the module has, too: all of the main template, and the topic of the
+/// operators' alarms.
 fn shared() -> impl Iterator<Item = (&'static String, &'static Value)> {
     let of_operators = members(&translated(OBSERVABILITY)["Parameters"]).iter();
     members(&template()["Parameters"]).iter().chain(of_operators.filter(|(name, _)| *name == ALARM_TOPIC))
@@ -62,7 +65,7 @@ fn typed(module: &Module, variable: &str, value: &str) -> Value {
     }
 }
 
-/// What the templates make with these parameters, by types of Terraform's and logical ids.
+/// The resources of the templates with these parameters, by types of Terraform's and logical ids.
 fn by_the_templates(set: &BTreeMap<String, String>) -> BTreeMap<(String, String), Value> {
     let set: Vec<_> = set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let (of_operators, of_main): (Vec<_>, Vec<_>) =
@@ -196,7 +199,7 @@ fn probes(parameter: &Value) -> Vec<Value> {
     probes
 }
 
-/// Whether CloudFormation takes a parameter's value.
+/// Returns whether CloudFormation accepts a parameter's value.
 fn taken(parameter: &Value, value: &Value) -> bool {
     let allowed = parameter["AllowedValues"].as_array().is_none_or(|allowed| allowed.contains(value));
     let bound = |name: &str| parameter[name].as_i64();

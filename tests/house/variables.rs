@@ -1,4 +1,5 @@
-//! The functions' variables: each is given what it reads and nothing else, and a parameter takes what the variable takes.
+//! The functions' variables: each is given what it reads and nothing else, and a parameter takes
+//! what the variable takes.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -42,7 +43,8 @@ const FUNCTIONS: [Function; 2] = [
     },
 ];
 
-/// What both read besides. Lambda sets it by the function's `LoggingConfig`, and lets nobody else set it.
+/// A variable that both functions read. Lambda sets it by the function's `LoggingConfig`, and
+/// reserves it.
 const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 
 fn read_log_level(settings: &Settings<'_>) -> Result<(), SettingError> {
@@ -82,7 +84,7 @@ fn set_by_parameters() -> Vec<(String, Vec<String>, Read)> {
         let level = parameters_in(&properties["LoggingConfig"]["ApplicationLogLevel"]);
         all.push((LOG_LEVEL.to_owned(), level, read_log_level));
         for (variable, value) in members(variables(properties)) {
-            // What is empty is not set at all.
+            // An empty parameter leaves its variable unset.
             let value = value["Fn::If"].get(1).unwrap_or(value);
             let parameters = parameters_in(value);
             if !parameters.is_empty() {

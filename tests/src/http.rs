@@ -1,4 +1,5 @@
-//! Requests to the servers, as plain as can be: what is under test are the functions' clients, not this one.
+//! Requests to the servers, as plain as can be: what is under test are the functions' clients, not
+//! this one.
 
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ impl Answer {
     }
 }
 
-/// Whether a GET is answered with 200.
+/// Returns whether a GET is answered with 200.
 #[must_use]
 pub fn answers(url: &str) -> bool {
     agent(Duration::from_secs(2)).get(url).call().is_ok_and(|answer| answer.status() == 200)
@@ -62,7 +63,8 @@ pub fn post(url: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer, E
     })
 }
 
-/// An `Authorization` header that names the service and the account. Nobody here checks the signature.
+/// An `Authorization` header that names the service and the account. Nobody here checks the
+/// signature.
 #[must_use]
 pub fn unsigned(service: &str) -> String {
     format!(

@@ -20,5 +20,5 @@ pub mod repository;
 pub mod requests;
 pub mod stack;
 
-/// What went wrong, in one line.
+/// An error in one line.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

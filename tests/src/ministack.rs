@@ -24,7 +24,7 @@ impl Ministack {
         let url = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(tool("ministack")?);
         command
-            // It binds to all addresses unless told otherwise, for these two services even then.
+            // By default it binds to all addresses, for these two services in any case.
             .env("BIND_HOST", "127.0.0.1")
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0")
@@ -41,7 +41,7 @@ impl Ministack {
         &self.url
     }
 
-    /// What it has printed.
+    /// The emulator's output.
     #[must_use]
     pub fn output(&self) -> String {
         self.server.output()
@@ -66,7 +66,7 @@ impl Ministack {
         self.invoke_as("RequestResponse", function, event)
     }
 
-    /// Lambda `Invoke` as EventBridge and SNS do it: queued, and tried again where it fails.
+    /// Lambda `Invoke` as EventBridge and SNS do it: queued, and retried.
     pub fn invoke_later(&self, function: &str, event: &Value) -> Result<(), Error> {
         self.invoke_as("Event", function, event)?.ok("lambda:Invoke")?;
         Ok(())
@@ -90,7 +90,7 @@ impl Ministack {
         self.metric_statistic((namespace, name, dimensions), "Minimum", (now - 300, now + 60), 1)
     }
 
-    /// A metric's statistic in each period of so many seconds between two times, in seconds since 1970.
+    /// A metric's statistic in each period, in seconds, between two times in seconds since 1970.
     pub fn metric_statistic(
         &self,
         (namespace, name, dimensions): (&str, &str, &[(&str, &str)]),
@@ -120,7 +120,7 @@ impl Ministack {
         state.map(str::to_owned).ok_or_else(|| format!("there is no alarm {alarm}").into())
     }
 
-    /// Whether a rule's pattern lets an event through.
+    /// Returns whether an event matches a rule's pattern.
     pub fn pattern_matches(&self, rule: &str, event: &Value) -> Result<bool, Error> {
         let rule = self.json("events", "AWSEvents.DescribeRule", &json!({"Name": rule}))?;
         let query = json!({"EventPattern": rule.get("EventPattern"), "Event": event.to_string()});
@@ -128,7 +128,7 @@ impl Ministack {
         Ok(answer.get("Result") == Some(&json!(true)))
     }
 
-    /// What is in a queue.
+    /// The messages of a queue.
     pub fn queue_messages(&self, queue_url: &str) -> Result<Vec<Value>, Error> {
         let query = json!({"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
         let answer = self.json("sqs", "AmazonSQS.ReceiveMessage", &query)?;
@@ -170,7 +170,7 @@ impl Ministack {
         http::post(&self.url, &headers, &query.to_string())?.json(target)
     }
 
-    /// What a function's SDK needs to reach it.
+    /// Variables with which a function's SDK reaches the emulator.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![

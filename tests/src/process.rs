@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::Error;
 
-/// How long a server may take to start; on a busy machine the slowest takes some seconds.
+/// How long a server may take to start. On a busy computer the slowest takes some seconds.
 const START: Duration = Duration::from_secs(60);
 
 /// A running server. Its output goes to a file, which an error quotes.
@@ -25,8 +25,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `command`, in an environment of `PATH` and what the command adds: what a server hands on to functions
-    /// must not depend on who started it. Waits until `is_ready`.
+    /// Starts `command`, in an environment of `PATH` and the command's own additions, and waits
+    /// until `is_ready`. A server passes its environment to functions, which must not depend on the
+    /// caller's.
     pub fn start(name: &str, mut command: Command, is_ready: impl Fn() -> bool) -> Result<Self, Error> {
         let home = TempDir::new()?;
         let output = File::create(home.path().join("output"))?;
@@ -75,7 +76,7 @@ impl Server {
         self.child.id()
     }
 
-    /// What the server has printed so far.
+    /// The server's output so far.
     #[must_use]
     pub fn output(&self) -> String {
         let output = std::fs::read(self.home.path().join("output")).unwrap_or_default();
@@ -99,13 +100,13 @@ pub fn free_port() -> Result<u16, Error> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// Waits until `look` finds something, for `seconds` at most. This is how a test waits for another process: by what
-/// has happened, with a bound.
+/// Waits until `look` finds something, for `seconds` at most. This is how a test waits for another
+/// process: by what has happened, with a bound.
 pub fn wait_for<T>(what: &str, seconds: u64, look: impl FnMut() -> Option<T>) -> Result<T, Error> {
     wait_for_meanwhile(what, seconds, look, || {})
 }
 
-/// The same, with something to do between two looks.
+/// The same, with an action between two polls.
 pub fn wait_for_meanwhile<T>(
     what: &str,
     seconds: u64,

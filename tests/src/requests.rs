@@ -1,4 +1,4 @@
-//! What functions send to AWS, kept on its way and held to the service models.
+//! The functions' requests to AWS, kept on their way and compared with the service models.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -80,7 +80,8 @@ impl Requests {
         Ok(Relay { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Fails where a request is not one that the service models accept, or where none of `operations` was seen.
+    /// Fails where a request is not one that the service models accept, or where none of
+    /// `operations` was seen.
     pub fn check(&self, operations: &[&str]) -> Result<(), Error> {
         let mut file = tempfile::NamedTempFile::new()?;
         for request in self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter() {

@@ -17,16 +17,17 @@ use crate::ministack::Ministack;
 use crate::repository::{in_repository, package, tool};
 use crate::requests::{Relay, Requests};
 
-/// What the stack is deployed with.
+/// Settings of a deployment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The stack's name, and the metrics' namespace: alarms here know metrics by namespace and name alone.
+    /// The stack's name, and the metrics' namespace: alarms here know metrics by namespace and name
+    /// alone.
     pub name: &'static str,
     /// Other parameters of the template.
     pub parameters: Vec<(&'static str, String)>,
     /// Variables of both functions that the template leaves at their defaults.
     pub variables: Vec<(&'static str, String)>,
-    /// The drainer's timeout in seconds, where it is not to be the template's.
+    /// The drainer's timeout in seconds, if it differs from the template's.
     pub drainer_timeout_seconds: Option<u32>,
 }
 
@@ -37,7 +38,7 @@ pub struct Stack {
     pub emulator: Arc<Ministack>,
     /// ECS and Auto Scaling.
     pub face: Face,
-    /// What both functions sent to AWS.
+    /// The requests of both functions to AWS.
     pub requests: Requests,
     /// In front of the face, and of the emulator.
     _relays: [Relay; 2],
@@ -52,8 +53,8 @@ struct Courier {
 }
 
 impl Stack {
-    /// Starts an emulator and a face on `world`, and deploys the template with the real packages. From here on the
-    /// world's time is the wall clock's.
+    /// Starts an emulator and a face on `world`, and deploys the template with the real packages.
+    /// From here on the world's time is the wall clock's.
     pub fn deploy(world: World, settings: &Settings) -> Result<Self, Error> {
         let emulator = Arc::new(Ministack::start()?);
         let face = Face::start(SharedWorld::in_real_time(world))?;
@@ -78,8 +79,8 @@ impl Stack {
         self.face.world().with(act)
     }
 
-    /// Delivers what the world sends out, as soon as it does: notices to the topic, events to the calculator. (No
-    /// emulator takes events from `aws.ecs`, as EventBridge does not either.)
+    /// Delivers what the world sends out, as soon as it does: notices to the topic, events to the
+    /// calculator. (No emulator takes events from `aws.ecs`, as EventBridge does not either.)
     fn courier(&self) -> Result<Courier, Error> {
         let (emulator, world) = (Arc::clone(&self.emulator), self.face.world().clone());
         let (topic, calculator) =
@@ -90,10 +91,11 @@ impl Stack {
             let mut scheduled = Instant::now();
             while !stopped.load(Ordering::Relaxed) {
                 for emission in world.with(World::take_outbox) {
-                    // What can't be delivered is missed by the test or the demo, which then says so.
+                    // The test or the demo misses a message that is not delivered, and fails.
                     let _ = deliver(&emulator, &topic, &calculator, &emission);
                 }
-                // The schedule, a little sooner than each minute: it reads what comes within 15 s of a snapshot.
+                // The schedule, a little sooner than each minute: it reads what comes within 15 s
+                // of a snapshot.
                 if scheduled.elapsed() > SCHEDULE {
                     scheduled = Instant::now();
                     let _ = emulator.invoke_later(&calculator, &json!({"detail-type": "Scheduled Event"}));

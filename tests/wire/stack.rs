@@ -35,22 +35,27 @@ fn world() -> (World, Vec<Ec2InstanceId>) {
 }
 
 fn deploy(name: &'static str, world: World) -> Stack {
+    deploy_with(name, world, 12, &[])
+}
+
+fn deploy_with(name: &'static str, world: World, timeout: u32, more: &[(&'static str, &str)]) -> Stack {
     let parameter = |name, value: &str| (name, value.to_owned());
+    let common = [
+        ("ClusterName", "demo"),
+        ("AutoScalingGroupName", "demo-asg"),
+        ("ScaleOutMinutes", "1"),
+        ("ScaleInMinutes", "1"),
+    ];
     let settings = Settings {
         name,
-        parameters: vec![
-            parameter("ClusterName", "demo"),
-            parameter("AutoScalingGroupName", "demo-asg"),
-            parameter("ScaleOutMinutes", "1"),
-            parameter("ScaleInMinutes", "1"),
-        ],
+        parameters: common.iter().chain(more).map(|(name, value)| parameter(*name, value)).collect(),
         variables: vec![
             parameter("CONTAINER_MAX_CPU", "250"),
             parameter("CONTAINER_MAX_MEMORY", "400"),
             parameter("POLL_INTERVAL_SECONDS", "1"),
             parameter("DEADLINE_MARGIN_SECONDS", "3"),
         ],
-        drainer_timeout_seconds: Some(12),
+        drainer_timeout_seconds: Some(timeout),
     };
     Stack::deploy(world, &settings).unwrap()
 }
@@ -208,6 +213,44 @@ fn what_cannot_be_handled_ends_among_the_dead_letters_with_its_content() {
     // On each host one task of at most two by memory: 1 + 1 more.
     assert_eq!((&figures["cluster"], &figures["containerCapacity"]), (&json!("demo"), &json!(2)));
     assert_eq!(figures["containerCapacityBoundBy"], "MEMORY");
+}
+
+/// The first deployment of docs/deploying.md, and its dry run.
+#[test]
+fn an_observer_publishes_and_changes_nothing() {
+    let (world, hosts) = world();
+    // The drainer gives the group ten seconds to show that the instance waits.
+    let stack = deploy_with("observer", world, 60, &[("Scaling", "Off"), ("Draining", "DryRun")]);
+    for there in ["ScaleOutAlarm", "ScaleInAlarm", "LifecycleTopic"] {
+        stack.output(there).unwrap();
+    }
+    for missing in ["TerminatingHook", "ScaleOutPolicy", "ScaleInPolicy"] {
+        assert!(stack.output(missing).is_err(), "{missing} exists");
+    }
+
+    let notice = sample_event("eventbridge-lifecycle-terminating.json").unwrap().to_string();
+    let notice = notice
+        .replace("i-0a1b2c3d4e5f60718", hosts[0].as_str())
+        .replace("2026-11-02T09:15:27Z", &Utc::now().format("%FT%TZ").to_string());
+    let drainer = stack.output("LifecycleDrainerName").unwrap();
+    let answer = stack.emulator.invoke(drainer, &serde_json::from_str(&notice).unwrap()).unwrap();
+    assert!(!answer.function_error, "{}", answer.body);
+    let answer: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(answer["records"][0]["outcome"], "dry-run", "{answer}");
+    let first_change = answer["records"][0]["would"].as_str().unwrap();
+    assert!(first_change.starts_with("set DRAINING: "), "{first_change}");
+
+    let calculator = stack.output("CapacityCalculatorName").unwrap();
+    let figures = stack.emulator.invoke(calculator, &sample_event("scheduled-event.json").unwrap()).unwrap();
+    assert!(figures.body.contains("\"missing\""), "{}", figures.body);
+    let draining = |world: &mut World| {
+        world
+            .history()
+            .entries()
+            .iter()
+            .any(|it| matches!(it.what, Occurrence::ContainerInstanceStatus { .. }))
+    };
+    assert!(!stack.world(draining), "{}", stack.world(|world| world.history().to_string()));
 }
 
 fn queue(stack: &Stack, output: &str) -> String {

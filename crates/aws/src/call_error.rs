@@ -8,7 +8,8 @@ use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecs::operation::RequestId;
 use fleetkeeper_core::ports::{CallError, CallErrorKind};
 
-/// Codes by which AWS asks to slow down. ECS does not model any of them: they arrive as unhandled errors.
+/// Codes by which AWS asks to slow down. ECS does not model any of them: they arrive as unhandled
+/// errors.
 const THROTTLING: [&str; 5] = [
     "ThrottlingException",
     "Throttling",
@@ -17,7 +18,7 @@ const THROTTLING: [&str; 5] = [
     "TooManyRequestsException",
 ];
 
-/// What a service answered, in its own words.
+/// A service's answer, in its own words.
 #[derive(Debug)]
 pub(crate) struct ServiceAnswer {
     pub(crate) code: String,

@@ -1,4 +1,5 @@
-//! The port of embedded metrics over standard output, which Lambda hands to CloudWatch Logs line by line.
+//! The port of embedded metrics over standard output, which Lambda hands to CloudWatch Logs line by
+//! line.
 
 use std::io::{self, Write};
 
@@ -8,17 +9,17 @@ use serde_json::{Value, json};
 
 use crate::lambda::{LOG_LEVEL, LOG_LEVELS};
 
-/// The function's log, past `tracing`: its JSON would wrap the document, and CloudWatch takes metrics from lines that
-/// are nothing but a document.
+/// The function's log, past `tracing`: its JSON would wrap the document, and CloudWatch takes
+/// metrics from lines that are nothing but a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandardOutput {
     level: String,
 }
 
 impl StandardOutput {
-    /// Lambda holds back what is below the function's log level, and takes a line without a level for INFO (Lambda developer
-    /// guide, "Log-level filtering"): the metrics would be gone, and with them their alarms. So each document has the level
-    /// that is set, whichever it is.
+    /// Lambda holds back what is below the function's log level, and takes a line without a level
+    /// for INFO (Lambda developer guide, "Log-level filtering"): the metrics would be gone, and
+    /// with them their alarms. So each document has the level that is set, whichever it is.
     #[must_use]
     pub fn new(settings: &Settings<'_>) -> Self {
         // One that is malformed has kept the function from starting.
@@ -54,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    /// What was written, write by write.
+    /// The output, write by write.
     #[derive(Default)]
     struct Writes(Vec<Vec<u8>>);
 

@@ -36,7 +36,7 @@ pub enum StartError {
     Runtime(#[source] lambda_runtime::Error),
 }
 
-/// The function's error as Lambda is to show it.
+/// The function's error in the form that Lambda shows.
 pub struct FunctionError {
     /// A stable name, for Lambda's `errorType`.
     pub kind: &'static str,
@@ -51,14 +51,15 @@ impl fmt::Debug for FunctionError {
 }
 
 impl From<FunctionError> for Diagnostic {
-    /// The whole chain: the runtime's own conversions keep the outermost text only, and a type name that says nothing.
+    /// The whole chain: the runtime's own conversions keep the outermost text only, and a type name
+    /// that says nothing.
     fn from(FunctionError { kind, error }: FunctionError) -> Self {
         Self { error_type: kind.to_owned(), error_message: ErrorChain(error.as_ref()).to_string() }
     }
 }
 
-/// A function's `main`: starts the log, runs `function` with the environment's variables, and where it fails says why
-/// in one line.
+/// A function's `main`: starts the log, runs `function` with the environment's variables, and where
+/// it fails says why in one line.
 pub async fn start(
     function: impl AsyncFnOnce(Settings<'_>) -> Result<(), StartError>,
 ) -> std::process::ExitCode {
@@ -87,15 +88,16 @@ pub async fn serve<Answer: Serialize>(
     let handle = &handle;
     let service = service_fn(move |event: LambdaEvent<Value>| {
         let invocation = Invocation::new(event.context.deadline, SystemClock.now());
-        // An ERROR span: one of a lower level would take the request id with it where the log is set to errors only.
+        // An ERROR span: one of a lower level would take the request id with it where the log is
+        // set to errors only.
         let span = tracing::error_span!("invocation", requestId = event.context.request_id);
         async move { handle(event.payload, invocation).await }.instrument(span)
     });
     Runtime::new(service).run().await.map_err(StartError::Runtime)
 }
 
-/// Lambda sets `AWS_LAMBDA_LOG_LEVEL` by the function's `LoggingConfig`. FATAL, which `tracing` does not have, is its
-/// ERROR.
+/// Lambda sets `AWS_LAMBDA_LOG_LEVEL` by the function's `LoggingConfig`. FATAL, which `tracing`
+/// does not have, is its ERROR.
 pub fn log_level(settings: &Settings<'_>) -> Result<LevelFilter, SettingError> {
     let level = settings.optional(LOG_LEVEL, LOG_LEVELS, |text| {
         Some(match text.to_ascii_uppercase().as_str() {
@@ -110,16 +112,16 @@ pub fn log_level(settings: &Settings<'_>) -> Result<LevelFilter, SettingError> {
     Ok(level.unwrap_or(LevelFilter::INFO))
 }
 
-/// The process ends with a panic, and Lambda itself only knows that it did: what there is to say is said here, within the
-/// spans of the invocation.
+/// The process ends with a panic, of which Lambda knows no reason. So the hook logs it here, within
+/// the spans of the invocation.
 fn say_panic(info: &PanicHookInfo<'_>) {
     let said = info.payload_as_str().unwrap_or("no text");
     let at = info.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(panic = said, at, "the function panicked");
 }
 
-/// One flat JSON object a line: `timestamp`, `level`, `message`, the event's fields, and the fields of the spans
-/// around it (request id, cluster, instance).
+/// One flat JSON object a line: `timestamp`, `level`, `message`, the event's fields, and the fields
+/// of the spans around it (request id, cluster, instance).
 fn start_log(level: LevelFilter) {
     let mut lines = JsonLayer::stdout();
     in_one_line(&mut lines);
@@ -140,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    /// What was written.
+    /// The output.
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
 

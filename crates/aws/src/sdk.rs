@@ -9,23 +9,25 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// A try that has not been answered by then is given up. ECS answers in tens of milliseconds, its largest answers, a
-/// hundred container instances with all their attributes, in some hundreds; and the drainer gives a call 10 s where its
-/// hook is a short one, which is to be enough for two tries.
+/// An attempt without an answer ends after this time. ECS answers in tens of milliseconds. Its
+/// largest answers, 100 container instances with all attributes, take some hundreds. With a short
+/// hook the drainer gives a call 10 s, which must suffice for two attempts.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Tries of one call; the SDK slows down by itself while it is throttled. What fails all of them is the handler's to
-/// try again, for as long as its invocation lasts.
+/// Attempts of one call. The SDK slows down on its own while it is throttled. The handler retries a
+/// call that failed in all of them, for as long as its invocation lasts.
 const ATTEMPTS: u32 = 4;
 
-/// The configuration that Lambda's environment gives: region and credentials, and `AWS_ENDPOINT_URL[_<SERVICE>]`.
+/// The configuration that Lambda's environment gives: region and credentials, and
+/// `AWS_ENDPOINT_URL[_<SERVICE>]`.
 pub async fn config() -> SdkConfig {
     loader().load().await
 }
 
 /// The same before the environment is read, for whoever has other endpoints or credentials.
 ///
-/// TLS is rustls on ring: with aws-lc, the SDK's own choice, the first response takes four times as long.
+/// TLS is rustls on ring: with aws-lc, the SDK's own choice, the first response takes four times as
+/// long.
 #[must_use]
 pub fn loader() -> ConfigLoader {
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();

@@ -19,8 +19,9 @@ pub struct Sns {
 impl Sns {
     /// SNS by the SDK's configuration, without the SDK's retries.
     ///
-    /// SNS may have accepted a message although its answer was an error or was lost. The SDK would publish such a message
-    /// again, and each copy starts another invocation. So the drainer decides about every retry.
+    /// SNS may have accepted a message although its answer was an error or was lost. The SDK would
+    /// publish such a message again, and each copy starts another invocation. So the drainer
+    /// decides about every retry.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig) -> Self {
         let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();

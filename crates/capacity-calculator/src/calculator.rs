@@ -30,16 +30,18 @@ use crate::tasks::{Listed, TaskReader};
 use crate::trigger::Trigger;
 use crate::warm::{Clusters, Warm};
 
-/// What is left of the invocation for its own answer: the error that names the call without an answer must still get out.
+/// What is left of the invocation for its own answer: the error that names the call without an
+/// answer must still get out.
 pub const DEADLINE_MARGIN: TimeDelta = TimeDelta::seconds(1);
 
-/// What is left of the time for all that comes after the tasks: their protection, and the metrics.
+/// Time that is left for the calls after the tasks: their protection, and the metrics.
 const AFTER_TASKS: TimeDelta = TimeDelta::seconds(6);
 
-/// What is left of the time for the metrics.
+/// Time that is left for the metrics.
 const AFTER_PROTECTION: TimeDelta = TimeDelta::seconds(3);
 
-/// The function: what it reads, what it writes, its clock and its variables, and what it keeps while it is warm.
+/// The function: what it reads, what it writes, its clock and its variables, and what it keeps
+/// while it is warm.
 #[derive(Debug)]
 pub struct CapacityCalculator<E, A, M, C> {
     /// ECS.
@@ -57,14 +59,14 @@ pub struct CapacityCalculator<E, A, M, C> {
     seen: Seen,
 }
 
-/// What the book's figures of a snapshot are about.
+/// The worst-case containers of a snapshot.
 struct Demands {
     of_cluster: Vec<Demanded>,
     /// Of each group, where there are several: of one the cluster's figures say all.
     of_groups: Vec<Vec<Demanded>>,
 }
 
-/// What was decided of a snapshot, and what the book's figures are about.
+/// The decisions of a snapshot, with its worst-case containers.
 struct Decided {
     decision: Decision,
     demands: Demands,
@@ -89,12 +91,13 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         Self { ecs, auto_scaling, metrics, clock, config, paces, clusters, seen }
     }
 
-    /// Works out what the cluster that `event` is about can run and what its groups are missing and can lose, and publishes
-    /// it. An event that the last snapshot covers, or that comes within seconds of it, reads nothing. A call without an
-    /// answer [`DEADLINE_MARGIN`] before the invocation's end is an error.
+    /// Works out what the cluster that `event` is about can run and what its groups are missing and
+    /// can lose, and publishes it. An event that the last snapshot covers, or that comes within
+    /// seconds of it, reads nothing. A call without an answer [`DEADLINE_MARGIN`] before the
+    /// invocation's end is an error.
     ///
-    /// Either all metrics are put, with one timestamp, or it is an error. Nothing is retried here: the ports retry within a
-    /// call, Lambda retries an event that failed.
+    /// Either all metrics are put, with one timestamp, or it is an error. Nothing is retried here:
+    /// the ports retry within a call, Lambda retries an event that failed.
     pub async fn handle(&self, event: Value, invocation: Invocation) -> Result<Outcome, CapacityError> {
         if !invocation.deadline_known {
             warn!(
@@ -222,7 +225,8 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         }
     }
 
-    /// The book's figures of the cluster or of a group; none where there is no worst case, or it fits on no host.
+    /// The book's figures of the cluster or of a group. None without a worst-case container, or if
+    /// it fits on no host.
     fn book<'a>(
         &self,
         cluster: &Cluster,
@@ -260,7 +264,8 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
     }
 }
 
-/// The hosts of the groups of which some are removable: only their tasks' protection can change a figure.
+/// The hosts of the groups of which some are removable: only their tasks' protection can change a
+/// figure.
 fn hosts_of_shrinking_groups(snapshot: &Snapshot, decision: &Decision) -> BTreeSet<ContainerInstanceArn> {
     let shrinking: BTreeSet<_> =
         decision.groups.iter().filter(|it| it.removable.hosts > 0).map(|it| it.group.as_str()).collect();

@@ -1,4 +1,4 @@
-//! What the calculator asks of ECS, and at what pace.
+//! The calculator's reads of ECS, and their pace.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -26,15 +26,15 @@ impl<Ecs> EcsReads for Ecs where
 /// Reads lag behind what happens by less than this.
 pub(crate) const SETTLE: Duration = Duration::from_secs(5);
 
-/// What ECS lists and does not find is asked for again after this long: reads lag, most of all where an instance has
-/// just registered, which is what wakes this function.
+/// What ECS lists and does not find is asked for again after this long: reads lag, most of all
+/// where an instance has just registered, which is what wakes this function.
 const MISSING_PAUSE: Duration = Duration::from_secs(2);
 
-/// So many times, which is longer than reads lag.
+/// The number of these retries. They last longer than reads lag.
 const MISSING_TRIES: u32 = 3;
 
-/// Asks again for what ECS listed and did not find, unless it could not tell of something else either. The failures of the
-/// answer are those that are left.
+/// Retries for items that ECS listed and did not find, unless it also failed to describe others.
+/// The failures of the answer are the rest.
 pub(crate) async fn find_missing<Item>(
     mut answer: Answer<Item>,
     clock: &impl Clock,
@@ -64,18 +64,21 @@ pub(crate) async fn find_missing<Item>(
     Ok(answer)
 }
 
-/// An account has 20 reads a second of each kind, for all that it does: half of them are left to others.
+/// An account has 20 reads a second of each kind, for all that it does: half of them are left to
+/// others.
 const INTERVAL: TimeDelta = TimeDelta::milliseconds(100);
 
 /// Of `GetTaskProtection` an account has 80 a second.
 const PROTECTION_INTERVAL: TimeDelta = TimeDelta::milliseconds(25);
 
-/// EC2 Auto Scaling does not publish its limit. A call has 50 groups: 2 a second are enough for any cluster.
+/// EC2 Auto Scaling does not publish its limit. A call has 50 groups: 2 a second are enough for any
+/// cluster.
 const GROUPS_INTERVAL: TimeDelta = TimeDelta::milliseconds(500);
 
-/// The pace of each kind of read, kept from one invocation to the next. ECS counts them apart ("Request throttling for the
-/// Amazon ECS API"): what it lets through at once is 100 of clusters' resources and of services, 50 of task definitions and
-/// of capacity providers, and 200 of task protections.
+/// The pace of each kind of read, kept from one invocation to the next. ECS counts them separately
+/// ("Request throttling for the Amazon ECS API"). At once it accepts 100 reads of clusters'
+/// resources, 100 of services and 200 of task protections. Of task definitions and of capacity
+/// providers it accepts 50 each.
 #[derive(Debug, Clone)]
 pub(crate) struct Paces {
     /// Of container instances and tasks.

@@ -42,8 +42,8 @@ pub(crate) fn named(instances: &[ContainerInstance], services: &[Service]) -> BT
     by_hosts.chain(by_services.flatten()).collect()
 }
 
-/// Describes the providers of these names, unless that was done minutes ago. Without names nothing is asked: AWS would
-/// describe every provider of the account.
+/// Describes the providers of these names, unless that was done minutes ago. Without names nothing
+/// is asked: AWS would describe every provider of the account.
 pub(crate) async fn describe(
     ecs: &impl CapacityProviders,
     clock: &impl Clock,

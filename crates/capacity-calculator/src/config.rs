@@ -10,7 +10,7 @@ use fleetkeeper_core::metric_namespace::metric_namespace;
 use fleetkeeper_core::ports::StorageResolution;
 use fleetkeeper_core::setting::{SettingError, Settings, digits};
 
-/// What the function is told by its variables.
+/// The function's settings, by its variables.
 ///
 /// | variable | unset | accepted |
 /// | --- | --- | --- |
@@ -29,11 +29,12 @@ use fleetkeeper_core::setting::{SettingError, Settings, digits};
 pub struct Config {
     /// The cluster of an event that names none.
     pub cluster: Option<Cluster>,
-    /// The cluster's Auto Scaling groups, the one that is preferred for tasks that several could take first.
+    /// The cluster's Auto Scaling groups, the one that is preferred for tasks that several could
+    /// take first.
     pub groups: Vec<String>,
     /// The room that is kept free beyond the waiting tasks.
     pub headroom: Headroom,
-    /// What is said of the worst-case container; the rest is discovered.
+    /// The given resources of the worst-case container. The rest is discovered.
     pub given: Given,
     /// The metrics' namespace.
     pub namespace: String,
@@ -63,7 +64,8 @@ impl Config {
 }
 
 impl Config {
-    /// The names of a cluster's groups. Where `ECS_CLUSTER` names another cluster, they are that one's.
+    /// The names of a cluster's groups. Where `ECS_CLUSTER` names another cluster, they are that
+    /// one's.
     pub(crate) fn groups_of(&self, cluster: &Cluster) -> &[String] {
         let of_another = self.cluster.as_ref().is_some_and(|own| own.name() != cluster.name());
         if of_another { &[] } else { &self.groups }
@@ -98,7 +100,8 @@ fn ports(settings: &Settings<'_>, variable: &'static str) -> Result<Option<BTree
 
 const GROUPS: &str = "Auto Scaling groups' names, each once, commas and no spaces between them";
 
-/// Auto Scaling takes names of up to 255 printable characters (API reference, `CreateAutoScalingGroup`).
+/// Auto Scaling takes names of up to 255 printable characters (API reference,
+/// `CreateAutoScalingGroup`).
 fn parse_groups(text: &str) -> Option<Vec<String>> {
     let names: Vec<_> = text.split(',').map(str::to_owned).collect();
     let is_name = |name: &String| {

@@ -1,4 +1,4 @@
-//! What went wrong, by a stable name.
+//! Errors, each with a stable name.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub enum CapacityError {
     /// A read of the cluster failed.
     #[error("the {of} of cluster {cluster} could not be read")]
     NotRead {
-        /// What was read.
+        /// The kind of read.
         of: Read,
         /// The cluster's name.
         cluster: String,
@@ -32,7 +32,7 @@ pub enum CapacityError {
         #[source]
         source: CallError,
     },
-    /// ECS answered, but could not tell of some container instances that it lists.
+    /// ECS answered, and did not describe some container instances that it lists.
     #[error(
         "ecs:DescribeContainerInstances on cluster {cluster} could not tell of {} of {listed} container instances, first {}",
         failures.len(),
@@ -41,7 +41,7 @@ pub enum CapacityError {
     Untold {
         /// The cluster's name.
         cluster: String,
-        /// Those that it could not tell of.
+        /// The instances that it did not describe.
         failures: Vec<Failure>,
         /// How many there are.
         listed: usize,
@@ -61,7 +61,7 @@ pub enum CapacityError {
     },
 }
 
-/// What is read of a cluster.
+/// The kinds of reads of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Read {
     /// Its container instances.

@@ -1,4 +1,5 @@
-//! The capacity-calculator: an event in, the cluster's capacity and its groups' needs out as CloudWatch metrics.
+//! The capacity-calculator: an event in, the cluster's capacity and its groups' needs out as
+//! CloudWatch metrics.
 //!
 //! | module | purpose |
 //! | --- | --- |
@@ -17,8 +18,9 @@
 //! | `report` | what happened, as log lines |
 //! | `error` | what went wrong, by a stable name |
 //!
-//! The decisions are [`fleetkeeper_core::fleet`]'s, the book's figures [`fleetkeeper_core::capacity`]'s. Nothing here names
-//! an SDK or the Lambda runtime: the handler takes ports, a JSON value and what the invocation has left.
+//! The decisions are [`fleetkeeper_core::fleet`]'s, the book's figures
+//! [`fleetkeeper_core::capacity`]'s. Nothing here names an SDK or the Lambda runtime: the handler
+//! takes ports, a JSON value and what the invocation has left.
 
 mod calculator;
 mod calls;

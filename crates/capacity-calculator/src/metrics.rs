@@ -1,4 +1,4 @@
-//! What was worked out, as CloudWatch metrics.
+//! The figures as CloudWatch metrics.
 
 use std::collections::BTreeSet;
 

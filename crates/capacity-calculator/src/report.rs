@@ -1,4 +1,4 @@
-//! What happened, as log lines.
+//! Outcomes as log lines.
 
 use fleetkeeper_core::capacity::{FitsNoHost, Report, Resource, ResourceCapacity};
 use fleetkeeper_core::cluster::Cluster;
@@ -98,7 +98,7 @@ pub(crate) fn agents_disconnected(cluster: &Cluster, hosts: usize, first: &str) 
     );
 }
 
-/// The worst case of a cluster, or of a group, fits on none of the hosts.
+/// The worst-case container of a cluster, or of a group, fits on none of the hosts.
 pub(crate) fn fits_no_host(cluster: &Cluster, group: Option<&str>, why: &FitsNoHost) {
     warn!(
         event = "worst_case_fits_no_host",

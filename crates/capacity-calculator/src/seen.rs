@@ -10,12 +10,12 @@ use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceA
 use crate::calls::SETTLE;
 use crate::trigger::Trigger;
 
-/// Events buy at most one snapshot in this time: a cluster in constant change would otherwise cost one for each of its
-/// events. The schedule picks up what is held.
+/// Events buy at most one snapshot in this time: a cluster in constant change would otherwise cost
+/// one for each of its events. The schedule picks up what is held.
 const HOLD: TimeDelta = TimeDelta::seconds(15);
 
-/// What was published last, by cluster, kept while the function is warm. By the clusters' names, as metrics are: an event
-/// gives an ARN where a variable may give a name.
+/// The last published snapshots, by cluster, kept while the function is warm. The keys are names,
+/// as in metrics: an event gives an ARN where a variable may give a name.
 #[derive(Debug, Default)]
 pub(crate) struct Seen(RefCell<BTreeMap<String, Snapshot>>);
 
@@ -32,7 +32,8 @@ impl Seen {
         self.0.borrow_mut().insert(cluster.name().to_owned(), Snapshot { began, versions });
     }
 
-    /// When the last snapshot began, where an event comes within 15 s of that. A schedule is never held.
+    /// When the last snapshot began, where an event comes within 15 s of that. A schedule is never
+    /// held.
     pub(crate) fn holds(
         &self,
         cluster: &Cluster,
@@ -44,9 +45,9 @@ impl Seen {
         (trigger.is_change() && now >= began && now < began + HOLD).then_some(began)
     }
 
-    /// When the snapshot began that has all that the event reports, where there is one: that of its container instance, at
-    /// its version or later; or what happened well before it, where the event is of no instance. A schedule is never
-    /// covered, as alarms need data.
+    /// When the snapshot began that has all that the event reports, where there is one: that of its
+    /// container instance, at its version or later; or what happened well before it, where the
+    /// event is of no instance. A schedule is never covered, as alarms need data.
     pub(crate) fn covers(&self, cluster: &Cluster, trigger: &Trigger) -> Option<DateTime<Utc>> {
         let seen = self.0.borrow();
         let snapshot = seen.get(cluster.name())?;
@@ -71,7 +72,7 @@ mod tests {
         "2026-11-23T12:00:00Z".parse().unwrap()
     }
 
-    /// What is seen once a snapshot has one instance, at version 7.
+    /// The state after a snapshot with one instance, at version 7.
     fn covers(cluster: &str, event: Value) -> bool {
         let seen = Seen::default();
         let described: ContainerInstance = instance(7);
@@ -101,7 +102,8 @@ mod tests {
         json!({"detail": {"clusterArn": CLUSTER, "containerInstanceArn": arn, "version": version}})
     }
 
-    /// Whether an event is held this many seconds after the last snapshot of the cluster began.
+    /// Returns whether an event is held this many seconds after the last snapshot of the cluster
+    /// began.
     fn holds(event: Value, seconds: i64) -> bool {
         let (seen, cluster) = (Seen::default(), CLUSTER.parse().unwrap());
         seen.keep(&cluster, began(), &[instance(7)]);

@@ -15,12 +15,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::calls::{Paces, find_missing};
 use crate::report;
 
-/// The services' task definitions. They never change: what was read once is kept while the function is warm.
+/// The services' task definitions. They never change: what was read once is kept while the function
+/// is warm.
 #[derive(Debug, Default)]
 pub(crate) struct KnownDefinitions(RefCell<BTreeMap<TaskDefinitionArn, TaskDefinition>>);
 
-/// Lists and describes the cluster's services. A service that ECS cannot describe is reported and left out. What is
-/// listed and stays MISSING was deleted meanwhile.
+/// Lists and describes the cluster's services. A service that ECS cannot describe is reported and
+/// left out. A listed service that stays MISSING was deleted meanwhile.
 pub(crate) async fn services(
     ecs: &impl Services,
     clock: &impl Clock,
@@ -61,7 +62,8 @@ async fn describe(
     Ok(answer.items.into_iter().map(|service| Service { events: Vec::new(), ..service }).collect())
 }
 
-/// The services that an answer neither describes nor has among its failures. An ARN ends in its service's name.
+/// The services that an answer neither describes nor has among its failures. An ARN ends in its
+/// service's name.
 fn untold(asked_for: &[String], answer: &Answer<Service>) -> Vec<Failure> {
     let name = |arn: &String| arn.rsplit('/').next().unwrap_or_default().to_owned();
     let told: BTreeSet<_> = answer.items.iter().map(|service| service.name.clone()).collect();
@@ -70,8 +72,9 @@ fn untold(asked_for: &[String], answer: &Answer<Service>) -> Vec<Failure> {
     untold.map(|arn| Failure::untold(arn)).collect()
 }
 
-/// What the ACTIVE services' tasks on EC2 are made by. Reads the task definitions that are not known yet, and forgets those
-/// of no service. One that ECS refuses to describe, such as a deleted one, is reported and left out.
+/// The task definitions of the ACTIVE services' tasks on EC2. Reads the unknown ones, and forgets
+/// those of no service. One that ECS refuses to describe, such as a deleted one, is reported and
+/// left out.
 pub(crate) async fn definitions(
     ecs: &impl TaskDefinitions,
     clock: &impl Clock,

@@ -104,8 +104,8 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         Paced::new(self.ecs, self.clock, self.paces.resources.clone())
     }
 
-    /// Reads all container instances. What ECS lists is there, even where it does not find it at once: counted as gone it
-    /// would make the cluster seem fuller, or empty, and have it scaled.
+    /// Reads all container instances. What ECS lists is there, even where it does not find it at
+    /// once: counted as gone it would make the cluster seem fuller, or empty, and have it scaled.
     async fn container_instances(&self) -> Result<Vec<ContainerInstance>, CapacityError> {
         let ecs = self.paced();
         let read = async {
@@ -121,7 +121,8 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         if answer.failures.is_empty() {
             return Ok(answer.items);
         }
-        // One that ECS cannot describe might be the one with room, or the full one: no figure without it.
+        // One that ECS cannot describe might be the one with room, or the full one: no figure
+        // without it.
         for failure in &answer.failures {
             report::container_instance_not_described(self.cluster, failure);
         }
@@ -142,7 +143,8 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         Ok((services, definitions))
     }
 
-    /// Reads the groups, in the order of their names. One that does not exist is reported and left out.
+    /// Reads the groups, in the order of their names. One that does not exist is reported and left
+    /// out.
     async fn groups(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError> {
         let mut found = BTreeMap::new();
         for names in names.chunks(GROUPS_MAX) {
@@ -158,7 +160,8 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         Ok(names.iter().filter_map(|name| found.remove(name)).collect())
     }
 
-    /// Asks ECS which container instances match each expression, once. What ECS refuses it does not understand.
+    /// Asks ECS which container instances match each expression, once. It does not understand an
+    /// expression that ECS refuses.
     async fn expressions(&self, snapshot: &Snapshot) -> Result<BTreeMap<String, Members>, CallError> {
         let ecs = self.paced();
         let asked = snapshot.expressions_to_ask().into_iter().map(|expression| {
@@ -187,7 +190,8 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         calls: &'static str,
         read: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CapacityError> {
-        // Boxed, here and where a snapshot is read: the calls of the SDK make it a deep future for the compiler.
+        // Boxed, here and where a snapshot is read: the calls of the SDK make it a deep future for
+        // the compiler.
         let cluster = self.cluster;
         within(self.clock, self.until, calls, &format!("cluster {cluster}"), Box::pin(read))
             .await

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::trigger::Trigger;
 
-/// What came of an event.
+/// The outcome of an event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 // The others are the rare cases.
@@ -22,7 +22,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What was published, where something was.
+    /// The published snapshot, if there is one.
     #[must_use]
     pub fn published(self) -> Option<Summary> {
         match self {
@@ -32,27 +32,27 @@ impl Outcome {
     }
 }
 
-/// What was worked out and published, short enough to read in a shell.
+/// The figures of a snapshot and their publication, short enough to read in a shell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// The cluster's name.
     pub cluster: String,
-    /// What woke the function.
+    /// The event that invoked the function.
     pub trigger: Trigger,
-    /// What was worked out.
+    /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
-    /// What was put where.
+    /// The publication.
     pub published: Published,
 }
 
-/// What was worked out.
+/// The figures of a snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
-    /// The cluster's figures of the book. None where there is no worst case: no service, and nothing given; or where the
-    /// worst case fits on no host.
+    /// The cluster's figures of the book. None without a worst-case container, which needs a
+    /// service or a variable. None if the worst-case container fits on no host.
     #[serde(flatten)]
     pub capacity: Option<Report>,
     /// Tasks that services want and that neither run nor start.
@@ -67,10 +67,10 @@ pub struct Figures {
     pub groups: Vec<GroupFigures>,
 }
 
-/// What was worked out of one group.
+/// The figures of one group.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupFigures {
-    /// What is decided, with the reasons.
+    /// The decision, with the reasons.
     #[serde(flatten)]
     pub decision: GroupDecision,
     /// Its hosts' figures of the book, where there are several groups.
@@ -100,7 +100,7 @@ impl From<&Report> for BookFigures {
     }
 }
 
-/// What was put where.
+/// A publication of metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
@@ -118,7 +118,7 @@ pub struct Published {
 pub struct Covered {
     /// The cluster's name.
     pub cluster: String,
-    /// What woke the function.
+    /// The event that invoked the function.
     pub trigger: Trigger,
     /// When the snapshot began that has it.
     pub covered_by_snapshot_of: DateTime<Utc>,
@@ -130,7 +130,7 @@ pub struct Covered {
 pub struct Held {
     /// The cluster's name.
     pub cluster: String,
-    /// What woke the function.
+    /// The event that invoked the function.
     pub trigger: Trigger,
     /// Why.
     pub reason: HeldReason,

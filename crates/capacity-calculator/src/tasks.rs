@@ -1,4 +1,5 @@
-//! The tasks on the cluster's hosts: which service and task definition each is of, and which are protected.
+//! The tasks on the cluster's hosts: which service and task definition each is of, and which are
+//! protected.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,8 +80,8 @@ impl KnownTasks {
 // Lambda runs one invocation at a time on one thread: no future here needs to be Send.
 #[allow(clippy::future_not_send)]
 impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_, Ecs, C> {
-    /// Counts the network interfaces that the instances' tasks hold, or held since the snapshot began. Where there are too
-    /// many tasks to read, each is assumed to hold one.
+    /// Counts the network interfaces that the instances' tasks hold, or held since the snapshot
+    /// began. Where there are too many tasks to read, each is assumed to hold one.
     pub(crate) async fn network_interfaces(
         &self,
         began: DateTime<Utc>,
@@ -93,8 +94,9 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
             report::too_many_tasks(self.cluster, most);
             return Ok(());
         }
-        // A task that leaves the first list is on the second one from then on. A read may be older than one that was
-        // made before it: only one that is made later than reads lag misses no task that the first one did.
+        // A task that leaves the first list is on the second one from then on. A read may be older
+        // than one that was made before it: only one that is made later than reads lag misses no
+        // task that the first one did.
         self.clock.sleep(SETTLE).await;
         let left = most.saturating_sub(running.len());
         let stopped = self.list(TasksOf::Cluster, DesiredStatus::Stopped, left).await?;
@@ -103,7 +105,8 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
             return Ok(());
         }
         let all: BTreeSet<_> = running.union(&stopped).cloned().collect();
-        // A task that has not started may get its network interface yet, one that has not stopped gives it back.
+        // A task that has not started may get its network interface yet, one that has not stopped
+        // gives it back.
         let is_final = |arn: &TaskArn, known: &Task| {
             known.is_stopped() || (!stopped.contains(arn) && known.last_status == "RUNNING")
         };
@@ -112,14 +115,16 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
             let known = self.known.0.borrow();
             all.iter().filter_map(|arn| known.get(arn).cloned()).collect()
         };
-        // A task that ECS does not describe counts as holding one, by the instances' own counts of tasks.
+        // A task that ECS does not describe counts as holding one, by the instances' own counts of
+        // tasks.
         count_network_interfaces(instances, &tasks, began - SETTLE);
         (listed.whole, listed.stopped) = (Some(running), stopped);
         Ok(())
     }
 
-    /// Reads the tasks of the container instances that are `needed`, as far as the time until then allows. A container
-    /// instance whose tasks could not all be read is left out: its group is held by it.
+    /// Reads the tasks of the container instances that are `needed`, as far as the time until then
+    /// allows. A container instance whose tasks could not all be read is left out: its group is
+    /// held by it.
     pub(crate) async fn placed(
         &self,
         needed: &BTreeSet<ContainerInstanceArn>,
@@ -194,7 +199,8 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         Ok(read::task_arns(&self.paced, self.cluster, of, desired, most).await?.into_iter().collect())
     }
 
-    /// Describes the tasks that are not known, or only as they were before they changed for the last time.
+    /// Describes the tasks that are not known, or only as they were before they changed for the
+    /// last time.
     async fn describe(
         &self,
         arns: &BTreeSet<TaskArn>,
@@ -220,8 +226,8 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         stream::iter(batches).buffer_unordered(DESCRIBES_IN_FLIGHT).try_collect::<()>().await
     }
 
-    /// Marks the protected ones of the service tasks on these hosts. A host of whose tasks one could not be asked about
-    /// counts as not read.
+    /// Marks the protected ones of the service tasks on these hosts. A host of whose tasks one
+    /// could not be asked about counts as not read.
     pub(crate) async fn mark_protected(
         &self,
         hosts: &BTreeSet<ContainerInstanceArn>,
@@ -239,7 +245,7 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
             let answer = self.ecs.task_protection(self.cluster, batch).await?;
             let mut protected = protected.borrow_mut();
             protected.extend(answer.items.into_iter().map(|it| (it.task, it.protected)));
-            // What ECS cannot protect is not protected.
+            // A task that ECS cannot protect is not protected.
             let invalid = answer.failures.into_iter().filter(|failure| failure.reason == "TASK_NOT_VALID");
             protected.extend(invalid.map(|failure| (TaskArn(failure.arn), false)));
             Ok(())
@@ -268,7 +274,8 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
     }
 }
 
-/// The pages that list all tasks of the cluster that are desired RUNNING, about. Those on Fargate are listed, too.
+/// The pages that list all tasks of the cluster that are desired RUNNING, about. Those on Fargate
+/// are listed, too.
 fn pages_of_all_tasks(snapshot: &Snapshot) -> usize {
     let on_hosts: u64 = snapshot.container_instances.iter().map(ContainerInstance::tasks).sum();
     let deployments = snapshot.services.iter().flat_map(|service| &service.deployments);

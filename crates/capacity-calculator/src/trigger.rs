@@ -6,13 +6,14 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// The event of a service that finds no place for a task: demand, at once.
+/// The event of a service with a task that cannot be placed: demand, at once.
 const PLACEMENT_FAILURE: &str = "SERVICE_TASK_PLACEMENT_FAILURE";
 
-/// What woke the function, as far as it matters.
+/// The event that invoked the function, as far as it matters.
 ///
-/// The figures never come from the event, but from a snapshot of the cluster: events arrive twice, late and out of order.
-/// The event decides which cluster, and whether the last snapshot already has what it reports.
+/// The figures never come from the event, but from a snapshot of the cluster: events arrive twice,
+/// late and out of order. The event decides which cluster, and whether the last snapshot already
+/// has what it reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trigger {
@@ -30,7 +31,7 @@ pub struct Trigger {
     /// Why a service could not place a task, as ECS says it: `RESOURCE:MEMORY`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether a service could not place a task.
+    /// Set if a service could not place a task.
     #[serde(skip)]
     pub placement_failure: bool,
     /// When it could not, where the event says so.
@@ -57,7 +58,7 @@ pub enum UnreadableEvent {
 }
 
 impl Trigger {
-    /// Whether it reports a change of the cluster, as opposed to a schedule or a person.
+    /// Returns whether it reports a change of the cluster, as opposed to a schedule or a person.
     #[must_use]
     pub fn is_change(&self) -> bool {
         self.container_instance.is_some() || self.placement_failure
@@ -65,7 +66,7 @@ impl Trigger {
 
     /// Reads an event of EventBridge, of EventBridge Scheduler, or one that a person typed.
     ///
-    /// Every field may be missing and may hold anything else than expected, but for the cluster. The cluster is never
+    /// Every field except the cluster may be missing and may hold anything. The cluster is never
     /// taken from the container instance's ARN: the old format does not name it.
     pub fn read(event: Value) -> Result<Self, UnreadableEvent> {
         let Value::Object(mut event) = event else {

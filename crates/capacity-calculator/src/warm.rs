@@ -1,4 +1,4 @@
-//! What is kept of a cluster from one snapshot to the next, while the function is warm.
+//! Data of a cluster that is kept from one snapshot to the next, while the function is warm.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +11,12 @@ use crate::capacity_providers::KnownCapacityProviders;
 use crate::services::KnownDefinitions;
 use crate::tasks::KnownTasks;
 
-/// What is kept of each cluster, by its name: an event gives an ARN where a variable may give a name.
+/// What is kept of each cluster, by its name: an event gives an ARN where a variable may give a
+/// name.
 #[derive(Debug, Default)]
 pub(crate) struct Clusters(RefCell<BTreeMap<String, Rc<Warm>>>);
 
-/// What is kept of one cluster.
+/// The kept data of one cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Warm {
     pub(crate) memory: RefCell<Memory>,
@@ -32,7 +33,8 @@ impl Clusters {
 }
 
 impl Warm {
-    /// Whether an event of a group is reported for the first time: what stays as it is does not fill the log.
+    /// Whether an event of a group is reported for the first time: what stays as it is does not
+    /// fill the log.
     pub(crate) fn is_first(&self, event: &'static str, group: &str) -> bool {
         self.reported.borrow_mut().insert((event, group.to_owned()))
     }

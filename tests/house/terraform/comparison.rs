@@ -25,7 +25,7 @@ const TYPES: [(&str, &str); 13] = [
     ("AWS::SQS::Queue", "aws_sqs_queue"),
 ];
 
-/// What is one property in CloudFormation and a resource of its own in Terraform.
+/// Types of Terraform's that are one property of a resource in CloudFormation.
 const PARTS: [&str; 3] =
     ["aws_iam_role_policy", "aws_cloudwatch_event_target", "aws_lambda_function_recursion_config"];
 
@@ -45,7 +45,8 @@ pub(super) fn snake(name: &str) -> String {
     snake
 }
 
-/// A value, however either spells it: texts of JSON are read, numbers are texts, what is empty is not there.
+/// A value, however either spells it: texts of JSON are read, numbers are texts, what is empty is
+/// not there.
 fn same(value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
@@ -92,10 +93,7 @@ fn one(value: Option<Value>) -> Value {
 fn as_terraform(of_type: &str, properties: &Value) -> Value {
     // A resource may have no properties.
     let mut said = if properties.is_null() { Map::new() } else { snaked(properties) };
-    renamed(
-        &mut said,
-        &[("auto_scaling_group_name", "autoscaling_group_name"), ("lifecycle_hook_name", "name")],
-    );
+    renamed(&mut said, &[("auto_scaling_group_name", "autoscaling_group_name")]);
     match of_type {
         "AWS::AutoScaling::ScalingPolicy" => {
             let steps = take(&mut said, "step_adjustments").unwrap();
@@ -152,7 +150,7 @@ fn as_terraform(of_type: &str, properties: &Value) -> Value {
     same(&said.into()).unwrap_or_else(|| json!({}))
 }
 
-/// What a template makes, by types of Terraform's and logical ids.
+/// The resources of a template, by types of Terraform's and logical ids.
 pub(super) fn made_by(stack: &Stack, template: &Value) -> BTreeMap<(String, String), Value> {
     let types: BTreeSet<_> =
         members(&template["Resources"]).values().map(|it| it["Type"].as_str().unwrap()).collect();
@@ -173,7 +171,8 @@ pub(super) fn made_by(stack: &Stack, template: &Value) -> BTreeMap<(String, Stri
     made
 }
 
-/// What the module makes with these variables, the parts that the template has in one in one, too.
+/// The resources of a module with these variables. Parts are members of the resource that they
+/// belong to.
 pub(super) fn by_the_module(
     module: &Module,
     set: &BTreeMap<String, Value>,
@@ -187,8 +186,7 @@ pub(super) fn by_the_module(
             parts.push((of_type, name, said));
             continue;
         }
-        let named =
-            ["aws_cloudwatch_log_group", "aws_autoscaling_lifecycle_hook"].contains(&of_type.as_str());
+        let named = of_type == "aws_cloudwatch_log_group";
         said.retain(|name, _| named || !MADE_UP.contains(&name.as_str()));
         if of_type == "aws_lambda_function" {
             said.retain(|name, _| name != "function_name" && name != "source_code_hash");

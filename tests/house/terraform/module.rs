@@ -9,7 +9,8 @@ use hcl::{Block, Body, Expression};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
-/// What of a resource can be referred to, and what that is in a stack of the template: a `Ref`, or an attribute.
+/// What of a resource can be referred to, and what that is in a stack of the template: a `Ref`, or
+/// an attribute.
 const REFERENCES: [(&str, &[(&str, &str)]); 9] = [
     ("aws_sns_topic", &[("arn", "arn:aws:sns:us-east-1:111122223333:{}")]),
     ("aws_iam_role", &[("arn", "{}.Arn"), ("name", "{}")]),
@@ -65,7 +66,8 @@ impl Module {
             .collect()
     }
 
-    /// The resources that these variables give, with the defaults of all others: by their types and names.
+    /// The resources that these variables give, with the defaults of all others: by their types and
+    /// names.
     pub(crate) fn with(&self, set: &BTreeMap<String, Value>) -> BTreeMap<(String, String), Value> {
         let context = self.context(set);
         let of = |block: &Block| contents(block.body(), &context);
@@ -79,7 +81,7 @@ impl Module {
             .collect()
     }
 
-    /// Whether the module takes a variable's value.
+    /// Returns whether the module accepts a variable's value.
     pub(crate) fn takes(&self, variable: &str, value: &Value) -> bool {
         let mut context = functions();
         declare(&mut context, "var", &json!({ (variable): value }));
@@ -133,7 +135,7 @@ impl Module {
     }
 }
 
-/// What the template calls what is called so here.
+/// The template's name of a resource that has this name here.
 pub(crate) fn logical_id(name: &str) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     name.split('_').map(capital).collect()

@@ -1,4 +1,5 @@
-//! What `make bench` measured of the functions beside the alternative in Python: the figures, and how they are shown.
+//! What `make bench` measured of the functions beside the alternative in Python: the figures, and
+//! how they are shown.
 //!
 //! | room | purpose |
 //! | --- | --- |
@@ -31,7 +32,7 @@ pub struct Figures {
     pub looks: Vec<Looks>,
     /// The drainer.
     pub drains: Vec<Drains>,
-    /// The computation by itself.
+    /// The computation on its own.
     pub computations: Vec<Computation>,
 }
 
@@ -49,14 +50,14 @@ pub struct Machine {
     pub python: String,
 }
 
-/// The calculator at one number of hosts: times in ms, memory in MiB. Where they fit into one page, also the smallest
-/// function on the same SDKs, which makes the same calls but for the services'.
+/// The calculator at one number of hosts: times in ms, memory in MiB. For one page of hosts also
+/// the smallest function on the same SDKs, which makes the same calls except those about services.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Looks {
     /// Hosts of the cluster.
     pub hosts: u32,
-    /// Whether AWS was reached over TLS.
+    /// Set if AWS was reached over TLS.
     pub tls: bool,
     /// Pairs of processes.
     pub rounds: u32,
@@ -80,13 +81,14 @@ pub struct Looks {
     pub python_calls: BTreeMap<String, u32>,
 }
 
-/// The drainer, with so many instances that go at one time: times in ms, memory in MiB.
+/// The drainer with a number of instances that are terminated at one time: times in ms, memory in
+/// MiB.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Drains {
     /// Instances that go.
     pub instances: u32,
-    /// What runs on them.
+    /// The tasks on them.
     pub tasks: String,
     /// Pairs of runs.
     pub rounds: u32,
@@ -110,7 +112,7 @@ pub struct Drains {
     pub python_calls: BTreeMap<String, u32>,
 }
 
-/// A computation of capacity by itself, without any call, at one number of hosts.
+/// A computation of capacity on its own, without any call, at one number of hosts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Computation {

@@ -1,4 +1,5 @@
-//! Where the figures stand in the documentation: between two marks of a page, beside the file that they come from.
+//! Where the figures stand in the documentation: between two marks of a page, beside the file that
+//! they come from.
 
 use std::fs;
 

@@ -81,7 +81,7 @@ mod tests {
         let compared = Comparison::of(&[1.0, 2.0], &[f64::NAN, 20.0]).unwrap();
         assert_eq!(compared.ratio, Spread::of(&[10.0]));
         assert!(Comparison::of(&[1.0], &[]).unwrap().ratio.is_none());
-        // What is none of ours has no ratio.
+        // Only our own functions have a ratio.
         assert!(Comparison::of(&[0.0], &[3.0]).unwrap().ratio.is_none());
     }
 }

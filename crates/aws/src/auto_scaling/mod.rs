@@ -15,8 +15,8 @@ use fleetkeeper_core::ports::{CallError, LifecycleActions};
 
 use crate::call_error::{call_error, service_answer};
 
-/// The message of the `ValidationError` that both calls give for an action that is no longer there. Neither it nor the
-/// code is modelled, and malformed requests have the same code.
+/// The message of the `ValidationError` that both calls give for an action that is no longer there.
+/// Neither it nor the code is modelled, and malformed requests have the same code.
 const NO_ACTIVE_ACTION: &str = "No active Lifecycle Action found";
 
 const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";

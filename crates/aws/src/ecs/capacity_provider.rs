@@ -38,8 +38,8 @@ fn capacity_provider(provider: &SdkProvider) -> CapacityProvider {
     }
 }
 
-/// The provider names its group by an ARN, `...:autoScalingGroupName/NAME`, or by its plain name (API reference,
-/// `AutoScalingGroupProvider`).
+/// The provider names its group by an ARN, `...:autoScalingGroupName/NAME`, or by its plain name
+/// (API reference, `AutoScalingGroupProvider`).
 fn group_name(arn_or_name: &str) -> &str {
     arn_or_name.split_once(":autoScalingGroupName/").map_or(arn_or_name, |(_, name)| name)
 }

@@ -184,8 +184,8 @@ fn attribute(attribute: &SdkAttribute) -> (String, Option<String>) {
     (attribute.name().to_owned(), value.map(str::to_owned))
 }
 
-/// Resources by their names; those unknown here (Neuron cores, a user's own) are passed over. One that is missing
-/// or below 0 counts as none: a figure is never optimistic.
+/// Resources by their names; those unknown here (Neuron cores, a user's own) are passed over. One
+/// that is missing or below 0 counts as none: a figure is never optimistic.
 fn resources(resources: &[SdkResource]) -> Resources {
     let named = |name| resources.iter().find(|resource| resource.name() == Some(name));
     let amount = |name| named(name).and_then(whole_amount).unwrap_or(0);
@@ -207,7 +207,8 @@ fn resources(resources: &[SdkResource]) -> Resources {
     }
 }
 
-/// A resource's amount, from the member that its type names: the others are 0. CPU and memory are of type INTEGER.
+/// A resource's amount, from the member that its type names: the others are 0. CPU and memory are
+/// of type INTEGER.
 fn whole_amount(resource: &SdkResource) -> Option<u64> {
     match resource.r#type()? {
         "INTEGER" => u64::try_from(resource.integer_value()).ok(),
@@ -220,7 +221,7 @@ fn failure(failure: &SdkFailure) -> Failure {
     Failure { arn: owned(failure.arn()), reason: owned(failure.reason()), detail: owned(failure.detail()) }
 }
 
-/// A count below 0 can't be; if it were, the instance would have to be taken for busy.
+/// ECS never answers a count below 0. It would count as busy.
 fn count(number: i32) -> u32 {
     u32::try_from(number).unwrap_or(1)
 }

@@ -1,4 +1,4 @@
-//! Services as `DescribeServices` tells of them.
+//! Services as `DescribeServices` returns them.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -94,8 +94,9 @@ fn service(service: &SdkService) -> Service {
     }
 }
 
-/// Deployments have counts of their own, and task sets have (API reference, `Deployment`, `TaskSet`). A service whose tasks
-/// are started otherwise, and one that ECS describes without either, has one by its own counts.
+/// Deployments have counts of their own, and task sets have (API reference, `Deployment`,
+/// `TaskSet`). A service whose tasks are started otherwise, and one that ECS describes without
+/// either, has one by its own counts.
 fn deployments(service: &SdkService) -> Vec<Deployment> {
     let of_deployments = service.deployments().iter().map(|it| Deployment {
         task_set: false,
@@ -128,9 +129,10 @@ fn deployments(service: &SdkService) -> Vec<Deployment> {
     itself.into_iter().collect()
 }
 
-/// By capacity providers where there are any, and else by the launch type, which is EC2 unless it says otherwise. Of Auto
-/// Scaling groups' capacity providers the names are the user's: AWS's own are Fargate's. A provider of weight 0 and base 0
-/// gets no task (API reference, `CapacityProviderStrategyItem`).
+/// By capacity providers where there are any, and else by the launch type, which is EC2 unless it
+/// says otherwise. Of Auto Scaling groups' capacity providers the names are the user's: AWS's own
+/// are Fargate's. A provider of weight 0 and base 0 gets no task (API reference,
+/// `CapacityProviderStrategyItem`).
 fn launch(launch_type: Option<&LaunchType>, strategy: &[CapacityProviderStrategyItem]) -> Launch {
     if strategy.is_empty() {
         return if matches!(launch_type, None | Some(LaunchType::Ec2)) {

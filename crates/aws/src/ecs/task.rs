@@ -1,4 +1,4 @@
-//! Tasks as `DescribeTasks` tells of them.
+//! Tasks as `DescribeTasks` returns them.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn, TaskDefinitionArn};
 use super::owned;
 use crate::timestamp::time;
 
-/// Where the ports begin that Docker picks by itself, unless the host's kernel is set otherwise.
+/// The lowest port that Docker picks on its own, unless the host's kernel is configured otherwise.
 const DYNAMIC_PORTS: u16 = 32768;
 
 pub(super) fn task(task: &SdkTask) -> Task {
@@ -37,14 +37,16 @@ pub(super) fn task(task: &SdkTask) -> Task {
     }
 }
 
-/// The API reference calls an awsvpc task's `ElasticNetworkInterface` (`Attachment`); `eni` is what the service's answers
-/// have been seen to call it. Until it has been detached it takes one of its host's.
+/// The API reference calls an awsvpc task's `ElasticNetworkInterface` (`Attachment`); `eni` is what
+/// the service's answers have been seen to call it. Until it has been detached it takes one of its
+/// host's.
 fn is_network_interface(attachment: &Attachment) -> bool {
     matches!(attachment.r#type(), Some("ElasticNetworkInterface" | "eni"))
         && !matches!(attachment.status(), Some("DETACHED" | "DELETED" | "FAILED"))
 }
 
-/// A number as ECS writes it into a task: in a text. A task without figures of its own has 0, or none.
+/// A number as ECS writes it into a task: in a text. A task without figures of its own has 0, or
+/// none.
 fn whole(text: Option<&str>) -> Option<u64> {
     text?.parse().ok().filter(|number| *number > 0)
 }

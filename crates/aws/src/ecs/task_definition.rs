@@ -38,7 +38,8 @@ fn host(definition: &SdkTaskDefinition) -> HostRequirements {
         let value = attribute.value().filter(|value| !value.is_empty());
         (attribute.name().to_owned(), value.map(str::to_owned))
     });
-    // Of a task definition `memberOf` is the only type (API reference, `TaskDefinitionPlacementConstraint`).
+    // Of a task definition `memberOf` is the only type (API reference,
+    // `TaskDefinitionPlacementConstraint`).
     let member_of = definition.placement_constraints().iter();
     HostRequirements {
         attributes: required.collect(),
@@ -48,8 +49,8 @@ fn host(definition: &SdkTaskDefinition) -> HostRequirements {
     }
 }
 
-/// A size of the whole task wins over those of its containers (API reference, `RegisterTaskDefinition`): on EC2 that is
-/// what the scheduler reserves then.
+/// A size of the whole task wins over those of its containers (API reference,
+/// `RegisterTaskDefinition`): on EC2 that is what the scheduler reserves then.
 fn needs(definition: &SdkTaskDefinition) -> TaskNeeds {
     let containers = definition.container_definitions();
     let sum = |of: fn(&ContainerDefinition) -> u64| containers.iter().map(of).fold(0, u64::saturating_add);
@@ -91,8 +92,8 @@ fn gpus(container: &ContainerDefinition) -> u64 {
     of_gpus.filter_map(|needed| needed.value().parse::<u64>().ok()).fold(0, u64::saturating_add)
 }
 
-/// The port that a mapping takes of its host, where that is always the same: with mode `host` that is the container's own,
-/// with `bridge` and `default` 0 stands for any port that is free.
+/// The port that a mapping takes of its host, where that is always the same: with mode `host` that
+/// is the container's own, with `bridge` and `default` 0 stands for any port that is free.
 fn host_port(mapping: &PortMapping, mode: &NetworkMode) -> Option<Port> {
     let port = match mode {
         NetworkMode::Host => mapping.host_port().filter(|port| *port != 0).or(mapping.container_port()),

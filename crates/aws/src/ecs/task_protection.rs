@@ -1,4 +1,4 @@
-//! Task scale-in protection as `GetTaskProtection` tells of it.
+//! Task scale-in protection as `GetTaskProtection` returns it.
 
 use aws_sdk_ecs::types::ProtectedTask;
 use fleetkeeper_core::cluster::Cluster;

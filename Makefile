@@ -12,6 +12,7 @@
 #   make build      both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
 #   make package    the same for both architectures (ARCHS="arm64 x86_64") with checksums and bills of
 #                   materials, in target/package
+#   make arm64      runs the arm64 packages under qemu-user (Debian: qemu-user and libc6-arm64-cross)
 #   make reproducible  builds both functions twice from nothing, and compares the bytes (ARCH=arm64 or x86_64)
 #   make advisories RustSec's advisories on what is in Cargo.lock; needs the internet
 #   make sam-build  what `sam build` makes of the template, and a check of it (ARCH=arm64 or x86_64), in target/sam
@@ -45,7 +46,7 @@ PACKAGES := target/package
 # Every template that holds functions, by itself or by another one that it nests.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help demo sim test fuzz measure bench bench-docs lint validate build package reproducible advisories sam-build tools host-packages network-interfaces
+.PHONY: help demo sim test fuzz measure bench bench-docs lint validate build package arm64 reproducible advisories sam-build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -62,7 +63,7 @@ test: tools host-packages
 
 # The test's own profile: no other has the SDK built.
 fuzz:
-	FUZZ_CASES=$(or $(FUZZ_CASES),200000) cargo test --locked --package fleetkeeper-tests --test contracts readers
+	FUZZ_CASES=$(or $(FUZZ_CASES),50000) cargo test --locked --package fleetkeeper-tests --test contracts readers
 
 measure:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin measure-drains
@@ -97,6 +98,10 @@ package: tools $(ARCHS:%=built-for-%)
 	$(VENV)/bin/python infra/packages.py pack $(PACKAGES) $(foreach each,$(ARCHS),$(call arch,$(each))=target/built/$(call arch,$(each)))
 	$(VENV)/bin/python infra/sbom.py $(PACKAGES)
 	cd $(PACKAGES) && sha256sum --check SHA256SUMS
+
+# `make test` runs the same test where the packages and qemu are there, and else says what is missing.
+arm64: built-for-arm64
+	FLEETKEEPER_ARM64=required cargo test --locked --package fleetkeeper-tests --test wire arm64
 
 # Two builds that share nothing but the sources and Cargo's home. It takes as long as two first builds: some ten minutes.
 REPRODUCIBLE := target/reproducible

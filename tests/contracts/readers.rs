@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::sync::LazyLock;
 
 use capacity_calculator::Trigger;
 use fleetkeeper_core::drain::read_message;
@@ -16,7 +17,10 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::event_shapes::all;
+use crate::event_shapes::{Shape, all};
+
+/// Made once: each of thousands of inputs begins with one of them.
+static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(all);
 
 /// Fewer in the tests than by `make fuzz`: they take a second or two.
 const CASES: u32 = 400;
@@ -149,8 +153,7 @@ fn change(value: &mut Value, changes: &[(Index, Change)]) {
 /// An arbitrary value, or an event of a known shape with changes: to the whole of it, or to the message in its record.
 fn events() -> impl Strategy<Value = Value> {
     let known = (any::<Index>(), changes(), any::<bool>()).prop_map(|(shape, changes, within)| {
-        let shapes = all();
-        let mut event = shape.get(&shapes).event.clone();
+        let mut event = shape.get(&SHAPES).event.clone();
         let message = event["Records"][0]["Sns"]["Message"].as_str().map(serde_json::from_str::<Value>);
         match message {
             Some(Ok(mut message)) if within => {

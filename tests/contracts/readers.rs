@@ -1,4 +1,4 @@
-//! Arbitrary input to every reader: none panics, and each error is one line that names what is wrong.
+//! Arbitrary input to every reader. No reader may panic, and each error must be one line.
 //!
 //! `make fuzz` runs the same for longer: `FUZZ_CASES` is the number of inputs to each reader.
 
@@ -22,7 +22,7 @@ use crate::event_shapes::{Shape, all};
 /// Made once: each of thousands of inputs begins with one of them.
 static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(all);
 
-/// Fewer in the tests than by `make fuzz`: they take a second or two.
+/// Inputs to each reader in the tests, which take a second or two.
 const CASES: u32 = 400;
 
 fn runner() -> TestRunner {
@@ -35,7 +35,7 @@ fn runner() -> TestRunner {
     })
 }
 
-/// Texts as they come, among them those that a reader may take for something.
+/// Arbitrary texts, and texts that resemble what a reader accepts.
 fn texts() -> impl Strategy<Value = String> {
     let telling = [
         "",
@@ -150,7 +150,8 @@ fn change(value: &mut Value, changes: &[(Index, Change)]) {
     }
 }
 
-/// An arbitrary value, or an event of a known shape with changes: to the whole of it, or to the message in its record.
+/// An arbitrary value, or an event of a known shape with changes. The changes affect the whole event
+/// or the message in its record.
 fn events() -> impl Strategy<Value = Value> {
     let known = (any::<Index>(), changes(), any::<bool>()).prop_map(|(shape, changes, within)| {
         let mut event = shape.get(&SHAPES).event.clone();
@@ -167,7 +168,7 @@ fn events() -> impl Strategy<Value = Value> {
     prop_oneof![1 => values(), 4 => known]
 }
 
-/// Whether an error is one line that says something.
+/// Asserts that an error is one line of more than ten bytes.
 fn says(error: &dyn Display) -> Result<(), TestCaseError> {
     let text = error.to_string();
     prop_assert!(!text.chars().any(char::is_control) && text.len() > 10, "no line: {text:?}");

@@ -1,11 +1,12 @@
-//! The checks that need AWS's own data, which comes as Python packages.
+//! Checks in Python: AWS's own data comes as Python packages.
 
 use std::process::Command;
 
 use crate::Error;
 use crate::repository::{in_repository, tool};
 
-/// Runs a script of `tests/contracts/python` with the pinned tools' Python. The error names each fault that it finds.
+/// Runs a script of `tests/contracts/python` with the pinned tools' Python. The error names each
+/// fault that it finds.
 pub fn check(script: &str, arguments: &[&str]) -> Result<(), Error> {
     run(script, arguments).map(drop)
 }

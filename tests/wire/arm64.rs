@@ -1,7 +1,8 @@
 //! The arm64 packages answer events, under qemu's user-mode emulation: `make arm64`.
 //!
-//! It needs the packages (`make package`), `qemu-user` or `qemu-user-static`, and `libc6-arm64-cross`, by Debian's names.
-//! Where one of them is not there the test says so and passes, unless `FLEETKEEPER_ARM64=required`.
+//! It needs the packages (`make package`) and two of Debian's packages: `qemu-user` or
+//! `qemu-user-static`, and `libc6-arm64-cross`. Where one of them is not there the test says so and
+//! passes, unless `FLEETKEEPER_ARM64=required`.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -47,7 +48,8 @@ fn package(function: &str) -> Result<PathBuf, String> {
     if path.is_file() { Ok(path) } else { Err(format!("there is no {}: run make arm64", path.display())) }
 }
 
-/// Lambda's runtime API for one invocation: it hands out the event once, and sends on what the function says.
+/// Lambda's runtime API for one invocation: it hands out the event once, and sends on what the
+/// function says.
 fn runtime_api(event: &Value, says: &Sender<(bool, String)>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.set_nonblocking(true).unwrap();

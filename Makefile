@@ -11,6 +11,7 @@
 #   make validate    translate, lint and security-check the templates, and lint the workflows, offline
 #   make build       build both functions as zips for Lambda, in target/lambda (ARCH=arm64 or x86_64)
 #   make package     the same for both architectures (ARCHS="arm64 x86_64"), in target/package
+#   make arm64       run the arm64 packages under user-mode emulation (qemu-user, libc6-arm64-cross)
 #   make reproducible  build both functions twice from nothing, and compare the bytes
 #   make advisories  check Cargo.lock against RustSec's advisories; needs the internet
 #   make sam-build   check the result of `sam build` (ARCH=arm64 or x86_64), in target/sam
@@ -46,7 +47,7 @@ PACKAGES := target/package
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
 .PHONY: help check-prerequisites demo demo-picture sim test fuzz measure bench bench-docs terraform-readme lint \
-	validate build package reproducible advisories \
+	validate build package arm64 reproducible advisories \
 	sam-build tools host-packages network-interfaces
 
 help:
@@ -70,7 +71,7 @@ test: tools host-packages
 
 # The test's own profile: no other has the SDK built.
 fuzz:
-	FUZZ_CASES=$(or $(FUZZ_CASES),200000) cargo test --locked --package fleetkeeper-tests --test contracts readers
+	FUZZ_CASES=$(or $(FUZZ_CASES),50000) cargo test --locked --package fleetkeeper-tests --test contracts readers
 
 measure:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin measure-drains
@@ -111,6 +112,10 @@ package: tools $(ARCHS:%=built-for-%)
 	$(VENV)/bin/python infra/packages.py pack $(PACKAGES) $(foreach each,$(ARCHS),$(call arch,$(each))=target/built/$(call arch,$(each)))
 	$(VENV)/bin/python infra/sbom.py $(PACKAGES)
 	cd $(PACKAGES) && sha256sum --check SHA256SUMS
+
+# `make test` runs the same test where the packages and qemu are there, and else says what is missing.
+arm64: built-for-arm64
+	FLEETKEEPER_ARM64=required cargo test --locked --package fleetkeeper-tests --test wire arm64
 
 # Two builds that share nothing but the sources and Cargo's home. It takes as long as two first builds: some ten minutes.
 REPRODUCIBLE := target/reproducible

@@ -3,8 +3,9 @@
 
     infra/sbom.py target/package
 
-For each FUNCTION-ARCHITECTURE.zip it writes FUNCTION-ARCHITECTURE.cdx.json and adds its sum to SHA256SUMS. Cargo names the
-crates, without those of tests and build scripts; macros are among them. The same package has the same bill.
+For each FUNCTION-ARCHITECTURE.zip it writes FUNCTION-ARCHITECTURE.cdx.json and adds its checksum to
+SHA256SUMS. Cargo lists the crates, macros included, without those of tests and build scripts. The
+same package has the same bill.
 
 Needs infra/requirements.lock installed, and Cargo.
 """
@@ -75,7 +76,7 @@ def bill(package, checksums):
     found = NAME.fullmatch(package.name)
     digest = hashlib.sha256(package.read_bytes()).hexdigest()
     bom, known, path = Bom(), {}, []
-    # No time and no chance: the same package has the same bill.
+    # Neither a time nor a random number: the same package has the same bill.
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, digest)
     bom.metadata.timestamp = None
     dependencies = {}

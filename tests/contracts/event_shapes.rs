@@ -227,7 +227,8 @@ fn of_ec2_and_others() -> Vec<Shape> {
             ("warning", ID),
         ),
         by_sns("interruption through a topic", &spot("terminate"), ("warning", ID)),
-        // No instance has such an id. A rule's pattern cannot tell, and so it is not one of those for rules.
+        // No instance has such an id. A rule's pattern cannot tell, and so it is not one of those
+        // for rules.
         by_sns(
             "interruption, letters that are no digits",
             &of("i-0abcd1234efgh5678"),
@@ -305,7 +306,8 @@ fn of_ecs() -> Vec<Shape> {
             "containerInstanceArn": "arn:aws:ecs:us-east-1:111122223333:container-instance/7c6b5a49-3827-4160-9f8e-7d6c5b4a3928"})).old(),
         changes("change in another cluster", json!({"clusterArn": "arn:aws:ecs:us-east-1:111122223333:cluster/other"})).elsewhere(),
         changes("change in a cluster of nearly its name", json!({"clusterArn": format!("{CLUSTER}-2")})).elsewhere(),
-        // The instance's ARN names no cluster: a rule for the task's cluster cannot tell it from the instance's own.
+        // The instance's ARN names no cluster: a rule for the task's cluster cannot tell it from
+        // the instance's own.
         Shape { calculator: ("change", "4"), ..shape("change of a task", task, REFUSED) }.elsewhere(),
         failure("placement failure", json!({})),
         failure("placement failure on Fargate", json!({"capacityProviderArns": ["arn:aws:ecs:us-east-1:111122223333:capacity-provider/FARGATE"]})).old(),

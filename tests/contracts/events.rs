@@ -1,5 +1,5 @@
-//! Whole events in the shapes that AWS sends and its documents show, through the readers of both functions and the rules
-//! of the templates; and the simulated world's events beside them.
+//! Events in every shape that AWS sends or documents. Both functions read them, and the templates'
+//! rules match them. The simulated world's events must have the same members.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,7 +50,7 @@ fn each_shape_has_its_outcome() {
     }
 }
 
-/// The sample events are whole events, too: each is of a shape that is known here.
+/// Each sample event has all members of a shape with the same outcome.
 #[test]
 fn each_sample_has_the_members_of_its_shape() {
     for entry in std::fs::read_dir(in_repository("infra/events")).unwrap() {
@@ -67,7 +67,8 @@ fn each_sample_has_the_members_of_its_shape() {
     }
 }
 
-/// The paths of all members, such as `.detail.instance-id`, those of a message in an SNS record among them.
+/// The paths of all members, such as `.detail.instance-id`. A message in an SNS record counts as
+/// JSON.
 fn members(value: &Value) -> BTreeSet<String> {
     fn collect(value: &Value, path: &str, found: &mut BTreeSet<String>) {
         match value {
@@ -120,7 +121,7 @@ fn the_simulated_worlds_events_have_every_member_of_awss() {
     for emission in world.take_outbox() {
         let record = |message: &str| json!({"Records": [{"Sns": {"Message": message}}]});
         let event = emission.event().or_else(|| Some(record(&emission.sns_message()?.message))).unwrap();
-        // Of a kind, the one that has most to say.
+        // Of each kind, keep the event with the most members.
         let kind = kind(&event).unwrap();
         if sent.get(&kind).is_none_or(|former| members(former).len() < members(&event).len()) {
             sent.insert(kind, event);
@@ -160,7 +161,8 @@ fn the_simulated_worlds_events_have_every_member_of_awss() {
     );
 }
 
-/// A rule wakes its function with events that the function works on, of its own cluster; and with every one of a kind.
+/// A rule matches only events that its function acts on, and only those of its own cluster. Of each
+/// kind of event that it matches, it matches all.
 #[test]
 fn each_rule_matches_the_events_that_it_is_for_and_no_other() {
     let mut file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();

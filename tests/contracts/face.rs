@@ -26,7 +26,7 @@ fn every_error_is_one_of_the_operation() {
         (Fault::Refused, "AccessDeniedException", "AccessDenied"),
         (Fault::Unavailable, "ServerException", "InternalFailure"),
     ] {
-        // What is there is no matter: the fault comes first.
+        // An empty world is enough: the fault comes before any lookup.
         let face = Face::start(SharedWorld::in_real_time(World::new(Utc::now()))).unwrap();
         face.world().faults(|faults| faults.plant_on_all(When::Always, fault));
         assert_holds("face.py", &[&face.url(), "failing", ecs, auto_scaling]);

@@ -1,5 +1,5 @@
-//! What AWS was recorded to do, or says that it does: `facts.json` has each with its source, and the simulated world
-//! plays it.
+//! Recorded and documented facts about AWS, replayed in the simulated world. `facts.json` lists each
+//! fact with its source.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::world::ApiError;

@@ -1,4 +1,4 @@
-//! What is ours, held to what AWS publishes: service models, the authorization reference, events.
+//! Contract tests against what AWS publishes: service models, events, and recorded behavior.
 
 #[cfg(test)]
 mod event_shapes;

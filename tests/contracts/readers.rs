@@ -1,10 +1,11 @@
-//! Arbitrary input to every reader: none panics, and each error is one line that names what is wrong.
+//! Arbitrary input to every reader. No reader may panic, and each error must be one line.
 //!
 //! `make fuzz` runs the same for longer: `FUZZ_CASES` is the number of inputs to each reader.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::sync::LazyLock;
 
 use capacity_calculator::Trigger;
 use fleetkeeper_core::drain::read_message;
@@ -16,9 +17,12 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::event_shapes::all;
+use crate::event_shapes::{Shape, all};
 
-/// Fewer in the tests than by `make fuzz`: they take a second or two.
+/// Made once: each of thousands of inputs begins with one of them.
+static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(all);
+
+/// Inputs to each reader in the tests, which take a second or two.
 const CASES: u32 = 400;
 
 fn runner() -> TestRunner {
@@ -31,7 +35,7 @@ fn runner() -> TestRunner {
     })
 }
 
-/// Texts as they come, among them those that a reader may take for something.
+/// Arbitrary texts, and texts that resemble what a reader accepts.
 fn texts() -> impl Strategy<Value = String> {
     let telling = [
         "",
@@ -146,11 +150,11 @@ fn change(value: &mut Value, changes: &[(Index, Change)]) {
     }
 }
 
-/// An arbitrary value, or an event of a known shape with changes: to the whole of it, or to the message in its record.
+/// An arbitrary value, or an event of a known shape with changes. The changes affect the whole event
+/// or the message in its record.
 fn events() -> impl Strategy<Value = Value> {
     let known = (any::<Index>(), changes(), any::<bool>()).prop_map(|(shape, changes, within)| {
-        let shapes = all();
-        let mut event = shape.get(&shapes).event.clone();
+        let mut event = shape.get(&SHAPES).event.clone();
         let message = event["Records"][0]["Sns"]["Message"].as_str().map(serde_json::from_str::<Value>);
         match message {
             Some(Ok(mut message)) if within => {
@@ -164,7 +168,7 @@ fn events() -> impl Strategy<Value = Value> {
     prop_oneof![1 => values(), 4 => known]
 }
 
-/// Whether an error is one line that says something.
+/// Asserts that an error is one line of more than ten bytes.
 fn says(error: &dyn Display) -> Result<(), TestCaseError> {
     let text = error.to_string();
     prop_assert!(!text.chars().any(char::is_control) && text.len() > 10, "no line: {text:?}");

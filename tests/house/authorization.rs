@@ -1,5 +1,4 @@
-//! Every policy held to AWS's authorization reference: its actions exist, take their resources and
-//! know their conditions.
+//! Every policy against AWS's Service Authorization Reference: actions, resources and conditions.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The checks that need AWS's own data, which comes as Python packages.
+//! Checks in Python: AWS's own data comes as Python packages.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! The functions' requests to AWS, kept on their way and compared with the service models.
+//! A relay that keeps every request to AWS, and checks the requests against the service models.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -24,7 +24,7 @@ pub struct Requests {
     seen: Arc<Mutex<Vec<Value>>>,
 }
 
-/// A server in front of another one. Every request passes through it, and is kept.
+/// A server in front of another one, which keeps every request that passes through it.
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
@@ -32,7 +32,7 @@ pub struct Relay {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Headers that say what a body is. All others are the connection's, or nobody here reads them.
+/// Headers that describe a body. The relay drops all others.
 const HEADERS: [&str; 8] = [
     "content-type",
     "content-encoding",
@@ -80,8 +80,8 @@ impl Requests {
         Ok(Relay { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Fails where a request is not one that the service models accept, or where none of
-    /// `operations` was seen.
+    /// Returns an error if the service models reject a request, or if one of `operations` is
+    /// missing.
     pub fn check(&self, operations: &[&str]) -> Result<(), Error> {
         let mut file = tempfile::NamedTempFile::new()?;
         for request in self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter() {

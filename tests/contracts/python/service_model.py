@@ -1,7 +1,7 @@
-"""Answers and requests held against the service models that AWS publishes, as botocore carries them.
+"""Compare answers and requests with the service models that AWS publishes and botocore carries.
 
-botocore itself reads answers leniently: it drops members that it does not know, and misses none. Here an answer is
-taken as it is on the wire, and every difference from the model is a fault.
+botocore reads answers leniently: it drops unknown members and misses none. This check reads the
+answer as it is on the wire, and reports every difference from the model.
 """
 
 import json
@@ -144,11 +144,11 @@ def faults_of_answer(operation, body):
     return faults_of_json(shape, json.loads(body), name)
 
 
-# What AWS answers though its own model lacks it: the status of a termination at its hook, recorded in 2026.
+# Values that AWS sends and its model lacks. Recorded in 2026: a termination at its hook.
 BEYOND_THE_MODEL = {"ScalingActivityStatusCode": {"MidTerminatingLifecycleAction"}}
 
-# Errors that any operation may answer with: the services' CommonErrors pages. ECS's limit is ThrottlingException, which
-# the model has for no operation that is served here.
+# Errors that every operation can return (CommonErrors pages). ECS throttles with
+# ThrottlingException, which the model lists for none of these operations.
 COMMON = {
     "ecs": {"ThrottlingException": 400, "UnknownOperationException": 400, "SerializationException": 400, "ValidationException": 400},
     "autoscaling": {"AccessDenied": 403, "ValidationError": 400, "Throttling": 400, "InvalidAction": 400, "InternalFailure": 500, "ServiceUnavailable": 503},
@@ -156,7 +156,7 @@ COMMON = {
 
 
 def faults_of_error(operation, code, status):
-    """Whether the model, or the service's page of common errors, has an error of this code with this status."""
+    """Whether the operation, or the service's page of common errors, has this code and status."""
     known = dict(COMMON[operation.service_model.service_name])
     for shape in operation.error_shapes:
         error = shape.metadata.get("error", {})
@@ -170,7 +170,7 @@ def faults_of_error(operation, code, status):
 
 
 def faults_of_request(operation, parameters):
-    """What is wrong with a request: botocore's own validation, then what it leaves out: enumerations, patterns, maxima."""
+    """Faults of a request: botocore's validation, then enumerations, patterns and maxima."""
     try:
         validate_parameters(parameters, operation.input_shape)
         faults = []

@@ -181,8 +181,9 @@ impl<P: Ports> Drainer<P> {
         let dry_run = self.config.dry_run;
         let answer =
             if dry_run { executor.dry_run().boxed_local() } else { executor.run().boxed_local() }.await;
-        let standby = executor.drains.into_standby(self.ports.clock().now());
-        if !dry_run {
+        // What sweeps have learned meanwhile is newer than what a drain began with.
+        if own.is_none() && !dry_run {
+            let standby = executor.drains.into_standby(self.ports.clock().now());
             self.standby.borrow_mut().insert(key, standby);
         }
         answer.map(|summary| RecordOutcome::Drain(Box::new(summary)))

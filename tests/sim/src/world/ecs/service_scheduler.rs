@@ -111,12 +111,14 @@ impl World {
             self.schedule_service(name, &service);
             self.note_steadiness(name, &service);
         }
+        self.place_provisioning(name);
     }
 
     fn schedule_service(&mut self, cluster: &str, service: &str) {
         let Some(found) = self.clusters.get(cluster) else { return };
         let Some(known) = found.services.get(service) else { return };
         let definition = Arc::clone(&known.task_definition);
+        let waits = known.backs_off(self.now);
         let plan = Plan::of(found, known, self.now);
         for task in &plan.stop {
             self.begin_stopping(cluster, task, StopCode::ServiceSchedulerInitiated);
@@ -124,7 +126,11 @@ impl World {
         self.tell(cluster, service, |known, now| known.tell_stopped(now, &plan.stop));
         let mut started = Vec::new();
         let failure = match plan.start {
-            Start::Anywhere(all) if all.iter().all(|starting| starting.count == 0) => return,
+            Start::Anywhere(all) if all.iter().all(|starting| starting.count == 0) => {
+                self.note_attempt(cluster, service, false, false);
+                return;
+            }
+            Start::Anywhere(_) if waits => return,
             Start::Anywhere(all) => {
                 let mut failure = None;
                 for starting in &all {
@@ -145,6 +151,7 @@ impl World {
             }
         };
         self.tell(cluster, service, |known, now| known.tell_started(now, &started));
+        self.note_attempt(cluster, service, failure.is_some(), !started.is_empty());
         self.note_placement(cluster, service, failure);
     }
 

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::capacity_provider::CapacityProvider;
+use super::placement_mode::PlacementMode;
 use super::service::SchedulingStrategy;
 use super::service_scheduler::Start;
 use super::submission::PROVISIONING_MAX;
@@ -179,7 +180,7 @@ impl World {
         let types = group.types();
         let mut left = PROVISIONING_MAX;
         let mut most = 0;
-        for (definition, count) in cluster.waiting_on(&provider.name, self.now) {
+        for (definition, count) in cluster.waiting_on(&provider.name, self.placement.mode, self.now) {
             let count = count.min(left);
             left -= count;
             // A kind that does not fit on the smallest type is left out, silently.
@@ -206,7 +207,12 @@ fn held_by(of_type: &InstanceType, definition: &TaskDefinition) -> u64 {
 
 impl Cluster {
     /// The kinds of tasks that wait for a provider's capacity, and how many of each.
-    fn waiting_on<'a>(&'a self, provider: &str, now: DateTime<Utc>) -> Vec<(&'a TaskDefinition, u64)> {
+    fn waiting_on<'a>(
+        &'a self,
+        provider: &str,
+        mode: PlacementMode,
+        now: DateTime<Utc>,
+    ) -> Vec<(&'a TaskDefinition, u64)> {
         let mut kinds: Vec<(&TaskDefinition, u64)> = Vec::new();
         let mut add = |definition: &'a TaskDefinition, count: u64| match kinds
             .iter_mut()
@@ -220,7 +226,7 @@ impl Cluster {
                 && it.capacity_provider_strategy.iter().any(|item| item.provider == provider)
         };
         for service in self.services.values().filter(|service| !service.settled).filter(unplaced) {
-            if let Start::Anywhere(all) = replica_plan::plan(self, service, now).start {
+            if let Start::Anywhere(all) = replica_plan::plan(self, service, mode, now).start {
                 let count = all.iter().map(|starting| starting.count).sum();
                 if count > 0 {
                     add(&service.task_definition, count);

@@ -14,6 +14,7 @@
 //! | [`back_off`] | how long a service waits after its tasks found no room |
 //! | `placement`, `candidates`, [`placement_mode`] | where they go |
 //! | `replica_plan`, `daemon_plan` | those rules |
+//! | `surplus` | which tasks go first |
 //! | [`steadiness`] | whether a service has what it wants |
 //! | [`list`], [`describe`], [`describe_services`], [`describe_task_definition`], [`update_state`], [`stop_task`] | the API operations |
 //! | `view`, [`lagging_copy`] | what serves a read |
@@ -55,6 +56,7 @@ pub mod standalone;
 pub mod steadiness;
 pub mod stop_task;
 pub mod submission;
+mod surplus;
 pub mod task;
 pub mod task_definition;
 pub(crate) mod task_end;

@@ -13,6 +13,7 @@ use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 use super::candidates::Candidates;
 use super::capacity_provider::{Shares, StrategyItem};
 use super::placement::Placing;
+use super::placement_mode::PlacementMode;
 use super::service::{SchedulingStrategy, Service};
 use super::service_action::{ServiceAction, ServiceActionName};
 use super::task::StopCode;
@@ -52,9 +53,9 @@ pub(crate) struct Starting {
 }
 
 impl Plan {
-    fn of(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Self {
+    fn of(cluster: &Cluster, service: &Service, mode: PlacementMode, now: DateTime<Utc>) -> Self {
         match service.scheduling_strategy {
-            SchedulingStrategy::Replica => replica_plan::plan(cluster, service, now),
+            SchedulingStrategy::Replica => replica_plan::plan(cluster, service, mode, now),
             SchedulingStrategy::Daemon => daemon_plan::plan(cluster, service, now),
         }
     }
@@ -119,7 +120,7 @@ impl World {
         let Some(known) = found.services.get(service) else { return };
         let definition = Arc::clone(&known.task_definition);
         let waits = known.backs_off(self.now);
-        let plan = Plan::of(found, known, self.now);
+        let plan = Plan::of(found, known, self.placement.mode, self.now);
         for task in &plan.stop {
             self.begin_stopping(cluster, task, StopCode::ServiceSchedulerInitiated);
         }

@@ -3,6 +3,8 @@
 #   make demo       watch both functions work on a simulated cluster, in an emulator of AWS
 #   make sim        play 5,000 simulated histories under faults, each checked against the rules
 #                   (SEEDS=1000000 plays so many; SEED=123 or REPLAY=file shows one)
+#   make lab        compare scaling policies on shipped traces (TRACES=folder: on yours) in the
+#                   simulated world; a table, and a page in target/lab (LAB="--help" shows more)
 #   make test       every test, the end-to-end ones included
 #   make measure    what drains take in the simulated world: calls, polls, and how late hooks are completed
 #   make bench      both functions beside the same work in Python, as processes; and how long the decisions take
@@ -41,7 +43,7 @@ PACKAGES := target/package
 # Every template that holds functions, by itself or by another one that it nests.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help demo sim test measure bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
+.PHONY: help demo sim lab test measure bench bench-docs lint validate build package sam-build tools host-packages network-interfaces
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -55,6 +57,9 @@ sim:
 
 test: tools host-packages
 	cargo test --workspace --locked
+
+lab:
+	cargo run --locked --profile sim --package fleetkeeper-lab --bin lab -- $(if $(TRACES),--traces $(TRACES)) $(LAB)
 
 measure:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin measure-drains

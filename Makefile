@@ -3,6 +3,7 @@
 #   make demo        show both functions at work on a simulated cluster, in an emulator of AWS
 #   make sim         play 5,000 simulated histories under faults, each checked against the rules
 #                    (SEEDS=1000000 plays more; SEED=123 or REPLAY=file shows one)
+#   make lab         compare scaling policies on traces (TRACES=folder: yours); a page in target/lab
 #   make test        run every test, the end-to-end ones included
 #   make fuzz        give every reader of events and settings arbitrary input (FUZZ_CASES=1000000)
 #   make measure     print calls, polls and delays of drains in the simulated world
@@ -46,7 +47,7 @@ PACKAGES := target/package
 # Every template with functions, its own or nested ones.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help check-prerequisites demo demo-picture sim test fuzz measure bench bench-docs terraform-readme lint \
+.PHONY: help check-prerequisites demo demo-picture sim lab test fuzz measure bench bench-docs terraform-readme lint \
 	validate build package arm64 reproducible advisories \
 	sam-build tools host-packages network-interfaces
 
@@ -72,6 +73,9 @@ test: tools host-packages
 # The test's own profile: no other has the SDK built.
 fuzz:
 	FUZZ_CASES=$(or $(FUZZ_CASES),50000) cargo test --locked --package fleetkeeper-tests --test contracts readers
+
+lab:
+	cargo run --locked --profile sim --package fleetkeeper-lab --bin lab -- $(if $(TRACES),--traces $(TRACES)) $(LAB)
 
 measure:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin measure-drains

@@ -1,5 +1,6 @@
 //! | floor | crates |
 //! | --- | --- |
+//! | 6 | lab, which takes the campaign's wiring of the handlers |
 //! | 5 | campaign |
 //! | 4 | sim |
 //! | 3 | lifecycle-drainer, capacity-calculator (their libraries) |
@@ -67,7 +68,7 @@ fn the_ground_floor_has_no_sdk_no_runtime_no_randomness() {
 
 #[test]
 fn the_simulated_world_and_what_is_played_in_it_are_built_without_the_sdk() {
-    for package in ["fleetkeeper-sim", "fleetkeeper-campaign"] {
+    for package in ["fleetkeeper-sim", "fleetkeeper-campaign", "fleetkeeper-lab"] {
         let built_from = built_from(package);
         assert!(built_from.contains(&"fleetkeeper_core".to_owned()), "{built_from:?}");
         let sdk = |name: &String| {
@@ -85,6 +86,7 @@ fn only_the_aws_crate_names_the_sdk_and_the_runtime() {
         "crates/capacity-calculator",
         "tests/sim",
         "tests/campaign",
+        "tests/lab",
         "tests/src",
     ] {
         assert_none_names(&sources(of), &["aws_sdk_", "aws_config", "aws_smithy", "lambda_runtime"]);

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use fleetkeeper_sim::world::auto_scaling::termination_policy::TerminationPolicy;
 use fleetkeeper_sim::world::auto_scaling::warm_pool::WarmPool;
+use fleetkeeper_sim::world::chance::Chance;
 use fleetkeeper_sim::world::ecs::cluster_arn;
 use fleetkeeper_sim::world::ecs::flapping_agents::FlappingAgents;
 use fleetkeeper_sim::world::ecs::lagging_copy::LaggingReads;
@@ -108,11 +109,21 @@ fn add_scaling(world: &mut World, scenario: &Scenario) -> Result<(), ApiError> {
     if scenario.calculator.as_ref().is_some_and(|plan| plan.scales) {
         let groups = scenario.clusters.first().map_or(0, |cluster| cluster.groups.len());
         for group in 0..groups {
-            world.deploy_scaling(&FleetkeeperScaling::new(&cluster_name(0), &group_name(0, group)))?;
+            let scaling = FleetkeeperScaling::new(&cluster_name(0), &group_name(0, group));
+            world.deploy_scaling(&scaling.looking_back(extra_points(scenario.seed)))?;
         }
     }
     Ok(())
 }
+
+/// How much further than their evaluation periods alarms look: CloudWatch does not document it, and
+/// two to six data points were seen.
+fn extra_points(seed: u64) -> u32 {
+    u32::try_from(Chance::stream(seed, EXTRA_POINTS).between(2, 6)).unwrap_or(2)
+}
+
+/// The stream of the draw, apart from those of the world.
+const EXTRA_POINTS: u64 = 101;
 
 fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(), ApiError> {
     let name = cluster_name(number);

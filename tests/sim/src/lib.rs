@@ -53,11 +53,13 @@ pub use shared::SharedWorld;
 pub use world::World;
 pub use world::auto_scaling::group::AutoScalingGroup;
 pub use world::auto_scaling::hook::{ActionResult, LifecycleHook, LifecycleTransition};
+pub use world::auto_scaling::launch_times::LaunchTimes;
 pub use world::auto_scaling::mixed_instances::MixedInstances;
 pub use world::auto_scaling::processes::ScalingProcess;
 pub use world::auto_scaling::scaling_policy::{
     AdjustmentType, MetricAggregation, StepAdjustment, StepScalingPolicy,
 };
+pub use world::auto_scaling::simple_scaling::SimpleScalingPolicy;
 pub use world::auto_scaling::termination_policy::TerminationPolicy;
 pub use world::auto_scaling::warm_pool::WarmPool;
 pub use world::cloud_watch::alarm::{Alarm, AlarmState, ComparisonOperator, TreatMissingData};
@@ -67,6 +69,7 @@ pub use world::ecs::constraint::PlacementConstraint;
 pub use world::ecs::container_instance::InstanceType;
 pub use world::ecs::flapping_agents::FlappingAgents;
 pub use world::ecs::lagging_copy::LaggingReads;
+pub use world::ecs::managed_scaling::ManagedScaling;
 pub use world::ecs::placement_mode::PlacementMode;
 pub use world::ecs::revision::TaskSet;
 pub use world::ecs::service::Service;

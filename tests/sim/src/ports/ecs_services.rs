@@ -19,6 +19,9 @@ use crate::world::ecs::describe_services::DescribedService;
 use crate::world::ecs::revision::LaunchType;
 use crate::world::ecs::service;
 
+/// The page size that the adapters of AWS ask for.
+const PAGE: i64 = 100;
+
 impl Services for SimulatedAws {
     async fn list_services(
         &self,
@@ -28,7 +31,7 @@ impl Services for SimulatedAws {
         let operation = Operation::ListServices;
         let answer = self.call(operation, cluster.reference(), |world| {
             let token = page.map(|token| token.0.as_str());
-            world.list_services(Some(cluster.reference()), None, None, token)
+            world.list_services(Some(cluster.reference()), None, Some(PAGE), token)
         });
         let listed = answer.await?;
         Ok(Page { items: listed.items.into_iter().map(ServiceArn).collect(), next: listed.next })

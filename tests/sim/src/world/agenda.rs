@@ -45,6 +45,10 @@ pub(crate) enum Transition {
     LifecycleActionDeadline { group: String, token: String },
     /// EC2 takes a Spot instance back.
     SpotReclaim { group: String, instance: Ec2InstanceId },
+    /// The owner of a standalone task, or ECS, gives up waiting for room.
+    Submission { cluster: String, number: u64 },
+    /// ECS publishes the reservation of a capacity provider.
+    ManagedScaling { provider: String },
     /// An event reaches its function, or tries again.
     EventArrives(Box<Pending>),
     /// A schedule invokes its function.

@@ -41,6 +41,9 @@ pub struct FleetkeeperScaling {
     pub scale_in_above: f64,
     /// `InstanceWarmupSeconds`.
     pub instance_warmup_seconds: u32,
+    /// How many more data points than evaluation periods CloudWatch evaluates. No parameter of the
+    /// template, and unknown: worlds draw it.
+    pub extra_points: u32,
 }
 
 impl FleetkeeperScaling {
@@ -59,6 +62,7 @@ impl FleetkeeperScaling {
             scale_in_above: 1.0,
             // It bridges the metric's delay: hosts that were launched and have not joined are counted by the metric.
             instance_warmup_seconds: 60,
+            extra_points: 2,
         }
     }
 
@@ -66,6 +70,13 @@ impl FleetkeeperScaling {
     #[must_use]
     pub fn by(mut self, signals: ScalingSignals) -> Self {
         self.signals = signals;
+        self
+    }
+
+    /// The same with alarms that look this many data points further back.
+    #[must_use]
+    pub fn looking_back(mut self, extra_points: u32) -> Self {
+        self.extra_points = extra_points;
         self
     }
 
@@ -88,6 +99,7 @@ impl FleetkeeperScaling {
         };
         Alarm::new(&self.alarm("ScaleOutAlarm"), self.metric(metric), statistic, breach, threshold)
             .periods(self.scale_out_minutes, 60)
+            .looking_back(self.extra_points)
             .treating_missing_data_as(TreatMissingData::NotBreaching)
             .executing(AlarmState::Alarm, &self.group, "ScaleOutPolicy")
     }
@@ -102,6 +114,7 @@ impl FleetkeeperScaling {
         let above = ComparisonOperator::GreaterThanThreshold;
         Alarm::new(&self.alarm("ScaleInAlarm"), self.metric(metric), Statistic::Minimum, above, threshold)
             .periods(self.scale_in_minutes, 60)
+            .looking_back(self.extra_points)
             .treating_missing_data_as(TreatMissingData::NotBreaching)
             .executing(AlarmState::Alarm, &self.group, "ScaleInPolicy")
     }

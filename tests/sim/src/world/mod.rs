@@ -46,6 +46,7 @@ use disorder::Weather;
 use ecs::Cluster;
 use ecs::capacity_provider::CapacityProvider;
 use ecs::lagging_copy::LaggingCopy;
+use ecs::managed_scaling::Reservations;
 use ecs::placement_mode::PlacementChoice;
 use ecs::request_rate::RequestRates;
 use event_source::EventSources;
@@ -91,6 +92,8 @@ pub struct World {
     lagging_copy: Option<LaggingCopy>,
     placement: PlacementChoice,
     capacity_providers: BTreeMap<String, CapacityProvider>,
+    /// The latest data points of providers that ECS scales.
+    reservations: BTreeMap<String, Reservations>,
     /// The ARNs of task definitions that nobody can describe.
     unreadable_definitions: BTreeSet<String>,
     /// Whether calls find no lifecycle action, open or not.
@@ -124,6 +127,7 @@ impl World {
             lagging_copy: None,
             placement: PlacementChoice::default(),
             capacity_providers: BTreeMap::new(),
+            reservations: BTreeMap::new(),
             unreadable_definitions: BTreeSet::new(),
             actions_denied: false,
         }
@@ -171,6 +175,8 @@ impl World {
                     self.lifecycle_action_deadline(&group, &token);
                 }
                 Transition::SpotReclaim { group, instance } => self.reclaim_spot_instance(&group, &instance),
+                Transition::Submission { cluster, number } => self.submission_is_due(&cluster, number),
+                Transition::ManagedScaling { provider } => self.scale_by_reservation(&provider),
                 Transition::EventArrives(pending) => self.event_arrives(*pending),
                 Transition::Schedule { function, every_seconds, input } => {
                     self.schedule_ticks(function, every_seconds, input);
@@ -201,6 +207,11 @@ impl World {
     #[must_use]
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// Takes the history so far, and begins a new one: that of weeks is heavy.
+    pub fn take_history(&mut self) -> History {
+        std::mem::take(&mut self.history)
     }
 
     /// Takes what AWS would have sent out since the last time, in order.

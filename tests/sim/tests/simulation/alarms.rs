@@ -260,3 +260,13 @@ fn alarms_that_cannot_be_are_refused() {
         assert_eq!(world.put_metric_alarm(alarm).unwrap_err().code, "ValidationError");
     }
 }
+
+/// Recorded in 2026: a lone old breach counts over the whole evaluation range while newer data is
+/// missing.
+#[test]
+fn an_alarm_that_looks_further_back_sees_an_older_breach() {
+    for (extra, states) in [(2, "i i A A A i i"), (6, "i i A A A A A")] {
+        let mut world = watched(alarm().looking_back(extra));
+        assert_eq!(minutes(&mut world, "X - - - - - -"), states, "{extra} points more");
+    }
+}

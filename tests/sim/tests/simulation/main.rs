@@ -5,6 +5,8 @@ mod alarms;
 #[cfg(test)]
 mod api_limits;
 #[cfg(test)]
+mod back_off;
+#[cfg(test)]
 mod connection_draining;
 #[cfg(test)]
 mod constraints;
@@ -37,6 +39,8 @@ mod lagging_reads;
 #[cfg(test)]
 mod lambda;
 #[cfg(test)]
+mod managed_scaling;
+#[cfg(test)]
 mod mixed_groups;
 #[cfg(test)]
 mod placement;
@@ -64,6 +68,8 @@ mod scene;
 mod service_shapes;
 #[cfg(test)]
 mod services;
+#[cfg(test)]
+mod simple_scaling;
 #[cfg(test)]
 mod spot_instances;
 #[cfg(test)]

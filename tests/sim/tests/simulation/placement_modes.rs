@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::world::ecs::placement_mode::PlacementMode;
-use fleetkeeper_sim::{InstanceType, Service, TaskDefinition, World};
+use fleetkeeper_sim::{AutoScalingGroup, InstanceType, Service, TaskDefinition, World};
 
-use crate::scene::{described, tasks_on, world_of_group};
+use crate::scene::{described, start, tasks_on, world_of_group};
 
 const ZONES: [&str; 2] = ["us-east-1a", "us-east-1b"];
 
@@ -99,4 +99,34 @@ fn only_eligible_hosts_are_drawn() {
         world.advance_seconds(30);
         assert_eq!(tasks_on(&world, &arm, "RUNNING").len(), 4, "{mode:?}");
     }
+}
+
+/// Hosts of four places each, as few or as even as the mode makes them; then half of the tasks go.
+#[test]
+fn a_service_that_shrinks_empties_hosts_under_binpack_and_keeps_zones_even_under_spread() {
+    let after = |mode| {
+        let mut world = World::new(start());
+        world.add_cluster("demo");
+        world.place_by(mode, 5);
+        let group = AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 4000));
+        world.add_group(group.in_cluster("demo").in_zones(&["us-east-1a", "us-east-1b"]));
+        let hosts: Vec<_> = (0..4).map(|_| world.launch_now("hosts").unwrap()).collect();
+        let web = TaskDefinition::new("web", 512, 512);
+        for count in [3, 8, 13, 16, 8] {
+            if world.tasks_of_service("demo", "web").is_empty() {
+                world.create_service("demo", Service::new("web", count, web.clone())).unwrap();
+            }
+            world.set_desired_count("demo", "web", count).unwrap();
+            world.advance_seconds(90);
+        }
+        let mut tasks: Vec<u32> = hosts
+            .iter()
+            .map(|host| world.container_instance_of("demo", host).unwrap().running_tasks)
+            .collect();
+        let of_first_zone = tasks[0] + tasks[2];
+        tasks.sort_unstable();
+        (tasks, of_first_zone)
+    };
+    assert_eq!(after(PlacementMode::BinpackCpu).0, [0, 0, 4, 4]);
+    assert_eq!(after(PlacementMode::SpreadOverZones).1, 4);
 }

@@ -163,3 +163,15 @@ fn reads_of_services_and_protections_have_buckets_of_their_own() {
         assert_eq!(granted(&mut world), a_second);
     }
 }
+
+/// API reference, `ListServices`: ten on a page by default, 100 at most.
+#[test]
+fn a_page_of_services_holds_ten_unless_the_caller_asks_for_more() {
+    let (mut world, _) = world_of_hosts(0);
+    for number in 0..12 {
+        let name = format!("web-{number}");
+        world.create_service("demo", Service::new(&name, 0, TaskDefinition::new("web", 256, 512))).unwrap();
+    }
+    let demo = |max_results| world.list_services(Some("demo"), None, max_results, None).unwrap().items.len();
+    assert_eq!((demo(None), demo(Some(100))), (10, 12));
+}

@@ -74,6 +74,11 @@ impl Activities {
         self.ended.extend(over.map(|activity| ScalingActivity { ended_at: Some(now), ..activity }));
     }
 
+    /// When the last activity ended.
+    pub(super) fn last_end(&self) -> Option<DateTime<Utc>> {
+        self.ended.last().and_then(|activity| activity.ended_at)
+    }
+
     fn terminates(&self, instance: &Ec2InstanceId) -> bool {
         let mut of_instance = self.in_progress.iter().filter(|activity| activity.instance == *instance);
         of_instance.any(|activity| activity.event == GroupEvent::InstanceTerminate)

@@ -9,9 +9,11 @@ use super::hook::{Action, LifecycleHook};
 use super::instance::GroupInstance;
 pub use super::instance::LifecycleState;
 use super::instance_refresh::InstanceRefresh;
+use super::launch_times::LaunchTimes;
 use super::mixed_instances::{MixedInstances, TypeSequence};
 use super::processes::ScalingProcess;
 use super::scaling_policy::StepScalingPolicy;
+use super::simple_scaling::SimpleScalingPolicy;
 use super::termination_policy::TerminationPolicy;
 use super::warm_pool::WarmPool;
 use crate::world::ecs::container_instance::InstanceType;
@@ -37,6 +39,8 @@ pub struct AutoScalingGroup {
     pub max_size: u32,
     /// From the launch to the registration of a new instance.
     pub launch_seconds: u32,
+    /// How launches differ in time; none where each takes [`launch_seconds`](Self::launch_seconds).
+    pub launch_times: Option<LaunchTimes>,
     /// The Availability Zones that it spreads its instances over.
     pub zones: Vec<String>,
     /// Which instance a scale-in takes.
@@ -72,6 +76,7 @@ impl AutoScalingGroup {
             min_size: 0,
             max_size: 1000,
             launch_seconds: 120,
+            launch_times: None,
             zones: vec!["us-east-1a".to_owned()],
             termination_policy: TerminationPolicy::Default,
             warm_pool: None,
@@ -118,6 +123,13 @@ impl AutoScalingGroup {
     #[must_use]
     pub fn launching_in(mut self, seconds: u32) -> Self {
         self.launch_seconds = seconds;
+        self
+    }
+
+    /// Whose launches take times that are drawn.
+    #[must_use]
+    pub fn launching_as(mut self, times: LaunchTimes) -> Self {
+        self.launch_times = Some(times);
         self
     }
 
@@ -219,10 +231,15 @@ pub(crate) struct Group {
     pub(crate) activities: Activities,
     pub(crate) refresh: Option<InstanceRefresh>,
     pub(crate) policies: BTreeMap<String, StepScalingPolicy>,
+    pub(crate) simple_policies: BTreeMap<String, SimpleScalingPolicy>,
     /// What zone rebalancing launched, until it is in service and another instance is terminated.
     pub(crate) rebalancing: BTreeSet<Ec2InstanceId>,
     /// While a policy's instances are launched: their warm-up.
     pub(crate) scaling_out_with_warmup: Option<u32>,
+    /// How many launches had their time drawn.
+    pub(crate) launches_drawn: u64,
+    /// The cooldown of the last simple scaling policy that acted, in seconds.
+    pub(crate) cooldown_seconds: Option<u32>,
 }
 
 impl World {
@@ -242,8 +259,11 @@ impl World {
             activities: Activities::default(),
             refresh: None,
             policies: BTreeMap::new(),
+            simple_policies: BTreeMap::new(),
             rebalancing: BTreeSet::new(),
             scaling_out_with_warmup: None,
+            launches_drawn: 0,
+            cooldown_seconds: None,
         };
         self.groups.insert(name.clone(), group);
         self.balance(&name);

@@ -41,7 +41,7 @@ impl World {
             warm
         } else {
             let group = self.groups.get_mut(name)?;
-            let (of_type, seconds) = (group.next_type(), group.settings.launch_seconds);
+            let (of_type, seconds) = (group.next_type(), group.next_launch_seconds());
             (self.launch(name, of_type).ok()?, seconds)
         };
         let units = self.groups.get(name)?.instances.get(&instance).map(GroupInstance::units);

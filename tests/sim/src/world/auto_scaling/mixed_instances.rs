@@ -34,6 +34,11 @@ impl MixedInstances {
         self
     }
 
+    /// The types.
+    pub(crate) fn of_all_types(&self) -> Vec<InstanceType> {
+        self.types.iter().map(|(of_type, _)| of_type.clone()).collect()
+    }
+
     /// The types' names and weights.
     pub(crate) fn names(&self) -> Vec<(String, Option<u32>)> {
         self.types.iter().map(|(of_type, weight)| (of_type.name.clone(), *weight)).collect()

@@ -6,7 +6,7 @@
 //! | [`capacity`], [`termination_policy`] | launching and choosing what to terminate, so that the group has what it wants |
 //! | [`mixed_instances`] | groups of several instance types |
 //! | [`scale_in_protection`], [`processes`] | what holds scaling off |
-//! | [`launch`] | from the launch of an instance to its service |
+//! | [`launch`], [`launch_times`] | from the launch of an instance to its service |
 //! | [`termination`] | from the decision to the end of an instance |
 //! | [`connection_draining`] | what a load balancer does before the hooks run |
 //! | [`root_volume`] | replacing an instance's root volume |
@@ -16,6 +16,7 @@
 //! | [`warm_pool`] | where instances wait, stopped, for the next launch |
 //! | [`instance_refresh`] | replacing all instances, some at a time |
 //! | [`scaling_policy`], `policy_execution` | step scaling policies, and what they make of a breach |
+//! | [`simple_scaling`] | simple scaling policies and their cooldown |
 //! | [`hook`], `wait` | hooks, and the actions that hold instances back at them |
 //! | [`lifecycle_action`] | the API operations on actions |
 //! | [`describe`], [`activity`] | what a group tells of its instances, and of what it did and is doing |
@@ -32,6 +33,7 @@ pub mod hook;
 pub(crate) mod instance;
 pub mod instance_refresh;
 pub mod launch;
+pub mod launch_times;
 pub mod lifecycle_action;
 pub mod mixed_instances;
 pub mod notice;
@@ -42,6 +44,7 @@ pub mod rebalancing;
 pub mod root_volume;
 pub mod scale_in_protection;
 pub mod scaling_policy;
+pub mod simple_scaling;
 pub mod standby;
 pub mod termination;
 pub mod termination_policy;

@@ -14,6 +14,7 @@ impl World {
     /// is no distance to find a step by.
     pub(crate) fn execute_policy(&mut self, name: &str, policy: &str, alarm: &str, breaches: &[f64]) {
         let now = self.now;
+        self.execute_simple_policy(name, policy, alarm);
         let Some(group) = self.groups.get_mut(name) else { return };
         let Some(policy) = group.policies.get(policy).cloned() else { return };
         if group.suspended.contains(&ScalingProcess::AlarmNotification) {

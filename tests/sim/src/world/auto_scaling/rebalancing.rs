@@ -27,7 +27,7 @@ impl World {
 
     fn launch_to_rebalance(&mut self, name: &str) -> Result<(), ApiError> {
         let found = self.group_mut(name)?;
-        let (of_type, seconds) = (found.next_type(), found.settings.launch_seconds);
+        let (of_type, seconds) = (found.next_type(), found.next_launch_seconds());
         let instance = self.launch(name, of_type)?;
         self.group_mut(name)?.rebalancing.insert(instance.clone());
         self.record(Occurrence::RebalancingZones { group: name.to_owned(), instance: instance.clone() });

@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::evaluation::EXTRA_POINTS;
 use super::metric::{Metric, Statistic};
 use crate::world::ApiError;
 
@@ -32,6 +33,8 @@ pub struct Alarm {
     pub actions: Vec<AlarmAction>,
     /// The second of each minute at which it is evaluated: CloudWatch does not say which.
     pub evaluated_at_second: u32,
+    /// How many more data points its evaluation range has than evaluation periods.
+    pub extra_points: u32,
 }
 
 /// A scaling policy that an alarm executes.
@@ -133,6 +136,7 @@ impl Alarm {
             treat_missing_data: TreatMissingData::Missing,
             actions: Vec::new(),
             evaluated_at_second: 0,
+            extra_points: EXTRA_POINTS,
         }
     }
 
@@ -169,6 +173,16 @@ impl Alarm {
     #[must_use]
     pub fn evaluated_at_second(mut self, second: u32) -> Self {
         self.evaluated_at_second = second;
+        self
+    }
+
+    /// Looks this many data points further back than its evaluation periods.
+    ///
+    /// CloudWatch does not document the number. Its own examples show two. Recorded in 2026 with
+    /// three periods of 10 s: six, over which a lone old breach counts while newer data is missing.
+    #[must_use]
+    pub fn looking_back(mut self, extra_points: u32) -> Self {
+        self.extra_points = extra_points;
         self
     }
 

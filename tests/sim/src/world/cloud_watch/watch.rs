@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::alarm::{Alarm, AlarmState};
-use super::evaluation::{self, EXTRA_POINTS};
+use super::evaluation;
 use crate::world::agenda::{Ticket, Transition};
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
@@ -84,7 +84,7 @@ impl World {
 
     /// The values of an alarm's evaluation range, oldest first: its evaluation periods, and a few more.
     fn data_points(&self, alarm: &Alarm) -> Vec<Option<f64>> {
-        let range = alarm.evaluation_periods.saturating_add(EXTRA_POINTS);
+        let range = alarm.evaluation_periods.saturating_add(alarm.extra_points);
         let Some(series) = self.metrics.series(&alarm.metric) else {
             return (0..range).map(|_| None).collect();
         };

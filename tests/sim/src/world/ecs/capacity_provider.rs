@@ -1,11 +1,11 @@
-//! Capacity providers: a name for a group, whose container instances carry it. The world lets none of them scale: ECS
-//! would, where `managedScaling` is on.
+//! Capacity providers: a name for a group, whose container instances carry it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use fleetkeeper_core::ports::{Answer, PageToken};
 
 use super::describe::missing;
+use super::managed_scaling::ManagedScaling;
 use super::service::Service;
 use crate::world::auto_scaling::notice::group_arn;
 use crate::world::{ACCOUNT, ApiError, REGION, World};
@@ -21,13 +21,21 @@ pub struct CapacityProvider {
     pub named_by_name: bool,
     /// Whether ECS manages the group's scaling.
     pub managed_scaling: bool,
+    /// How ECS scales the group. A world can show managed scaling without playing it.
+    pub scaling: Option<ManagedScaling>,
 }
 
 impl CapacityProvider {
     /// A provider without managed scaling, created with the group's ARN.
     #[must_use]
     pub fn new(name: &str, group: &str) -> Self {
-        Self { name: name.to_owned(), group: group.to_owned(), named_by_name: false, managed_scaling: false }
+        Self {
+            name: name.to_owned(),
+            group: group.to_owned(),
+            named_by_name: false,
+            managed_scaling: false,
+            scaling: None,
+        }
     }
 
     /// Created with the group's name.
@@ -41,6 +49,14 @@ impl CapacityProvider {
     #[must_use]
     pub fn managing_scaling(mut self) -> Self {
         self.managed_scaling = true;
+        self
+    }
+
+    /// With managed scaling and managed termination protection, which the world plays.
+    #[must_use]
+    pub fn scaling(mut self, scaling: ManagedScaling) -> Self {
+        self.managed_scaling = true;
+        self.scaling = Some(scaling);
         self
     }
 
@@ -119,6 +135,7 @@ impl World {
     /// `CreateCapacityProvider`. Container instances that have registered before carry no provider's name.
     pub fn create_capacity_provider(&mut self, provider: CapacityProvider) -> Result<(), ApiError> {
         self.group(&provider.group)?;
+        self.begin_managed_scaling(&provider);
         self.capacity_providers.insert(provider.name.clone(), provider);
         Ok(())
     }

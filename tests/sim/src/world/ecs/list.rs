@@ -39,6 +39,9 @@ pub struct ListTasks<'a> {
     pub next_token: Option<&'a str>,
 }
 
+/// `ListServices` answers with this many where the caller sets no `maxResults`.
+const SERVICES_DEFAULT: i64 = 10;
+
 const STATUSES: [&str; 5] = ["ACTIVE", "DRAINING", "REGISTERING", "DEREGISTERING", "REGISTRATION_FAILED"];
 
 impl World {
@@ -100,6 +103,8 @@ impl World {
             .filter(|it| strategy.is_none_or(|wanted| it.scheduling_strategy == wanted));
         let mut found: Vec<String> = of.map(|service| cluster.full_arn("service", &service.name)).collect();
         found.sort_unstable();
+        // `maxResults` reaches 100, and pages hold ten services without it (API reference).
+        let max_results = max_results.or(Some(SERVICES_DEFAULT));
         self.page(found.into_iter(), |arn| arn, max_results, next_token)
     }
 

@@ -7,11 +7,14 @@
 //! | [`task_definition`], [`task`], `task_lifecycle`, `task_end` | what runs, and the statuses it goes through |
 //! | [`flapping_agents`] | agents that disconnect by themselves |
 //! | `agent` | what starts tasks on a host, once the last ones have really stopped |
-//! | [`standalone`] | tasks that no service wants |
+//! | [`standalone`], [`submission`] | tasks that no service wants, and owners that retry them |
 //! | [`service`], [`revision`], `service_scheduler` | how many of it, started and stopped by ECS's rules |
 //! | [`constraint`], `cluster_query`, [`capacity_provider`] | where tasks may go |
+//! | [`managed_scaling`] | how ECS scales a capacity provider's group |
+//! | [`back_off`] | how long a service waits after its tasks found no room |
 //! | `placement`, `candidates`, [`placement_mode`] | where they go |
 //! | `replica_plan`, `daemon_plan` | those rules |
+//! | `surplus` | which tasks go first |
 //! | [`steadiness`] | whether a service has what it wants |
 //! | [`list`], [`describe`], [`describe_services`], [`describe_task_definition`], [`update_state`], [`stop_task`] | the API operations |
 //! | `view`, [`lagging_copy`] | what serves a read |
@@ -21,6 +24,7 @@
 //! | `service_event` | what a service's scheduler tells people |
 
 pub(crate) mod agent;
+pub mod back_off;
 pub(crate) mod candidates;
 pub mod capacity_provider;
 pub(crate) mod cluster_query;
@@ -36,6 +40,7 @@ pub mod ghost;
 pub mod instance_type;
 pub mod lagging_copy;
 pub mod list;
+pub mod managed_scaling;
 pub(crate) mod placement;
 pub mod placement_mode;
 pub mod registration;
@@ -50,6 +55,8 @@ pub mod serving;
 pub mod standalone;
 pub mod steadiness;
 pub mod stop_task;
+pub mod submission;
+mod surplus;
 pub mod task;
 pub mod task_definition;
 pub(crate) mod task_end;
@@ -68,6 +75,7 @@ use super::{ACCOUNT, ApiError, REGION, World};
 use container_instance::ContainerInstance;
 use flapping_agents::Flapping;
 use service::Service;
+use submission::{StartedSubmission, Submission, SubmissionNumber};
 use task::Task;
 
 /// How long a stopped task or a deregistered container instance is still told of. ECS promises an hour for tasks.
@@ -92,6 +100,14 @@ pub(crate) struct Cluster {
     pub(crate) former_deployments_in_full: bool,
     /// When else the scheduler takes a look.
     pub(crate) scheduler_looks: BTreeSet<DateTime<Utc>>,
+    /// Whether the scheduler backs off where tasks find no room.
+    pub(crate) backs_off: bool,
+    /// Standalone tasks that wait for room, by number.
+    pub(crate) submissions: BTreeMap<SubmissionNumber, Submission>,
+    /// How many were ever submitted.
+    pub(crate) submitted: SubmissionNumber,
+    /// Those that were placed and not yet taken.
+    pub(crate) started_submissions: Vec<StartedSubmission>,
 }
 
 impl Cluster {
@@ -121,6 +137,10 @@ impl World {
             scheduler_due: false,
             former_deployments_in_full: false,
             scheduler_looks: BTreeSet::new(),
+            backs_off: false,
+            submissions: BTreeMap::new(),
+            submitted: 0,
+            started_submissions: Vec::new(),
         };
         self.clusters.insert(name.to_owned(), cluster);
     }

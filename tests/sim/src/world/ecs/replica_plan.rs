@@ -11,7 +11,6 @@
 //!
 //! A rolling deployment replaces tasks by the same rules and within the same limits, after those that are drained.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -20,12 +19,14 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::Cluster;
+use super::placement_mode::PlacementMode;
 use super::revision::{Revision, Rollout};
 use super::service::Service;
 use super::service_scheduler::{Plan, Start, Starting};
+use super::surplus;
 use super::task::{LastStatus, Task};
 
-pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Plan {
+pub(crate) fn plan(cluster: &Cluster, service: &Service, mode: PlacementMode, now: DateTime<Utc>) -> Plan {
     let all = cluster.tasks_of_service(&service.name);
     let draining = cluster.draining();
     let (outgrown, wanted): (Vec<&Task>, Vec<&Task>) =
@@ -37,7 +38,7 @@ pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> 
         // Tasks of nothing that is wanted any more give way to the newest that is.
         let replaced = outgrown.iter().copied().filter(|_| number == 0);
         let tasks: Vec<&Task> = own.chain(replaced).collect();
-        let (leaving, count) = plan_of(&revision, &tasks, service, &draining, now);
+        let (leaving, count) = plan_of((cluster, &revision, service), &tasks, mode, &draining, now);
         stop.extend(leaving);
         start.push(Starting {
             definition: Arc::clone(revision.definition),
@@ -54,9 +55,9 @@ pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> 
 
 /// The tasks of a revision that are stopped, and how many are started.
 fn plan_of(
-    revision: &Revision<'_>,
+    (cluster, revision, service): (&Cluster, &Revision<'_>, &Service),
     all: &[&Task],
-    service: &Service,
+    mode: PlacementMode,
     draining: &BTreeSet<&ContainerInstanceArn>,
     now: DateTime<Utc>,
 ) -> (Vec<TaskArn>, u64) {
@@ -67,13 +68,12 @@ fn plan_of(
     let mut healthy = count(leaving.iter().chain(&staying).filter(|task| task.is_healthy(now)));
     let desired = u64::from(revision.desired);
 
-    // More than wanted: the unhealthy first, then the newest.
-    let surplus = count(staying.iter()).saturating_sub(desired);
-    if surplus > 0 {
-        staying.sort_by_key(|task| (task.is_healthy(now), Reverse(task.created_at), &task.arn));
+    let too_many = count(staying.iter()).saturating_sub(desired);
+    if too_many > 0 {
+        surplus::order(cluster, mode, &mut staying, now);
     }
     let free = staying.iter().filter(|task| !task.is_protected(now));
-    for task in free.take(usize::try_from(surplus).unwrap_or(usize::MAX)) {
+    for task in free.take(usize::try_from(too_many).unwrap_or(usize::MAX)) {
         healthy -= u64::from(task.is_healthy(now));
         stop.push(task.arn.clone());
     }

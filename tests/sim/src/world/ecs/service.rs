@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::back_off::BackOff;
 use super::capacity_provider::StrategyItem;
 use super::constraint::PlacementConstraint;
 use super::revision::{LaunchType, Rollout};
@@ -65,6 +66,8 @@ pub struct Service {
     pub(crate) placement_failure: Option<&'static str>,
     /// When an event last told of one.
     pub(crate) placement_failure_sent_at: Option<DateTime<Utc>>,
+    /// How long its scheduler waits, where it backs off.
+    pub(crate) back_off: Option<BackOff>,
     /// Whether an event has told that it has what it wants, and it has had that ever since.
     pub(crate) steady: bool,
     /// Whether the scheduler has nothing to do about it until something changes.
@@ -92,6 +95,7 @@ impl Service {
             rollout: Rollout::Rolling,
             placement_failure: None,
             placement_failure_sent_at: None,
+            back_off: None,
             steady: false,
             settled: false,
             events: ServiceEvents::default(),

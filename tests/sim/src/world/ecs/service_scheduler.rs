@@ -13,6 +13,7 @@ use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 use super::candidates::Candidates;
 use super::capacity_provider::{Shares, StrategyItem};
 use super::placement::Placing;
+use super::placement_mode::PlacementMode;
 use super::service::{SchedulingStrategy, Service};
 use super::service_action::{ServiceAction, ServiceActionName};
 use super::task::StopCode;
@@ -52,9 +53,9 @@ pub(crate) struct Starting {
 }
 
 impl Plan {
-    fn of(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Self {
+    fn of(cluster: &Cluster, service: &Service, mode: PlacementMode, now: DateTime<Utc>) -> Self {
         match service.scheduling_strategy {
-            SchedulingStrategy::Replica => replica_plan::plan(cluster, service, now),
+            SchedulingStrategy::Replica => replica_plan::plan(cluster, service, mode, now),
             SchedulingStrategy::Daemon => daemon_plan::plan(cluster, service, now),
         }
     }
@@ -111,20 +112,26 @@ impl World {
             self.schedule_service(name, &service);
             self.note_steadiness(name, &service);
         }
+        self.place_provisioning(name);
     }
 
     fn schedule_service(&mut self, cluster: &str, service: &str) {
         let Some(found) = self.clusters.get(cluster) else { return };
         let Some(known) = found.services.get(service) else { return };
         let definition = Arc::clone(&known.task_definition);
-        let plan = Plan::of(found, known, self.now);
+        let waits = known.backs_off(self.now);
+        let plan = Plan::of(found, known, self.placement.mode, self.now);
         for task in &plan.stop {
             self.begin_stopping(cluster, task, StopCode::ServiceSchedulerInitiated);
         }
         self.tell(cluster, service, |known, now| known.tell_stopped(now, &plan.stop));
         let mut started = Vec::new();
         let failure = match plan.start {
-            Start::Anywhere(all) if all.iter().all(|starting| starting.count == 0) => return,
+            Start::Anywhere(all) if all.iter().all(|starting| starting.count == 0) => {
+                self.note_attempt(cluster, service, false, false);
+                return;
+            }
+            Start::Anywhere(_) if waits => return,
             Start::Anywhere(all) => {
                 let mut failure = None;
                 for starting in &all {
@@ -145,6 +152,7 @@ impl World {
             }
         };
         self.tell(cluster, service, |known, now| known.tell_started(now, &started));
+        self.note_attempt(cluster, service, failure.is_some(), !started.is_empty());
         self.note_placement(cluster, service, failure);
     }
 

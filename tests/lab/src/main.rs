@@ -1,0 +1,115 @@
+//! `make lab`: plays traces under several policies, and shows what came of it.
+//!
+//! | module | purpose |
+//! | --- | --- |
+//! | `options` | the command line |
+//! | `progress` | how far it is, and how long it still takes |
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a person")]
+
+mod options;
+mod progress;
+
+use std::error::Error;
+use std::fs;
+use std::process::ExitCode;
+
+use fleetkeeper_lab::experiment::{Experiment, TraceOutcome};
+use fleetkeeper_lab::report::document::Document;
+use fleetkeeper_lab::report::{page, table};
+use fleetkeeper_lab::trace::{csv, shipped};
+
+use options::{Command, Options};
+use progress::Bar;
+
+fn main() -> ExitCode {
+    let options = match Command::read(lexopt::Parser::from_env()) {
+        Ok(Command::Help) => {
+            println!("{}", options::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Command::Play(options)) => options,
+        Err(refused) => {
+            eprintln!("lab: {refused}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lab: {}", fleetkeeper_core::error_chain::ErrorChain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let experiment = experiment(options)?;
+    let bar = Bar::new();
+    let outcomes = experiment.run(&|progress| bar.look(progress))?;
+    bar.done();
+    for outcome in &outcomes {
+        println!("{}\n", table::terminal(outcome));
+    }
+    println!("{}", table::LEGEND);
+    write(options, &experiment, &outcomes)
+}
+
+fn experiment(options: &Options) -> Result<Experiment, Box<dyn Error>> {
+    let adapt = |trace: fleetkeeper_lab::trace::Trace| {
+        let mut trace = match &options.host {
+            Some(host) => trace.on_hosts(host.clone()),
+            None => trace,
+        };
+        if let Some(hours) = options.hours {
+            trace = trace.cut_to(hours.saturating_mul(3600));
+        }
+        trace
+    };
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
+    let drawn = |seed: u64| shipped::all(seed).into_iter().filter(|trace| wanted(&trace.name));
+    let traces = match &options.traces {
+        Some(path) => {
+            let read = csv::read(path)?.into_iter().filter(|trace| wanted(&trace.name));
+            let read = read.map(|trace| trace.running_batch_as(options.batch_as));
+            vec![read.map(adapt).collect()]
+        }
+        None => options.seeds.iter().map(|seed| drawn(*seed).map(adapt).collect()).collect(),
+    };
+    if traces.iter().all(Vec::is_empty) {
+        return Err("no trace has such a name".into());
+    }
+    Ok(Experiment {
+        traces,
+        policies: options.policies.clone(),
+        seeds: options.seeds.clone(),
+        placement: options.placement.mode,
+        backs_off: options.backs_off,
+        jobs: options.jobs,
+    })
+}
+
+fn write(
+    options: &Options,
+    experiment: &Experiment,
+    outcomes: &[TraceOutcome],
+) -> Result<(), Box<dyn Error>> {
+    let document = Document {
+        seeds: &experiment.seeds,
+        placement: options.placement.name,
+        back_off: experiment.backs_off,
+        traces: outcomes,
+    };
+    fs::create_dir_all(&options.out)?;
+    let json = options.out.join("lab.json");
+    fs::write(&json, serde_json::to_string_pretty(&document)?)?;
+    let html = options.out.join("lab.html");
+    fs::write(&html, page::html(&document)?)?;
+    for outcome in outcomes {
+        let name = format!("{}.svg", outcome.trace);
+        fs::write(options.out.join(name), fleetkeeper_lab::report::chart::standalone(outcome)?)?;
+        fs::write(options.out.join(format!("{}.md", outcome.trace)), table::markdown(outcome) + "\n")?;
+    }
+    println!("\n{} and {}", html.display(), json.display());
+    Ok(())
+}

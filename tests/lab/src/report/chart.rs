@@ -1,0 +1,167 @@
+//! Charts, as SVG: hosts and waiting tasks over time, and cost beside waits.
+//!
+//! Text and axes are drawn in one colour, [`INK`]. On the page it becomes the colour of the text
+//! around it, so that charts follow a light and a dark theme.
+
+use std::fmt::Write as _;
+
+use plotters::prelude::*;
+use plotters::style::FontFamily;
+
+use crate::experiment::{PolicyOutcome, TraceOutcome};
+use crate::figures::Minute;
+
+/// The colour of text and axes.
+pub const INK: &str = "#5A6270";
+const INK_RGB: RGBColor = RGBColor(0x5a, 0x62, 0x70);
+
+/// The colours of policies, in their order: readable on white and on black, and told apart by people
+/// who see no red or no green.
+pub const COLORS: [&str; 6] = ["#D55E00", "#3B82C4", "#7FB2E5", "#009E73", "#B8860B", "#CC79A7"];
+
+const RGB: [RGBColor; 6] = [
+    RGBColor(0xd5, 0x5e, 0x00),
+    RGBColor(0x3b, 0x82, 0xc4),
+    RGBColor(0x7f, 0xb2, 0xe5),
+    RGBColor(0x00, 0x9e, 0x73),
+    RGBColor(0xb8, 0x86, 0x0b),
+    RGBColor(0xcc, 0x79, 0xa7),
+];
+
+/// Width and height of a chart.
+const SIZE: (u32, u32) = (720, 260);
+
+/// A line has at most this many points.
+const POINTS: usize = 360;
+
+/// A chart that cannot be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot draw a chart: {0}")]
+pub struct NotDrawn(String);
+
+fn not_drawn(error: impl std::fmt::Display) -> NotDrawn {
+    NotDrawn(error.to_string())
+}
+
+/// Hosts over time, and those of the bound.
+pub fn hosts(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
+    let bound: Vec<f64> = outcome.bound_minutes.iter().map(|hosts| float(*hosts)).collect();
+    over_time(outcome, "hosts", Some(&bound), |minute| f64::from(minute.hosts))
+}
+
+/// Waiting tasks over time.
+pub fn waiting(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
+    over_time(outcome, "tasks that wait", None, |minute| f64::from(minute.waiting))
+}
+
+/// Cost beside waits: a point for each policy. Down and left is better.
+pub fn cost_and_waits(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
+    let p99 = |policy: &PolicyOutcome| policy.waits.quantile(990).map_or(0.0, f64::from);
+    let points: Vec<(f64, f64)> = outcome.policies.iter().map(|it| (it.cost[0], p99(it))).collect();
+    let most = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).fold(1.0, f64::max);
+    let least_cost = points.iter().map(|point| point.0).fold(1.0, f64::min);
+    let (width, height) = (most(|it| it.0) - least_cost, most(|it| it.1));
+    drawn(|area| {
+        let mut chart = ChartBuilder::on(area);
+        chart.margin(12).x_label_area_size(40).y_label_area_size(56);
+        let x = least_cost - 0.05 * width..least_cost + 1.3 * width + 0.05;
+        let mut chart = chart.build_cartesian_2d(x, 0.0..height * 1.15).map_err(not_drawn)?;
+        let mut mesh = chart.configure_mesh();
+        mesh.disable_mesh().axis_style(INK_RGB).label_style(font(12));
+        mesh.x_desc("host-hours, as a multiple of the bound").y_desc("p99 wait, s");
+        mesh.axis_desc_style(font(12)).x_label_formatter(&|x| format!("{x:.2}x"));
+        mesh.y_label_formatter(&|y| format!("{y:.0}")).draw().map_err(not_drawn)?;
+        for ((place, color), policy) in points.iter().zip(RGB.iter().cycle()).zip(&outcome.policies) {
+            let name = policy.policy.clone();
+            let dot = EmptyElement::at(*place)
+                + Circle::new((0, 0), 6, color.filled())
+                + Text::new(name, (10, -6), font(12));
+            chart.draw_series([dot]).map_err(not_drawn)?;
+        }
+        Ok(())
+    })
+}
+
+/// The hosts over time with a title and a legend, on white: for documentation.
+pub fn standalone(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
+    let chart = hosts(outcome)?;
+    let (width, height) = SIZE;
+    let inner = chart.find("<svg").and_then(|at| chart.get(at..)).unwrap_or(&chart);
+    let mut legend = String::new();
+    let mut x = 20;
+    let names = outcome.policies.iter().map(|policy| policy.policy.as_str());
+    for (name, color) in
+        names.chain(["packed demand"]).zip(COLORS.iter().take(outcome.policies.len()).chain([&INK]))
+    {
+        // Writing to a String does not fail.
+        let _ = write!(
+            legend,
+            r#"<rect x="{x}" y="36" width="12" height="4" fill="{color}"/><text x="{}" y="43" font-size="12" fill="{INK}">{name}</text>"#,
+            x + 17
+        );
+        x += 30 + 7 * i32::try_from(name.len()).unwrap_or(20);
+    }
+    let total = height + 50;
+    Ok(format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total}" viewBox="0 0 {width} {total}" font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/><text x="20" y="22" font-size="15" fill="#1f2328">Hosts over time: {}</text>{legend}<g transform="translate(0,50)">{inner}</g></svg>
+"##,
+        outcome.trace
+    ))
+}
+
+fn over_time(
+    outcome: &TraceOutcome,
+    what: &str,
+    bound: Option<&[f64]>,
+    of: impl Fn(&Minute) -> f64,
+) -> Result<String, NotDrawn> {
+    let lines: Vec<Vec<f64>> =
+        outcome.policies.iter().map(|policy| policy.minutes().iter().map(&of).collect()).collect();
+    let most = lines.iter().flatten().chain(bound.unwrap_or_default()).copied().fold(1.0, f64::max);
+    drawn(|area| {
+        let mut chart = ChartBuilder::on(area);
+        chart.margin(12).x_label_area_size(40).y_label_area_size(56);
+        let mut chart = chart.build_cartesian_2d(0.0..outcome.hours, 0.0..most * 1.05).map_err(not_drawn)?;
+        let mut mesh = chart.configure_mesh();
+        mesh.disable_mesh().axis_style(INK_RGB).label_style(font(12)).axis_desc_style(font(12));
+        mesh.x_desc("hours").y_desc(what).x_label_formatter(&|x| format!("{x:.0}"));
+        mesh.y_label_formatter(&|y| format!("{y:.0}")).draw().map_err(not_drawn)?;
+        if let Some(bound) = bound {
+            let area = AreaSeries::new(thinned(bound), 0.0, INK_RGB.mix(0.25));
+            chart.draw_series(area).map_err(not_drawn)?;
+        }
+        for (line, color) in lines.iter().zip(RGB.iter().cycle()) {
+            chart.draw_series(LineSeries::new(thinned(line), color.stroke_width(2))).map_err(not_drawn)?;
+        }
+        Ok(())
+    })
+}
+
+/// A point for each few minutes, at their most.
+fn thinned(minutes: &[f64]) -> Vec<(f64, f64)> {
+    let each = minutes.len().div_ceil(POINTS).max(1);
+    let hours = |minute: usize| u32::try_from(minute).map_or(0.0, f64::from) / 60.0;
+    let most =
+        |(number, chunk): (usize, &[f64])| (hours(number * each), chunk.iter().copied().fold(0.0, f64::max));
+    minutes.chunks(each).enumerate().map(most).collect()
+}
+
+fn font(size: u32) -> TextStyle<'static> {
+    TextStyle::from((FontFamily::SansSerif, size).into_font()).color(&INK_RGB)
+}
+
+fn drawn(
+    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), NotDrawn>,
+) -> Result<String, NotDrawn> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        draw(&area)?;
+        area.present().map_err(not_drawn)?;
+    }
+    Ok(svg)
+}
+
+fn float(number: u64) -> f64 {
+    u32::try_from(number).map_or(f64::INFINITY, f64::from)
+}

@@ -1,0 +1,12 @@
+//! What people and programs read of an experiment.
+//!
+//! | module | purpose |
+//! | --- | --- |
+//! | [`table`] | a table for the terminal, and the same for the documentation |
+//! | [`document`] | JSON |
+//! | [`chart`], [`page`] | charts, and the page that shows them |
+
+pub mod chart;
+pub mod document;
+pub mod page;
+pub mod table;

@@ -1,0 +1,6 @@
+//! The laboratory tells better policies from worse ones, and plays each under the same conditions.
+
+#[cfg(test)]
+mod policies;
+#[cfg(test)]
+mod reports;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::drain::{GroupDrains, GroupRequest, Interruption, Message, Notice, Standby, Sweep};
@@ -181,10 +182,15 @@ impl<P: Ports> Drainer<P> {
         let dry_run = self.config.dry_run;
         let answer =
             if dry_run { executor.dry_run().boxed_local() } else { executor.run().boxed_local() }.await;
-        // What sweeps have learned meanwhile is newer than what a drain began with.
-        if own.is_none() && !dry_run {
-            let standby = executor.drains.into_standby(self.ports.clock().now());
-            self.standby.borrow_mut().insert(key, standby);
+        let standby = executor.drains.into_standby(self.ports.clock().now());
+        if !dry_run {
+            let mut remembered = self.standby.borrow_mut();
+            // Sweeps may have learned more while a drain ran.
+            match remembered.entry(key) {
+                Entry::Occupied(mut known) if own.is_some() => known.get_mut().learn(standby),
+                Entry::Occupied(mut known) => _ = known.insert(standby),
+                Entry::Vacant(unknown) => _ = unknown.insert(standby),
+            }
         }
         answer.map(|summary| RecordOutcome::Drain(Box::new(summary)))
     }

@@ -243,29 +243,31 @@ impl GroupDrains {
         self.coordinates
     }
 
-    /// What the function remembers of the group after a sweep.
+    /// What the invocation leaves for the next sweep.
     #[must_use]
     pub fn into_standby(mut self, now: DateTime<Utc>) -> Standby {
-        for session in self.sessions.values() {
-            let absent_since = session.evidence().absent_since().filter(|_| session.end().is_none());
-            self.standby.see_absence(session.ec2_instance_id(), absent_since);
+        if self.role == Role::Standby {
+            for session in self.sessions.values() {
+                let absent_since = session.evidence().absent_since().filter(|_| session.end().is_none());
+                self.standby.see_absence(session.ec2_instance_id(), absent_since);
+            }
+            let under_way = self.sessions.values().all(|session| {
+                let evidence = session.evidence();
+                session.end().is_some()
+                    || session.is_open()
+                        && session.trouble().is_none()
+                        && evidence.active().is_empty()
+                        && evidence.counted() > 0
+                        && !self.standby.drains(session.ec2_instance_id())
+            });
+            let timeouts = self.hook_timeouts().map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat);
+            let deadlines = self.sessions.values().filter(|session| session.end().is_none());
+            let before_deadlines = deadlines
+                .map(|session| session.schedule().deadline(self.request.policy))
+                .all(|deadline| now + timeouts / 2 < deadline);
+            let all_read = self.view.read_at().is_some() && !self.sessions.is_empty();
+            self.standby.plan(under_way && before_deadlines && all_read, timeouts, now);
         }
-        let under_way = self.sessions.values().all(|session| {
-            let evidence = session.evidence();
-            session.end().is_some()
-                || session.is_open()
-                    && session.trouble().is_none()
-                    && evidence.active().is_empty()
-                    && evidence.counted() > 0
-                    && !self.standby.drains(session.ec2_instance_id())
-        });
-        let timeouts = self.hook_timeouts().map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat);
-        let deadlines = self.sessions.values().filter(|session| session.end().is_none());
-        let before_deadlines = deadlines
-            .map(|session| session.schedule().deadline(self.request.policy))
-            .all(|deadline| now + timeouts / 2 < deadline);
-        let all_read = self.view.read_at().is_some() && !self.sessions.is_empty();
-        self.standby.plan(under_way && before_deadlines && all_read, timeouts, now);
         self.standby
     }
 

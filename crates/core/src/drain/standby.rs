@@ -46,6 +46,18 @@ impl Standby {
         }
     }
 
+    /// Adds what a drain of the group learned, which may have begun before the last sweep.
+    pub fn learn(&mut self, other: Self) {
+        for (id, (seen, state)) in other.first_seen {
+            let known = self.first_seen.entry(id.clone()).or_insert_with(|| (seen, state.clone()));
+            if known.1 == state {
+                known.0 = known.0.min(seen);
+                self.timed.extend(other.timed.contains(&id).then_some(id));
+            }
+        }
+        self.hooks = self.hooks.take().or(other.hooks);
+    }
+
     /// Since when an instance has been seen to wait.
     #[must_use]
     pub fn first_seen(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {

@@ -93,7 +93,7 @@ fn changes(trace: &Trace) -> Vec<(u32, Change)> {
     changes
 }
 
-/// The hosts of one type that hold so many tasks of each kind: first-fit, the largest kind first.
+/// The hosts of one type that hold these numbers of tasks: first-fit, the largest kind first.
 #[must_use]
 pub fn hosts(host: &HostType, kinds: &[Needs], counts: &[u64]) -> u64 {
     let share = |needs: &Needs| host.holds(*needs);

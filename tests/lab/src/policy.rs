@@ -29,7 +29,7 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// Fleetkeeper as the template deploys it, but for its headroom.
+    /// Fleetkeeper as the template deploys it, except for its headroom.
     #[must_use]
     pub fn fleetkeeper(headroom: &str) -> Self {
         Self::Fleetkeeper { headroom: headroom.to_owned(), scale_out_minutes: 1, scale_in_minutes: 5 }

@@ -92,7 +92,7 @@ impl Waits {
         self.0.len()
     }
 
-    /// The wait that so many of a thousand do not exceed; none where nothing waited.
+    /// The wait that this share of a thousand waits does not exceed; none if nothing waited.
     #[must_use]
     pub fn quantile(&self, per_mille: usize) -> Option<u32> {
         let mut sorted = self.0.clone();

@@ -11,6 +11,9 @@ use plotters::style::FontFamily;
 use crate::experiment::{PolicyOutcome, TraceOutcome};
 use crate::figures::Minute;
 
+/// Legible where a page shows two charts side by side.
+const FONT: u32 = 20;
+
 /// The colour of text and axes.
 pub const INK: &str = "#5A6270";
 const INK_RGB: RGBColor = RGBColor(0x5a, 0x62, 0x70);
@@ -63,19 +66,19 @@ pub fn cost_and_waits(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
     let (width, height) = (most(|it| it.0) - least_cost, most(|it| it.1));
     drawn(|area| {
         let mut chart = ChartBuilder::on(area);
-        chart.margin(12).x_label_area_size(40).y_label_area_size(56);
+        chart.margin(12).x_label_area_size(56).y_label_area_size(80);
         let x = least_cost - 0.05 * width..least_cost + 1.3 * width + 0.05;
         let mut chart = chart.build_cartesian_2d(x, 0.0..height * 1.15).map_err(not_drawn)?;
         let mut mesh = chart.configure_mesh();
-        mesh.disable_mesh().axis_style(INK_RGB).label_style(font(12));
+        mesh.disable_mesh().axis_style(INK_RGB).label_style(font(FONT));
         mesh.x_desc("host-hours, as a multiple of the bound").y_desc("p99 wait, s");
-        mesh.axis_desc_style(font(12)).x_label_formatter(&|x| format!("{x:.2}x"));
+        mesh.axis_desc_style(font(FONT)).x_label_formatter(&|x| format!("{x:.2}x"));
         mesh.y_label_formatter(&|y| format!("{y:.0}")).draw().map_err(not_drawn)?;
         for ((place, color), policy) in points.iter().zip(RGB.iter().cycle()).zip(&outcome.policies) {
             let name = policy.policy.clone();
             let dot = EmptyElement::at(*place)
                 + Circle::new((0, 0), 6, color.filled())
-                + Text::new(name, (10, -6), font(12));
+                + Text::new(name, (10, -6), font(FONT));
             chart.draw_series([dot]).map_err(not_drawn)?;
         }
         Ok(())
@@ -120,11 +123,11 @@ fn over_time(
     let most = lines.iter().flatten().chain(bound.unwrap_or_default()).copied().fold(1.0, f64::max);
     drawn(|area| {
         let mut chart = ChartBuilder::on(area);
-        chart.margin(12).x_label_area_size(40).y_label_area_size(56);
+        chart.margin(12).x_label_area_size(56).y_label_area_size(80);
         let mut chart = chart.build_cartesian_2d(0.0..outcome.hours, 0.0..most * 1.05).map_err(not_drawn)?;
         let mut mesh = chart.configure_mesh();
-        mesh.disable_mesh().axis_style(INK_RGB).label_style(font(12)).axis_desc_style(font(12));
-        mesh.x_desc("hours").y_desc(what).x_label_formatter(&|x| format!("{x:.0}"));
+        mesh.disable_mesh().axis_style(INK_RGB).label_style(font(FONT)).axis_desc_style(font(FONT));
+        mesh.x_desc("hours").y_desc(what).x_label_formatter(&|x| hours(*x));
         mesh.y_label_formatter(&|y| format!("{y:.0}")).draw().map_err(not_drawn)?;
         if let Some(bound) = bound {
             let area = AreaSeries::new(thinned(bound), 0.0, INK_RGB.mix(0.25));
@@ -144,6 +147,11 @@ fn thinned(minutes: &[f64]) -> Vec<(f64, f64)> {
     let most =
         |(number, chunk): (usize, &[f64])| (hours(number * each), chunk.iter().copied().fold(0.0, f64::max));
     minutes.chunks(each).enumerate().map(most).collect()
+}
+
+/// Whole hours without a fraction: a short trace has ticks between them.
+fn hours(hours: f64) -> String {
+    format!("{hours:.1}").trim_end_matches(".0").to_owned()
 }
 
 fn font(size: u32) -> TextStyle<'static> {

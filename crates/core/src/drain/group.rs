@@ -399,7 +399,7 @@ impl GroupDrains {
             return None;
         }
         let began = self.own().map_or(now, |own| own.schedule().began);
-        let is_over = self.own().is_none_or(|own| own.end().is_some());
+        let is_over = self.own_is_over();
         let was_republished = self.attempt() > 1;
         let listed = self.view.waiting().contains_key(&own);
         if self.role == Role::Undecided
@@ -626,11 +626,6 @@ impl GroupDrains {
         self.own().is_some_and(|own| own.end().is_some())
     }
 
-    fn reconsider(&mut self) {
-        self.reconsiders = true;
-        self.probes.clear();
-    }
-
     fn diagnosis_due(&self, now: DateTime<Utc>) -> Option<Ec2InstanceId> {
         if !matches!(self.role, Role::Own | Role::Coordinator) {
             return None;
@@ -706,10 +701,10 @@ impl GroupDrains {
         for id in completed {
             self.ended(&id, now);
         }
-        let is_over = self.own_is_over();
         let coordinates = self.coordinates || self.view.waiting().len() > FEW;
-        if self.role == Role::Own && coordinates || is_over && self.role != Role::Standby {
-            self.reconsider();
+        if self.role == Role::Own && coordinates || self.own_is_over() && self.role != Role::Standby {
+            self.reconsiders = true;
+            self.probes.clear();
         }
     }
 

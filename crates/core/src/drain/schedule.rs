@@ -15,7 +15,7 @@ pub const DRAIN_TIMEOUT_SECONDS_MAX: u64 = 172_800;
 pub const HEARTBEAT_TIMEOUT_MIN: Duration = Duration::from_secs(30);
 
 /// The longest that any action lasts: 48 hours.
-pub(super) const HOOK_LONGEST: Duration = Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX);
+const HOOK_LONGEST: Duration = Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX);
 
 /// The drainer completes an action this long before its hook's global timeout does.
 const HOOK_RESERVE: Duration = Duration::from_secs(30);

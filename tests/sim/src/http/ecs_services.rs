@@ -10,9 +10,6 @@ use crate::shared::{Called, SharedWorld};
 use crate::world::ecs::service::SchedulingStrategy;
 use crate::world::{ApiError, Operation};
 
-/// Services on a page by default (API reference, `ListServices`).
-const SERVICES_PAGE: i64 = 10;
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ListServicesInput {
@@ -63,8 +60,7 @@ pub(super) fn list_services(world: &SharedWorld, input: &ListServicesInput) -> C
             }
         };
         let (cluster, token) = (input.cluster.as_deref(), input.next_token.as_deref());
-        let size = input.max_results.unwrap_or(SERVICES_PAGE);
-        let page = world.list_services(cluster, strategy, Some(size), token)?;
+        let page = world.list_services(cluster, strategy, input.max_results, token)?;
         let mut answer = Map::from_iter([("serviceArns".to_owned(), json!(page.items))]);
         insert_token(&mut answer, page.next);
         Ok(Value::Object(answer))

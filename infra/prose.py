@@ -83,7 +83,7 @@ def plain(text):
 
 def is_wide(line):
     """Return whether a line is too long and has a blank to break it at."""
-    return len(line) > WIDTH and " " in line.strip()[: WIDTH - (len(line) - len(line.lstrip()))].lstrip("#-* ")
+    return len(line) > WIDTH and " " in line.strip()[: WIDTH - (len(line) - len(line.lstrip()))].lstrip("#-*/! ")
 
 
 def markdown(path, lines):

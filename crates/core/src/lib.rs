@@ -15,8 +15,8 @@
 //! | [`metric_namespace`] | the variable that both functions have |
 //! | [`error_chain`] | an error with all its sources, in one line |
 //!
-//! Nothing here names an SDK, an async runtime, a clock or the environment: time and settings are arguments, so that
-//! every decision can be replayed.
+//! Nothing here names an SDK, an async runtime, a clock or the environment: time and settings are
+//! arguments, so that every decision can be replayed.
 
 pub mod capacity;
 pub mod capacity_provider;

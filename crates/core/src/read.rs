@@ -14,11 +14,13 @@ use crate::task::{DesiredStatus, Task, TaskArn};
 
 /// Describe calls under way at once.
 ///
-/// ECS gives an account 100 reads at once and 20 a second after that. With 8 under way a snapshot of 5,000 container
-/// instances (50 list and 50 describe calls) is bound by its list calls, which follow one another anyway.
+/// ECS gives an account 100 reads at once and 20 a second after that. A snapshot of 5,000 container
+/// instances takes 50 list and 50 describe calls. With 8 under way its list calls bound it, and
+/// those follow one another anyway.
 pub const DESCRIBES_IN_FLIGHT: usize = 8;
 
-/// The pages of a list, one after the other: `list` is called with no token first, and with each page's until there is none.
+/// The pages of a list, one after the other: `list` is called with no token first, and with each
+/// page's until there is none.
 pub fn pages<T, F: Future<Output = Result<Page<T>, CallError>>>(
     list: impl Fn(Option<PageToken>) -> F,
 ) -> impl Stream<Item = Result<Vec<T>, CallError>> {
@@ -33,8 +35,9 @@ pub fn pages<T, F: Future<Output = Result<Page<T>, CallError>>>(
     })
 }
 
-/// Lists and describes the container instances that `query` asks for. Pages are described while the next ones are
-/// listed. The failures are those of instances that left between the two calls, or that ECS could not tell of.
+/// Lists and describes the container instances that `query` asks for. Pages are described while the
+/// next ones are listed. The failures are those of instances that left between the two calls, or
+/// that ECS could not describe.
 pub async fn container_instances(
     ecs: &impl ContainerInstances,
     cluster: &Cluster,
@@ -120,7 +123,7 @@ pub async fn describe_tasks(
     .await
 }
 
-/// What a describe call tells of, by its ARN.
+/// A resource that a describe call returns, by its ARN.
 trait Described {
     fn arn(&self) -> &str;
 }
@@ -137,8 +140,9 @@ impl Described for Task {
     }
 }
 
-/// Describes what comes in pages, in batches of at most [`DESCRIBE_MAX`]. The answer keeps the pages' order,
-/// and has each resource once: one may move to a later page while the pages are listed.
+/// Describes what comes in pages, in batches of at most [`DESCRIBE_MAX`]. The answer keeps the
+/// pages' order, and has each resource once: one may move to a later page while the pages are
+/// listed.
 async fn describe<Arn, Item, F>(
     pages: impl Stream<Item = Result<Vec<Arn>, CallError>>,
     call: impl Fn(Vec<Arn>) -> F,
@@ -170,8 +174,9 @@ where
     Ok(whole)
 }
 
-/// Adds a failure for each resource that was asked for and is neither described nor among the failures: it must not go
-/// unnoticed. How many there are is told by counting, as a failure may name its resource in another format of ARN.
+/// Adds a failure for each resource that was asked for and is neither described nor among the
+/// failures. Counting decides how many there are, because a failure may name its resource in
+/// another format of ARN.
 fn with_untold<Arn: AsRef<str>, Item: Described>(
     mut answer: Answer<Item>,
     asked_for: &[Arn],

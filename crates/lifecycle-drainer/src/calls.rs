@@ -26,7 +26,7 @@ const IN_FLIGHT: usize = 8;
 pub(crate) struct Calls<'a, P: Ports> {
     pub(crate) ports: &'a P,
     pub(crate) cluster: &'a Cluster,
-    /// When the invocation has to stop working.
+    /// The end of the invocation's work.
     until: DateTime<Utc>,
     own_pace: Rc<Pace>,
     coordinator_pace: Rc<Pace>,
@@ -39,10 +39,12 @@ impl<'a, P: Ports> Calls<'a, P> {
             ports,
             cluster,
             until,
-            // Half of what ECS gives an account: of a few messages that each drain their own, or of a coordinator.
+            // Half of what ECS gives an account: of a few messages that each drain their own, or of
+            // a coordinator.
             own_pace: Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)),
             coordinator_pace: Rc::new(Pace::new(TimeDelta::milliseconds(100), 30)),
-            // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be throttled.
+            // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be
+            // throttled.
             auto_scaling_pace: Pace::new(TimeDelta::milliseconds(40), 40),
         }
     }
@@ -102,7 +104,8 @@ impl<'a, P: Ports> Calls<'a, P> {
         within(self.ports.clock(), until, operation, resource, call).await.map_err(Arc::new)
     }
 
-    /// The error of the first entry of `failures[]` that concerns one of `named` and is not MISSING.
+    /// The error of the first entry of `failures[]` that concerns one of `named` and is not
+    /// MISSING.
     pub(crate) fn failure_of<'f, Arn: AsRef<str> + 'f>(
         &self,
         operation: &'static str,

@@ -19,14 +19,15 @@ use crate::ports::Ports;
 /// Pages of the cluster's instances that are read to find room.
 const PREFLIGHT_PAGES: usize = 5;
 
-/// What was found.
+/// The findings.
 pub(crate) struct Explained {
     pub(crate) diagnosis: Option<Diagnosis>,
-    /// Whether the rest of the cluster has room, where that was asked.
+    /// The pre-flight's answer about room in the rest of the cluster, where it was asked.
     pub(crate) room: Option<Verdict>,
 }
 
-/// Explains why a drain waits, and with `preflight` whether the rest of the cluster has room for its tasks.
+/// Explains why a drain waits, and with `preflight` whether the rest of the cluster has room for
+/// its tasks.
 pub(crate) async fn explain<P: Ports>(
     calls: &Calls<'_, P>,
     session: &Session,
@@ -57,7 +58,8 @@ pub(crate) async fn explain<P: Ports>(
     Ok(Explained { diagnosis: Some(diagnosis), room })
 }
 
-/// Whether the rest of the cluster has room for the tasks that move. Pages are read until that is known.
+/// Answers whether the rest of the cluster has room for the tasks that move. Pages are read until
+/// that is known.
 async fn room<P: Ports>(
     calls: &Calls<'_, P>,
     session: &Session,

@@ -29,11 +29,11 @@ use crate::report::Reporter;
 pub struct Drainer<P> {
     ports: P,
     config: Config,
-    /// What this environment remembers of each group's hook between two invocations.
+    /// This environment's memory of each group's hook between two invocations.
     standby: RefCell<BTreeMap<(String, String), Standby>>,
 }
 
-/// What an invocation is to work on.
+/// The work of one invocation.
 struct Work {
     cluster: Cluster,
     group: String,
@@ -47,8 +47,9 @@ impl<P: Ports> Drainer<P> {
         Self { ports, config, standby: RefCell::default() }
     }
 
-    /// Works on an event's records, all at once, and each on its own: when one fails, the others are still seen
-    /// through. Then the whole event is an error, which Lambda retries: for those that were done that changes nothing.
+    /// Works on an event's records, all at once, and each on its own: when one fails, the others
+    /// are still seen through. Then the whole event is an error, which Lambda retries: for those
+    /// that were done that changes nothing.
     pub async fn handle(&self, event: Value, invocation: Invocation) -> Result<Response, RecordError> {
         if !invocation.deadline_known {
             tracing::warn!(

@@ -1,7 +1,8 @@
-//! The lifecycle-drainer: an event of SNS or EventBridge in, drained instances and completed hooks out.
+//! The lifecycle-drainer: an event of SNS or EventBridge in, drained instances and completed hooks
+//! out.
 //!
-//! [`Drainer::handle`] reads each record ([`record`]) and does what [`fleetkeeper_core::drain`] decides. It is generic
-//! over its [`Ports`], so that a simulator runs it unchanged.
+//! [`Drainer::handle`] reads each record ([`record`]) and does what [`fleetkeeper_core::drain`]
+//! decides. It is generic over its [`Ports`], so that a simulator runs it unchanged.
 //!
 //! | module | purpose |
 //! | --- | --- |

@@ -1,4 +1,5 @@
-//! The worst case, discovered: the most that any task that a cluster's services may start needs.
+//! Discovers the worst-case container: the most of each resource that any task of a cluster's
+//! services needs.
 
 use super::given::Given;
 use super::worst_case::WorstCase;
@@ -13,15 +14,15 @@ pub struct Demanded {
     pub service: String,
     /// The task definition.
     pub definition: TaskDefinitionArn,
-    /// What a task of it needs.
+    /// The needs of one task.
     pub needs: TaskNeeds,
 }
 
-/// Discovers the worst case of what is demanded of `instances`, as far as it is not given. None where nothing is given,
-/// and nothing demanded that fits on a host.
+/// Discovers the worst-case container of what is demanded of `instances`, as far as it is not
+/// given. None where nothing is given, and nothing demanded that fits on a host.
 ///
-/// A task definition that fits on no host, however empty, is left out: with it nothing would ever fit. Where no host takes
-/// tasks, nobody knows what fits on one, and all counts.
+/// A task definition that fits on no host, however empty, is left out: with it nothing would ever
+/// fit. Where no host takes tasks, nobody knows what fits on one, and all counts.
 #[must_use]
 pub fn discover<'a>(
     given: &Given,
@@ -31,7 +32,8 @@ pub fn discover<'a>(
     let hosts: Vec<_> = instances.into_iter().filter(|instance| instance.takes_tasks()).collect();
     let mut most = None::<WorstCase>;
     for Demanded { needs, .. } in demanded {
-        // A task definition that needs nothing that is not given sets nothing, and fits wherever what is given does.
+        // A task definition that needs nothing that is not given sets nothing, and fits wherever
+        // what is given does.
         let Ok(needs) = WorstCase::new(given.left_of(needs)) else { continue };
         if hosts.is_empty() || needs.fits_on_empty_one_of(&hosts) {
             most = Some(most.map_or_else(|| needs.clone(), |most| most.most(&needs)));

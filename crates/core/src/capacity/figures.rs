@@ -11,8 +11,8 @@ use crate::network_interfaces::task_network_interfaces;
 
 /// Works out how many more of `worst` fit on `instances`, and how many hosts are idle.
 ///
-/// Without a host every figure is 0. A container that fits on no host is an error, and there is no figure: it would read
-/// as a full cluster.
+/// Without a host every figure is 0. A container that fits on no host is an error, and there is no
+/// figure: it would read as a full cluster.
 pub fn figures<'a>(
     instances: impl IntoIterator<Item = &'a ContainerInstance>,
     worst: &WorstCase,
@@ -50,8 +50,8 @@ fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCase) -> BT
     hosts.iter().filter(|_| needed).filter(unknown).map(named).collect()
 }
 
-/// Container capacity as far as `resource` goes. Each static port is counted over all hosts on its own, and the
-/// scarcest one is the resource's value.
+/// Container capacity as far as `resource` goes. Each static port is counted over all hosts on its
+/// own, and the scarcest one is the resource's value.
 fn capacity_in(resource: Resource, hosts: &[&ContainerInstance], worst: &WorstCase) -> ResourceCapacity {
     let demands: Vec<_> = resource.demands(worst).collect();
     let on_all_hosts = |demand: &Demand| sum(hosts.iter().map(|host| demand.now(host)));
@@ -65,8 +65,8 @@ fn capacity_in(resource: Resource, hosts: &[&ContainerInstance], worst: &WorstCa
     }
 }
 
-/// The containers that fit, in hosts of the largest size. `per_host` is 0 only where there is no host, as the
-/// container fits on one of them.
+/// The containers that fit, in hosts of the largest size. `per_host` is 0 only where there is no
+/// host, as the container fits on one of them.
 fn idle_hosts(capacity: &ResourceCapacity) -> f64 {
     if capacity.per_host == 0 { 0.0 } else { float(capacity.container_capacity) / float(capacity.per_host) }
 }

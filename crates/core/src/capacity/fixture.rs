@@ -11,7 +11,7 @@ pub(super) fn host(cpu: u64, memory: u64) -> ContainerInstance {
     ContainerInstance::empty(cpu, memory)
 }
 
-/// A worst case without ports.
+/// A worst-case container without ports.
 pub(super) fn worst(cpu: u64, memory: u64) -> WorstCase {
     WorstCase::new(TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }).unwrap()
 }

@@ -1,5 +1,6 @@
-//! A second opinion: the figures by placing containers, one at a time, until none fits. Slow, and on purpose without
-//! a division, a floor or anything else of the code that it checks.
+//! A second opinion on the figures: the oracle places containers one at a time, until none fits. It
+//! is slow, and on purpose has no division or rounding, nor anything else of the code that it
+//! checks.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::container_instance::{ContainerInstance, ContainerInstanceStatus, Port
 use crate::network_interfaces::task_network_interfaces;
 use crate::task_needs::TaskNeeds;
 
-/// What the oracle makes of a cluster.
+/// The oracle's figures of a cluster.
 #[derive(Debug, PartialEq)]
 pub(super) struct Opinion {
     pub(super) container_capacity: u64,
@@ -127,7 +128,8 @@ pub(super) fn opinion(instances: &[ContainerInstance], worst: &WorstCase) -> Opt
     })
 }
 
-/// Places one container after another, each on the next host that takes it, as a `spread` strategy would.
+/// Places one container after another, each on the next host that takes it, as a `spread` strategy
+/// would.
 fn spread(hosts: &[&ContainerInstance], worst: &WorstCase) -> u64 {
     let mut fillings: Vec<_> = hosts.iter().map(|host| Filling::now(host)).collect();
     let mut placed = 0;

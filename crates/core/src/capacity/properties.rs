@@ -1,4 +1,5 @@
-//! What holds for every cluster: the figures are those of the oracle, and the rules that follow from what they mean.
+//! What holds for every cluster: the figures are those of the oracle, and the rules that follow
+//! from what they mean.
 
 use std::collections::BTreeSet;
 
@@ -52,13 +53,13 @@ fn with_task(host: ContainerInstance, task: &TaskNeeds) -> ContainerInstance {
     placed(host.clone(), task).unwrap_or(host)
 }
 
-/// What a host has of the rarer resources.
+/// The rarer resources of a host.
 #[derive(Debug, Clone)]
 struct Equipment {
     instance_type: Option<&'static str>,
     trunked: bool,
     gpus: u32,
-    /// Whether the network interfaces that its tasks hold are counted.
+    /// True if the network interfaces that its tasks hold are counted.
     counted: bool,
 }
 
@@ -84,7 +85,8 @@ fn equipment() -> impl Strategy<Value = Equipment> {
     })
 }
 
-/// A host of one of a few types with some tasks on it. ECS lists the agent's own ports among those in use, too, mostly.
+/// A host of one of a few types with some tasks on it. ECS lists the agent's own ports among those
+/// in use, too, mostly.
 fn busy_host() -> impl Strategy<Value = ContainerInstance> {
     const TYPES: [(u64, u64); 5] = [(512, 400), (1024, 993), (2048, 1000), (1000, 4000), (4096, 8000)];
     let agent_ports = prop_oneof![4 => Just(BTreeSet::new()), 1 => ports(1)];

@@ -8,14 +8,15 @@ use serde::{Serialize, Serializer};
 use crate::container_instance::Port;
 use crate::task_needs::TaskNeeds;
 
-/// What the most demanding container needs, resource by resource: every figure counts how often this one fits.
+/// What the most demanding container needs, resource by resource: every figure counts how often
+/// this one fits.
 ///
-/// A resource of which it needs nothing sets no limit. One that needs nothing at all would fit without end, so that it
-/// cannot be built.
+/// A resource of which it needs nothing sets no limit. One that needs nothing at all would fit
+/// without end, so that it cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorstCase(TaskNeeds);
 
-/// A worst case that needs nothing.
+/// A worst-case container that needs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a worst-case container that needs no resource at all fits without end")]
 pub struct UsesNothing;
@@ -26,7 +27,7 @@ impl WorstCase {
         if needs == TaskNeeds::default() { Err(UsesNothing) } else { Ok(Self(needs)) }
     }
 
-    /// What it needs.
+    /// The container's needs.
     #[must_use]
     pub fn needs(&self) -> &TaskNeeds {
         &self.0

@@ -1,4 +1,5 @@
-//! How many network interfaces an instance has for tasks in network mode `awsvpc`, by its type. No API of ECS tells.
+//! The network interfaces that an instance has for tasks in network mode `awsvpc`, by its type. No
+//! API of ECS shows them.
 //!
 //! | room | purpose |
 //! | --- | --- |
@@ -14,12 +15,14 @@ use limits::LIMITS;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn};
 use crate::task::{DesiredStatus, Task};
 
-/// The network interfaces that an instance has for tasks. None where its type is not in the table, or not told.
+/// The network interfaces that an instance has for tasks. None where its type is unknown or not in
+/// the table.
 ///
-/// Without a trunk, the type's network interfaces less the primary one. With a trunk (attribute `ecs.awsvpc-trunk-id`),
-/// the type's branch network interfaces and those that need no longer be attached, less the primary one and the trunk:
-/// that is what ECS's own table says ("Supported instances for increased Amazon ECS container network interfaces") of all
-/// types that are in both. A type that the table knows no trunk of counts as without.
+/// Without a trunk, the type's network interfaces less the primary one. With a trunk (attribute
+/// `ecs.awsvpc-trunk-id`), the type's branch network interfaces and those that need no longer be
+/// attached, less the primary one and the trunk: that is what ECS's own table says ("Supported
+/// instances for increased Amazon ECS container network interfaces") of all types that are in both.
+/// A type that the table knows no trunk of counts as without.
 #[must_use]
 pub fn task_network_interfaces(instance: &ContainerInstance) -> Option<u32> {
     let instance_type = instance.instance_type()?;
@@ -28,12 +31,12 @@ pub fn task_network_interfaces(instance: &ContainerInstance) -> Option<u32> {
     Some(u32::from(if instance.is_trunked() && *trunked > 0 { *trunked } else { *untrunked }))
 }
 
-/// Counts the network interfaces that tasks held on their instances at any time since. Those of tasks that are stopping
-/// count: a task gives its own back when it has stopped, not before.
+/// Counts the network interfaces that tasks held on their instances at any time since. Those of
+/// tasks that are stopping count: a task gives its own back when it has stopped, not before.
 ///
-/// Reads of tasks and of instances are not of one moment. What a task gave back since the instances were read may be on one
-/// that takes no more tasks by now: what stopped since counts as holding one. And of tasks that an instance counts and that
-/// are not among `tasks`, each may hold one.
+/// Reads of tasks and of instances are not of one moment. What a task gave back since the instances
+/// were read may be on one that takes no more tasks by now: what stopped since counts as holding
+/// one. And of tasks that an instance counts and that are not among `tasks`, each may hold one.
 pub fn count_network_interfaces(instances: &mut [ContainerInstance], tasks: &[Task], since: DateTime<Utc>) {
     let mut on: BTreeMap<&ContainerInstanceArn, (u64, u32)> = BTreeMap::new();
     for task in tasks {
@@ -60,8 +63,8 @@ mod tests {
         task_network_interfaces(&ContainerInstance::empty(1, 1).of_type(instance_type, trunked))
     }
 
-    /// Rows of ECS's own table (developer guide, "Supported instances for increased Amazon ECS container network
-    /// interfaces", 2026): without trunk, with.
+    /// Rows of ECS's own table (developer guide, "Supported instances for increased Amazon ECS
+    /// container network interfaces", 2026): without trunk, with.
     #[test]
     fn the_limits_are_those_of_ecs() {
         for (instance_type, untrunked, trunked) in [

@@ -11,16 +11,16 @@ use super::report::{Diagnosis, ServiceDiagnosis, StandaloneTasks};
 use crate::service::Service;
 use crate::task::{DesiredStatus, Task, TaskArn, TaskProtection};
 
-/// What was read of an instance that drains.
+/// The reads of an instance that drains.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     /// The tasks on it; those that have stopped are passed over.
     pub tasks: &'a [Task],
     /// The services of those tasks, as far as ECS described them.
     pub services: &'a [Service],
-    /// The protections of those tasks, as far as ECS told.
+    /// The protections of those tasks, as far as ECS answered.
     pub protections: &'a [TaskProtection],
-    /// Whether the instance's agent is connected.
+    /// True if the instance's agent is connected.
     pub agent_connected: bool,
 }
 
@@ -114,8 +114,8 @@ impl Held {
         }
     }
 
-    /// By the task that has most before it: a task passes DEACTIVATING, STOPPING and DEPROVISIONING in this order
-    /// (Developer Guide, "Task lifecycle").
+    /// By the task that has most before it: a task passes DEACTIVATING, STOPPING and DEPROVISIONING
+    /// in this order (Developer Guide, "Task lifecycle").
     fn why_still_stopping(&self) -> Cause {
         let stages = self.stopping.keys().map(|status| match status.as_str() {
             "DEACTIVATING" => (1, Cause::DeregistrationDelay),

@@ -1,7 +1,8 @@
-//! What a service's scheduler told.
+//! The events of a service's scheduler.
 //!
-//! The texts are for people and vary, so that they are known by the parts that have stayed the same (Developer Guide,
-//! "Amazon ECS service event messages"). A service's name has no space in it, hence is no such part.
+//! The texts are for people and vary. The parts that have stayed the same identify them (Developer
+//! Guide, "Amazon ECS service event messages"). A service's name has no space in it, hence is no
+//! such part.
 
 use std::time::Duration;
 
@@ -10,30 +11,33 @@ use chrono::{DateTime, Utc};
 use super::cause::{Cause, Lacking};
 use crate::service::{Service, ServiceEvent};
 
-/// Events this long before the drain are of its time: what was told to a cluster that was full already.
+/// Events this long before the drain are of its time: ECS logged them of a cluster that was full
+/// already.
 const BEFORE: Duration = Duration::from_secs(300);
 
-/// ECS leaves out an event that it has told already for this long, unless its cause was resolved meanwhile (Developer
-/// Guide, as above): until then, a trouble told last still stands.
+/// ECS omits an event that it has logged already for this long, unless its cause was resolved
+/// meanwhile (Developer Guide, as above). Until then, the last trouble still stands.
 const STANDS: Duration = Duration::from_secs(6 * 3600);
 
 /// No more of an event's text is shown.
 pub(super) const SHOWN_CHARS: usize = 200;
 
-/// What the events of a service come to.
+/// The meaning of a service's events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
     /// ECS can't go on.
     Trouble(Cause),
-    /// It started tasks since the drain began, and no trouble was told since.
+    /// It started tasks since the drain began, and ECS has logged no trouble since.
     Started,
     /// Neither.
     Nothing,
 }
 
-/// What the service's events tell about a drain that began at `began`: the newest that tells anything wins.
+/// The meaning of the service's events for a drain that began at `began`: the newest one with a
+/// meaning wins.
 ///
-/// Tasks that start resolve what was told before them, but for replacements that don't stay up: those start, too.
+/// Tasks that start resolve the trouble before them, except replacements that do not stay up: those
+/// start, too.
 pub(super) fn told(service: &Service, began: DateTime<Utc>, now: DateTime<Utc>) -> Told {
     if let Some(newest) = service.events.first()
         && newest.at >= now - STANDS
@@ -96,7 +100,8 @@ fn read(message: &str, service: &Service) -> Option<Event> {
     })
 }
 
-/// What is lacking, by ECS's words for it or by the reasons of `RunTask` (Developer Guide, "API failure reasons").
+/// The lacking resource, by ECS's words for it or by the reasons of `RunTask` (Developer Guide,
+/// "API failure reasons").
 fn lacking(reason: &str) -> Lacking {
     const WORDS: [(&[&str], Lacking); 8] = [
         (&["no container instances were found", "empty capacity provider"], Lacking::ContainerInstance),
@@ -123,7 +128,7 @@ mod tests {
     const STEADY: &str = "has reached a steady state.";
     const IMPAIRED: &str = "is unable to consistently start tasks successfully.";
 
-    /// What these events come to, a minute after the drain began.
+    /// The meaning of these events, a minute after the drain began.
     fn heard<const N: usize>(events: [(i64, &str); N]) -> Told {
         told(&service("web", 3).that_told(events), at(0), at(60))
     }

@@ -1,4 +1,4 @@
-//! Why a drain waits: what still holds the instance, and what ECS told of it.
+//! Why a drain waits: the tasks that still hold the instance, and ECS's own words about them.
 //!
 //! | room | purpose |
 //! | --- | --- |
@@ -10,7 +10,8 @@
 //! | `cause` | the causes there are, in ours |
 //! | `report` | the diagnosis: a line for a person, and JSON |
 //!
-//! A diagnosis never decides anything: where it errs, a line in the log is wrong and no instance is.
+//! A diagnosis never decides anything: where it errs, a line in the log is wrong and no instance
+//! is.
 
 mod asks;
 mod cause;

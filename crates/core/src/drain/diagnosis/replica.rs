@@ -1,4 +1,4 @@
-//! Why ECS has not yet moved the tasks of a service that are to run.
+//! Why ECS has not yet moved a service's tasks off the instance.
 
 use chrono::{DateTime, Utc};
 
@@ -25,8 +25,8 @@ impl Cause {
     }
 }
 
-/// Why `to_move` tasks of `service` are still there, the first that applies: what only somebody can change, before what
-/// ends by itself.
+/// Why `to_move` tasks of `service` are still there. The first cause that applies wins: causes that
+/// only somebody can change come before those that end on their own.
 pub(super) fn cause(
     service: &Service,
     to_move: usize,
@@ -58,8 +58,9 @@ pub(super) fn cause(
     Cause::Unknown(latest(service, began))
 }
 
-/// Whether ECS can stop a task before its replacement starts, or start the replacement first. The minimum is rounded up
-/// and the maximum down (API reference, `DeploymentConfiguration`). What is too many can always be stopped.
+/// Returns whether ECS can stop a task before its replacement starts, or start the replacement
+/// first. The minimum is rounded up and the maximum down (API reference,
+/// `DeploymentConfiguration`). ECS can always stop tasks above the desired count.
 fn has_leeway(service: &Service) -> bool {
     let desired = u64::from(service.desired);
     let minimum = (desired * u64::from(service.minimum_healthy_percent)).div_ceil(100);

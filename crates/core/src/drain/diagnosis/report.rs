@@ -8,7 +8,8 @@ use serde::{Serialize, Serializer};
 
 use super::cause::Cause;
 
-/// A line names no more services than this, nor more groups of standalone tasks, and counts the rest.
+/// A line names no more services than this, nor more groups of standalone tasks, and counts the
+/// rest.
 pub const SERVICES_NAMED_MAX: usize = 10;
 
 /// Why a drain waits.
@@ -34,9 +35,9 @@ pub struct Diagnosis {
 pub struct ServiceDiagnosis {
     /// The service's name.
     pub name: String,
-    /// Its tasks on the instance that are to run and do.
+    /// Its running tasks on the instance that are desired RUNNING.
     pub running: usize,
-    /// Those that are to run and don't yet.
+    /// Those that are desired RUNNING and do not run yet.
     pub pending: usize,
     /// How many of these two are protected from being scaled in.
     #[serde(skip)]
@@ -49,13 +50,14 @@ pub struct ServiceDiagnosis {
     pub cause: Cause,
 }
 
-/// Standalone tasks of one group. ECS never drains them: they end by themselves, or at the drain's deadline.
+/// Standalone tasks of one group. ECS never drains them: they end on their own, or at the drain
+/// timeout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StandaloneTasks {
     /// Their group: `family:NAME`, or what their starter chose.
     pub group: String,
-    /// How many are to run.
+    /// The tasks that are desired RUNNING.
     pub tasks: usize,
     /// How many somebody is stopping.
     pub stopping: usize,
@@ -73,7 +75,8 @@ fn total<S: Serializer>(by_status: &BTreeMap<String, usize>, serializer: S) -> R
     by_status.values().sum::<usize>().serialize(serializer)
 }
 
-/// `web: 3 running, 1 stopping: no room for the replacement (memory); family:job: 2 standalone, which ECS never drains`
+/// `web: 3 running, 1 stopping: no room for the replacement (memory)`. Other services follow after
+/// "; ".
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();

@@ -17,8 +17,8 @@ const TERMINATE_LIFECYCLE_ACTION: &str = "EC2 Instance-terminate Lifecycle Actio
 const SPOT_INTERRUPTION: &str = "EC2 Spot Instance Interruption Warning";
 const REBALANCE: &str = "EC2 Instance Rebalance Recommendation";
 
-/// Whether an object is an EventBridge event, or a rule's constant input with a `sweep`, and not an
-/// Auto Scaling message to SNS.
+/// Returns whether an object is an EventBridge event, or a rule's constant input with a `sweep`,
+/// and not an Auto Scaling message to SNS.
 #[must_use]
 pub fn is_event(fields: &Map<String, Value>) -> bool {
     fields.contains_key("sweep") || fields.get("detail-type").is_some_and(Value::is_string)

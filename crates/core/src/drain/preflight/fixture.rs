@@ -3,7 +3,7 @@
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, CpuUnits, Ec2InstanceId, Mib};
 use crate::task::Task;
 
-/// The instance that is to go.
+/// The instance that will be terminated.
 pub(super) fn leaving() -> Ec2InstanceId {
     "i-0123456789abcdef0".parse().unwrap()
 }

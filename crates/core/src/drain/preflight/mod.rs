@@ -5,8 +5,9 @@
 //! | `placement` | the tasks that move, placed on the other instances page by page |
 //! | `verdict` | what came of it, a line for a person |
 //!
-//! It is an estimate: CPU, memory and static ports are looked at, placement constraints, network interfaces and GPUs are
-//! not; and ECS may place otherwise than here. A drain is never held back by it.
+//! It is an estimate: CPU, memory and static ports are looked at, placement constraints, network
+//! interfaces and GPUs are not; and ECS may place otherwise than here. A drain is never held back
+//! by it.
 
 mod placement;
 mod verdict;

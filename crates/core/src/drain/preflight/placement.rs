@@ -8,10 +8,11 @@ use crate::capacity::Resource;
 use crate::container_instance::{ContainerInstance, CpuUnits, Ec2InstanceId, Mib, Resources};
 use crate::task::{DesiredStatus, Task};
 
-/// Places the tasks that move first-fit decreasing: by memory, then CPU, each on the first instance that has room.
+/// Places the tasks that move first-fit decreasing: by memory, then CPU, each on the first instance
+/// that has room.
 ///
-/// Going over the tasks instance by instance comes to the same as going over the instances task by task, so that no
-/// page of instances is kept.
+/// Placing every task on one instance after another gives the same result as trying every instance
+/// for one task after another. So no page of instances is kept.
 #[derive(Debug, Clone)]
 pub struct Preflight {
     leaving: Ec2InstanceId,
@@ -30,8 +31,9 @@ struct Unplaced {
 }
 
 impl Preflight {
-    /// For the EC2 instance that is `leaving`, and the `tasks` on it. Tasks of services that are to run move; those of
-    /// `daemons`, services that run one task on each instance, don't, nor do standalone ones.
+    /// For the EC2 instance that is `leaving`, and the `tasks` on it. Service tasks that are
+    /// desired RUNNING move. Tasks of `daemons`, services that run one task on each instance, do
+    /// not move, nor do standalone ones.
     #[must_use]
     pub fn new(leaving: Ec2InstanceId, tasks: &[Task], daemons: &BTreeSet<String>) -> Self {
         let to_run = |task: &&Task| task.desired_status == DesiredStatus::Running && !task.is_stopped();
@@ -54,8 +56,8 @@ impl Preflight {
         Self { leaving, moving: unplaced.len(), unplaced, looked_at: 0 }
     }
 
-    /// Takes in a page of the cluster's container instances. Those that take no tasks, and those of the EC2 instance
-    /// that is leaving, are passed over.
+    /// Takes in a page of the cluster's container instances. Those that take no tasks, and those of
+    /// the EC2 instance that is leaving, are passed over.
     pub fn see(&mut self, page: &[ContainerInstance]) {
         let others = page.iter().filter(|it| it.takes_tasks() && it.ec2_instance_id != self.leaving.as_str());
         for instance in others {
@@ -80,7 +82,7 @@ impl Preflight {
         self.unplaced.is_empty()
     }
 
-    /// What came of it; `all_seen` tells whether every page of the cluster was taken in.
+    /// The result; `all_seen` is true if every page of the cluster was taken in.
     #[must_use]
     pub fn verdict(&self, all_seen: bool) -> Verdict {
         let (moving, looked_at) = (self.moving, self.looked_at);
@@ -99,8 +101,8 @@ impl Preflight {
     }
 }
 
-/// What is free on an instance. A port that the agent keeps for itself is not, whether or not ECS also lists it among
-/// those in use.
+/// The free resources of an instance. A port that the agent keeps for itself is not free, whether
+/// or not ECS also lists it among those in use.
 fn free(instance: &ContainerInstance) -> Resources {
     let mut free = instance.remaining.clone();
     free.tcp_ports_taken.extend(&instance.registered.tcp_ports_taken);
@@ -115,7 +117,8 @@ fn lacking(task: &Task, free: &Resources) -> Vec<Resource> {
         Resource::Memory => task.memory > free.memory,
         Resource::TcpPorts => !task.tcp_ports.is_disjoint(&free.tcp_ports_taken),
         Resource::UdpPorts => !task.udp_ports.is_disjoint(&free.udp_ports_taken),
-        // Only the tasks there tell how many are free, and they are not read; and no task tells of its GPUs.
+        // Only the tasks there show how many are free, and they are not read. No task shows its
+        // GPUs.
         Resource::NetworkInterfaces | Resource::Gpus => false,
     };
     Resource::ALL.into_iter().filter(lacks).collect()

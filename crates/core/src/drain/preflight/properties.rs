@@ -37,7 +37,7 @@ fn most_placed(tasks: &[Task], instances: &[ContainerInstance]) -> usize {
         .unwrap()
 }
 
-/// Whether the instance can hold all of these at once.
+/// Returns whether the instance can hold all of these at once.
 fn hold(instance: &ContainerInstance, tasks: &[&Task]) -> bool {
     let (free, own) = (&instance.remaining, &instance.registered);
     let none_twice = |ports: fn(&Task) -> &BTreeSet<Port>, taken: [&BTreeSet<Port>; 2]| {

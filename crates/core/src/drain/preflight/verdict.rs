@@ -1,4 +1,4 @@
-//! What the placement came to.
+//! The result of the placement.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,39 +6,41 @@ use std::fmt;
 use crate::capacity::Resource;
 use crate::drain::diagnosis::SERVICES_NAMED_MAX;
 
-/// Whether the rest of the cluster has room for what runs on the instance, as far as CPU, memory and static ports go.
+/// Answers whether the rest of the cluster has room for the tasks on the instance, as far as CPU,
+/// memory and static ports go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every task that moves found a place.
+    /// Every task that moves can be placed.
     Room {
         /// How many tasks move.
         moving: usize,
-        /// How many instances were looked at.
+        /// Instances that were read.
         looked_at: usize,
     },
     /// Some found none on any instance.
     NoRoom {
         /// How many tasks move.
         moving: usize,
-        /// How many of them found no place, by service.
+        /// Tasks without room, by service.
         unplaced: BTreeMap<String, usize>,
-        /// What the largest of them lacked on most instances; none where there was no instance.
+        /// The resource that the largest of them lacked on most instances; none where there was no
+        /// instance.
         lacking: Option<Resource>,
-        /// How many instances were looked at.
+        /// Instances that were read.
         looked_at: usize,
     },
     /// Some have found none so far, and not all instances were looked at.
     AtMost {
         /// How many tasks move.
         moving: usize,
-        /// How many of them have found no place, by service.
+        /// Tasks that have no room so far, by service.
         unplaced: BTreeMap<String, usize>,
-        /// How many instances were looked at.
+        /// Instances that were read.
         looked_at: usize,
     },
 }
 
-/// `the rest of the cluster has no room for 2 of 4 tasks (web): memory is missing; they wait until there is`
+/// `the rest of the cluster has no room for 2 of 4 tasks (web): memory is missing; ...`
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

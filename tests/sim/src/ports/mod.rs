@@ -67,7 +67,8 @@ impl SimulatedAws {
         }
     }
 
-    /// With calls that take so long. Not zero: a caller that tries again without waiting would stop the time.
+    /// With calls of this latency. It must not be zero: a caller that retries without waiting would
+    /// stop the time.
     #[must_use]
     pub fn with_latency(mut self, latency: Duration) -> Self {
         self.latency = latency.max(Duration::from_millis(1));
@@ -85,12 +86,12 @@ impl SimulatedAws {
         &self.world
     }
 
-    /// What the newest call that is under way waits for.
+    /// The wait of the newest call that is under way.
     pub(crate) fn await_point(&self) -> AwaitPoint {
         self.await_points.newest()
     }
 
-    /// A call, its error as AWS tells of it.
+    /// Makes a call, with its error in AWS's form.
     async fn ask<T>(
         &self,
         operation: Operation,
@@ -130,7 +131,8 @@ impl SimulatedAws {
         });
     }
 
-    /// On its way to AWS, done there, and on its way back: whoever is killed meanwhile does not know whether it was.
+    /// On its way to AWS, done there, and on its way back: whoever is killed meanwhile does not
+    /// know whether it was.
     async fn under_way<T>(
         &self,
         operation: Operation,

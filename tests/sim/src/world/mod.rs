@@ -1,7 +1,8 @@
 //! The world: what AWS would hold, and how time and API calls change it.
 //!
-//! It does no I/O and reads no clock. [`World::advance_to`] brings about what is due; operations are methods that
-//! answer as AWS does. The same operations at the same times give the same history, byte for byte.
+//! It does no I/O and reads no clock. [`World::advance_to`] brings about what is due; operations
+//! are methods that answer as AWS does. The same operations at the same times give the same
+//! history, byte for byte.
 //!
 //! | room | purpose |
 //! | --- | --- |
@@ -96,7 +97,7 @@ pub struct World {
     reservations: BTreeMap<String, Reservations>,
     /// The ARNs of task definitions that nobody can describe.
     unreadable_definitions: BTreeSet<String>,
-    /// Whether calls find no lifecycle action, open or not.
+    /// True if calls find no lifecycle action, open or not.
     actions_denied: bool,
 }
 
@@ -139,8 +140,8 @@ impl World {
         self.now
     }
 
-    /// The time of the next thing that time alone may bring about: a driver has nothing to take from the outbox
-    /// before it.
+    /// The time of the next thing that time alone may bring about: a driver has nothing to take
+    /// from the outbox before it.
     #[must_use]
     pub fn next_transition(&self) -> Option<DateTime<Utc>> {
         self.agenda.next()
@@ -186,24 +187,24 @@ impl World {
         self.now = self.now.max(time);
     }
 
-    /// Lets so many seconds pass.
+    /// Lets this many seconds pass.
     pub fn advance_seconds(&mut self, seconds: u32) {
         self.advance_to(self.after(seconds));
     }
 
-    /// Keeps list pages to this size (1 to 100), whatever `maxResults` says: a page may legally hold fewer and still
-    /// have a successor.
+    /// Keeps list pages to this size (1 to 100), whatever `maxResults` says: a page may legally
+    /// hold fewer and still have a successor.
     pub fn set_page_limit(&mut self, limit: usize) {
         self.page_limit = limit.clamp(1, fleetkeeper_core::ports::DESCRIBE_MAX);
     }
 
-    /// Lets lists pass over filters by EC2 instance, as an emulator may: they return everything. A reader can notice that.
-    /// Nobody can notice an ignored placement constraint.
+    /// Lets lists pass over filters by EC2 instance, as an emulator may: they return everything. A
+    /// reader can notice that. Nobody can notice an ignored placement constraint.
     pub fn ignore_filters(&mut self) {
         self.filters_ignored = true;
     }
 
-    /// What happened so far.
+    /// The history so far.
     #[must_use]
     pub fn history(&self) -> &History {
         &self.history

@@ -18,13 +18,13 @@ pub struct SnsMessage {
     pub message: String,
     /// The message attribute `fleetkeeper.attempt`, where it is set.
     pub attempt: Option<u32>,
-    /// Whether the message attribute `fleetkeeper.coordinates` is set.
+    /// True if the message attribute `fleetkeeper.coordinates` is set.
     pub coordinates: bool,
-    /// Who sent it.
+    /// Its sender.
     pub origin: Origin,
 }
 
-/// Who sent a message.
+/// The sender of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A lifecycle hook: an instance waits.
@@ -54,7 +54,7 @@ pub enum Origin {
     Elsewhere,
 }
 
-/// What a call of `Publish` sent.
+/// A message that a call of `Publish` sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedMessage {
     /// The topic.
@@ -63,7 +63,7 @@ pub struct PublishedMessage {
     pub message: String,
     /// The message attribute `fleetkeeper.attempt`.
     pub attempt: u32,
-    /// Whether the message attribute `fleetkeeper.coordinates` is set.
+    /// True if the message attribute `fleetkeeper.coordinates` is set.
     pub coordinates: bool,
 }
 
@@ -114,7 +114,7 @@ impl World {
         }));
     }
 
-    /// What calls of `Publish` sent so far.
+    /// The messages that calls of `Publish` sent so far.
     #[must_use]
     pub fn published(&self) -> &[PublishedMessage] {
         &self.published

@@ -1,7 +1,8 @@
 //! EC2's Spot instances: what they are warned of, and their end.
 //!
-//! A warning's two minutes are all there is: EC2 takes the instance then, and no hook holds it back. As without capacity
-//! rebalancing, the group learns of it by the instance's end, and then launches another.
+//! A warning's two minutes are all there is: EC2 takes the instance then, and no hook holds it
+//! back. As without capacity rebalancing, the group learns of it by the instance's end, and then
+//! launches another.
 
 use std::fmt;
 
@@ -17,12 +18,12 @@ use super::{ACCOUNT, ApiError, REGION, World};
 /// From the warning to the end.
 const NOTICE_SECONDS: u32 = 120;
 
-/// What EC2 tells of a Spot instance.
+/// EC2's announcements for a Spot Instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpotNotice {
     /// It is terminated two minutes later.
     InterruptionWarning,
-    /// It is likelier than before to be interrupted. Nothing is certain, and nothing has to follow.
+    /// It is likelier than before to be interrupted. Nothing is certain, and nothing must follow.
     RebalanceRecommendation,
 }
 
@@ -75,7 +76,8 @@ pub const SPOT_INTERRUPTION_WARNING: &str = "EC2 Spot Instance Interruption Warn
 pub const REBALANCE_RECOMMENDATION: &str = "EC2 Instance Rebalance Recommendation";
 
 impl World {
-    /// EC2 wants a Spot instance back: it says so, and two minutes later the instance is gone, hooks or not.
+    /// EC2 wants a Spot instance back: it says so, and two minutes later the instance is gone,
+    /// hooks or not.
     pub fn interrupt_spot_instance(&mut self, group: &str, id: &Ec2InstanceId) -> Result<(), ApiError> {
         self.tell_of_spot_instance(group, id, SpotNotice::InterruptionWarning)?;
         let reclaim = Transition::SpotReclaim { group: group.to_owned(), instance: id.clone() };

@@ -51,8 +51,8 @@ fn watched(alarm: Alarm) -> World {
     world
 }
 
-/// Lets minutes pass in which a value is put or nothing: `X` breaches, `0` does not, `-` is a gap. The states after
-/// each, as letters.
+/// Lets minutes pass in which a value is put or nothing: `X` breaches, `0` does not, `-` is a gap.
+/// The states after each, as letters.
 fn minutes(world: &mut World, points: &str) -> String {
     let states = points.split(' ').map(|point| {
         world.advance_seconds(20);

@@ -222,7 +222,8 @@ fn a_strategys_tasks_go_to_their_provider_whether_they_fit_there_or_not() {
     assert_eq!(tasks(&world, &all), [0, 0, 2, 0, 3], "one by its base, then one to three");
     world.set_desired_count("demo", "web", 9).unwrap();
     world.advance_seconds(30);
-    // The eighth is the second provider's fifth, and its only host is full: the others wait behind it.
+    // The eighth is the second provider's fifth, and its only host is full: the others wait behind
+    // it.
     assert_eq!(tasks(&world, &all), [0, 0, 3, 0, 4]);
     // A launch type goes anywhere, the providers' hosts included.
     world.create_service("demo", Service::new("any", 13, TaskDefinition::new("any", 512, 512))).unwrap();

@@ -1,4 +1,4 @@
-//! What DRAINING does to services' tasks, within their minimum and maximum, and to others.
+//! The effect of DRAINING on services' tasks, within their minimum and maximum, and on others.
 use fleetkeeper_sim::{Service, TaskDefinition, World};
 
 use crate::scene::{described, drain, last_statuses, tasks_on, two_hosts_with_web, web, world_of_hosts};

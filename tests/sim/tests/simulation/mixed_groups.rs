@@ -1,4 +1,5 @@
-//! Groups of several types and zones, capacity units, protected instances, suspended processes, hosts that never join.
+//! Groups of several types and zones, capacity units, protected instances, suspended processes,
+//! hosts that never join.
 
 use std::collections::BTreeMap;
 
@@ -101,7 +102,7 @@ fn a_weighted_groups_policies_adjust_units() {
     crate::scaling::minutes(&mut world, "Load", 1.0, 1);
     assert_eq!(world.desired_capacity("hosts"), Some(5));
     assert_eq!(types(&world), map(&[("c5.2xlarge", 1), ("c5.large", 1)]));
-    // What warms up counts as what the step asked for, in units, too.
+    // Warming capacity counts as part of the step, in units, too.
     crate::scaling::minutes(&mut world, "Load", 1.0, 2);
     assert_eq!(world.desired_capacity("hosts"), Some(5));
 }

@@ -7,7 +7,8 @@ use fleetkeeper_sim::{
 use crate::alarms::put_of_group;
 use crate::scene::{TOPIC, drain, start, web, world_of_hosts};
 
-/// A busy day: services, standalone tasks, a drain, an expiry, a replacement, a scale-out and a flapping agent.
+/// A busy day: services, standalone tasks, a drain, an expiry, a replacement, a scale-out and a
+/// flapping agent.
 fn history(step_seconds: u32) -> String {
     let (mut world, hosts) = world_of_hosts(4);
     world.create_service("demo", Service::new("web", 6, web()).percents(50, 150)).unwrap();
@@ -47,8 +48,8 @@ fn how_often_one_looks_changes_nothing() {
     assert_eq!(history(1), history(600));
 }
 
-/// A day of a group that has everything: alarms and policies, launch hooks, a warm pool, notifications, a refresh and an
-/// end of all at once.
+/// A day of a group that has everything: alarms and policies, launch hooks, a warm pool,
+/// notifications, a refresh and an end of all at once.
 fn scaled_history(step_seconds: u32) -> String {
     let mut world = World::new(start());
     world.add_cluster("demo");

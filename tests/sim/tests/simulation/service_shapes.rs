@@ -1,4 +1,4 @@
-//! What `DescribeServices` tells of deployments, task sets, constraints and where tasks run.
+//! `DescribeServices` on deployments, task sets, constraints and where tasks run.
 
 use fleetkeeper_sim::world::ecs::describe_services::DescribedService;
 use fleetkeeper_sim::world::ecs::revision::LaunchType;

@@ -1,4 +1,4 @@
-//! `DescribeServices`: what a service has, its limits, and what its scheduler tells people.
+//! `DescribeServices`: a service's tasks, its limits, and its scheduler's events.
 
 use fleetkeeper_core::ports::Services;
 use fleetkeeper_core::service::SchedulingStrategy;
@@ -13,7 +13,7 @@ fn service(world: &World, name: &str) -> DescribedService {
     world.describe_services(Some("demo"), &[name.to_owned()]).unwrap().items.pop().unwrap()
 }
 
-/// What was told, newest first, without the prefix that names the service.
+/// The events' messages, newest first, without the prefix that names the service.
 fn told(world: &World) -> Vec<String> {
     let events = service(world, "web").events.into_iter();
     events.map(|event| event.message.strip_prefix("(service web) ").unwrap().to_owned()).collect()

@@ -19,7 +19,7 @@ pub struct CapacityProvider {
     pub group: String,
     /// Whether it was created with the group's name instead of its ARN: AWS takes and shows both.
     pub named_by_name: bool,
-    /// Whether ECS manages the group's scaling.
+    /// True if ECS manages the group's scaling.
     pub managed_scaling: bool,
     /// How ECS scales the group. A world can show managed scaling without playing it.
     pub scaling: Option<ManagedScaling>,
@@ -45,7 +45,7 @@ impl CapacityProvider {
         self
     }
 
-    /// With managed scaling ENABLED, as far as `DescribeCapacityProviders` tells.
+    /// With managed scaling ENABLED, as `DescribeCapacityProviders` shows it.
     #[must_use]
     pub fn managing_scaling(mut self) -> Self {
         self.managed_scaling = true;
@@ -66,7 +66,7 @@ impl CapacityProvider {
         format!("arn:aws:ecs:{REGION}:{ACCOUNT}:capacity-provider/{}", self.name)
     }
 
-    /// What `autoScalingGroupArn` shows.
+    /// The value of `autoScalingGroupArn`.
     #[must_use]
     pub fn group_arn(&self) -> String {
         if self.named_by_name { self.group.clone() } else { group_arn(GROUP_ID, &self.group) }
@@ -113,8 +113,8 @@ impl<'a> Shares<'a> {
         Self { strategy, tasks }
     }
 
-    /// The provider of one more task, whether it fits there or not: the one whose base is not reached, else the one
-    /// that is furthest below its weight.
+    /// The provider of one more task, whether it fits there or not: the one whose base is not
+    /// reached, else the one that is furthest below its weight.
     pub(crate) fn next(&mut self) -> Option<&'a str> {
         let has = |item: &StrategyItem| self.tasks.get(item.provider.as_str()).copied().unwrap_or(0);
         let short = self.strategy.iter().find(|item| has(item) < item.base);
@@ -132,7 +132,8 @@ impl<'a> Shares<'a> {
 }
 
 impl World {
-    /// `CreateCapacityProvider`. Container instances that have registered before carry no provider's name.
+    /// `CreateCapacityProvider`. Container instances that have registered before carry no
+    /// provider's name.
     pub fn create_capacity_provider(&mut self, provider: CapacityProvider) -> Result<(), ApiError> {
         self.group(&provider.group)?;
         self.begin_managed_scaling(&provider);
@@ -140,7 +141,8 @@ impl World {
         Ok(())
     }
 
-    /// `DescribeCapacityProviders`, one page of at most ten: of all, or of those named by name or ARN.
+    /// `DescribeCapacityProviders`, one page of at most ten: of all, or of those named by name or
+    /// ARN.
     pub fn describe_capacity_providers(
         &self,
         named: &[String],

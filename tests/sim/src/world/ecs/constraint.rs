@@ -18,7 +18,8 @@ pub struct MemberOf {
 /// A placement constraint of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlacementConstraint {
-    /// `distinctInstance`: no container instance with another task of the service that is desired RUNNING.
+    /// `distinctInstance`: no container instance with another task of the service that is desired
+    /// RUNNING.
     DistinctInstance,
     /// `memberOf`.
     MemberOf(MemberOf),
@@ -103,12 +104,13 @@ impl TaskDefinition {
         self.placement_constraints.iter().try_for_each(MemberOf::check)
     }
 
-    /// Whether an instance is in the answer to each of its expressions.
+    /// Returns whether an instance is in the answer to each of its expressions.
     pub(crate) fn allows(&self, cluster: &Cluster, instance: &ContainerInstance) -> bool {
         self.placement_constraints.iter().all(|constraint| constraint.includes(cluster, instance))
     }
 
-    /// Whether an instance has the attributes that it requires, its operating system and its CPU architecture.
+    /// Returns whether an instance has the attributes that it requires, its operating system and
+    /// its CPU architecture.
     pub(crate) fn runs_on(&self, instance: &ContainerInstance) -> bool {
         let value = |name: &str| instance.attributes.get(name).and_then(|value| value.as_deref());
         let has_all = self.required_attributes().all(|(name, wanted)| match wanted {
@@ -127,7 +129,7 @@ impl TaskDefinition {
 }
 
 impl Cluster {
-    /// Whether a container instance matches an expression.
+    /// Returns whether a container instance matches an expression.
     pub(crate) fn matches(&self, instance: &ContainerInstance, query: &ClusterQuery) -> bool {
         let tasks = || self.tasks_on(instance);
         let wanted = || tasks().filter(|task| task.desired_status == DesiredStatus::Running);

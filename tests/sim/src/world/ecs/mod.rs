@@ -78,7 +78,8 @@ use service::Service;
 use submission::{StartedSubmission, Submission, SubmissionNumber};
 use task::Task;
 
-/// How long a stopped task or a deregistered container instance is still told of. ECS promises an hour for tasks.
+/// How long ECS shows a stopped task or a deregistered container instance. It promises an hour for
+/// tasks.
 pub(crate) const REMEMBERED_SECONDS: u32 = 3600;
 
 /// A cluster.
@@ -94,13 +95,13 @@ pub(crate) struct Cluster {
     pub(crate) flapping: Option<Flapping>,
     /// How long the service scheduler takes to notice a change.
     pub(crate) scheduler_delay_seconds: u32,
-    /// Whether the scheduler has noticed one.
+    /// True if the scheduler has noticed one.
     pub(crate) scheduler_due: bool,
-    /// Whether former deployments show the service's desired count.
+    /// True if former deployments show the service's desired count.
     pub(crate) former_deployments_in_full: bool,
-    /// When else the scheduler takes a look.
-    pub(crate) scheduler_looks: BTreeSet<DateTime<Utc>>,
-    /// Whether the scheduler backs off where tasks find no room.
+    /// Further times at which the scheduler runs.
+    pub(crate) scheduler_runs: BTreeSet<DateTime<Utc>>,
+    /// True if the scheduler backs off where tasks find no room.
     pub(crate) backs_off: bool,
     /// Standalone tasks that wait for room, by number.
     pub(crate) submissions: BTreeMap<SubmissionNumber, Submission>,
@@ -123,8 +124,8 @@ pub fn cluster_arn(name: &str) -> String {
 }
 
 impl World {
-    /// Adds an empty cluster. Its service scheduler acts one second after a change: right after an instance was set
-    /// DRAINING its tasks still count as running.
+    /// Adds an empty cluster. Its service scheduler acts one second after a change: right after an
+    /// instance was set DRAINING its tasks still count as running.
     pub fn add_cluster(&mut self, name: &str) {
         let cluster = Cluster {
             name: name.to_owned(),
@@ -136,7 +137,7 @@ impl World {
             scheduler_delay_seconds: 1,
             scheduler_due: false,
             former_deployments_in_full: false,
-            scheduler_looks: BTreeSet::new(),
+            scheduler_runs: BTreeSet::new(),
             backs_off: false,
             submissions: BTreeMap::new(),
             submitted: 0,

@@ -1,5 +1,5 @@
-//! What a service wants of which task definition: one after a rolling deployment, two during a blue/green one, and one
-//! for each task set of a service whose deployment controller is EXTERNAL.
+//! What a service wants of which task definition: one after a rolling deployment, two during a
+//! blue/green one, and one for each task set of a service whose deployment controller is EXTERNAL.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub(crate) enum Rollout {
 pub struct TaskSet {
     /// Its id.
     pub id: String,
-    /// What its tasks are made from.
+    /// The task definition of its tasks.
     pub task_definition: Arc<TaskDefinition>,
     /// Its share of the service's desired count, in percent.
     pub scale_percent: u32,
@@ -102,7 +102,7 @@ impl TaskSet {
     }
 }
 
-/// What a service wants of one task definition, on container instances.
+/// The tasks of one task definition that a service wants on container instances.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Revision<'a> {
     pub(crate) definition: &'a Arc<TaskDefinition>,
@@ -125,7 +125,7 @@ impl Service {
         Self { rollout, ..Self::new(name, desired_count, definition) }
     }
 
-    /// What it wants on container instances, the newest first.
+    /// The revisions that it wants on container instances, the newest first.
     pub(crate) fn revisions(&self) -> Vec<Revision<'_>> {
         let of =
             |definition, desired| Revision { definition, desired, strategy: self.strategy_of(definition) };
@@ -167,8 +167,8 @@ impl Service {
 }
 
 impl World {
-    /// A blue/green deployment begins: the service wants its tasks of the present task definition and as many of a new
-    /// one, which becomes its family's next revision.
+    /// A blue/green deployment begins: the service wants its tasks of the present task definition
+    /// and as many of a new one, which becomes its family's next revision.
     pub fn begin_blue_green(
         &mut self,
         cluster: &str,

@@ -1,7 +1,7 @@
-//! What a service's scheduler tells of it, for people: the events that `DescribeServices` gives.
+//! A scheduler's events of its service, for people, as `DescribeServices` gives them.
 //!
-//! The texts are ECS's ("Service event messages" in the developer guide). A placement failure is told once, and again after
-//! six hours, where EventBridge gets an event of it every minute.
+//! The texts are ECS's ("Service event messages" in the developer guide). ECS logs a placement
+//! failure once, and again after six hours. EventBridge gets an event of it every minute.
 
 use std::collections::VecDeque;
 
@@ -25,7 +25,7 @@ const BETWEEN_DUPLICATES: TimeDelta = TimeDelta::hours(6);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServiceEvents {
     latest: VecDeque<ServiceEvent>,
-    /// The placement failure that was told last, and when.
+    /// The placement failure that was logged last, and its time.
     failure: Option<(&'static str, DateTime<Utc>)>,
 }
 
@@ -70,7 +70,7 @@ impl Service {
         self.events.failure = None;
     }
 
-    /// Whether a placement failure is to be told.
+    /// Returns whether a placement failure must be logged.
     pub(crate) fn has_not_told(&self, at: DateTime<Utc>, lacking: &'static str) -> bool {
         let told = self.events.failure.filter(|(reason, _)| *reason == lacking);
         told.is_none_or(|(_, before)| before + BETWEEN_DUPLICATES <= at)

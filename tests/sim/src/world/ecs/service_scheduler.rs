@@ -1,7 +1,7 @@
 //! The service scheduler: starts, stops and moves services' tasks within their limits.
 //!
-//! It looks at a cluster's services one after another, DAEMON services first, so that no REPLICA task takes their room.
-//! What it does about one is its plan.
+//! It plans a cluster's services one after another, DAEMON services first, so that no REPLICA task
+//! takes their room.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,10 +25,10 @@ use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::outbox::Emitted;
 
-/// How long ECS is silent about a service's placement failure after it has told of it.
+/// The least time between two events of a service's placement failure.
 const BETWEEN_PLACEMENT_FAILURES: TimeDelta = TimeDelta::seconds(60);
 
-/// What the scheduler does about a service.
+/// The scheduler's next steps for a service.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) stop: Vec<TaskArn>,
@@ -82,13 +82,13 @@ impl World {
     /// Something will change by then: a task will have been up long enough to be healthy.
     pub(crate) fn request_service_scheduler_at(&mut self, name: &str, time: DateTime<Utc>) {
         let Some(cluster) = self.clusters.get_mut(name) else { return };
-        if cluster.scheduler_looks.insert(time) {
+        if cluster.scheduler_runs.insert(time) {
             self.agenda.enter(time, Transition::ServiceScheduler { cluster: name.to_owned() });
         }
     }
 
-    /// Hosts changed in a way that makes the scheduler look again at services that had all they wanted: at those of one
-    /// strategy, or at all.
+    /// Hosts changed in a way that makes the scheduler look again at services that had all they
+    /// wanted: at those of one strategy, or at all.
     pub(crate) fn unsettle(&mut self, cluster: &str, only: Option<SchedulingStrategy>) {
         let Some(cluster) = self.clusters.get_mut(cluster) else { return };
         for service in cluster.services.values_mut() {
@@ -100,7 +100,7 @@ impl World {
         let now = self.now;
         let Some(cluster) = self.clusters.get_mut(name) else { return };
         cluster.scheduler_due = false;
-        cluster.scheduler_looks.remove(&now);
+        cluster.scheduler_runs.remove(&now);
         let (daemons, replicas): (Vec<&Service>, Vec<&Service>) = cluster
             .services
             .values()
@@ -209,8 +209,8 @@ impl World {
         Ok(Some(self.start_placed_task(cluster, &container_instance, wanted)))
     }
 
-    /// A service's tasks were to be placed, and found room or did not. While a failure lasts, the history tells of it
-    /// once and an event once a minute.
+    /// Records that the scheduler could place a service's tasks, or failed to. While a failure
+    /// lasts, the history has it once, and an event reports it once a minute.
     fn note_placement(&mut self, cluster: &str, service: &str, failure: Option<&'static str>) {
         let now = self.now;
         let Some(found) = self.clusters.get_mut(cluster) else { return };
@@ -248,7 +248,7 @@ impl World {
         closest.unwrap_or_default()
     }
 
-    /// The scheduler tells people something of a service.
+    /// The scheduler logs an event of a service.
     fn tell(&mut self, cluster: &str, service: &str, tell: impl FnOnce(&mut Service, DateTime<Utc>)) {
         let now = self.now;
         let found = self.clusters.get_mut(cluster);

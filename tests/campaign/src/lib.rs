@@ -1,5 +1,5 @@
-//! Thousands of histories of the shipped handlers in the simulated world, each drawn from a seed and checked against the
-//! rules that must always hold.
+//! Thousands of histories of the shipped handlers in the simulated world, each drawn from a seed
+//! and checked against the rules that must always hold.
 //!
 //! | room | purpose |
 //! | --- | --- |

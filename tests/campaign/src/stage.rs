@@ -1,4 +1,5 @@
-//! Plays a scenario: sets the world up, lets the handlers loose in it, and makes happen what is to happen.
+//! Plays a scenario: sets the world up, runs the handlers in it, and brings about the scenario's
+//! happenings.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::setting::SettingError;
@@ -28,7 +29,7 @@ const SINCE_THE_EPOCH: TimeDelta = TimeDelta::seconds(1_795_424_400);
 /// A scenario that was played.
 #[derive(Debug)]
 pub struct Played {
-    /// What was played.
+    /// The scenario that was played.
     pub scenario: Scenario,
     /// The world as it was left, with its history.
     pub world: World,
@@ -104,7 +105,7 @@ async fn act(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplay
 /// A history of more than this is endless: drains of hundreds of hosts make some hundred thousand.
 const ENTRIES_MAX: usize = 2_000_000;
 
-/// Looked at every minute, so that an endless history does not eat the machine first.
+/// Checked every minute, so that an endless history does not use up the memory first.
 async fn run_until(driver: &mut Driver, until: DateTime<Utc>) -> Result<(), Unplayable> {
     while driver.world().now() < until {
         let minute = driver.world().now() + TimeDelta::seconds(60);

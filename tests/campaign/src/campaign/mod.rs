@@ -1,5 +1,5 @@
-//! Plays many seeds over several threads and brings together what came of them. The order of seeds decides what comes
-//! out, not the number of threads.
+//! Plays many seeds over several threads and brings together what came of them. The order of seeds
+//! decides what comes out, not the number of threads.
 //!
 //! | room | purpose |
 //! | --- | --- |
@@ -29,15 +29,16 @@ pub struct Campaign<'a> {
     pub seeds: u64,
     /// On how many threads at once.
     pub jobs: usize,
-    /// What must hold.
+    /// The rules that must hold.
     pub rules: &'a [&'a dyn Rule],
 }
 
-/// So many failures show enough: the campaign stops.
+/// The campaign stops after this many failures: they show enough.
 pub const FAILURES_MAX: usize = 10;
 
 impl Campaign<'_> {
-    /// Plays all seeds, or those up to the tenth that fails. `look` is called now and then with what there is so far.
+    /// Plays all seeds, or those up to the tenth that fails. `look` is called now and then with
+    /// what there is so far.
     pub fn run(&self, look: impl Fn(&Tally) + Sync) -> Tally {
         panics::catch_quietly();
         let next = AtomicU64::new(0);
@@ -67,7 +68,8 @@ impl Campaign<'_> {
     }
 }
 
-/// Adds trials in the order of their seeds, whichever ends first, and none after the last failure that is wanted.
+/// Adds trials in the order of their seeds, whichever ends first, and none after the last failure
+/// that is wanted.
 struct InOrder {
     tally: Tally,
     next: u64,

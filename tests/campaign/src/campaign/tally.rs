@@ -1,4 +1,4 @@
-//! What histories add up to.
+//! The sums over histories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
@@ -11,12 +11,12 @@ use super::trial::{Failed, Trial};
 use crate::coverage::Seen;
 use crate::stage::{HOOK, Played};
 
-/// What all histories so far add up to.
+/// The sums over all histories so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
     /// How many there were.
     pub histories: u64,
-    /// What there was of everything.
+    /// The counts.
     pub figures: Figures,
     /// In how many histories a rare state was seen.
     pub seen: BTreeMap<Seen, u64>,
@@ -24,7 +24,7 @@ pub struct Tally {
     pub failures: Vec<(u64, Failed)>,
 }
 
-/// What there was of everything.
+/// Counts of everything that happened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Figures {
     /// Simulated seconds.

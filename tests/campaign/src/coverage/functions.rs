@@ -13,7 +13,7 @@ use super::Seen;
 use crate::scenario::Wrong;
 use crate::stage::{CALCULATOR, DRAINER};
 
-/// What is known of the functions so far.
+/// The functions' history so far.
 #[derive(Default)]
 pub(super) struct Functions {
     running: BTreeMap<InvocationId, Invocation>,
@@ -31,7 +31,7 @@ struct Invocation {
     lists: Option<(Operation, u32)>,
 }
 
-/// What comes later than this was late. Times of EventBridge's events are whole seconds.
+/// An event is late beyond this. Times of EventBridge's events are whole seconds.
 const LATE: TimeDelta = TimeDelta::seconds(2);
 
 impl Functions {
@@ -136,8 +136,8 @@ impl Invocation {
         self.function.as_ref() == function
     }
 
-    /// One list after the other with nothing between them is a list of several pages. A host's tasks are listed twice
-    /// as it is: those desired RUNNING and those desired STOPPED.
+    /// One list after the other with nothing between them is a list of several pages. A host's
+    /// tasks are listed twice as it is: those desired RUNNING and those desired STOPPED.
     fn called(&mut self, operation: Operation, outcome: &CallOutcome, seen: &mut BTreeSet<Seen>) {
         if operation == Operation::ListTasks && self.is(CALCULATOR) {
             seen.insert(Seen::InterfacesCounted);
@@ -178,7 +178,7 @@ fn told_by(answer: &Value) -> impl Iterator<Item = Seen> {
         .into_iter()
 }
 
-/// The states that the calculator's metrics tell of.
+/// The states that the calculator's metrics show.
 fn told_by_metrics(values: &[PutValue]) -> impl Iterator<Item = Seen> {
     let value = |name: &str| values.iter().find(|put| put.name == name && put.group.is_none());
     let some = |name: &str| values.iter().any(|put| put.name == name && put.value > 0.0);

@@ -1,5 +1,6 @@
-//! `make bench`, its second half: both functions as processes, beside handlers in Python that do the same work, in one run.
-//! The packages that would be deployed reach a simulated AWS over TLS; memory, time and calls are taken from outside.
+//! `make bench`, its second half: both functions as processes, beside handlers in Python that do
+//! the same work, in one run. The packages that would be deployed reach a simulated AWS over TLS;
+//! memory, time and calls are taken from outside.
 //!
 //! | room | purpose |
 //! | --- | --- |
@@ -15,8 +16,9 @@
 //! | [`computation`] | what the first half measured |
 //! | [`alone`] | what is measured of the calculator alone |
 //!
-//! It fails where an invocation of ours does, where it made other calls than it should, killed a task, or took more memory
-//! than the template gives it. No time is judged: that depends on the machine.
+//! It fails where an invocation of ours does. It also fails where one made other calls than it
+//! should, killed a task, or took more memory than the template gives it. No time is judged: that
+//! depends on the computer.
 
 // This binary is for a person at a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]

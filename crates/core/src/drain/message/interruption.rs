@@ -5,8 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::event::detail;
-use super::member::{ec2_instance_id, text_of, time};
+use super::member::{detail, ec2_instance_id, text_of, time};
 use super::unreadable::UnreadableMessage;
 use crate::container_instance::Ec2InstanceId;
 

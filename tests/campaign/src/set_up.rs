@@ -18,11 +18,11 @@ use fleetkeeper_sim::{
 
 use serde_json::json;
 
+use crate::names::{CALCULATOR, DRAINER, HOOK, TOPIC};
 use crate::scenario::{
     ApiPlan, ClusterPlan, FlappingPlan, GroupOptions, GroupPlan, LagPlan, Metadata, Places, Scenario,
     ServicePlan, StandalonePlan, Takes, TaskPlan, WarmPoolPlan,
 };
-use crate::stage::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
 /// When a history begins its hosts are up and its tasks running and healthy, as far as there is room.
 const PROLOGUE_SECONDS: u32 = 180;

@@ -14,14 +14,7 @@ use crate::script::Script;
 use crate::set_up::{set_up, trouble};
 use crate::settings::{calculator_config, drainer_config};
 
-/// The drainer's topic.
-pub const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
-/// The drainer's hook on every group.
-pub const HOOK: &str = "fleetkeeper";
-/// The drainer's function.
-pub const DRAINER: &str = "lifecycle-drainer";
-/// The calculator's function.
-pub const CALCULATOR: &str = "capacity-calculator";
+pub use crate::names::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
 /// Every history begins on 23 November 2026 at 9.
 const SINCE_THE_EPOCH: TimeDelta = TimeDelta::seconds(1_795_424_400);

@@ -1,12 +1,13 @@
-//! Plays many seeds over several threads and brings together what came of them. The order of seeds
-//! decides what comes out, not the number of threads.
+//! Plays many seeds over several threads and adds up their results. The order of seeds decides the
+//! result, not the number of threads.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | `trial` | one seed: played and checked |
-//! | `tally` | what all of them add up to |
+//! | `figures`, `tally` | the counts of a history, and of all of them |
 //! | `panics` | a panic as a failure of its history |
 
+mod figures;
 mod panics;
 mod tally;
 mod trial;
@@ -17,7 +18,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::rules::Rule;
 
-pub use tally::{Figures, Tally};
+pub use figures::Figures;
+pub use tally::Tally;
 pub use trial::{Failed, Trial, timeline, trial, verdict};
 
 /// Which seeds, on how many threads, checked against what.
@@ -38,7 +40,7 @@ pub const FAILURES_MAX: usize = 10;
 
 impl Campaign<'_> {
     /// Plays all seeds, or those up to the tenth that fails. `look` is called now and then with
-    /// what there is so far.
+    /// the tally so far.
     pub fn run(&self, look: impl Fn(&Tally) + Sync) -> Tally {
         panics::catch_quietly();
         let next = AtomicU64::new(0);

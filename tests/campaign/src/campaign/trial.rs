@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use fleetkeeper_core::error_chain::ErrorChain;
 
+use super::figures::Figures;
 use super::panics;
-use super::tally::Figures;
 use crate::coverage::{self, Seen};
 use crate::rules::Rule;
 use crate::scenario::Scenario;

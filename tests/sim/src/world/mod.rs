@@ -1,21 +1,21 @@
-//! The world: what AWS would hold, and how time and API calls change it.
+//! The world: AWS's state, and how time and API calls change it.
 //!
-//! It does no I/O and reads no clock. [`World::advance_to`] brings about what is due; operations
-//! are methods that answer as AWS does. The same operations at the same times give the same
-//! history, byte for byte.
+//! It does no I/O and reads no clock. [`World::advance_to`] brings about everything that is due;
+//! operations are methods that answer as AWS does. The same operations at the same times give the
+//! same history, byte for byte.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | [`ecs`] | clusters, container instances, tasks, services and their scheduler |
 //! | [`auto_scaling`] | groups, their instances, lifecycle hooks and actions, scaling policies |
-//! | [`spot`] | EC2's Spot instances: warnings, and their end |
-//! | [`cloud_watch`] | what was measured, and the alarms that watch it |
+//! | [`spot`], [`spot_interruption`] | EC2's Spot Instances: warnings, and their end |
+//! | [`cloud_watch`] | metrics, and the alarms that watch them |
 //! | [`fleetkeeper_scaling`] | the alarms and policies that Fleetkeeper's users deploy |
-//! | [`sns`] | what was published |
-//! | [`outbox`] | what AWS would send out: notices and events |
-//! | [`event_source`], [`lambda`] | who gets it, and how functions are invoked with it |
+//! | [`sns`], [`topic`] | messages, and the calls that publish them |
+//! | [`outbox`] | notices and events that AWS sends out |
+//! | [`event_source`], [`lambda`] | their receivers, and how Lambda invokes functions with them |
 //! | [`disorder`], [`chance`] | duplicates, delays, kills, as one seed decides |
-//! | [`history`] | what happened, for tests and people |
+//! | [`history`] | everything that happened, for tests and people |
 
 mod agenda;
 pub mod auto_scaling;
@@ -33,6 +33,8 @@ pub mod operation;
 pub mod outbox;
 pub mod sns;
 pub mod spot;
+pub mod spot_interruption;
+pub mod topic;
 
 use std::collections::{BTreeMap, BTreeSet};
 

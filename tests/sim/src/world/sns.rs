@@ -1,11 +1,7 @@
-//! SNS: what is published to a topic.
+//! SNS messages, on their way to a topic's subscribers.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 pub(crate) use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE};
-
-use super::history::Occurrence;
-use super::outbox::Emitted;
-use super::{ApiError, World};
 
 /// A message on its way to a topic's subscribers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,58 +61,4 @@ pub struct PublishedMessage {
     pub attempt: u32,
     /// True if the message attribute `fleetkeeper.coordinates` is set.
     pub coordinates: bool,
-}
-
-/// The largest message, in bytes.
-const MESSAGE_BYTES_MAX: usize = 262_144;
-
-impl World {
-    /// `Publish`, with message attributes `fleetkeeper.attempt` and, where it coordinates,
-    /// `fleetkeeper.coordinates`.
-    pub fn publish(
-        &mut self,
-        topic_arn: &str,
-        message: &str,
-        attempt: u32,
-        coordinates: bool,
-    ) -> Result<(), ApiError> {
-        if message.is_empty() || message.len() > MESSAGE_BYTES_MAX {
-            return Err(ApiError::client("InvalidParameter", "Invalid parameter: Message"));
-        }
-        self.published.push(PublishedMessage {
-            topic_arn: topic_arn.to_owned(),
-            message: message.to_owned(),
-            attempt,
-            coordinates,
-        });
-        let (topic, text) = (topic_arn.into(), message.into());
-        self.record(Occurrence::MessagePublished { topic_arn: topic, message: text, attempt });
-        self.emit(Emitted::SnsMessage(SnsMessage {
-            topic_arn: topic_arn.to_owned(),
-            subject: None,
-            message: message.to_owned(),
-            attempt: Some(attempt),
-            coordinates,
-            origin: Origin::Publish,
-        }));
-        Ok(())
-    }
-
-    /// A message to a topic from elsewhere: by hand, or by another service.
-    pub fn send_to_topic(&mut self, topic_arn: &str, message: &str) {
-        self.emit(Emitted::SnsMessage(SnsMessage {
-            topic_arn: topic_arn.to_owned(),
-            subject: None,
-            message: message.to_owned(),
-            attempt: None,
-            coordinates: false,
-            origin: Origin::Elsewhere,
-        }));
-    }
-
-    /// The messages that calls of `Publish` sent so far.
-    #[must_use]
-    pub fn published(&self) -> &[PublishedMessage] {
-        &self.published
-    }
 }

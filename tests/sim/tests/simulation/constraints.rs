@@ -1,9 +1,10 @@
 //! Which hosts a task may go to: constraints, attributes, platforms, capacity providers, ports.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
-use fleetkeeper_sim::world::ecs::capacity_provider::{CapacityProvider, StrategyItem};
+use fleetkeeper_sim::world::ecs::capacity_provider::CapacityProvider;
 use fleetkeeper_sim::world::ecs::constraint::PlacementConstraint;
 use fleetkeeper_sim::world::ecs::list::ListContainerInstances;
+use fleetkeeper_sim::world::ecs::strategy::StrategyItem;
 use fleetkeeper_sim::{AutoScalingGroup, InstanceType, Service, TaskDefinition, World};
 
 use crate::scene::{arn_of, described, drain, tasks_on, web, world_of_hosts};

@@ -2,8 +2,9 @@
 
 use fleetkeeper_sim::world::auto_scaling::mixed_instances::MixedInstances;
 use fleetkeeper_sim::world::auto_scaling::processes::ScalingProcess;
-use fleetkeeper_sim::world::ecs::capacity_provider::{CapacityProvider, StrategyItem};
-use fleetkeeper_sim::world::ecs::revision::TaskSet;
+use fleetkeeper_sim::world::ecs::capacity_provider::CapacityProvider;
+use fleetkeeper_sim::world::ecs::rollout::TaskSet;
+use fleetkeeper_sim::world::ecs::strategy::StrategyItem;
 use fleetkeeper_sim::{AutoScalingGroup, InstanceType, Service, TaskDefinition};
 use serde_json::json;
 

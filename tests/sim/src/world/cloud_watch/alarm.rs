@@ -4,9 +4,13 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::evaluation::EXTRA_POINTS;
 use super::metric::{Metric, Statistic};
 use crate::world::ApiError;
+
+/// How many more data points CloudWatch looks at than the evaluation periods, in case some are
+/// missing. It does not say for every alarm; in its own examples three evaluation periods have an
+/// evaluation range of five.
+const EXTRA_POINTS: u32 = 2;
 
 /// An alarm on one metric.
 #[derive(Debug, Clone, PartialEq)]

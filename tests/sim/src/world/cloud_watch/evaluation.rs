@@ -2,11 +2,6 @@
 
 use super::alarm::{AlarmState, TreatMissingData};
 
-/// How many more data points CloudWatch looks at than the evaluation periods, in case some are
-/// missing. It does not say for every alarm; in its own examples three evaluation periods have an
-/// evaluation range of five.
-pub(crate) const EXTRA_POINTS: u32 = 2;
-
 /// The state that data points lead to, oldest first, each breaching, not breaching or missing.
 /// None: the state stays as it is.
 ///

@@ -14,9 +14,9 @@ use fleetkeeper_core::task::DesiredStatus;
 use super::Cluster;
 use super::container_instance::ContainerInstance;
 use super::placement::{Placing, takes_tasks};
+use super::plan::{Plan, Start};
 use super::replica_plan::count;
 use super::service::{SchedulingStrategy, Service};
-use super::service_scheduler::{Plan, Start};
 use super::task::Task;
 
 pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Plan {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use fleetkeeper_core::ports::{Answer, SERVICES_MAX};
 use fleetkeeper_core::service::ServiceEvent;
 
-use super::capacity_provider::StrategyItem;
 use super::constraint::PlacementConstraint;
 use super::container_instance::count;
 use super::describe::{at_most, each, missing};
-use super::revision::{LaunchType, Rollout, TaskSet};
+use super::rollout::{LaunchType, Rollout, TaskSet};
 use super::service::{PlacementStrategy, SchedulingStrategy, Service};
+use super::strategy::StrategyItem;
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 use super::{Cluster, daemon_plan};

@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::capacity_provider::CapacityProvider;
+use super::capacity_provider::{CapacityProvider, ManagedScaling};
 use super::placement_mode::PlacementMode;
+use super::plan::Start;
 use super::service::SchedulingStrategy;
-use super::service_scheduler::Start;
 use super::submission::PROVISIONING_MAX;
 use super::task_definition::TaskDefinition;
 use super::{Cluster, replica_plan};
@@ -27,27 +27,6 @@ use crate::world::agenda::Transition;
 use crate::world::auto_scaling::group::{Group, LifecycleState};
 use crate::world::ecs::instance_type::InstanceType;
 use crate::world::history::Occurrence;
-
-/// How ECS scales a provider's group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ManagedScaling {
-    /// The share of the instances that tasks should use, in percent.
-    pub target_capacity: u32,
-    /// The fewest instances of a scale-out.
-    pub minimum_step: u64,
-    /// The most instances of a scale-out.
-    pub maximum_step: u64,
-    /// Seconds in service before an instance counts as warm. Until then, nothing is scaled.
-    pub instance_warmup_seconds: u32,
-}
-
-impl ManagedScaling {
-    /// AWS's defaults for a target capacity.
-    #[must_use]
-    pub const fn to(target_capacity: u32) -> Self {
-        Self { target_capacity, minimum_step: 1, maximum_step: 10_000, instance_warmup_seconds: 300 }
-    }
-}
 
 /// Data points below the target before a scale-in.
 const POINTS_IN: usize = 15;

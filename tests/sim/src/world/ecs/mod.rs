@@ -1,27 +1,27 @@
-//! ECS: clusters and what is in them.
+//! ECS: clusters, their hosts, tasks and services.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | [`instance_type`], [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
+//! | [`instance_type`], [`container_instance`], [`registration`] | hosts: their resources, their registration and its end |
 //! | [`ghost`] | registrations that agents left behind |
-//! | [`task_definition`], [`task`], `task_lifecycle`, `task_end` | what runs, and the statuses it goes through |
-//! | [`flapping_agents`] | agents that disconnect by themselves |
-//! | `agent` | what starts tasks on a host, once the last ones have really stopped |
+//! | [`flapping_agents`] | agents that disconnect on their own |
+//! | `agent` | starts tasks on a host, once the last ones have really stopped |
+//! | [`task_definition`], [`task`], `task_lifecycle`, `task_end` | tasks, and the statuses that they go through |
 //! | [`standalone`], [`submission`] | tasks that no service wants, and owners that retry them |
-//! | [`service`], [`revision`], `service_scheduler` | how many of it, started and stopped by ECS's rules |
-//! | [`constraint`], `cluster_query`, [`capacity_provider`] | where tasks may go |
-//! | [`managed_scaling`] | how ECS scales a capacity provider's group |
+//! | [`service`], [`rollout`], [`revision`] | services: the tasks that they want, by deployment |
+//! | `service_scheduler`, `plan`, `replica_plan`, `daemon_plan` | starts and stops services' tasks by ECS's rules |
+//! | `surplus` | the tasks that the scheduler stops first |
 //! | [`back_off`] | how long a service waits after its tasks found no room |
-//! | `placement`, `candidates`, [`placement_mode`] | where they go |
-//! | `replica_plan`, `daemon_plan` | those rules |
-//! | `surplus` | which tasks go first |
-//! | [`steadiness`] | whether a service has what it wants |
+//! | [`steadiness`] | services that have all their tasks |
+//! | [`constraint`], `cluster_query`, `eligibility` | the hosts that a task may be placed on |
+//! | [`capacity_provider`], [`strategy`], [`managed_scaling`] | capacity providers, and how ECS scales their groups |
+//! | `placement`, `candidates`, [`placement_mode`] | the choice of a host |
 //! | [`list`], [`describe`], [`describe_services`], [`describe_task_definition`], [`update_state`], [`stop_task`] | the API operations |
-//! | `view`, [`lagging_copy`] | what serves a read |
-//! | [`serving`], [`request_rate`] | how calls from outside come to them, or do not |
+//! | `view`, [`lagging_copy`] | the state that a read sees |
+//! | [`serving`], [`request_rate`] | calls from outside, and their throttling |
 //! | [`task_protection`] | tasks that their service's scheduler leaves alone |
 //! | [`event`], [`service_action`] | the events that ECS sends |
-//! | `service_event` | what a service's scheduler tells people |
+//! | `service_event` | the events that a service's scheduler logs for people |
 
 pub(crate) mod agent;
 pub mod back_off;
@@ -34,6 +34,7 @@ pub(crate) mod daemon_plan;
 pub mod describe;
 pub mod describe_services;
 pub mod describe_task_definition;
+pub(crate) mod eligibility;
 pub mod event;
 pub mod flapping_agents;
 pub mod ghost;
@@ -43,10 +44,12 @@ pub mod list;
 pub mod managed_scaling;
 pub(crate) mod placement;
 pub mod placement_mode;
+pub(crate) mod plan;
 pub mod registration;
 pub(crate) mod replica_plan;
 pub mod request_rate;
 pub mod revision;
+pub mod rollout;
 pub mod service;
 pub mod service_action;
 pub(crate) mod service_event;
@@ -55,6 +58,7 @@ pub mod serving;
 pub mod standalone;
 pub mod steadiness;
 pub mod stop_task;
+pub mod strategy;
 pub mod submission;
 mod surplus;
 pub mod task;

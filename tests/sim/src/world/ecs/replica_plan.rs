@@ -23,9 +23,10 @@ use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::Cluster;
 use super::placement_mode::PlacementMode;
-use super::revision::{Revision, Rollout};
+use super::plan::{Plan, Start, Starting};
+use super::revision::Revision;
+use super::rollout::Rollout;
 use super::service::Service;
-use super::service_scheduler::{Plan, Start, Starting};
 use super::surplus;
 use super::task::{LastStatus, Task};
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::back_off::BackOff;
-use super::capacity_provider::StrategyItem;
 use super::constraint::PlacementConstraint;
-use super::revision::{LaunchType, Rollout};
+use super::rollout::{LaunchType, Rollout};
 use super::service_event::ServiceEvents;
+use super::strategy::StrategyItem;
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 use crate::world::history::Occurrence;
@@ -141,6 +141,13 @@ impl Service {
     pub fn placement_strategy(mut self, strategy: &str, field: Option<&str>) -> Self {
         let field = field.map(str::to_owned);
         self.placement_strategy.push(PlacementStrategy { strategy: strategy.to_owned(), field });
+        self
+    }
+
+    /// With a capacity provider strategy instead of a launch type.
+    #[must_use]
+    pub fn on_providers(mut self, strategy: &[StrategyItem]) -> Self {
+        self.capacity_provider_strategy = strategy.to_vec();
         self
     }
 

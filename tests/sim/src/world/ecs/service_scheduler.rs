@@ -11,11 +11,13 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::candidates::Candidates;
-use super::capacity_provider::{Shares, StrategyItem};
 use super::placement::Placing;
 use super::placement_mode::PlacementMode;
+use super::plan::{Plan, Start, Starting};
 use super::service::{SchedulingStrategy, Service};
 use super::service_action::{ServiceAction, ServiceActionName};
+use super::service_event::ServiceEvents;
+use super::strategy::Shares;
 use super::task::StopCode;
 use super::task_definition::TaskDefinition;
 use super::task_lifecycle::Wanted;
@@ -28,36 +30,10 @@ use crate::world::outbox::Emitted;
 /// The least time between two events of a service's placement failure.
 const BETWEEN_PLACEMENT_FAILURES: TimeDelta = TimeDelta::seconds(60);
 
-/// The scheduler's next steps for a service.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    pub(crate) stop: Vec<TaskArn>,
-    pub(crate) start: Start,
-}
-
-/// Where the scheduler starts tasks.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// This many of each revision, wherever there is room.
-    Anywhere(Vec<Starting>),
-    /// One on each of these, where there is room.
-    OnEach(Vec<ContainerInstanceArn>),
-}
-
-/// Tasks of one revision that are started.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Starting {
-    pub(crate) definition: Arc<TaskDefinition>,
-    pub(crate) strategy: Vec<StrategyItem>,
-    pub(crate) count: u64,
-}
-
-impl Plan {
-    fn of(cluster: &Cluster, service: &Service, mode: PlacementMode, now: DateTime<Utc>) -> Self {
-        match service.scheduling_strategy {
-            SchedulingStrategy::Replica => replica_plan::plan(cluster, service, mode, now),
-            SchedulingStrategy::Daemon => daemon_plan::plan(cluster, service, now),
-        }
+fn plan(cluster: &Cluster, service: &Service, mode: PlacementMode, now: DateTime<Utc>) -> Plan {
+    match service.scheduling_strategy {
+        SchedulingStrategy::Replica => replica_plan::plan(cluster, service, mode, now),
+        SchedulingStrategy::Daemon => daemon_plan::plan(cluster, service, now),
     }
 }
 
@@ -120,11 +96,11 @@ impl World {
         let Some(known) = found.services.get(service) else { return };
         let definition = Arc::clone(&known.task_definition);
         let waits = known.backs_off(self.now);
-        let plan = Plan::of(found, known, self.placement.mode, self.now);
+        let plan = plan(found, known, self.placement.mode, self.now);
         for task in &plan.stop {
             self.begin_stopping(cluster, task, StopCode::ServiceSchedulerInitiated);
         }
-        self.tell(cluster, service, |known, now| known.tell_stopped(now, &plan.stop));
+        self.log(cluster, service, |events, now| events.stopped(service, now, &plan.stop));
         let mut started = Vec::new();
         let failure = match plan.start {
             Start::Anywhere(all) if all.iter().all(|starting| starting.count == 0) => {
@@ -151,7 +127,7 @@ impl World {
                 failure
             }
         };
-        self.tell(cluster, service, |known, now| known.tell_started(now, &started));
+        self.log(cluster, service, |events, now| events.started(service, now, &started));
         self.note_attempt(cluster, service, failure.is_some(), !started.is_empty());
         self.note_placement(cluster, service, failure);
     }
@@ -217,20 +193,20 @@ impl World {
         let Some(known) = found.services.get_mut(service) else { return };
         let before = std::mem::replace(&mut known.placement_failure, failure);
         let Some(reason) = failure else {
-            known.tell_placed();
+            known.events.placed();
             return;
         };
         let sent = known.placement_failure_sent_at.filter(|sent| now < *sent + BETWEEN_PLACEMENT_FAILURES);
         let next = sent.unwrap_or(now) + BETWEEN_PLACEMENT_FAILURES;
-        let untold = known.has_not_told(now, reason);
+        let is_new = known.events.is_new_failure(now, reason);
         known.placement_failure_sent_at = sent.or(Some(now));
         if before != Some(reason) {
             self.record(Occurrence::PlacementFailed { service: service.to_owned(), reason });
         }
-        if untold {
+        if is_new {
             let closest = self.closest(cluster, service, reason);
-            self.tell(cluster, service, |known, now| {
-                known.tell_placement_failure(now, reason, closest.first());
+            self.log(cluster, service, |events, now| {
+                events.placement_failed(service, now, reason, closest.first());
             });
         }
         if sent.is_none() {
@@ -249,11 +225,11 @@ impl World {
     }
 
     /// The scheduler logs an event of a service.
-    fn tell(&mut self, cluster: &str, service: &str, tell: impl FnOnce(&mut Service, DateTime<Utc>)) {
+    fn log(&mut self, cluster: &str, service: &str, log: impl FnOnce(&mut ServiceEvents, DateTime<Utc>)) {
         let now = self.now;
         let found = self.clusters.get_mut(cluster);
         if let Some(known) = found.and_then(|found| found.services.get_mut(service)) {
-            tell(known, now);
+            log(&mut known.events, now);
         }
     }
 
@@ -266,7 +242,7 @@ impl World {
         known.settled = steady;
         let before = std::mem::replace(&mut known.steady, steady);
         if steady && !before {
-            known.tell_steady(self.now);
+            known.events.steady(service, self.now);
             self.emit_service_action(cluster, service, ServiceActionName::SteadyState);
         }
     }

@@ -6,7 +6,7 @@ use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 
 use super::constraint::MemberOf;
 use super::instance_type::TASK_ENI;
-use crate::world::{ACCOUNT, REGION};
+use crate::world::{ACCOUNT, ApiError, REGION};
 
 /// A task definition's requirements on the hosts' platform.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -250,5 +250,10 @@ impl TaskDefinition {
     #[must_use]
     pub fn arn(&self) -> String {
         format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{}:{}", self.family, self.revision)
+    }
+
+    /// A malformed expression is an error of the call that would register the task definition.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        self.placement_constraints.iter().try_for_each(MemberOf::check)
     }
 }

@@ -38,7 +38,8 @@ fn unknown_operation(target: &str) -> ApiError {
     ApiError::client("UnknownOperationException", format!("The simulated ECS does not know {target}."))
 }
 
-/// Members that the world does not know are refused: an answer that overlooked them would be a wrong one.
+/// Members that the world does not know are refused: an answer that overlooked them would be a
+/// wrong one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListContainerInstancesInput {

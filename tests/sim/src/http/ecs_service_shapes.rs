@@ -1,5 +1,5 @@
-//! Services and capacity providers as they are on the wire. A service, a deployment or a task set has either a launch
-//! type or a capacity provider strategy.
+//! Services and capacity providers as they are on the wire. A service, a deployment or a task set
+//! has either a launch type or a capacity provider strategy.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,5 @@
-//! A group's ordinary notifications: what happened, to whom it may concern. A topic may carry them beside a hook's.
+//! A group's ordinary notifications: what happened, to whom it may concern. A topic may carry them
+//! beside a hook's.
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
@@ -9,7 +10,7 @@ use crate::world::ecs::event::iso;
 use crate::world::outbox::Emitted;
 use crate::world::{ACCOUNT, ApiError, World, sns};
 
-/// What a notification is about.
+/// The event that a notification reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GroupEvent {
     InstanceLaunch,
@@ -24,7 +25,7 @@ impl GroupEvent {
         }
     }
 
-    /// What the group did, as the subject and the description say it.
+    /// The group's activity, in the words of the subject and of the description.
     pub(crate) const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::InstanceLaunch => ("launch", "Launching a new EC2 instance"),
@@ -34,7 +35,8 @@ impl GroupEvent {
 }
 
 impl World {
-    /// `PutNotificationConfiguration`, of launches and terminations: AWS sends a test message to the topic at once.
+    /// `PutNotificationConfiguration`, of launches and terminations: AWS sends a test message to
+    /// the topic at once.
     pub fn put_notification_configuration(&mut self, group: &str, topic_arn: &str) -> Result<(), ApiError> {
         self.group_mut(group)?.notified_topics.insert(topic_arn.to_owned());
         self.send_test_notification(group, topic_arn.to_owned());

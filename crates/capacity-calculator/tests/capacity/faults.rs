@@ -1,4 +1,4 @@
-//! What cannot be worked out is never published, and says why.
+//! Figures that cannot be computed are never published, and the answer says why.
 
 use std::collections::BTreeMap;
 use std::error::Error;

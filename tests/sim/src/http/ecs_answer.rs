@@ -7,8 +7,8 @@ use super::ecs_shapes::failure;
 use crate::shared::Called;
 use crate::world::ApiError;
 
-/// An id, or the end of an ARN, has 32 characters; before 2019 it was a UUID. AWS says so in these words where a caller
-/// names what it did not find: `None`, or nothing.
+/// An id, or the end of an ARN, has 32 characters; before 2019 it was a UUID. AWS says so in these
+/// words where a caller names what it did not find: `None`, or nothing.
 pub(super) fn ids(what: &str, named: &[String]) -> Result<(), ApiError> {
     let length = |name: &String| name.rsplit('/').next().map_or(0, str::len);
     if named.iter().all(|name| [32, 36].contains(&length(name))) {

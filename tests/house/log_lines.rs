@@ -6,7 +6,7 @@ use std::fs;
 use fleetkeeper_tests::repository::in_repository;
 use regex_lite::Regex;
 
-use crate::floors::sources;
+use crate::layers::sources;
 
 const PAGE: &str = "docs/troubleshooting.md";
 

@@ -159,7 +159,7 @@ where
             stream::iter(batches)
         })
         .try_flatten()
-        .map_ok(|batch| async move { Ok(with_untold(call(batch.clone()).await?, &batch)) })
+        .map_ok(|batch| async move { Ok(with_not_described(call(batch.clone()).await?, &batch)) })
         .try_buffered(DESCRIBES_IN_FLIGHT);
     let empty = Answer { items: Vec::new(), failures: Vec::new() };
     let mut whole: Answer<Item> = answers
@@ -177,21 +177,21 @@ where
 /// Adds a failure for each resource that was asked for and is neither described nor among the
 /// failures. Counting decides how many there are, because a failure may name its resource in
 /// another format of ARN.
-fn with_untold<Arn: AsRef<str>, Item: Described>(
+fn with_not_described<Arn: AsRef<str>, Item: Described>(
     mut answer: Answer<Item>,
     asked_for: &[Arn],
 ) -> Answer<Item> {
-    let untold = asked_for.len().saturating_sub(answer.items.len() + answer.failures.len());
+    let count = asked_for.len().saturating_sub(answer.items.len() + answer.failures.len());
     let described: BTreeSet<&str> = answer.items.iter().map(Described::arn).collect();
     let failed: BTreeSet<&str> = answer.failures.iter().map(|failure| failure.arn.as_str()).collect();
-    let untold: Vec<Failure> = asked_for
+    let absent: Vec<Failure> = asked_for
         .iter()
         .map(AsRef::as_ref)
         .filter(|arn| !described.contains(arn) && !failed.contains(arn))
-        .take(untold)
-        .map(Failure::untold)
+        .take(count)
+        .map(Failure::not_described)
         .collect();
-    answer.failures.extend(untold);
+    answer.failures.extend(absent);
     answer
 }
 
@@ -211,14 +211,14 @@ mod tests {
 
     #[test]
     fn a_resource_that_an_answer_leaves_out_is_a_failure() {
-        let whole = with_untold(answer(&["a"], &["b"]), &["a", "b", "c"]);
+        let whole = with_not_described(answer(&["a"], &["b"]), &["a", "b", "c"]);
         let failures: Vec<_> = whole.failures.iter().map(ToString::to_string).collect();
         assert_eq!(failures, ["b: MISSING", "c: UNTOLD (neither described nor among the failures)"]);
     }
 
     #[test]
-    fn a_failure_that_names_its_resource_otherwise_is_not_told_twice() {
-        let whole = with_untold(answer(&["a"], &["old-format/b"]), &["a", "b"]);
+    fn a_failure_that_names_its_resource_otherwise_is_not_reported_twice() {
+        let whole = with_not_described(answer(&["a"], &["old-format/b"]), &["a", "b"]);
         assert_eq!(whole.failures.len(), 1);
     }
 }

@@ -32,7 +32,7 @@ fn what_more_hosts_take_does_not_depend_on_the_number_of_task_definitions() {
 }
 
 #[test]
-fn nothing_is_allocated_for_a_host_by_itself() {
+fn nothing_is_allocated_for_each_host() {
     let (few, many) = (allocated(500, 200), allocated(5_000, 200));
     // Lists of all hosts grow by doubling: ten times the hosts are four steps more.
     assert!(many.count_total <= few.count_total + 30, "{few:?}, {many:?}");

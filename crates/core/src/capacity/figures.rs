@@ -45,7 +45,7 @@ pub fn figures<'a>(
 /// The types of hosts that have no room because nobody knows how many network interfaces they have.
 fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCase) -> BTreeSet<String> {
     let unknown = |host: &&&ContainerInstance| task_network_interfaces(host).is_none();
-    let named = |host: &&ContainerInstance| host.instance_type().unwrap_or("not told").to_owned();
+    let named = |host: &&ContainerInstance| host.instance_type().unwrap_or("unknown").to_owned();
     let needed = worst.needs().network_interface;
     hosts.iter().filter(|_| needed).filter(unknown).map(named).collect()
 }
@@ -167,7 +167,7 @@ mod tests {
         hosts[1] = hosts[1].clone().of_type("z99.nano", false);
         let report = figures(&hosts, &worst(100, 100).with_network_interface()).unwrap();
         assert_eq!((report.placeable_containers, report.container_capacity), (2, 2));
-        assert_eq!(report.unknown_instance_types, ["not told".to_owned(), "z99.nano".to_owned()].into());
+        assert_eq!(report.unknown_instance_types, ["unknown".to_owned(), "z99.nano".to_owned()].into());
         let report = figures(&hosts, &worst(100, 100)).unwrap();
         assert_eq!((report.placeable_containers, report.unknown_instance_types), (30, BTreeSet::new()));
     }

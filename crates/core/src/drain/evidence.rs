@@ -502,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_that_were_counted_when_it_was_set_draining_have_to_be_listed() {
+    fn tasks_that_were_counted_when_it_was_set_draining_must_be_listed() {
         let mut evidence = Evidence::default();
         evidence.find(&id(), &[registration("a", "ACTIVE")], 0, at(0));
         let counted = ContainerInstance { running_tasks: 1, ..registration("a", "DRAINING") };

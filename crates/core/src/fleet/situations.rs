@@ -361,7 +361,7 @@ fn a_task_set_on_fargate_waits_for_no_host() {
 }
 
 #[test]
-fn a_weighted_group_is_told_units() {
+fn a_weighted_groups_figures_are_in_units() {
     let mut cluster = Cluster::new().group("web", 4, 1000, 1000).service("api", 6, needs(1000, 1000));
     for instance in &mut cluster.group_mut("web").instances {
         instance.weight = 4;

@@ -67,7 +67,7 @@ impl Failure {
     /// The failure of a resource that was asked for and that an answer neither describes nor has
     /// among its failures.
     #[must_use]
-    pub fn untold(arn: &str) -> Self {
+    pub fn not_described(arn: &str) -> Self {
         let detail = "neither described nor among the failures".to_owned();
         Self { arn: arn.to_owned(), reason: "UNTOLD".to_owned(), detail }
     }

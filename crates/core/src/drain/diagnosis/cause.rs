@@ -78,7 +78,7 @@ pub enum Lacking {
     /// There is no container instance that takes tasks.
     ContainerInstance,
     /// ECS names none, or in words unknown here.
-    Untold,
+    Unnamed,
 }
 
 impl Cause {
@@ -117,7 +117,7 @@ impl fmt::Display for Cause {
             }
             Self::TaskStartImpaired => "replacements start and don't stay up, so that ECS tries less and less often",
             Self::Unhealthy => "its tasks fail their health checks",
-            Self::OperationsThrottled => "ECS is throttled for this service and tries again later",
+            Self::OperationsThrottled => "ECS is throttled for this service and retries later",
             Self::Protected { until: None } => "protected from scale-in",
             Self::Protected { until: Some(until) } => {
                 return write!(f, "protected until {}", until.format("%Y-%m-%d %H:%M UTC"));
@@ -135,8 +135,8 @@ impl fmt::Display for Cause {
             Self::NetworkInterface => "waiting for its network interface to be detached",
             Self::NotYetStopping => "to be stopped, but the agent has not begun to",
             Self::NotDescribed => "nothing is known of the service: it was not asked for, or is deleted",
-            Self::Unknown(None) => "ECS told no reason",
-            Self::Unknown(Some(told)) => return write!(f, "ECS told last: {told}"),
+            Self::Unknown(None) => "ECS logged no reason",
+            Self::Unknown(Some(message)) => return write!(f, "ECS logged last: {message}"),
         })
     }
 }
@@ -152,7 +152,7 @@ impl fmt::Display for Lacking {
             Self::Attribute => "an attribute or a placement constraint",
             Self::Agent => "the closest instance's agent is disconnected",
             Self::ContainerInstance => "no container instance takes tasks",
-            Self::Untold => "no container instance meets all of its requirements",
+            Self::Unnamed => "no container instance meets all of its requirements",
         })
     }
 }

@@ -24,7 +24,7 @@ pub(super) const SHOWN_CHARS: usize = 200;
 
 /// The meaning of a service's events.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Meaning {
     /// ECS can't go on.
     Trouble(Cause),
     /// It started tasks since the drain began, and ECS has logged no trouble since.
@@ -38,18 +38,18 @@ pub(super) enum Told {
 ///
 /// Tasks that start resolve the trouble before them, except replacements that do not stay up: those
 /// start, too.
-pub(super) fn told(service: &Service, began: DateTime<Utc>, now: DateTime<Utc>) -> Told {
+pub(super) fn meaning(service: &Service, began: DateTime<Utc>, now: DateTime<Utc>) -> Meaning {
     if let Some(newest) = service.events.first()
         && newest.at >= now - STANDS
         && let Some(Event::Trouble(cause)) = read(&newest.message, service)
     {
-        return Told::Trouble(cause);
+        return Meaning::Trouble(cause);
     }
     let mut started = None;
     for event in lately(service, began) {
         match read(&event.message, service) {
             Some(Event::Trouble(cause)) if started.is_none() || cause == Cause::TaskStartImpaired => {
-                return Told::Trouble(cause);
+                return Meaning::Trouble(cause);
             }
             Some(Event::Started) => {
                 started.get_or_insert(event.at);
@@ -58,7 +58,7 @@ pub(super) fn told(service: &Service, began: DateTime<Utc>, now: DateTime<Utc>) 
             _ => {}
         }
     }
-    if started.is_some_and(|started| started >= began) { Told::Started } else { Told::Nothing }
+    if started.is_some_and(|started| started >= began) { Meaning::Started } else { Meaning::Nothing }
 }
 
 /// The latest of the service's events, in one line of at most [`SHOWN_CHARS`] characters.
@@ -114,7 +114,7 @@ fn lacking(reason: &str) -> Lacking {
         (&["agent"], Lacking::Agent),
     ];
     let known = WORDS.iter().find(|(words, _)| words.iter().any(|word| reason.contains(word)));
-    known.map_or(Lacking::Untold, |&(_, lacking)| lacking)
+    known.map_or(Lacking::Unnamed, |&(_, lacking)| lacking)
 }
 
 #[cfg(test)]
@@ -129,12 +129,12 @@ mod tests {
     const IMPAIRED: &str = "is unable to consistently start tasks successfully.";
 
     /// The meaning of these events, a minute after the drain began.
-    fn heard<const N: usize>(events: [(i64, &str); N]) -> Told {
-        told(&service("web", 3).that_told(events), at(0), at(60))
+    fn meaning_of<const N: usize>(events: [(i64, &str); N]) -> Meaning {
+        meaning(&service("web", 3).with_events(events), at(0), at(60))
     }
 
-    fn no_room(lacking: Lacking) -> Told {
-        Told::Trouble(Cause::NoRoom(lacking))
+    fn no_room(lacking: Lacking) -> Meaning {
+        Meaning::Trouble(Cause::NoRoom(lacking))
     }
 
     #[test]
@@ -168,20 +168,20 @@ mod tests {
             ("encountered error \"RESOURCE:CPU\".", Lacking::Cpu),
             ("encountered error \"RESOURCE:MEMORY\".", Lacking::Memory),
             ("encountered error \"RESOURCE:PORTS\".", Lacking::Port),
-            ("", Lacking::Untold),
-            ("The closest one is out of sorts.", Lacking::Untold),
+            ("", Lacking::Unnamed),
+            ("The closest one is out of sorts.", Lacking::Unnamed),
         ] {
             let more =
                 "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
-            assert_eq!(heard([(30, &format!("{FULL} {words} {more}"))]), no_room(lacking), "{words}");
+            assert_eq!(meaning_of([(30, &format!("{FULL} {words} {more}"))]), no_room(lacking), "{words}");
         }
     }
 
     #[test]
     fn the_name_of_a_service_is_not_what_is_lacking() {
         for name in ["gpu-agent", "attribute-memory"] {
-            let told = told(&service(name, 3).that_told([(30, FULL)]), at(0), at(60));
-            assert_eq!(told, no_room(Lacking::Untold), "{name}");
+            let found = meaning(&service(name, 3).with_events([(30, FULL)]), at(0), at(60));
+            assert_eq!(found, no_room(Lacking::Unnamed), "{name}");
         }
     }
 
@@ -201,63 +201,63 @@ mod tests {
             ),
             ("(task 1) failed container health checks.", Cause::Unhealthy),
         ] {
-            assert_eq!(heard([(30, words)]), Told::Trouble(cause), "{words}");
+            assert_eq!(meaning_of([(30, words)]), Meaning::Trouble(cause), "{words}");
         }
     }
 
     #[test]
-    fn the_newest_that_tells_anything_wins() {
+    fn the_newest_with_a_meaning_wins() {
         let memory = format!("{FULL} insufficient memory");
         let events = [(50, "has stopped 1 running tasks: (task 1)."), (40, memory.as_str()), (30, FULL)];
-        assert_eq!(heard(events), no_room(Lacking::Memory));
-        assert_eq!(heard([(40, STARTED), (30, FULL)]), Told::Started);
-        assert_eq!(heard([(40, FULL), (30, STARTED)]), no_room(Lacking::Untold));
+        assert_eq!(meaning_of(events), no_room(Lacking::Memory));
+        assert_eq!(meaning_of([(40, STARTED), (30, FULL)]), Meaning::Started);
+        assert_eq!(meaning_of([(40, FULL), (30, STARTED)]), no_room(Lacking::Unnamed));
     }
 
     #[test]
     fn tasks_that_start_do_not_resolve_that_they_do_not_stay_up() {
-        assert_eq!(heard([(40, STARTED), (30, IMPAIRED)]), Told::Trouble(Cause::TaskStartImpaired));
+        assert_eq!(meaning_of([(40, STARTED), (30, IMPAIRED)]), Meaning::Trouble(Cause::TaskStartImpaired));
         assert_eq!(
-            heard([(40, STARTED), (30, FULL), (20, IMPAIRED)]),
-            Told::Trouble(Cause::TaskStartImpaired)
+            meaning_of([(40, STARTED), (30, FULL), (20, IMPAIRED)]),
+            Meaning::Trouble(Cause::TaskStartImpaired)
         );
     }
 
     #[test]
-    fn a_steady_state_resolves_all_that_was_told_before() {
-        assert_eq!(heard([(40, STEADY), (30, IMPAIRED)]), Told::Nothing);
-        assert_eq!(heard([(40, STARTED), (30, STEADY), (20, IMPAIRED)]), Told::Started);
+    fn a_steady_state_resolves_all_trouble_before_it() {
+        assert_eq!(meaning_of([(40, STEADY), (30, IMPAIRED)]), Meaning::Nothing);
+        assert_eq!(meaning_of([(40, STARTED), (30, STEADY), (20, IMPAIRED)]), Meaning::Started);
     }
 
     #[test]
     fn events_of_minutes_before_the_drain_are_of_its_time() {
-        assert_eq!(heard([(10, "something new"), (-300, FULL)]), no_room(Lacking::Untold));
-        assert_eq!(heard([(10, "something new"), (-301, FULL)]), Told::Nothing);
+        assert_eq!(meaning_of([(10, "something new"), (-300, FULL)]), no_room(Lacking::Unnamed));
+        assert_eq!(meaning_of([(10, "something new"), (-301, FULL)]), Meaning::Nothing);
     }
 
     #[test]
     fn tasks_that_started_before_the_drain_are_no_replacements() {
-        assert_eq!(heard([(0, STARTED)]), Told::Started);
-        assert_eq!(heard([(-1, STARTED), (-2, FULL)]), Told::Nothing);
+        assert_eq!(meaning_of([(0, STARTED)]), Meaning::Started);
+        assert_eq!(meaning_of([(-1, STARTED), (-2, FULL)]), Meaning::Nothing);
     }
 
     #[test]
-    fn a_trouble_told_last_stands_as_long_as_ecs_would_not_tell_it_again() {
-        assert_eq!(heard([(60 - 6 * 3600, FULL)]), no_room(Lacking::Untold));
-        assert_eq!(heard([(59 - 6 * 3600, FULL)]), Told::Nothing);
-        assert_eq!(heard([(-400, STEADY), (-500, FULL)]), Told::Nothing);
+    fn the_last_trouble_stands_as_long_as_ecs_would_not_log_it_again() {
+        assert_eq!(meaning_of([(60 - 6 * 3600, FULL)]), no_room(Lacking::Unnamed));
+        assert_eq!(meaning_of([(59 - 6 * 3600, FULL)]), Meaning::Nothing);
+        assert_eq!(meaning_of([(-400, STEADY), (-500, FULL)]), Meaning::Nothing);
     }
 
     #[test]
     fn a_trouble_of_this_drain_stands_however_long_it_lasts() {
-        let told = told(&service("web", 3).that_told([(30, FULL)]), at(0), at(100_000));
-        assert_eq!(told, no_room(Lacking::Untold));
+        let found = meaning(&service("web", 3).with_events([(30, FULL)]), at(0), at(100_000));
+        assert_eq!(found, no_room(Lacking::Unnamed));
     }
 
     #[test]
     fn the_latest_event_is_shown_in_one_line_of_bounded_length() {
         let of =
-            |message: &str| latest(&service("w", 1).that_told([(0, message), (-1, "old")]), at(0)).unwrap();
+            |message: &str| latest(&service("w", 1).with_events([(0, message), (-1, "old")]), at(0)).unwrap();
         assert_eq!(of("told\nthis \t twice"), "(service w) told this twice");
         let exact = "ü".repeat(SHOWN_CHARS - "(service w) ".len());
         assert_eq!(of(&exact), format!("(service w) {exact}"));
@@ -267,6 +267,6 @@ mod tests {
 
     #[test]
     fn an_event_of_before_the_drain_is_not_shown() {
-        assert_eq!(latest(&service("w", 1).that_told([(-301, STEADY)]), at(0)), None);
+        assert_eq!(latest(&service("w", 1).with_events([(-301, STEADY)]), at(0)), None);
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn service(name: &str, desired: u32) -> Service {
 
 impl Service {
     /// The same service with these events, newest first.
-    pub(super) fn that_told<const N: usize>(mut self, events: [(i64, &str); N]) -> Self {
+    pub(super) fn with_events<const N: usize>(mut self, events: [(i64, &str); N]) -> Self {
         self.events = events
             .map(|(seconds, message)| ServiceEvent {
                 at: at(seconds),

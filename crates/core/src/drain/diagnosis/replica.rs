@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::cause::Cause;
-use super::events::{Told, latest, told};
+use super::events::{Meaning, latest, meaning};
 use crate::service::{SchedulingStrategy, Service};
 
 /// The protected ones among a service's tasks on the instance.
@@ -44,12 +44,12 @@ pub(super) fn cause(
     if protected.tasks >= to_move {
         return Cause::Protected { until };
     }
-    let told = told(service, began, now);
-    if let Told::Trouble(cause) = told {
+    let meaning = meaning(service, began, now);
+    if let Meaning::Trouble(cause) = meaning {
         return cause;
     }
     let Service { desired, running, pending, .. } = *service;
-    if running != desired || pending > 0 || told == Told::Started {
+    if running != desired || pending > 0 || meaning == Meaning::Started {
         return Cause::Replacing { desired, running, pending };
     }
     if protected.tasks > 0 {
@@ -129,15 +129,15 @@ mod tests {
     }
 
     #[test]
-    fn no_leeway_is_told_before_a_protection_which_ends_by_itself() {
+    fn no_leeway_comes_before_a_protection_which_ends_on_its_own() {
         assert!(matches!(why(&with_percents(1, 100, 100), protected(2)), Cause::NoLeeway { .. }));
     }
 
     #[test]
     fn where_all_tasks_are_protected_it_is_the_protection() {
-        let full = service("web", 3).that_told([(30, FULL)]);
+        let full = service("web", 3).with_events([(30, FULL)]);
         assert_eq!(why(&full, protected(2)), Cause::Protected { until: Some(at(600)) });
-        assert_eq!(why(&full, protected(1)), Cause::NoRoom(Lacking::Untold));
+        assert_eq!(why(&full, protected(1)), Cause::NoRoom(Lacking::Unnamed));
     }
 
     #[test]
@@ -146,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_told_before_what_is_being_replaced() {
-        let full = Service { running: 2, ..service("web", 3).that_told([(30, FULL)]) };
-        assert_eq!(why(&full, NONE), Cause::NoRoom(Lacking::Untold));
+    fn trouble_comes_before_tasks_that_are_being_replaced() {
+        let full = Service { running: 2, ..service("web", 3).with_events([(30, FULL)]) };
+        assert_eq!(why(&full, NONE), Cause::NoRoom(Lacking::Unnamed));
     }
 
     #[test]
@@ -158,14 +158,14 @@ mod tests {
         assert_eq!(why(&fewer, NONE), Cause::Replacing { desired: 3, running: 2, pending: 0 });
         let pending = Service { pending: 1, ..web() };
         assert_eq!(why(&pending, protected(1)), Cause::Replacing { desired: 3, running: 3, pending: 1 });
-        let started = web().that_told([(30, "has started 1 tasks: (task 1).")]);
+        let started = web().with_events([(30, "has started 1 tasks: (task 1).")]);
         assert_eq!(why(&started, NONE), Cause::Replacing { desired: 3, running: 3, pending: 0 });
     }
 
     #[test]
-    fn otherwise_it_is_what_ecs_told_last() {
-        let steady = service("web", 3).that_told([(30, "has reached a steady state.")]);
-        let told = "(service web) has reached a steady state.".to_owned();
-        assert_eq!(why(&steady, NONE), Cause::Unknown(Some(told)));
+    fn otherwise_ecss_last_words_are_the_cause() {
+        let steady = service("web", 3).with_events([(30, "has reached a steady state.")]);
+        let message = "(service web) has reached a steady state.".to_owned();
+        assert_eq!(why(&steady, NONE), Cause::Unknown(Some(message)));
     }
 }

@@ -178,8 +178,11 @@ mod tests {
                 "waiting for replacements to start and be healthy (3 wanted, 2 running, 1 pending)",
             ),
             (Cause::Daemon, "a daemon, which ECS stops once the other tasks have gone"),
-            (Cause::Unknown(None), "ECS told no reason"),
-            (Cause::Unknown(Some("(service web) sulks.".to_owned())), "ECS told last: (service web) sulks."),
+            (Cause::Unknown(None), "ECS logged no reason"),
+            (
+                Cause::Unknown(Some("(service web) sulks.".to_owned())),
+                "ECS logged last: (service web) sulks.",
+            ),
         ] {
             assert_eq!(
                 of(vec![held("web", 1, cause)], vec![]).to_string(),
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn protected_tasks_are_told_where_they_are_not_the_cause() {
+    fn protected_tasks_are_reported_where_they_are_not_the_cause() {
         let web = ServiceDiagnosis { pending: 1, protected: 2, ..held("web", 3, Cause::Unhealthy) };
         assert_eq!(
             of(vec![web], vec![]).to_string(),
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn standalone_tasks_that_somebody_stops_are_told_apart() {
+    fn standalone_tasks_that_somebody_stops_are_counted_separately() {
         let some = StandaloneTasks { stopping: 1, ..job() };
         let all = StandaloneTasks { tasks: 0, stopping: 1, ..job() };
         assert_eq!(some.to_string(), "family:job: 2 standalone, which ECS never drains, 1 more stopping");
@@ -208,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disconnected_agent_is_told_first() {
+    fn a_disconnected_agent_comes_first() {
         let away = Diagnosis { agent_connected: false, ..of(vec![], vec![job()]) };
         assert_eq!(
             away.to_string(),

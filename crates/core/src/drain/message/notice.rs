@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_tells_a_root_volume_replacement_from_a_termination() {
+    fn the_action_member_separates_a_root_volume_replacement_from_a_termination() {
         for (action, replacement) in
             [("ReplaceRootVolume", true), ("Terminate", false), ("AddedLater", false), ("", false)]
         {

@@ -1,9 +1,9 @@
 //! Before a drain: whether the rest of the cluster has room for what runs on the instance.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | `placement` | the tasks that move, placed on the other instances page by page |
-//! | `verdict` | what came of it, a line for a person |
+//! | `verdict` | the result, a line for a person |
 //!
 //! It is an estimate: CPU, memory and static ports are looked at, placement constraints, network
 //! interfaces and GPUs are not; and ECS may place otherwise than here. A drain is never held back

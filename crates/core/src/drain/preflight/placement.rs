@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn only_others_that_take_tasks_are_looked_at() {
+    fn only_others_that_take_tasks_count() {
         let mut itself = instance(1000, 1000);
         leaving().as_str().clone_into(&mut itself.ec2_instance_id);
         let mut away = instance(1000, 1000);

@@ -61,7 +61,7 @@ impl Functions {
             }
             Occurrence::MetricDataPut { values, .. } => {
                 seen.insert(Seen::MetricsPut);
-                seen.extend(told_by_metrics(values));
+                seen.extend(shown_by_metrics(values));
                 if let Some(invocation) = entry.by.and_then(|by| self.running.get_mut(&by)) {
                     invocation.put = true;
                 }
@@ -109,7 +109,7 @@ impl Functions {
         match end {
             InvocationEnd::Returned(answer) => {
                 self.done.insert(invocation.event);
-                seen.extend(told_by(answer));
+                seen.extend(shown_by(answer));
                 if invocation.is(CALCULATOR) && !invocation.put {
                     seen.insert(Seen::AnsweredWithoutLook);
                 }
@@ -164,7 +164,7 @@ fn sent_at(payload: &Value) -> Option<DateTime<Utc>> {
 }
 
 /// The states that the drainer's answer reports.
-fn told_by(answer: &Value) -> impl Iterator<Item = Seen> {
+fn shown_by(answer: &Value) -> impl Iterator<Item = Seen> {
     let outcome = answer.pointer("/records/0/outcome").and_then(Value::as_str);
     outcome
         .and_then(|outcome| match outcome {
@@ -179,7 +179,7 @@ fn told_by(answer: &Value) -> impl Iterator<Item = Seen> {
 }
 
 /// The states that the calculator's metrics show.
-fn told_by_metrics(values: &[PutValue]) -> impl Iterator<Item = Seen> {
+fn shown_by_metrics(values: &[PutValue]) -> impl Iterator<Item = Seen> {
     let value = |name: &str| values.iter().find(|put| put.name == name && put.group.is_none());
     let some = |name: &str| values.iter().any(|put| put.name == name && put.value > 0.0);
     let capacity = value("ContainerCapacity").is_some();

@@ -53,7 +53,7 @@ pub use no_silence::NoSilence;
 pub use no_stuck_instance::NoStuckInstance;
 pub use nothing_outlives_its_drain::NothingOutlivesItsDrain;
 pub use same_twice::SameTwice;
-pub use within_the_bucket::{LOOKS_A_MINUTE, WINDOW, WithinTheBucket};
+pub use within_the_bucket::{READS_A_MINUTE, WINDOW, WithinTheBucket};
 
 /// A rule.
 pub trait Rule: Sync {

@@ -1,12 +1,12 @@
 //! Scenarios drawn by chance, one room a part. What is drawn shrinks: to fewer, smaller, calmer.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | `cluster`, `group`, `service`, `task` | what a history begins with |
+//! | `cluster`, `group`, `service`, `task` | the start of a history |
 //! | `drainer`, `calculator` | how the functions are configured |
-//! | `happenings` | what people and hosts do |
-//! | `disorder`, `faults`, `api` | what goes wrong |
-//! | `chains` | bounds what would grow without end |
+//! | `happenings` | the actions of people and hosts |
+//! | `disorder`, `faults`, `api` | faults and delays |
+//! | `chains` | bounds chains that would grow without end |
 //! | `placing` | where tasks may be placed, and where they are |
 //! | `length` | how long it lasts |
 

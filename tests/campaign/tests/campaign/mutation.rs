@@ -46,7 +46,7 @@ pub(crate) enum Mutation {
     /// Twice as much is free.
     TwiceTheRoom,
     /// Skips the resources that ECS did not describe.
-    UntoldPassedOver,
+    NotDescribedSkipped,
     /// Each host is taken to be as large as need be.
     AnyHostLargeEnough,
     /// It polls twenty times where once would do.
@@ -194,7 +194,7 @@ impl ContainerInstances for Mutant {
             return Ok(answer);
         }
         let mut answer = self.aws.describe_container_instances(cluster, arns).await?;
-        if self.has(Mutation::UntoldPassedOver) {
+        if self.has(Mutation::NotDescribedSkipped) {
             // As if it were INACTIVE. The caller would notice a resource that is left out
             // altogether.
             for failure in std::mem::take(&mut answer.failures) {

@@ -1,6 +1,6 @@
 //! The functions' ports, played by a world: the real handlers run against it.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | `ecs` | container instances and tasks |
 //! | `ecs_services` | services, the protection of their tasks, and capacity providers |
@@ -8,8 +8,8 @@
 //! | `auto_scaling` | lifecycle hooks and actions, and groups |
 //! | `cloud` | the topic, the metrics and the clock |
 //! | `embedded_metrics` | the log that CloudWatch takes metrics from |
-//! | `error` | what an AWS error is to a port's caller |
-//! | `await_point` | what an environment's calls are waiting for |
+//! | `error` | AWS's errors, as a port's caller gets them |
+//! | `await_point` | the calls that an environment waits for |
 //!
 //! In a test that tokio starts with its clock paused (`#[tokio::test(start_paused = true)]`):
 //!

@@ -106,7 +106,7 @@ fn a_malformed_constraint_is_refused_wherever_it_comes_from() {
 }
 
 #[test]
-fn distinct_instance_looks_at_the_tasks_that_are_wanted() {
+fn distinct_instance_counts_the_tasks_that_are_desired_running() {
     let (mut world, hosts) = world_of_hosts(2);
     let service = Service::new("web", 3, web().deregistration_delay(300)).percents(0, 200);
     world.create_service("demo", service.distinct_instance()).unwrap();

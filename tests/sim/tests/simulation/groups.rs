@@ -195,7 +195,7 @@ fn drive(world: &mut World, minutes: u32) -> (usize, usize) {
 }
 
 #[test]
-fn an_instance_refresh_replaces_all_and_keeps_its_floor() {
+fn an_instance_refresh_replaces_all_and_keeps_its_minimum() {
     for (percent, floor, most) in [(50, 2, 6), (90, 3, 5), (100, 4, 6)] {
         let (mut world, hosts) = world_of_hosts(4);
         world.instance_refresh("hosts", percent).unwrap();

@@ -268,7 +268,7 @@ async fn metrics_in_the_log_are_its_invocations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_function_does_is_told_from_what_the_world_does() {
+async fn the_history_separates_a_functions_calls_from_the_worlds() {
     let driver = sent_to(Code::Republish, function().retries(0), |_| ());
     driver.world().faults(|faults| faults.plant(Operation::Publish, When::Nth(2), Fault::Refused));
     let world = run_hours(driver, 1).await;

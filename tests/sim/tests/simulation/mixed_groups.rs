@@ -108,7 +108,7 @@ fn a_weighted_groups_policies_adjust_units() {
 }
 
 #[test]
-fn launches_go_to_the_emptiest_zone_and_ecs_is_told_of_it() {
+fn launches_go_to_the_emptiest_zone_and_ecs_knows_it() {
     let zones = ["us-east-1a", "us-east-1b", "us-east-1c"];
     let mut world = world_of_group(|group| group.in_zones(&zones));
     world.set_desired_capacity("hosts", 6).unwrap();

@@ -44,7 +44,7 @@ fn a_run_is_the_same_twice() {
 }
 
 #[test]
-fn how_often_one_looks_changes_nothing() {
+fn reading_more_often_changes_nothing() {
     assert_eq!(history(1), history(600));
 }
 
@@ -89,7 +89,7 @@ fn scaled_history(step_seconds: u32) -> String {
 }
 
 #[test]
-fn a_scaled_group_is_the_same_twice_however_often_one_looks() {
+fn a_scaled_group_is_the_same_twice_however_often_it_is_read() {
     let once = scaled_history(60);
     for happened in
         ["policy ScaleOutPolicy", "policy ScaleInPolicy", "stopped in the warm pool", "refresh done"]

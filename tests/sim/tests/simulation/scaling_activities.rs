@@ -115,7 +115,7 @@ fn each_page_goes_on_where_the_last_one_ended_though_an_activity_ends_meanwhile(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ports_tell_of_both() {
+async fn the_ports_show_both() {
     let (mut world, hosts) = world_of_hosts(1);
     world.terminate_instance("hosts", &hosts[0], true).unwrap();
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));

@@ -22,12 +22,12 @@ pub(crate) fn tell(failures: &[(u64, Failed)]) {
     for (seed, failed) in failures {
         println!("\nseed {seed}, commit {commit}\n  {failed}\n  again: make sim SEED={seed}");
         if shrunk.insert(failed.rule) {
-            tell_smallest(*seed, failed);
+            report_smallest(*seed, failed);
         }
     }
 }
 
-fn tell_smallest(seed: u64, failed: &Failed) {
+fn report_smallest(seed: u64, failed: &Failed) {
     let progress = Progress::new(0, Instant::now());
     let smallest = shrink(scenario_tree(seed), failed.clone(), &RULES, |plays| progress.shrinking(plays));
     progress.done();

@@ -54,7 +54,7 @@ fn metrics(put: &MetricPut<'_>) -> Result<(), String> {
         return Err("put metric data though a read had failed".to_owned());
     }
     if put.reads.untold {
-        return Err("put metric data though ECS had not told of an instance".to_owned());
+        return Err("put metric data though ECS had not described an instance".to_owned());
     }
     missing_hosts(put)?;
     if !put.worst_case_is_known() {

@@ -50,7 +50,7 @@
 //! published at the event's version or later. Another is of a placement that failed 5 s or more
 //! before the last snapshot that it published.
 //!
-//! With the default poll interval a drain on which nothing changes makes [`LOOKS_A_MINUTE`] reads a
+//! With the default poll interval a drain on which nothing changes makes [`READS_A_MINUTE`] reads a
 //! minute.
 
 mod calculator;
@@ -82,7 +82,7 @@ const STOPPING_POLL: TimeDelta = TimeDelta::seconds(2);
 
 /// The reads a minute of one drain on which nothing changes, with the default poll interval of 5 s.
 /// ECS sustains 1,200, so a hundred such drains would use all of it.
-pub const LOOKS_A_MINUTE: u32 = 12;
+pub const READS_A_MINUTE: u32 = 12;
 
 impl Rule for WithinTheBucket {
     fn name(&self) -> &'static str {

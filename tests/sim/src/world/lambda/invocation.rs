@@ -1,4 +1,4 @@
-//! Invocations: what a driver runs, and how it ends.
+//! Invocations: a driver's work, and how it ends.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! Lambda, as it runs functions that are invoked asynchronously (AWS Lambda developer guide, "Error
 //! handling for asynchronous invocations", "Recursive loop detection").
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | [`function`] | what a function is configured to be |
+//! | [`function`] | a function's configuration |
 //! | `queue` | events on their way to it: at least once, retried, given up |
-//! | [`invocation`] | what a driver runs, and how it ends |
+//! | [`invocation`] | a driver's work, and how it ends |
 //!
 //! The world decides when an invocation starts, in which environment and whether it dies; whoever
 //! drives the world runs the handler ([`crate::driver`]).

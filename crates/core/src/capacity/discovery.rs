@@ -2,7 +2,7 @@
 //! services needs.
 
 use super::given::Given;
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use crate::container_instance::ContainerInstance;
 use crate::task::TaskDefinitionArn;
 use crate::task_needs::TaskNeeds;
@@ -28,19 +28,19 @@ pub fn discover<'a>(
     given: &Given,
     demanded: Vec<Demanded>,
     instances: impl IntoIterator<Item = &'a ContainerInstance>,
-) -> Option<WorstCase> {
+) -> Option<WorstCaseContainer> {
     let hosts: Vec<_> = instances.into_iter().filter(|instance| instance.takes_tasks()).collect();
-    let mut most = None::<WorstCase>;
+    let mut most = None::<WorstCaseContainer>;
     for Demanded { needs, .. } in demanded {
         // A task definition that needs nothing that is not given sets nothing, and fits wherever
         // what is given does.
-        let Ok(needs) = WorstCase::new(given.left_of(needs)) else { continue };
+        let Ok(needs) = WorstCaseContainer::new(given.left_of(needs)) else { continue };
         if hosts.is_empty() || needs.fits_on_empty_one_of(&hosts) {
             most = Some(most.map_or_else(|| needs.clone(), |most| most.most(&needs)));
         }
     }
     let most = most.map(|most| most.needs().clone()).unwrap_or_default();
-    WorstCase::new(given.over(most)).ok()
+    WorstCaseContainer::new(given.over(most)).ok()
 }
 
 #[cfg(test)]
@@ -49,12 +49,12 @@ mod tests {
     use crate::capacity::fixture::{host, worst};
     use crate::container_instance::CpuUnits;
 
-    fn demanded(service: &str, needs: &WorstCase) -> Demanded {
+    fn demanded(service: &str, needs: &WorstCaseContainer) -> Demanded {
         let definition = TaskDefinitionArn(format!("{service}:1"));
         Demanded { service: service.to_owned(), definition, needs: needs.needs().clone() }
     }
 
-    fn discovered(demanded: Vec<Demanded>, hosts: &[ContainerInstance]) -> Option<WorstCase> {
+    fn discovered(demanded: Vec<Demanded>, hosts: &[ContainerInstance]) -> Option<WorstCaseContainer> {
         discover(&Given::default(), demanded, hosts)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::fits_no_host::FitsNoHost;
 use super::report::{Report, ResourceCapacity};
 use super::resource::{Demand, Resource};
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use crate::container_instance::ContainerInstance;
 use crate::network_interfaces::task_network_interfaces;
 
@@ -15,7 +15,7 @@ use crate::network_interfaces::task_network_interfaces;
 /// figure: it would read as a full cluster.
 pub fn figures<'a>(
     instances: impl IntoIterator<Item = &'a ContainerInstance>,
-    worst: &WorstCase,
+    worst: &WorstCaseContainer,
 ) -> Result<Report, FitsNoHost> {
     let hosts: Vec<_> = instances.into_iter().filter(|instance| instance.takes_tasks()).collect();
     FitsNoHost::check(worst, &hosts)?;
@@ -43,7 +43,7 @@ pub fn figures<'a>(
 }
 
 /// The types of hosts that have no room because nobody knows how many network interfaces they have.
-fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCase) -> BTreeSet<String> {
+fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCaseContainer) -> BTreeSet<String> {
     let unknown = |host: &&&ContainerInstance| task_network_interfaces(host).is_none();
     let named = |host: &&ContainerInstance| host.instance_type().unwrap_or("unknown").to_owned();
     let needed = worst.needs().network_interface;
@@ -52,7 +52,11 @@ fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCase) -> BT
 
 /// Container capacity as far as `resource` goes. Each static port is counted over all hosts on its
 /// own, and the scarcest one is the resource's value.
-fn capacity_in(resource: Resource, hosts: &[&ContainerInstance], worst: &WorstCase) -> ResourceCapacity {
+fn capacity_in(
+    resource: Resource,
+    hosts: &[&ContainerInstance],
+    worst: &WorstCaseContainer,
+) -> ResourceCapacity {
     let demands: Vec<_> = resource.demands(worst).collect();
     let on_all_hosts = |demand: &Demand| sum(hosts.iter().map(|host| demand.now(host)));
     let on_empty = |host: &&ContainerInstance| least(demands.iter().map(|demand| demand.when_empty(host)));

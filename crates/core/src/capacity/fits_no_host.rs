@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt;
 
 use super::resource::{Demand, Resource};
-use super::worst_case::{WorstCase, write_ports};
+use super::worst_case::{WorstCaseContainer, write_ports};
 use crate::container_instance::ContainerInstance;
 
 /// The worst-case container fits on no host, however empty. Adding hosts of these sizes would never
@@ -12,7 +12,7 @@ use crate::container_instance::ContainerInstance;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FitsNoHost {
     /// The container.
-    pub worst_case: Box<WorstCase>,
+    pub worst_case: Box<WorstCaseContainer>,
     /// How many hosts there are.
     pub hosts: usize,
     /// The host that comes nearest: it fails in the fewest resources, and is the largest of those.
@@ -24,7 +24,7 @@ pub struct FitsNoHost {
 impl FitsNoHost {
     /// Returns an error if `worst` fits on none of `hosts`. Without a host nobody can know, and
     /// there is no error.
-    pub(super) fn check(worst: &WorstCase, hosts: &[&ContainerInstance]) -> Result<(), Self> {
+    pub(super) fn check(worst: &WorstCaseContainer, hosts: &[&ContainerInstance]) -> Result<(), Self> {
         if worst.fits_on_empty_one_of(hosts) {
             return Ok(());
         }
@@ -43,7 +43,7 @@ impl FitsNoHost {
     }
 }
 
-impl WorstCase {
+impl WorstCaseContainer {
     /// Whether there is a host on which it fits while nothing runs there: in most clusters the
     /// first that is asked.
     pub(super) fn fits_on_empty_one_of(&self, hosts: &[&ContainerInstance]) -> bool {
@@ -85,7 +85,7 @@ mod tests {
     use crate::capacity::fixture::{host, worst};
     use crate::container_instance::Port;
 
-    fn said(hosts: &[ContainerInstance], worst: &WorstCase) -> String {
+    fn said(hosts: &[ContainerInstance], worst: &WorstCaseContainer) -> String {
         figures(hosts, worst).unwrap_err().to_string()
     }
 

@@ -39,4 +39,4 @@ pub use fits_no_host::FitsNoHost;
 pub use given::Given;
 pub use report::{Report, ResourceCapacity};
 pub use resource::Resource;
-pub use worst_case::{UsesNothing, WorstCase};
+pub use worst_case::{UsesNothing, WorstCaseContainer};

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::fixture::host;
 use super::oracle::{opinion, placed};
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use super::{Report, figures, float};
 use crate::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port,
@@ -42,10 +42,10 @@ fn task() -> impl Strategy<Value = TaskNeeds> {
     needs(0_u64..600, 0_u64..600, 2)
 }
 
-fn worst_case() -> impl Strategy<Value = WorstCase> {
+fn worst_case() -> impl Strategy<Value = WorstCaseContainer> {
     let cpu = prop_oneof![1 => Just(0), 4 => 1_u64..700];
     let memory = prop_oneof![1 => Just(0), 4 => 1_u64..700];
-    needs(cpu, memory, 2).prop_filter_map("needs nothing", |needs| WorstCase::new(needs).ok())
+    needs(cpu, memory, 2).prop_filter_map("needs nothing", |needs| WorstCaseContainer::new(needs).ok())
 }
 
 /// Places a task, as ECS would: only where all of it fits.
@@ -129,7 +129,10 @@ fn cluster() -> impl Strategy<Value = Vec<ContainerInstance>> {
 }
 
 /// The figures, or nothing to say where the container fits on no host.
-fn figures_or_reject(hosts: &[ContainerInstance], worst: &WorstCase) -> Result<Report, TestCaseError> {
+fn figures_or_reject(
+    hosts: &[ContainerInstance],
+    worst: &WorstCaseContainer,
+) -> Result<Report, TestCaseError> {
     figures(hosts, worst).map_err(|_| TestCaseError::reject("fits on no host"))
 }
 
@@ -138,7 +141,7 @@ fn with_one_more_task(
     mut hosts: Vec<ContainerInstance>,
     on: prop::sample::Index,
     task: &TaskNeeds,
-    worst: &WorstCase,
+    worst: &WorstCaseContainer,
 ) -> Result<(Report, Report), TestCaseError> {
     prop_assume!(!hosts.is_empty());
     let before = figures_or_reject(&hosts, worst)?;

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::resource::Resource;
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 
 /// The capacity of a cluster or a group, and why it is what it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The container that is counted.
-    pub worst_case: WorstCase,
+    pub worst_case: WorstCaseContainer,
     /// Container capacity: the least, over resources, of the containers that fit on all hosts
     /// together as far as the one resource goes.
     pub container_capacity: u64,

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 
 use serde::{Serialize, Serializer};
 
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use crate::container_instance::{ContainerInstance, Port, Resources};
 use crate::network_interfaces::task_network_interfaces;
 
@@ -45,7 +45,7 @@ impl Resource {
     }
 
     /// The demands of `worst` on this resource; none where it does not use it.
-    pub(super) fn demands(self, worst: &WorstCase) -> impl Iterator<Item = Demand> {
+    pub(super) fn demands(self, worst: &WorstCaseContainer) -> impl Iterator<Item = Demand> {
         worst.demands().filter(move |demand| demand.resource() == self)
     }
 }
@@ -125,7 +125,7 @@ impl Serialize for Resource {
     }
 }
 
-impl WorstCase {
+impl WorstCaseContainer {
     /// The resources that it uses, hence those that set a limit.
     pub fn resources(&self) -> impl Iterator<Item = Resource> {
         Resource::ALL.into_iter().filter(|resource| resource.demands(self).next().is_some())

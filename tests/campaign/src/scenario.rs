@@ -1,5 +1,5 @@
-//! What a history begins with and what happens in it, as plain data: drawn from a seed, shrunk,
-//! written down as JSON and played again.
+//! What a history begins with and what happens in it, as plain data: drawn from a seed, shrunk, written down as JSON and
+//! played again.
 
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
@@ -16,7 +16,7 @@ pub struct Scenario {
     pub drainer: DrainerPlan,
     /// How the capacity-calculator is configured; without it there is none.
     pub calculator: Option<CalculatorPlan>,
-    /// The happenings, caused by people and hosts, in any order.
+    /// What people and hosts do, in any order.
     pub happenings: Vec<Happening>,
     /// Duplicates, delays, deaths, slow calls: until [`Self::quiet_after_seconds`].
     pub disorder: Disorder,
@@ -44,7 +44,7 @@ pub struct ClusterPlan {
     pub standalone: Vec<StandalonePlan>,
     /// How long the service scheduler takes to notice a change, in seconds.
     pub scheduler_delay_seconds: u32,
-    /// Agents that disconnect on their own, as healthy ones do.
+    /// Agents that disconnect by themselves, as healthy ones do.
     pub flapping_agents: Option<FlappingPlan>,
 }
 
@@ -74,7 +74,7 @@ pub enum HeadroomPlan {
     Percent(u8),
 }
 
-/// Agents that disconnect and connect again on their own.
+/// Agents that disconnect and connect again by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlappingPlan {
     /// From one disconnection of an agent to its next.
@@ -99,27 +99,26 @@ pub struct GroupPlan {
     pub registering_seconds: u32,
     /// The hook's heartbeat timeout.
     pub heartbeat_seconds: u32,
-    /// True if an action that runs out is abandoned.
+    /// Whether an action that runs out is abandoned.
     pub default_abandon: bool,
     /// A drain timeout in the hook's metadata, where these name the cluster.
     pub metadata_drain_timeout_seconds: Option<u32>,
-    /// A second hook, which ends after this many seconds.
+    /// A second hook, which ends after so many seconds.
     pub other_hook_seconds: Option<u32>,
     /// A warm pool that takes back what is scaled in.
     pub warm_pool: Option<WarmPoolPlan>,
-    /// True if an instance whose termination was abandoned is retained.
+    /// Whether an instance whose termination was abandoned is retained.
     pub retains_abandoned: bool,
-    /// A hook on launches, which ends after this many seconds. Its notices come to the drainer's
-    /// topic, too.
+    /// A hook on launches, which ends after so many seconds. Its notices come to the drainer's topic, too.
     #[serde(default)]
     pub launch_hook_seconds: Option<u32>,
-    /// True if the group's ordinary notifications come to the drainer's topic, too.
+    /// Whether the group's ordinary notifications come to the drainer's topic, too.
     #[serde(default)]
     pub notifies: bool,
     /// Which instance a scale-in takes.
     #[serde(default)]
     pub takes: Takes,
-    /// The hook's `NotificationMetadata`.
+    /// What the hook's `NotificationMetadata` says.
     #[serde(default)]
     pub metadata: Metadata,
     /// How the group differs from a plain one.
@@ -134,24 +133,23 @@ pub struct GroupPlan {
 pub struct GroupOptions {
     /// Behind a load balancer: how long connections drain before the termination hooks run.
     pub connection_draining_seconds: Option<u32>,
-    /// How long the group lists an instance as `Terminating:Proceed` after its last termination
-    /// hook.
+    /// How long the group lists an instance as `Terminating:Proceed` after its last termination hook.
     pub lingering_seconds: Option<u32>,
     /// Its Availability Zones; one, where it is 0.
     pub zones: usize,
-    /// True if it replaces a terminating instance as late as AWS was recorded to.
+    /// Whether it replaces a terminating instance as late as AWS was recorded to.
     pub replaces_as_recorded: bool,
-    /// True if a retained instance that is terminated by hand runs its hooks again.
+    /// Whether a retained instance that is terminated by hand runs its hooks again.
     pub retained_run_hooks_again: bool,
-    /// True if a status reason follows the description of its terminations.
+    /// Whether a status reason follows the description of its terminations.
     pub status_reason: bool,
-    /// True if its notices lack the `Action` member, as they did before 2026.
+    /// Whether its notices lack the `Action` member, as they did before 2026.
     pub without_action_member: bool,
-    /// True if the notifications of the drainer's hook are refused.
+    /// Whether the notifications of the drainer's hook are refused.
     pub notification_refused: bool,
 }
 
-/// A hook's `NotificationMetadata` about the cluster.
+/// What a hook's `NotificationMetadata` says of the cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Metadata {
     /// Its name, as documented.
@@ -182,7 +180,7 @@ pub enum Takes {
 pub struct WarmPoolPlan {
     /// From the start of a stopped instance to its agent's return.
     pub start_seconds: u32,
-    /// True if an agent that is back registers anew.
+    /// Whether an agent that is back registers anew.
     pub registers_anew: bool,
 }
 
@@ -200,13 +198,13 @@ pub struct ServicePlan {
     /// The one group of the cluster, counted round, on whose instances its tasks may be placed.
     #[serde(default)]
     pub only_on_group: Option<usize>,
-    /// True if that group's capacity provider binds them there, and not an attribute.
+    /// Whether it is that group's capacity provider that binds them there, and not an attribute.
     #[serde(default)]
     pub by_provider: bool,
-    /// True if no two of its tasks may be on one instance.
+    /// Whether no two of its tasks may be on one instance.
     #[serde(default)]
     pub distinct: bool,
-    /// Its tasks.
+    /// What its tasks are.
     pub task: TaskPlan,
 }
 
@@ -215,7 +213,7 @@ pub struct ServicePlan {
 pub struct StandalonePlan {
     /// How long it runs.
     pub run_seconds: u32,
-    /// The task.
+    /// What it is.
     pub task: TaskPlan,
 }
 
@@ -230,7 +228,7 @@ pub struct TaskPlan {
     pub tcp_port: Option<u16>,
     /// A static UDP port.
     pub udp_port: Option<u16>,
-    /// True if it has a network interface of its own.
+    /// Whether it has a network interface of its own.
     pub awsvpc: bool,
     /// In PENDING.
     pub pending_seconds: u32,
@@ -260,18 +258,17 @@ pub struct DrainerPlan {
     pub on_drain_timeout: OnTimeout,
     /// Its reserved concurrency.
     pub reserved_concurrency: Option<u32>,
-    /// True if Lambda's loop detection is left on, against the template.
+    /// Whether Lambda's loop detection is left on, against the template.
     pub recursion_terminated: bool,
-    /// `ECS_CLUSTER`, counted among the clusters; one that is not there is a cluster that does not
-    /// exist.
+    /// `ECS_CLUSTER`, counted among the clusters; one that is not there is a cluster that does not exist.
     #[serde(default)]
     pub ecs_cluster: usize,
-    /// True if each group is swept every minute.
+    /// Whether each group is swept every minute.
     #[serde(default)]
     pub sweeps: bool,
 }
 
-/// The policy of a drain whose time is up.
+/// What ends a drain whose time is up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnTimeout {
     /// `stop-tasks`
@@ -295,13 +292,13 @@ pub struct CalculatorPlan {
     pub memory: u64,
     /// `TCP_PORT_RESOURCES`: one or none.
     pub tcp_port: Option<u16>,
-    /// True if it is invoked on a schedule, every minute.
+    /// Whether it is invoked on a schedule, every minute.
     pub scheduled: bool,
-    /// True if it is invoked on events.
+    /// Whether it is invoked on events.
     pub on_events: bool,
-    /// True if its alarms scale the first group.
+    /// Whether its alarms scale the first group.
     pub scales: bool,
-    /// True if none of the worst-case container is given: the calculator discovers all of it.
+    /// Whether none of the worst case is given: it discovers all of it.
     #[serde(default)]
     pub discovers: bool,
     /// Its reserved concurrency.
@@ -321,11 +318,11 @@ pub struct Happening {
     pub cluster: usize,
     /// In which of its groups, or to which of its services, counted round.
     pub of: usize,
-    /// The task.
+    /// What.
     pub what: What,
 }
 
-/// Happenings. Hosts are counted round, in the order of their ids.
+/// What happens. Hosts are counted round, in the order of their ids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum What {
     /// Hosts are terminated at once, and replaced or not.
@@ -334,14 +331,14 @@ pub enum What {
         host: usize,
         /// How many.
         hosts: u32,
-        /// True if they are replaced.
+        /// Whether they are replaced.
         replaced: bool,
     },
-    /// Somebody sets the group's desired capacity.
+    /// The group is told to have so many hosts.
     SetDesiredCapacity(u32),
     /// A host is gone without notice.
     LoseHost(usize),
-    /// An agent is away for this many seconds.
+    /// An agent is away for so many seconds.
     DisconnectAgent {
         /// Whose.
         host: usize,
@@ -350,11 +347,11 @@ pub enum What {
     },
     /// An agent loses its state and registers anew.
     RegisterAnew(usize),
-    /// Somebody sets a service's desired count.
+    /// A service is told to have so many tasks.
     SetDesiredCount(u32),
     /// A service gets a new task definition: a rolling deployment.
     Deploy,
-    /// All hosts are replaced, in waves that leave this share in service, in percent.
+    /// All hosts are replaced, in waves that leave so many percent in service.
     RefreshInstances(u32),
     /// Somebody runs a standalone task.
     RunTask(StandalonePlan),
@@ -362,7 +359,7 @@ pub enum What {
     StartTask {
         /// Where.
         host: usize,
-        /// The task.
+        /// What.
         task: StandalonePlan,
     },
     /// Somebody deregisters an instance, whatever runs on it.
@@ -389,7 +386,7 @@ pub enum What {
     LeaveGhost(usize),
 }
 
-/// Other messages that may come to a topic.
+/// What else may come to a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stray {
     /// A hook was put.
@@ -404,21 +401,20 @@ pub enum Stray {
     Json,
 }
 
-/// Calls that go wrong, from the start of the history on or later, and until it is quiet at most
-/// unless `throughout`.
+/// Calls that go wrong, from the start of the history on or later, and until it is quiet at most unless `throughout`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultPlan {
     /// Which calls; all where none is named.
     pub operation: Option<Operation>,
     /// How.
     pub fault: Wrong,
-    /// This many in a thousand.
+    /// So many in a thousand.
     pub per_mille: u32,
     /// From when on.
     pub from_seconds: u32,
     /// For how long.
     pub seconds: u32,
-    /// True if it lasts for the whole history, its quiet end included.
+    /// Whether it lasts for the whole history, its quiet end included.
     #[serde(default)]
     pub throughout: bool,
 }
@@ -464,7 +460,7 @@ pub struct LagPlan {
     pub seconds: u32,
     /// How many reads in a thousand lag.
     pub per_mille: u32,
-    /// True if each read that lags draws its own lag. Otherwise all lag by the most.
+    /// Whether each read that lags draws its own lag. Otherwise all lag by the most.
     #[serde(default)]
     pub each_by_its_own: bool,
 }

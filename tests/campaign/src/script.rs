@@ -1,4 +1,4 @@
-//! Brings about a history's happenings, in their order.
+//! What happens in a history, in its order, and how it is brought about.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::names::{DRAINER, HOOK, TOPIC};
 use crate::scenario::{Happening, Scenario, Stray, What};
 use crate::set_up::{cluster_name, group_name, service_definition, service_name, standalone};
 
-/// The happenings that are still to come.
+/// What is left to happen.
 #[derive(Debug)]
 pub(crate) struct Script {
     acts: BTreeMap<(DateTime<Utc>, usize), Act>,
@@ -39,7 +39,7 @@ impl Script {
         script
     }
 
-    /// Nothing happens after the quiet end has begun.
+    /// Nothing happens later than when it is to be quiet.
     fn enter(&mut self, at: DateTime<Utc>, act: Act) {
         self.entered += 1;
         self.acts.insert((at.min(self.quiet_from), self.entered), act);
@@ -49,8 +49,7 @@ impl Script {
         self.acts.pop_first().map(|((time, _), act)| (time, act))
     }
 
-    /// Brings about a happening. An impossible one (a host that is not there, a group at its limit)
-    /// is skipped.
+    /// Makes something happen. What can't (a host that is not there, a group at its limit) does not.
     pub(crate) fn play(&mut self, world: &mut World, scenario: &Scenario, now: DateTime<Utc>, act: Act) {
         match act {
             Act::AgentBack { cluster, host } => {

@@ -1,5 +1,5 @@
-//! Where the tasks of a cluster's services may be placed, as a history goes on: hosts, groups,
-//! tasks and what services want, by what happened, and none of the calculator's code.
+//! Where the tasks of a cluster's services may be placed, as a history goes on: hosts, groups, tasks and what services want,
+//! by what happened, and none of the calculator's code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,7 +58,7 @@ enum Phase {
 }
 
 impl Phase {
-    /// Returns whether its group counts on it.
+    /// Whether its group counts on it.
     fn serves(self) -> bool {
         matches!(self, Self::Launching | Self::InService)
     }
@@ -77,7 +77,7 @@ struct Task<'a> {
     protected_until: Option<DateTime<Utc>>,
 }
 
-/// The room on a host while tasks are placed.
+/// What is left on a host while tasks are placed.
 #[derive(Debug, Clone)]
 struct Room {
     group: String,
@@ -221,8 +221,7 @@ impl<'a> Placing<'a> {
         found.map(|group| group.instances.insert(instance.to_owned(), phase)).is_some()
     }
 
-    /// Counts a task of a service that was placed, or one that goes and was of some deployment. The
-    /// deployment is the answer.
+    /// Counts a task of a service that was placed, or one that goes and was of some deployment. The deployment is the answer.
     fn count(&mut self, service: Option<&str>, gone: Option<u32>) -> u32 {
         let Some(service) = self.services.iter_mut().find(|it| Some(it.name.as_str()) == service) else {
             return 0;
@@ -240,7 +239,7 @@ impl<'a> Placing<'a> {
         service.deployments
     }
 
-    /// Returns whether nothing that matters changed since.
+    /// Whether nothing that matters changed since.
     pub(super) fn is_still_since(&self, time: DateTime<Utc>) -> bool {
         self.changed < time
     }
@@ -290,8 +289,7 @@ impl<'a> Placing<'a> {
         self.hosts.values().filter(|host| self.takes_tasks(host)).map(|host| self.room(host)).collect()
     }
 
-    /// Whether its EC2 instance is connected under another name since: nothing runs under the
-    /// former.
+    /// Whether its EC2 instance is connected under another name since: nothing runs under the former.
     fn is_left_behind(&self, host: &DescribedContainerInstance) -> bool {
         let anew = |it: &&DescribedContainerInstance| {
             it.ec2_instance_id == host.ec2_instance_id && it.arn != host.arn && it.agent_connected
@@ -319,8 +317,8 @@ impl<'a> Placing<'a> {
         host.status == ContainerInstanceStatus::Active && host.agent_connected && serves
     }
 
-    /// Whether as many hosts of each group can go, whichever they are, and each task is placed,
-    /// whatever ECS picks: an adversary tries. How it was proven wrong is the error.
+    /// Whether as many hosts of each group can go, whichever they are, and each task is placed, whatever ECS picks: an
+    /// adversary tries. How it was proven wrong is the error.
     pub(super) fn can_go(
         &self,
         removable: &[(String, u64)],
@@ -430,9 +428,8 @@ impl<'a> Placing<'a> {
         of_groups.map(|host| self.empty(host)).any(|room| room.takes(service))
     }
 
-    /// Returns an error if more hosts are missing than could be. That is where no task waits and
-    /// one more of each kind has room. It is also where no waiting task, and none of the headroom,
-    /// could be placed on a host of the group.
+    /// Whether more hosts are missing than could be: no task waits and one more of each kind has room; or no task that waits,
+    /// and none of the headroom, could be placed on a host of the group.
     pub(super) fn may_be_missing(&self, group: &str) -> Result<(), String> {
         let listed = |host| self.phase_of(host).is_some_and(|(_, phase)| phase != Phase::LeavingUnlisted);
         let listed = self.of_group(group).filter(|host| listed(host));
@@ -443,8 +440,7 @@ impl<'a> Placing<'a> {
         let rooms = self.rooms();
         let reason = self.to_place().any(|(service, tasks)| {
             let waits = tasks > 0 || self.has_task_on_gone(service);
-            // It takes no task of its own service into account: an instance more is not asked for
-            // apart.
+            // It takes no task of its own service into account: an instance more is not asked for apart.
             let has_room = || rooms.iter().any(|room| room.takes_one_more(service));
             let wanted = match self.headroom {
                 HeadroomPlan::None => waits,
@@ -456,8 +452,7 @@ impl<'a> Placing<'a> {
         if reason { Ok(()) } else { Err(format!("a host of {group} is missing for no task")) }
     }
 
-    /// Returns whether ECS still counts a task of a service on an instance that is gone, and that
-    /// its group still lists.
+    /// Whether ECS still counts a task of a service on an instance that is gone, and that its group still lists.
     fn has_task_on_gone(&self, service: &Service<'_>) -> bool {
         let is_gone = |host: &&DescribedContainerInstance| {
             self.listed_as(host).is_some_and(|(_, phase)| phase == Phase::Gone)
@@ -467,9 +462,8 @@ impl<'a> Placing<'a> {
         own.any(|task| self.hosts.get(task.host).is_some_and(is_gone))
     }
 
-    /// The tasks that wait, including those on hosts that leave and that nothing replaces yet. Amid
-    /// a deployment those of the former one count in full: ECS does not show which deployment
-    /// replaces them.
+    /// The tasks that wait, those on hosts that leave and that nothing replaces yet included.
+    /// Amid a deployment those of the former one count in full: ECS does not tell which deployment replaces them.
     pub(super) fn waiting_tasks(&self) -> u64 {
         let of_former = self.tasks_that_leave().filter(|task| {
             let service = task.service.as_deref().and_then(|name| self.replica(name));
@@ -478,9 +472,8 @@ impl<'a> Placing<'a> {
         of_former.fold(self.to_place().map(|(_, tasks)| tasks).sum(), |count, _| count + 1)
     }
 
-    /// The hosts of a group that are of a status, and whose agent is connected or not where that is
-    /// asked. None while one of them leaves: on its way to a warm pool a host is not among its
-    /// group's any more.
+    /// The hosts of a group that are of a status, and whose agent is connected or not where that is asked. None while one of
+    /// them leaves: on its way to a warm pool a host is not among its group's any more.
     pub(super) fn hosts(
         &self,
         group: &str,
@@ -499,8 +492,8 @@ impl<'a> Placing<'a> {
         Some(counted.fold(0, |count, _| count + 1))
     }
 
-    /// The services with a task that fits on no host, however empty. None where a group has no host
-    /// in service that shows it: what hosts were like is kept only while the function is warm.
+    /// The services with a task that fits on no host, however empty. None where a group has no host in service that shows it:
+    /// what hosts were like is kept only while the function is warm.
     pub(super) fn unplaceable_services(&self) -> Option<u64> {
         let in_service = |host| self.phase_of(host).is_some_and(|(_, phase)| phase == Phase::InService);
         let shows = |group: &String| self.of_group(group).any(in_service);
@@ -519,8 +512,7 @@ impl<'a> Placing<'a> {
         self.replicas().map(|service| (service.desired * u64::from(percent)).div_ceil(100)).sum()
     }
 
-    /// A service whose task waits, though a group that may have more hosts could take it, and none
-    /// of them is coming.
+    /// A service whose task waits, though a group that may have more hosts could take it, and none of them is coming.
     pub(super) fn left_waiting(&self, most: u64) -> Option<&str> {
         let is_whole = |(name, group): (&String, &Group)| {
             let there = group.instances.iter().filter(|(_, phase)| phase.serves());
@@ -586,6 +578,6 @@ impl Room {
     }
 }
 
-/// A waiting task counts as left waiting once nothing has changed for this long. Placing it, and
-/// ECS's report of it, take a while.
+/// How long nothing may have changed for a task that waits to be said to be left waiting: placing it, and what ECS tells
+/// of it, take a while.
 pub(super) const SETTLED: TimeDelta = TimeDelta::seconds(90);

@@ -1,4 +1,4 @@
-//! The agenda: things that are due, and their times.
+//! What is due to happen, and when.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use super::lambda::Pending;
 
-/// Names one entry of the agenda, so that the world can ignore entries that later events have
-/// overtaken.
+/// Names one entry of the agenda, so that what has been overtaken can be told from what is still meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
@@ -20,15 +19,15 @@ pub(crate) struct Ticket(u64);
 pub(crate) enum Transition {
     /// A task has been long enough in its status.
     Task { cluster: String, task: TaskArn },
-    /// A cluster's service scheduler runs.
+    /// A cluster's service scheduler takes a look.
     ServiceScheduler { cluster: String },
-    /// ECS forgets a stopped task.
+    /// A stopped task is no longer told of.
     ForgetTask { cluster: String, task: TaskArn },
-    /// ECS forgets a deregistered container instance.
+    /// A deregistered container instance is no longer told of.
     ForgetContainerInstance { cluster: String, container_instance: ContainerInstanceArn },
     /// A container instance has all that it registers with.
     Registered { cluster: String, container_instance: ContainerInstanceArn },
-    /// An agent disconnects or connects on its own.
+    /// An agent disconnects or connects by itself.
     AgentFlap { cluster: String, container_instance: ContainerInstanceArn, connected: bool },
     /// A launched EC2 instance is up.
     InService { group: String, instance: Ec2InstanceId },
@@ -38,7 +37,7 @@ pub(crate) enum Transition {
     LeavesGroup { group: String, instance: Ec2InstanceId },
     /// A group launches what is missing.
     Balance { group: String },
-    /// An instance refresh takes its next step.
+    /// An instance refresh takes a look.
     InstanceRefresh { group: String },
     /// An alarm is evaluated.
     EvaluateAlarm { alarm: String },
@@ -50,7 +49,7 @@ pub(crate) enum Transition {
     Submission { cluster: String, number: u64 },
     /// ECS publishes the reservation of a capacity provider.
     ManagedScaling { provider: String },
-    /// An event reaches its function, for the first time or as a retry.
+    /// An event reaches its function, or tries again.
     EventArrives(Box<Pending>),
     /// A schedule invokes its function.
     Schedule { function: Arc<str>, every_seconds: u32, input: Option<Arc<Value>> },

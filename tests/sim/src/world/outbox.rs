@@ -1,5 +1,5 @@
-//! Messages that AWS sends out. Where no function of the world gets one, a driver takes it and
-//! delivers it: once, twice, late or never.
+//! What AWS would send out. Where no function of the world gets it, a driver takes it and delivers it: once, twice,
+//! late or never.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ use super::spot::SpotNotice;
 pub struct Emission {
     /// When.
     pub at: DateTime<Utc>,
-    /// The message.
+    /// What.
     pub what: Emitted,
 }
 
-/// A message of AWS.
+/// What AWS sends out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Emitted {
     /// A message to a topic's subscribers.
@@ -39,23 +39,21 @@ pub enum Emitted {
     ServiceAction {
         /// The event's id.
         id: String,
-        /// The service's action.
+        /// What it is about.
         action: ServiceAction,
     },
-    /// `EC2 Instance-terminate Lifecycle Action` or `EC2 Instance-launch Lifecycle Action`, to
-    /// EventBridge.
+    /// `EC2 Instance-terminate Lifecycle Action` or `EC2 Instance-launch Lifecycle Action`, to EventBridge.
     LifecycleAction {
         /// The event's id.
         id: String,
-        /// The lifecycle action's event.
+        /// What it is about.
         event: LifecycleActionEvent,
     },
-    /// `EC2 Spot Instance Interruption Warning` or `EC2 Instance Rebalance Recommendation`, to
-    /// EventBridge.
+    /// `EC2 Spot Instance Interruption Warning` or `EC2 Instance Rebalance Recommendation`, to EventBridge.
     SpotNotice {
         /// The event's id.
         id: String,
-        /// EC2's announcement.
+        /// What it tells.
         notice: SpotNotice,
         /// The instance that it is about.
         instance: Ec2InstanceId,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use fleetkeeper_core::capacity::{WorstCase, figures};
+use fleetkeeper_core::capacity::{WorstCaseContainer, figures};
 use fleetkeeper_core::container_instance::{
     Attributes, ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Resources,
 };
@@ -299,7 +299,7 @@ fn a_host_takes_as_many_tasks_as_is_said_of_its_type() {
 #[test]
 fn the_page_shows_what_the_calculator_works_out() {
     let (example, page) = (example(), text(PAGE));
-    let worst = WorstCase::new(TaskNeeds {
+    let worst = WorstCaseContainer::new(TaskNeeds {
         cpu: CpuUnits(default(&example, "TaskCpu")),
         memory: Mib(default(&example, "TaskMemory")),
         network_interface: true,

@@ -195,10 +195,14 @@ impl Drains<'_> {
         ends.any(|it| it.position <= by.position && !matches!(it.how, InvocationEnd::Returned(_)))
     }
 
-    /// Whether no invocation has begun yet on an action's message: others use all of the concurrency.
+    /// Whether no invocation has returned yet on an action's message, and others use all of the concurrency: Lambda keeps
+    /// the event, or its retry.
     fn is_queued(&self, token: &str) -> bool {
-        let begun = |it: &Invocation<'_>| notices(it.payload).iter().any(|notice| notice.token == token);
-        self.queues && !self.invocations.values().any(begun)
+        let returned = |it: &Invocation<'_>| {
+            let about_it = notices(it.payload).iter().any(|notice| notice.token == token);
+            about_it && it.ended.is_some_and(|ended| matches!(ended.how, InvocationEnd::Returned(_)))
+        };
+        self.queues && !self.invocations.values().any(returned)
     }
 
     /// Whether another message of the group was alive when an invocation ended.

@@ -6,7 +6,8 @@
 //! - A function completes an action, or records a heartbeat for it, only if the invocation's notice names its token, or the
 //!   invocation may act on others of its group.
 //! - An invocation may act on others of its group from the time on at which more than three of them waited, and its own
-//!   instance was the lowest with an open action at the drainer's hook. A republished message may from the start: others may
+//!   instance was the lowest with an open action at the drainer's hook. It cannot see more than two readings of the group:
+//!   those of both may have waited at once. A republished message may from the start: others may
 //!   have been delegated to it. A sweep may act on all of its group, but on none whose action was opened less than [`YOUNG`]
 //!   before.
 //! - Where more than three of a group wait, and a heartbeat was not answered or denied an action, the invocation may not know

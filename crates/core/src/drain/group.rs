@@ -389,6 +389,12 @@ impl GroupDrains {
         wake.map_or(group, |wake| wake.min(group)).min(self.works_until()).max(earliest)
     }
 
+    /// Between two reads of the group: no hook runs out before the message to which a drain was delegated knows.
+    fn group_interval(&self) -> Duration {
+        let interval = if self.role == Role::Coordinator { COORDINATOR_INTERVAL } else { GROUP_INTERVAL };
+        interval.min(self.hook_timeouts().map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat) / 2)
+    }
+
     /// The group was read: who drains what is decided by that.
     fn decide_role(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
         let own = self.own.clone()?;
@@ -418,11 +424,13 @@ impl GroupDrains {
             own: &own,
             own_drain: match self.own().and_then(Session::end) {
                 None => OwnDrain::Open,
-                Some(DrainEnd::Completed(_)) => OwnDrain::Completed,
+                // Nothing was delegated to an instance that the group does not show.
+                Some(DrainEnd::Completed(_)) if !self.to_warm_pool() => OwnDrain::Completed,
                 Some(_) => OwnDrain::Over,
             },
             coordinates: self.coordinates,
             waiting: &waiting,
+            were_many: self.view.most_waiting() > FEW,
             lowest_is_new: self.took_all && waiting.first().is_some_and(|id| !self.sessions.contains_key(id)),
             only_hook: match self.view.hooks() {
                 Some(_) => Some(!self.other_hooks()),
@@ -645,9 +653,8 @@ impl GroupDrains {
         answer: Result<Option<AutoScalingGroup>, Arc<CallError>>,
         now: DateTime<Utc>,
     ) {
-        let interval = if self.role == Role::Coordinator { COORDINATOR_INTERVAL } else { GROUP_INTERVAL };
         let read = answer.is_ok();
-        self.group_due = if read { now + interval } else { now };
+        self.group_due = if read { now + self.group_interval() } else { now };
         if let Err(error) = &answer {
             self.reports.push(Report::CallFailed(None, error.clone(), 1));
         }
@@ -701,7 +708,7 @@ impl GroupDrains {
         for id in completed {
             self.ended(&id, now);
         }
-        let coordinates = self.coordinates || self.view.waiting().len() > FEW;
+        let coordinates = self.coordinates || self.view.most_waiting() > FEW;
         if self.role == Role::Own && coordinates || self.own_is_over() && self.role != Role::Standby {
             self.reconsiders = true;
             self.probes.clear();
@@ -720,6 +727,9 @@ impl GroupDrains {
             }
         }
         self.view.see_hooks(answer, now);
+        if let Some(read) = self.view.read_at().filter(|_| self.group_due > now) {
+            self.group_due = self.group_due.max(read + self.group_interval());
+        }
         let hook = self.hook_timeouts();
         for session in self.sessions.values_mut() {
             let schedule = Schedule { hook, ..*session.schedule() };

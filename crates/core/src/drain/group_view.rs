@@ -20,6 +20,7 @@ const REFUSED_RETRY_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct GroupView {
     waiting: BTreeMap<Ec2InstanceId, String>,
+    waited: BTreeSet<Ec2InstanceId>,
     others: BTreeSet<Ec2InstanceId>,
     has_load_balancer: bool,
     is_gone: bool,
@@ -35,6 +36,12 @@ impl GroupView {
     #[must_use]
     pub(super) fn waiting(&self) -> &BTreeMap<Ec2InstanceId, String> {
         &self.waiting
+    }
+
+    /// How many instances may have waited at once since the read before.
+    #[must_use]
+    pub(super) fn most_waiting(&self) -> usize {
+        self.waited.iter().filter(|id| !self.waiting.contains_key(id)).count() + self.waiting.len()
     }
 
     /// The group's other instances.
@@ -106,6 +113,7 @@ impl GroupView {
                 let instances = group.map(|group| group.instances).unwrap_or_default();
                 let (waiting, others): (Vec<_>, Vec<_>) =
                     instances.into_iter().partition(crate::lifecycle::GroupInstance::waits_to_terminate);
+                self.waited = std::mem::take(&mut self.waiting).into_keys().collect();
                 self.waiting =
                     waiting.into_iter().map(|it| (it.ec2_instance_id, it.lifecycle_state)).collect();
                 self.others = others.into_iter().map(|it| it.ec2_instance_id).collect();

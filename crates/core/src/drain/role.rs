@@ -74,6 +74,8 @@ pub(super) struct Standing<'a> {
     pub(super) coordinates: bool,
     /// The instances that wait.
     pub(super) waiting: &'a BTreeSet<Ec2InstanceId>,
+    /// Whether more than a few waited at once, perhaps, since the group was read before: drains may have been delegated.
+    pub(super) were_many: bool,
     /// Whether the lowest of them began to wait while this invocation coordinated.
     pub(super) lowest_is_new: bool,
     /// Whether no other hook can hold the group's instances. None: its hooks can be read and were not.
@@ -87,7 +89,8 @@ impl Standing<'_> {
             return self.after_its_end(probes);
         }
         if self.waiting.len() <= FEW || !self.waiting.contains(self.own) {
-            return if self.coordinates { Placement::Coordinator } else { Placement::Own };
+            let delegated_to = self.were_many && self.waiting.first() == Some(self.own);
+            return if self.coordinates || delegated_to { Placement::Coordinator } else { Placement::Own };
         }
         let mut lower = self.waiting.range(..self.own).take(PROBES_MAX);
         if let Some(found) = lower.clone().find_map(|id| self.leads_to(id, probes)) {
@@ -150,6 +153,7 @@ mod tests {
         own: u64,
         own_drain: OwnDrain,
         coordinates: bool,
+        were_many: bool,
         lowest_is_new: bool,
         only_hook: Option<bool>,
     }
@@ -159,6 +163,7 @@ mod tests {
             own,
             own_drain: OwnDrain::Open,
             coordinates: false,
+            were_many: false,
             lowest_is_new: false,
             only_hook: Some(false),
         }
@@ -175,9 +180,10 @@ mod tests {
             probes: &[(u64, Option<LifecycleActionState>)],
         ) -> Placement {
             let (own, waiting) = (id(self.own), ids(waiting));
-            let Self { own_drain, coordinates, lowest_is_new, only_hook, .. } = *self;
+            let Self { own_drain, coordinates, were_many, lowest_is_new, only_hook, .. } = *self;
+            let waiting = &waiting;
             let standing =
-                Standing { own: &own, own_drain, coordinates, waiting: &waiting, lowest_is_new, only_hook };
+                Standing { own: &own, own_drain, coordinates, waiting, were_many, lowest_is_new, only_hook };
             standing.placement(&probes.iter().map(|&(number, answer)| (id(number), answer)).collect())
         }
     }
@@ -195,6 +201,14 @@ mod tests {
         for own in [2, 3, 4] {
             assert_eq!(first(own).placement(1..=4, &[]), Placement::Probe(id(1)));
             assert_eq!(first(own).placement(1..=4, &[(1, OPEN)]), Placement::Delegated(id(1)));
+        }
+    }
+
+    #[test]
+    fn the_lowest_of_a_few_coordinates_where_many_may_have_waited_since_it_read_the_group() {
+        for (own, placement) in [(1, Placement::Coordinator), (2, Placement::Own)] {
+            let were_many = Case { were_many: true, ..first(own) };
+            assert_eq!(were_many.placement([1, 2, 3], &[]), placement);
         }
     }
 

@@ -492,29 +492,16 @@ impl<'a, P: Ports> Executor<'a, P> {
 
     async fn diagnose(&mut self, id: &Ec2InstanceId) {
         let Some(session) = self.drains.sessions().get(id) else { return };
-        let first = session.diagnosis().is_none();
-        let own = self.own.as_ref().filter(|(own, _)| own == id);
-        let preflight = first && own.is_some_and(|(_, delivery)| delivery.attempt == 1);
-        let explained = explain(&self.calls, session, preflight).await;
-        let now = self.calls.now();
-        let diagnosis = match explained {
-            Ok(explained) => {
-                if let Some(verdict) = explained.room {
-                    tracing::info!(event = "drain_room", ec2InstanceId = id.as_str(), reason = %verdict, "room elsewhere");
-                }
-                explained.diagnosis
-            }
-            Err(error) => {
-                tracing::warn!(
-                    event = "drain_diagnosis_failed",
-                    ec2InstanceId = id.as_str(),
-                    error = %ErrorChain(&error),
-                    "cannot diagnose the drain"
-                );
-                None
-            }
-        };
-        self.drains.diagnosed(id, diagnosis, now);
+        let diagnosis = explain(&self.calls, session).await.unwrap_or_else(|error| {
+            tracing::warn!(
+                event = "drain_diagnosis_failed",
+                ec2InstanceId = id.as_str(),
+                error = %ErrorChain(&error),
+                "cannot diagnose the drain"
+            );
+            None
+        });
+        self.drains.diagnosed(id, diagnosis, self.calls.now());
     }
 
     fn fail<'i>(

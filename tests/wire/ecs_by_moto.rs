@@ -10,7 +10,7 @@ use fleetkeeper_aws::clock::SystemClock;
 use fleetkeeper_aws::ecs::Ecs;
 use fleetkeeper_aws::embedded_metrics::StandardOutput;
 use fleetkeeper_aws::sns::Sns;
-use fleetkeeper_core::capacity::{WorstCase, figures};
+use fleetkeeper_core::capacity::{WorstCaseContainer, figures};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{
     ContainerInstance, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib,
@@ -161,9 +161,12 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     assert!(tasks.len() == 1 && !tasks[0].last_status.is_empty(), "{tasks:?}");
 
     // Two of the worst-case containers on every host except this one, where one is left.
-    let worst =
-        WorstCase::new(TaskNeeds { cpu: CpuUnits(cpu / 2), memory: Mib(memory / 2), ..TaskNeeds::default() })
-            .unwrap();
+    let worst = WorstCaseContainer::new(TaskNeeds {
+        cpu: CpuUnits(cpu / 2),
+        memory: Mib(memory / 2),
+        ..TaskNeeds::default()
+    })
+    .unwrap();
     let after = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     let report = figures(&after.items, &worst).unwrap();
     assert_eq!((report.placeable_containers, report.hosts), (237, 119));

@@ -194,16 +194,16 @@ pub struct ContainerInstance {
 }
 
 impl ContainerInstance {
-    /// Whether ECS would place a task of launch type EC2 here: ACTIVE, with its agent connected,
-    /// and an EC2 instance.
+    /// Returns whether ECS would place a task of launch type EC2 here: ACTIVE, with its agent
+    /// connected, and an EC2 instance.
     #[must_use]
     pub fn takes_tasks(&self) -> bool {
         self.status == ContainerInstanceStatus::Active && self.agent_connected && !self.is_external()
     }
 
-    /// Whether an agent that lost its state left it behind: its EC2 instance has registered anew
-    /// since, and is connected. The latest of such registrations registered at `newest`. Nothing
-    /// runs under a ghost any more, whatever ECS counts.
+    /// Returns whether an agent that lost its state left it behind: its EC2 instance has registered
+    /// anew since, and is connected. The latest of such registrations registered at `newest`.
+    /// Nothing runs under a ghost any more, whatever ECS counts.
     #[must_use]
     pub fn is_ghost(&self, newest: Option<DateTime<Utc>>) -> bool {
         let is_older = newest.zip(self.registered_at).is_some_and(|(newest, at)| at < newest);

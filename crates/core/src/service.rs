@@ -15,7 +15,7 @@ pub struct ServiceArn(pub String);
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// Whether it is ACTIVE: one that is DRAINING or INACTIVE starts no task any more.
+    /// True if it is ACTIVE: one that is DRAINING or INACTIVE starts no task any more.
     pub active: bool,
     /// Its deployments and task sets, those in progress included.
     pub deployments: Vec<Deployment>,

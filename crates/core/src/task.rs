@@ -93,9 +93,9 @@ impl Task {
         matches!(self.last_status.as_str(), "STOPPED" | "DELETED")
     }
 
-    /// Whether it stopped because its host was gone: its containers were killed (API reference,
-    /// `Task`, `stopCode`; ECS says "Host EC2 (instance i-01234567890abcdef) terminated." as the
-    /// reason).
+    /// Returns whether it stopped because its host was gone: its containers were killed (API
+    /// reference, `Task`, `stopCode`; ECS says "Host EC2 (instance i-01234567890abcdef)
+    /// terminated." as the reason).
     #[must_use]
     pub fn was_killed_with_its_host(&self) -> bool {
         let reason = self.stopped_reason.as_deref().unwrap_or_default();

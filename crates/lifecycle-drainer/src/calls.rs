@@ -22,31 +22,41 @@ const LONG_PATIENCE: Duration = Duration::from_secs(15);
 /// Calls of a batch under way at once.
 const IN_FLIGHT: usize = 8;
 
+/// How fast this environment's calls go. Its next invocation, of a republished message say, goes on
+/// where this one ends.
+#[derive(Debug)]
+pub(crate) struct Paces {
+    own: Rc<Pace>,
+    coordinator: Rc<Pace>,
+    auto_scaling: Pace,
+}
+
+impl Default for Paces {
+    fn default() -> Self {
+        Self {
+            // Half of what ECS gives an account: of a few messages that each drain their own, or of
+            // a coordinator.
+            own: Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)),
+            coordinator: Rc::new(Pace::new(TimeDelta::milliseconds(100), 30)),
+            // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be
+            // throttled.
+            auto_scaling: Pace::new(TimeDelta::milliseconds(40), 40),
+        }
+    }
+}
+
 /// Calls on AWS within one invocation.
 pub(crate) struct Calls<'a, P: Ports> {
     pub(crate) ports: &'a P,
     pub(crate) cluster: &'a Cluster,
     /// The end of the invocation's work.
     until: DateTime<Utc>,
-    own_pace: Rc<Pace>,
-    coordinator_pace: Rc<Pace>,
-    auto_scaling_pace: Pace,
+    paces: &'a Paces,
 }
 
 impl<'a, P: Ports> Calls<'a, P> {
-    pub(crate) fn new(ports: &'a P, cluster: &'a Cluster, until: DateTime<Utc>) -> Self {
-        Self {
-            ports,
-            cluster,
-            until,
-            // Half of what ECS gives an account: of a few messages that each drain their own, or of
-            // a coordinator.
-            own_pace: Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)),
-            coordinator_pace: Rc::new(Pace::new(TimeDelta::milliseconds(100), 30)),
-            // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be
-            // throttled.
-            auto_scaling_pace: Pace::new(TimeDelta::milliseconds(40), 40),
-        }
+    pub(crate) fn new(ports: &'a P, paces: &'a Paces, cluster: &'a Cluster, until: DateTime<Utc>) -> Self {
+        Self { ports, cluster, until, paces }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -55,7 +65,7 @@ impl<'a, P: Ports> Calls<'a, P> {
 
     /// ECS, its reads paced: those of a coordinator faster.
     pub(crate) fn reads(&self, coordinates: bool) -> Paced<'a, P::Ecs, P::Clock> {
-        let pace = if coordinates { &self.coordinator_pace } else { &self.own_pace };
+        let pace = if coordinates { &self.paces.coordinator } else { &self.paces.own };
         Paced::new(self.ports.ecs(), self.ports.clock(), pace.clone())
     }
 
@@ -87,7 +97,7 @@ impl<'a, P: Ports> Calls<'a, P> {
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, Arc<CallError>> {
         let paced = async {
-            self.auto_scaling_pace.turn(self.ports.clock()).await;
+            self.paces.auto_scaling.turn(self.ports.clock()).await;
             call.await
         };
         self.bounded(PATIENCE, operation, resource, paced).await

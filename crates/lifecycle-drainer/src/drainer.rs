@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::calls::Calls;
+use crate::calls::{Calls, Paces};
 use crate::config::Config;
 use crate::error::RecordError;
 use crate::executor::{Executor, works_until};
@@ -29,6 +29,7 @@ use crate::report::Reporter;
 pub struct Drainer<P> {
     ports: P,
     config: Config,
+    paces: Paces,
     /// This environment's memory of each group's hook between two invocations.
     standby: RefCell<BTreeMap<(String, String), Standby>>,
 }
@@ -44,7 +45,7 @@ struct Work {
 impl<P: Ports> Drainer<P> {
     /// A drainer over `ports`.
     pub fn new(ports: P, config: Config) -> Self {
-        Self { ports, config, standby: RefCell::default() }
+        Self { ports, config, paces: Paces::default(), standby: RefCell::default() }
     }
 
     /// Works on an event's records, all at once, and each on its own: when one fails, the others
@@ -163,7 +164,7 @@ impl<P: Ports> Drainer<P> {
         };
         let drains = GroupDrains::new(request, standby);
         let mut executor = Executor {
-            calls: Calls::new(&self.ports, &cluster, drains.works_until()),
+            calls: Calls::new(&self.ports, &self.paces, &cluster, drains.works_until()),
             config: &self.config,
             invocation,
             drains,

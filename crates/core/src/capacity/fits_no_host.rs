@@ -44,8 +44,8 @@ impl FitsNoHost {
 }
 
 impl WorstCaseContainer {
-    /// Whether there is a host on which it fits while nothing runs there: in most clusters the
-    /// first that is asked.
+    /// Returns whether there is a host on which it fits while nothing runs there: in most clusters
+    /// the first that is asked.
     pub(super) fn fits_on_empty_one_of(&self, hosts: &[&ContainerInstance]) -> bool {
         hosts.iter().any(|host| self.lacking_on_empty(host).next().is_none())
     }

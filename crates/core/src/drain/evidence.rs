@@ -41,7 +41,7 @@ pub struct Evidence {
     described_at: Option<DateTime<Utc>>,
     absent_since: Option<DateTime<Utc>>,
     was_in_cluster: bool,
-    /// Whether ECS described a registration as INACTIVE: the one positive sign of its absence.
+    /// True if ECS described a registration as INACTIVE: the one positive sign of its absence.
     was_deregistered: bool,
     /// When it was last set DRAINING.
     set_draining: Option<DateTime<Utc>>,

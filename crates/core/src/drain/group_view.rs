@@ -13,13 +13,15 @@ use crate::ports::{CallError, CallErrorKind};
 /// A failed read of the group is retried after this long.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// A read that AWS refuses is retried after this long: a permission may be added while a drain goes on.
+/// A read that AWS refuses is retried after this long: a permission may be added while a drain goes
+/// on.
 const REFUSED_RETRY_PAUSE: Duration = Duration::from_secs(60);
 
 /// A group.
 #[derive(Debug, Default)]
 pub(super) struct GroupView {
     waiting: BTreeMap<Ec2InstanceId, String>,
+    waited: BTreeSet<Ec2InstanceId>,
     others: BTreeSet<Ec2InstanceId>,
     has_load_balancer: bool,
     is_gone: bool,
@@ -37,19 +39,25 @@ impl GroupView {
         &self.waiting
     }
 
+    /// How many instances may have waited at once since the read before.
+    #[must_use]
+    pub(super) fn most_waiting(&self) -> usize {
+        self.waited.iter().filter(|id| !self.waiting.contains_key(id)).count() + self.waiting.len()
+    }
+
     /// The group's other instances.
     #[must_use]
     pub(super) fn others(&self) -> &BTreeSet<Ec2InstanceId> {
         &self.others
     }
 
-    /// Whether a load balancer's connection draining comes before the hooks.
+    /// Returns whether a load balancer's connection draining comes before the hooks.
     #[must_use]
     pub(super) fn has_load_balancer(&self) -> bool {
         self.has_load_balancer
     }
 
-    /// Whether there is no such group.
+    /// Returns whether there is no such group.
     #[must_use]
     pub(super) fn is_gone(&self) -> bool {
         self.is_gone
@@ -61,7 +69,7 @@ impl GroupView {
         self.read_at
     }
 
-    /// Whether AWS refused the last read.
+    /// Returns whether AWS refused the last read.
     #[must_use]
     pub(super) fn is_refused(&self) -> bool {
         self.refused
@@ -79,13 +87,13 @@ impl GroupView {
         self.hooks.as_deref()
     }
 
-    /// Whether the hooks may be read now.
+    /// Returns whether the hooks may be read now.
     #[must_use]
     pub(super) fn may_read_hooks(&self, now: DateTime<Utc>) -> bool {
         self.hooks.is_none() && self.hooks_retry_at.is_none_or(|at| now >= at)
     }
 
-    /// Whether another termination hook than `hook` may hold the group's instances.
+    /// Returns whether another termination hook than `hook` may hold the group's instances.
     #[must_use]
     pub(super) fn has_other_hooks(&self, hook: &str) -> bool {
         self.hooks.as_ref().is_some_and(|hooks| {
@@ -106,6 +114,7 @@ impl GroupView {
                 let instances = group.map(|group| group.instances).unwrap_or_default();
                 let (waiting, others): (Vec<_>, Vec<_>) =
                     instances.into_iter().partition(crate::lifecycle::GroupInstance::waits_to_terminate);
+                self.waited = std::mem::take(&mut self.waiting).into_keys().collect();
                 self.waiting =
                     waiting.into_iter().map(|it| (it.ec2_instance_id, it.lifecycle_state)).collect();
                 self.others = others.into_iter().map(|it| it.ec2_instance_id).collect();

@@ -11,7 +11,7 @@
 //! | `role`, `group_view`, `standby` | who drains what of a group, and what is known of it |
 //! | `batch`, `group`, `cluster_lists` | the drains of one invocation, as a state machine |
 //! | `report` | what happened, for the log, the metrics and the answer |
-//! | `diagnosis`, `preflight` | why a drain waits, and whether the rest of the cluster has room |
+//! | `diagnosis` | why a drain waits |
 //! | `metrics` | the drains' metrics |
 
 mod batch;
@@ -23,7 +23,6 @@ mod group_view;
 mod message;
 mod metrics;
 mod on_drain_timeout;
-mod preflight;
 mod reason;
 mod report;
 mod role;
@@ -47,7 +46,6 @@ pub use message::{
 };
 pub use metrics::{DrainMetric, DrainMetrics, DrainSubject, Finish};
 pub use on_drain_timeout::{NotAnOnDrainTimeout, OnDrainTimeout};
-pub use preflight::{Preflight, Verdict};
 pub use reason::{CompleteReason, WaitReason};
 pub use report::{Ended, Failure, Report};
 pub use role::Role;

@@ -110,7 +110,7 @@ pub struct DrainRequest {
     pub absence_allowance: Duration,
     /// True if its action is known to have just begun. Its start counts as a heartbeat.
     pub is_fresh: bool,
-    /// Whether it is only looked after in passing: its tasks are listed where ECS counts none any
+    /// True if it is only looked after in passing: its tasks are listed where ECS counts none any
     /// more.
     pub in_passing: bool,
 }
@@ -332,15 +332,15 @@ impl Session {
         now >= self.schedule().last_moment() || unseen && for_long
     }
 
-    /// Whether ACTIVE registrations were looked for just before, and none was new: an agent that
-    /// lost its state may have registered the instance anew since it was found. Those that cannot
-    /// be set DRAINING are known.
+    /// Returns whether ACTIVE registrations were looked for just before, and none was new: an agent
+    /// that lost its state may have registered the instance anew since it was found. Those that
+    /// cannot be set DRAINING are known.
     fn has_looked_for_active(&self, now: DateTime<Utc>) -> bool {
         self.evidence.none_active_since(now - LAST_LOOK) || !self.evidence.active().is_empty()
     }
 
-    /// Whether the registrations were described just before: an agent that was away may be back,
-    /// and report what stops.
+    /// Returns whether the registrations were described just before: an agent that was away may be
+    /// back, and report what stops.
     fn was_described_lately(&self, now: DateTime<Utc>) -> bool {
         self.evidence.described_at().is_some_and(|at| at >= now - LAST_LOOK)
     }
@@ -543,8 +543,8 @@ impl Session {
         })
     }
 
-    /// Whether a diagnosis is due: it waits for tasks that were described, and has done so for a
-    /// while.
+    /// Returns whether a diagnosis is due: it waits for tasks that were described, and has done so
+    /// for a while.
     #[must_use]
     pub fn diagnosis_due(&self, now: DateTime<Utc>) -> bool {
         let waits = !self.evidence.unfinished_tasks().is_empty() && self.end.is_none();
@@ -581,7 +581,7 @@ impl Session {
         self.waiting.heartbeat(answer, began, now);
     }
 
-    /// Whether heartbeats have failed for more than half of the hook's timeout: true once.
+    /// Returns whether heartbeats have failed for more than half of the hook's timeout: true once.
     pub fn heartbeats_fail(&mut self, now: DateTime<Utc>) -> bool {
         self.waiting.heartbeats_fail(self.schedule().heartbeat_timeout(), now)
     }

@@ -41,8 +41,8 @@ pub(super) struct WaitingAction {
     last_heartbeat: Option<DateTime<Utc>>,
     tried: Option<DateTime<Utc>>,
     reported: bool,
-    /// True if a heartbeat failed since the last one that was recorded.
-    heartbeats_failed: bool,
+    /// When the first heartbeat after the last one that was recorded failed.
+    failing_since: Option<DateTime<Utc>>,
     /// A completion whose answer was lost.
     uncertain: Option<CompleteReason>,
 }
@@ -60,7 +60,7 @@ impl WaitingAction {
             last_heartbeat: None,
             tried: None,
             reported: false,
-            heartbeats_failed: false,
+            failing_since: None,
             uncertain: None,
         }
     }
@@ -80,7 +80,7 @@ impl WaitingAction {
 
     /// When the hook may have run out: heartbeats failed since the last one that was recorded.
     pub(super) fn may_have_run_out(&self, timeout: Duration) -> Option<DateTime<Utc>> {
-        self.last_heartbeat.filter(|_| self.heartbeats_failed).map(|last| last + timeout)
+        self.last_heartbeat.filter(|_| self.failing_since.is_some()).map(|last| last + timeout)
     }
 
     /// Why this drain completed it, if it did.
@@ -117,9 +117,9 @@ impl WaitingAction {
     ) {
         self.tried = Some(now);
         match answer {
-            None => self.heartbeats_failed = true,
+            None => self.failing_since = self.failing_since.or(Some(began)),
             Some(LifecycleActionState::Active) => {
-                self.heartbeats_failed = false;
+                self.failing_since = None;
                 self.state = State::Open;
                 self.last_heartbeat = Some(began);
                 self.reported = false;
@@ -128,10 +128,12 @@ impl WaitingAction {
         }
     }
 
-    /// Whether heartbeats have failed for more than half of the hook's timeout: true once.
+    /// Returns whether heartbeats have failed for more than half of the hook's timeout, as far as
+    /// this invocation knows: true once.
     pub(super) fn heartbeats_fail(&mut self, timeout: Duration, now: DateTime<Utc>) -> bool {
-        let silent = self.last_heartbeat.is_some_and(|last| now >= last + timeout / 2);
-        let fail = self.is_open() && !self.reported && silent && self.tried > self.last_heartbeat;
+        let may_be_open = matches!(self.state, State::Open | State::Unknown);
+        let since = self.failing_since.map(|failing| self.last_heartbeat.unwrap_or(failing));
+        let fail = may_be_open && !self.reported && since.is_some_and(|since| now >= since + timeout / 2);
         self.reported |= fail;
         fail
     }
@@ -222,6 +224,16 @@ mod tests {
         assert!(!action.heartbeats_fail(timeout, at(460)));
         action.heartbeat(Some(LifecycleActionState::Active), at(460), at(461));
         assert_eq!(action.heartbeat_due_at(INTERVAL, at(461)), at(760));
+    }
+
+    #[test]
+    fn where_no_heartbeat_was_ever_answered_half_of_the_timeout_counts_from_the_first() {
+        let timeout = Duration::from_secs(900);
+        let mut action = WaitingAction::unknown();
+        assert!(!action.heartbeats_fail(timeout, at(900)), "none was sent");
+        action.heartbeat(None, at(900), at(910));
+        assert!(!action.heartbeats_fail(timeout, at(1349)));
+        assert!(action.heartbeats_fail(timeout, at(1350)));
     }
 
     #[test]

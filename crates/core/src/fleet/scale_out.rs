@@ -21,7 +21,7 @@ struct Bin {
     group: Option<usize>,
     /// True if the host is there, with tasks on it.
     there: bool,
-    /// Whether nothing was placed there yet: a host that is coming may be of any of its group's
+    /// True if nothing was placed there yet: a host that is coming may be of any of its group's
     /// sizes until then.
     open: bool,
     free: Amounts,
@@ -384,8 +384,8 @@ impl Fleet<'_> {
         kind.may_be_on(host) && it.has_room_when_empty_for(kind)
     }
 
-    /// Whether the two hosts that joined a group last stand idle and are too small for a task of a
-    /// kind: the next one would be no better.
+    /// Returns whether the two hosts that joined a group last stand idle and are too small for a
+    /// task of a kind: the next one would be no better.
     fn newest_are_too_small(&self, group: usize, kind: usize) -> bool {
         let Some([last, before]) = self.newest.get(group).map(Vec::as_slice) else { return false };
         let too_small = |host: usize| {
@@ -394,8 +394,9 @@ impl Fleet<'_> {
         too_small(*last) && too_small(*before)
     }
 
-    /// Whether a group is scaled for tasks of a kind: new hosts of it are of the kind's capacity
-    /// provider, and where ECS scales it itself, it does so for tasks of that provider alone.
+    /// Returns whether a group is scaled for tasks of a kind: new hosts of it are of the kind's
+    /// capacity provider, and where ECS scales it itself, it does so for tasks of that provider
+    /// alone.
     fn grows_for(&self, number: usize, kind: &TaskKind) -> bool {
         let Some(group) = self.snapshot.groups.get(number) else { return false };
         let by_ecs = self.snapshot.scaled_by_ecs.contains_key(&group.name);

@@ -11,9 +11,10 @@
 //!   must have seen such a task (`evidence`), publishes `DrainCutShort` or `DrainErrors` of at
 //!   least 1 after that. It need not where it failed, timed out or died, where a call of its own
 //!   was refused, or where it ended sooner than it had to notice: within two polls and 90 s, or
-//!   half of the heartbeat timeout where that is longer. Of a task that was stopping already ECS
-//!   does not say how it ended: where AWS also denied that the action was open, nothing could show
-//!   that it was cut short.
+//!   half of the heartbeat timeout where that is longer. Where none of its heartbeats was answered
+//!   from then on, it cannot know, and publishes `DrainErrors` since the last that was. Of a task
+//!   that was stopping already ECS does not say how it ended: where AWS also denied that the action
+//!   was open, nothing could show that it was cut short.
 //! - A sweep fails only where a call of its own was refused, or where its group is not in its
 //!   cluster.
 
@@ -79,7 +80,7 @@ impl Rule for NoSilence {
             if let Some(ended) = invocation.ended
                 && matches!(ended.how, InvocationEnd::Returned(_))
                 && ended.at >= cut.noticed_by
-                && !reports.reported_since(cut.by, cut.at)
+                && !reports.reported_since(cut.by, reports.unheard_since(cut.by, cut.at))
                 && !reports.refused.contains(&cut.by)
             {
                 let how = format!("[{}] passes over that {} was cut short", cut.by.0, cut.task);
@@ -106,6 +107,8 @@ struct Reports<'a> {
     bad_ends: BTreeMap<InvocationId, Vec<DateTime<Utc>>>,
     /// Those of which a call was refused.
     refused: BTreeSet<InvocationId>,
+    /// When each sent a heartbeat, and whether it was answered.
+    heartbeats: BTreeMap<InvocationId, Vec<(DateTime<Utc>, bool)>>,
 }
 
 impl<'a> Reports<'a> {
@@ -125,6 +128,11 @@ impl<'a> Reports<'a> {
                 {
                     reports.refused.insert(by);
                 }
+                Occurrence::ApiCalled { operation: Operation::RecordLifecycleActionHeartbeat, outcome } => {
+                    let answered =
+                        matches!(outcome, CallOutcome::Answered | CallOutcome::Failed("ValidationError"));
+                    reports.heartbeats.entry(by).or_default().push((entry.at, answered));
+                }
                 Occurrence::ApiCalled { operation: Operation::CompleteLifecycleAction, outcome }
                     if slow
                         || matches!(outcome, CallOutcome::Failed("InternalFailure") | CallOutcome::Hung) =>
@@ -135,6 +143,17 @@ impl<'a> Reports<'a> {
             }
         }
         reports
+    }
+
+    /// Since when no heartbeat of an invocation was answered, if none was from the end of its
+    /// action on: that end it cannot know. Otherwise that end.
+    fn unheard_since(&self, by: InvocationId, ended: DateTime<Utc>) -> DateTime<Utc> {
+        let sent = self.heartbeats.get(&by).map(Vec::as_slice).unwrap_or_default();
+        let (before, after): (Vec<_>, Vec<_>) = sent.iter().partition(|(at, _)| *at < ended);
+        if after.is_empty() || after.iter().any(|(_, answered)| *answered) {
+            return ended;
+        }
+        before.iter().rfind(|(_, answered)| *answered).map_or(DateTime::UNIX_EPOCH, |(at, _)| *at)
     }
 
     fn reported_since(&self, by: InvocationId, time: DateTime<Utc>) -> bool {

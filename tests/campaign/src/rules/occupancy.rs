@@ -42,7 +42,7 @@ pub(super) struct Occupied<'a> {
     pub(super) registered: DateTime<Utc>,
     pub(super) status: ContainerInstanceStatus,
     agent_connected: bool,
-    /// Whether it is a ghost: disconnected, and older than a connected registration of its EC2
+    /// True if it is a ghost: disconnected, and older than a connected registration of its EC2
     /// instance.
     ghost: bool,
     /// When it last was one.

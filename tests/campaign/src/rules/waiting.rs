@@ -1,7 +1,8 @@
-//! Which instances wait to be terminated, and what each invocation of the drainer is among those of its group.
+//! Which instances wait to be terminated, and what each invocation of the drainer is among those of
+//! its group.
 //!
-//! Up to [`ALONE_AT_MOST`] instances of a group are drained each by its own message. Of more, the message with the lowest
-//! instance id whose action at the drainer's hook is open coordinates all.
+//! Up to [`ALONE_AT_MOST`] instances of a group are drained each by its own message. Of more, the
+//! message with the lowest instance id whose action at the drainer's hook is open coordinates all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,9 +29,12 @@ pub(super) struct Waiting<'a> {
     groups: BTreeMap<&'a str, BTreeMap<&'a str, BTreeSet<&'a str>>>,
     /// On their way to the warm pool, or in it: `Warmed:Pending:Wait`, say.
     warm: BTreeSet<&'a str>,
+    /// Those whose last action at the drainer's hook has ended.
+    over: BTreeSet<&'a str>,
 }
 
-/// What an invocation of the drainer is about, and its place among the group's, from its start to its end.
+/// The instance of an invocation of the drainer, and its place among the group's, from its start to
+/// its end.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing that happened or did not")]
 pub(super) struct Place {
@@ -39,7 +43,7 @@ pub(super) struct Place {
     pub(super) instance: Option<String>,
     pub(super) started: DateTime<Utc>,
     pub(super) ended: Option<DateTime<Utc>>,
-    /// Whether its message was republished: others may have been delegated to it.
+    /// True if its message was republished: others may have been delegated to it.
     pub(super) republished: bool,
     /// The most of the group that waited at once, its own instance included.
     pub(super) most_waiting: usize,
@@ -53,13 +57,18 @@ pub(super) struct Place {
     knows_until: Option<DateTime<Utc>>,
     /// The coordinating messages of others meanwhile, by their instances.
     pub(super) coordinators: BTreeSet<String>,
-    /// When it read its group, and how many waited then, its own instance included.
+    /// When it read its group, and how many waited then, its own instance included until its action
+    /// is over.
     pub(super) readings: Vec<(DateTime<Utc>, usize)>,
-    /// Whether a read of the group failed: then each message drains its own instance.
+    /// Those that waited when it read its group last.
+    last_read: BTreeSet<String>,
+    /// True if by its reads more than a few may have waited at once, of which its own was the lowest.
+    many_by_readings: bool,
+    /// True if a read of the group failed: then each message drains its own instance.
     pub(super) group_unread: bool,
-    /// Whether a heartbeat was not answered: it may have asked if another message coordinates.
+    /// True if a heartbeat was not answered: it may have asked if another message coordinates.
     probe_failed: bool,
-    /// Whether a read of the group's activities failed.
+    /// True if a read of the group's activities failed.
     pub(super) activities_unread: bool,
 }
 
@@ -69,6 +78,9 @@ impl<'a> Waiting<'a> {
         match &entry.what {
             Occurrence::ActionOpened { group, hook, instance, .. } if hook != LAUNCHING => {
                 let id = instance.as_str();
+                if *hook == HOOK {
+                    self.over.remove(id);
+                }
                 if self.warm.contains(id) {
                     return None;
                 }
@@ -76,6 +88,9 @@ impl<'a> Waiting<'a> {
                 Some(group)
             }
             Occurrence::ActionEnded { group, hook, instance, .. } => {
+                if *hook == HOOK {
+                    self.over.insert(instance.as_str());
+                }
                 let waiting = self.groups.get_mut(group.as_str())?;
                 let hooks = waiting.get_mut(instance.as_str())?;
                 hooks.remove(hook.as_str());
@@ -105,6 +120,12 @@ impl<'a> Waiting<'a> {
         self.groups.get(group).is_some_and(|waiting| waiting.contains_key(id))
     }
 
+    /// Returns whether the group does not show an instance whose action at the drainer's hook may
+    /// be open.
+    fn waits_unlisted(&self, group: &str, id: &str) -> bool {
+        !self.shows(group, id) && !self.over.contains(id)
+    }
+
     /// The instance whose message coordinates its group, where one does.
     fn coordinator(&self, group: &str) -> Option<&'a str> {
         let waiting = self.groups.get(group).filter(|waiting| waiting.len() > ALONE_AT_MOST)?;
@@ -113,6 +134,10 @@ impl<'a> Waiting<'a> {
 
     fn count(&self, group: &str) -> usize {
         self.groups.get(group).map_or(0, BTreeMap::len)
+    }
+
+    fn of(&self, group: &str) -> BTreeSet<String> {
+        self.groups.get(group).into_iter().flat_map(BTreeMap::keys).map(|id| (*id).to_owned()).collect()
     }
 }
 
@@ -175,8 +200,9 @@ pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
             } => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
                 let own = place.instance.as_deref();
-                let listed = own.is_none_or(|own| waiting.shows(&place.group, own));
-                place.readings.push((entry.at, waiting.count(&place.group) + usize::from(!listed)));
+                let unlisted = own.is_some_and(|own| waiting.waits_unlisted(&place.group, own));
+                let count = waiting.count(&place.group) + usize::from(unlisted);
+                place.reads(count, waiting.of(&place.group), entry.at);
             }
             Occurrence::ApiCalled { operation, outcome } if *outcome != CallOutcome::Answered => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
@@ -194,6 +220,7 @@ pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
 
 impl Place {
     fn new(group: String, instance: Option<String>, started: DateTime<Utc>) -> Self {
+        let instance_alone = instance.iter().cloned().collect();
         Self {
             group,
             instance,
@@ -207,6 +234,8 @@ impl Place {
             knows_until: None,
             coordinators: BTreeSet::new(),
             readings: Vec::new(),
+            last_read: instance_alone,
+            many_by_readings: false,
             group_unread: false,
             probe_failed: false,
             activities_unread: false,
@@ -221,31 +250,35 @@ impl Place {
         self.instance.as_deref() == Some(instance)
     }
 
-    /// Whether it was alone with its instance all the time.
+    /// Returns whether it was alone with its instance all the time.
     pub(super) fn is_lone(&self) -> bool {
         !self.is_sweep() && self.most_waiting <= 1
     }
 
-    /// Whether it may act on other instances of its group by now.
+    /// Returns whether it may act on other instances of its group by now.
     pub(super) fn may_act_on_others(&self, now: DateTime<Utc>) -> bool {
         let coordinates = self.coordinates_from.is_some_and(|from| from <= now);
-        self.is_sweep() || self.republished || coordinates || self.may_not_know_the_coordinator()
+        let may = coordinates || self.many_by_readings || self.may_not_know_the_coordinator();
+        self.is_sweep() || self.republished || may
     }
 
-    /// Whether it may not know that another message coordinates, as its heartbeat for that was not answered or denied.
+    /// Returns whether it may not know that another message coordinates, because its heartbeat for
+    /// that was not answered or denied.
     fn may_not_know_the_coordinator(&self) -> bool {
         self.probe_failed && self.most_waiting > ALONE_AT_MOST
     }
 
-    /// Whether it may ask by a heartbeat if another instance's action is open, to know whether that one coordinates.
+    /// Returns whether it may probe by a heartbeat if another instance's action is open, to know
+    /// whether that one coordinates.
     pub(super) fn may_probe(&self, instance: &str) -> bool {
         let lower = self.instance.as_deref().is_some_and(|own| instance < own);
         lower && self.most_waiting > ALONE_AT_MOST
     }
 
-    /// Whether it may have coordinated others of its group.
+    /// Returns whether it may have coordinated others of its group.
     pub(super) fn may_have_coordinated(&self) -> bool {
-        self.republished || self.coordinates_from.is_some() || self.may_not_know_the_coordinator()
+        let may = self.coordinates_from.is_some() || self.many_by_readings;
+        self.republished || may || self.may_not_know_the_coordinator()
     }
 
     /// From when until when it must attend to all waiting instances of its group.
@@ -267,7 +300,8 @@ impl Place {
                 self.coordinates_since = self.coordinates_since.or(Some(now));
             }
             Some(other) => {
-                // Once it knows, it goes on past the end of its own drain, until a lower id takes over.
+                // Once it knows, it goes on past the end of its own drain, until a lower id takes
+                // over.
                 if self.knows_from.is_some() && *other < *own {
                     self.knows_until = self.knows_until.or(Some(now));
                 }
@@ -276,6 +310,14 @@ impl Place {
             }
             None => self.coordinates_since = None,
         }
+    }
+
+    /// Reads its group. Between two readings, those of both may have waited at once.
+    fn reads(&mut self, count: usize, waiting: BTreeSet<String>, now: DateTime<Utc>) {
+        self.readings.push((now, count));
+        let is_lowest = waiting.first().is_none_or(|lowest| self.instance.as_ref() <= Some(lowest));
+        self.many_by_readings |= is_lowest && self.last_read.union(&waiting).count() > ALONE_AT_MOST;
+        self.last_read = waiting;
     }
 
     fn note_knowledge(&mut self, now: DateTime<Utc>) {

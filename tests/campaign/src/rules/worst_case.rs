@@ -32,7 +32,7 @@ pub(super) enum WorstCases {
     Discovered {
         /// The needs of a task of each REPLICA service.
         services: Vec<WorstCase>,
-        /// Whether some of them does not fit on every host that there may be: then it matters which
+        /// True if some of them does not fit on every host that there may be: then it matters which
         /// hosts are there.
         by_hosts: bool,
     },

@@ -25,7 +25,7 @@ pub struct Diagnosis {
     /// Until when the last of them is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protected_until: Option<DateTime<Utc>>,
-    /// Whether the instance's agent is connected: while it is not, no task's status moves.
+    /// True if the instance's agent is connected: while it is not, no task's status moves.
     pub agent_connected: bool,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::Occurrence;
@@ -23,6 +23,15 @@ struct Ran {
     placed: DateTime<Utc>,
     /// When ECS began to stop it, or it was gone.
     stopped: Option<DateTime<Utc>>,
+    /// When its container instance was deregistered: ECS lists its tasks no longer.
+    deregistered: Option<DateTime<Utc>>,
+}
+
+impl Ran {
+    /// Returns whether the drainer could find it when an action was opened.
+    fn is_listed(&self, action: &LifecycleAction<'_>) -> bool {
+        self.deregistered.is_none_or(|at| at > action.opened)
+    }
 }
 
 /// An action whose drain timeout has passed ends within its time.
@@ -44,7 +53,11 @@ pub(super) fn ends(story: &Story<'_>) -> Result<(), Breach> {
         let mut left_open = 0;
         for duty in story.duties.get(token).into_iter().flatten() {
             // Since when others wait is found out by the group's activities.
-            let unread = duty.by.and_then(|id| story.places.get(&id)).is_some_and(|it| it.activities_unread);
+            let mut by = story.places.iter().filter(|(id, place)| match duty.by {
+                Some(by) => **id == by,
+                None => place.is_sweep() && place.group == action.group,
+            });
+            let unread = by.any(|(_, place)| place.activities_unread);
             if !duty.own && (unread || too_many_pages(duty.waiting, page)) || !is_sure(story, action) {
                 continue;
             }
@@ -53,8 +66,10 @@ pub(super) fn ends(story: &Story<'_>) -> Result<(), Breach> {
             let by_policy = story.played.scenario.drainer.on_drain_timeout != OnTimeout::StopTasks;
             let began_late = duty.from >= action.drain_ends().max(story.calm_since(duty));
             let began = duty.from;
-            let runs =
-                |task: &Ran| task.placed <= began && task.stopped.is_none_or(|at| Some(at) > duty.until);
+            let runs = |task: &Ran| {
+                let until = |at: Option<DateTime<Utc>>| at.is_none_or(|at| Some(at) > duty.until);
+                task.is_listed(action) && task.placed <= began && until(task.stopped)
+            };
             let stops_nothing = ran.get(action.instance).is_some_and(|all| all.iter().any(runs));
             let had_time = duty.until.is_some_and(|ended| ended - began >= TimeDelta::seconds(15));
             left_open += usize::from(leaves && (by_policy || stops_nothing && had_time) && began_late);
@@ -89,7 +104,7 @@ fn ends_in_time(
     }
     let left = |task: &&Ran| {
         let stopped_by = from.max(task.placed) + takes;
-        until > stopped_by && task.stopped.is_none_or(|at| at > stopped_by)
+        task.is_listed(action) && until > stopped_by && task.stopped.is_none_or(|at| at > stopped_by)
     };
     if stops && ran.into_iter().flatten().any(|task| left(&task)) {
         let how = format!("the drain timeout of {} has passed, and {by} stops no task", action.instance);
@@ -102,7 +117,7 @@ fn is_sure(story: &Story<'_>, action: &LifecycleAction<'_>) -> bool {
     story.sure.get(action.group).copied().unwrap_or(false)
 }
 
-/// What ran on each instance, ghosts left out.
+/// The tasks that ran on each instance, ghosts left out.
 fn ran<'a>(story: &Story<'a>) -> BTreeMap<&'a Ec2InstanceId, Vec<Ran>> {
     let mut occupancy = Occupancy::default();
     let mut instances: BTreeMap<&ContainerInstanceArn, &Ec2InstanceId> = BTreeMap::new();
@@ -117,7 +132,16 @@ fn ran<'a>(story: &Story<'a>) -> BTreeMap<&'a Ec2InstanceId, Vec<Ran>> {
             }
             Occurrence::TaskPlaced { task, container_instance, .. } => {
                 let Some(instance) = instances.get(container_instance) else { continue };
-                ran.insert(task, (instance, Ran { placed: entry.at, stopped: None }));
+                ran.insert(task, (instance, Ran { placed: entry.at, stopped: None, deregistered: None }));
+            }
+            Occurrence::ContainerInstanceStatus {
+                container_instance,
+                status: ContainerInstanceStatus::Inactive,
+            } => {
+                let of = instances.get(container_instance);
+                for (_, ran) in ran.values_mut().filter(|(instance, _)| of == Some(instance)) {
+                    ran.deregistered = ran.deregistered.or(Some(entry.at));
+                }
             }
             Occurrence::TaskStopping { task, .. }
             | Occurrence::TaskStatus { task, status: LastStatus::Stopped }
@@ -137,7 +161,7 @@ fn ran<'a>(story: &Story<'a>) -> BTreeMap<&'a Ec2InstanceId, Vec<Ran>> {
     by_instance
 }
 
-/// Whether a group has more activities than pages of them are read.
+/// Returns whether a group has more activities than pages of them are read.
 fn too_many_pages(waiting: usize, page: usize) -> bool {
     waiting > page * 30
 }

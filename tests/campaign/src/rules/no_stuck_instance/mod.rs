@@ -94,8 +94,8 @@ impl Rule for NoStuckInstance {
     }
 }
 
-/// Whether nothing ever goes wrong, and nothing holds up a function: a history in which no hook
-/// runs out.
+/// Returns whether nothing ever goes wrong, and nothing holds up a function: a history in which no
+/// hook runs out.
 fn is_serene(scenario: &Scenario) -> bool {
     let (drainer, api) = (&scenario.drainer, &scenario.api);
     let unhindered = drainer.reserved_concurrency.is_none() && !drainer.recursion_terminated;

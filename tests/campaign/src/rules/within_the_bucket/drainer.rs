@@ -167,8 +167,8 @@ fn copies_of_a_message(deliveries: &BTreeMap<InvocationId, Delivery<'_>>, group:
     copies.into_values().max().unwrap_or(1)
 }
 
-/// Whether a republished message of a group is among several that are worked on: it may coordinate
-/// beside the lowest.
+/// Returns whether a republished message of a group is among several that are worked on: it may
+/// coordinate beside the lowest.
 fn one_was_republished(deliveries: &BTreeMap<InvocationId, Delivery<'_>>, group: &str) -> bool {
     let places = deliveries.values().filter_map(|delivery| delivery.place.as_ref());
     let places: Vec<_> = places.filter(|place| place.group == group).collect();

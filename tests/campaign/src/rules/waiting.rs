@@ -62,7 +62,8 @@ pub(super) struct Place {
     pub(super) readings: Vec<(DateTime<Utc>, usize)>,
     /// Those that waited when it read its group last.
     last_read: BTreeSet<String>,
-    /// True if by its reads more than a few may have waited at once, of which its own was the lowest.
+    /// True if by its reads more than a few may have waited at once, of which its own was the
+    /// lowest.
     many_by_readings: bool,
     /// True if a read of the group failed: then each message drains its own instance.
     pub(super) group_unread: bool,

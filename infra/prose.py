@@ -5,7 +5,7 @@
 
 It checks words and forms that CONTRIBUTING.md bans, the length of sentences and the width of lines. It
 reads Markdown, comments and descriptions in YAML and Terraform, comments and docstrings in Python, and
-comments in the Rust code of RUST. Each finding names the file, the line and the better word.
+comments in Rust code, except in RUST_NOT_YET. Each finding names the file, the line and the better word.
 infra/prose-exceptions.txt has at most ten exceptions, and one that is no longer found fails as well.
 """
 
@@ -17,8 +17,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 EXCEPTIONS = Path(__file__).resolve().parent / "prose-exceptions.txt"
 MOST_EXCEPTIONS = 10
-# Folders of Rust code whose comments are checked. Add a folder once it has no findings.
-RUST = ["crates/aws/src", "crates/capacity-calculator/src", "tests/house", "tests/demo", "tests/src"]
+# Rust code whose comments are not checked yet. Remove a line once its files have no findings.
+RUST_NOT_YET = [
+    "crates/capacity-calculator/tests/capacity/ports.rs",
+    "crates/core/src/fleet",
+    "crates/core/src/ports/auto_scaling.rs",
+    "tests/campaign/src/rules",
+    "tests/campaign/src/scenario.rs",
+    "tests/campaign/src/script.rs",
+    "tests/lab",
+    "tests/sim/src/http",
+    "tests/sim/src/world/agenda.rs",
+    "tests/sim/src/world/auto_scaling",
+    "tests/sim/src/world/outbox.rs",
+]
 MOST_WORDS = 25
 WIDTH = 100
 
@@ -83,7 +95,7 @@ def plain(text):
 
 def is_wide(line):
     """Return whether a line is too long and has a blank to break it at."""
-    return len(line) > WIDTH and " " in line.strip()[: WIDTH - (len(line) - len(line.lstrip()))].lstrip("#-* ")
+    return len(line) > WIDTH and " " in line.strip()[: WIDTH - (len(line) - len(line.lstrip()))].lstrip("#-*/! ")
 
 
 def markdown(path, lines):
@@ -233,10 +245,13 @@ def files():
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     paths = [ROOT / name for name in listed.stdout.split("\0") if Path(name).suffix in READERS]
     paths = [path for path in paths if path.exists()]
-    is_rust = {path: path.suffix == ".rs" for path in paths}
-    checked = [path for path in paths if is_rust[path] and any(ROOT / it in path.parents for it in RUST)]
+    not_yet = {ROOT / name for name in RUST_NOT_YET}
     # The handlers in Python of the benchmark keep the wording of their model.
-    return checked + [path for path in paths if not is_rust[path] and ROOT / "tests" not in path.parents]
+    return [
+        path
+        for path in paths
+        if (path.suffix == ".rs" or ROOT / "tests" not in path.parents) and not_yet.isdisjoint({path, *path.parents})
+    ]
 
 
 def exceptions():

@@ -1,4 +1,5 @@
-//! What is measured of the calculator alone: all that it does by default, which Python does not, and many looks in a row.
+//! What is measured of the calculator alone: all that it does by default, which Python does not,
+//! and many looks in a row.
 
 use fleetkeeper_tests::Error;
 
@@ -7,7 +8,7 @@ use crate::looks::{Process, Scene};
 use crate::package::{Packages, Subject};
 use crate::tls::Tls;
 
-/// What a process may take at the most hosts.
+/// The most memory of a process at the most hosts.
 const GROUPED_MIB_MAX: u64 = 96;
 
 const HOSTS: [u32; 4] = [10, 100, 1_000, 5_000];
@@ -15,7 +16,8 @@ const HOSTS: [u32; 4] = [10, 100, 1_000, 5_000];
 /// Warm invocations of each: the first one still has its memory to find.
 const WARM: u32 = 2;
 
-/// A process lives for hours, and looks every minute: so many looks show whether each leaves something behind.
+/// A process lives for hours, and takes a snapshot every minute. This many snapshots show whether
+/// each leaves something behind.
 const COURSE: (u32, u32) = (100, 299);
 
 pub(crate) fn print(packages: &Packages, tls: &Tls) -> Result<(), Error> {

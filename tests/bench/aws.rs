@@ -1,4 +1,5 @@
-//! AWS as a function reaches it: one endpoint for all services, each call answered after the same time.
+//! AWS as a function reaches it: one endpoint for all services, each call answered after the same
+//! time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ pub(crate) const LATENCY: Duration = Duration::from_millis(20);
 /// How often each operation was called.
 pub(crate) type Calls = BTreeMap<String, u32>;
 
-/// What a look publishes, and all that it asks CloudWatch for.
+/// The call that publishes a snapshot's figures, the only one to CloudWatch.
 const PUT_METRIC_DATA: &str = "PutMetricData";
 
 /// A stand-in for ECS, Auto Scaling and CloudWatch.
@@ -33,12 +34,13 @@ pub(crate) struct Aws {
     bundle: PathBuf,
 }
 
-/// Whether the world changes while it is served.
+/// Lets the world change while it is served, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Changes {
     /// It does: each request is the world's to answer.
     Live,
-    /// It does not: the same request has the same answer, and what the world takes to make it is no part of a measurement.
+    /// It does not: the same request has the same answer, and what the world takes to make it is no
+    /// part of a measurement.
     Still,
 }
 
@@ -80,13 +82,14 @@ impl Aws {
         Ok(Self { server, desk, over_tls, bundle: tls.bundle() })
     }
 
-    /// What a function's environment needs to reach it, in whichever language.
+    /// The environment variables with which a function reaches it, in whichever language.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let scheme = if self.over_tls { "https" } else { "http" };
         let bundle = self.bundle.display().to_string();
         vec![
             ("AWS_ENDPOINT_URL", format!("{scheme}://{}", self.server.address)),
-            // One file, as on Amazon Linux, and read in any case: a client that never speaks TLS does not know that yet.
+            // One file, as on Amazon Linux, and read in any case: a client that never speaks TLS
+            // does not know that yet.
             ("SSL_CERT_FILE", bundle.clone()),
             ("AWS_CA_BUNDLE", bundle),
         ]

@@ -1,4 +1,4 @@
-//! The clusters, and which calls a look at one takes.
+//! The clusters, and the calls of a snapshot of one.
 
 use chrono::{TimeDelta, Utc};
 use fleetkeeper_sim::{AutoScalingGroup, InstanceType, Service, TaskDefinition, World};
@@ -12,11 +12,12 @@ pub(crate) const NAME: &str = "demo";
 
 pub(crate) const GROUP: &str = "demo-asg";
 
-/// What a service's task reserves.
+/// The reservation of a service's task.
 pub(crate) const TASK_CPU: u64 = 512;
 pub(crate) const TASK_MEMORY: u64 = 1024;
 
-/// An agent tells of dozens of capabilities, which are most of what `DescribeContainerInstances` answers: here of so many.
+/// An agent lists dozens of capabilities, which are most of the answer of
+/// `DescribeContainerInstances`. Here it lists this many.
 const CAPABILITIES: u32 = 40;
 
 /// Hosts to a service.
@@ -26,20 +27,24 @@ const HOSTS_A_SERVICE: u32 = 100;
 pub(crate) const PAGE: u32 = 100;
 const SERVICES: u32 = 10;
 
-/// A cluster of so many hosts, all of them ACTIVE and connected, with a REPLICA service for each hundred.
+/// A cluster of ACTIVE and connected hosts, with a REPLICA service for each hundred.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cluster {
     pub(crate) hosts: u32,
-    /// Whether the services' tasks have network interfaces of their own: the calculator then reads the tasks.
+    /// Whether the services' tasks have network interfaces of their own: the calculator then reads
+    /// the tasks.
     pub(crate) awsvpc: bool,
-    /// Whether the worst case is given by variables, or found in the services' task definitions.
+    /// True if variables give the worst-case container. Otherwise the calculator discovers it in
+    /// the services' task definitions.
     pub(crate) given: bool,
-    /// Whether the calculator knows the group: it then works out what the group is missing and can lose.
+    /// Whether the calculator knows the group: it then works out what the group is missing and can
+    /// lose.
     pub(crate) grouped: bool,
 }
 
 impl Cluster {
-    /// Two tasks a host; of those that are read no more than one, as above 5,000 they no longer are.
+    /// Two tasks a host; of those that are read no more than one, as above 5,000 they no longer
+    /// are.
     pub(crate) const fn tasks_a_host(awsvpc: bool) -> u32 {
         if awsvpc { 1 } else { 2 }
     }
@@ -52,7 +57,8 @@ impl Cluster {
         self.hosts.div_ceil(HOSTS_A_SERVICE)
     }
 
-    /// The cluster with all its tasks running, in which nothing changes by time, and an event of one of its hosts.
+    /// The cluster with all its tasks running, in which nothing changes by time, and an event of
+    /// one of its hosts.
     pub(crate) fn world(self) -> Result<(World, Value), Error> {
         let mut world = World::new(Utc::now() - TimeDelta::seconds(120));
         world.add_cluster(NAME);
@@ -97,7 +103,8 @@ impl Cluster {
         }
     }
 
-    /// What one look calls, and no more. Task definitions never change: they are read when it is a cold one.
+    /// The exact calls of one snapshot. Task definitions never change: only a cold invocation reads
+    /// them.
     pub(crate) fn calls(self, cold: bool) -> Calls {
         let (hosts, tasks) = (self.hosts.div_ceil(PAGE), self.tasks().div_ceil(PAGE));
         let mut calls = vec![
@@ -128,8 +135,8 @@ impl Cluster {
         calls.into_iter().map(|(operation, count)| (operation.to_owned(), count)).collect()
     }
 
-    /// A look's reads of container instances and tasks, which share one pace. The others have paces of their own, and take
-    /// less of them.
+    /// A snapshot's reads of container instances and tasks, which share one pace. The others have
+    /// paces of their own, and take less of them.
     pub(crate) fn paced_reads(self) -> u32 {
         let paced = ["ListContainerInstances", "DescribeContainerInstances", "ListTasks", "DescribeTasks"];
         let calls = self.calls(false);

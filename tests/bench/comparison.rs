@@ -53,7 +53,7 @@ pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> 
     })
 }
 
-/// What was measured of each, round by round.
+/// The measurements of each, round by round.
 struct Measured<T> {
     ours: Vec<T>,
     theirs: Vec<T>,
@@ -120,7 +120,7 @@ fn looks(
     };
     let (calls, python_calls) = (calls(&measured.ours), calls(&measured.theirs));
     if !is_right {
-        // What it takes for a wrong answer compares with nothing.
+        // The cost of a wrong answer compares with nothing.
         measured.theirs.clear();
     }
     Ok(Looks {

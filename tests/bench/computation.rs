@@ -1,4 +1,4 @@
-//! What the first half of `make bench` measured: how long the computation by itself takes.
+//! The figures of the first half of `make bench`: how long the computation takes on its own.
 
 use std::fs;
 

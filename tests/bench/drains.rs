@@ -32,16 +32,16 @@ const HOSTS: u32 = 100;
 const JOB_SECONDS: u32 = 12;
 const LEAD_SECONDS: u32 = 3;
 
-/// How long a service's task is deregistered from its load balancer before it is told to stop.
+/// How long a service's task is deregistered from its load balancer before ECS stops it.
 const DEREGISTRATION_SECONDS: u32 = 15;
 
-/// What runs on the instances that go.
+/// The tasks on the instances that are terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tasks {
-    /// Jobs that end by themselves: counted as running until then.
+    /// Jobs that end on their own: counted as running until then.
     Jobs,
-    /// A service's tasks behind a load balancer: ECS stops them once others are healthy elsewhere, and counts them no more
-    /// from then on, while they still serve the connections that they have.
+    /// A service's tasks behind a load balancer: ECS stops them once others are healthy elsewhere,
+    /// and counts them no more from then on, while they still serve the connections that they have.
     Service,
 }
 
@@ -55,7 +55,7 @@ impl Tasks {
     }
 }
 
-/// What some drains at one time took.
+/// The measurements of some drains at one time.
 #[derive(Debug)]
 pub(crate) struct Drains {
     /// Sum of the invocations' durations, which is what Lambda bills.
@@ -65,14 +65,15 @@ pub(crate) struct Drains {
     pub(crate) peak_kib: u64,
     pub(crate) calls: Calls,
     pub(crate) throttled: usize,
-    /// From a task's end to its hook's completion, on average over those that were not killed; none where all were.
+    /// From a task's end to its hook's completion, on average over those that were not killed; none
+    /// where all were.
     pub(crate) late: Option<Duration>,
     /// Tasks that lost their instance before they had ended.
     pub(crate) killed: usize,
 }
 
-/// Lets so many instances go, each notice in an environment of its own, as Lambda does. The environments are warm: what a
-/// start takes is measured elsewhere.
+/// Terminates this many instances, each notice in an environment of its own, as Lambda does. The
+/// environments are warm: another benchmark measures the start.
 pub(crate) fn measure(
     packages: &Packages,
     subject: Subject,
@@ -140,7 +141,8 @@ fn on_cpu(environments: &[Environment]) -> Result<Duration, Error> {
     environments.iter().map(Environment::on_cpu).sum()
 }
 
-/// Hosts whose group lets go of them through a hook, in a Region that throttles as ECS does; and those that are to go.
+/// Hosts of a group with a termination hook, in a Region that throttles as ECS does, and those that
+/// are terminated.
 fn world(instances: u32, tasks: Tasks) -> Result<(World, Vec<Ec2InstanceId>), Error> {
     let mut world = World::new(Utc::now() - TimeDelta::seconds(120));
     world.add_cluster(NAME);

@@ -1,4 +1,5 @@
-//! An execution environment of Lambda: a function's process, and the runtime API that it asks for events.
+//! An execution environment of Lambda: a function's process, and the runtime API that it asks for
+//! events.
 
 use std::cell::Cell;
 use std::fs;

@@ -13,11 +13,11 @@ use crate::environment::Environment;
 use crate::package::{Function, Packages, Subject};
 use crate::tls::Tls;
 
-/// The pace of the calculator's reads: so many at once, then one after each interval.
+/// The pace of the calculator's reads: this many at once, then one after each interval.
 const AT_ONCE: u32 = 50;
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// What was measured of one process.
+/// The measurements of one process.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) started_in: Duration,
@@ -39,7 +39,7 @@ pub(crate) struct Look {
     pub(crate) calling: Duration,
     pub(crate) peak_kib: u64,
     pub(crate) calls: Calls,
-    /// What it told of how many containers fit.
+    /// The published number of containers that fit.
     pub(crate) container_capacity: Option<i64>,
 }
 
@@ -57,13 +57,13 @@ impl Scene {
         Ok(Self { cluster, aws, event })
     }
 
-    /// Measures a process of its own: a cold invocation, and so many warm ones.
+    /// Measures a process of its own: a cold invocation, and `warm` warm ones.
     pub(crate) fn measure(&self, packages: &Packages, subject: Subject, warm: u32) -> Result<Process, Error> {
         let what = (subject, Function::CapacityCalculator);
         let environment = Environment::start(packages, what, &self.aws, self.cluster.variables())?;
         let (start_on_cpu, peak_kib) = (environment.on_cpu()?, environment.peak_kib()?);
         let cold = self.look(&environment, subject, 0)?;
-        // What one look takes of the calculator's pace is back for the next.
+        // The calculator's pace recovers from one snapshot before the next.
         let pause = INTERVAL * AT_ONCE.min(self.cluster.paced_reads());
         let warm = (1..=warm).map(|number| {
             if subject == Subject::Fleetkeeper {
@@ -101,7 +101,7 @@ impl Scene {
         Ok(Look { took, on_cpu, calling, peak_kib, calls, container_capacity })
     }
 
-    /// No time is judged, but what does not depend on the machine is.
+    /// No time is judged. Figures that do not depend on this computer are.
     fn check(&self, calls: &Calls, peak_kib: u64, cold: bool) -> Result<(), Error> {
         let due = self.cluster.calls(cold);
         if *calls != due {

@@ -1,22 +1,24 @@
-//! `make bench`, its second half: both functions as processes, beside handlers in Python that do the same work, in one run.
-//! The packages that would be deployed reach a simulated AWS over TLS; memory, time and calls are taken from outside.
+//! `make bench`, its second half: both functions as processes, beside handlers in Python that do
+//! the same work, in one run. The packages that would be deployed reach a simulated AWS over TLS;
+//! memory, time and calls are taken from outside.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | [`package`] | what is measured: the packages, the alternative, and the least that there can be |
-//! | [`environment`] | an execution environment of Lambda: a process, and what it asks for events |
+//! | [`package`] | the subjects: the packages, the alternative, and the smallest function |
+//! | [`environment`] | an execution environment of Lambda: a process, and its runtime API |
 //! | [`runtime_api`] | Lambda's runtime API, for one process |
 //! | [`aws`] | AWS as a function reaches it, each call answered after the same time |
 //! | [`server`], [`tls`] | how both are served |
-//! | [`cluster`] | the clusters, and which calls a look at one takes |
-//! | [`looks`] | the calculator, look by look |
-//! | [`drains`] | the drainer, with instances that go at one time |
+//! | [`cluster`] | the clusters, and the calls of a snapshot of one |
+//! | [`looks`] | the calculator, snapshot by snapshot |
+//! | [`drains`] | the drainer, with instances that terminate at one time |
 //! | [`comparison`] | pair by pair |
-//! | [`computation`] | what the first half measured |
-//! | [`alone`] | what is measured of the calculator alone |
+//! | [`computation`] | the figures of the first half |
+//! | [`alone`] | the measurements of the calculator alone |
 //!
-//! It fails where an invocation of ours does, where it made other calls than it should, killed a task, or took more memory
-//! than the template gives it. No time is judged: that depends on the machine.
+//! It fails where an invocation of ours does. It also fails where one made other calls than it
+//! should, killed a task, or took more memory than the template gives it. No time is judged: that
+//! depends on the computer.
 
 // This binary is for a person at a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]

@@ -22,7 +22,7 @@ pub(crate) enum Subject {
     Fleetkeeper,
     /// The handlers in `tests/bench/python`, under Lambda's own runtime client for Python.
     Python,
-    /// The three calls of the calculator by themselves, on the same SDKs.
+    /// The three calls of the calculator on their own, on the same SDKs.
     Smallest,
 }
 
@@ -43,7 +43,7 @@ impl Function {
         }
     }
 
-    /// What the template gives it, in MiB.
+    /// The template's memory size for it, in MiB.
     pub(crate) const fn memory_size(self) -> u64 {
         match self {
             Self::LifecycleDrainer => 128,
@@ -82,7 +82,7 @@ impl Packages {
         Ok(packages)
     }
 
-    /// What Lambda would start.
+    /// The command that Lambda would start.
     pub(crate) fn command(&self, subject: Subject, function: Function) -> Result<Command, Error> {
         Ok(match subject {
             Subject::Fleetkeeper => self.bootstrap(function.name()),

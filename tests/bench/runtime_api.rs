@@ -1,4 +1,5 @@
-//! Lambda's runtime API of 2018-06-01, for one process: it asks for an event, answers, and asks for the next one.
+//! Lambda's runtime API of 2018-06-01, for one process: it asks for an event, answers, and asks for
+//! the next one.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -26,12 +27,12 @@ pub(crate) struct RuntimeApi {
     said: Receiver<(Instant, Said)>,
 }
 
-/// What the process said.
+/// A message of the process.
 #[derive(Debug)]
 enum Said {
     /// It asks for the next event.
     Next,
-    /// What it answers to the last one.
+    /// Its answer to the last event.
     Answer(String),
     /// Its error.
     Failure(String),
@@ -57,7 +58,7 @@ impl RuntimeApi {
         Ok(Self { server: Server::start(router, None)?, function, events, said })
     }
 
-    /// What `AWS_LAMBDA_RUNTIME_API` is set to.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> String {
         self.server.address.to_string()
     }
@@ -67,8 +68,8 @@ impl RuntimeApi {
         self.said.try_recv().ok().filter(|(_, said)| matches!(said, Said::Next)).map(|(at, _)| at)
     }
 
-    /// Hands out an event. Returns how long the answer took, and the answer, once the process asks for the next event:
-    /// all that belongs to this one is done then.
+    /// Hands out an event. Returns how long the answer took, and the answer, once the process asks
+    /// for the next event: all that belongs to this one is done then.
     pub(crate) fn invoke(&self, event: &Value) -> Result<(Duration, Value), Error> {
         let began = Instant::now();
         self.events.send(event.clone())?;

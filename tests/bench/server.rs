@@ -1,5 +1,5 @@
-//! How the stand-ins for AWS are served: on a free port, by a thread of their own, until they are dropped; over TLS or
-//! not.
+//! How the stand-ins for AWS are served: on a free port, by a thread of their own, until they are
+//! dropped; over TLS or not.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -41,7 +41,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Its requests end with it: a function that waits for its next event would wait for ever.
+    /// Its requests end with it: a function that waits for its next event would wait forever.
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
@@ -94,7 +94,7 @@ impl Encrypted {
                 let (stream, address) = listener.accept().await;
                 let (acceptor, done) = (acceptor.clone(), done.clone());
                 tokio::spawn(async move {
-                    // Who breaks off a handshake says so on its own side.
+                    // A client that breaks off a handshake logs it on its own side.
                     if let Ok(stream) = acceptor.accept(stream).await {
                         let _ = done.send((stream, address));
                     }

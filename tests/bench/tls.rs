@@ -1,5 +1,5 @@
-//! TLS on this machine: an authority of its own, and a bundle in which a client finds it among all those that it would
-//! have on Lambda.
+//! TLS on this machine: an authority of its own, and a bundle in which a client finds it among all
+//! those that it would have on Lambda.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// What servers and clients need.
+/// The TLS configurations of servers and clients.
 pub(crate) struct Tls {
     acceptor: TlsAcceptor,
     folder: TempDir,
@@ -52,7 +52,7 @@ impl Tls {
         self.acceptor.clone()
     }
 
-    /// The authorities that a client is to trust, in one file.
+    /// The authorities that a client should trust, in one file.
     pub(crate) fn bundle(&self) -> PathBuf {
         bundle(self.folder.path())
     }

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
     pub(crate) event: Value,
-    /// What the drainer makes of it, and what its reason names.
+    /// The drainer's outcome, and a part of its reason.
     pub(crate) drainer: (&'static str, &'static str),
     /// The same of the calculator.
     pub(crate) calculator: (&'static str, &'static str),
-    /// Whether AWS sends it so today.
+    /// True if AWS sends it so today.
     pub(crate) current: bool,
-    /// Whether a stack for the cluster `demo` must be woken by it, as far as the cluster goes.
+    /// True if a stack for the cluster `demo` must be woken by it, as far as the cluster goes.
     pub(crate) of_the_cluster: bool,
 }
 
@@ -227,8 +227,8 @@ fn of_ec2_and_others() -> Vec<Shape> {
             ("warning", ID),
         ),
         by_sns("interruption through a topic", &spot("terminate"), ("warning", ID)),
-        // No instance has such an id. A rule's pattern cannot tell, and so it is not one of those
-        // for rules.
+        // No instance has such an id. A rule's pattern cannot see that, so this is not one of the
+        // shapes for rules.
         by_sns(
             "interruption, letters that are no digits",
             &of("i-0abcd1234efgh5678"),
@@ -306,8 +306,8 @@ fn of_ecs() -> Vec<Shape> {
             "containerInstanceArn": "arn:aws:ecs:us-east-1:111122223333:container-instance/7c6b5a49-3827-4160-9f8e-7d6c5b4a3928"})).old(),
         changes("change in another cluster", json!({"clusterArn": "arn:aws:ecs:us-east-1:111122223333:cluster/other"})).elsewhere(),
         changes("change in a cluster of nearly its name", json!({"clusterArn": format!("{CLUSTER}-2")})).elsewhere(),
-        // The instance's ARN names no cluster: a rule for the task's cluster cannot tell it from
-        // the instance's own.
+        // The instance's ARN names no cluster. A rule for the task's cluster cannot distinguish it
+        // from the instance's own.
         Shape { calculator: ("change", "4"), ..shape("change of a task", task, REFUSED) }.elsewhere(),
         failure("placement failure", json!({})),
         failure("placement failure on Fargate", json!({"capacityProviderArns": ["arn:aws:ecs:us-east-1:111122223333:capacity-provider/FARGATE"]})).old(),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::event_shapes::{Shape, all};
 use crate::world::with_all_kinds;
 
-/// What the drainer makes of an event, in a word, and the words of its reason.
+/// The drainer's outcome of an event, in a word, and the words of its reason.
 fn drained(event: &Value) -> (&'static str, String) {
     let read = || {
         let mut found = records(event.clone()).map_err(|error| ErrorChain(&error).to_string())?;

@@ -1,5 +1,5 @@
-//! Recorded and documented facts about AWS, replayed in the simulated world. `facts.json` lists each
-//! fact with its source.
+//! Recorded and documented facts about AWS, replayed in the simulated world. `facts.json` lists
+//! each fact with its source.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::world::ApiError;
@@ -16,7 +16,7 @@ struct Fact {
     says: String,
     source: String,
     group: Group,
-    /// What is done, and what is seen after it.
+    /// The steps, and the observations after each.
     play: Vec<(String, Map<String, Value>)>,
 }
 

@@ -86,7 +86,7 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What becomes of a member of a known event.
+/// A change to a member of a known event.
 #[derive(Debug, Clone)]
 enum Change {
     Removed,
@@ -150,8 +150,8 @@ fn change(value: &mut Value, changes: &[(Index, Change)]) {
     }
 }
 
-/// An arbitrary value, or an event of a known shape with changes. The changes affect the whole event
-/// or the message in its record.
+/// An arbitrary value, or an event of a known shape with changes. The changes affect the whole
+/// event or the message in its record.
 fn events() -> impl Strategy<Value = Value> {
     let known = (any::<Index>(), changes(), any::<bool>()).prop_map(|(shape, changes, within)| {
         let mut event = shape.get(&SHAPES).event.clone();
@@ -182,7 +182,7 @@ fn the_drainer_reads_any_event_or_says_in_a_line_why_not() {
             Err(error) => says(&ErrorChain(&error)),
             Ok(records) => records.into_iter().try_for_each(|record| match read_record(record, None) {
                 Err(error) => says(&ErrorChain(&error)),
-                // What is republished must read as the same message.
+                // The republished text must read as the same message.
                 Ok(delivery) => {
                     prop_assert_eq!(read_message(&delivery.text).ok(), Some(delivery.message));
                     Ok(())

@@ -10,8 +10,9 @@ use fleetkeeper_sim::{
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
 
-/// 105 hosts of cluster `demo` in group `hosts`, of which one waits at its termination hook and one
-/// is draining; 14 services, 141 running tasks and a stopped one, 12 capacity providers, 55 groups.
+/// 105 hosts of cluster `demo` in group `hosts`. One of them waits at its termination hook, and one
+/// is draining. There are 14 services, 141 running tasks and a stopped one, 12 capacity providers
+/// and 55 groups.
 pub(crate) fn with_all_kinds() -> World {
     let mut world = World::new(Utc::now().trunc_subsecs(0) - TimeDelta::seconds(200));
     world.add_cluster("demo");

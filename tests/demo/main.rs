@@ -2,12 +2,12 @@
 //! scale-in. Then a second group joins. Both functions are deployed from the template and run as in
 //! Lambda.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | [`cluster`] | the cluster, and what things in it are called |
-//! | [`acts`] | what happens, act by act, and what must have come of it |
-//! | [`show`] | what is on the screen: progress, checks, the end |
-//! | [`timeline`] | what happened, from the world's history and the functions' logs |
+//! | [`cluster`] | the cluster, and the names in it |
+//! | [`acts`] | the acts, and the result that each must have |
+//! | [`show`] | the screen: progress, checks, the end |
+//! | [`timeline`] | the timeline, from the world's history and the functions' logs |
 
 // This binary is for a person at a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use fleetkeeper_core::capacity::{WorstCase, figures};
+use fleetkeeper_core::capacity::{WorstCaseContainer, figures};
 use fleetkeeper_core::container_instance::{
     Attributes, ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Resources,
 };
@@ -150,7 +150,7 @@ fn a_rolling_update_keeps_hosts_and_waits_for_new_ones() {
 }
 
 #[test]
-fn a_host_joins_the_cluster_and_tells_once_it_has() {
+fn a_host_joins_the_cluster_and_signals_once_it_has() {
     let example = example();
     let groups = of_type(&example, "AWS::AutoScaling::AutoScalingGroup");
     let [(group, host_group)] = groups.as_slice() else { panic!("one group") };
@@ -179,7 +179,7 @@ fn a_host_joins_the_cluster_and_tells_once_it_has() {
 
 /// A host's attempts to join must end before CloudFormation stops listening.
 #[test]
-fn a_host_gives_up_in_time_to_tell() {
+fn a_host_gives_up_in_time_to_signal() {
     let example = example();
     let data =
         properties(&example, "HostTemplate")["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"]
@@ -299,7 +299,7 @@ fn a_host_takes_as_many_tasks_as_is_said_of_its_type() {
 #[test]
 fn the_page_shows_what_the_calculator_works_out() {
     let (example, page) = (example(), text(PAGE));
-    let worst = WorstCase::new(TaskNeeds {
+    let worst = WorstCaseContainer::new(TaskNeeds {
         cpu: CpuUnits(default(&example, "TaskCpu")),
         memory: Mib(default(&example, "TaskMemory")),
         network_interface: true,
@@ -343,7 +343,7 @@ fn the_page_names_what_there_is() {
     let told = ["HostImage", "HostsInService", "MaxHosts", "MinTasks", "MaxTasks"];
     for name in given.chain(told) {
         assert!(parameters.contains(name), "there is no parameter {name}");
-        assert!(page.contains(&format!("`{name}")), "{name} is not told of");
+        assert!(page.contains(&format!("`{name}")), "{name} is missing");
     }
     for path in page.split("--template-file ").skip(1) {
         let path = path.split_whitespace().next().unwrap();

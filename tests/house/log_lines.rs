@@ -6,12 +6,12 @@ use std::fs;
 use fleetkeeper_tests::repository::in_repository;
 use regex_lite::Regex;
 
-use crate::floors::sources;
+use crate::layers::sources;
 
 const PAGE: &str = "docs/troubleshooting.md";
 
 fn code() -> String {
-    let crates = ["crates/lifecycle-drainer/src", "crates/capacity-calculator/src"];
+    let crates = ["crates/aws/src", "crates/lifecycle-drainer/src", "crates/capacity-calculator/src"];
     crates.into_iter().flat_map(sources).map(|(_, text)| text).collect::<Vec<_>>().join("\n")
 }
 
@@ -40,6 +40,25 @@ fn the_page_has_the_event_codes_and_messages_of_the_code() {
             assert!(code.contains(&literal), "{event} has no message {literal}");
         }
     }
+}
+
+#[test]
+fn every_log_line_has_an_event_code() {
+    let macros = Regex::new(r"\b(?:info|warn|error|debug)!\(").unwrap();
+    let code = code();
+    let mut lines = 0;
+    for found in macros.find_iter(&code) {
+        let call = &code[found.end()..];
+        let mut depth = 1;
+        let end = call.find(|letter| {
+            depth += i32::from(letter == '(') - i32::from(letter == ')');
+            depth == 0
+        });
+        let call = &call[..end.unwrap()];
+        assert!(call.contains("event"), "no event code: {call}");
+        lines += 1;
+    }
+    assert!(lines > 30, "{lines}");
 }
 
 #[test]

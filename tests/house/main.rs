@@ -8,9 +8,9 @@ mod connections;
 #[cfg(test)]
 mod example;
 #[cfg(test)]
-mod floors;
-#[cfg(test)]
 mod imports;
+#[cfg(test)]
+mod layers;
 #[cfg(test)]
 mod log_lines;
 #[cfg(test)]

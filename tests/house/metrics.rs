@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use capacity_calculator::{BookFigures, Figures, GroupFigures, metric_data};
-use fleetkeeper_core::capacity::{WorstCase, figures};
+use fleetkeeper_core::capacity::{WorstCaseContainer, figures};
 use fleetkeeper_core::container_instance::CpuUnits;
 use fleetkeeper_core::drain::DrainMetric;
 use fleetkeeper_core::fleet::{GroupDecision, GroupHosts, Missing, MissingReason, Removable};
@@ -36,7 +36,7 @@ fn metric(namespace: &str, name: &str, dimensions: impl IntoIterator<Item = impl
 
 /// Metrics that both functions publish, taken from their code, and those of Lambda and SQS.
 fn published() -> BTreeSet<Metric> {
-    let worst = WorstCase::new(TaskNeeds { cpu: CpuUnits(1), ..TaskNeeds::default() }).unwrap();
+    let worst = WorstCaseContainer::new(TaskNeeds { cpu: CpuUnits(1), ..TaskNeeds::default() }).unwrap();
     let report = figures(&[], &worst).unwrap();
     let decision = GroupDecision {
         group: "group".to_owned(),

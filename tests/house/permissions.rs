@@ -19,7 +19,7 @@ use fleetkeeper_tests::repository::{in_repository, sample_event};
 use lifecycle_drainer::{Config, Drainer};
 use serde_json::json;
 
-use crate::floors::sources;
+use crate::layers::sources;
 use crate::template::{Stack, texts};
 
 /// The first five see every call; twenty also see it when what is drawn has changed.

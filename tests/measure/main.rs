@@ -1,5 +1,5 @@
-//! `make measure`: what drains take, in the simulated world: calls on AWS, and how long after its last task has stopped
-//! an instance's hook is completed.
+//! `make measure`: what drains take, in the simulated world: calls on AWS, and how long after its
+//! last task has stopped an instance's hook is completed.
 
 #![allow(clippy::print_stdout, reason = "a program that talks to a person")]
 #![allow(

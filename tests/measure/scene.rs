@@ -31,7 +31,7 @@ pub(crate) struct Scene {
     hosts: Vec<Ec2InstanceId>,
 }
 
-/// What drains took.
+/// The measurements of drains.
 pub(crate) struct Figures {
     pub(crate) calls: u32,
     polls: u32,
@@ -75,7 +75,8 @@ impl Scene {
         Self { aws: SimulatedAws::new(SharedWorld::in_tokio_time(world)), hosts }
     }
 
-    /// Terminates this many hosts at once and drains them; a function for each message, as Lambda runs them.
+    /// Terminates this many hosts at once and drains them; a function for each message, as Lambda
+    /// runs them.
     pub(crate) async fn drain(self, count: usize, sweeps: bool) -> Figures {
         let began = self.now();
         let before = self.calls();

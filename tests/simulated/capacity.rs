@@ -38,7 +38,7 @@ pub(crate) fn calculator_with(world: World, variables: &[(&str, &str)]) -> Scene
 }
 
 impl Scene {
-    /// What is published, where the last snapshot does not cover or hold the event.
+    /// The published summary, where the last snapshot does not cover or hold the event.
     pub(crate) async fn answer(&self, event: Value) -> Result<Summary, CapacityError> {
         Ok(self.handle(event).await?.published().unwrap())
     }
@@ -71,7 +71,7 @@ impl Scene {
 
 #[tokio::test(start_paused = true)]
 async fn a_real_event_of_ecs_becomes_the_contracts_metrics_in_one_request() {
-    // Four of the worst case fit on a host; five tasks run on two of them.
+    // Four of the worst-case containers fit on a host; five tasks run on two of them.
     let (mut world, _) = world_of_hosts(2, 600);
     world.create_service(CLUSTER, Service::new("web", 5, web())).unwrap();
     world.advance_seconds(60);
@@ -222,7 +222,7 @@ async fn the_worst_case_is_discovered_and_a_task_that_waits_is_a_missing_host() 
     assert_eq!((summary.figures.waiting_tasks, summary.figures.groups.len()), (1, 1));
     assert_eq!(summary.figures.groups[0].decision.missing.units, Some(1));
     assert_eq!(calculator.calls(Operation::DescribeTaskDefinition), 3);
-    // One more host, and the task that waits has its place.
+    // With one more host, the waiting task can be placed.
     calculator.world(|world| {
         world.launch_now(GROUP).unwrap();
         world.advance_seconds(120);

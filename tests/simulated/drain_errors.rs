@@ -1,5 +1,5 @@
-//! Errors never complete a hook. Failed calls are retried for as long as there is time, then the
-//! message is republished; a call that AWS refuses for a minute is the function's error.
+//! Errors never complete a hook. The drainer retries failed calls for as long as there is time,
+//! then republishes the message. A call that AWS refuses for a minute is the function's error.
 
 use std::time::Duration;
 

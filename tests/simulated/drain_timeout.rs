@@ -1,4 +1,4 @@
-//! What each policy does at the drain timeout.
+//! The effect of each policy at the drain timeout.
 
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ fn assert_nothing_changed(scene: &Scene) {
     assert!(scene.sent().is_empty());
 }
 
-/// What a dry run of a notice would do. It does not wait for anything.
+/// The action that a dry run of a notice reports. It does not wait for anything.
 async fn would(scene: &Scene, notice: &SnsMessage) -> String {
     let began = scene.aws.world().now();
     let answer = first(&scene.deliver(notice).await.unwrap());
@@ -151,7 +151,8 @@ async fn an_old_notices_action_is_assumed_to_be_open_as_a_heartbeat_would_change
     assert!(text.starts_with("set DRAINING: "), "{text}");
 }
 
-/// What docs/deploying.md does before there is a hook: a notice made by hand, of an instance that is in service.
+/// What docs/deploying.md does before there is a hook: a notice made by hand, of an instance that
+/// is in service.
 #[tokio::test(start_paused = true)]
 async fn a_notice_made_by_hand_says_what_a_drain_would_do() {
     let scene = dry(two_hosts_with_web(), &[]);

@@ -48,7 +48,8 @@ async fn a_drain_whose_tasks_were_killed_by_the_end_of_their_instance_is_cut_sho
         (60, "tasks stopping: 2", |scene| {
             scene.plant(Operation::RecordLifecycleActionHeartbeat, When::Always, Fault::Throttled);
         }),
-        // EC2 loses the instance. Of tasks that were stopping just then ECS does not say how they ended.
+        // EC2 loses the instance. Of tasks that were stopping just then ECS does not say how they
+        // ended.
         (5, "tasks running: 2", |scene| {
             scene.world(|world| world.lose_instance(GROUP, &scene.hosts[0]).unwrap());
         }),

@@ -1,4 +1,4 @@
-//! Whatever fails, the next delivery resumes.
+//! The next delivery resumes a drain, whichever call failed.
 
 use std::future::poll_fn;
 use std::pin::pin;

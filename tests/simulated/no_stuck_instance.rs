@@ -40,7 +40,7 @@ async fn a_task_that_stays_missing_holds_its_hook_until_450_s_after_the_drain_ti
     let scene = Scene::new(two_hosts_with_web());
     scene.plant(Operation::DescribeTasks, When::Always, Fault::Failure { reason: "MISSING" });
     let (answer, invocations) = scene.see_through(&scene.terminate(0)).await;
-    // ECS tells of a stopped task for an hour.
+    // ECS shows a stopped task for an hour.
     assert_eq!((&first(&answer)["outcome"], invocations), (&"completed".into(), 5));
     scene.assert_all_drained(1);
 }

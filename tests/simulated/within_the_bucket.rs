@@ -29,7 +29,7 @@ async fn a_wait_costs_one_read_per_poll() {
     // The tasks are stopping for most of the time, and are polled every two seconds.
     let polls = u32::try_from((scene.ends()[0].0 - began).num_seconds() / 2).unwrap();
     assert!(polls > 160);
-    // Finding it, setting it DRAINING and the confirming round; every five minutes whether the
+    // Further reads find it, set it DRAINING and confirm. Others check every five minutes that the
     // instance is still there.
     assert!(reads <= polls + 5 + 1, "{reads} reads in {polls} polls");
     scene.assert_all_drained(1);

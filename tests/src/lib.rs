@@ -1,14 +1,14 @@
 //! An AWS in miniature, for the tests on the wire, the demo and the benchmark of the packages.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | [`repository`] | where the repository's files and tools are |
 //! | [`process`] | a server as a child process, gone when it is dropped |
-//! | [`http`] | requests to the servers, as plain as can be |
+//! | [`http`] | plain requests to the servers |
 //! | [`ministack`] | the emulator: Lambda, SNS, CloudWatch, logs, CloudFormation |
 //! | [`python`] | the checks that need AWS's own data |
-//! | [`requests`] | what functions send to AWS, held to the service models |
-//! | [`performance`] | what the benchmark measured, and how it is shown |
+//! | [`requests`] | the functions' requests to AWS, checked by the service models |
+//! | [`performance`] | the benchmark's figures, as text and pictures |
 //! | [`stack`] | the template deployed into the emulator, wired to a simulated ECS and Auto Scaling |
 
 pub mod http;

@@ -24,10 +24,10 @@ use fleetkeeper_tests::repository::{in_repository, sample_event, tool};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Starting under emulation takes some seconds on a busy machine.
+/// Starting under emulation takes some seconds on a busy computer.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// What runs an arm64 program here, and where its C library is.
+/// The emulator that runs an arm64 program here, and the folder of its C library.
 fn emulator() -> Result<(PathBuf, PathBuf), String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["qemu-aarch64", "qemu-aarch64-static"];
@@ -89,7 +89,7 @@ fn runtime_api(event: &Value, says: &Sender<(bool, String)>) -> String {
     address
 }
 
-/// What an arm64 package answers to an event.
+/// The answer of an arm64 package to an event.
 fn answer(function: &str, event: &Value, stage: &Stage) -> Value {
     let folder = TempDir::new().unwrap();
     let unzip = Command::new(tool("python").unwrap())
@@ -123,7 +123,7 @@ fn answer(function: &str, event: &Value, stage: &Stage) -> Value {
     serde_json::from_str(&body).unwrap()
 }
 
-/// What the packages run in.
+/// The packages' environment.
 struct Stage {
     qemu: PathBuf,
     library: PathBuf,

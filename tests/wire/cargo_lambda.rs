@@ -1,5 +1,5 @@
-//! What users do with cargo-lambda. Under `cargo lambda watch` and `cargo lambda invoke` both functions answer sensibly:
-//! the deadline that they are handed lies in 1970.
+//! The users' way with cargo-lambda. Under `cargo lambda watch` and `cargo lambda invoke` both
+//! functions answer sensibly: the deadline that they get lies in 1970.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! A second opinion on the ECS adapter: moto. It ignores the filter on `ec2InstanceId` and lists every instance, so that
-//! it also shows that the drainer touches none but the one it was told of.
+//! A second opinion on the ECS adapter: moto. It ignores the filter on `ec2InstanceId` and lists
+//! every instance. So it also shows that the drainer touches only the instance of its notice.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -10,7 +10,7 @@ use fleetkeeper_aws::clock::SystemClock;
 use fleetkeeper_aws::ecs::Ecs;
 use fleetkeeper_aws::embedded_metrics::StandardOutput;
 use fleetkeeper_aws::sns::Sns;
-use fleetkeeper_core::capacity::{WorstCase, figures};
+use fleetkeeper_core::capacity::{WorstCaseContainer, figures};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{
     ContainerInstance, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib,
@@ -71,7 +71,7 @@ impl Moto {
         http::post(&self.url, &headers, &format!("{form}&Version=2011-01-01")).unwrap().ok(form).unwrap();
     }
 
-    /// Cluster `demo` with so many hosts; their EC2 instance ids.
+    /// Creates cluster `demo` with this many hosts, and returns their EC2 instance ids.
     fn cluster_of(&self, hosts: usize) -> Vec<String> {
         self.ecs("CreateCluster", &json!({"clusterName": "demo"}));
         let form = format!(
@@ -156,14 +156,17 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
             .len(),
         1
     );
-    // moto moves a task on with every look at it; all that counts here is that its status is read.
+    // moto moves a task on with every read of it. Only the reading of its status counts here.
     let tasks = tasks_on(&ecs, &cluster, host).await;
     assert!(tasks.len() == 1 && !tasks[0].last_status.is_empty(), "{tasks:?}");
 
-    // Two of the worst case on every host but this one, where one is left.
-    let worst =
-        WorstCase::new(TaskNeeds { cpu: CpuUnits(cpu / 2), memory: Mib(memory / 2), ..TaskNeeds::default() })
-            .unwrap();
+    // Two of the worst-case containers on every host except this one, where one is left.
+    let worst = WorstCaseContainer::new(TaskNeeds {
+        cpu: CpuUnits(cpu / 2),
+        memory: Mib(memory / 2),
+        ..TaskNeeds::default()
+    })
+    .unwrap();
     let after = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     let report = figures(&after.items, &worst).unwrap();
     assert_eq!((report.placeable_containers, report.hosts), (237, 119));

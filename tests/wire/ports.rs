@@ -1,5 +1,6 @@
-//! Each adapter on the wire: ECS and Auto Scaling against the simulated world's HTTP face, SNS and CloudWatch against
-//! the emulator. What a call answers there is what the simulated port answers: handlers proven on one hold on the other.
+//! Each adapter on the wire: ECS and Auto Scaling against the simulated world's HTTP face, SNS and
+//! CloudWatch against the emulator. What a call answers there is what the simulated port answers:
+//! handlers proven on one hold on the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,9 +48,10 @@ pub(crate) async fn sdk_at(url: &str) -> SdkConfig {
     sdk::loader().endpoint_url(url).region(Region::new("us-east-1")).test_credentials().load().await
 }
 
-/// Twenty hosts, one of them with GPUs and a trunk, a service with ports of its own, one that finds no room and one whose
-/// deployment cannot go on, a protected task, pages of seven, and one host that is to go. Nothing in it changes by time
-/// within the seconds of a test.
+/// A world with one of everything that the ports read, in pages of seven. Of its twenty hosts one
+/// has GPUs and a trunk, and one is terminating. One service has ports of its own, one finds no
+/// room, and the deployment of another cannot go on. One task is protected. Nothing in the world
+/// changes by time within the seconds of a test.
 fn world() -> (World, LifecycleAction) {
     // Whole seconds: ECS writes times as floating-point numbers.
     let mut world = World::new(Utc::now().trunc_subsecs(0));
@@ -161,7 +163,7 @@ async fn transcript(
     said
 }
 
-/// What a drain asks of services, tasks and groups beside, and what each answered.
+/// A drain's further questions about services, tasks and groups, and the answer to each.
 async fn more(
     ecs: &(impl Services + Tasks + TaskDefinitions + TaskProtections + TaskStopping),
     auto_scaling: &impl AutoScalingGroups,
@@ -252,7 +254,7 @@ fn fleet_world() -> World {
     world.create_service("demo", shown).unwrap();
     let set = TaskSet::new("blue", TaskDefinition::new("blue", 64, 64)).on_fargate(1);
     world.create_service("demo", Service::external("sets", 3, set.scale(50))).unwrap();
-    // What the scheduler does first is over.
+    // The scheduler's first steps are over.
     world.advance_seconds(60);
     world
 }
@@ -261,7 +263,7 @@ fn web_definition() -> TaskDefinition {
     TaskDefinition::new("web", 256, 512).tcp_port(80)
 }
 
-/// What a snapshot asks of a fleet beside hosts and tasks, and what each call answered.
+/// A snapshot's questions about a fleet beside hosts and tasks, and the answer to each.
 async fn fleet_transcript(
     ecs: &(impl ContainerInstances + Services + TaskDefinitions + CapacityProviders),
     auto_scaling: &impl AutoScalingGroups,
@@ -409,7 +411,8 @@ async fn so_do_services_tasks_and_groups() {
     }
 }
 
-/// A second opinion: what the emulator says of the same things. It has neither protections nor activities.
+/// A second opinion: what the emulator says of the same things. It has neither protections nor
+/// activities.
 #[tokio::test]
 async fn services_and_tasks_are_read_from_the_emulator_alike() {
     let emulator = Ministack::start().unwrap();
@@ -493,7 +496,8 @@ async fn a_throttled_call_is_tried_again_by_the_sdk_and_a_refused_one_is_not() {
     assert_eq!(list().await.unwrap_err().kind, CallErrorKind::Throttled);
 }
 
-/// SNS may have taken a message although it answers with an error: the SDK must not publish it again.
+/// SNS may have taken a message although it answers with an error: the SDK must not publish it
+/// again.
 #[tokio::test]
 async fn a_publish_that_fails_is_not_retried_by_the_sdk() {
     let requests = Arc::new(AtomicUsize::new(0));
@@ -574,7 +578,7 @@ async fn sns_and_cloudwatch_take_what_the_adapters_send() {
     requests.check(&["sns:Publish", "cloudwatch:PutMetricData"]).unwrap();
 }
 
-/// What the simulated alarms read is what CloudWatch makes of the same data.
+/// The simulated alarms read the statistics that CloudWatch computes of the same data.
 #[tokio::test]
 async fn a_minutes_statistics_are_those_of_the_simulated_world() {
     const NAMESPACE: &str = "ECS/Fleetkeeper";

@@ -1,5 +1,5 @@
-//! The whole: the template deployed into the emulator, the packages that would be deployed running in it, and a
-//! simulated ECS and Auto Scaling behind them.
+//! The whole: the template deployed into the emulator, the packages that would be deployed running
+//! in it, and a simulated ECS and Auto Scaling behind them.
 
 use chrono::Utc;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
@@ -142,7 +142,7 @@ fn an_event_of_ecs_becomes_metrics_and_a_full_cluster_an_alarm() {
     wait_for("the alarm", 60, || (stack.emulator.alarm_state(alarm).unwrap() == "ALARM").then_some(()))
         .unwrap();
 
-    // What ECS sends is what the deployed rule lets through.
+    // The deployed rule lets ECS's events through.
     stack.world(World::take_outbox);
     stack.world(|world| world.set_desired_count("demo", "web", 2)).unwrap();
     let rule = stack.output("CapacityCalculatorChange").unwrap();
@@ -153,7 +153,7 @@ fn an_event_of_ecs_becomes_metrics_and_a_full_cluster_an_alarm() {
     let event = event_of(&world_with_a_change()).unwrap();
     assert!(stack.emulator.pattern_matches(rule, &event).unwrap(), "{event}");
 
-    // A task that finds no place wakes it, too, and no other thing that a service does.
+    // A task that cannot be placed wakes it, too, and no other event of a service does.
     let rule = stack.output("CapacityCalculatorPlacementFailure").unwrap();
     let mut of_service = sample_event("ecs-service-task-placement-failure.json").unwrap();
     assert!(stack.emulator.pattern_matches(rule, &of_service).unwrap());

@@ -1,8 +1,8 @@
-//! The least that a function on the same SDKs can be: what `make bench` holds the calculator against, to tell what is ours to
-//! make smaller from what is not.
+//! The smallest function on the same SDKs. `make bench` compares the calculator with it, to
+//! separate our own cost from that of the SDKs.
 //!
-//! It makes the three calls of a look at one page of hosts, counts them, and does nothing else: no log, no second page, no
-//! services, no figures.
+//! It makes the three calls of a snapshot of one page of hosts, counts them, and does nothing else:
+//! no log, no second page, no services, no figures.
 
 use aws_sdk_cloudwatch::types::MetricDatum;
 use fleetkeeper_aws::sdk;

@@ -32,7 +32,7 @@ impl EmbeddedMetrics for StandardOutput {
     /// A line that can't be written is a metric lost, and nothing more: no drain depends on it.
     fn put(&self, document: &Value) {
         if let Err(error) = write_line(&mut io::stdout().lock(), document, &self.level) {
-            tracing::warn!(%error, "metrics could not be written to the log");
+            tracing::warn!(event = "metrics_not_written", %error, "metrics not written to the log");
         }
     }
 }

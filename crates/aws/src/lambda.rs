@@ -75,7 +75,7 @@ pub async fn start(
     match ran {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = %ErrorChain(&error), "the function does not start");
+            tracing::error!(event = "start_failed", error = %ErrorChain(&error), "the function does not start");
             std::process::ExitCode::FAILURE
         }
     }
@@ -117,7 +117,7 @@ pub fn log_level(settings: &Settings<'_>) -> Result<LevelFilter, SettingError> {
 fn say_panic(info: &PanicHookInfo<'_>) {
     let said = info.payload_as_str().unwrap_or("no text");
     let at = info.location().map(ToString::to_string).unwrap_or_default();
-    tracing::error!(panic = said, at, "the function panicked");
+    tracing::error!(event = "function_panicked", panic = said, at, "the function panicked");
 }
 
 /// One flat JSON object a line: `timestamp`, `level`, `message`, the event's fields, and the fields
@@ -180,6 +180,7 @@ mod tests {
         assert_eq!(written.find('\n'), Some(written.len() - 1), "{written}");
         let line: Value = serde_json::from_str(&written).unwrap();
         assert_eq!((&line["level"], &line["requestId"]), (&"ERROR".into(), &"the-request".into()));
+        assert_eq!(line["event"], "function_panicked");
         assert_eq!(line["panic"], "an invariant\ndoes not hold");
         assert!(line["at"].as_str().unwrap().contains("lambda.rs:"), "{line}");
     }

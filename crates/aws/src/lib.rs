@@ -1,6 +1,6 @@
 //! The ports over the AWS SDK and Lambda's runtime: the only crate that names either.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | [`sdk`] | how every client is configured: TLS, retries, timeouts |
 //! | [`ecs`], [`auto_scaling`], [`sns`], [`cloudwatch`] | a port each, one API call a method |

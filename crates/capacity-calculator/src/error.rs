@@ -34,11 +34,11 @@ pub enum CapacityError {
     },
     /// ECS answered, and did not describe some container instances that it lists.
     #[error(
-        "ecs:DescribeContainerInstances on cluster {cluster} could not tell of {} of {listed} container instances, first {}",
+        "ecs:DescribeContainerInstances on cluster {cluster} could not describe {} of {listed} container instances, first {}",
         failures.len(),
         failures.first().map(ToString::to_string).unwrap_or_default()
     )]
-    Untold {
+    NotDescribed {
         /// The cluster's name.
         cluster: String,
         /// The instances that it did not describe.
@@ -108,7 +108,7 @@ impl CapacityError {
             Self::NotRead { of: Read::Groups, .. } => "GroupsNotRead",
             Self::NotRead { of: Read::CapacityProviders, .. } => "CapacityProvidersNotRead",
             Self::NotRead { of: Read::PlacementConstraints, .. } => "PlacementConstraintsNotRead",
-            Self::Untold { .. } => "ContainerInstancesUntold",
+            Self::NotDescribed { .. } => "ContainerInstancesNotDescribed",
             Self::NotPut { .. } => "MetricsNotPut",
         }
     }

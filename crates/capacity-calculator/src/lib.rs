@@ -22,6 +22,32 @@
 //! [`fleetkeeper_core::capacity`]'s. Nothing here names an SDK or the Lambda runtime: the handler
 //! takes ports, a JSON value and what the invocation has left.
 
+//!
+//! An event only decides which cluster is read, and whether the last snapshot covers it already:
+//!
+//! ```
+//! use capacity_calculator::Trigger;
+//! use serde_json::json;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let failure = Trigger::read(json!({
+//!     "detail-type": "ECS Service Action",
+//!     "time": "2026-11-22T10:00:00Z",
+//!     "detail": {
+//!         "eventName": "SERVICE_TASK_PLACEMENT_FAILURE",
+//!         "clusterArn": "arn:aws:ecs:us-east-1:111122223333:cluster/demo",
+//!         "reason": "RESOURCE:MEMORY"
+//!     }
+//! }))?;
+//! assert!(failure.is_change());
+//! assert_eq!(failure.cluster.unwrap().name(), "demo");
+//!
+//! let schedule = Trigger::read(json!({"detail-type": "Scheduled Event", "detail": "{}"}))?;
+//! assert!(!schedule.is_change());
+//! # Ok(())
+//! # }
+//! ```
+
 mod calculator;
 mod calls;
 mod capacity_providers;

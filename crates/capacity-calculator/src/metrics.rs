@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_hosts_that_must_not_be_told_are_not_published() {
+    fn missing_hosts_that_nobody_can_know_are_not_published() {
         let unjoined = MissingReason::HostsDoNotJoin { instance: "i-1".to_owned() };
         let figures = Figures { groups: vec![group("a", None, unjoined)], ..Figures::default() };
         let named = |name: &str| data(&figures).iter().any(|line| line.starts_with(name));

@@ -50,7 +50,7 @@ async fn describe(
     let ask = async |names: Vec<String>| {
         paces.services.turn(clock).await;
         let mut answer = ecs.describe_services(cluster, &names).await?;
-        answer.failures.extend(untold(&names, &answer));
+        answer.failures.extend(not_described(&names, &answer));
         Ok(answer)
     };
     let answer = ask(batch.iter().map(|arn| arn.0.clone()).collect()).await?;
@@ -64,12 +64,12 @@ async fn describe(
 
 /// The services that an answer neither describes nor has among its failures. An ARN ends in its
 /// service's name.
-fn untold(asked_for: &[String], answer: &Answer<Service>) -> Vec<Failure> {
+fn not_described(asked_for: &[String], answer: &Answer<Service>) -> Vec<Failure> {
     let name = |arn: &String| arn.rsplit('/').next().unwrap_or_default().to_owned();
     let told: BTreeSet<_> = answer.items.iter().map(|service| service.name.clone()).collect();
     let failed: BTreeSet<_> = answer.failures.iter().map(|failure| name(&failure.arn)).collect();
-    let untold = asked_for.iter().filter(|arn| !told.contains(&name(arn)) && !failed.contains(&name(arn)));
-    untold.map(|arn| Failure::untold(arn)).collect()
+    let absent = asked_for.iter().filter(|arn| !told.contains(&name(arn)) && !failed.contains(&name(arn)));
+    absent.map(|arn| Failure::not_described(arn)).collect()
 }
 
 /// The task definitions of the ACTIVE services' tasks on EC2. Reads the unknown ones, and forgets

@@ -127,7 +127,7 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
             report::container_instance_not_described(self.cluster, failure);
         }
         let listed = answer.items.len() + answer.failures.len();
-        Err(CapacityError::Untold {
+        Err(CapacityError::NotDescribed {
             cluster: self.cluster.name().to_owned(),
             failures: answer.failures,
             listed,

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_without_a_place_is_told_with_ecss_reason() {
+    fn a_task_that_cannot_be_placed_has_ecss_reason() {
         let trigger = Trigger::read(json!({
             "detail-type": "ECS Service Action",
             "time": "2026-11-23T12:00:00Z",

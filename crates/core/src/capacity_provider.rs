@@ -7,6 +7,6 @@ pub struct CapacityProvider {
     pub name: String,
     /// The name of its Auto Scaling group. Fargate and ECS Managed Instances have none.
     pub group: Option<String>,
-    /// Whether ECS scales that group itself (managed scaling).
+    /// True if ECS scales that group itself (managed scaling).
     pub managed_scaling: bool,
 }

@@ -10,7 +10,7 @@ pub struct Cluster {
     name: String,
 }
 
-/// What is neither a cluster's name nor its ARN.
+/// A text that is neither a cluster's name nor its ARN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is not accepted: a cluster's name (1 to 255 letters, digits, hyphens and underscores) or its ARN \
@@ -50,7 +50,8 @@ impl fmt::Display for Cluster {
     }
 }
 
-/// ECS takes names of up to 255 letters, digits, hyphens and underscores (API reference, `CreateCluster`).
+/// ECS takes names of up to 255 letters, digits, hyphens and underscores (API reference,
+/// `CreateCluster`).
 fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')

@@ -20,11 +20,12 @@ pub struct Port(pub u16);
 
 /// An EC2 instance id: `i-` and 8 or 17 lower-case hexadecimal digits.
 ///
-/// Nothing else is let through, because the id goes into a filter expression of ECS's cluster query language.
+/// Nothing else is let through, because the id goes into a filter expression of ECS's cluster query
+/// language.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ec2InstanceId(String);
 
-/// What is not an EC2 instance id.
+/// A text that is not an EC2 instance id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not accepted: an EC2 instance id (i- and 8 or 17 lower-case hexadecimal digits)")]
 pub struct NotAnEc2InstanceId(String);
@@ -57,7 +58,8 @@ impl fmt::Display for Ec2InstanceId {
     }
 }
 
-/// A container instance's ARN, old format or new. It is never taken apart: the old one does not name the cluster.
+/// A container instance's ARN, old format or new. It is never taken apart: the old one does not
+/// name the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContainerInstanceArn(pub String);
 
@@ -120,10 +122,10 @@ impl fmt::Display for ContainerInstanceStatus {
     }
 }
 
-/// What a container instance has, in total (registered) or free (remaining).
+/// The resources of a container instance, in total (registered) or free (remaining).
 ///
-/// Mind the ports: ECS lists those *in use* under remaining, and those that the agent keeps for itself under
-/// registered; so in both these sets name ports that are *not* to be had.
+/// Ports are listed the other way round: ECS lists those *in use* under remaining, and those that
+/// the agent keeps for itself under registered. So both sets name ports that are *not* free.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resources {
     /// CPU units.
@@ -143,7 +145,7 @@ pub struct Resources {
 pub struct Attributes(pub BTreeMap<String, Option<String>>);
 
 impl Attributes {
-    /// Whether it has an attribute of this name.
+    /// Returns whether the instance has an attribute of this name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
@@ -156,16 +158,18 @@ impl Attributes {
     }
 }
 
-/// A container instance as `DescribeContainerInstances` tells of it.
+/// A container instance, from `DescribeContainerInstances`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerInstance {
     /// Its ARN.
     pub arn: ContainerInstanceArn,
-    /// The EC2 instance below it, as AWS wrote it: for ECS Anywhere an SSM id (`mi-...`), hence a plain text.
+    /// The EC2 instance below it, as AWS wrote it: for ECS Anywhere an SSM id (`mi-...`), hence a
+    /// plain text.
     pub ec2_instance_id: String,
     /// Its status.
     pub status: ContainerInstanceStatus,
-    /// Whether its agent is connected; a disconnected one is given no tasks and reports none.
+    /// True if its agent is connected. ECS places no tasks on an instance whose agent is
+    /// disconnected, and learns nothing of those there.
     pub agent_connected: bool,
     /// Tasks whose *desired* status is RUNNING: one that is still stopping is no longer among them.
     pub running_tasks: u32,
@@ -173,15 +177,15 @@ pub struct ContainerInstance {
     pub pending_tasks: u32,
     /// Totals since the agent registered.
     pub registered: Resources,
-    /// What no task has reserved.
+    /// The resources that no task has reserved.
     pub remaining: Resources,
     /// Its attributes: what ECS, its agent and its owners say of it.
     pub attributes: Attributes,
-    /// The capacity provider that it belongs to. An instance that registered before its group became
-    /// one has none (developer guide, "Capacity providers").
+    /// The capacity provider that it belongs to. An instance that registered before its group
+    /// became one has none (developer guide, "Capacity providers").
     pub capacity_provider: Option<String>,
-    /// Network interfaces that its tasks hold, where they were counted. ECS does not tell it of an instance: only its
-    /// tasks do.
+    /// Network interfaces that its tasks hold, where they were counted. ECS shows them only in its
+    /// tasks.
     pub network_interfaces: Option<u32>,
     /// When its agent registered it, where ECS gives that.
     pub registered_at: Option<DateTime<Utc>>,
@@ -190,14 +194,16 @@ pub struct ContainerInstance {
 }
 
 impl ContainerInstance {
-    /// Whether ECS would place a task of launch type EC2 here: ACTIVE, with its agent connected, and an EC2 instance.
+    /// Returns whether ECS would place a task of launch type EC2 here: ACTIVE, with its agent
+    /// connected, and an EC2 instance.
     #[must_use]
     pub fn takes_tasks(&self) -> bool {
         self.status == ContainerInstanceStatus::Active && self.agent_connected && !self.is_external()
     }
 
-    /// Whether an agent that lost its state left it behind: its EC2 instance has registered anew since, and is connected. The
-    /// latest of such registrations registered at `newest`. Nothing runs under a ghost any more, whatever ECS counts.
+    /// Returns whether an agent that lost its state left it behind: its EC2 instance has registered
+    /// anew since, and is connected. The latest of such registrations registered at `newest`.
+    /// Nothing runs under a ghost any more, whatever ECS counts.
     #[must_use]
     pub fn is_ghost(&self, newest: Option<DateTime<Utc>>) -> bool {
         let is_older = newest.zip(self.registered_at).is_some_and(|(newest, at)| at < newest);
@@ -210,19 +216,21 @@ impl ContainerInstance {
         self.attributes.value("ecs.instance-type")
     }
 
-    /// Whether it has a trunk network interface (attribute `ecs.awsvpc-trunk-id`), and so room for more awsvpc tasks.
+    /// Returns whether the instance has a trunk network interface (attribute
+    /// `ecs.awsvpc-trunk-id`), and so room for more awsvpc tasks.
     #[must_use]
     pub fn is_trunked(&self) -> bool {
         self.attributes.has("ecs.awsvpc-trunk-id")
     }
 
-    /// Whether it is a machine outside EC2 (ECS Anywhere), which only tasks of launch type EXTERNAL are placed on.
+    /// Returns whether the instance is outside EC2 (ECS Anywhere). ECS places only tasks of launch
+    /// type EXTERNAL there.
     #[must_use]
     pub fn is_external(&self) -> bool {
         self.ec2_instance_id.starts_with("mi-")
     }
 
-    /// Its tasks that are to run: running and pending.
+    /// Its running and pending tasks.
     #[must_use]
     pub fn tasks(&self) -> u64 {
         u64::from(self.running_tasks) + u64::from(self.pending_tasks)

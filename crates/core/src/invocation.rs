@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// What an invocation is given when its real deadline is not known: long enough for a look or two from a shell.
+/// An invocation's time when its real deadline is not known: long enough for a poll or two from a
+/// shell.
 pub const UNKNOWN_DEADLINE: Duration = Duration::from_secs(60);
 
 /// An invocation.
@@ -14,14 +15,14 @@ pub struct Invocation {
     pub begins: DateTime<Utc>,
     /// When Lambda ends it.
     pub ends: DateTime<Utc>,
-    /// Whether Lambda gave the end, or it is taken to be [`UNKNOWN_DEADLINE`] away.
+    /// True if Lambda gave the end. Otherwise it is assumed to be [`UNKNOWN_DEADLINE`] away.
     pub deadline_known: bool,
 }
 
 impl Invocation {
-    /// An invocation that begins `now`, by the deadline in milliseconds since the epoch that Lambda's runtime API
-    /// gave. One that lies before the invocation's start can't be real (`cargo lambda watch` sends such): it is taken
-    /// as unknown.
+    /// An invocation that begins `now`, by the deadline in milliseconds since the epoch that
+    /// Lambda's runtime API gave. One that lies before the invocation's start can't be real
+    /// (`cargo lambda watch` sends such): it is taken as unknown.
     #[must_use]
     pub fn new(deadline_ms: u64, now: DateTime<Utc>) -> Self {
         let deadline = i64::try_from(deadline_ms).ok().and_then(DateTime::from_timestamp_millis);

@@ -19,12 +19,13 @@ pub struct LifecycleAction {
     pub id: LifecycleActionId,
 }
 
-/// What tells an action from the others at its hook.
+/// The identity of an action among the others at its hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LifecycleActionId {
-    /// The token that its notice gave: it pins this very action, an instance id would match a later one, too.
+    /// The token that its notice gave: it pins this very action, an instance id would match a later
+    /// one, too.
     Token(String),
-    /// The instance that waits, where only the group told of it.
+    /// The waiting instance, where only the group showed it.
     Instance(Ec2InstanceId),
 }
 
@@ -54,7 +55,7 @@ pub struct AutoScalingGroup {
     pub suspended: BTreeSet<String>,
     /// Its instances. Those of its warm pool are not among them.
     pub instances: Vec<GroupInstance>,
-    /// Whether a load balancer or another traffic source is attached. Its connection draining then
+    /// True if a load balancer or another traffic source is attached. Its connection draining then
     /// comes before the hook: a termination's activity starts earlier than its lifecycle action.
     pub has_load_balancer: bool,
 }
@@ -79,20 +80,20 @@ pub struct GroupInstance {
     pub instance_type: String,
     /// The capacity units that it counts for: 1 in a group without weights.
     pub weight: u32,
-    /// Whether it is protected from scale-in.
+    /// True if it is protected from scale-in.
     pub protected: bool,
 }
 
 impl GroupInstance {
-    /// Whether it is launched, or being launched, to take tasks.
+    /// Returns whether it is launched, or being launched, to take tasks.
     #[must_use]
     pub fn is_to_serve(&self) -> bool {
         self.lifecycle_state == "InService" || self.lifecycle_state.starts_with("Pending")
     }
 
-    /// Whether a termination hook, ours or another, holds it. An instance refresh that replaces root
-    /// volumes runs the same hooks (API reference, `LifecycleState`). On its way to a warm pool an
-    /// instance is in `Warmed:Pending:Wait` instead, like one that was launched there.
+    /// Returns whether a termination hook, ours or another, holds it. An instance refresh that
+    /// replaces root volumes runs the same hooks (API reference, `LifecycleState`). On its way to a
+    /// warm pool an instance is in `Warmed:Pending:Wait` instead, like one that was launched there.
     #[must_use]
     pub fn waits_to_terminate(&self) -> bool {
         matches!(self.lifecycle_state.as_str(), "Terminating:Wait" | "ReplacingRootVolume:Wait")
@@ -116,17 +117,19 @@ pub struct ScalingActivity {
 pub struct LifecycleHook {
     /// Its name.
     pub name: String,
-    /// An action ends when this long has passed since its start or its last heartbeat: 30 s to 7,200 s.
+    /// An action ends when this long has passed since its start or its last heartbeat: 30 s to
+    /// 7,200 s.
     pub heartbeat_timeout: Duration,
-    /// An action ends when this long has passed since its start, whatever its heartbeats: 100 heartbeat timeouts or
-    /// 48 hours, whichever is less.
+    /// An action ends when this long has passed since its start, whatever its heartbeats: 100
+    /// heartbeat timeouts or 48 hours, whichever is less.
     pub global_timeout: Duration,
     /// The longest drain that its `NotificationMetadata` asks for, where that says so.
     pub drain_timeout: Option<Duration>,
 }
 
-/// How an action is completed. On termination both end the instance; ABANDON also skips the group's other hooks, and
-/// where the group's `InstanceLifecyclePolicy` has `TerminateHookAbandon: retain`, it keeps the instance.
+/// How an action is completed. On termination both end the instance; ABANDON also skips the group's
+/// other hooks, and where the group's `InstanceLifecyclePolicy` has `TerminateHookAbandon: retain`,
+/// it keeps the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LifecycleActionResult {
     /// Let the group go on.
@@ -135,12 +138,13 @@ pub enum LifecycleActionResult {
     Abandon,
 }
 
-/// What a call on an action came upon.
+/// The state of an action, as a call on it found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LifecycleActionState {
     /// The action was there, and the call took effect.
     Active,
-    /// "No active Lifecycle Action found": completed by somebody else, timed out, or its instance is gone.
+    /// "No active Lifecycle Action found": completed by somebody else, timed out, or its instance
+    /// is gone.
     Gone,
 }
 

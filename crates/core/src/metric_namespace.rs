@@ -14,8 +14,8 @@ pub fn metric_namespace(settings: &Settings<'_>) -> Result<String, SettingError>
     Ok(namespace.unwrap_or_else(|| DEFAULT.to_owned()))
 }
 
-/// CloudWatch's rules (user guide, namespaces; API reference, `PutMetricData`). It takes a name that starts with
-/// `AWS/` from nobody but AWS.
+/// CloudWatch's rules (user guide, namespaces; API reference, `PutMetricData`). It takes a name
+/// that starts with `AWS/` from nobody but AWS.
 fn namespace(text: &str) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b" .-_/#:".contains(&byte);
     let accepted = (1..=255).contains(&text.len())

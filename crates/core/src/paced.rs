@@ -1,5 +1,5 @@
-//! Reads of ECS at a pace: an account has 100 at once and 20 a second after that, for all that it does ("Request throttling
-//! for the Amazon ECS API"), and half of them are left to others.
+//! Paces the reads of ECS. An account has 100 at once and 20 a second after that, for everything
+//! that it does ("Request throttling for the Amazon ECS API"). Half of them are left to others.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    /// When each of so many turns comes, in milliseconds from now on.
+    /// When each of `count` turns comes, in milliseconds from now on.
     fn turns(paced: &Paced<'_, (), StandingClock>, count: usize) -> Vec<i64> {
         let start = paced.clock.now();
         let turn = |_| {

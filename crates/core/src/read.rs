@@ -14,11 +14,13 @@ use crate::task::{DesiredStatus, Task, TaskArn};
 
 /// Describe calls under way at once.
 ///
-/// ECS gives an account 100 reads at once and 20 a second after that. With 8 under way a snapshot of 5,000 container
-/// instances (50 list and 50 describe calls) is bound by its list calls, which follow one another anyway.
+/// ECS gives an account 100 reads at once and 20 a second after that. A snapshot of 5,000 container
+/// instances takes 50 list and 50 describe calls. With 8 under way its list calls bound it, and
+/// those follow one another anyway.
 pub const DESCRIBES_IN_FLIGHT: usize = 8;
 
-/// The pages of a list, one after the other: `list` is called with no token first, and with each page's until there is none.
+/// The pages of a list, one after the other: `list` is called with no token first, and with each
+/// page's until there is none.
 pub fn pages<T, F: Future<Output = Result<Page<T>, CallError>>>(
     list: impl Fn(Option<PageToken>) -> F,
 ) -> impl Stream<Item = Result<Vec<T>, CallError>> {
@@ -33,8 +35,9 @@ pub fn pages<T, F: Future<Output = Result<Page<T>, CallError>>>(
     })
 }
 
-/// Lists and describes the container instances that `query` asks for. Pages are described while the next ones are
-/// listed. The failures are those of instances that left between the two calls, or that ECS could not tell of.
+/// Lists and describes the container instances that `query` asks for. Pages are described while the
+/// next ones are listed. The failures are those of instances that left between the two calls, or
+/// that ECS could not describe.
 pub async fn container_instances(
     ecs: &impl ContainerInstances,
     cluster: &Cluster,
@@ -120,7 +123,7 @@ pub async fn describe_tasks(
     .await
 }
 
-/// What a describe call tells of, by its ARN.
+/// A resource that a describe call returns, by its ARN.
 trait Described {
     fn arn(&self) -> &str;
 }
@@ -137,8 +140,9 @@ impl Described for Task {
     }
 }
 
-/// Describes what comes in pages, in batches of at most [`DESCRIBE_MAX`]. The answer keeps the pages' order,
-/// and has each resource once: one may move to a later page while the pages are listed.
+/// Describes what comes in pages, in batches of at most [`DESCRIBE_MAX`]. The answer keeps the
+/// pages' order, and has each resource once: one may move to a later page while the pages are
+/// listed.
 async fn describe<Arn, Item, F>(
     pages: impl Stream<Item = Result<Vec<Arn>, CallError>>,
     call: impl Fn(Vec<Arn>) -> F,
@@ -155,7 +159,7 @@ where
             stream::iter(batches)
         })
         .try_flatten()
-        .map_ok(|batch| async move { Ok(with_untold(call(batch.clone()).await?, &batch)) })
+        .map_ok(|batch| async move { Ok(with_not_described(call(batch.clone()).await?, &batch)) })
         .try_buffered(DESCRIBES_IN_FLIGHT);
     let empty = Answer { items: Vec::new(), failures: Vec::new() };
     let mut whole: Answer<Item> = answers
@@ -170,23 +174,24 @@ where
     Ok(whole)
 }
 
-/// Adds a failure for each resource that was asked for and is neither described nor among the failures: it must not go
-/// unnoticed. How many there are is told by counting, as a failure may name its resource in another format of ARN.
-fn with_untold<Arn: AsRef<str>, Item: Described>(
+/// Adds a failure for each resource that was asked for and is neither described nor among the
+/// failures. Counting decides how many there are, because a failure may name its resource in
+/// another format of ARN.
+fn with_not_described<Arn: AsRef<str>, Item: Described>(
     mut answer: Answer<Item>,
     asked_for: &[Arn],
 ) -> Answer<Item> {
-    let untold = asked_for.len().saturating_sub(answer.items.len() + answer.failures.len());
+    let count = asked_for.len().saturating_sub(answer.items.len() + answer.failures.len());
     let described: BTreeSet<&str> = answer.items.iter().map(Described::arn).collect();
     let failed: BTreeSet<&str> = answer.failures.iter().map(|failure| failure.arn.as_str()).collect();
-    let untold: Vec<Failure> = asked_for
+    let absent: Vec<Failure> = asked_for
         .iter()
         .map(AsRef::as_ref)
         .filter(|arn| !described.contains(arn) && !failed.contains(arn))
-        .take(untold)
-        .map(Failure::untold)
+        .take(count)
+        .map(Failure::not_described)
         .collect();
-    answer.failures.extend(untold);
+    answer.failures.extend(absent);
     answer
 }
 
@@ -206,14 +211,14 @@ mod tests {
 
     #[test]
     fn a_resource_that_an_answer_leaves_out_is_a_failure() {
-        let whole = with_untold(answer(&["a"], &["b"]), &["a", "b", "c"]);
+        let whole = with_not_described(answer(&["a"], &["b"]), &["a", "b", "c"]);
         let failures: Vec<_> = whole.failures.iter().map(ToString::to_string).collect();
         assert_eq!(failures, ["b: MISSING", "c: UNTOLD (neither described nor among the failures)"]);
     }
 
     #[test]
-    fn a_failure_that_names_its_resource_otherwise_is_not_told_twice() {
-        let whole = with_untold(answer(&["a"], &["old-format/b"]), &["a", "b"]);
+    fn a_failure_that_names_its_resource_otherwise_is_not_reported_twice() {
+        let whole = with_not_described(answer(&["a"], &["old-format/b"]), &["a", "b"]);
         assert_eq!(whole.failures.len(), 1);
     }
 }

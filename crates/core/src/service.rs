@@ -1,4 +1,4 @@
-//! ECS services: what they run, what they want to run, and what their schedulers tell.
+//! ECS services: their tasks, their deployments, and their schedulers' events.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::task::TaskDefinitionArn;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServiceArn(pub String);
 
-/// A service as `DescribeServices` tells of it.
+/// A service, from `DescribeServices`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// Whether it is ACTIVE: one that is DRAINING or INACTIVE starts no task any more.
+    /// True if it is ACTIVE: one that is DRAINING or INACTIVE starts no task any more.
     pub active: bool,
     /// Its deployments and task sets, those in progress included.
     pub deployments: Vec<Deployment>,
@@ -26,27 +26,28 @@ pub struct Service {
     pub spreads_over: Vec<String>,
     /// How it spreads its tasks.
     pub strategy: SchedulingStrategy,
-    /// How many tasks it is to run.
+    /// Its desired count.
     pub desired: u32,
     /// How many run.
     pub running: u32,
     /// How many are in PENDING.
     pub pending: u32,
-    /// The percentage of the desired count that must stay healthy while tasks are replaced; rounded up.
+    /// The percentage of the desired count that must stay healthy while tasks are replaced; rounded
+    /// up.
     pub minimum_healthy_percent: u32,
     /// The percentage of the desired count that may run while tasks are replaced; rounded down.
     pub maximum_percent: u32,
-    /// What the scheduler told last, newest first; ECS gives the latest 100.
+    /// The scheduler's events, newest first. ECS gives the latest 100.
     pub events: Vec<ServiceEvent>,
 }
 
 /// A deployment or a task set of a service: tasks of one task definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
-    /// Whether it is a task set, which a service has by the deployment controllers `CODE_DEPLOY` and
-    /// `EXTERNAL`. `maximumPercent` sets no limit to one.
+    /// True if it is a task set, which a service has by the deployment controllers `CODE_DEPLOY`
+    /// and `EXTERNAL`. `maximumPercent` sets no limit to one.
     pub task_set: bool,
-    /// What its tasks are made by.
+    /// The task definition of its tasks.
     pub definition: TaskDefinitionArn,
     /// Where its tasks run.
     pub launch: Launch,
@@ -95,7 +96,8 @@ impl Service {
         self.deployments.iter().map(|deployment| &deployment.definition).collect()
     }
 
-    /// Whether it has tasks on the cluster's EC2 instances, and not on Fargate or outside AWS alone.
+    /// Returns whether it has tasks on the cluster's EC2 instances, and not on Fargate or outside
+    /// AWS alone.
     #[must_use]
     pub fn is_on_ec2(&self) -> bool {
         self.on_ec2().next().is_some()
@@ -106,7 +108,8 @@ impl Service {
         self.deployments.iter().filter(|deployment| deployment.launch != Launch::Elsewhere)
     }
 
-    /// The expressions that an instance must match for its tasks, beside those of their task definition.
+    /// The expressions that an instance must match for its tasks, beside those of their task
+    /// definition.
     pub fn member_of(&self) -> impl Iterator<Item = &String> {
         self.constraints.iter().filter_map(|constraint| match constraint {
             PlacementConstraint::MemberOf(expression) => Some(expression),
@@ -118,14 +121,14 @@ impl Service {
 /// How a service spreads its tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchedulingStrategy {
-    /// So many of them, wherever they fit.
+    /// The desired count of tasks, wherever they fit.
     Replica,
     /// One on each instance.
     Daemon,
 }
 
-/// What a service's scheduler told: text for people, such as "(service web) was unable to place a task because no
-/// container instance met all of its requirements. ..."
+/// An event of a service's scheduler: text for people, such as "(service web) was unable to place a
+/// task because no container instance met all of its requirements. ..."
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceEvent {
     /// When.

@@ -19,7 +19,7 @@ pub enum SettingError {
     Missing {
         /// The variable.
         variable: &'static str,
-        /// What would be accepted.
+        /// The accepted values.
         accepted: String,
     },
     /// It is set to something else than what is accepted.
@@ -27,9 +27,9 @@ pub enum SettingError {
     Malformed {
         /// The variable.
         variable: &'static str,
-        /// What it holds.
+        /// The variable's value.
         value: String,
-        /// What would be accepted.
+        /// The accepted values.
         accepted: String,
     },
 }

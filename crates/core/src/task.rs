@@ -24,8 +24,8 @@ impl fmt::Display for TaskArn {
     }
 }
 
-/// The desired statuses that `ListTasks` filters by. It lists RUNNING unless told otherwise, and a task that is being
-/// stopped is desired STOPPED long before its containers are gone.
+/// The desired statuses that `ListTasks` filters by. Without a filter it lists RUNNING. A task that
+/// is being stopped is desired STOPPED long before its containers are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DesiredStatus {
     /// To run: pending and running tasks.
@@ -44,52 +44,58 @@ impl fmt::Display for TaskDefinitionArn {
     }
 }
 
-/// A task as `DescribeTasks` tells of it.
+/// A task, from `DescribeTasks`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
     /// Its ARN.
     pub arn: TaskArn,
-    /// Where it is in its life, as AWS wrote it: RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING, STOPPED, ...
+    /// Where it is in its life, as AWS wrote it: RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING,
+    /// STOPPED, ...
     pub last_status: String,
-    /// Where it is to go.
+    /// Its desired status.
     pub desired_status: DesiredStatus,
-    /// `service:NAME` for a service's task; `family:NAME`, or what its starter chose, for a standalone one.
+    /// `service:NAME` for a service's task; `family:NAME`, or what its starter chose, for a
+    /// standalone one.
     pub group: String,
     /// The container instance that it is on.
     pub container_instance: ContainerInstanceArn,
-    /// What it was made by.
+    /// Its task definition.
     pub definition: TaskDefinitionArn,
-    /// What it reserves of its host's CPU: the task's own figure, or where it has none, its containers' sum.
+    /// What it reserves of its host's CPU: the task's own figure, or where it has none, its
+    /// containers' sum.
     pub cpu: CpuUnits,
-    /// What it reserves of its host's memory: the task's own figure, or where it has none, its containers' sum of
-    /// reservations, or limits where there is no reservation.
+    /// What it reserves of its host's memory: the task's own figure, or where it has none, its
+    /// containers' sum of reservations, or limits where there is no reservation.
     pub memory: Mib,
-    /// The static TCP host ports that it has bound: those below the dynamic range, which begins at 32768.
+    /// The static TCP host ports that it has bound: those below the dynamic range, which begins at
+    /// 32768.
     pub tcp_ports: BTreeSet<Port>,
     /// The static UDP host ports that it has bound.
     pub udp_ports: BTreeSet<Port>,
-    /// Whether it holds a network interface of its own (network mode `awsvpc`).
+    /// True if it holds a network interface of its own (network mode `awsvpc`).
     pub network_interface: bool,
-    /// Since when it is to stop.
+    /// When ECS began to stop it.
     pub stopping_at: Option<DateTime<Utc>>,
     /// When it stopped.
     pub stopped_at: Option<DateTime<Utc>>,
-    /// Why it stopped or stops, as a code: `UserInitiated`, `ServiceSchedulerInitiated`, `TerminationNotice`, ...
+    /// Why it stopped or stops, as a code: `UserInitiated`, `ServiceSchedulerInitiated`,
+    /// `TerminationNotice`, ...
     pub stop_code: Option<String>,
     /// Why it stopped or stops, in words.
     pub stopped_reason: Option<String>,
 }
 
 impl Task {
-    /// Whether its containers are gone. Anything but STOPPED and DELETED, a status unknown here included, may still
-    /// serve a connection.
+    /// Returns whether its containers are gone. Any status except STOPPED and DELETED may still
+    /// serve a connection, as may one that is unknown here.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         matches!(self.last_status.as_str(), "STOPPED" | "DELETED")
     }
 
-    /// Whether it stopped because its host was gone: its containers were killed (API reference, `Task`, `stopCode`; ECS
-    /// says "Host EC2 (instance i-01234567890abcdef) terminated." as the reason).
+    /// Returns whether it stopped because its host was gone: its containers were killed (API
+    /// reference, `Task`, `stopCode`; ECS says "Host EC2 (instance i-01234567890abcdef)
+    /// terminated." as the reason).
     #[must_use]
     pub fn was_killed_with_its_host(&self) -> bool {
         let reason = self.stopped_reason.as_deref().unwrap_or_default();
@@ -105,7 +111,7 @@ impl Task {
 
 #[cfg(test)]
 impl Task {
-    /// A task of service `web` that is to run.
+    /// A task of service `web` that is desired RUNNING.
     pub(crate) fn seen(arn: &str, last_status: &str) -> Self {
         Self {
             arn: TaskArn(arn.to_owned()),
@@ -132,7 +138,7 @@ impl Task {
 pub struct TaskProtection {
     /// The task.
     pub task: TaskArn,
-    /// Whether it is protected now.
+    /// True if it is protected now.
     pub protected: bool,
     /// Until when.
     pub until: Option<DateTime<Utc>>,
@@ -143,13 +149,13 @@ pub struct TaskProtection {
 pub struct TaskDefinition {
     /// Its ARN.
     pub arn: TaskDefinitionArn,
-    /// What a task of it needs of its host.
+    /// The needs of one task.
     pub needs: TaskNeeds,
-    /// What the host must be.
+    /// The requirements on the host.
     pub host: HostRequirements,
 }
 
-/// What a host must be to run tasks of a task definition, whatever room it has.
+/// Requirements on a host for tasks of a task definition, whatever room it has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostRequirements {
     /// Attributes that it must have, with this value where there is one. ECS derives them when the

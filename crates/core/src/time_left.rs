@@ -14,8 +14,8 @@ pub fn between(now: DateTime<Utc>, until: DateTime<Utc>) -> Duration {
     (until - now).to_std().unwrap_or_default()
 }
 
-/// Waits for `call` until `until` at most. What has not answered by then is dropped, and is an error of kind
-/// [`CallErrorKind::OutOfTime`]: whether it took effect is not known.
+/// Waits for `call` until `until` at most. What has not answered by then is dropped, and is an
+/// error of kind [`CallErrorKind::OutOfTime`]: whether it took effect is not known.
 pub async fn within<T>(
     clock: &impl Clock,
     until: DateTime<Utc>,

@@ -7,13 +7,13 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicArn(String);
 
-/// What is no standard topic's ARN.
+/// A text that is no standard topic's ARN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not accepted: {accepted}", accepted = TopicArn::ACCEPTED)]
 pub struct NotATopicArn(String);
 
 impl TopicArn {
-    /// What [`FromStr`] takes.
+    /// The form that [`FromStr`] accepts.
     pub const ACCEPTED: &str =
         "the ARN of a standard SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME; FIFO topics trigger no function)";
 
@@ -38,8 +38,8 @@ impl fmt::Display for TopicArn {
     }
 }
 
-/// A topic's name has up to 256 letters, digits, hyphens and underscores (API reference, `CreateTopic`): the dot of
-/// `.fifo` is none of them.
+/// A topic's name has up to 256 letters, digits, hyphens and underscores (API reference,
+/// `CreateTopic`): the dot of `.fifo` is none of them.
 fn is_topic_arn(text: &str) -> bool {
     let parts: Vec<_> = text.split(':').collect();
     let ["arn", partition, "sns", region, account, name] = parts.as_slice() else { return false };

@@ -1,5 +1,5 @@
-//! What the figures of capacity allocate: a cluster of thousands of hosts and hundreds of task definitions is looked at in
-//! a function of 256 MiB, each minute.
+//! What the figures of capacity allocate: a cluster of thousands of hosts and hundreds of task
+//! definitions is looked at in a function of 256 MiB, each minute.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(clippy::indexing_slicing, reason = "an index modulo the length")]
@@ -12,7 +12,8 @@ use fleetkeeper_core::capacity::{Given, discover, figures};
 
 use cluster::{demanded, host};
 
-/// What it takes to discover the worst case of so many task definitions on so many hosts, and to work the figures out.
+/// The allocations of discovering the worst-case container of `definitions` task definitions on
+/// `hosts` hosts, and of computing the figures.
 fn allocated(hosts: usize, definitions: usize) -> AllocationInfo {
     let hosts: Vec<_> = (0..hosts).map(host).collect();
     let definitions: Vec<_> = (0..definitions).map(demanded).collect();
@@ -31,7 +32,7 @@ fn what_more_hosts_take_does_not_depend_on_the_number_of_task_definitions() {
 }
 
 #[test]
-fn nothing_is_allocated_for_a_host_by_itself() {
+fn nothing_is_allocated_for_each_host() {
     let (few, many) = (allocated(500, 200), allocated(5_000, 200));
     // Lists of all hosts grow by doubling: ten times the hosts are four steps more.
     assert!(many.count_total <= few.count_total + 30, "{few:?}, {many:?}");

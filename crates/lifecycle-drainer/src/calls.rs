@@ -22,7 +22,8 @@ const LONG_PATIENCE: Duration = Duration::from_secs(15);
 /// Calls of a batch under way at once.
 const IN_FLIGHT: usize = 8;
 
-/// How fast this environment's calls go. Its next invocation, of a republished message say, goes on where this one ends.
+/// How fast this environment's calls go. Its next invocation, of a republished message say, goes on
+/// where this one ends.
 #[derive(Debug)]
 pub(crate) struct Paces {
     own: Rc<Pace>,
@@ -33,10 +34,12 @@ pub(crate) struct Paces {
 impl Default for Paces {
     fn default() -> Self {
         Self {
-            // Half of what ECS gives an account: of a few messages that each drain their own, or of a coordinator.
+            // Half of what ECS gives an account: of a few messages that each drain their own, or of
+            // a coordinator.
             own: Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)),
             coordinator: Rc::new(Pace::new(TimeDelta::milliseconds(100), 30)),
-            // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be throttled.
+            // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be
+            // throttled.
             auto_scaling: Pace::new(TimeDelta::milliseconds(40), 40),
         }
     }
@@ -46,7 +49,7 @@ impl Default for Paces {
 pub(crate) struct Calls<'a, P: Ports> {
     pub(crate) ports: &'a P,
     pub(crate) cluster: &'a Cluster,
-    /// When the invocation has to stop working.
+    /// The end of the invocation's work.
     until: DateTime<Utc>,
     paces: &'a Paces,
 }
@@ -111,7 +114,8 @@ impl<'a, P: Ports> Calls<'a, P> {
         within(self.ports.clock(), until, operation, resource, call).await.map_err(Arc::new)
     }
 
-    /// The error of the first entry of `failures[]` that concerns one of `named` and is not MISSING.
+    /// The error of the first entry of `failures[]` that concerns one of `named` and is not
+    /// MISSING.
     pub(crate) fn failure_of<'f, Arn: AsRef<str> + 'f>(
         &self,
         operation: &'static str,

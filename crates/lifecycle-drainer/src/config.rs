@@ -17,7 +17,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// `POLL_INTERVAL_SECONDS`: between two polls of an instance.
     pub poll_interval: Duration,
-    /// `DEADLINE_MARGIN_SECONDS`: the drainer republishes when less than this is left of the invocation.
+    /// `DEADLINE_MARGIN_SECONDS`: the drainer republishes when less than this is left of the
+    /// invocation.
     pub deadline_margin: Duration,
     /// `ON_DRAIN_TIMEOUT`: the policy for an instance that still runs tasks at the drain timeout.
     pub on_drain_timeout: OnDrainTimeout,

@@ -30,11 +30,11 @@ pub struct Drainer<P> {
     ports: P,
     config: Config,
     paces: Paces,
-    /// What this environment remembers of each group's hook between two invocations.
+    /// This environment's memory of each group's hook between two invocations.
     standby: RefCell<BTreeMap<(String, String), Standby>>,
 }
 
-/// What an invocation is to work on.
+/// The work of one invocation.
 struct Work {
     cluster: Cluster,
     group: String,
@@ -48,8 +48,9 @@ impl<P: Ports> Drainer<P> {
         Self { ports, config, paces: Paces::default(), standby: RefCell::default() }
     }
 
-    /// Works on an event's records, all at once, and each on its own: when one fails, the others are still seen
-    /// through. Then the whole event is an error, which Lambda retries: for those that were done that changes nothing.
+    /// Works on an event's records, all at once, and each on its own: when one fails, the others
+    /// are still seen through. Then the whole event is an error, which Lambda retries: for those
+    /// that were done that changes nothing.
     pub async fn handle(&self, event: Value, invocation: Invocation) -> Result<Response, RecordError> {
         if !invocation.deadline_known {
             tracing::warn!(

@@ -1,4 +1,5 @@
-//! What can go wrong, as the function's error: Lambda retries it, and keeps the event in the dead-letter queue.
+//! What can go wrong, as the function's error: Lambda retries it, and keeps the event in the
+//! dead-letter queue.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub enum RecordError {
     /// A message that is no notification of Auto Scaling, and no event.
     #[error("the SNS message can't be read")]
     Message(#[source] UnreadableMessage),
-    /// An event of EventBridge that came by itself.
+    /// An event that EventBridge delivered directly.
     #[error("the EventBridge event can't be read")]
     Event(#[source] UnreadableMessage),
     /// No one says which cluster.
@@ -44,15 +45,16 @@ pub enum RecordError {
         /// The event.
         of: String,
     },
-    /// The function's timeout leaves too little time to see a drain's end: it would republish without end.
+    /// The function's timeout leaves too little time to see a drain's end: it would republish
+    /// without end.
     #[error(
         "the invocation has {seconds} s: too short for a poll (POLL_INTERVAL_SECONDS={poll}), {confirm} s to confirm it \
          and DEADLINE_MARGIN_SECONDS={margin}; raise the function's timeout, to 900 s at most"
     )]
     TooShort {
-        /// What the invocation has, in seconds.
+        /// The invocation's time, in seconds.
         seconds: u64,
-        /// What a confirming round takes, in seconds.
+        /// The duration of a confirming round, in seconds.
         confirm: u64,
         /// The margin, in seconds.
         margin: u64,
@@ -66,7 +68,7 @@ pub enum RecordError {
         ec2_instance_id: String,
         /// Its cluster.
         cluster: String,
-        /// What follows.
+        /// The consequence.
         consequence: Consequence,
         /// The last failure.
         #[source]
@@ -84,7 +86,7 @@ pub enum RecordError {
         cluster: String,
         /// The hook that may name the cluster.
         hook: String,
-        /// What follows.
+        /// The consequence.
         consequence: Consequence,
     },
     /// An instance that EC2 takes back could not be set DRAINING.
@@ -122,7 +124,8 @@ pub enum RecordError {
         /// Its cluster.
         cluster: String,
     },
-    /// Some records of an event failed; the others are done. The source is the first failure, and each is logged.
+    /// Some records of an event failed; the others are done. The source is the first failure, and
+    /// each is logged.
     #[error("{failed} of {of} records failed, this one first")]
     Several {
         /// How many failed.
@@ -156,7 +159,7 @@ impl RecordError {
     }
 }
 
-/// What follows from an error that leaves a hook open.
+/// The consequence of an error that leaves a hook open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consequence {
     /// The hook's heartbeat timeout, where it was read.

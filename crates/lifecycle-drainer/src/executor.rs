@@ -34,7 +34,8 @@ use crate::report::Reporter;
 /// Pages of activities that are read: those in progress come first, a hundred a page.
 const ACTIVITY_PAGES: usize = 60;
 
-/// The most tasks that one of the cluster's lists may have: more take longer to describe than each instance's own.
+/// The most tasks that one of the cluster's lists may have: more take longer to describe than each
+/// instance's own.
 const CLUSTER_TASKS_MAX: usize = 6000;
 
 /// Kept of the invocation to return its answer.
@@ -58,12 +59,12 @@ pub(crate) struct Executor<'a, P: Ports> {
     pub(crate) group: &'a str,
     pub(crate) own: Option<(Ec2InstanceId, &'a Delivery)>,
     pub(crate) reporter: Reporter<'a, P::Log>,
-    /// Whether other instances of the group prove that the cluster is the right one: the hook's metadata does not name
-    /// another one in a form that was not understood.
+    /// True if other instances of the group prove that the cluster is the right one: the hook's
+    /// metadata does not name another one in a form that was not understood.
     pub(crate) mates_prove: bool,
 }
 
-/// When an invocation has to stop working: the margin is for republishing.
+/// When an invocation must stop working: the margin is for republishing.
 pub(crate) fn works_until(invocation: Invocation, config: &Config) -> DateTime<Utc> {
     invocation.ends - config.deadline_margin
 }
@@ -89,7 +90,7 @@ impl<'a, P: Ports> Executor<'a, P> {
             let action = self.decide()?;
             let now = self.calls.now();
             match action {
-                // Whether the action is open shows only where a heartbeat is recorded.
+                // Only a recorded heartbeat shows that the action is open.
                 GroupAction::Batch(Batch::Heartbeat(due)) => {
                     for (id, _) in due {
                         self.drains.heartbeat_answered(&id, Ok(LifecycleActionState::Active), now, now);
@@ -218,7 +219,7 @@ impl<'a, P: Ports> Executor<'a, P> {
         let began = self.calls.now();
         let call = self.calls.ports.auto_scaling().describe_group(self.group);
         let answer = self.auto_scaling("autoscaling:DescribeAutoScalingGroups", call).await;
-        // What it shows is as old as the call.
+        // The answer is as old as the call.
         let at = if answer.is_ok() { began } else { self.calls.now() };
         self.drains.group_read(answer, at);
     }
@@ -234,7 +235,8 @@ impl<'a, P: Ports> Executor<'a, P> {
             let read = self.auto_scaling("autoscaling:DescribeScalingActivities", call).await?;
             let in_progress: Vec<_> = read.items.iter().filter(|activity| activity.ended.is_none()).collect();
             for activity in &in_progress {
-                // "Terminating EC2 instance: i-01234567890abcdef", at times with a full stop and more.
+                // "Terminating EC2 instance: i-01234567890abcdef", at times with a full stop and
+                // more.
                 let words = activity.description.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
                 let named = words.filter_map(|word| word.parse::<Ec2InstanceId>().ok());
                 for id in named.filter(|id| of.contains(id)) {
@@ -298,7 +300,8 @@ impl<'a, P: Ports> Executor<'a, P> {
                         let failure = self.calls.failure_of(OPERATION, &answer.failures, own.iter().copied());
                         self.drains.was_set_draining(id, &set, failure.as_ref(), now);
                         if failure.is_none() && set.len() < own.len() {
-                            // MISSING: it has left the cluster meanwhile, which the next search shows.
+                            // MISSING: it has left the cluster meanwhile, which the next search
+                            // shows.
                             self.drains.found_active(id, true, now);
                         }
                     }
@@ -474,7 +477,8 @@ impl<'a, P: Ports> Executor<'a, P> {
         }
     }
 
-    /// Another instance of the group that is in the cluster shows that the cluster is the right one.
+    /// Another instance of the group that is in the cluster shows that the cluster is the right
+    /// one.
     async fn prove_cluster(&mut self) {
         let mates = if self.mates_prove { self.drains.mates() } else { Vec::new() };
         if mates.is_empty() {
@@ -515,8 +519,8 @@ impl<'a, P: Ports> Executor<'a, P> {
         }
     }
 
-    /// Each invocation has to see an instance's tasks stopped and to confirm that. With too little time for both,
-    /// drains would be republished without end.
+    /// Each invocation must see an instance's tasks stopped and confirm that. With too little time
+    /// for both, drains would be republished without end.
     fn refuse_too_short_an_invocation(&self) -> Result<(), RecordError> {
         let works_until = works_until(self.invocation, self.config);
         if self.invocation.begins + LAG_ALLOWANCE + self.config.poll_interval < works_until {
@@ -554,9 +558,9 @@ impl<'a, P: Ports> Executor<'a, P> {
 
     /// Publishes the message for its next delivery.
     ///
-    /// AWS may have taken a message although its answer was an error or was lost, and each that it took starts another
-    /// invocation. So such a message is published once more and no further; one that was not accepted for certain is
-    /// retried until the invocation ends.
+    /// AWS may have taken a message although its answer was an error or was lost, and each that it
+    /// took starts another invocation. So such a message is published once more and no further; one
+    /// that was not accepted for certain is retried until the invocation ends.
     async fn publish(&self) -> Result<u32, RecordError> {
         let until = self.invocation.ends - RETURN_RESERVE;
         let (id, delivery) = self
@@ -587,7 +591,7 @@ impl<'a, P: Ports> Executor<'a, P> {
         }
     }
 
-    /// What its own drain waits for, or where that has ended, the others.
+    /// The reason that its own drain waits, or where that has ended, the others'.
     fn waiting_for(&self) -> String {
         let own = self.drains.own().filter(|own| own.end().is_none());
         match own.map(|own| own.waiting_for(self.calls.now())) {

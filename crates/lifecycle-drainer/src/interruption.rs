@@ -51,7 +51,7 @@ enum Outcome {
     DryRun,
 }
 
-/// What one poll of the instance found and did.
+/// The result of one poll of the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Polled {
     Ended(Outcome),

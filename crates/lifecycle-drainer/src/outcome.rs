@@ -1,4 +1,4 @@
-//! What came of an event, as the function's answer.
+//! The result of an event, as the function's answer.
 
 use std::fmt::Display;
 
@@ -13,7 +13,7 @@ pub struct Response {
     pub records: Vec<RecordOutcome>,
 }
 
-/// What came of a record.
+/// The result of a record.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum RecordOutcome {
@@ -29,7 +29,7 @@ pub enum RecordOutcome {
     Interruption(InterruptionSummary),
 }
 
-/// What came of an interruption.
+/// The result of an interruption.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InterruptionSummary {
@@ -37,13 +37,13 @@ pub struct InterruptionSummary {
     pub ec2_instance_id: String,
     /// The cluster in which it was sought.
     pub cluster: String,
-    /// What EC2 announced.
+    /// EC2's announcement.
     pub interruption: String,
     /// `set-draining`, `draining-already`, `still-registering`, `not-in-cluster` or `dry-run`.
     pub outcome: &'static str,
 }
 
-/// What came of a drain in this invocation.
+/// The result of a drain in this invocation.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DrainSummary {
@@ -110,18 +110,18 @@ pub enum Outcome {
         /// How many wait.
         waiting: usize,
     },
-    /// A sweep did what there was to do.
+    /// A sweep did its work.
     Swept,
     /// Nothing was changed.
     DryRun {
-        /// What would have been done.
+        /// The action that dry run kept from happening.
         would: String,
     },
     /// The invocation timeout was near, and the message was republished.
     Republished {
         /// The next delivery.
         next_attempt: u32,
-        /// What the drain waits for.
+        /// The reason that the drain waits.
         waiting_for: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What the function is wired to.
+//! The wiring of the function.
 
 use fleetkeeper_core::ports::{
     AutoScalingGroups, Clock, ContainerInstanceDraining, ContainerInstances, EmbeddedMetrics,

@@ -16,11 +16,11 @@ pub struct Delivery {
     pub topic_arn: Option<String>,
     /// The text to republish, which reads as the same message.
     pub text: String,
-    /// What it asks for.
+    /// The message in it.
     pub message: Message,
     /// 1 for AWS's own message, 2 for the first republish.
     pub attempt: u32,
-    /// Whether the invocation that republished it coordinated.
+    /// True if the invocation that republished it coordinated.
     pub coordinated: bool,
 }
 

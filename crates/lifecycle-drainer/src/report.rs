@@ -1,4 +1,4 @@
-//! What happened, as log lines and metrics.
+//! Reports of drains as log lines and metrics.
 
 use std::fmt::Display;
 use std::time::Duration;

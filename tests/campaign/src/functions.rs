@@ -48,7 +48,7 @@ impl Wiring for AsShipped {
 /// The lifecycle-drainer with its settings.
 #[derive(Debug, Clone)]
 pub struct DrainerFunction<W> {
-    /// What it is wired to.
+    /// Its wiring.
     pub wiring: W,
     /// Its settings.
     pub config: lifecycle_drainer::Config,
@@ -57,7 +57,7 @@ pub struct DrainerFunction<W> {
 /// The capacity-calculator with its settings.
 #[derive(Debug, Clone)]
 pub struct CalculatorFunction<W> {
-    /// What it is wired to.
+    /// Its wiring.
     pub wiring: W,
     /// Its settings.
     pub config: capacity_calculator::Config,

@@ -10,9 +10,9 @@ use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::{ApiError, World};
 use serde_json::{Value, json};
 
+use crate::names::{DRAINER, HOOK, TOPIC};
 use crate::scenario::{Happening, Scenario, Stray, What};
 use crate::set_up::{cluster_name, group_name, service_definition, service_name, standalone};
-use crate::stage::{DRAINER, HOOK, TOPIC};
 
 /// What is left to happen.
 #[derive(Debug)]

@@ -18,16 +18,17 @@ use fleetkeeper_sim::{
 
 use serde_json::json;
 
+use crate::names::{CALCULATOR, DRAINER, HOOK, TOPIC};
 use crate::scenario::{
     ApiPlan, ClusterPlan, FlappingPlan, GroupOptions, GroupPlan, LagPlan, Metadata, Places, Scenario,
     ServicePlan, StandalonePlan, Takes, TaskPlan, WarmPoolPlan,
 };
-use crate::stage::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
-/// When a history begins its hosts are up and its tasks running and healthy, as far as there is room.
+/// When a history begins its hosts are up and its tasks running and healthy, as far as there is
+/// room.
 const PROLOGUE_SECONDS: u32 = 180;
 
-/// The attribute that tells which group an instance is of.
+/// The attribute that names an instance's group.
 const GROUP_ATTRIBUTE: &str = "group";
 
 /// The name of a cluster.
@@ -72,7 +73,7 @@ fn placement_mode(places: Places) -> PlacementMode {
     }
 }
 
-/// What AWS does within its promises, until it is to be quiet.
+/// AWS's disorder within its promises, until the quiet end begins.
 pub(crate) fn trouble(world: &mut World, scenario: &Scenario, until: DateTime<Utc>) -> Result<(), ApiError> {
     let ApiPlan { filters_ignored, request_rates, lagging_reads, .. } = &scenario.api;
     if *filters_ignored {
@@ -248,7 +249,8 @@ fn metadata(plan: &GroupPlan, cluster: &str) -> Option<String> {
     }
 }
 
-/// The cluster that the drainer is configured with for a group: its hook's metadata win over `ECS_CLUSTER`.
+/// The cluster that the drainer is configured with for a group: its hook's metadata win over
+/// `ECS_CLUSTER`.
 #[must_use]
 pub fn configured_cluster(scenario: &Scenario, cluster: usize, group: usize) -> String {
     let plan = scenario.clusters.get(cluster).and_then(|plan| plan.groups.get(group));
@@ -298,7 +300,7 @@ fn add_functions(world: &mut World, scenario: &Scenario) {
     }
 }
 
-/// What a service's tasks are, and where they may be.
+/// The definition of a service's tasks, and the constraints on where they may be.
 pub(crate) fn service_definition(
     family: &str,
     cluster: usize,

@@ -20,8 +20,8 @@ pub struct Shrunk {
 /// Playing more than this for one failure takes longer than it helps.
 pub const PLAYS_MAX: u32 = 2_000;
 
-/// Shrinks a scenario that breaks a rule, `first` the way it does. `look` is called before each play with how many
-/// there were.
+/// Shrinks a scenario that breaks a rule, `first` the way it does. `look` is called before each
+/// play with how many there were.
 pub fn shrink(
     mut tree: impl ValueTree<Value = Scenario>,
     first: Failed,
@@ -53,7 +53,7 @@ impl Shrunk {
     /// Takes a scenario that breaks the same rule.
     fn accepts(&mut self, scenario: Scenario, rules: &[&dyn Rule]) -> bool {
         self.plays += 1;
-        // What is simplified at the tree may be the same scenario.
+        // A simplification at the tree may give the same scenario.
         if scenario == self.scenario {
             return true;
         }

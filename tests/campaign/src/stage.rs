@@ -1,4 +1,5 @@
-//! Plays a scenario: sets the world up, lets the handlers loose in it, and makes happen what is to happen.
+//! Plays a scenario: sets the world up, runs the handlers in it, and brings about the scenario's
+//! happenings.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::setting::SettingError;
@@ -13,14 +14,7 @@ use crate::script::Script;
 use crate::set_up::{set_up, trouble};
 use crate::settings::{calculator_config, drainer_config};
 
-/// The drainer's topic.
-pub const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
-/// The drainer's hook on every group.
-pub const HOOK: &str = "fleetkeeper";
-/// The drainer's function.
-pub const DRAINER: &str = "lifecycle-drainer";
-/// The calculator's function.
-pub const CALCULATOR: &str = "capacity-calculator";
+pub use crate::names::{CALCULATOR, DRAINER, HOOK, TOPIC};
 
 /// Every history begins on 23 November 2026 at 9.
 const SINCE_THE_EPOCH: TimeDelta = TimeDelta::seconds(1_795_424_400);
@@ -28,7 +22,7 @@ const SINCE_THE_EPOCH: TimeDelta = TimeDelta::seconds(1_795_424_400);
 /// A scenario that was played.
 #[derive(Debug)]
 pub struct Played {
-    /// What was played.
+    /// The scenario that was played.
     pub scenario: Scenario,
     /// The world as it was left, with its history.
     pub world: World,
@@ -104,7 +98,7 @@ async fn act(scenario: &Scenario, wiring: &impl Wiring) -> Result<Played, Unplay
 /// A history of more than this is endless: drains of hundreds of hosts make some hundred thousand.
 const ENTRIES_MAX: usize = 2_000_000;
 
-/// Looked at every minute, so that an endless history does not eat the machine first.
+/// Checked every minute, so that an endless history does not use up the memory first.
 async fn run_until(driver: &mut Driver, until: DateTime<Utc>) -> Result<(), Unplayable> {
     while driver.world().now() < until {
         let minute = driver.world().now() + TimeDelta::seconds(60);

@@ -37,7 +37,7 @@ impl Workers {
         Self { service: service.to_owned(), ..Self::default() }
     }
 
-    /// Whether there is nothing to do.
+    /// Returns whether there is nothing to do.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.busy.is_empty() && self.desired == 0

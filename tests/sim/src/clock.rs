@@ -4,14 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What drives a world's time.
+/// The source of a world's time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum WorldClock {
     /// Tokio's clock: where it is paused, hours pass in milliseconds.
     Tokio { start: DateTime<Utc>, origin: tokio::time::Instant },
     /// The time on the wall.
     Wall,
-    /// The time on the wall, so many times faster.
+    /// The time on the wall, `speed` times faster.
     Scaled { start: DateTime<Utc>, origin: std::time::Instant, speed: f64 },
 }
 

@@ -1,8 +1,8 @@
 //! Drives a world: runs the functions that it invokes, on one thread, in the world's time.
 //!
-//! The world decides when an invocation starts and whether it dies on the way; the driver runs the function's own
-//! handler, ends it at its timeout, and tells the world how it ended. What a handler keeps between invocations it keeps
-//! as long as its environment lives.
+//! The world decides when an invocation starts and whether it dies on the way. The driver runs the
+//! function's own handler, ends it at its timeout, and reports its end to the world. A handler's
+//! memory between invocations lives as long as its environment.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -82,13 +82,13 @@ impl Driver {
         &self.world
     }
 
-    /// Lets the world's time go on until `until`. What is running then goes on in the next run.
+    /// Lets the world's time go on until `until`. Invocations that run then go on in the next run.
     pub async fn run_until(&mut self, until: DateTime<Utc>) {
         while self.world.now() < until {
             self.start_what_is_due();
-            // What no function gets, nobody does.
+            // Nobody receives the messages that no function receives.
             self.world.with(World::take_outbox);
-            let wakes = self.world.next_look().map_or(until, |next| next.min(until));
+            let wakes = self.world.next_due().map_or(until, |next| next.min(until));
             let pause = between(self.world.now(), wakes);
             let (world, running) = (&self.world, &mut self.running);
             let time_or_news = select(Box::pin(world.sleep(pause)), Box::pin(world.sooner()));

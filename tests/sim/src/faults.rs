@@ -22,7 +22,8 @@ pub enum Fault {
     /// "No active Lifecycle Action found", although the action is open, on a heartbeat or a
     /// completion. Other operations know no such answer: their calls go as they would.
     NoActiveAction,
-    /// The first resource of a call on several ends up in `failures[]`, for this reason; it is left as it was.
+    /// The first resource of a call on several ends up in `failures[]`, for this reason; it is left
+    /// as it was.
     Failure {
         /// `MISSING`, ...
         reason: &'static str,
@@ -34,15 +35,15 @@ pub enum Fault {
 pub enum When {
     /// This one.
     Nth(u32),
-    /// So many from the first on.
+    /// This many, from the first on.
     First(u32),
-    /// Every so many.
+    /// Every nth.
     Every(u32),
     /// All.
     Always,
     /// Those from a time on until, but not at, another.
     Between(DateTime<Utc>, DateTime<Utc>),
-    /// So many in a thousand of those from a time on until, but not at, another.
+    /// This many in a thousand of those from a time on until, but not at, another.
     Sometimes {
         /// How many.
         per_mille: u32,
@@ -75,7 +76,8 @@ struct Planted {
 }
 
 impl Faults {
-    /// Plants a fault on an operation's calls. Where several fit a call, the one planted first comes true.
+    /// Plants a fault on an operation's calls. Where several fit a call, the one planted first
+    /// comes true.
     pub fn plant(&mut self, operation: Operation, when: When, fault: Fault) {
         self.planted.push(Planted { operation: Some(operation), when, fault, calls: 0 });
     }

@@ -1,24 +1,27 @@
-//! The simulated world: ECS, EC2 Auto Scaling, SNS, EventBridge, Lambda and CloudWatch as far as Fleetkeeper meets them,
-//! with their limits, pages, filters, partial failures and errors.
+//! The simulated world: ECS, EC2 Auto Scaling, SNS, EventBridge, Lambda and CloudWatch as far as
+//! Fleetkeeper meets them, with their limits, pages, filters, partial failures and errors.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | [`world`] | what AWS would hold, and how time and API calls change it; no I/O, no clock |
-//! | [`shared`] | a world with what drives its time, shared |
+//! | [`world`] | AWS's state, and how time and API calls change it; no I/O, no clock |
+//! | [`shared`] | a world and its clock, shared |
 //! | [`faults`] | which call of which operation goes wrong, and how |
 //! | [`ports`] | the functions' ports over a world: the real handlers, in virtual time |
 //! | [`driver`] | runs the functions that a world invokes, as Lambda would |
 //! | [`http`] | a world's ECS and Auto Scaling APIs over HTTP: the real processes, in real time |
 //!
-//! A drain by hand, and what becomes of a host whose drain was not waited for:
+//! A drain by hand, and the end of a host whose drain nobody waited for:
 //!
 //! ```
-//! use fleetkeeper_sim::{AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition, World};
+//! use fleetkeeper_sim::{
+//!     AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition, World,
+//! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut world = World::new("2026-11-22T10:00:00Z".parse()?);
 //! world.add_cluster("demo");
-//! world.add_group(AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 3767)).in_cluster("demo"));
+//! let instance_type = InstanceType::new("c5.large", 2048, 3767);
+//! world.add_group(AutoScalingGroup::new("hosts", instance_type).in_cluster("demo"));
 //! let topic = "arn:aws:sns:us-east-1:111122223333:lifecycle";
 //! world.put_lifecycle_hook("hosts", LifecycleHook::new("drain", topic).heartbeat_timeout(30))?;
 //! let host = world.launch_now("hosts")?;
@@ -26,10 +29,11 @@
 //! world.create_service("demo", Service::new("web", 2, TaskDefinition::new("web", 256, 512)))?;
 //! world.advance_seconds(60);
 //!
-//! // The group gives the host up; its hook sends a notice and holds it back for 30 s.
+//! // The group terminates the host. Its hook sends a notice and holds the host for 30 s.
 //! world.terminate_instance("hosts", &host, true)?;
-//! let notice = world.take_outbox().pop().and_then(|emission| Some(emission.sns_message()?.message.clone()));
-//! assert!(notice.is_some_and(|text| text.contains("autoscaling:EC2_INSTANCE_TERMINATING")));
+//! let sent = world.take_outbox().pop().ok_or("nothing was sent")?;
+//! let notice = &sent.sns_message().ok_or("no notice")?.message;
+//! assert!(notice.contains("autoscaling:EC2_INSTANCE_TERMINATING"));
 //!
 //! let drained = world.container_instance_of("demo", &host).map(|instance| instance.arn.0);
 //! world.update_container_instances_state(Some("demo"), drained.as_slice(), "DRAINING")?;
@@ -64,14 +68,15 @@ pub use world::auto_scaling::termination_policy::TerminationPolicy;
 pub use world::auto_scaling::warm_pool::WarmPool;
 pub use world::cloud_watch::alarm::{Alarm, AlarmState, ComparisonOperator, TreatMissingData};
 pub use world::cloud_watch::metric::{Metric, Statistic};
-pub use world::ecs::capacity_provider::{CapacityProvider, StrategyItem};
+pub use world::ecs::capacity_provider::CapacityProvider;
+pub use world::ecs::capacity_provider::ManagedScaling;
 pub use world::ecs::constraint::PlacementConstraint;
 pub use world::ecs::container_instance::InstanceType;
 pub use world::ecs::flapping_agents::FlappingAgents;
 pub use world::ecs::lagging_copy::LaggingReads;
-pub use world::ecs::managed_scaling::ManagedScaling;
 pub use world::ecs::placement_mode::PlacementMode;
-pub use world::ecs::revision::TaskSet;
+pub use world::ecs::rollout::TaskSet;
 pub use world::ecs::service::Service;
+pub use world::ecs::strategy::StrategyItem;
 pub use world::ecs::task_definition::TaskDefinition;
 pub use world::fleetkeeper_scaling::{FleetkeeperScaling, ScalingSignals};

@@ -1,4 +1,5 @@
-//! One world, shared: by simulated ports on one thread, or by the HTTP face's server and those who watch.
+//! One world, shared: by simulated ports on one thread, or by the HTTP face's server and those who
+//! watch.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::world::{ApiError, Operation, World};
 
 /// A world with what drives its time and the faults on its API.
 ///
-/// Whoever looks at the world finds what is due by now done.
+/// Every access first plays everything that is due by now.
 #[derive(Debug, Clone)]
 pub struct SharedWorld {
     state: Arc<Mutex<State>>,
@@ -31,7 +32,7 @@ struct State {
     driver_wakes: Option<DateTime<Utc>>,
 }
 
-/// What comes of a call.
+/// The result of a call.
 pub(crate) enum Called<T> {
     /// An answer.
     Answered(Result<T, ApiError>),
@@ -40,22 +41,23 @@ pub(crate) enum Called<T> {
 }
 
 impl SharedWorld {
-    /// In tokio's time: with the runtime's clock paused (`start_paused`), hours pass in milliseconds. The world's
-    /// time goes on from where it is.
+    /// In tokio's time: with the runtime's clock paused (`start_paused`), hours pass in
+    /// milliseconds. The world's time goes on from where it is.
     #[must_use]
     pub fn in_tokio_time(world: World) -> Self {
         let clock = WorldClock::tokio(world.now());
         Self::new(world, clock)
     }
 
-    /// In the wall clock's time, for real processes: they compare the times of notices with their own clock.
+    /// In the wall clock's time, for real processes: they compare the times of notices with their
+    /// own clock.
     #[must_use]
     pub fn in_real_time(world: World) -> Self {
         Self::new(world, WorldClock::Wall)
     }
 
-    /// From where the world's time is, so many times faster than the wall clock. Processes that have a clock of their
-    /// own will find the times of notices ahead of it.
+    /// From the world's time on, `speed` times faster than the wall clock. Processes that have a
+    /// clock of their own will find the times of notices ahead of it.
     #[must_use]
     pub fn in_scaled_time(world: World, speed: f64) -> Self {
         let clock = WorldClock::scaled(world.now(), speed);
@@ -92,16 +94,16 @@ impl SharedWorld {
         self.clock.sleep(duration).await;
     }
 
-    /// The time of the next thing that time alone brings about, for whoever drives the world: [`Self::sooner`] tells
-    /// when something is due before it.
-    pub(crate) fn next_look(&self) -> Option<DateTime<Utc>> {
+    /// The time of the next thing that time alone brings about, for the driver of the world.
+    /// [`Self::sooner`] returns when something is due before it.
+    pub(crate) fn next_due(&self) -> Option<DateTime<Utc>> {
         let mut state = self.state();
         let next = state.world.next_transition();
         state.driver_wakes = Some(next.unwrap_or(DateTime::<Utc>::MAX_UTC));
         next
     }
 
-    /// Waits until something is due before the time that [`Self::next_look`] told last.
+    /// Waits until something is due before the last answer of [`Self::next_due`].
     pub(crate) async fn sooner(&self) {
         self.sooner.notified().await;
     }
@@ -120,8 +122,8 @@ impl SharedWorld {
         act(&mut self.state().faults)
     }
 
-    /// A call on the world's API, from outside: it is recorded, and a fault may be on it. What a function's
-    /// environment calls, its invocation did.
+    /// A call on the world's API, from outside. The world records it, and a fault may be on it. The
+    /// calls of a function's environment count as its invocation's.
     pub(crate) fn call<T>(
         &self,
         by: Option<EnvironmentId>,

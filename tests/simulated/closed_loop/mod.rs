@@ -1,5 +1,5 @@
-//! Closed loops: the shipped calculator each minute, the template's alarms and policies of each group, and simulated ECS and
-//! Auto Scaling, whatever host ECS picks.
+//! Closed loops: the shipped calculator each minute, the template's alarms and policies of each
+//! group, and simulated ECS and Auto Scaling, whatever host ECS picks.
 //!
 //! | module | purpose |
 //! | --- | --- |
@@ -25,7 +25,7 @@ type Calculator = CapacityCalculator<SimulatedAws, SimulatedAws, SimulatedAws, S
 
 const CLUSTER: &str = "demo";
 
-/// A world that places tasks as it is told to, with one cluster.
+/// A world that places tasks in the given mode, with one cluster.
 fn world(places: PlacementMode) -> World {
     let mut world = World::new("2026-11-28T10:00:00Z".parse().unwrap());
     world.add_cluster(CLUSTER);
@@ -103,7 +103,7 @@ impl ClosedLoop {
         self.with(|world| world.tasks_of_service(CLUSTER, service).into_iter().filter(is_running).count())
     }
 
-    /// The most that a group was told to have in these minutes, minute by minute.
+    /// The group's highest desired capacity in these minutes, minute by minute.
     async fn most_desired(&self, group: &str, minutes: u32) -> u32 {
         let mut most = self.desired(group);
         for _ in 0..minutes {

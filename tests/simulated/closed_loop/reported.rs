@@ -1,4 +1,5 @@
-//! Situations that people reported of groups that grew or shrank wrongly: what becomes of them in hours.
+//! Situations that people reported of groups that grew or shrank wrongly: what becomes of them in
+//! hours.
 
 use fleetkeeper_sim::{
     CapacityProvider, InstanceType, MixedInstances, PlacementMode, Service, StrategyItem, TaskDefinition,

@@ -1,7 +1,7 @@
 //! What `make bench` measured of the functions beside the alternative in Python: the figures, and
 //! how they are shown.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | [`spread`] | the median of some measurements, and how far they lie apart |
 //! | [`table`] | the figures as a table |

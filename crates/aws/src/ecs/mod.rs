@@ -1,8 +1,8 @@
 //! ECS's ports.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | `task` | tasks as the API tells of them |
+//! | `task` | tasks as the API shows them |
 //! | `stop_task` | stopping them |
 //! | `task_definition`, `service`, `task_protection`, `capacity_provider` | a port each |
 

@@ -1,4 +1,4 @@
-//! What is put, and what the invoker reads.
+//! The published metrics, and the answer to the invoker.
 
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 use fleetkeeper_core::ports::StorageResolution;

@@ -1,4 +1,5 @@
-//! The worst case is found in what the services may start, as far as no variable says it.
+//! The calculator discovers the worst-case container from the services, as far as no variable gives
+//! it.
 
 use fleetkeeper_core::container_instance::Port;
 use fleetkeeper_core::service::{Launch, SchedulingStrategy, Service};
@@ -61,7 +62,7 @@ async fn daemons_and_services_that_are_gone_or_on_fargate_are_no_worst_case() {
     let calculator = only(ecs, CloudWatch::default(), &[]);
     let summary = published(&calculator, state_change()).await.unwrap();
     assert_eq!(summary.figures.capacity.unwrap().worst_case.to_string(), "100 CPU units, 100 MiB");
-    // What daemons leave free rests on their task definitions, too.
+    // The room beside daemons rests on their task definitions, too.
     let read: Vec<_> = calculator.ecs.defined.take().into_iter().map(|it| it.0).collect();
     assert_eq!(read, ["agent:1", "web:1"]);
 }

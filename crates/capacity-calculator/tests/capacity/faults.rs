@@ -1,4 +1,4 @@
-//! What cannot be worked out is never published, and says why.
+//! Figures that cannot be computed are never published, and the answer says why.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -40,9 +40,9 @@ async fn one_that_stays_missing_stops_everything() {
     assert_eq!(
         said(&outcome.unwrap_err()),
         (
-            "ContainerInstancesUntold",
+            "ContainerInstancesNotDescribed",
             format!(
-                "ecs:DescribeContainerInstances on cluster demo could not tell of 1 of 1 container instances, first {}: \
+                "ecs:DescribeContainerInstances on cluster demo could not describe 1 of 1 container instances, first {}: \
                  MISSING",
                 host(0).arn
             )
@@ -52,16 +52,16 @@ async fn one_that_stays_missing_stops_everything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_ecs_cannot_tell_of_stops_everything() {
+async fn an_instance_that_ecs_cannot_describe_stops_everything() {
     let failing = BTreeMap::from([(host(1).arn.0, "MISSING"), (host(250).arn.0, "INTERNAL")]);
     let ecs = Ecs { pages: pages(&[100, 100, 100]), failing, ..Ecs::default() };
     let (outcome, puts) = handle(ecs, CloudWatch::default(), &[]).await;
     let (kind, chain) = said(&outcome.unwrap_err());
-    assert_eq!(kind, "ContainerInstancesUntold");
+    assert_eq!(kind, "ContainerInstancesNotDescribed");
     assert_eq!(
         chain,
         format!(
-            "ecs:DescribeContainerInstances on cluster demo could not tell of 2 of 300 container instances, first {}: \
+            "ecs:DescribeContainerInstances on cluster demo could not describe 2 of 300 container instances, first {}: \
              MISSING",
             host(1).arn
         )

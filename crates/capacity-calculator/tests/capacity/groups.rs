@@ -1,4 +1,4 @@
-//! What is read and published of the cluster's Auto Scaling groups.
+//! The reads and the figures of the cluster's Auto Scaling groups.
 
 use fleetkeeper_core::capacity_provider::CapacityProvider;
 use fleetkeeper_core::service::{Launch, PlacementConstraint, Service};

@@ -1,4 +1,5 @@
-//! The capacity-calculator over hand-written ports: what is read, what is decided, what is put, and in how much time.
+//! The capacity-calculator over hand-written ports: what is read, what is decided, what is put, and
+//! in how much time.
 
 #![allow(clippy::float_cmp, reason = "the metrics are whole numbers")]
 

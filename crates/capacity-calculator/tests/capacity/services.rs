@@ -57,7 +57,7 @@ pub(crate) fn running(mut service: Service, running: u32) -> Service {
     service
 }
 
-/// A task of service `web` on a host that is to run.
+/// A task of service `web` on a host, desired RUNNING.
 pub(crate) fn task(number: usize, on: usize) -> Task {
     Task {
         arn: TaskArn(format!("arn:task/{number:05}")),

@@ -1,4 +1,5 @@
-//! What comes often costs little: events that the last snapshot covers, or that come soon after it, are answered without one.
+//! What comes often costs little: events that the last snapshot covers, or that come soon after it,
+//! are answered without one.
 
 use std::time::Duration;
 

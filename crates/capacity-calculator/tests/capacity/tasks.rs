@@ -113,7 +113,8 @@ async fn tasks_that_cannot_be_read_hold_their_groups_and_nothing_else() {
 async fn a_listed_task_that_is_not_described_holds_its_host() {
     let ecs = cluster(3, 2);
     let calculator = calculator(ecs);
-    // It is listed on host 2, which counts no task, and described as one of another host in no answer.
+    // It is listed on host 2, which counts no task, and described as one of another host in no
+    // answer.
     calculator.ecs.undescribed.borrow_mut().insert(TaskArn("arn:task/new".to_owned()));
     calculator.ecs.tasks.borrow_mut().push(Task { arn: TaskArn("arn:task/new".to_owned()), ..task(9, 2) });
     let (removable, held_by) = removable(&calculator).await;

@@ -23,8 +23,9 @@ const AGENT_PORTS: [u16; 5] = [22, 2375, 2376, 51678, 51679];
 /// Those that task definitions name.
 const TASK_PORTS: [u16; 5] = [80, 443, 8080, 8443, 9090];
 
-/// A host by its number. Ten in a row hold one that is draining, one that is disconnected, empty ones and full ones, on
-/// all sizes; so clusters of ten and of five thousand are alike but for their number.
+/// A host by its number. Ten in a row hold one that is draining, one that is disconnected, empty
+/// ones and full ones, on all sizes. So clusters of ten and of five thousand differ only in their
+/// number.
 pub(crate) fn host(number: usize) -> ContainerInstance {
     let ten = number / 10;
     let (instance_type, cpu, memory, gpus) = pick(&SIZES, number + ten);

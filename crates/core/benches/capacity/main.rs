@@ -1,8 +1,9 @@
 //! How long the figures of capacity take, by the number of hosts: `make bench`.
 //!
-//! The work should grow as the hosts do and no faster: what criterion gives as `thrpt`, hosts a second, is not to fall
-//! with every step. At ten hosts `discover` has fewer, as each task definition costs something, whatever the number of
-//! hosts. It is the computation alone: what AWS takes to answer comes on top.
+//! The work should grow no faster than the hosts do: criterion's `thrpt`, hosts a second, must not
+//! fall with every step. At ten hosts `discover` has fewer, because each task definition costs the
+//! same whatever the number of hosts. The benchmark times the computation alone, without the
+//! answers of AWS.
 
 #![expect(clippy::expect_used, reason = "of a wrong fixture, no time is worth anything")]
 #![expect(clippy::indexing_slicing, reason = "an index modulo the length")]

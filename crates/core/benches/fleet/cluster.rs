@@ -20,7 +20,8 @@ const TASKS_A_HOST: usize = 10;
 const SIZES: [(&str, u64, u64); 3] =
     [("m5.2xlarge", 8_192, 31_631), ("c5.4xlarge", 16_384, 31_200), ("m5.4xlarge", 16_384, 63_500)];
 
-/// A cluster of this many hosts, about ten tasks on each, with some tasks waiting. Half of the groups have much room.
+/// A cluster of this many hosts, about ten tasks on each, with some tasks waiting. Half of the
+/// groups have much room.
 pub(crate) fn cluster(hosts: usize) -> Snapshot {
     let mut snapshot = Snapshot {
         began: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000),
@@ -211,7 +212,8 @@ fn is_distinct(kind: usize) -> bool {
     kind % 20 == 12
 }
 
-/// The groups of a kind's capacity providers: three kinds of ten have one, one of a hundred has two.
+/// The groups of a kind's capacity providers: three kinds of ten have one, one of a hundred has
+/// two.
 fn providers(kind: usize) -> Option<Vec<usize>> {
     match (kind % 10, kind % 100) {
         (0..=2, _) => Some(vec![kind / 10 % GROUPS]),

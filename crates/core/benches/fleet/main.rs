@@ -1,7 +1,9 @@
-//! How long it takes to decide what groups are missing and can lose, by the number of hosts: `make bench`.
+//! How long it takes to decide what groups are missing and can lose, by the number of hosts:
+//! `make bench`.
 //!
-//! Two hundred kinds of tasks, twenty groups, ten tasks a host. The work should grow as the hosts do and no faster: what
-//! criterion gives as `thrpt`, hosts a second, should not fall with every step. Reading AWS comes on top.
+//! Two hundred kinds of tasks, twenty groups, ten tasks a host. The work should grow as the hosts
+//! do and no faster: what criterion gives as `thrpt`, hosts a second, should not fall with every
+//! step. Reading AWS comes on top.
 
 #![expect(clippy::expect_used, reason = "of a cluster that is built wrongly, no time is worth anything")]
 #![expect(clippy::indexing_slicing, reason = "an index modulo the length")]

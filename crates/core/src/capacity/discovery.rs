@@ -1,7 +1,8 @@
-//! The worst case, discovered: the most that any task that a cluster's services may start needs.
+//! Discovers the worst-case container: the most of each resource that any task of a cluster's
+//! services needs.
 
 use super::given::Given;
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use crate::container_instance::ContainerInstance;
 use crate::task::TaskDefinitionArn;
 use crate::task_needs::TaskNeeds;
@@ -13,32 +14,33 @@ pub struct Demanded {
     pub service: String,
     /// The task definition.
     pub definition: TaskDefinitionArn,
-    /// What a task of it needs.
+    /// The needs of one task.
     pub needs: TaskNeeds,
 }
 
-/// Discovers the worst case of what is demanded of `instances`, as far as it is not given. None where nothing is given,
-/// and nothing demanded that fits on a host.
+/// Discovers the worst-case container of what is demanded of `instances`, as far as it is not
+/// given. None where nothing is given, and nothing demanded that fits on a host.
 ///
-/// A task definition that fits on no host, however empty, is left out: with it nothing would ever fit. Where no host takes
-/// tasks, nobody knows what fits on one, and all counts.
+/// A task definition that fits on no host, however empty, is left out: with it nothing would ever
+/// fit. Where no host takes tasks, nobody knows what fits on one, and all counts.
 #[must_use]
 pub fn discover<'a>(
     given: &Given,
     demanded: Vec<Demanded>,
     instances: impl IntoIterator<Item = &'a ContainerInstance>,
-) -> Option<WorstCase> {
+) -> Option<WorstCaseContainer> {
     let hosts: Vec<_> = instances.into_iter().filter(|instance| instance.takes_tasks()).collect();
-    let mut most = None::<WorstCase>;
+    let mut most = None::<WorstCaseContainer>;
     for Demanded { needs, .. } in demanded {
-        // A task definition that needs nothing that is not given sets nothing, and fits wherever what is given does.
-        let Ok(needs) = WorstCase::new(given.left_of(needs)) else { continue };
+        // A task definition that needs nothing that is not given sets nothing, and fits wherever
+        // what is given does.
+        let Ok(needs) = WorstCaseContainer::new(given.left_of(needs)) else { continue };
         if hosts.is_empty() || needs.fits_on_empty_one_of(&hosts) {
             most = Some(most.map_or_else(|| needs.clone(), |most| most.most(&needs)));
         }
     }
     let most = most.map(|most| most.needs().clone()).unwrap_or_default();
-    WorstCase::new(given.over(most)).ok()
+    WorstCaseContainer::new(given.over(most)).ok()
 }
 
 #[cfg(test)]
@@ -47,12 +49,12 @@ mod tests {
     use crate::capacity::fixture::{host, worst};
     use crate::container_instance::CpuUnits;
 
-    fn demanded(service: &str, needs: &WorstCase) -> Demanded {
+    fn demanded(service: &str, needs: &WorstCaseContainer) -> Demanded {
         let definition = TaskDefinitionArn(format!("{service}:1"));
         Demanded { service: service.to_owned(), definition, needs: needs.needs().clone() }
     }
 
-    fn discovered(demanded: Vec<Demanded>, hosts: &[ContainerInstance]) -> Option<WorstCase> {
+    fn discovered(demanded: Vec<Demanded>, hosts: &[ContainerInstance]) -> Option<WorstCaseContainer> {
         discover(&Given::default(), demanded, hosts)
     }
 

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use super::fits_no_host::FitsNoHost;
 use super::report::{Report, ResourceCapacity};
 use super::resource::{Demand, Resource};
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use crate::container_instance::ContainerInstance;
 use crate::network_interfaces::task_network_interfaces;
 
 /// Works out how many more of `worst` fit on `instances`, and how many hosts are idle.
 ///
-/// Without a host every figure is 0. A container that fits on no host is an error, and there is no figure: it would read
-/// as a full cluster.
+/// Without a host every figure is 0. A container that fits on no host is an error, and there is no
+/// figure: it would read as a full cluster.
 pub fn figures<'a>(
     instances: impl IntoIterator<Item = &'a ContainerInstance>,
-    worst: &WorstCase,
+    worst: &WorstCaseContainer,
 ) -> Result<Report, FitsNoHost> {
     let hosts: Vec<_> = instances.into_iter().filter(|instance| instance.takes_tasks()).collect();
     FitsNoHost::check(worst, &hosts)?;
@@ -43,16 +43,20 @@ pub fn figures<'a>(
 }
 
 /// The types of hosts that have no room because nobody knows how many network interfaces they have.
-fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCase) -> BTreeSet<String> {
+fn unknown_instance_types(hosts: &[&ContainerInstance], worst: &WorstCaseContainer) -> BTreeSet<String> {
     let unknown = |host: &&&ContainerInstance| task_network_interfaces(host).is_none();
-    let named = |host: &&ContainerInstance| host.instance_type().unwrap_or("not told").to_owned();
+    let named = |host: &&ContainerInstance| host.instance_type().unwrap_or("unknown").to_owned();
     let needed = worst.needs().network_interface;
     hosts.iter().filter(|_| needed).filter(unknown).map(named).collect()
 }
 
-/// Container capacity as far as `resource` goes. Each static port is counted over all hosts on its own, and the
-/// scarcest one is the resource's value.
-fn capacity_in(resource: Resource, hosts: &[&ContainerInstance], worst: &WorstCase) -> ResourceCapacity {
+/// Container capacity as far as `resource` goes. Each static port is counted over all hosts on its
+/// own, and the scarcest one is the resource's value.
+fn capacity_in(
+    resource: Resource,
+    hosts: &[&ContainerInstance],
+    worst: &WorstCaseContainer,
+) -> ResourceCapacity {
     let demands: Vec<_> = resource.demands(worst).collect();
     let on_all_hosts = |demand: &Demand| sum(hosts.iter().map(|host| demand.now(host)));
     let on_empty = |host: &&ContainerInstance| least(demands.iter().map(|demand| demand.when_empty(host)));
@@ -65,8 +69,8 @@ fn capacity_in(resource: Resource, hosts: &[&ContainerInstance], worst: &WorstCa
     }
 }
 
-/// The containers that fit, in hosts of the largest size. `per_host` is 0 only where there is no host, as the
-/// container fits on one of them.
+/// The containers that fit, in hosts of the largest size. `per_host` is 0 only where there is no
+/// host, as the container fits on one of them.
 fn idle_hosts(capacity: &ResourceCapacity) -> f64 {
     if capacity.per_host == 0 { 0.0 } else { float(capacity.container_capacity) / float(capacity.per_host) }
 }
@@ -167,7 +171,7 @@ mod tests {
         hosts[1] = hosts[1].clone().of_type("z99.nano", false);
         let report = figures(&hosts, &worst(100, 100).with_network_interface()).unwrap();
         assert_eq!((report.placeable_containers, report.container_capacity), (2, 2));
-        assert_eq!(report.unknown_instance_types, ["not told".to_owned(), "z99.nano".to_owned()].into());
+        assert_eq!(report.unknown_instance_types, ["unknown".to_owned(), "z99.nano".to_owned()].into());
         let report = figures(&hosts, &worst(100, 100)).unwrap();
         assert_eq!((report.placeable_containers, report.unknown_instance_types), (30, BTreeSet::new()));
     }

@@ -1,18 +1,18 @@
-//! The worst case that fits on no host.
+//! A worst-case container that fits on no host.
 
 use std::cmp::Reverse;
 use std::fmt;
 
 use super::resource::{Demand, Resource};
-use super::worst_case::{WorstCase, write_ports};
+use super::worst_case::{WorstCaseContainer, write_ports};
 use crate::container_instance::ContainerInstance;
 
-/// The worst case fits on no host, however empty: adding hosts of these sizes would never help, so that no figure must
-/// be published.
+/// The worst-case container fits on no host, however empty. Adding hosts of these sizes would never
+/// help, so the calculator must publish no figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FitsNoHost {
     /// The container.
-    pub worst_case: Box<WorstCase>,
+    pub worst_case: Box<WorstCaseContainer>,
     /// How many hosts there are.
     pub hosts: usize,
     /// The host that comes nearest: it fails in the fewest resources, and is the largest of those.
@@ -22,8 +22,9 @@ pub struct FitsNoHost {
 }
 
 impl FitsNoHost {
-    /// Whether `worst` fits on none of `hosts`. Where there is no host it cannot be known, and there is no error.
-    pub(super) fn check(worst: &WorstCase, hosts: &[&ContainerInstance]) -> Result<(), Self> {
+    /// Returns an error if `worst` fits on none of `hosts`. Without a host nobody can know, and
+    /// there is no error.
+    pub(super) fn check(worst: &WorstCaseContainer, hosts: &[&ContainerInstance]) -> Result<(), Self> {
         if worst.fits_on_empty_one_of(hosts) {
             return Ok(());
         }
@@ -42,14 +43,15 @@ impl FitsNoHost {
     }
 }
 
-impl WorstCase {
-    /// Whether there is a host on which it fits while nothing runs there: in most clusters the first that is asked.
+impl WorstCaseContainer {
+    /// Returns whether there is a host on which it fits while nothing runs there: in most clusters
+    /// the first that is asked.
     pub(super) fn fits_on_empty_one_of(&self, hosts: &[&ContainerInstance]) -> bool {
         hosts.iter().any(|host| self.lacking_on_empty(host).next().is_none())
     }
 
-    /// The resources of which a host has too little, even while nothing runs there. It is asked for each task definition
-    /// and host: nothing is allocated.
+    /// The resources of which a host has too little, even while nothing runs there. It is asked for
+    /// each task definition and host: nothing is allocated.
     pub(super) fn lacking_on_empty(&self, host: &ContainerInstance) -> impl Iterator<Item = Resource> {
         let lacking = self.demands().filter(|demand| demand.when_empty(host) == 0).map(Demand::resource);
         // Each once, however many of its ports are lacking.
@@ -83,7 +85,7 @@ mod tests {
     use crate::capacity::fixture::{host, worst};
     use crate::container_instance::Port;
 
-    fn said(hosts: &[ContainerInstance], worst: &WorstCase) -> String {
+    fn said(hosts: &[ContainerInstance], worst: &WorstCaseContainer) -> String {
         figures(hosts, worst).unwrap_err().to_string()
     }
 

@@ -1,6 +1,6 @@
 //! Hosts and worst cases for the tests of this module.
 
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use crate::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port,
 };
@@ -11,9 +11,10 @@ pub(super) fn host(cpu: u64, memory: u64) -> ContainerInstance {
     ContainerInstance::empty(cpu, memory)
 }
 
-/// A worst case without ports.
-pub(super) fn worst(cpu: u64, memory: u64) -> WorstCase {
-    WorstCase::new(TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }).unwrap()
+/// A worst-case container without ports.
+pub(super) fn worst(cpu: u64, memory: u64) -> WorstCaseContainer {
+    WorstCaseContainer::new(TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() })
+        .unwrap()
 }
 
 impl ContainerInstance {
@@ -43,7 +44,7 @@ impl ContainerInstance {
     }
 }
 
-impl WorstCase {
+impl WorstCaseContainer {
     /// The same container with a network interface of its own.
     pub(super) fn with_network_interface(&self) -> Self {
         Self::new(TaskNeeds { network_interface: true, ..self.needs().clone() }).unwrap()

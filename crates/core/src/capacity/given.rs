@@ -1,11 +1,12 @@
-//! What is given of the worst case: it wins over what is discovered.
+//! The given part of the worst-case container: it wins over discovery.
 
 use std::collections::BTreeSet;
 
 use crate::container_instance::{CpuUnits, Mib, Port};
 use crate::task_needs::TaskNeeds;
 
-/// What is said of the worst case, resource by resource; what is not said is discovered.
+/// The worst-case container by resource, as the settings give it. The calculator discovers the
+/// resources that are None.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Given {
     /// CPU units that it reserves.
@@ -16,14 +17,14 @@ pub struct Given {
     pub tcp_ports: Option<BTreeSet<Port>>,
     /// Static UDP ports of its host that it takes.
     pub udp_ports: Option<BTreeSet<Port>>,
-    /// Whether it has a network interface of its own.
+    /// True if the container has a network interface of its own.
     pub network_interface: Option<bool>,
     /// GPUs that it reserves.
     pub gpus: Option<u32>,
 }
 
 impl Given {
-    /// Whether nothing is left to discover.
+    /// Returns whether the settings give every resource, so that discovery has nothing to add.
     #[must_use]
     pub fn is_all(&self) -> bool {
         let Self { cpu, memory, tcp_ports, udp_ports, network_interface, gpus } = self;
@@ -31,7 +32,7 @@ impl Given {
         cpu.is_some() && memory.is_some() && ports && network_interface.is_some() && gpus.is_some()
     }
 
-    /// Whether nothing is said that the container needs.
+    /// Returns whether the settings give no resource that the container needs.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         self.over(TaskNeeds::default()) == TaskNeeds::default()

@@ -1,4 +1,5 @@
-//! The book's figures of capacity: how many more of the worst-case container fit, and how many hosts are idle.
+//! The book's figures of capacity: how many more of the worst-case container fit, and how many
+//! hosts are idle.
 //!
 //! | module | purpose |
 //! | --- | --- |
@@ -10,7 +11,8 @@
 //! | `report` | their values, with what binds them |
 //! | `fits_no_host` | why there are none: the container fits on no host |
 //!
-//! A host, here, is a container instance that takes tasks: an EC2 instance, ACTIVE, with its agent connected.
+//! A host, here, is a container instance that takes tasks: an EC2 instance, ACTIVE, with its agent
+//! connected.
 
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "a figure is one division of whole numbers: exact"))]
 
@@ -37,4 +39,4 @@ pub use fits_no_host::FitsNoHost;
 pub use given::Given;
 pub use report::{Report, ResourceCapacity};
 pub use resource::Resource;
-pub use worst_case::{UsesNothing, WorstCase};
+pub use worst_case::{UsesNothing, WorstCaseContainer};

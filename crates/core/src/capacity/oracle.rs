@@ -1,15 +1,16 @@
-//! A second opinion: the figures by placing containers, one at a time, until none fits. Slow, and on purpose without
-//! a division, a floor or anything else of the code that it checks.
+//! A second opinion on the figures: the oracle places containers one at a time, until none fits. It
+//! is slow, and on purpose has no division or rounding, nor anything else of the code that it
+//! checks.
 
 use std::collections::BTreeSet;
 
 use super::resource::Resource;
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use crate::container_instance::{ContainerInstance, ContainerInstanceStatus, Port, Resources};
 use crate::network_interfaces::task_network_interfaces;
 use crate::task_needs::TaskNeeds;
 
-/// What the oracle makes of a cluster.
+/// The oracle's figures of a cluster.
 #[derive(Debug, PartialEq)]
 pub(super) struct Opinion {
     pub(super) container_capacity: u64,
@@ -59,7 +60,7 @@ impl Filling {
     }
 
     /// Places one container and says whether it fitted.
-    fn place(&mut self, container: &WorstCase) -> bool {
+    fn place(&mut self, container: &WorstCaseContainer) -> bool {
         let container = container.needs();
         let fits = container.cpu.0 <= self.cpu_left
             && container.memory.0 <= self.memory_left
@@ -78,7 +79,7 @@ impl Filling {
         fits
     }
 
-    fn fill(mut self, container: &WorstCase) -> u64 {
+    fn fill(mut self, container: &WorstCaseContainer) -> u64 {
         let mut placed = 0;
         while self.place(container) {
             placed += 1;
@@ -89,7 +90,7 @@ impl Filling {
 }
 
 /// The opinion; none where the container fits on no host.
-pub(super) fn opinion(instances: &[ContainerInstance], worst: &WorstCase) -> Option<Opinion> {
+pub(super) fn opinion(instances: &[ContainerInstance], worst: &WorstCaseContainer) -> Option<Opinion> {
     let mut hosts = Vec::new();
     for instance in instances {
         if instance.agent_connected && matches!(instance.status, ContainerInstanceStatus::Active) {
@@ -127,8 +128,9 @@ pub(super) fn opinion(instances: &[ContainerInstance], worst: &WorstCase) -> Opt
     })
 }
 
-/// Places one container after another, each on the next host that takes it, as a `spread` strategy would.
-fn spread(hosts: &[&ContainerInstance], worst: &WorstCase) -> u64 {
+/// Places one container after another, each on the next host that takes it, as a `spread` strategy
+/// would.
+fn spread(hosts: &[&ContainerInstance], worst: &WorstCaseContainer) -> u64 {
     let mut fillings: Vec<_> = hosts.iter().map(|host| Filling::now(host)).collect();
     let mut placed = 0;
     loop {
@@ -145,7 +147,7 @@ fn spread(hosts: &[&ContainerInstance], worst: &WorstCase) -> u64 {
 }
 
 /// The container reduced to one need at a time: CPU, memory, a port, ...
-fn of_one_need_each(worst: &WorstCase) -> Vec<(Resource, WorstCase)> {
+fn of_one_need_each(worst: &WorstCaseContainer) -> Vec<(Resource, WorstCaseContainer)> {
     let (needs, nothing) = (worst.needs(), TaskNeeds::default);
     let mut parts = vec![
         (Resource::Cpu, TaskNeeds { cpu: needs.cpu, ..nothing() }),
@@ -160,7 +162,10 @@ fn of_one_need_each(worst: &WorstCase) -> Vec<(Resource, WorstCase)> {
     let network_interface = needs.network_interface;
     parts.push((Resource::NetworkInterfaces, TaskNeeds { network_interface, ..nothing() }));
     parts.push((Resource::Gpus, TaskNeeds { gpus: needs.gpus, ..nothing() }));
-    parts.into_iter().filter_map(|(resource, part)| Some((resource, WorstCase::new(part).ok()?))).collect()
+    parts
+        .into_iter()
+        .filter_map(|(resource, part)| Some((resource, WorstCaseContainer::new(part).ok()?)))
+        .collect()
 }
 
 /// The least of the fractions, compared as fractions.

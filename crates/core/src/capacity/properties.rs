@@ -1,4 +1,5 @@
-//! What holds for every cluster: the figures are those of the oracle, and the rules that follow from what they mean.
+//! What holds for every cluster: the figures are those of the oracle, and the rules that follow
+//! from what they mean.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use proptest::prelude::*;
 
 use super::fixture::host;
 use super::oracle::{opinion, placed};
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use super::{Report, figures, float};
 use crate::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Mib, Port,
@@ -41,10 +42,10 @@ fn task() -> impl Strategy<Value = TaskNeeds> {
     needs(0_u64..600, 0_u64..600, 2)
 }
 
-fn worst_case() -> impl Strategy<Value = WorstCase> {
+fn worst_case() -> impl Strategy<Value = WorstCaseContainer> {
     let cpu = prop_oneof![1 => Just(0), 4 => 1_u64..700];
     let memory = prop_oneof![1 => Just(0), 4 => 1_u64..700];
-    needs(cpu, memory, 2).prop_filter_map("needs nothing", |needs| WorstCase::new(needs).ok())
+    needs(cpu, memory, 2).prop_filter_map("needs nothing", |needs| WorstCaseContainer::new(needs).ok())
 }
 
 /// Places a task, as ECS would: only where all of it fits.
@@ -52,13 +53,13 @@ fn with_task(host: ContainerInstance, task: &TaskNeeds) -> ContainerInstance {
     placed(host.clone(), task).unwrap_or(host)
 }
 
-/// What a host has of the rarer resources.
+/// The rarer resources of a host.
 #[derive(Debug, Clone)]
 struct Equipment {
     instance_type: Option<&'static str>,
     trunked: bool,
     gpus: u32,
-    /// Whether the network interfaces that its tasks hold are counted.
+    /// True if the network interfaces that its tasks hold are counted.
     counted: bool,
 }
 
@@ -84,7 +85,8 @@ fn equipment() -> impl Strategy<Value = Equipment> {
     })
 }
 
-/// A host of one of a few types with some tasks on it. ECS lists the agent's own ports among those in use, too, mostly.
+/// A host of one of a few types with some tasks on it. ECS lists the agent's own ports among those
+/// in use, too, mostly.
 fn busy_host() -> impl Strategy<Value = ContainerInstance> {
     const TYPES: [(u64, u64); 5] = [(512, 400), (1024, 993), (2048, 1000), (1000, 4000), (4096, 8000)];
     let agent_ports = prop_oneof![4 => Just(BTreeSet::new()), 1 => ports(1)];
@@ -127,7 +129,10 @@ fn cluster() -> impl Strategy<Value = Vec<ContainerInstance>> {
 }
 
 /// The figures, or nothing to say where the container fits on no host.
-fn figures_or_reject(hosts: &[ContainerInstance], worst: &WorstCase) -> Result<Report, TestCaseError> {
+fn figures_or_reject(
+    hosts: &[ContainerInstance],
+    worst: &WorstCaseContainer,
+) -> Result<Report, TestCaseError> {
     figures(hosts, worst).map_err(|_| TestCaseError::reject("fits on no host"))
 }
 
@@ -136,7 +141,7 @@ fn with_one_more_task(
     mut hosts: Vec<ContainerInstance>,
     on: prop::sample::Index,
     task: &TaskNeeds,
-    worst: &WorstCase,
+    worst: &WorstCaseContainer,
 ) -> Result<(Report, Report), TestCaseError> {
     prop_assume!(!hosts.is_empty());
     let before = figures_or_reject(&hosts, worst)?;

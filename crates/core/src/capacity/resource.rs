@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 
 use serde::{Serialize, Serializer};
 
-use super::worst_case::WorstCase;
+use super::worst_case::WorstCaseContainer;
 use crate::container_instance::{ContainerInstance, Port, Resources};
 use crate::network_interfaces::task_network_interfaces;
 
@@ -44,13 +44,13 @@ impl Resource {
         }
     }
 
-    /// What `worst` demands of this resource; nothing where it does not use it.
-    pub(super) fn demands(self, worst: &WorstCase) -> impl Iterator<Item = Demand> {
+    /// The demands of `worst` on this resource; none where it does not use it.
+    pub(super) fn demands(self, worst: &WorstCaseContainer) -> impl Iterator<Item = Demand> {
         worst.demands().filter(move |demand| demand.resource() == self)
     }
 }
 
-/// One thing that the worst case needs of a host.
+/// One thing that the worst-case container needs of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Demand {
     Cpu(NonZeroU64),
@@ -74,8 +74,9 @@ impl Demand {
         }
     }
 
-    /// How often it is met by what is free and by so many network interfaces. A host has each port once. To look up how
-    /// many network interfaces a host has takes longer than all the rest, so it is done only where they are asked for.
+    /// How often `free` and the network interfaces meet the demand. A host has each port once.
+    /// Looking up the network interfaces of a host takes longer than all the rest, so that is done
+    /// only on demand.
     fn times(self, free: &Resources, network_interfaces: impl FnOnce() -> u64) -> u64 {
         match self {
             Self::Cpu(units) => free.cpu.0 / units,
@@ -92,21 +93,22 @@ impl Demand {
         self.times(&host.registered, || network_interfaces(host))
     }
 
-    /// How often `host` meets it now. Never more than when it is empty: a port that the agent keeps for itself is not
-    /// to be had, whether or not ECS also lists it among those in use.
+    /// How often `host` meets it now, and never more often than when it is empty. A port that the
+    /// agent keeps for itself is not free, whether or not ECS also lists it among those in use.
     pub(super) fn now(self, host: &ContainerInstance) -> u64 {
         let free = || network_interfaces(host).saturating_sub(network_interfaces_held(host));
         self.times(&host.remaining, free).min(self.when_empty(host))
     }
 }
 
-/// The network interfaces that a host has for tasks. One of a type that is not in the table has none that could be
-/// promised.
+/// The network interfaces that a host has for tasks. One of a type that is not in the table has
+/// none that could be promised.
 fn network_interfaces(host: &ContainerInstance) -> u64 {
     task_network_interfaces(host).map_or(0, u64::from)
 }
 
-/// The network interfaces that a host's tasks hold; where they were not counted, each task may hold one.
+/// The network interfaces that a host's tasks hold; where they were not counted, each task may hold
+/// one.
 fn network_interfaces_held(host: &ContainerInstance) -> u64 {
     host.network_interfaces.map_or_else(|| host.tasks(), u64::from)
 }
@@ -123,13 +125,14 @@ impl Serialize for Resource {
     }
 }
 
-impl WorstCase {
+impl WorstCaseContainer {
     /// The resources that it uses, hence those that set a limit.
     pub fn resources(&self) -> impl Iterator<Item = Resource> {
         Resource::ALL.into_iter().filter(|resource| resource.demands(self).next().is_some())
     }
 
-    /// All that it needs of one host, in the order of [`Resource::ALL`]. It is asked for each host: nothing is allocated.
+    /// All that it needs of one host, in the order of [`Resource::ALL`]. It is asked for each host:
+    /// nothing is allocated.
     pub(super) fn demands(&self) -> impl Iterator<Item = Demand> {
         let needs = self.needs();
         let cpu = NonZeroU64::new(needs.cpu.0).map(Demand::Cpu);

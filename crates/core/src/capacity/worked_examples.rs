@@ -1,4 +1,5 @@
-//! The worked examples of "Docker on AWS", chapter 12: what is registered and left, the worst case, and the figures.
+//! The worked examples of "Docker on AWS", chapter 12: registered and remaining resources, the
+//! worst-case container, and the figures.
 
 use super::fixture::{host, worst};
 use super::resource::Resource;

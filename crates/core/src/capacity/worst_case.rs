@@ -8,25 +8,26 @@ use serde::{Serialize, Serializer};
 use crate::container_instance::Port;
 use crate::task_needs::TaskNeeds;
 
-/// What the most demanding container needs, resource by resource: every figure counts how often this one fits.
+/// What the most demanding container needs, resource by resource: every figure counts how often
+/// this one fits.
 ///
-/// A resource of which it needs nothing sets no limit. One that needs nothing at all would fit without end, so that it
-/// cannot be built.
+/// A resource of which it needs nothing sets no limit. One that needs nothing at all would fit
+/// without end, so that it cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorstCase(TaskNeeds);
+pub struct WorstCaseContainer(TaskNeeds);
 
-/// A worst case that needs nothing.
+/// A worst-case container that needs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a worst-case container that needs no resource at all fits without end")]
 pub struct UsesNothing;
 
-impl WorstCase {
+impl WorstCaseContainer {
     /// The container that needs this much.
     pub fn new(needs: TaskNeeds) -> Result<Self, UsesNothing> {
         if needs == TaskNeeds::default() { Err(UsesNothing) } else { Ok(Self(needs)) }
     }
 
-    /// What it needs.
+    /// The container's needs.
     #[must_use]
     pub fn needs(&self) -> &TaskNeeds {
         &self.0
@@ -47,7 +48,7 @@ impl WorstCase {
 }
 
 /// `250 CPU units, 400 MiB, TCP 80 443, a network interface, 1 GPUs`.
-impl fmt::Display for WorstCase {
+impl fmt::Display for WorstCaseContainer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} CPU units, {} MiB", self.0.cpu.0, self.0.memory.0)?;
         write_ports(f, ", TCP", &self.0.tcp_ports)?;
@@ -59,7 +60,7 @@ impl fmt::Display for WorstCase {
     }
 }
 
-impl Serialize for WorstCase {
+impl Serialize for WorstCaseContainer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -79,15 +80,18 @@ mod tests {
 
     #[test]
     fn one_that_needs_nothing_cannot_be_built() {
-        assert_eq!(WorstCase::new(TaskNeeds::default()), Err(UsesNothing));
-        assert!(WorstCase::new(TaskNeeds { udp_ports: [Port(53)].into(), ..TaskNeeds::default() }).is_ok());
+        assert_eq!(WorstCaseContainer::new(TaskNeeds::default()), Err(UsesNothing));
+        assert!(
+            WorstCaseContainer::new(TaskNeeds { udp_ports: [Port(53)].into(), ..TaskNeeds::default() })
+                .is_ok()
+        );
     }
 
     #[test]
     fn it_reads_as_one_would_say_it() {
         let needs =
             TaskNeeds { udp_ports: [Port(53)].into(), ..worst(250, 400).with_tcp([443, 80]).needs().clone() };
-        let said = |needs: &TaskNeeds| WorstCase::new(needs.clone()).unwrap().to_string();
+        let said = |needs: &TaskNeeds| WorstCaseContainer::new(needs.clone()).unwrap().to_string();
         assert_eq!(said(&needs), "250 CPU units, 400 MiB, TCP 80 443, UDP 53");
         let needs = TaskNeeds { network_interface: true, gpus: 2, ..needs };
         assert!(said(&needs).ends_with("UDP 53, a network interface, 2 GPUs"));

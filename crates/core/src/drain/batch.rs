@@ -18,7 +18,8 @@ const CALLS_MAX: usize = 40;
 /// Tasks or registrations described in one action: a few calls.
 const DESCRIBED_MAX: usize = 500;
 
-/// Registrations whose tasks are listed in one action. More instances than this are read by the cluster's lists.
+/// Registrations whose tasks are listed in one action. More instances than this are read by the
+/// cluster's lists.
 const LISTED_MAX: usize = 10;
 
 /// Calls on AWS for one or more drains.
@@ -33,7 +34,8 @@ pub enum Batch {
     SetDraining(Vec<(Ec2InstanceId, Vec<ContainerInstanceArn>)>),
     /// `StopTask` for each.
     StopTasks(Vec<(Ec2InstanceId, TaskArn)>),
-    /// `ListContainerInstances` and `DescribeContainerInstances`, these known registrations included.
+    /// `ListContainerInstances` and `DescribeContainerInstances`, these known registrations
+    /// included.
     Find(Vec<(Ec2InstanceId, Vec<ContainerInstanceArn>)>),
     /// `ListContainerInstances` of ACTIVE ones, one call.
     FindActive(Vec<Ec2InstanceId>),
@@ -59,8 +61,8 @@ pub(super) enum Next {
     Wait(Option<DateTime<Utc>>),
 }
 
-/// The most urgent batch of the drains' next steps. A drain whose last call of a kind failed is called alone: what is
-/// wrong with it must not fail the others' call once more.
+/// The most urgent batch of the drains' next steps. A drain whose last call of a kind failed is
+/// called alone: what is wrong with it must not fail the others' call once more.
 pub(super) fn next<'a>(
     sessions: impl Iterator<Item = &'a Session>,
     cluster_is_right: Option<bool>,
@@ -174,8 +176,8 @@ fn id(session: &Session) -> Ec2InstanceId {
     session.ec2_instance_id().clone()
 }
 
-/// The first drains of a kind of call, up to `most` as `size` counts them, or the first one alone where its last call
-/// failed.
+/// The first drains of a kind of call, up to `most` as `size` counts them, or the first one alone
+/// where its last call failed.
 fn some<T>(
     steps: Vec<(&Session, T)>,
     kind: Kind,

@@ -1,5 +1,6 @@
-//! The task lists of a whole cluster, for many instances at once: a hundred tasks a read instead of two reads an instance.
-//! The lists give ARNs only, so a task that is not known yet has to be described once: then its instance is known.
+//! The task lists of a whole cluster, for many instances at once: a hundred tasks a read instead of
+//! two reads an instance. The lists give ARNs only, so a task that is not known yet must be
+//! described once: then its instance is known.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use crate::task::{Task, TaskArn};
 /// Tasks described at once to learn their instances: a few calls.
 const PLACED_AT_ONCE: usize = 500;
 
-/// Where a listed task is not found, its instance cannot be known. The cluster's lists are left alone for this long.
+/// Where a listed task is not found, its instance cannot be known. The cluster's lists are left
+/// alone for this long.
 const AFTER_A_MISSING_TASK: Duration = Duration::from_secs(60);
 
 /// Where the lists are too long, they stay so for a while.
@@ -50,7 +52,7 @@ struct Read {
 }
 
 impl ClusterLists {
-    /// Whether the cluster's lists may be read, and not those of each instance.
+    /// Returns whether to read the cluster's lists instead of those of each instance.
     pub(super) fn may_be_read(&self, now: DateTime<Utc>) -> bool {
         self.not_before.is_none_or(|at| now >= at)
     }

@@ -1,9 +1,10 @@
-//! What one invocation has seen of an EC2 instance in its cluster.
+//! The evidence that one invocation has of an EC2 instance in its cluster.
 //!
-//! Reads of ECS are eventually consistent (API reference, `RunTask`): a read may serve an older state, and two reads may
-//! serve two different ones. So a drain rests on *positive* evidence. Every task that any list ever showed on the
-//! instance is known from then on, and it is done once it was described as STOPPED. An absence proves nothing: a task
-//! that is MISSING, or on no list any more, is not done. A stale read can only delay a drain.
+//! Reads of ECS are eventually consistent (API reference, `RunTask`): a read may serve an older
+//! state, and two reads may serve two different ones. So a drain rests on *positive* evidence.
+//! Every task that any list ever showed on the instance is known from then on, and it is done once
+//! it was described as STOPPED. An absence proves nothing: a task that is MISSING, or on no list
+//! any more, is not done. A stale read can only delay a drain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,20 +16,22 @@ use crate::container_instance::{
 };
 use crate::task::{DesiredStatus, Task, TaskArn};
 
-/// The confirming lists are read at least this long after DRAINING and after the first lists. A task that was placed
-/// or began to stop just before may not be on a list yet.
+/// The confirming lists are read at least this long after DRAINING and after the first lists. A
+/// task that was placed or began to stop just before may not be on a list yet.
 pub const LAG_ALLOWANCE: Duration = Duration::from_secs(5);
 
 /// Reads that contradict what is known are stale; they delay a drain for at most this long.
 const STALE_READS_LAST: Duration = Duration::from_secs(60);
 
-/// ECS lists a stopped task for at least an hour (API reference, `DescribeTasks`). Half of that is relied on.
+/// ECS lists a stopped task for at least an hour (API reference, `DescribeTasks`). Half of that is
+/// relied on.
 const STOPPED_LISTED_FOR: Duration = Duration::from_secs(1800);
 
-/// The `stoppedReason` of tasks that the drainer stops. It shows the next invocation that the drain timeout has passed.
+/// The `stoppedReason` of tasks that the drainer stops. It shows the next invocation that the drain
+/// timeout has passed.
 pub const STOPPED_REASON: &str = "Fleetkeeper: the drain of the instance reached its drain timeout";
 
-/// What was seen of one EC2 instance.
+/// Everything that one invocation has seen of an EC2 instance.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     registrations: BTreeMap<ContainerInstanceArn, ContainerInstance>,
@@ -38,11 +41,12 @@ pub struct Evidence {
     described_at: Option<DateTime<Utc>>,
     absent_since: Option<DateTime<Utc>>,
     was_in_cluster: bool,
-    /// Whether ECS described a registration as INACTIVE: the one positive sign of its absence.
+    /// True if ECS described a registration as INACTIVE: the one positive sign of its absence.
     was_deregistered: bool,
     /// When it was last set DRAINING.
     set_draining: Option<DateTime<Utc>>,
-    /// When ECS last counted the tasks that are to run, at the first search or when it was set DRAINING, and how many.
+    /// When ECS last counted the tasks that are desired RUNNING, and their number: at the first
+    /// search, or when the instance was set DRAINING.
     counted: Option<(DateTime<Utc>, u64)>,
     tasks: BTreeMap<TaskArn, Known>,
     first_lists: BTreeMap<ContainerInstanceArn, DateTime<Utc>>,
@@ -57,7 +61,7 @@ pub struct Evidence {
 #[derive(Debug, Clone)]
 struct Known {
     on: ContainerInstanceArn,
-    /// Whether the last list that showed it was that of tasks to run.
+    /// True if the last list that showed it was that of tasks desired RUNNING.
     to_run: bool,
     task: Option<Task>,
     missing: bool,
@@ -100,7 +104,7 @@ impl Evidence {
         unlisted.map(|it| it.arn.clone()).collect()
     }
 
-    /// Whether the cluster was asked for the instance.
+    /// Returns whether the cluster was asked for the instance.
     #[must_use]
     pub fn was_sought(&self) -> bool {
         self.found_at.is_some()
@@ -124,7 +128,7 @@ impl Evidence {
         self.polled_at
     }
 
-    /// Whether ECS lists a registration that it does not describe.
+    /// Returns whether ECS lists a registration that it does not describe.
     #[must_use]
     pub fn is_unresolved(&self) -> bool {
         self.unresolved > 0
@@ -136,19 +140,19 @@ impl Evidence {
         self.absent_since
     }
 
-    /// Whether the instance was seen in the cluster.
+    /// Returns whether the instance was seen in the cluster.
     #[must_use]
     pub fn was_in_cluster(&self) -> bool {
         self.was_in_cluster
     }
 
-    /// Whether a registration of it was seen INACTIVE.
+    /// Returns whether a registration of it was seen INACTIVE.
     #[must_use]
     pub fn was_deregistered(&self) -> bool {
         self.was_deregistered
     }
 
-    /// Whether an agent is connected.
+    /// Returns whether an agent is connected.
     #[must_use]
     pub fn agent_connected(&self) -> bool {
         self.registrations().any(|it| it.agent_connected)
@@ -175,7 +179,8 @@ impl Evidence {
         self.open().filter(|(_, known)| to_run(known)).map(|(arn, _)| arn.clone()).collect()
     }
 
-    /// How many of the unfinished ones are to run, are stopping, and are listed but not found.
+    /// The unfinished tasks: those desired RUNNING, those that stop, and those that are listed but
+    /// not found.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         let (mut running, mut stopping, mut missing) = (0, 0, 0);
@@ -205,15 +210,15 @@ impl Evidence {
         u32::try_from(self.tasks.values().filter(stopped).count()).unwrap_or(u32::MAX)
     }
 
-    /// Whether the drainer stopped a task, in this invocation or in another one.
+    /// Returns whether the drainer stopped a task, in this invocation or in another one.
     #[must_use]
     pub fn drainer_stopped_tasks(&self) -> bool {
         let reason = |known: &Known| known.task.as_ref().and_then(|task| task.stopped_reason.clone());
         self.tasks.values().any(|known| reason(known).as_deref() == Some(STOPPED_REASON))
     }
 
-    /// How many tasks lost their host before they had stopped by themselves: those that ECS says so of, and those that
-    /// stopped after the lifecycle action may have run out.
+    /// Tasks that lost their host before they had stopped on their own. ECS says so of some. The
+    /// others stopped after the lifecycle action may have run out.
     #[must_use]
     pub fn killed(&self, may_have_run_out: Option<DateTime<Utc>>) -> usize {
         let tasks = self.tasks.values().filter_map(|known| known.task.as_ref());
@@ -229,7 +234,8 @@ impl Evidence {
         self.absent_since = Some(at);
     }
 
-    /// When the confirming round may begin: every known task has been seen STOPPED, and the lag allowance has passed.
+    /// When the confirming round may begin: every known task has been seen STOPPED, and the lag
+    /// allowance has passed.
     #[must_use]
     pub fn confirm_from(&self) -> Option<DateTime<Utc>> {
         let registrations: Vec<_> = self.registrations().collect();
@@ -242,13 +248,14 @@ impl Evidence {
         Some(self.all_stopped_at.map_or(settled + LAG_ALLOWANCE, |at| at.max(settled + LAG_ALLOWANCE)))
     }
 
-    /// Whether the confirming round has asked for ACTIVE registrations and found none.
+    /// Returns whether the confirming round has asked for ACTIVE registrations and found none.
     #[must_use]
     pub fn none_active_since(&self, from: DateTime<Utc>) -> bool {
         self.none_active_at.is_some_and(|at| at >= from)
     }
 
-    /// Whether the confirming round's lists showed nothing new, and nothing that contradicts what is known.
+    /// Returns whether the confirming round's lists showed nothing new, and nothing that
+    /// contradicts what is known.
     #[must_use]
     pub fn lists_agree_since(&self, from: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let agree = !self.lists_are_stale && !self.lacks_counted_tasks();
@@ -278,8 +285,8 @@ impl Evidence {
         })
     }
 
-    /// The cluster's answer to a search for the instance: the registrations that were described, those listed that
-    /// were not, and the known ones that were neither listed nor described.
+    /// The cluster's answer to a search for the instance: the registrations that were described,
+    /// those listed that were not, and the known ones that were neither listed nor described.
     pub fn find(
         &mut self,
         id: &Ec2InstanceId,
@@ -287,7 +294,8 @@ impl Evidence {
         unresolved: usize,
         now: DateTime<Utc>,
     ) {
-        // One of several that is not described is no less there: only INACTIVE shows that it is gone.
+        // One of several that is not described is no less there: only INACTIVE shows that it is
+        // gone.
         if described.is_empty() && unresolved == 0 {
             self.registrations.clear();
         }
@@ -494,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_that_were_counted_when_it_was_set_draining_have_to_be_listed() {
+    fn tasks_that_were_counted_when_it_was_set_draining_must_be_listed() {
         let mut evidence = Evidence::default();
         evidence.find(&id(), &[registration("a", "ACTIVE")], 0, at(0));
         let counted = ContainerInstance { running_tasks: 1, ..registration("a", "DRAINING") };

@@ -1,5 +1,6 @@
-//! The drains of a group that one invocation works on: mostly that of its own message. A state machine without I/O:
-//! [`GroupDrains::next`] gives the next action, and what came of it is recorded.
+//! The drains of a group that one invocation works on: mostly that of its own message. A state
+//! machine without I/O: [`GroupDrains::next`] gives the next action, and what came of it is
+//! recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,16 +39,19 @@ const GROUP_LAG: Duration = Duration::from_secs(10);
 /// Between two such reads.
 const GROUP_LAG_PAUSE: Duration = Duration::from_secs(2);
 
-/// A message that drains its own instance reads its group again this often: it may have to coordinate.
+/// A message that drains its own instance reads its group again this often, because it may become
+/// the coordinator.
 const GROUP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A coordinator reads its group this often, for instances that begin to wait.
 const COORDINATOR_INTERVAL: Duration = Duration::from_secs(20);
 
-/// A group that cannot be read is waited for this long, and by [`spread`] longer, before a message drains its own.
+/// A group that cannot be read is waited for this long, and by [`spread`] longer, before a message
+/// drains its own.
 const GROUP_PATIENCE: Duration = Duration::from_secs(15);
 
-/// Calls that AWS refuses are retried this long. New permissions and clusters take a while to be known everywhere.
+/// Calls that AWS refuses are retried this long. New permissions and clusters take a while to be
+/// known everywhere.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A sweep lasts at most this long.
@@ -56,8 +60,8 @@ const SWEEP_LASTS: Duration = Duration::from_secs(50);
 /// A sweep waits for what is due within this time; anything later is the next sweep's.
 const SWEEP_WAITS: Duration = Duration::from_secs(8);
 
-/// How long the cluster must not have listed an instance before that is believed. An instance that registered just
-/// before its termination may be listed late.
+/// How long the cluster must not have listed an instance before that is believed. An instance that
+/// registered just before its termination may be listed late.
 const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
 
 /// Where another hook may hold an instance, an action is over after this many answers that say so.
@@ -67,7 +71,7 @@ const GONE_ANSWERS: u32 = 3;
 /// `deregistration_delay.timeout_seconds`).
 const CONNECTION_DRAINING_MAX: Duration = Duration::from_secs(3600);
 
-/// What an invocation works on.
+/// The request of an invocation.
 #[derive(Debug, Clone)]
 pub struct GroupRequest {
     /// The group.
@@ -76,7 +80,7 @@ pub struct GroupRequest {
     pub hook: String,
     /// The message's notice and its attempt; a sweep has none.
     pub own: Option<(Notice, u32)>,
-    /// Whether the invocation that republished the message coordinated.
+    /// True if the invocation that republished the message coordinated.
     pub coordinated: bool,
     /// The drain timeout, where no notice or hook gives one.
     pub drain_timeout: Duration,
@@ -86,7 +90,7 @@ pub struct GroupRequest {
     pub poll_interval: Duration,
     /// When the invocation began.
     pub begins: DateTime<Utc>,
-    /// When it has to stop working: the rest is for republishing.
+    /// When it must stop working: the rest is for republishing.
     pub until: DateTime<Utc>,
 }
 
@@ -104,7 +108,8 @@ pub enum GroupAction {
     Probe(Ec2InstanceId, LifecycleAction),
     /// Calls for the drains.
     Batch(Batch),
-    /// `DescribeTasks` of tasks that the cluster's lists showed, to learn which instances they are on.
+    /// `DescribeTasks` of tasks that the cluster's lists showed, to learn which instances they are
+    /// on.
     Place(Vec<TaskArn>),
     /// Find out why a drain waits.
     Diagnose(Ec2InstanceId),
@@ -124,12 +129,14 @@ pub struct GroupDrains {
     request: GroupRequest,
     own: Option<Ec2InstanceId>,
     role: Role,
-    /// Whether a coordinator may be needed: the placement is being looked for again.
+    /// True if a coordinator may be needed: the placement is being looked for again.
     reconsiders: bool,
     probes: Probes,
-    /// Whether other drains may have been delegated to the message, here or in the invocation before.
+    /// True if other drains may have been delegated to the message, here or in the invocation
+    /// before.
     coordinates: bool,
-    /// Whether all that may have been delegated to the message before its own drain ended is drained.
+    /// True if every drain is over that may have been delegated to the message before its own drain
+    /// ended.
     took_all: bool,
     /// The lifecycle states in which the drains' actions hold their instances.
     held_in: BTreeMap<Ec2InstanceId, String>,
@@ -222,7 +229,8 @@ impl GroupDrains {
         self.view.waiting().len()
     }
 
-    /// The group's other instances that may show that the cluster is the right one, as many as one call takes.
+    /// The group's other instances that may show that the cluster is the right one, as many as one
+    /// call takes.
     #[must_use]
     pub fn mates(&self) -> Vec<Ec2InstanceId> {
         let drained = |id: &&Ec2InstanceId| {
@@ -232,18 +240,19 @@ impl GroupDrains {
         mates.take(FILTER_MAX).cloned().collect()
     }
 
-    /// What happened since the last time.
+    /// The reports since the last call.
     pub fn reports(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)
     }
 
-    /// Whether other instances' drains may have been delegated to the message, as its next invocation needs to know.
+    /// Returns whether other instances' drains may have been delegated to the message. Its next
+    /// invocation needs to know.
     #[must_use]
     pub fn coordinates(&self) -> bool {
         self.coordinates
     }
 
-    /// What the invocation leaves for the next sweep.
+    /// The memory that the invocation leaves for the next sweep.
     #[must_use]
     pub fn into_standby(mut self, now: DateTime<Utc>) -> Standby {
         if self.role == Role::Standby {
@@ -271,7 +280,8 @@ impl GroupDrains {
         self.standby
     }
 
-    /// Why the invocation fails, if it does: for what is wrong with its own drain, and only where it drains no other.
+    /// Why the invocation fails, if it does: for what is wrong with its own drain, and only where
+    /// it drains no other.
     #[must_use]
     pub fn failure(&self, now: DateTime<Utc>) -> Option<Failure> {
         let own = self.own().filter(|own| own.end().is_none())?;
@@ -284,7 +294,7 @@ impl GroupDrains {
         own.refused_for(REFUSAL_PATIENCE).map(|refused| Failure::Refused(refused.error.clone()))
     }
 
-    /// Whether the invocation fails for what is wrong with this drain.
+    /// Returns whether an error of this drain is the invocation's error.
     fn drains_alone(&self, id: &Ec2InstanceId) -> bool {
         self.own.as_ref() == Some(id)
             && (self.role == Role::Own || self.unended().all(|other| other.ec2_instance_id() == id))
@@ -359,7 +369,8 @@ impl GroupDrains {
         if self.role == Role::Standby { until.min(self.request.begins + SWEEP_LASTS) } else { until }
     }
 
-    /// An old notice's action is asked for before anything is read, and no hook runs out while a group cannot be read.
+    /// An old notice's action is asked for before anything is read, and no hook runs out while a
+    /// group cannot be read.
     fn before_the_group(&mut self, now: DateTime<Utc>) -> Option<GroupAction> {
         if self.role != Role::Undecided {
             return None;
@@ -375,7 +386,8 @@ impl GroupDrains {
         next(self.unended(), self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
     }
 
-    /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the next one is due.
+    /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the
+    /// next one is due.
     fn with_hooks_first(&self, batch: Batch, now: DateTime<Utc>) -> GroupAction {
         if matches!(batch, Batch::Heartbeat(_)) && self.view.may_read_hooks(now) {
             return GroupAction::ReadHooks;
@@ -389,7 +401,8 @@ impl GroupDrains {
         wake.map_or(group, |wake| wake.min(group)).min(self.works_until()).max(earliest)
     }
 
-    /// Between two reads of the group: no hook runs out before the message to which a drain was delegated knows.
+    /// Between two reads of the group: no hook runs out before the message to which a drain was
+    /// delegated knows.
     fn group_interval(&self) -> Duration {
         let interval = if self.role == Role::Coordinator { COORDINATOR_INTERVAL } else { GROUP_INTERVAL };
         interval.min(self.hook_timeouts().map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat) / 2)
@@ -532,7 +545,8 @@ impl GroupDrains {
                 policy: self.request.policy,
                 poll_interval: self.request.poll_interval,
                 absence_allowance: absence_allowance(&self.request),
-                // Where no other hook can hold it, its action is open; a young one needs no heartbeat yet.
+                // Where no other hook can hold it, its action is open; a young one needs no
+                // heartbeat yet.
                 is_fresh: only_hook && now < began + FRESH,
                 in_passing: self.role == Role::Standby && !self.standby.drains(&id),
             });
@@ -550,8 +564,9 @@ impl GroupDrains {
         None
     }
 
-    /// When an action began for which there is no notice: never earlier than its notice can have been. A termination's
-    /// activity begins with the connection draining of the group's load balancer, which is over before the hook begins.
+    /// When an action began for which there is no notice: never earlier than its notice can have
+    /// been. A termination's activity begins with the connection draining of the group's load
+    /// balancer, which is over before the hook begins.
     fn began(&self, activity: Option<DateTime<Utc>>, seen: DateTime<Utc>) -> DateTime<Utc> {
         match activity {
             None => seen,
@@ -603,7 +618,7 @@ impl GroupDrains {
         }));
     }
 
-    /// Whether there is nothing more to do.
+    /// Returns whether there is nothing more to do.
     fn is_done(&mut self, now: DateTime<Utc>, wake: Option<DateTime<Utc>>) -> bool {
         if self.role == Role::Standby {
             let read = self.view.read_at().is_some() || self.view.read_due(now) > now;
@@ -623,7 +638,8 @@ impl GroupDrains {
         !self.others_may_wait()
     }
 
-    /// Whether others were delegated to it, and the group has not shown since its own end if they wait.
+    /// Returns whether others were delegated to it, and the group has not shown since its own end
+    /// if they wait.
     fn others_may_wait(&self) -> bool {
         self.coordinates
             && !self.view.is_gone()
@@ -677,8 +693,8 @@ impl GroupDrains {
         self.sessions.values_mut().for_each(|session| session.set_blind(false));
         let other_hooks = self.other_hooks();
         let mut completed = Vec::new();
-        // Another lifecycle state is another wait, of which only the message about it has the token. A termination
-        // supersedes the replacement of a root volume, say.
+        // Another lifecycle state is another wait, of which only the message about it has the
+        // token. A termination supersedes the replacement of a root volume, say.
         let (own, held_in, waiting) = (&self.own, &self.held_in, self.view.waiting());
         let waits_on =
             |id: &Ec2InstanceId| waiting.get(id).is_none_or(|state| held_in.get(id) == Some(state));
@@ -737,7 +753,8 @@ impl GroupDrains {
         }
     }
 
-    /// The group's activities were read: since when instances are being terminated, as far as they say.
+    /// The group's activities were read: since when instances are being terminated, as far as they
+    /// say.
     pub fn activities_read(
         &mut self,
         answer: Result<BTreeMap<Ec2InstanceId, DateTime<Utc>>, Arc<CallError>>,
@@ -749,7 +766,7 @@ impl GroupDrains {
         self.activities = Some(activities);
     }
 
-    /// Whether another instance's action is open was asked.
+    /// Takes in the answer whether another instance's action is open.
     pub fn probe_answered(
         &mut self,
         id: Ec2InstanceId,
@@ -816,7 +833,7 @@ impl GroupDrains {
     fn after_the_action(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>) {
         let Some(session) = self.sessions.get(id) else { return };
         if session.said_gone_at().is_some() {
-            // The group has to agree.
+            // The group must agree.
             self.group_due = self.group_due.min(now);
         }
         if session.end().is_some() {
@@ -951,13 +968,14 @@ impl GroupDrains {
         self.assign_lists();
     }
 
-    /// The cluster's lists are too long to be read: each instance's are read separately for a while.
+    /// The cluster's lists are too long to be read: each instance's are read separately for a
+    /// while.
     pub fn cluster_lists_are_too_long(&mut self, now: DateTime<Utc>) {
         self.cluster_lists.are_too_long(now);
     }
 
-    /// Tasks of the cluster's lists were described. Where one is not found, its instance cannot be known: the lists of
-    /// each instance are read instead.
+    /// Tasks of the cluster's lists were described. Where one is not found, its instance cannot be
+    /// known: the lists of each instance are read instead.
     pub fn placed(&mut self, described: &[Task], all_found: bool, now: DateTime<Utc>) {
         self.cluster_lists.place(described, all_found, now);
         self.assign_lists();
@@ -989,7 +1007,7 @@ impl GroupDrains {
         self.change(id, now, |session| session.stop_answered(task));
     }
 
-    /// Whether another instance of the group is in the cluster.
+    /// Takes in the answer whether another instance of the group is in the cluster.
     pub fn cluster_proven(&mut self, answer: Result<bool, Arc<CallError>>, now: DateTime<Utc>) {
         match answer {
             Ok(right) => {
@@ -1023,8 +1041,8 @@ impl GroupDrains {
     }
 }
 
-/// How long the cluster must not have listed an instance before an invocation believes that: half of its time where that
-/// is short, or short invocations would republish without end.
+/// How long the cluster must not have listed an instance before an invocation believes that: half
+/// of its time where that is short, or short invocations would republish without end.
 fn absence_allowance(request: &GroupRequest) -> Duration {
     let time = between(request.begins, request.until);
     ABSENCE_ALLOWANCE.min(time / 2)

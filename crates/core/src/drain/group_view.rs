@@ -13,7 +13,8 @@ use crate::ports::{CallError, CallErrorKind};
 /// A failed read of the group is retried after this long.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// A read that AWS refuses is retried after this long: a permission may be added while a drain goes on.
+/// A read that AWS refuses is retried after this long: a permission may be added while a drain goes
+/// on.
 const REFUSED_RETRY_PAUSE: Duration = Duration::from_secs(60);
 
 /// A group.
@@ -50,13 +51,13 @@ impl GroupView {
         &self.others
     }
 
-    /// Whether a load balancer's connection draining comes before the hooks.
+    /// Returns whether a load balancer's connection draining comes before the hooks.
     #[must_use]
     pub(super) fn has_load_balancer(&self) -> bool {
         self.has_load_balancer
     }
 
-    /// Whether there is no such group.
+    /// Returns whether there is no such group.
     #[must_use]
     pub(super) fn is_gone(&self) -> bool {
         self.is_gone
@@ -68,7 +69,7 @@ impl GroupView {
         self.read_at
     }
 
-    /// Whether AWS refused the last read.
+    /// Returns whether AWS refused the last read.
     #[must_use]
     pub(super) fn is_refused(&self) -> bool {
         self.refused
@@ -86,13 +87,13 @@ impl GroupView {
         self.hooks.as_deref()
     }
 
-    /// Whether the hooks may be read now.
+    /// Returns whether the hooks may be read now.
     #[must_use]
     pub(super) fn may_read_hooks(&self, now: DateTime<Utc>) -> bool {
         self.hooks.is_none() && self.hooks_retry_at.is_none_or(|at| now >= at)
     }
 
-    /// Whether another termination hook than `hook` may hold the group's instances.
+    /// Returns whether another termination hook than `hook` may hold the group's instances.
     #[must_use]
     pub(super) fn has_other_hooks(&self, hook: &str) -> bool {
         self.hooks.as_ref().is_some_and(|hooks| {

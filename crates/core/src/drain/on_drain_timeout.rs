@@ -1,9 +1,9 @@
-//! What is done when a drain's time is up.
+//! The policy for a drain whose timeout has passed.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What is done with an instance that still runs tasks when its drain's time is up.
+/// The policy for an instance that still runs tasks when its drain timeout has passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnDrainTimeout {
     /// Stop what is left in an orderly way, wait for it, then let the instance go: CONTINUE.
@@ -11,17 +11,18 @@ pub enum OnDrainTimeout {
     StopTasks,
     /// Let the instance go as it is: CONTINUE.
     Continue,
-    /// Give the action up: ABANDON, which a group's instance lifecycle policy may answer by keeping the instance.
+    /// Give the action up: ABANDON, which a group's instance lifecycle policy may answer by keeping
+    /// the instance.
     Abandon,
 }
 
-/// What is no answer to a drain's timeout.
+/// A text that names no such policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not accepted: {accepted}", accepted = OnDrainTimeout::ACCEPTED)]
 pub struct NotAnOnDrainTimeout(String);
 
 impl OnDrainTimeout {
-    /// What [`FromStr`] takes.
+    /// The values that [`FromStr`] accepts.
     pub const ACCEPTED: &str = "stop-tasks, continue or abandon";
 }
 

@@ -21,9 +21,10 @@ pub enum WaitReason {
     UnknownStatus(String),
     /// Its tasks were not listed yet.
     TasksUnlisted,
-    /// Tasks that are to run.
+    /// Tasks that are desired RUNNING.
     TasksRunning(usize),
-    /// Tasks whose containers are not gone yet: they deregister from a load balancer, or have their stop timeout.
+    /// Tasks whose containers are not gone yet: they deregister from a load balancer, or have their
+    /// stop timeout.
     TasksStopping(usize),
     /// Tasks that ECS listed and does not find.
     TasksMissing(usize),
@@ -81,7 +82,7 @@ impl fmt::Display for WaitReason {
 }
 
 impl CompleteReason {
-    /// Whether the drain timeout passed before the tasks had stopped.
+    /// Returns whether the drain timeout passed before the tasks had stopped.
     #[must_use]
     pub fn is_time_up(self) -> bool {
         matches!(self, Self::TimeUp(_))

@@ -1,4 +1,4 @@
-//! What happened to drains, for the log, the metrics and the answer.
+//! Events of drains, for the log, the metrics and the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use crate::ports::CallError;
 use crate::task::TaskArn;
 
-/// What happened, for the log and the metrics.
+/// An event of a drain, for the log and the metrics.
 #[derive(Debug, Clone)]
 pub enum Report {
     /// A drain waits for something else than before.
@@ -48,7 +48,7 @@ pub struct Ended {
     pub ec2_instance_id: Ec2InstanceId,
     /// How.
     pub end: DrainEnd,
-    /// What it had waited for last.
+    /// The last reason that it waited for.
     pub waited_for: Option<WaitReason>,
     /// How long it took since its lifecycle action began.
     pub took: Duration,

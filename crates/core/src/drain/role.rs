@@ -1,11 +1,12 @@
 //! Which invocation drains which of a group's instances.
 //!
-//! Hundreds of functions that each poll an instance of their own would take all the reads that an account has, and one
-//! read describes a hundred instances. So where more than [`FEW`] of a group's instances wait, the message with the
-//! lowest instance id whose action at this hook is open coordinates all of them, and the others return at once.
+//! Hundreds of functions that each poll an instance of their own would take all the reads of an
+//! account. One read describes a hundred instances. So where more than [`FEW`] of a group's
+//! instances wait, one message coordinates all of them. It is the one with the lowest instance id
+//! whose action at this hook is open. The others return at once.
 //!
-//! A coordinator goes on after its own drain, until none of those waits or another message coordinates. Where its
-//! invocation is lost after that, the sweep finds them.
+//! A coordinator goes on after its own drain, until none of those waits or another message
+//! coordinates. Where its invocation is lost after that, the sweep finds them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +16,11 @@ use crate::lifecycle::LifecycleActionState;
 /// Where no more than this many instances wait, each message drains its own.
 pub(super) const FEW: usize = 3;
 
-/// Instances of lower ids are asked for at most this many actions. Where all of them wait at other hooks only, the
-/// message drains its own.
+/// Instances of lower ids are asked for at most this many actions. Where all of them wait at other
+/// hooks only, the message drains its own.
 const PROBES_MAX: usize = 10;
 
-/// What an invocation is among those of its group.
+/// An invocation's role among those of its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The group was not read yet.
@@ -32,7 +33,7 @@ pub enum Role {
     Standby,
 }
 
-/// What follows from a reading of the group.
+/// The consequence of a reading of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Placement {
     /// The message drains its own instance.
@@ -49,7 +50,8 @@ pub(super) enum Placement {
     ReadHooks,
 }
 
-/// Whether other instances' actions are open, as far as Auto Scaling has answered. None: a probe without an answer.
+/// The states of other instances' actions, as far as Auto Scaling has answered. None: a probe
+/// without an answer.
 pub(super) type Probes = BTreeMap<Ec2InstanceId, Option<LifecycleActionState>>;
 
 /// The drain of a message's own instance.
@@ -63,22 +65,24 @@ pub(super) enum OwnDrain {
     Completed,
 }
 
-/// What is known of a message and its group.
+/// A message and its group, as far as the invocation has read them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing<'a> {
     /// The instance of the message.
     pub(super) own: &'a Ec2InstanceId,
     /// Its drain.
     pub(super) own_drain: OwnDrain,
-    /// Whether other drains may have been delegated to it, here or in the invocation before.
+    /// True if other drains may have been delegated to it, here or in the invocation before.
     pub(super) coordinates: bool,
     /// The instances that wait.
     pub(super) waiting: &'a BTreeSet<Ec2InstanceId>,
-    /// Whether more than a few waited at once, perhaps, since the group was read before: drains may have been delegated.
+    /// True if more than a few waited at once, perhaps, since the group was read before: drains may
+    /// have been delegated.
     pub(super) were_many: bool,
-    /// Whether the lowest of them began to wait while this invocation coordinated.
+    /// True if the lowest of them began to wait while this invocation coordinated.
     pub(super) lowest_is_new: bool,
-    /// Whether no other hook can hold the group's instances. None: its hooks can be read and were not.
+    /// True if no other hook can hold the group's instances. None: its hooks can be read and were
+    /// not.
     pub(super) only_hook: Option<bool>,
 }
 
@@ -104,9 +108,9 @@ impl Standing<'_> {
         if unanswered { Placement::Blind } else { Placement::Coordinator }
     }
 
-    /// After its own drain, a message drains those that may have been delegated to it: what a coordinator drained, and
-    /// what was many with it as the lowest. It leaves them to a lower message, or to one that began to wait later, below
-    /// all others: that one delegates to none.
+    /// After its own drain, a message drains those that may have been delegated to it: what a
+    /// coordinator drained, and what was many with it as the lowest. It leaves them to a lower
+    /// message, or to one that began to wait later, below all others: that one delegates to none.
     fn after_its_end(&self, probes: &Probes) -> Placement {
         let Some(lowest) = self.waiting.first() else { return Placement::Own };
         let is_lower = lowest < self.own;
@@ -119,7 +123,7 @@ impl Standing<'_> {
         successor.unwrap_or(Placement::Coordinator)
     }
 
-    /// What follows from an instance that may coordinate; nothing where its action is not open.
+    /// The consequence of an instance that may coordinate; none where its action is not open.
     fn leads_to(&self, id: &Ec2InstanceId, probes: &Probes) -> Option<Placement> {
         let delegated = || Placement::Delegated(id.clone());
         match (probes.get(id), self.only_hook) {

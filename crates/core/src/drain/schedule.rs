@@ -1,5 +1,6 @@
-//! The times of a drain. Three clocks bound it: the *drain timeout*, the *hook timeout* (Auto Scaling's heartbeat and
-//! global timeouts) and the *invocation timeout*, which is not this module's.
+//! The times of a drain. Three clocks bound it: the *drain timeout*, the *hook timeout* (Auto
+//! Scaling's heartbeat and global timeouts) and the *invocation timeout*, which is not this
+//! module's.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use chrono::{DateTime, Utc};
 use super::on_drain_timeout::OnDrainTimeout;
 use crate::lifecycle::LifecycleHook;
 
-/// The longest drain timeout: no hook lasts longer than 48 hours (API reference, `PutLifecycleHook`).
+/// The longest drain timeout: no hook lasts longer than 48 hours (API reference,
+/// `PutLifecycleHook`).
 pub const DRAIN_TIMEOUT_SECONDS_MAX: u64 = 172_800;
 
 /// The shortest heartbeat timeout that Auto Scaling accepts (API reference, `PutLifecycleHook`).
@@ -20,15 +22,16 @@ const HOOK_LONGEST: Duration = Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX);
 /// The drainer completes an action this long before its hook's global timeout does.
 const HOOK_RESERVE: Duration = Duration::from_secs(30);
 
-/// Tasks are stopped this long before the hook's own end, where that comes before the drain timeout: ELB's default
-/// deregistration delay of 300 s, the longest stop timeout of Fargate, 120 s, and 30 s more.
+/// Tasks are stopped this long before the hook's own end, where that comes before the drain
+/// timeout: ELB's default deregistration delay of 300 s, the longest stop timeout of Fargate, 120
+/// s, and 30 s more.
 const STOPS_TAKE: Duration = Duration::from_secs(450);
 
 /// Heartbeats in a heartbeat timeout: two may fail before the hook runs out.
 const HEARTBEATS_PER_TIMEOUT: u32 = 3;
 
-/// What bounds a drain in time. Until the hook was read, the strictest timeout is assumed for heartbeats and the most
-/// lenient one for the end.
+/// The bounds of a drain in time. Until the hook was read, the strictest timeout is assumed for
+/// heartbeats and the most lenient one for the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
     /// When the lifecycle action began, or later where that is not known.
@@ -55,8 +58,8 @@ impl From<&LifecycleHook> for HookTimeouts {
 }
 
 impl Schedule {
-    /// When the policy for drains that take too long applies: at the drain timeout, or earlier where the hook would end
-    /// first.
+    /// When the policy for drains that take too long applies: at the drain timeout, or earlier
+    /// where the hook would end first.
     #[must_use]
     pub fn deadline(&self, policy: OnDrainTimeout) -> DateTime<Utc> {
         let most = self.hook_lasts().saturating_sub(HOOK_RESERVE);
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_hook_that_ends_first_leaves_time_to_stop_tasks() {
-        // 3,000 s less 30 s, and for tasks that have to stop, 450 s or at most half of it.
+        // 3,000 s less 30 s, and for tasks that must stop, 450 s or at most half of it.
         for (drain, global, stop_tasks, others) in
             [(3600, 3000, 2520, 2970), (2600, 3000, 2520, 2600), (3600, 600, 285, 570), (600, 0, 0, 0)]
         {

@@ -1,5 +1,5 @@
-//! One drain, from the first poll of its instance to the end of its lifecycle action. A state machine without I/O:
-//! [`Session::next`] gives the next step, and what came of it is recorded.
+//! One drain, from the first poll of its instance to the end of its lifecycle action. A state
+//! machine without I/O: [`Session::next`] gives the next step, and what came of it is recorded.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ use crate::task::{Task, TaskArn};
 /// Stopping tasks are polled this often: they end within seconds.
 const STOPPING_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The instance itself is described this often while its tasks are polled: somebody may deregister it, or set it back
-/// to ACTIVE.
+/// The instance itself is described this often while its tasks are polled: somebody may deregister
+/// it, or set it back to ACTIVE.
 const INSTANCE_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The poll interval of a drain whose group cannot be read: hundreds of others may poll as well.
@@ -34,11 +34,12 @@ const BLIND_POLL_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two searches for an instance that the cluster does not list.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(20);
 
-/// How long after its action's start a REGISTERING instance is waited for. One that stays so never takes tasks.
+/// How long after its action's start a REGISTERING instance is waited for. One that stays so never
+/// takes tasks.
 const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Tasks of which nothing is seen any more are waited for this long after the drain timeout: for as long as a
-/// deregistration delay and a stop timeout of usual length take.
+/// Tasks of which nothing is seen any more are waited for this long after the drain timeout: for as
+/// long as a deregistration delay and a stop timeout of usual length take.
 const UNSEEN_PATIENCE: Duration = Duration::from_secs(450);
 
 /// An invocation waits for such tasks at least this long after it first listed them.
@@ -53,7 +54,8 @@ const LAST_LOOK: Duration = Duration::from_secs(15);
 pub enum Step {
     /// Record a heartbeat; the answer also shows whether the action is open.
     Heartbeat,
-    /// Ask the cluster for the EC2 instance, and describe what it lists and these known registrations.
+    /// Ask the cluster for the EC2 instance, and describe what it lists and these known
+    /// registrations.
     Find(Vec<ContainerInstanceArn>),
     /// Ask the cluster for ACTIVE registrations of the EC2 instance.
     FindActive,
@@ -91,12 +93,12 @@ pub enum DrainEnd {
     },
 }
 
-/// What a drain is begun with.
+/// The beginning of a drain.
 #[derive(Debug, Clone)]
 pub struct DrainRequest {
     /// The instance.
     pub ec2_instance_id: Ec2InstanceId,
-    /// What waits for it.
+    /// The lifecycle action.
     pub action: LifecycleAction,
     /// Its times.
     pub schedule: Schedule,
@@ -106,9 +108,10 @@ pub struct DrainRequest {
     pub poll_interval: Duration,
     /// How long the cluster must not have listed the instance before that is believed.
     pub absence_allowance: Duration,
-    /// Whether its action is known to have just begun. Its start counts as a heartbeat.
+    /// True if its action is known to have just begun. Its start counts as a heartbeat.
     pub is_fresh: bool,
-    /// Whether it is only looked after in passing: its tasks are listed where ECS counts none any more.
+    /// True if it is only looked after in passing: its tasks are listed where ECS counts none any
+    /// more.
     pub in_passing: bool,
 }
 
@@ -154,7 +157,7 @@ impl Session {
         &self.request.ec2_instance_id
     }
 
-    /// What waits for it.
+    /// The lifecycle action.
     #[must_use]
     pub fn action(&self) -> &LifecycleAction {
         &self.request.action
@@ -171,12 +174,12 @@ impl Session {
         self.request.schedule = schedule;
     }
 
-    /// Whether its group cannot be read.
+    /// Sets whether its group cannot be read.
     pub fn set_blind(&mut self, is_blind: bool) {
         self.is_blind = is_blind;
     }
 
-    /// Whether it is worked on in full from now on.
+    /// From now on the drain is worked on in full.
     pub fn take_over(&mut self) {
         self.request.in_passing = false;
     }
@@ -186,7 +189,7 @@ impl Session {
         self.evidence.was_absent_since(at);
     }
 
-    /// What was seen.
+    /// The evidence so far.
     #[must_use]
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
@@ -198,13 +201,13 @@ impl Session {
         self.end.as_ref()
     }
 
-    /// Whether its action is known to be open.
+    /// Returns whether its action is known to be open.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.waiting.is_open()
     }
 
-    /// Whether Auto Scaling says that its action is over, and the group was not asked since.
+    /// When Auto Scaling said that its action is over, if the group was not asked since.
     #[must_use]
     pub fn said_gone_at(&self) -> Option<DateTime<Utc>> {
         self.waiting.said_gone_at()
@@ -234,7 +237,8 @@ impl Session {
         self.diagnosis.as_ref()
     }
 
-    /// The next step. `cluster_is_right` is whether the cluster is known to be the group's, if that was found out.
+    /// The next step. `cluster_is_right` is whether the cluster is known to be the group's, if that
+    /// was found out.
     pub fn next(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Step {
         if self.end.is_some() {
             return Step::End;
@@ -311,14 +315,14 @@ impl Session {
         (self.policy_is_done(now) && looked).then_some(CompleteReason::TimeUp(policy))
     }
 
-    /// Whether the policy `stop-tasks` has run, and there is nothing more to wait for.
+    /// Returns whether the policy `stop-tasks` has run, and there is nothing more to wait for.
     fn policy_is_done(&self, now: DateTime<Utc>) -> bool {
         let deadline = self.schedule().deadline(self.request.policy);
         let has_run = self.evidence.unfinished().iter().all(|task| self.was_asked_to_stop(task));
         if !(now >= deadline && self.stops_listed && has_run && self.is_open()) {
             return false;
         }
-        // What ECS does not find, and what no agent reports of, may never be seen STOPPED.
+        // A task that ECS does not find, or that no agent reports, may never be seen STOPPED.
         let (running, stopping, missing) = self.evidence.counts();
         let only_missing = (running, stopping) == (0, 0) && missing > 0;
         let unseen = only_missing || running + stopping > 0 && !self.evidence.agent_connected();
@@ -328,13 +332,15 @@ impl Session {
         now >= self.schedule().last_moment() || unseen && for_long
     }
 
-    /// Whether ACTIVE registrations were looked for just before, and none was new: an agent that lost its state may have
-    /// registered the instance anew since it was found. Those that cannot be set DRAINING are known.
+    /// Returns whether ACTIVE registrations were looked for just before, and none was new: an agent
+    /// that lost its state may have registered the instance anew since it was found. Those that
+    /// cannot be set DRAINING are known.
     fn has_looked_for_active(&self, now: DateTime<Utc>) -> bool {
         self.evidence.none_active_since(now - LAST_LOOK) || !self.evidence.active().is_empty()
     }
 
-    /// Whether the registrations were described just before: an agent that was away may be back, and report what stops.
+    /// Returns whether the registrations were described just before: an agent that was away may be
+    /// back, and report what stops.
     fn was_described_lately(&self, now: DateTime<Utc>) -> bool {
         self.evidence.described_at().is_some_and(|at| at >= now - LAST_LOOK)
     }
@@ -343,7 +349,7 @@ impl Session {
         self.stop_asked.contains(task) || !self.evidence.to_stop().contains(task)
     }
 
-    /// Whether the cluster has not listed the instance for long enough to believe that.
+    /// Returns whether the cluster has not listed the instance for long enough to believe that.
     fn is_absent(&self, now: DateTime<Utc>) -> bool {
         let Some(since) = self.evidence.absent_since() else { return false };
         let believed = since + self.absence_allowance();
@@ -450,7 +456,7 @@ impl Session {
             }
         }
         if let Some(retry) = retries.iter().min() {
-            // What is retried later is not what the instance is waiting for.
+            // The instance does not wait for calls that are retried later.
             until = if until <= now { *retry } else { until.min(*retry) };
         }
         Step::Wait(until.max(now + Duration::from_millis(100)))
@@ -508,7 +514,7 @@ impl Session {
         if only_stopping { interval.min(STOPPING_POLL_INTERVAL) } else { interval }
     }
 
-    /// What it waits for.
+    /// The reason that it waits.
     #[must_use]
     pub fn waiting_for(&self, now: DateTime<Utc>) -> Option<WaitReason> {
         let evidence = &self.evidence;
@@ -537,7 +543,8 @@ impl Session {
         })
     }
 
-    /// Whether a diagnosis is due: it waits for tasks that were described, and has done so for a while.
+    /// Returns whether a diagnosis is due: it waits for tasks that were described, and has done so
+    /// for a while.
     #[must_use]
     pub fn diagnosis_due(&self, now: DateTime<Utc>) -> bool {
         let waits = !self.evidence.unfinished_tasks().is_empty() && self.end.is_none();
@@ -574,7 +581,7 @@ impl Session {
         self.waiting.heartbeat(answer, began, now);
     }
 
-    /// Whether heartbeats have failed for more than half of the hook's timeout: true once.
+    /// Returns whether heartbeats have failed for more than half of the hook's timeout: true once.
     pub fn heartbeats_fail(&mut self, now: DateTime<Utc>) -> bool {
         self.waiting.heartbeats_fail(self.schedule().heartbeat_timeout(), now)
     }
@@ -595,8 +602,9 @@ impl Session {
         });
     }
 
-    /// The completion of its hook failed, and may have taken effect. Where heartbeats have failed for as long as the hook
-    /// waits for one, the hook may as well have run out before: that is no success.
+    /// The completion of its hook failed, and may have taken effect. Where heartbeats have failed
+    /// for as long as the hook waits for one, the hook may as well have run out before: that is no
+    /// success.
     pub fn completion_is_uncertain(&mut self, reason: CompleteReason, now: DateTime<Utc>) {
         let run_out = self.waiting.may_have_run_out(self.schedule().heartbeat_timeout());
         if run_out.is_none_or(|run_out| now < run_out) {
@@ -604,8 +612,9 @@ impl Session {
         }
     }
 
-    /// What the group shows, read at `now`. An action that was said to be gone is over where the group does not hold
-    /// the instance any more, or after `believed` answers where another hook explains that it does.
+    /// Takes in the group, read at `now`. An action that was said to be gone is over where the
+    /// group does not hold the instance any more. Where another hook explains the hold, it is over
+    /// after `believed` answers.
     pub fn group_shows(&mut self, waits: bool, believed: Option<u32>, now: DateTime<Utc>) {
         self.waiting.group_shows(waits, believed, now);
         self.end_if_completed();
@@ -623,13 +632,13 @@ impl Session {
         self.waiting.doubt();
     }
 
-    /// Whether the instance is in no cluster that is known to be the right one.
+    /// Returns whether the instance is in no cluster that is known to be the right one.
     #[must_use]
     pub fn is_in_no_known_cluster(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> bool {
         self.is_absent(now) && !self.evidence.was_in_cluster() && cluster_is_right == Some(false)
     }
 
-    /// Whether its action was ever known to be open, or its instance seen.
+    /// Returns whether its action was ever known to be open, or its instance seen.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.waiting.was_open() || self.evidence.was_sought()

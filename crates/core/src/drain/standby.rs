@@ -1,5 +1,5 @@
-//! What a function remembers of a group between two sweeps. It is lost with the function's environment: then the next
-//! sweep starts over, later and never earlier.
+//! A function's memory of a group between two sweeps. It is lost with the function's environment.
+//! Then the next sweep starts over, later and never earlier.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(super) const SWEPT_AFTER: Duration = Duration::from_secs(120);
 /// The longest pause between two polls of drains that are under way.
 const STANDBY_INTERVAL_MAX: Duration = Duration::from_secs(450);
 
-/// What a function remembers of a group's drains.
+/// A function's memory of a group's drains.
 #[derive(Debug, Clone, Default)]
 pub struct Standby {
     /// Since when each has waited, and in which lifecycle state: another one is another wait.
@@ -29,7 +29,7 @@ pub struct Standby {
 }
 
 impl Standby {
-    /// Whether a sweep has something to do now.
+    /// Returns whether a sweep has something to do now.
     #[must_use]
     pub fn is_due(&self, now: DateTime<Utc>) -> bool {
         self.next.is_none_or(|next| now >= next)
@@ -72,7 +72,7 @@ impl Standby {
         }
     }
 
-    /// Whether the group's activities have shown since when an instance waits.
+    /// Returns whether the group's activities have shown since when an instance waits.
     pub(super) fn was_timed(&self, id: &Ec2InstanceId) -> bool {
         self.timed.contains(id)
     }
@@ -89,13 +89,14 @@ impl Standby {
         self.set_draining.insert(id.clone());
     }
 
-    /// Whether a sweep has set it DRAINING.
+    /// Returns whether a sweep has set it DRAINING.
     #[must_use]
     pub fn drains(&self, id: &Ec2InstanceId) -> bool {
         self.set_draining.contains(id)
     }
 
-    /// Since when the cluster does not list an instance: longer than one sweep lasts before that is believed.
+    /// Since when the cluster does not list an instance: longer than one sweep lasts before that is
+    /// believed.
     pub(super) fn absent_since(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
         self.absent_since.get(id).copied()
     }
@@ -119,8 +120,8 @@ impl Standby {
         self.hooks = Some(hooks.to_vec());
     }
 
-    /// When the next sweep has something to do: with the next one, or where every drain is under way, in half of the
-    /// hook's heartbeat timeout, before anything runs out.
+    /// When the next sweep has something to do: with the next one, or where every drain is under
+    /// way, in half of the hook's heartbeat timeout, before anything runs out.
     pub fn plan(&mut self, all_under_way: bool, heartbeat_timeout: Duration, now: DateTime<Utc>) {
         let all_under_way =
             all_under_way && self.first_seen.values().all(|(seen, _)| now >= *seen + SWEPT_AFTER);

@@ -1,4 +1,5 @@
-//! The failed calls of a drain, each kind on its own: a call that fails is retried later, and the others go on.
+//! The failed calls of a drain, each kind on its own: a call that fails is retried later, and the
+//! others go on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Whether AWS has refused the call for this long.
+    /// Returns whether AWS has refused the call for this long.
     #[must_use]
     pub fn was_refused_for(&self, time: Duration) -> bool {
         self.refused_since.is_some_and(|since| self.last >= since + time)

@@ -10,21 +10,23 @@ use crate::lifecycle::LifecycleActionState;
 /// A failed heartbeat is retried after this long.
 const HEARTBEAT_RETRY: Duration = Duration::from_secs(10);
 
-/// An action that is said to be gone is asked for again after this long, and each time this much later.
+/// An action that is said to be gone is asked for again after this long, and each time this much
+/// later.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The longest pause before it is asked for again.
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
 
-/// Whether the action is open, as far as is known.
+/// The state of the action, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The notice is old, there was none, or the group seems not to hold the instance any more: a heartbeat shows.
+    /// The notice is old, there was none, or the group seems not to hold the instance any more: a
+    /// heartbeat shows.
     Unknown,
     /// It has just begun, or a heartbeat found it.
     Open,
-    /// Auto Scaling answered that there is no such action. The group has to agree: that answer has come for actions
-    /// that were open.
+    /// Auto Scaling answered that there is no such action. The group must agree: that answer has
+    /// come for actions that were open.
     SaidGone { times: u32, at: DateTime<Utc> },
     /// It is over.
     Over,
@@ -71,7 +73,7 @@ impl WaitingAction {
         self.state == State::Over
     }
 
-    /// Whether it was ever known to be open.
+    /// Returns whether the action was ever known to be open.
     pub(super) fn was_open(&self) -> bool {
         self.last_heartbeat.is_some()
     }
@@ -126,7 +128,8 @@ impl WaitingAction {
         }
     }
 
-    /// Whether heartbeats have failed for more than half of the hook's timeout, as far as this invocation knows: true once.
+    /// Returns whether heartbeats have failed for more than half of the hook's timeout, as far as
+    /// this invocation knows: true once.
     pub(super) fn heartbeats_fail(&mut self, timeout: Duration, now: DateTime<Utc>) -> bool {
         let may_be_open = matches!(self.state, State::Open | State::Unknown);
         let since = self.failing_since.map(|failing| self.last_heartbeat.unwrap_or(failing));
@@ -158,9 +161,11 @@ impl WaitingAction {
         self.state = State::SaidGone { times: times.saturating_add(1), at: now };
     }
 
-    /// What the group shows, read at `now`: an action that was said to be gone is over where the group does not hold
-    /// the instance any more, or after `believed` answers where another hook explains that it does. Where a completion
-    /// was sent and not answered, the answer was lost and the action was ours.
+    /// Takes in the group, read at `now`. An action that was said to be gone is over where the
+    /// group does not hold the instance any more. Where another hook explains the hold, it is over
+    /// after `believed` answers.
+    ///
+    /// If a completion was sent and not answered, the answer was lost and the action was ours.
     pub(super) fn group_shows(&mut self, waits: bool, believed: Option<u32>, now: DateTime<Utc>) {
         let State::SaidGone { times, at } = self.state else { return };
         if now >= at && (!waits || believed.is_some_and(|answers| times >= answers)) {

@@ -1,10 +1,11 @@
-//! What a task takes of a host, and what a host has of it.
+//! Amounts of resources: those that a task takes of a host, and those that the host has.
 
 use crate::container_instance::{ContainerInstance, Port, Resources};
 use crate::network_interfaces::task_network_interfaces;
 use crate::task_needs::TaskNeeds;
 
-/// The host ports that ECS lets tasks and the agent reserve on one instance (API reference, `PortMapping.hostPort`).
+/// The host ports that ECS lets tasks and the agent reserve on one instance (API reference,
+/// `PortMapping.hostPort`).
 const HOST_PORTS_MAX: u64 = 100;
 
 /// How many resources there are.
@@ -13,23 +14,24 @@ pub(super) const RESOURCES: usize = 5;
 /// Their names, in the order of [`Amounts`].
 pub(super) const NAMES: [&str; RESOURCES] = ["CPU", "MEMORY", "GPU", "ENI", "PORTS"];
 
-/// An amount of each resource that adds up: CPU units, MiB, GPUs, network interfaces, and host ports by their number.
+/// An amount of each resource that adds up: CPU units, MiB, GPUs, network interfaces, and host
+/// ports by their number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Amounts(pub(super) [u64; RESOURCES]);
 
 impl Amounts {
-    /// What a task takes.
+    /// The amounts that a task takes.
     pub(super) fn needed(needs: &TaskNeeds) -> Self {
         let ports = count(needs.tcp_ports.len() + needs.udp_ports.len());
         Self([needs.cpu.0, needs.memory.0, needs.gpus.into(), needs.network_interface.into(), ports])
     }
 
-    /// What a host has for tasks, were none there.
+    /// The amounts that a host has for tasks, were none there.
     pub(super) fn registered(host: &ContainerInstance, network_interfaces: u64) -> Self {
         Self::of(&host.registered, &host.registered, network_interfaces)
     }
 
-    /// What a host has for further tasks.
+    /// The amounts that a host has for further tasks.
     pub(super) fn remaining(host: &ContainerInstance, network_interfaces: u64) -> Self {
         let held = host.network_interfaces.map_or_else(|| host.tasks(), u64::from);
         let free = Self::of(&host.remaining, &host.registered, network_interfaces.saturating_sub(held));
@@ -43,7 +45,7 @@ impl Amounts {
         Self([free.cpu.0, free.memory.0, free.gpus.into(), network_interfaces, ports])
     }
 
-    /// Whether so much can be had of `free`.
+    /// Returns whether `free` has these amounts.
     pub(super) fn fit_in(&self, free: &Self) -> bool {
         self.0.iter().zip(free.0).all(|(needed, free)| *needed <= free)
     }
@@ -59,7 +61,7 @@ impl Amounts {
         self.each(other, u64::saturating_add)
     }
 
-    /// What is left, resource by resource, at least 0.
+    /// The difference, resource by resource, at least 0.
     pub(super) fn minus(&self, other: &Self) -> Self {
         self.each(other, u64::saturating_sub)
     }
@@ -101,7 +103,7 @@ pub(super) fn host_ports(needs: &TaskNeeds) -> Vec<HostPort> {
     tcp.chain(needs.udp_ports.iter().copied().map(HostPort::Udp)).collect()
 }
 
-/// Whether a port is taken.
+/// Returns whether a port is taken.
 pub(super) fn is_taken(port: HostPort, by: &Resources) -> bool {
     match port {
         HostPort::Tcp(port) => by.tcp_ports_taken.contains(&port),

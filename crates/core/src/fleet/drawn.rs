@@ -1,4 +1,5 @@
-//! Clusters drawn at random, in plain numbers: what is true of one is worked out from these, and not by the code under test.
+//! Clusters drawn at random, in plain numbers: what is true of one is worked out from these, and
+//! not by the code under test.
 
 use super::fixture::{Cluster, needs, with_tcp};
 use super::{Headroom, PlacedTask};
@@ -89,7 +90,7 @@ pub(super) enum Stays {
 }
 
 impl Host {
-    /// Whether its tasks need another place.
+    /// Returns whether its tasks must be placed elsewhere.
     pub(super) fn leaves(&self) -> bool {
         matches!(self.state, State::Draining | State::Terminating)
     }
@@ -112,7 +113,7 @@ pub(super) struct Kind {
     pub(super) waiting: u64,
 }
 
-/// What is left on a host.
+/// The room on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
     /// CPU, memory, GPUs and network interfaces.
@@ -130,7 +131,8 @@ impl Room {
         fields.fold(0, |packed, field| packed << 4 | u128::from(field))
     }
 
-    /// What is left beside one task more; none where it has no room. `apart` is whether `distinctInstance` is asked.
+    /// The room that is left beside one task more; none where it does not fit. `apart` is true if
+    /// `distinctInstance` is asked.
     pub(super) fn beside(mut self, kind: &Kind, apart: bool) -> Option<Self> {
         let [cpu, memory, gpus] = kind.needs;
         let needs = [cpu, memory, gpus, kind.network_interface.into()];
@@ -163,7 +165,7 @@ pub(super) struct Scale {
     pub(super) alike: bool,
 }
 
-/// What a cluster has of the rarer things.
+/// A cluster's share of the rarer things.
 struct Special {
     is_plain: bool,
     gpus: bool,
@@ -291,25 +293,26 @@ impl World {
         }
     }
 
-    /// Whether a kind's tasks may be placed on a host, were it empty and its daemon there.
+    /// Returns whether a kind's tasks may be placed on a host, were it empty and its daemon there.
     pub(super) fn fits_when_empty(&self, host: usize, kind: usize) -> bool {
         self.takes(host, kind) && self.empty(host).beside(&self.kinds[kind], true).is_some()
     }
 
-    /// Whether a host meets the constraints of a kind.
+    /// Returns whether a host meets the constraints of a kind.
     pub(super) fn takes(&self, host: usize, kind: usize) -> bool {
         let architecture = self.kinds[kind].arm;
         self.may_take(host, kind) && architecture.is_none_or(|arm| arm == self.hosts[host].arm)
     }
 
-    /// The same, where ECS places tasks on hosts of another architecture, too: AWS leaves that open.
+    /// The same, where ECS places tasks on hosts of another architecture, too: AWS leaves that
+    /// open.
     pub(super) fn may_take(&self, host: usize, kind: usize) -> bool {
         let Kind { members, providers, .. } = &self.kinds[kind];
         members.as_ref().is_none_or(|members| members[host])
             && (providers.is_empty() || providers.contains(&self.hosts[host].group))
     }
 
-    /// What a host has for tasks beside its daemon's.
+    /// The room for tasks on an empty host, beside its daemon's.
     pub(super) fn empty(&self, host: usize) -> Room {
         let [cpu, memory, gpus] = self.hosts[host].size;
         let daemon = self.daemon.unwrap_or(0);
@@ -317,7 +320,7 @@ impl World {
         Room { left: left.map(|left| u8::try_from(left).unwrap()), ports: 0, services: 0 }
     }
 
-    /// What a host has for further tasks.
+    /// The room for further tasks on a host.
     pub(super) fn room(&self, host: usize) -> Room {
         let mut room = self.empty(host);
         for (kind, tasks) in self.kinds.iter().zip(&self.hosts[host].tasks) {

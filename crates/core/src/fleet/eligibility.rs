@@ -17,8 +17,8 @@ pub(super) struct Candidate<'a> {
     /// The group that it belongs to, and itself as that group's instance, where it is there.
     pub(super) group: Option<usize>,
     pub(super) of_group: Option<&'a GroupInstance>,
-    /// The expressions that it matched, where it is not there any more: ECS cannot be asked about it. It is assumed to match
-    /// one that is new since.
+    /// The expressions that it matched, where it is not there any more: ECS cannot be asked about
+    /// it. It is assumed to match one that is new since.
     pub(super) remembered: Option<&'a BTreeMap<String, bool>>,
 }
 
@@ -51,7 +51,8 @@ impl<'a> Eligibility<'a> {
         every
     }
 
-    /// The hosts that a service may place tasks of a task definition on, whatever their platform and provider.
+    /// The hosts that a service may place tasks of a task definition on, whatever their platform
+    /// and provider.
     pub(super) fn constrained(&mut self, service: &Service, definition: &TaskDefinition) -> FixedBitSet {
         let mut hosts = self.every();
         for (name, value) in &definition.host.attributes {
@@ -124,7 +125,8 @@ impl Requirement {
     }
 }
 
-/// `LINUX` is every Linux; of Windows the version counts, where the host gives it (`ecs.os-family`).
+/// `LINUX` is every Linux; of Windows the version counts, where the host gives it
+/// (`ecs.os-family`).
 fn is_of_family(host: &ContainerInstance, family: &str) -> bool {
     let is_windows = family.to_ascii_uppercase().starts_with("WINDOWS");
     let os_type = host.attributes.value("ecs.os-type").unwrap_or_default();

@@ -20,7 +20,7 @@ pub(super) struct Cluster {
     tasks: u32,
 }
 
-/// What a task needs.
+/// The needs of a task.
 pub(super) fn needs(cpu: u64, memory: u64) -> TaskNeeds {
     TaskNeeds { cpu: CpuUnits(cpu), memory: Mib(memory), ..TaskNeeds::default() }
 }

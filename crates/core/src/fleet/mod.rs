@@ -155,7 +155,7 @@ impl<'a> Fleet<'a> {
         needed
     }
 
-    /// Decides what each group is missing and can lose.
+    /// Decides the hosts that each group is missing and can lose.
     #[must_use]
     pub fn decide(&self) -> Decision {
         let (missing, removable) = (scale_out::missing(self), scale_in::removable(self));

@@ -23,7 +23,8 @@ struct Bin {
     room: Room,
 }
 
-/// What must have room before any headroom of one more task: the waiting tasks, those of hosts that leave, and a share.
+/// What must have room before any headroom of one more task: the waiting tasks, those of hosts that
+/// leave, and a share.
 fn to_place(world: &World) -> Vec<Task> {
     let leaves = |host: usize| world.hosts[host].leaves();
     let kinds = (0..world.kinds.len()).filter(|kind| can_be_placed(world, *kind));
@@ -36,7 +37,7 @@ fn to_place(world: &World) -> Vec<Task> {
     tasks.collect()
 }
 
-/// The kinds that one more task of is to have room, each on its own.
+/// The kinds that need room for one more task, each on its own.
 fn one_more(world: &World) -> Vec<usize> {
     let kinds = 0..world.kinds.len();
     let kinds = kinds.filter(|kind| world.desired(*kind) > 0 && can_be_placed(world, *kind));
@@ -47,8 +48,9 @@ pub(super) fn can_be_placed(world: &World, kind: usize) -> bool {
     (0..world.hosts.len()).any(|host| world.fits_when_empty(host, kind))
 }
 
-/// Whether some packing of the tasks onto the hosts, with this many more of each group, has room beside them for one more task
-/// of each kind, each by itself: there or on an empty host of the groups `spare`.
+/// Returns whether some packing of the tasks onto the hosts, with this many more of each group,
+/// leaves the headroom. That is room for one more task of each kind, each separately: there, or on
+/// an empty host of the groups `spare`.
 fn has_packing(world: &World, more: &[u64], spare: &[bool]) -> bool {
     let there = world.hosts.iter().enumerate();
     let there = there.filter(|(_, host)| matches!(host.state, State::Active | State::Disconnected));
@@ -73,7 +75,8 @@ fn has_packing(world: &World, more: &[u64], spare: &[bool]) -> bool {
     have_room(world, &mut bins, &tasks, 0, &has_headroom)
 }
 
-/// The same for the tasks that are left; one like the last task goes on no earlier a host than that.
+/// The same for the tasks that are left; one like the last task goes on no earlier a host than
+/// that.
 fn have_room(
     world: &World,
     bins: &mut [Bin],
@@ -107,7 +110,8 @@ impl Bin {
     }
 }
 
-/// Whether this many more hosts of each group are enough. One of each may be the headroom alone.
+/// Returns whether this many more hosts of each group are enough. One of each may be the headroom
+/// alone.
 fn is_enough(world: &World, more: &[u64]) -> bool {
     (0_usize..1 << more.len()).any(|choice| {
         let spare: Vec<_> = (0..more.len()).map(|group| choice & 1 << group != 0).collect();
@@ -132,7 +136,8 @@ fn drawn(draws: &mut Draws<'_>) -> World {
         group.coming = u64::from(draws.one_in(6));
     }
     for (number, kind) in world.kinds.iter_mut().enumerate() {
-        // Amid a deployment it is not known what replaces a task: more hosts than the fewest are right.
+        // Amid a deployment it is not known what replaces a task: more hosts than the fewest are
+        // right.
         kind.service = number;
         kind.waiting += draws.between(0, 2);
     }

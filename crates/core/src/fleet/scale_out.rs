@@ -1,5 +1,5 @@
-//! How many hosts each group is missing: the waiting tasks, most constrained and largest first, onto the first room that
-//! they fit into.
+//! How many hosts each group is missing: the waiting tasks, most constrained and largest first,
+//! onto the first room that they fit into.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,9 +19,10 @@ struct Bin {
     /// The host that it is, or is like.
     host: usize,
     group: Option<usize>,
-    /// Whether the host is there, with tasks on it.
+    /// True if the host is there, with tasks on it.
     there: bool,
-    /// Whether nothing was placed there yet: a host that is coming may be of any of its group's sizes until then.
+    /// True if nothing was placed there yet: a host that is coming may be of any of its group's
+    /// sizes until then.
     open: bool,
     free: Amounts,
     ports: Vec<HostPort>,
@@ -32,14 +33,15 @@ struct Bin {
 /// The groups that get no further host, each with the reason.
 type Refusals = Vec<(usize, MissingReason)>;
 
-/// What came of placing the waiting tasks.
+/// The result of placing the waiting tasks.
 #[derive(Debug, Clone, Default)]
 struct Packing {
     bins: Vec<Bin>,
     /// New hosts, in capacity units, by group.
     new_units: BTreeMap<usize, u64>,
     new_hosts: u64,
-    /// For each group the service of the first task that a new host is for, and how many tasks found room on new hosts.
+    /// For each group the service of the first task that a new host is for, and how many tasks
+    /// found room on new hosts.
     placed_on_new: BTreeMap<usize, (String, u64)>,
     /// Why a group got no further host.
     refused: BTreeMap<usize, MissingReason>,
@@ -47,7 +49,7 @@ struct Packing {
     to_learn: BTreeMap<usize, u64>,
 }
 
-/// What each group is missing, in the groups' order.
+/// The hosts that each group is missing, in the groups' order.
 pub(super) fn missing(fleet: &Fleet<'_>) -> Vec<Missing> {
     let packing = best_packing(fleet);
     let with_headroom = add_headroom(fleet, &packing);
@@ -110,7 +112,7 @@ fn best_packing(fleet: &Fleet<'_>) -> Packing {
         .fold(best, |best, other| if other.new_hosts < best.new_hosts { other } else { best })
 }
 
-/// Whether a host takes no more than one task of a kind.
+/// Returns whether a host takes no more than one task of a kind.
 fn is_one_a_host(fleet: &Fleet<'_>, kind: usize) -> bool {
     fleet.kinds.all.get(kind).is_some_and(|kind| kind.distinct || !kind.ports.is_empty())
 }
@@ -130,7 +132,8 @@ fn largest_share(fleet: &Fleet<'_>, kind: usize) -> u64 {
     shares.map(|(needed, most)| needed.saturating_mul(1_000_000) / most.max(1)).max().unwrap_or(0)
 }
 
-/// The room that there is, and that is coming: hosts that are disconnected keep theirs, as their agents come back.
+/// The room that there is, and that is coming: hosts that are disconnected keep theirs, as their
+/// agents come back.
 fn bins(fleet: &Fleet<'_>) -> Vec<Bin> {
     let there = fleet.hosts.iter().enumerate().filter(|(_, host)| host.serves());
     let there = there.map(|(host, it)| Bin {
@@ -151,7 +154,8 @@ fn bins(fleet: &Fleet<'_>) -> Vec<Bin> {
     there.chain(coming).collect()
 }
 
-/// The hosts of a group that are launched and have not joined, and those that its desired capacity asks for.
+/// The hosts of a group that are launched and have not joined, and those that its desired capacity
+/// asks for.
 fn coming(fleet: &Fleet<'_>, number: usize) -> u64 {
     let Some(group) = fleet.snapshot.groups.get(number) else { return 0 };
     let launched = count(unjoined(group, &fleet.joined).count());
@@ -227,7 +231,8 @@ impl Packing {
         }
     }
 
-    /// A new host of the first group that can take the task and may grow, with why each group before it does not.
+    /// A new host of the first group that can take the task and may grow, with why each group
+    /// before it does not.
     fn new_host(&self, fleet: &Fleet<'_>, kind: usize, it: &TaskKind) -> (Option<(usize, Bin)>, Refusals) {
         let mut refused = Vec::new();
         for number in 0..fleet.snapshot.groups.len() {
@@ -247,7 +252,7 @@ impl Packing {
         (None, refused)
     }
 
-    /// A group whose hosts nobody has seen may be what the task needs: one host tells.
+    /// A group whose hosts nobody has seen may be right for the task: one host will show it.
     fn learn(&mut self, fleet: &Fleet<'_>, it: &TaskKind) {
         let unknown = fleet.snapshot.groups.iter().enumerate().find(|(number, group)| {
             it.may_be_of_group(&group.name) && fleet.smallest_of(*number, |_| true).is_none()
@@ -262,7 +267,8 @@ impl Packing {
 }
 
 impl Bin {
-    /// A host that is coming, and that nothing was placed on, is taken to be the smallest one that the kind fits on.
+    /// A host that is coming, and that nothing was placed on, is taken to be the smallest one that
+    /// the kind fits on.
     fn become_what_takes(&mut self, fleet: &Fleet<'_>, kind: usize) {
         if !self.open || fleet.fits_when_empty(kind, self.host) {
             return;
@@ -274,7 +280,7 @@ impl Bin {
         }
     }
 
-    /// Whether a task of the kind's service may be there already.
+    /// Returns whether a task of the kind's service may be there already.
     fn is_unread_for(&self, fleet: &Fleet<'_>, kind: &TaskKind) -> bool {
         let host = fleet.hosts.get(self.host).filter(|_| self.there);
         host.is_some_and(|host| host.has_task_of(&kind.service).is_none())
@@ -304,9 +310,9 @@ impl Bin {
     }
 }
 
-/// One more host of a group, where one more task of some kind has no room: in units, with the kind's service. Each kind is
-/// tried on its own. It is room for what might come, so `distinctInstance` does not ask for a host more than there are
-/// tasks.
+/// One more host of a group, where one more task of some kind has no room: in units, with the
+/// kind's service. Each kind is tried on its own. It is room for what might come, so
+/// `distinctInstance` does not ask for a host more than there are tasks.
 fn add_headroom(fleet: &Fleet<'_>, packing: &Packing) -> BTreeMap<usize, (String, u64)> {
     let mut more: BTreeMap<usize, (String, u64)> = BTreeMap::new();
     let mut added: Vec<Bin> = Vec::new();
@@ -333,8 +339,8 @@ fn add_headroom(fleet: &Fleet<'_>, packing: &Packing) -> BTreeMap<usize, (String
 }
 
 impl Fleet<'_> {
-    /// The most hosts, of those whose tasks were not read, that have no task of a service of `distinctInstance`: its tasks
-    /// that were seen nowhere else are on as many of them.
+    /// The most hosts, of those whose tasks were not read, that have no task of a service of
+    /// `distinctInstance`: its tasks that were seen nowhere else are on as many of them.
     fn unread_hosts_without(&self, service: &str) -> u64 {
         let there = self.hosts.iter().filter(|host| host.standing != Standing::Remembered);
         let (mut unread, mut seen, mut on_hosts): (u64, u64, u64) = (0, 0, 0);
@@ -365,20 +371,21 @@ impl Fleet<'_> {
         overdue.map(crate::container_instance::Ec2InstanceId::as_str).collect()
     }
 
-    /// The smallest host of a group among those that are asked for: what a new one is assumed to be like.
+    /// The smallest host of a group among those that are asked for: what a new one is assumed to be
+    /// like.
     pub(super) fn smallest_of(&self, group: usize, asked_for: impl Fn(usize) -> bool) -> Option<usize> {
         let of_group = self.by_size.get(group)?;
         of_group.iter().copied().find(|host| asked_for(*host))
     }
 
-    /// Whether a task of a kind may be placed on a host, were no service's task there.
+    /// Returns whether a task of a kind may be placed on a host, were no service's task there.
     pub(super) fn fits_when_empty(&self, kind: usize, host: usize) -> bool {
         let (Some(kind), Some(it)) = (self.kinds.all.get(kind), self.hosts.get(host)) else { return false };
         kind.may_be_on(host) && it.has_room_when_empty_for(kind)
     }
 
-    /// Whether the two hosts that joined a group last stand idle and are too small for a task of a kind: the next one would
-    /// be no better.
+    /// Returns whether the two hosts that joined a group last stand idle and are too small for a
+    /// task of a kind: the next one would be no better.
     fn newest_are_too_small(&self, group: usize, kind: usize) -> bool {
         let Some([last, before]) = self.newest.get(group).map(Vec::as_slice) else { return false };
         let too_small = |host: usize| {
@@ -387,15 +394,16 @@ impl Fleet<'_> {
         too_small(*last) && too_small(*before)
     }
 
-    /// Whether a group is scaled for tasks of a kind: new hosts of it are of the kind's capacity provider, and where ECS
-    /// scales it itself, it does so for tasks of that provider alone.
+    /// Returns whether a group is scaled for tasks of a kind: new hosts of it are of the kind's
+    /// capacity provider, and where ECS scales it itself, it does so for tasks of that provider
+    /// alone.
     fn grows_for(&self, number: usize, kind: &TaskKind) -> bool {
         let Some(group) = self.snapshot.groups.get(number) else { return false };
         let by_ecs = self.snapshot.scaled_by_ecs.contains_key(&group.name);
         kind.may_be_of_group(&group.name) && (kind.groups.is_some() || !by_ecs)
     }
 
-    /// Whether a group may have a host more than the units that were added.
+    /// Returns whether a group may have a host more than the units that were added.
     fn may_grow(&self, number: usize, added: u64) -> bool {
         let Some(group) = self.snapshot.groups.get(number) else { return false };
         let there = self.units.get(number).copied().unwrap_or(0);

@@ -361,7 +361,7 @@ fn a_task_set_on_fargate_waits_for_no_host() {
 }
 
 #[test]
-fn a_weighted_group_is_told_units() {
+fn a_weighted_groups_figures_are_in_units() {
     let mut cluster = Cluster::new().group("web", 4, 1000, 1000).service("api", 6, needs(1000, 1000));
     for instance in &mut cluster.group_mut("web").instances {
         instance.weight = 4;
@@ -487,7 +487,8 @@ fn a_share_is_kept_free_of_each_kind() {
     cluster.service_mut("api").constraints.clear();
     (0..3).for_each(|host| cluster.run("api", host, 3));
     cluster.run("api", 3, 1);
-    // Ten tasks and three more are four hosts: one can go, and in the worst case leaves nine of sixteen places.
+    // Ten tasks and three more need four hosts. One can leave, and even the least favourable choice
+    // leaves nine of sixteen places.
     assert_eq!(cluster.figures("web"), (Some(0), 1));
 }
 
@@ -546,7 +547,8 @@ fn what_replaces_a_task_amid_a_deployment_may_be_of_either_definition() {
     let mut new = cluster.service_mut("api").deployments[0].clone();
     (new.definition, new.desired, new.running) = (large.arn, 1, 0);
     cluster.service_mut("api").deployments.insert(0, new);
-    // One of it waits, and another one may replace the task on the first host: one host has no room for both.
+    // One of it waits, and another one may replace the task on the first host: one host has no room
+    // for both.
     assert_eq!(cluster.figures("web").1, 0);
 }
 
@@ -575,7 +577,7 @@ mod documented {
         cluster.run("large", 2, 1);
         cluster.run("small", 2, 1);
         assert_eq!(held(&cluster, "web"), [HeldReason::NoPlace { service: "large".to_owned() }]);
-        // The third host by itself, whichever Auto Scaling would pick of the others.
+        // The third host alone, whichever Auto Scaling would pick of the others.
         for instance in &mut cluster.group_mut("web").instances[..2] {
             instance.protected = true;
         }

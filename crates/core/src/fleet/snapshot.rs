@@ -32,7 +32,7 @@ pub struct Snapshot {
     pub tasks: BTreeMap<ContainerInstanceArn, Vec<PlacedTask>>,
 }
 
-/// What ECS answers to an expression of the cluster query language.
+/// ECS's answer to an expression of the cluster query language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Members {
     /// The container instances that match it.
@@ -48,13 +48,14 @@ pub struct PlacedTask {
     pub arn: TaskArn,
     /// Its service; a standalone task has none.
     pub service: Option<String>,
-    /// What it was made by.
+    /// Its task definition.
     pub definition: TaskDefinitionArn,
-    /// Whether it is protected from being scaled in.
+    /// True if it is protected from scale-in.
     pub protected: bool,
 }
 
-/// The subjects whose value changes with each placement: an answer about today's hosts says nothing of tomorrow's.
+/// The subjects whose value changes with each placement: an answer about today's hosts says nothing
+/// of tomorrow's.
 const DYNAMIC_SUBJECTS: [&str; 2] = ["task:group", "runningtaskscount"];
 
 /// Why an expression cannot be understood, whatever ECS answers; none where ECS may be asked.
@@ -66,7 +67,8 @@ pub fn not_understood(expression: &str) -> Option<String> {
 }
 
 impl Snapshot {
-    /// The expressions that constrain the placement of tasks, each once. `ListContainerInstances` answers them.
+    /// The expressions that constrain the placement of tasks, each once. `ListContainerInstances`
+    /// answers them.
     #[must_use]
     pub fn expressions_to_ask(&self) -> BTreeSet<&str> {
         let of_services = self.services.iter().filter(|service| service.active).flat_map(Service::member_of);

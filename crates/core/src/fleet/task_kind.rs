@@ -1,4 +1,5 @@
-//! The kinds of tasks that services start: a service's task definition, and where its tasks may be placed.
+//! The kinds of tasks that services start: a service's task definition, and where its tasks may be
+//! placed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,44 +18,44 @@ use crate::task_needs::TaskNeeds;
 pub(super) struct TaskKind {
     pub(super) service: String,
     pub(super) definition: TaskDefinitionArn,
-    /// What a task of it needs, as it was read.
+    /// The needs of its tasks, as they were read.
     pub(super) described: TaskNeeds,
     pub(super) needs: Amounts,
     pub(super) ports: Vec<HostPort>,
     /// No two tasks of the service on one instance.
     pub(super) distinct: bool,
-    /// The hosts that its tasks may be placed on, were these empty: one set for each capacity provider, as ECS picks the
-    /// provider whether or not it has room.
+    /// The hosts that its tasks may be placed on, were these empty: one set for each capacity
+    /// provider, as ECS picks the provider whether or not it has room.
     pub(super) domains: Vec<FixedBitSet>,
-    /// The hosts that it must be assumed to take room on. AWS does not say that it keeps tasks from hosts of another
-    /// architecture, so these are among them.
+    /// The hosts that it must be assumed to take room on. AWS does not say that it keeps tasks from
+    /// hosts of another architecture, so these are among them.
     pub(super) may_block: FixedBitSet,
     /// The capacity providers' groups that new hosts of it may belong to; none for any group.
     pub(super) groups: Option<BTreeSet<String>>,
-    /// What is not understood of where it may be placed.
+    /// The placement rule that is not understood, if any.
     pub(super) not_understood: Option<NotUnderstood>,
     /// How many tasks the deployment wants.
     pub(super) desired: u64,
 }
 
 impl TaskKind {
-    /// Whether a task of it may be placed on a host, were that empty.
+    /// Returns whether a task of it may be placed on a host, were that empty.
     pub(super) fn may_be_on(&self, host: usize) -> bool {
         self.domains.iter().any(|domain| domain.contains(host))
     }
 
-    /// Whether new hosts of a group may be what it is placed on.
+    /// Returns whether it may be placed on new hosts of a group.
     pub(super) fn may_be_of_group(&self, group: &str) -> bool {
         self.not_understood.is_none() && self.groups.as_ref().is_none_or(|groups| groups.contains(group))
     }
 
-    /// Whether it and another one take the same static port.
+    /// Returns whether it and another one take the same static port.
     pub(super) fn shares_port(&self, other: &Self) -> bool {
         self.ports.iter().any(|port| other.ports.contains(port))
     }
 
-    /// What both of two kinds of a service could be: what replaces a task while a deployment is in progress may be of
-    /// either.
+    /// What both of two kinds of a service could be: what replaces a task while a deployment is in
+    /// progress may be of either.
     pub(super) fn either(&self, other: &Self) -> Self {
         let mut either = self.clone();
         either.needs = self.needs.at_least(&other.needs);
@@ -82,8 +83,8 @@ pub(super) struct TaskKinds {
     unapart: BTreeMap<usize, usize>,
     /// The daemons' kinds.
     pub(super) daemons: Vec<TaskKind>,
-    /// Services that have tasks on other than the cluster's EC2 instances, daemons, and those that are not ACTIVE: their
-    /// tasks need no other place.
+    /// Services that have tasks on other than the cluster's EC2 instances, daemons, and those that
+    /// are not ACTIVE: their tasks need no other place.
     unconcerned: BTreeSet<String>,
 }
 
@@ -153,20 +154,21 @@ impl TaskKinds {
         self.by_definition.get(&(service.to_owned(), definition.clone())).copied()
     }
 
-    /// Whether a kind is that of a deployment, and not one that stands for several.
+    /// Returns whether a kind is that of a deployment, and not one that stands for several.
     pub(super) fn is_of_deployment(&self, kind: &TaskKind) -> bool {
         let known = self.of_deployment(&kind.service, &kind.definition).and_then(|known| self.all.get(known));
         known.is_some_and(|known| std::ptr::eq(known, kind))
     }
 
-    /// The kinds that tasks of a kind may turn out to be: several where it stands for a service's definitions.
+    /// The kinds that tasks of a kind may turn out to be: several where it stands for a service's
+    /// definitions.
     pub(super) fn turn_out(&self, kind: usize) -> impl Iterator<Item = usize> {
         let either = self.either_of.get(&kind).map(Vec::as_slice).unwrap_or_default().iter().copied();
         either.chain((!self.either_of.contains_key(&kind)).then_some(kind))
     }
 
-    /// For each kind of `distinctInstance` the same without: the headroom is room for what might come, and does not ask for
-    /// more hosts than there are tasks.
+    /// For each kind of `distinctInstance` the same without: the headroom is room for what might
+    /// come, and does not ask for more hosts than there are tasks.
     pub(super) fn add_unapart(&mut self) {
         for number in 0..self.all.len() {
             let Some(kind) = self.all.get(number).filter(|kind| kind.distinct && kind.desired > 0) else {
@@ -183,7 +185,7 @@ impl TaskKinds {
         self.unapart.get(&kind).copied().unwrap_or(kind)
     }
 
-    /// What replaces a task of a service when its host goes.
+    /// The replacement of a service's task whose host leaves.
     pub(super) fn replacement(&self, service: &str, definition: &TaskDefinitionArn) -> Replacement {
         if self.unconcerned.contains(service) {
             return Replacement::None;
@@ -196,10 +198,11 @@ impl TaskKinds {
     }
 }
 
-/// What replaces a task when its host goes.
+/// The replacement of a task whose host leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Replacement {
-    /// Nothing: a daemon's task goes with its host, and so does that of a service that starts none any more.
+    /// Nothing: a daemon's task goes with its host, and so does that of a service that starts none
+    /// any more.
     None,
     /// A task of this kind.
     Kind(usize),
@@ -236,7 +239,8 @@ fn task_kind(
     if !providers.is_empty() {
         let group = |provider: &String| snapshot.capacity_providers.get(provider).cloned();
         kind.groups = Some(providers.iter().filter_map(group).collect());
-        // A provider without a group of its own, such as one of ECS Managed Instances, is none of ours.
+        // A provider without a group of its own, such as one of ECS Managed Instances, is none of
+        // ours.
         let ours: Vec<_> =
             providers.iter().filter(|it| snapshot.capacity_providers.contains_key(*it)).collect();
         kind.may_block = eligibility.of_any_provider(&ours);

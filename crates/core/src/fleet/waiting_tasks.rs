@@ -9,7 +9,8 @@ use super::snapshot::Snapshot;
 use super::task_kind::TaskKinds;
 use crate::service::{SchedulingStrategy, Service};
 
-/// The tasks that deployments and task sets want and that neither run nor start: by kind, in the kinds' order.
+/// The tasks that deployments and task sets want and that neither run nor start: by kind, in the
+/// kinds' order.
 pub(super) fn waiting_tasks(snapshot: &Snapshot, kinds: &TaskKinds) -> Vec<u64> {
     let mut waiting = vec![0; kinds.all.len()];
     let replicas =
@@ -31,15 +32,17 @@ pub(super) fn waiting_tasks(snapshot: &Snapshot, kinds: &TaskKinds) -> Vec<u64> 
     waiting
 }
 
-/// How many tasks more `maximumPercent` lets ECS start; rounded down (API reference, `DeploymentConfiguration`).
+/// How many tasks more `maximumPercent` lets ECS start; rounded down (API reference,
+/// `DeploymentConfiguration`).
 fn startable(service: &Service) -> u64 {
     let most = u64::from(service.desired) * u64::from(service.maximum_percent) / 100;
     most.saturating_sub(u64::from(service.running) + u64::from(service.pending))
 }
 
 impl Fleet<'_> {
-    /// Adds the tasks on hosts that leave, of each service no more than it lacks without them: ECS starts what replaces a task
-    /// before it stops the task, and then the replacement has its place already.
+    /// Adds the tasks on hosts that leave, of each service no more than it lacks without them. ECS
+    /// starts a task's replacement before it stops the task, and then the replacement is placed
+    /// already.
     pub(super) fn add_tasks_that_leave(&mut self) {
         let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.standing == Standing::Leaving);
         let leaving: Vec<_> = leaving.map(|(host, _)| self.moved_from(host)).collect();

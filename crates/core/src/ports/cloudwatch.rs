@@ -35,7 +35,7 @@ pub struct MetricDatum {
     pub name: &'static str,
     /// Names and values; all of them together are the metric's identity.
     pub dimensions: Vec<(&'static str, String)>,
-    /// What the value counts.
+    /// The value's unit.
     pub unit: MetricUnit,
     /// A finite value: CloudWatch refuses others.
     pub value: f64,

@@ -7,14 +7,15 @@ use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2Inst
 use crate::service::{Service, ServiceArn};
 use crate::task::{DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn, TaskProtection};
 
-/// The most container instances or tasks that one describe call takes, and the most ARNs on one page of a list.
+/// The most container instances or tasks that one describe call takes, and the most ARNs on one
+/// page of a list.
 pub const DESCRIBE_MAX: usize = 100;
 
 /// The most container instances that one `UpdateContainerInstancesState` takes.
 pub const UPDATE_STATE_MAX: usize = 10;
 
-/// The most EC2 instances that a filter is to name: ECS does not say how long an expression may be, and one of 50 ids is
-/// about a thousand characters.
+/// The most EC2 instances that a filter may name. ECS does not document the longest expression, and
+/// one of 50 ids is about a thousand characters.
 pub const FILTER_MAX: usize = 50;
 
 /// The most services that one `DescribeServices` takes.
@@ -28,17 +29,20 @@ pub const STOP_REASON_MAX: usize = 255;
 pub enum ContainerInstanceQuery {
     /// Those in every state but INACTIVE.
     All,
-    /// Those of some EC2 instances, at most [`FILTER_MAX`], filtered by ECS: one call, whatever the cluster's size.
+    /// Those of some EC2 instances, at most [`FILTER_MAX`], filtered by ECS: one call, whatever the
+    /// cluster's size.
     OfEc2Instances(Vec<Ec2InstanceId>),
     /// Those of some EC2 instances, at most [`FILTER_MAX`], that are ACTIVE.
     ActiveOfEc2Instances(Vec<Ec2InstanceId>),
-    /// Those that match an expression of the cluster query language, in every state except INACTIVE.
+    /// Those that match an expression of the cluster query language, in every state except
+    /// INACTIVE.
     Matching(String),
 }
 
 impl ContainerInstanceQuery {
-    /// The filter in ECS's cluster query language, where there is one. An EC2 instance id needs no quotes in it; a list
-    /// has them in ECS's own example (developer guide, "Cluster query language").
+    /// The filter in ECS's cluster query language, where there is one. An EC2 instance id needs no
+    /// quotes in it; a list has them in ECS's own example (developer guide, "Cluster query
+    /// language").
     #[must_use]
     pub fn filter(&self) -> Option<String> {
         match self {
@@ -54,7 +58,7 @@ impl ContainerInstanceQuery {
         }
     }
 
-    /// Whether only ACTIVE ones are asked for.
+    /// Returns whether only ACTIVE ones are asked for.
     #[must_use]
     pub fn only_active(&self) -> bool {
         matches!(self, Self::ActiveOfEc2Instances(_))
@@ -90,8 +94,9 @@ pub trait ContainerInstances {
 
 /// Sets container instances DRAINING.
 pub trait ContainerInstanceDraining {
-    /// `UpdateContainerInstancesState` to DRAINING, at most [`UPDATE_STATE_MAX`]. Only ACTIVE instances can be set. The
-    /// answer has the instances as they are after the change, with the tasks that they count.
+    /// `UpdateContainerInstancesState` to DRAINING, at most [`UPDATE_STATE_MAX`]. Only ACTIVE
+    /// instances can be set. The answer has the instances as they are after the change, with the
+    /// tasks that they count.
     async fn set_draining(
         &self,
         cluster: &Cluster,
@@ -116,9 +121,10 @@ pub trait Tasks {
 
 /// Stops tasks.
 pub trait TaskStopping {
-    /// `StopTask`: the task's desired status becomes STOPPED. It leaves its load balancer and has its stop timeout as by
-    /// any stop. A task that ECS does not know, or has stopped before, is as good as stopped. `reason` is the task's
-    /// `stoppedReason`: at most [`STOP_REASON_MAX`] characters are kept of it.
+    /// `StopTask`: the task's desired status becomes STOPPED. It leaves its load balancer and has
+    /// its stop timeout as by any stop. A task that ECS does not know, or has stopped before, is as
+    /// good as stopped. `reason` is the task's `stoppedReason`: at most [`STOP_REASON_MAX`]
+    /// characters are kept of it.
     async fn stop_task(&self, cluster: &Cluster, task: &TaskArn, reason: &str) -> Result<(), CallError>;
 }
 
@@ -141,8 +147,8 @@ pub trait Services {
 
 /// Reads which tasks are protected from being scaled in.
 pub trait TaskProtections {
-    /// `GetTaskProtection`, at most [`DESCRIBE_MAX`]. Only tasks of services can be protected: others are failures
-    /// (`TASK_NOT_VALID`).
+    /// `GetTaskProtection`, at most [`DESCRIBE_MAX`]. Only tasks of services can be protected:
+    /// others are failures (`TASK_NOT_VALID`).
     async fn task_protection(
         &self,
         cluster: &Cluster,
@@ -152,7 +158,8 @@ pub trait TaskProtections {
 
 /// Reads capacity providers.
 pub trait CapacityProviders {
-    /// `DescribeCapacityProviders` by name, one page. A provider that does not exist is not in the answer.
+    /// `DescribeCapacityProviders` by name, one page. A provider that does not exist is not in the
+    /// answer.
     async fn describe_capacity_providers(
         &self,
         names: &[String],

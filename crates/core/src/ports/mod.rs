@@ -1,8 +1,9 @@
 //! The ports: the AWS calls that the functions make, and the clock.
 //!
-//! A port's method is one API call, with AWS's own limits: paging, batching and retrying are the callers' business, so
-//! that a simulator can try every fault on them. An implementation that retries inside a call keeps within the time
-//! that its caller gives it (the caller drops the future).
+//! A port's method is one API call, with AWS's own limits: paging, batching and retrying are the
+//! callers' business, so that a simulator can try every fault on them. An implementation that
+//! retries inside a call keeps within the time that its caller gives it (the caller drops the
+//! future).
 
 // The functions run on one thread: no future here needs to be Send.
 #![allow(async_fn_in_trait)]
@@ -32,7 +33,7 @@ pub use sns::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE, NotificationTopic};
 /// A page of a list. It may hold fewer than a full page, or nothing, and still have a successor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// What is on this page.
+    /// The items on this page.
     pub items: Vec<T>,
     /// The token of the next page, if there is one.
     pub next: Option<PageToken>,
@@ -63,14 +64,16 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The failure of a resource that was asked for and that an answer neither describes nor has among its failures.
+    /// The failure of a resource that was asked for and that an answer neither describes nor has
+    /// among its failures.
     #[must_use]
-    pub fn untold(arn: &str) -> Self {
+    pub fn not_described(arn: &str) -> Self {
         let detail = "neither described nor among the failures".to_owned();
         Self { arn: arn.to_owned(), reason: "UNTOLD".to_owned(), detail }
     }
 
-    /// Whether the resource is no longer in the cluster, which is an answer and not a fault.
+    /// Returns whether the resource is no longer in the cluster, which is an answer and not a
+    /// fault.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.reason == "MISSING"
@@ -101,7 +104,7 @@ pub trait Clock {
 pub struct CallError {
     /// The operation as IAM writes it: `ecs:ListContainerInstances`.
     pub operation: &'static str,
-    /// What it was called on.
+    /// The resource of the call.
     pub resource: String,
     /// How it went wrong.
     pub kind: CallErrorKind,
@@ -111,7 +114,7 @@ pub struct CallError {
 }
 
 impl CallError {
-    /// Whether AWS may have done what was asked, although the answer is an error or was lost.
+    /// Returns whether AWS may have acted, although the answer is an error or was lost.
     #[must_use]
     pub fn may_have_taken_effect(&self) -> bool {
         matches!(self.kind, CallErrorKind::Unavailable | CallErrorKind::OutOfTime)
@@ -125,7 +128,7 @@ pub enum CallErrorKind {
     Throttled,
     /// AWS will not do it, now or later: no permission, no such cluster, a malformed request.
     Refused,
-    /// AWS did not answer, or not in full: try again.
+    /// AWS did not answer, or not in full. The caller should retry.
     Unavailable,
     /// The time given for it was over.
     OutOfTime,

@@ -1,12 +1,13 @@
-//! Plays many seeds over several threads and brings together what came of them. The order of seeds decides what comes
-//! out, not the number of threads.
+//! Plays many seeds over several threads and adds up their results. The order of seeds decides the
+//! result, not the number of threads.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | `trial` | one seed: played and checked |
-//! | `tally` | what all of them add up to |
+//! | `figures`, `tally` | the counts of a history, and of all of them |
 //! | `panics` | a panic as a failure of its history |
 
+mod figures;
 mod panics;
 mod tally;
 mod trial;
@@ -17,7 +18,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::rules::Rule;
 
-pub use tally::{Figures, Tally};
+pub use figures::Figures;
+pub use tally::Tally;
 pub use trial::{Failed, Trial, timeline, trial, verdict};
 
 /// Which seeds, on how many threads, checked against what.
@@ -29,15 +31,16 @@ pub struct Campaign<'a> {
     pub seeds: u64,
     /// On how many threads at once.
     pub jobs: usize,
-    /// What must hold.
+    /// The rules that must hold.
     pub rules: &'a [&'a dyn Rule],
 }
 
-/// So many failures show enough: the campaign stops.
+/// The campaign stops after this many failures: they show enough.
 pub const FAILURES_MAX: usize = 10;
 
 impl Campaign<'_> {
-    /// Plays all seeds, or those up to the tenth that fails. `look` is called now and then with what there is so far.
+    /// Plays all seeds, or those up to the tenth that fails. `look` is called now and then with
+    /// the tally so far.
     pub fn run(&self, look: impl Fn(&Tally) + Sync) -> Tally {
         panics::catch_quietly();
         let next = AtomicU64::new(0);
@@ -67,7 +70,8 @@ impl Campaign<'_> {
     }
 }
 
-/// Adds trials in the order of their seeds, whichever ends first, and none after the last failure that is wanted.
+/// Adds trials in the order of their seeds, whichever ends first, and none after the last failure
+/// that is wanted.
 struct InOrder {
     tally: Tally,
     next: u64,

@@ -1,4 +1,5 @@
-//! A panic while a history is played is a failure of that history, with its place, and not lines on the screen.
+//! A panic while a history is played is a failure of that history, with its place, and not lines on
+//! the screen.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -9,7 +10,7 @@ thread_local! {
     static TOLD: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// From now on panics while something is played are kept for [`catch`]; others are told as before.
+/// From now on [`catch`] keeps the panics of a played history. Others are printed as before.
 pub(super) fn catch_quietly() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,46 +1,22 @@
-//! What histories add up to.
+//! The sums over histories.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::AddAssign;
+use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
-use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
-use fleetkeeper_sim::world::lambda::invocation::InvocationEnd;
-
+use super::figures::Figures;
 use super::trial::{Failed, Trial};
 use crate::coverage::Seen;
-use crate::stage::{HOOK, Played};
 
-/// What all histories so far add up to.
+/// The sums over all histories so far.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
     /// How many there were.
     pub histories: u64,
-    /// What there was of everything.
+    /// The counts.
     pub figures: Figures,
     /// In how many histories a rare state was seen.
     pub seen: BTreeMap<Seen, u64>,
     /// The seeds that failed, in their order.
     pub failures: Vec<(u64, Failed)>,
-}
-
-/// What there was of everything.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Simulated seconds.
-    pub seconds: u64,
-    /// Hooks of the drainer that held a host back.
-    pub drains: u64,
-    /// Invocations of both functions.
-    pub invocations: u64,
-    /// Calls on AWS's APIs.
-    pub calls: u64,
-    /// Calls that did not get their answer.
-    pub faults: u64,
-    /// Invocations that died on their way, or by their timeout.
-    pub deaths: u64,
-    /// Invocations for an event and attempt that there was one for before.
-    pub duplicates: u64,
 }
 
 impl Tally {
@@ -51,47 +27,5 @@ impl Tally {
             *self.seen.entry(seen).or_default() += 1;
         }
         self.failures.extend(trial.failed.map(|failed| (trial.seed, failed)));
-    }
-}
-
-impl Figures {
-    /// Counted over a whole history.
-    #[must_use]
-    pub fn of(played: &Played) -> Self {
-        let mut figures = Self::default();
-        let lasted = played.world.now() - played.began;
-        figures.seconds = u64::try_from(lasted.max(TimeDelta::zero()).num_seconds()).unwrap_or(0);
-        let mut attempts = BTreeSet::new();
-        for entry in played.world.history().entries() {
-            match &entry.what {
-                Occurrence::ActionOpened { hook, .. } if hook == HOOK => figures.drains += 1,
-                Occurrence::ApiCalled { outcome, .. } => {
-                    figures.calls += 1;
-                    figures.faults += u64::from(*outcome != CallOutcome::Answered);
-                }
-                Occurrence::InvocationStarted { event, attempt, .. } => {
-                    figures.invocations += 1;
-                    figures.duplicates += u64::from(!attempts.insert((*event, *attempt)));
-                }
-                Occurrence::InvocationEnded {
-                    end: InvocationEnd::Killed(_) | InvocationEnd::TimedOut,
-                    ..
-                } => figures.deaths += 1,
-                _ => {}
-            }
-        }
-        figures
-    }
-}
-
-impl AddAssign for Figures {
-    fn add_assign(&mut self, more: Self) {
-        self.seconds += more.seconds;
-        self.drains += more.drains;
-        self.invocations += more.invocations;
-        self.calls += more.calls;
-        self.faults += more.faults;
-        self.deaths += more.deaths;
-        self.duplicates += more.duplicates;
     }
 }

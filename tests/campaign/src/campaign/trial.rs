@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 
 use fleetkeeper_core::error_chain::ErrorChain;
 
+use super::figures::Figures;
 use super::panics;
-use super::tally::Figures;
 use crate::coverage::{self, Seen};
 use crate::rules::Rule;
 use crate::scenario::Scenario;
 use crate::stage::{Played, Unplayable, play};
 use crate::strategy::scenario_of;
 
-/// What came of a seed.
+/// The result of a seed.
 #[derive(Debug, Clone)]
 pub struct Trial {
     /// The seed.
     pub seed: u64,
-    /// What there was of everything.
+    /// The counts.
     pub figures: Figures,
     /// The rare states that were seen.
     pub seen: BTreeSet<Seen>,
@@ -28,7 +28,8 @@ pub struct Trial {
 /// How a history failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// The rule that was broken. That nothing panics and that every scenario can be played are two more.
+    /// The rule that was broken. That nothing panics and that every scenario can be played are two
+    /// more.
     pub rule: &'static str,
     /// How, in one line.
     pub how: String,

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::Seen;
 use crate::stage::{DRAINER, HOOK};
 
-/// What is known of the instances and the drainer's invocations so far.
+/// The instances and the drainer's invocations so far.
 #[derive(Default)]
 pub(super) struct Completions {
     /// The instance that each invocation's notice is of; none for a sweep.

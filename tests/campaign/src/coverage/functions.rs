@@ -13,7 +13,7 @@ use super::Seen;
 use crate::scenario::Wrong;
 use crate::stage::{CALCULATOR, DRAINER};
 
-/// What is known of the functions so far.
+/// The functions' history so far.
 #[derive(Default)]
 pub(super) struct Functions {
     running: BTreeMap<InvocationId, Invocation>,
@@ -31,7 +31,7 @@ struct Invocation {
     lists: Option<(Operation, u32)>,
 }
 
-/// What comes later than this was late. Times of EventBridge's events are whole seconds.
+/// An event is late beyond this. Times of EventBridge's events are whole seconds.
 const LATE: TimeDelta = TimeDelta::seconds(2);
 
 impl Functions {
@@ -61,7 +61,7 @@ impl Functions {
             }
             Occurrence::MetricDataPut { values, .. } => {
                 seen.insert(Seen::MetricsPut);
-                seen.extend(told_by_metrics(values));
+                seen.extend(shown_by_metrics(values));
                 if let Some(invocation) = entry.by.and_then(|by| self.running.get_mut(&by)) {
                     invocation.put = true;
                 }
@@ -109,7 +109,7 @@ impl Functions {
         match end {
             InvocationEnd::Returned(answer) => {
                 self.done.insert(invocation.event);
-                seen.extend(told_by(answer));
+                seen.extend(shown_by(answer));
                 if invocation.is(CALCULATOR) && !invocation.put {
                     seen.insert(Seen::AnsweredWithoutLook);
                 }
@@ -136,8 +136,8 @@ impl Invocation {
         self.function.as_ref() == function
     }
 
-    /// One list after the other with nothing between them is a list of several pages. A host's tasks are listed twice
-    /// as it is: those desired RUNNING and those desired STOPPED.
+    /// One list after the other with nothing between them is a list of several pages. A host's
+    /// tasks are listed twice as it is: those desired RUNNING and those desired STOPPED.
     fn called(&mut self, operation: Operation, outcome: &CallOutcome, seen: &mut BTreeSet<Seen>) {
         if operation == Operation::ListTasks && self.is(CALCULATOR) {
             seen.insert(Seen::InterfacesCounted);
@@ -164,7 +164,7 @@ fn sent_at(payload: &Value) -> Option<DateTime<Utc>> {
 }
 
 /// The states that the drainer's answer reports.
-fn told_by(answer: &Value) -> impl Iterator<Item = Seen> {
+fn shown_by(answer: &Value) -> impl Iterator<Item = Seen> {
     let outcome = answer.pointer("/records/0/outcome").and_then(Value::as_str);
     outcome
         .and_then(|outcome| match outcome {
@@ -178,8 +178,8 @@ fn told_by(answer: &Value) -> impl Iterator<Item = Seen> {
         .into_iter()
 }
 
-/// The states that the calculator's metrics tell of.
-fn told_by_metrics(values: &[PutValue]) -> impl Iterator<Item = Seen> {
+/// The states that the calculator's metrics show.
+fn shown_by_metrics(values: &[PutValue]) -> impl Iterator<Item = Seen> {
     let value = |name: &str| values.iter().find(|put| put.name == name && put.group.is_none());
     let some = |name: &str| values.iter().any(|put| put.name == name && put.value > 0.0);
     let capacity = value("ContainerCapacity").is_some();

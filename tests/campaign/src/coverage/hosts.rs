@@ -10,7 +10,7 @@ use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
 use super::Seen;
 use crate::stage::HOOK;
 
-/// What is known of the hosts so far.
+/// The hosts so far.
 #[derive(Default)]
 pub(super) struct Hosts {
     known: BTreeMap<Ec2InstanceId, Host>,

@@ -168,11 +168,12 @@ pub fn all() -> Vec<Seen> {
 }
 
 impl Seen {
-    /// Whether every campaign of some size sees it.
+    /// Returns whether every campaign of some size sees it.
     #[must_use]
     pub fn expected(self) -> bool {
-        // No history is as long as an event's greatest age, 6 hours; and both functions end before their time is up,
-        // whatever does not answer. What is read once and changes nothing is seldom where a function dies.
+        // No history is as long as an event's greatest age, 6 hours. Both functions end before
+        // their timeout, whichever call does not answer. A function seldom dies in a call that it
+        // makes once and that changes nothing.
         match self {
             Self::EventAgeExceeded | Self::TimedOut => false,
             Self::DrainerDied(AwaitPoint::Request(call) | AwaitPoint::Answer(call)) => {
@@ -200,7 +201,7 @@ impl fmt::Display for Seen {
     }
 }
 
-/// As the outcome of a call tells of it.
+/// The words of a call's outcome.
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,4 +1,4 @@
-//! What the REPLICA services of clusters want, as a history goes on.
+//! The tasks that the REPLICA services of clusters want, as a history goes on.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use fleetkeeper_sim::world::history::{Entry, Occurrence};
 use crate::scenario::Scenario;
 use crate::set_up::service_name;
 
-/// What a cluster's services want together.
+/// The tasks that a cluster's services want together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     services: u64,
@@ -23,7 +23,7 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 pub(super) struct Demand<'a> {
     services: BTreeMap<String, Service>,
-    /// The service of each task that is to run.
+    /// The service of each task that is desired RUNNING.
     tasks: BTreeMap<&'a TaskArn, String>,
     clusters: Vec<OfCluster>,
 }
@@ -41,7 +41,7 @@ struct OfCluster {
     names: Vec<String>,
     wanted: Wanted,
     changed: Option<DateTime<Utc>>,
-    /// What was desired before each change, oldest first.
+    /// The desired count before each change, oldest first.
     desired_before: Vec<(DateTime<Utc>, u64)>,
 }
 
@@ -97,7 +97,7 @@ impl<'a> Demand<'a> {
         }
     }
 
-    /// The most tasks that a cluster's services were to run at any time since.
+    /// The highest sum of a cluster's desired counts at any time since.
     pub(super) fn most_desired_since(&self, cluster: usize, time: DateTime<Utc>) -> u64 {
         let Some(of) = self.clusters.get(cluster) else { return 0 };
         let changed = of.desired_before.iter().rev().take_while(|(at, _)| *at >= time);

@@ -1,13 +1,18 @@
-//! Rule 5, every instance counts: no page, batch or `failures[]` entry is skipped, at any size of the cluster.
+//! Rule 5, every instance counts: no page, batch or `failures[]` entry is skipped, at any size of
+//! the cluster.
 //!
-//! What the calculator puts for a cluster of which no container instance changed from 5 s (`SETTLE`, the most that reads
-//! are taken to lag behind) before the invocation began is exactly what the cluster comes to: `ContainerCapacity`, whatever
-//! the size of a page; none where there is no worst case. So are `ActiveHosts`, `DrainingHosts` and `DisconnectedHosts` of
-//! each group of which no host leaves, and `UnplaceableServices` where each group has a host. One whose reads went wrong puts
-//! nothing, which is rule 7.
+//! The rule covers a cluster of which no container instance changed from 5 s before the invocation
+//! began. That is `SETTLE`, the longest that reads are assumed to lag. The calculator puts the
+//! cluster's exact `ContainerCapacity`, whatever the size of a page, and none where there is no
+//! worst-case container.
 //!
-//! Passed over is an invocation that could not know: it was not told of a task, or was told that a service is MISSING of
-//! which the worst case may be; or a host came or went meanwhile, and with it what fits on some host.
+//! It also puts the exact `ActiveHosts`, `DrainingHosts` and `DisconnectedHosts` of each group that
+//! no host leaves. `UnplaceableServices` is exact where each group has a host. An invocation whose
+//! reads failed puts nothing, which is rule 7.
+//!
+//! The rule skips an invocation that could not know: ECS did not describe a task, or answered
+//! MISSING for a service that may need the most. It also skips one during which a host came or
+//! left, because that changes which tasks fit on some host.
 
 use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 

@@ -1,8 +1,9 @@
-//! What the lists of tasks that an invocation read could show it.
+//! The tasks that an invocation's lists of tasks could show it.
 //!
-//! `ListTasks` names the tasks of one desired status. A task that ECS begins to stop between two lists may be on neither,
-//! and a read that lags shows an earlier state. A task is *surely listed* by a list where it had the list's desired status
-//! throughout, from the longest lag before the first page was read until the last page was.
+//! `ListTasks` names the tasks of one desired status. A task that ECS begins to stop between two
+//! lists may be on neither, and a read that lags shows an earlier state. A list *surely lists* a
+//! task that had the list's desired status throughout. That is from the longest lag before the
+//! first page was read until the last page was.
 
 use std::collections::BTreeMap;
 
@@ -93,13 +94,14 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Whether an invocation must have seen a task: a list showed it, or the last change of its desired status was longer
-    /// ago than reads lag when the invocation first listed the tasks of its container instance.
+    /// Returns whether an invocation must have seen a task. Either a list showed it. Or its desired
+    /// status last changed longer ago than reads lag when the invocation first listed the tasks of
+    /// its container instance.
     pub(super) fn must_have_seen(&self, by: InvocationId, task: &TaskArn) -> bool {
         self.surely_listed(by, task) || self.older_than_the_first_list(by, task)
     }
 
-    /// Whether a list of an invocation surely had a task.
+    /// Returns whether a list of an invocation surely had a task.
     pub(super) fn surely_listed(&self, by: InvocationId, task: &TaskArn) -> bool {
         let (Some(reads), Some(life)) = (self.read_by.get(&by), self.tasks.get(task)) else { return false };
         reads.lists.iter().filter(|list| list.of.covers(life.home)).any(|list| {

@@ -1,6 +1,8 @@
-//! A cluster's container instances as they really are, as a history goes on, and the room on them for the worst case.
+//! A cluster's container instances as they really are, as a history goes on, and their room for the
+//! worst-case container.
 //!
-//! The reckoning is the book's and AWS's, and none of the calculator's code: what one instance has room for, summed up.
+//! The reckoning is the book's and AWS's, and none of the calculator's code: what one instance has
+//! room for, summed up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +12,7 @@ use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
 
 use super::worst_case::{WorstCase, WorstCases};
 
-/// What one container instance, or all of them together, come to.
+/// The figures of one container instance, or of all of them together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Figures {
     /// ACTIVE, with the agent connected.
@@ -20,11 +22,11 @@ pub(super) struct Figures {
     pub(super) draining: u64,
     /// ACTIVE, with the agent away.
     pub(super) disconnected: u64,
-    /// How often what is free meets the worst case, for each thing that it needs.
+    /// How often the free resources meet the worst-case container, for each thing that it needs.
     fit: Vec<u64>,
     /// How many really fit.
     pub(super) placeable: u64,
-    /// Those on which the worst case would fit while nothing runs there.
+    /// Those on which the worst-case container would fit while nothing runs there.
     pub(super) large_enough: u64,
 }
 
@@ -32,7 +34,7 @@ pub(super) struct Figures {
 #[derive(Debug)]
 pub(super) struct Fleet<'a> {
     worst_cases: WorstCases,
-    /// The worst case by the hosts that take tasks now.
+    /// The worst-case container by the hosts that take tasks now.
     pub(super) worst: Option<WorstCase>,
     each: BTreeMap<&'a ContainerInstanceArn, Host<'a>>,
     pub(super) all: Figures,
@@ -45,8 +47,8 @@ pub(super) struct Fleet<'a> {
     take_tasks_since: BTreeMap<&'a ContainerInstanceArn, DateTime<Utc>>,
     /// When an instance last began or ceased to take tasks.
     took_turns: Option<DateTime<Utc>>,
-    /// When the worst case last stopped fitting on any instance that takes tasks; none while it fits on one, and while
-    /// there is no instance or no worst case.
+    /// When the worst-case container last stopped fitting on any instance that takes tasks. None
+    /// while it fits on one, and while there is no instance or no such container.
     pub(super) too_small_since: Option<DateTime<Utc>>,
 }
 
@@ -64,7 +66,7 @@ struct Host<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 struct Room {
     takes_tasks: bool,
-    /// For the worst case, but for its network interface.
+    /// For the worst-case container, except its network interface.
     places: u64,
     /// For its network interface. They are read of the tasks, and so at another time than the rest.
     network_interfaces: u64,
@@ -113,7 +115,8 @@ impl<'a> Fleet<'a> {
         self.too_small_since = too_small.then(|| self.too_small_since.unwrap_or(at));
     }
 
-    /// Takes note of an instance that begins or ceases to take tasks. The worst case may be another one then.
+    /// Records that an instance begins or ceases to take tasks. The worst-case container may be
+    /// another one then.
     fn note_turns(&mut self, took_tasks: bool, to: &'a DescribedContainerInstance, at: DateTime<Utc>) {
         let of = &to.arn;
         let kind = (to.registered.cpu.0, to.registered.memory.0, to.awsvpc_task_limit);
@@ -153,30 +156,31 @@ impl<'a> Fleet<'a> {
         self.kinds.values().map(|(_, one)| *one).collect()
     }
 
-    /// Whether there was but one worst case since, whichever of the hosts somebody saw.
+    /// Returns whether there was only one worst-case container since, whichever of the hosts
+    /// somebody saw.
     pub(super) fn has_one_worst_case_since(&self, time: DateTime<Utc>) -> bool {
         !self.worst_cases.depends_on_hosts() || self.took_turns.is_none_or(|last| last < time)
     }
 
-    /// Whether the worst case is discovered.
+    /// Returns whether the calculator discovers the worst-case container.
     pub(super) fn discovers(&self) -> bool {
         self.worst_cases.is_discovered()
     }
 
-    /// `ContainerCapacity`: the least over all that the worst case needs. None without a worst case, and where it fits on no
-    /// host.
+    /// `ContainerCapacity`: the least over everything that the worst-case container needs. None
+    /// without such a container, and where it fits on no host.
     pub(super) fn container_capacity(&self) -> Option<u64> {
         let fits_none = self.all.active > 0 && self.all.large_enough == 0;
         let worst = self.worst.as_ref().filter(|_| !fits_none);
         worst.map(|_| self.all.fit.iter().copied().min().unwrap_or(0))
     }
 
-    /// Whether nothing changed since a time.
+    /// Returns whether nothing changed since a time.
     pub(super) fn is_still_since(&self, time: DateTime<Utc>) -> bool {
         self.changes.last().is_none_or(|last| last.at < time)
     }
 
-    /// Whether one instance has taken tasks all the time since.
+    /// Returns whether one instance has taken tasks all the time since.
     pub(super) fn has_host_since(&self, time: DateTime<Utc>) -> bool {
         self.take_tasks.first().is_some_and(|(since, _)| *since < time)
     }

@@ -34,7 +34,7 @@ pub(super) struct Ended<'a> {
 /// A message on the drainer's topic, as an invocation gets it.
 #[derive(Debug)]
 pub(super) enum Message<'a> {
-    /// An instance is to be drained.
+    /// An instance must be drained.
     Terminating(Notice<'a>),
     /// The group's waiting instances must be looked after.
     Sweep(Sweep),

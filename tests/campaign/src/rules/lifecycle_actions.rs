@@ -48,10 +48,11 @@ pub(super) enum How {
 /// A drain ends this long before the hook's global timeout at the latest.
 const HOOK_RESERVE: TimeDelta = TimeDelta::seconds(30);
 
-/// Tasks are stopped this much earlier than a drain ends, at most, where the hook's global timeout ends it.
+/// Tasks are stopped this much earlier than a drain ends, at most, where the hook's global timeout
+/// ends it.
 const STOPS_AHEAD: TimeDelta = TimeDelta::seconds(450);
 
-/// What bounds an action in time.
+/// The bounds of an action in time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
     /// The hook's heartbeat timeout.
@@ -63,12 +64,12 @@ pub(super) struct Timeouts {
 }
 
 impl LifecycleAction<'_> {
-    /// Whether it was open when the entry at this place of the history was made.
+    /// Returns whether it was open when the entry at this place of the history was made.
     pub(super) fn is_open_before(&self, position: usize) -> bool {
         self.ended.is_none_or(|ended| ended.position > position)
     }
 
-    /// Whether it was open at a time, or ended just then.
+    /// Returns whether it was open at a time, or ended just then.
     pub(super) fn is_open_at(&self, time: DateTime<Utc>) -> bool {
         self.ended.is_none_or(|ended| ended.at >= time)
     }
@@ -130,7 +131,7 @@ pub(super) fn lifecycle_actions<'a>(
                     action.ended = action.ended.or(Some(Ended { position, at: entry.at, how }));
                 }
             }
-            // Whatever else it waited for, it waits no more.
+            // The instance is gone and waits for nothing any more.
             Occurrence::InstanceTerminated { instance, .. }
             | Occurrence::InstanceTerminating { instance, .. }
             | Occurrence::InstanceRetained { instance, .. } => {

@@ -68,12 +68,13 @@ impl<'a> Membership<'a> {
         self.configured.get(group).map_or("", String::as_str)
     }
 
-    /// Whether an instance was in its group's configured cluster at some time since.
+    /// Returns whether an instance was in its group's configured cluster at some time since.
     pub(super) fn was_in_cluster(&self, group: &str, instance: &Ec2InstanceId, since: DateTime<Utc>) -> bool {
         self.in_cluster(group, since).any(|of| of == instance)
     }
 
-    /// Whether another instance of the group was in its configured cluster at some time since.
+    /// Returns whether another instance of the group was in its configured cluster at some time
+    /// since.
     pub(super) fn another_was_in_cluster(
         &self,
         group: &str,
@@ -83,7 +84,8 @@ impl<'a> Membership<'a> {
         self.in_cluster(group, since).any(|of| of != instance && self.is_of(group, of))
     }
 
-    /// Whether another instance of the group has been in its configured cluster all the time since.
+    /// Returns whether another instance of the group has been in its configured cluster all the
+    /// time since.
     pub(super) fn another_is_in_cluster(
         &self,
         group: &str,

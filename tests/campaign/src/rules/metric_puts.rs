@@ -1,4 +1,4 @@
-//! What the capacity-calculator put, each time with the cluster as it really was.
+//! The metrics that the capacity-calculator put, each time with the cluster as it really was.
 
 use std::collections::BTreeMap;
 
@@ -37,10 +37,10 @@ pub(super) struct MetricPut<'a> {
 pub(super) struct Reads {
     /// One failed or was not answered.
     pub(super) failed: bool,
-    /// One was not told of an instance or a service.
+    /// ECS did not describe an instance or a service.
     pub(super) untold: bool,
-    /// One left out a service, a task or a task definition, or ECS refused the expression of a placement constraint. What
-    /// rests on them is left out.
+    /// A read left out a service, a task or a task definition, or ECS refused the expression of a
+    /// placement constraint. The figures that rest on them are left out.
     misled: bool,
 }
 
@@ -53,26 +53,27 @@ struct Reader<'a> {
 }
 
 impl MetricPut<'_> {
-    /// Whether the invocation could know the cluster as it is: nothing changed since it may have seen it, and all reads
-    /// told the truth.
+    /// Returns whether the invocation could know the cluster as it is: nothing changed since it may
+    /// have seen it, and all reads were true.
     pub(super) fn is_known(&self) -> bool {
         let told = !(self.reads.failed || self.reads.untold || self.reads.misled);
         told && self.fleet.is_still_since(self.seen_from) && self.worst_case_is_known()
     }
 
-    /// Whether the invocation could have no other worst case in mind than the one that there is now.
+    /// Returns whether the invocation could know no other worst-case container than the present
+    /// one.
     pub(super) fn worst_case_is_known(&self) -> bool {
         let told = !(self.reads.misled && self.fleet.discovers());
         told && self.fleet.has_one_worst_case_since(self.seen_from)
     }
 
-    /// The most tasks that the services were to run at any time that the invocation may have seen.
+    /// The highest sum of the desired counts at any time that the invocation may have seen.
     pub(super) fn most_desired(&self) -> u64 {
         self.demand.most_desired_since(self.cluster, self.seen_from)
     }
 
-    /// Where tasks may be placed, where the invocation could know it: nothing that matters changed since it may have seen the
-    /// cluster, and all reads told the truth.
+    /// The places for tasks, where the invocation could know them: nothing that matters changed
+    /// since it may have seen the cluster, and all reads were true.
     pub(super) fn known_placing(&self) -> Option<&Placing<'_>> {
         let told = !(self.reads.failed || self.reads.untold || self.reads.misled);
         self.placing.filter(|placing| told && placing.is_still_since(self.seen_from))
@@ -95,8 +96,8 @@ pub(super) fn number(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// Goes through a history and looks at each time that the calculator put metric data. The first complaint is the answer,
-/// with its time.
+/// Goes through a history and looks at each time that the calculator put metric data. The first
+/// complaint is the answer, with its time.
 pub(super) fn each_metric_put(
     played: &Played,
     look: impl Fn(&MetricPut<'_>) -> Result<(), String>,

@@ -1,4 +1,4 @@
-//! What must always hold, each rule as a checker of a whole history.
+//! The rules that must always hold, each as a checker of a whole history.
 //!
 //! | module | purpose |
 //! | --- | --- |
@@ -11,8 +11,8 @@
 //! | `worst_case`, `demand` | what the figures of capacity are about, and what services want |
 //! | `fleet`, `metric_puts` | what a cluster comes to, and what the calculator put of it |
 //!
-//! A checker reads what happened, from the first entry of the history to the last, and nothing that the world keeps to
-//! work by: two that are wrong in the same way would agree.
+//! A checker reads what happened, from the first entry of the history to the last, and nothing that
+//! the world keeps to work by: two that are wrong in the same way would agree.
 
 mod demand;
 mod every_instance_counts;
@@ -53,7 +53,7 @@ pub use no_silence::NoSilence;
 pub use no_stuck_instance::NoStuckInstance;
 pub use nothing_outlives_its_drain::NothingOutlivesItsDrain;
 pub use same_twice::SameTwice;
-pub use within_the_bucket::{LOOKS_A_MINUTE, WINDOW, WithinTheBucket};
+pub use within_the_bucket::{READS_A_MINUTE, WINDOW, WithinTheBucket};
 
 /// A rule.
 pub trait Rule: Sync {
@@ -113,13 +113,14 @@ fn read_lag(scenario: &Scenario) -> TimeDelta {
     longest_lag(scenario).max(LAG_GRANTED)
 }
 
-/// How long trouble goes on when nothing goes wrong any more: calls that hang are given up, and failed ones wait for their
-/// retry.
+/// How long trouble goes on when nothing goes wrong any more: calls that hang are given up, and
+/// failed ones wait for their retry.
 fn trouble_lasts(scenario: &Scenario) -> TimeDelta {
     TimeDelta::seconds(150) + TimeDelta::seconds(i64::from(scenario.drainer.poll_seconds)) * 2
 }
 
-/// From when on a history is calm; never, where a call goes wrong until its end that a drain depends on.
+/// From when on a history is calm; never, where a call goes wrong until its end that a drain
+/// depends on.
 fn calm_from(played: &Played) -> DateTime<Utc> {
     let needed = |fault: &FaultPlan| fault.throughout && !fault.operation.is_some_and(is_dispensable);
     if played.scenario.faults.iter().any(needed) {
@@ -128,7 +129,8 @@ fn calm_from(played: &Played) -> DateTime<Utc> {
     played.quiet_from + trouble_lasts(&played.scenario)
 }
 
-/// Whether no drain depends on an operation: it only explains why a drain waits, or is none of the drainer's.
+/// Whether no drain depends on an operation: it only explains why a drain waits, or is none of the
+/// drainer's.
 fn is_dispensable(operation: Operation) -> bool {
     matches!(
         operation,

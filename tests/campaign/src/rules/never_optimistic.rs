@@ -1,19 +1,26 @@
-//! Rule 6, never optimistic: `PlaceableContainers` never promises more than ECS could place, and `RemovableHosts` never gives
-//! away a host that is needed.
+//! Rule 6, never optimistic: `PlaceableContainers` never promises more than ECS could place, and
+//! `RemovableHosts` never gives away a host that is needed.
 //!
-//! What an invocation puts as `PlaceableContainers` is at most the sum, over the container instances, of the most of the
-//! worst case that each had room for at any time from 5 s (`SETTLE`, the most that reads are taken to lag behind) before the
-//! invocation began until it put: a read is not of one instant, and network interfaces are read after all else. Where no
-//! instance changed meanwhile it is exactly what fits, host by host, which for identical containers is the best that any
-//! placement can do.
+//! `PlaceableContainers` is at most the sum, over the container instances, of the most worst-case
+//! containers that each had room for at any time. The time is from 5 s before the invocation began
+//! until it put. The 5 s are `SETTLE`, the longest that reads are assumed to lag. A read is not of
+//! one instant, and network interfaces are read after everything else.
 //!
-//! `RemovableHosts` of all groups at once: an adversary picks as many hosts of each group, whichever, and places all that must
-//! move, in any order, wherever there is room that the constraints allow. It never leaves a task over that some group could
-//! take. This is tried where nothing changed that matters, from 5 s before the invocation began until it put. A host with a
-//! standalone task or a protected one never goes. And it is 0 wherever `MissingHosts` of the group is not.
+//! Where no instance changed meanwhile, the figure is exactly the number that fits, host by host.
+//! For identical containers that is the best that any placement can do.
 //!
-//! Where the worst case is discovered and the invocation could have another one in mind than there is now (a host came or
-//! went on which other tasks fit, or a service was told to be MISSING), only that holds which is said of any.
+//! `RemovableHosts` of all groups at once: an adversary picks as many hosts of each group,
+//! whichever, and places all tasks that must move. It places them in any order, wherever there is
+//! room that the constraints allow. It never leaves a task over that some group could take. The
+//! rule tries this where nothing changed that matters, from 5 s before the invocation began until
+//! it put.
+//!
+//! A host with a standalone task or a protected one is never removable. And the figure is 0
+//! wherever `MissingHosts` of the group is not.
+//!
+//! Where the calculator discovers the worst-case container, the invocation could know another one
+//! than the present one. A host may have come or left on which other tasks fit, or ECS answered
+//! MISSING for a service. Then only the parts hold that are true for any such container.
 
 use super::metric_puts::{MetricPut, each_metric_put, number};
 use super::{Breach, Rule};
@@ -42,7 +49,7 @@ fn can_be_placed(put: &MetricPut<'_>) -> Result<(), String> {
     if !put.worst_case_is_known() || put.fleet.worst.is_none() {
         return Ok(());
     }
-    // Where the worst case fits on no host there is no figure of it.
+    // Where the worst-case container fits on no host there is no figure of it.
     if put.fleet.container_capacity().is_none() {
         return Ok(());
     }

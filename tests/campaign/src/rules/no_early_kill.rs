@@ -1,26 +1,33 @@
-//! Rule 1, no early kill: a hook is completed only if every task on the instance has `lastStatus` STOPPED, or the instance
-//! is not in the cluster and the cluster is the right one, or the drain timeout has passed and its policy has run.
+//! Rule 1, no early kill. A hook is completed only in three cases: every task on the instance has
+//! `lastStatus` STOPPED, the instance is not in the right cluster, or the drain timeout's policy
+//! has run.
 //!
-//! **Tasks.** When a function completes an action of the drainer's hook, no container instance of the EC2 instance has a
-//! task that the invocation must have seen (`evidence`) and that has not STOPPED. Container instances that are INACTIVE
-//! do not count, nor ghosts: those that are disconnected and older than a connected one of the same EC2 instance, at any
-//! time since the longest lag before the invocation began. Nor does a container instance that registered later than the
-//! longest lag before the invocation last listed container instances.
+//! **Tasks.** The rule looks at each action of the drainer's hook that a function completes. No
+//! container instance of the EC2 instance has a task that the invocation must have seen
+//! (`evidence`) and that has not STOPPED. Container instances that are INACTIVE do not count, nor
+//! do ghosts. A ghost is disconnected, and older than a connected one of the same EC2 instance. It
+//! counts as one if it was one at any time since the longest lag before the invocation began.
 //!
-//! **The right cluster.** An instance that is not in its group's configured cluster, and was not since the longest lag
-//! before the invocation began, is completed only if another instance of its group was there in that time.
+//! A container instance that registered too late does not count, either: later than the longest lag
+//! before the invocation last listed container instances.
+//!
+//! **The right cluster.** An instance may not be in its group's configured cluster, and may not
+//! have been there since the longest lag before the invocation began. Its hook is completed only if
+//! another instance of its group was there in that time.
 //!
 //! **The result** is CONTINUE.
 //!
-//! **The drain timeout.** From the drain timeout on (never later than 30 s before the hook's global timeout), the policy
-//! decides:
+//! **The drain timeout.** From the drain timeout on (never later than 30 s before the hook's global
+//! timeout), the policy decides:
 //!
-//! - `stop-tasks`: as before, and from 30 s before the hook's global timeout on, also with tasks that ECS is stopping.
+//! - `stop-tasks`: as before, and from 30 s before the hook's global timeout on, also with tasks
+//!   that ECS is stopping.
 //! - `continue`: with any tasks.
 //! - `abandon`: with any tasks, and the result is ABANDON.
 //!
-//! **`StopTask`** is called only with the policy `stop-tasks`, on an instance with an action at the hook, and from the
-//! drain timeout on. Where the hook's global timeout comes first it is called at most 450 s earlier.
+//! **`StopTask`** is called only with the policy `stop-tasks`, on an instance with an action at the
+//! hook, and from the drain timeout on. Where the hook's global timeout comes first it is called at
+//! most 450 s earlier.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,11 +56,12 @@ pub struct NoEarlyKill;
 /// A notice's time is a little later than its action's opening, and whole seconds may round it.
 const ROUNDING: TimeDelta = TimeDelta::seconds(1);
 
-/// A coordinator lists container instances for many: the last list may be of others than the one that it completes.
+/// A coordinator lists container instances for many: the last list may be of others than the one
+/// that it completes.
 const ROUND_OF_MANY: TimeDelta = TimeDelta::seconds(90);
 
-/// How long past the drain timeout tasks are waited for whose agent is disconnected: a deregistration delay and a stop
-/// timeout of usual length.
+/// How long past the drain timeout tasks are waited for whose agent is disconnected: a
+/// deregistration delay and a stop timeout of usual length.
 const UNSEEN: TimeDelta = TimeDelta::seconds(450);
 
 impl Rule for NoEarlyKill {
@@ -178,7 +186,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Whether the tasks on a container instance count.
+    /// Returns whether the tasks on a container instance count.
     fn counts(&self, occupied: &Occupied<'_>, it: &Completion<'_>) -> bool {
         if occupied.was_ghost_since(it.started - self.lag) {
             return false;
@@ -201,7 +209,7 @@ impl<'a> Watch<'a> {
         Err(format!("{} was completed, and none of its group is in {cluster}", it.instance))
     }
 
-    /// Whether calls of `StopTask` go wrong.
+    /// Returns whether calls of `StopTask` fail.
     fn stops_fail(&self) -> bool {
         let on_stops = |operation: Option<Operation>| operation.is_none_or(|it| it == Operation::StopTask);
         self.played.scenario.faults.iter().any(|fault| on_stops(fault.operation))

@@ -1,30 +1,40 @@
 //! Rule 3, no lost drain: whatever fails, the next delivery resumes.
 //!
-//! An invocation of the drainer that returns while the action of its notice is open has published that very message before:
-//! the same text, to the topic that it came from. Otherwise it must fail, so that Lambda runs the event again. It returns
-//! without that only
+//! An invocation of the drainer that returns while the action of its notice is open has published
+//! that very message before: the same text, to the topic that it came from. Otherwise it must fail,
+//! so that Lambda runs the event again. It returns without that only
 //!
 //! - as `delegated`: at some time while it ran, another message of its group coordinated;
-//! - once the hook's timeout has ended the action for certain: a heartbeat timeout after the last heartbeat that was
-//!   recorded, or at the global timeout. 1 s is granted to a heartbeat under way;
-//! - where AWS wrongly answered that there is no such action (a fault), and other hooks of the group explain that the
-//!   instance still waits, or the group does not show it: it is on its way to a warm pool.
+//! - once the hook's timeout has ended the action for certain: a heartbeat timeout after the last
+//!   heartbeat that was recorded, or at the global timeout. 1 s is granted to a heartbeat under
+//!   way;
+//! - where AWS wrongly answered that there is no such action (a fault), and other hooks of the
+//!   group explain that the instance still waits, or the group does not show it: it is on its way
+//!   to a warm pool.
 //!
-//! **The others.** Unless the groups are swept, whenever an invocation of the drainer returns while any action of its group
-//! is open, the invocation has published its message, or another message of the group is alive. A message is alive while an
-//! invocation works on it, and from when it was sent until the last invocation on it ends. Not counted are actions whose
-//! hook is just about to end them, as above; those whose notice never reached the topic; those of instances on their way to
-//! a warm pool, which the group does not show; any where AWS wrongly answered as above; and, where the invocation
-//! delegated, those of a group whose messages went to the dead letters or were cut as a recursive loop. Nor are those that
-//! were delegated to a message that afterwards read its group only while no more than three instances waited: nothing in
-//! AWS shows a message that others were delegated to it, and of a few it leaves each to its own. Nor those that were
-//! delegated to a message of which an invocation came to nothing: what that one knew is lost, and the next may see only a
-//! few. The sweep is the only standby, and drains both.
+//! **The others.** The rule looks at each invocation of the drainer that returns while any action
+//! of its group is open. Unless the groups are swept, the invocation has published its message, or
+//! another message of the group is alive. A message is alive while an invocation works on it, and
+//! from its sending until the last invocation on it ends. Some actions do not count:
+//! - those whose hook is just about to end them, as above;
+//! - those whose notice never reached the topic;
+//! - those of instances on their way to a warm pool, which the group does not show;
+//! - any where AWS wrongly answered as above;
+//! - where the invocation delegated, those of a group whose messages went to the dead letters or
+//!   were cut as a recursive loop;
+//! - those that were delegated to a message that afterwards read its group only while no more than
+//!   three instances waited: nothing in AWS shows a message that others were delegated to it, and
+//!   of a few it leaves each to its own;
+//! - those that were delegated to a message of which an invocation came to nothing: its knowledge
+//!   is lost, and the next may see only a few.
 //!
-//! What it can't read is an error, too, and ends among the dead letters with its content.
+//! The sweep is the only standby, and drains both.
 //!
-//! An event of the drainer's is given up only where three attempts on it came to nothing: each of them failed, timed out or
-//! died. Or with the loop detection left on; or at an age of six hours.
+//! A message that it cannot read is an error, too, and ends among the dead letters with its
+//! content.
+//!
+//! An event of the drainer's is given up only where three attempts on it came to nothing: each of
+//! them failed, timed out or died. Or with the loop detection left on; or at an age of six hours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,7 +110,7 @@ struct Drains<'a> {
     first_given_up: Option<DateTime<Utc>>,
     places: BTreeMap<InvocationId, Place>,
     to_warm_pool: BTreeSet<&'a str>,
-    /// Whether messages wait for others' invocations to end.
+    /// True if messages wait for others' invocations to end.
     queues: bool,
 }
 
@@ -153,8 +163,9 @@ impl Drains<'_> {
         Err(format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance))
     }
 
-    /// Whether an action was delegated to a message that has seen only a few wait since, or of which an invocation came to
-    /// nothing; or that was itself delegated so.
+    /// Returns whether an action was delegated to a message that has seen only a few wait since, or
+    /// of which an invocation came to nothing. The same holds for a message that was itself
+    /// delegated so.
     fn is_unknown_to_its_coordinator(&self, token: &str, ended: Ended<'_>) -> bool {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut last = self.last_return(|notice| notice.token == token, ended);
@@ -177,7 +188,8 @@ impl Drains<'_> {
         ends.filter(|it| it.position <= by.position).max_by_key(|it| it.position)
     }
 
-    /// Whether a coordinator has read its group only while a few waited, since something was delegated to it.
+    /// Returns whether a coordinator has read its group only while a few waited, since something
+    /// was delegated to it.
     fn sees_only_few(&self, coordinator: &str, since: Ended<'_>, by: Ended<'_>) -> bool {
         let mut its = self.places.values().filter(|it| {
             it.is_about(coordinator) && it.ended.is_none_or(|end| end > since.at) && it.started <= by.at
@@ -187,7 +199,7 @@ impl Drains<'_> {
         its.clone().next().is_some() && its.all(few)
     }
 
-    /// Whether an invocation on the message of an instance failed, timed out or died.
+    /// Returns whether an invocation on the message of an instance failed, timed out or died.
     fn came_to_nothing(&self, instance: &str, by: Ended<'_>) -> bool {
         let about =
             |it: &&Invocation<'_>| notices(it.payload).iter().any(|notice| notice.instance == instance);
@@ -195,8 +207,8 @@ impl Drains<'_> {
         ends.any(|it| it.position <= by.position && !matches!(it.how, InvocationEnd::Returned(_)))
     }
 
-    /// Whether no invocation has returned yet on an action's message, and others use all of the concurrency: Lambda keeps
-    /// the event, or its retry.
+    /// Returns whether no invocation has returned yet on an action's message, and others use all of
+    /// the concurrency: Lambda keeps the event, or its retry.
     fn is_queued(&self, token: &str) -> bool {
         let returned = |it: &Invocation<'_>| {
             let about_it = notices(it.payload).iter().any(|notice| notice.token == token);
@@ -205,7 +217,7 @@ impl Drains<'_> {
         self.queues && !self.invocations.values().any(returned)
     }
 
-    /// Whether another message of the group was alive when an invocation ended.
+    /// Returns whether another message of the group was alive when an invocation ended.
     fn is_alive(&self, group: &str, id: InvocationId, ended: Ended<'_>) -> bool {
         let others = self.of_groups.get(group).into_iter().flatten().filter(|other| **other != id);
         let mut others = others.filter_map(|other| self.invocations.get(other));
@@ -217,7 +229,7 @@ impl Drains<'_> {
     }
 }
 
-/// Whether an action is open, and not just about to be ended by its hook's timeout.
+/// Returns whether an action is open, and not just about to be ended by its hook's timeout.
 fn has_to_go_on(action: &LifecycleAction<'_>, ended: Ended<'_>) -> bool {
     let open = action.opened <= ended.at && action.is_open_before(ended.position);
     open && ended.at < action.expires_after(ended.at) - HEARTBEAT_UNDER_WAY
@@ -247,8 +259,8 @@ fn first_given_up(entries: &[Entry]) -> Option<DateTime<Utc>> {
     entries.iter().find(given_up).map(|entry| entry.at)
 }
 
-/// The invocations that a fault made believe that an action is over, where other hooks explain why its instance still
-/// waits, or a warm pool why the group does not show it.
+/// The invocations that a fault made believe that an action is over. Other hooks explain why its
+/// instance still waits, or a warm pool why the group does not show it.
 fn wrongly_gone(played: &Played) -> BTreeSet<InvocationId> {
     let scenario = &played.scenario;
     let mut groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);

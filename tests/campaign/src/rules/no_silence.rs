@@ -1,18 +1,22 @@
-//! Rule 9 for drains, no silence: success is never reported for a drain that was cut short, and a drain that was cut short
-//! is never passed over.
+//! Rule 9 for drains, no silence: success is never reported for a drain that was cut short, and a
+//! drain that was cut short is never passed over.
 //!
-//! - An invocation answers `completed` only if a function completed the action of its notice: mostly itself, or a copy of it
-//!   where the answer to its own call was lost. Where its own completion was answered with an internal failure, or not in
-//!   time, and the action is gone after that, nothing shows who ended it: AWS may have taken the completion.
-//! - A drain is *cut short* where its action ends otherwise than by a function (the hook ran out, somebody else completed
-//!   it, the instance is gone) while a task on the instance has not STOPPED; ghosts do not count. An invocation of its
-//!   notice that was working on it then, and must have seen such a task (`evidence`), publishes `DrainCutShort` or
-//!   `DrainErrors` of at least 1 after that. It need not where it failed, timed out or died, where a call of its own was
-//!   refused, or where it ended sooner than it had to notice: within two polls and 90 s, or half of the heartbeat timeout
-//!   where that is longer. Where none of its heartbeats was answered from then on, it cannot know, and publishes
-//!   `DrainErrors` since the last that was. Of a task that was stopping already ECS does not say how it ended: where AWS also denied that
-//!   the action was open, nothing could show that it was cut short.
-//! - A sweep fails only where a call of its own was refused, or where its group is not in its cluster.
+//! - An invocation answers `completed` only if a function completed the action of its notice:
+//!   mostly itself, or a copy of it where the answer to its own call was lost. Where its own
+//!   completion was answered with an internal failure, or not in time, and the action is gone after
+//!   that, nothing shows who ended it: AWS may have taken the completion.
+//! - A drain is *cut short* where its action ends otherwise than by a function (the hook ran out,
+//!   somebody else completed it, the instance is gone) while a task on the instance has not
+//!   STOPPED; ghosts do not count. An invocation of its notice that was working on it then, and
+//!   must have seen such a task (`evidence`), publishes `DrainCutShort` or `DrainErrors` of at
+//!   least 1 after that. It need not where it failed, timed out or died, where a call of its own
+//!   was refused, or where it ended sooner than it had to notice: within two polls and 90 s, or
+//!   half of the heartbeat timeout where that is longer. Where none of its heartbeats was answered
+//!   from then on, it cannot know, and publishes `DrainErrors` since the last that was. Of a task
+//!   that was stopping already ECS does not say how it ended: where AWS also denied that the action
+//!   was open, nothing could show that it was cut short.
+//! - A sweep fails only where a call of its own was refused, or where its group is not in its
+//!   cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +96,7 @@ fn has_wrong_clusters(played: &Played) -> bool {
     groups.any(|group| group.metadata != Metadata::Named)
 }
 
-/// What invocations did, which shows what they reported.
+/// The invocations' actions, which show their reports.
 #[derive(Default)]
 struct Reports<'a> {
     /// The actions that functions completed.
@@ -141,8 +145,8 @@ impl<'a> Reports<'a> {
         reports
     }
 
-    /// Since when no heartbeat of an invocation was answered, if none was from the end of its action on: that end it cannot
-    /// know. Otherwise that end.
+    /// Since when no heartbeat of an invocation was answered, if none was from the end of its
+    /// action on: that end it cannot know. Otherwise that end.
     fn unheard_since(&self, by: InvocationId, ended: DateTime<Utc>) -> DateTime<Utc> {
         let sent = self.heartbeats.get(&by).map(Vec::as_slice).unwrap_or_default();
         let (before, after): (Vec<_>, Vec<_>) = sent.iter().partition(|(at, _)| *at < ended);
@@ -203,7 +207,7 @@ fn cuts<'a>(
     let denied = played.scenario.faults.iter().any(|plan| plan.fault == Wrong::NoActiveAction);
     let mut stopping: BTreeSet<&TaskArn> = BTreeSet::new();
     for (position, entry) in entries.iter().enumerate() {
-        // What is on an instance that is gone is what was there before.
+        // An instance that is gone has the tasks that it had before.
         let token = ends.get(&position).copied();
         if let Some((token, action)) = token.and_then(|token| Some((token, actions.get(token)?))) {
             let notices_within = (NOTICES_WITHIN + poll * 2).max(action.timeouts.heartbeat / 2);

@@ -1,13 +1,15 @@
 //! Rule 2 as well: nothing goes on after its drain has ended.
 //!
-//! **A drain.** An invocation of a notice ends within two polls and 90 s of the end of its action. A message whose action is
-//! not open at all ends within that of its own start. Where its message was the coordinating one at some time, or was
-//! republished, it ends within that of the end of the last action of its group.
+//! **A drain.** An invocation of a notice ends within two polls and 90 s of the end of its action.
+//! A message whose action is not open at all ends within that of its own start. A message that
+//! coordinated at some time, or was republished, ends within that of the end of the last action of
+//! its group.
 //!
 //! **A sweep** ends within 50 s of its start.
 //!
-//! Time is counted from the invocation's last call that was not answered, where that is later: a call that hangs is given up
-//! after [`CALL_TAKES`]. Where calls may be slow there is as much time more.
+//! Time is counted from the invocation's last call that was not answered, where that is later: a
+//! call that hangs is given up after [`CALL_TAKES`]. Where calls may be slow there is as much time
+//! more.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +75,8 @@ impl Rule for NothingOutlivesItsDrain {
     }
 }
 
-/// When all that an invocation may work on had ended; none where something of it was open until its own end.
+/// When all that an invocation may work on had ended; none where something of it was open until its
+/// own end.
 fn last_end(
     actions: &BTreeMap<&str, LifecycleAction<'_>>,
     place: &Place,

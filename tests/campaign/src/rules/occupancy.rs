@@ -1,4 +1,4 @@
-//! What is on the hosts, in ECS's eyes, as a history goes on.
+//! The tasks on the hosts, in ECS's eyes, as a history goes on.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use fleetkeeper_sim::world::history::{Entry, Occurrence};
 
 /// The container instances that are not INACTIVE, and what on them has not STOPPED.
 ///
-/// By ECS's `lastStatus`: where a host was lost while its agent was disconnected, tasks stay as they were.
+/// By ECS's `lastStatus`: where a host was lost while its agent was disconnected, tasks stay as
+/// they were.
 #[derive(Debug, Default)]
 pub(super) struct Occupancy<'a> {
     container_instances: BTreeMap<&'a ContainerInstanceArn, Occupied<'a>>,
@@ -23,12 +24,12 @@ impl Occupied<'_> {
         self.ghost
     }
 
-    /// Whether its agent is connected.
+    /// Returns whether its agent is connected.
     pub(super) fn agent_connected(&self) -> bool {
         self.agent_connected
     }
 
-    /// Whether it was a ghost at any time since.
+    /// Returns whether it was a ghost at any time since.
     pub(super) fn was_ghost_since(&self, time: DateTime<Utc>) -> bool {
         self.ghost || self.ghost_until.is_some_and(|until| until >= time)
     }
@@ -41,11 +42,12 @@ pub(super) struct Occupied<'a> {
     pub(super) registered: DateTime<Utc>,
     pub(super) status: ContainerInstanceStatus,
     agent_connected: bool,
-    /// Whether it is a ghost: disconnected, and older than a connected registration of its EC2 instance.
+    /// True if it is a ghost: disconnected, and older than a connected registration of its EC2
+    /// instance.
     ghost: bool,
     /// When it last was one.
     ghost_until: Option<DateTime<Utc>>,
-    /// What has not STOPPED, and when it was placed.
+    /// The tasks that have not STOPPED, and when each was placed.
     pub(super) unfinished: BTreeMap<&'a TaskArn, DateTime<Utc>>,
     /// How many tasks were ever placed there.
     pub(super) ever: usize,

@@ -1,21 +1,23 @@
-//! Rule 4, same twice: a message delivered twice, late, out of order or after its action ended changes nothing.
+//! Rule 4, same twice: a message delivered twice, late, out of order or after its action ended
+//! changes nothing.
 //!
-//! - A function sets a container instance DRAINING, or stops a task on it, only for an action on its EC2 instance at the
-//!   drainer's hook that is open, or was open when the invocation began. The invocation's notice names the action, or the
-//!   invocation may act on others of its group.
-//! - A function completes an action, or records a heartbeat for it, only if the invocation's notice names its token, or the
-//!   invocation may act on others of its group.
-//! - An invocation may act on others of its group from the time on at which more than three of them waited, and its own
-//!   instance was the lowest with an open action at the drainer's hook. It cannot see more than two readings of the group:
-//!   those of both may have waited at once. A republished message may from the start: others may
-//!   have been delegated to it. A sweep may act on all of its group, but on none whose action was opened less than [`YOUNG`]
-//!   before.
-//! - Where more than three of a group wait, and a heartbeat was not answered or denied an action, the invocation may not know
-//!   that another message coordinates: it may act on others.
-//! - Where more than three of a group wait, a heartbeat of a lower instance's action may ask whether that one coordinates.
+//! - A function sets a container instance DRAINING, or stops a task on it, only for an action on
+//!   its EC2 instance at the drainer's hook that is open, or was open when the invocation began.
+//!   The invocation's notice names the action, or the invocation may act on others of its group.
+//! - A function completes an action, or records a heartbeat for it, only if the invocation's notice
+//!   names its token, or the invocation may act on others of its group.
+//! - An invocation may act on others of its group from the time on at which more than three of them
+//!   waited, and its own instance was the lowest with an open action at the drainer's hook. It
+//!   cannot see more than two readings of the group: those of both may have waited at once. A
+//!   republished message may from the start: others may have been delegated to it. A sweep may act
+//!   on all of its group, but on none whose action was opened less than [`YOUNG`] before.
+//! - Where more than three of a group wait, and a heartbeat was not answered or denied an action,
+//!   the invocation may not know that another message coordinates: it may act on others.
+//! - Where more than three of a group wait, a heartbeat of a lower instance's action may ask
+//!   whether that one coordinates.
 //! - No action ends twice.
-//! - What is no notice of a termination and no sweep (a test, a launch, an ordinary notification, what can't be read) leads
-//!   to no API call.
+//! - A message that is neither a termination notice nor a sweep leads to no API call: a test, a
+//!   launch, an ordinary notification, an unreadable text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,18 +78,18 @@ impl Rule for SameTwice {
     }
 }
 
-/// What an invocation of the drainer was asked to do.
+/// The request of an invocation of the drainer.
 struct Request {
     started: DateTime<Utc>,
     tokens: BTreeSet<String>,
     sweeps: bool,
-    /// Whether calls may be slow: an answer that comes too late is none.
+    /// True if calls may be slow: an answer that comes too late is none.
     slow_calls: bool,
     place: Option<Place>,
 }
 
 impl Request {
-    /// Whether it may act on an action by now.
+    /// Returns whether it may act on an action by now.
     fn covers(&self, token: &str, action: &LifecycleAction<'_>, now: DateTime<Utc>) -> bool {
         let others = self.place.as_ref().is_some_and(|place| {
             let old = !place.is_sweep() || now >= action.opened + YOUNG;
@@ -99,7 +101,7 @@ impl Request {
 }
 
 impl Request {
-    /// Whether it may ask by a heartbeat if an action is open.
+    /// Returns whether it may ask by a heartbeat if an action is open.
     fn may_probe(&self, action: &LifecycleAction<'_>) -> bool {
         let place = self.place.as_ref().filter(|place| place.group == action.group);
         place.is_some_and(|place| place.may_probe(action.instance.as_str()))
@@ -127,7 +129,7 @@ struct Now<'a> {
 }
 
 impl Now<'_> {
-    /// Whether what an invocation did was asked of it.
+    /// Returns whether what an invocation did was asked of it.
     fn meant(&self, entry: &Entry, request: &Request) -> Result<(), String> {
         match &entry.what {
             Occurrence::ApiCalled { operation, .. } if request.tokens.is_empty() && !request.sweeps => {

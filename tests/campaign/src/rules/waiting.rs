@@ -1,7 +1,8 @@
-//! Which instances wait to be terminated, and what each invocation of the drainer is among those of its group.
+//! Which instances wait to be terminated, and what each invocation of the drainer is among those of
+//! its group.
 //!
-//! Up to [`ALONE_AT_MOST`] instances of a group are drained each by its own message. Of more, the message with the lowest
-//! instance id whose action at the drainer's hook is open coordinates all.
+//! Up to [`ALONE_AT_MOST`] instances of a group are drained each by its own message. Of more, the
+//! message with the lowest instance id whose action at the drainer's hook is open coordinates all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +33,8 @@ pub(super) struct Waiting<'a> {
     over: BTreeSet<&'a str>,
 }
 
-/// What an invocation of the drainer is about, and its place among the group's, from its start to its end.
+/// The instance of an invocation of the drainer, and its place among the group's, from its start to
+/// its end.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing that happened or did not")]
 pub(super) struct Place {
@@ -41,7 +43,7 @@ pub(super) struct Place {
     pub(super) instance: Option<String>,
     pub(super) started: DateTime<Utc>,
     pub(super) ended: Option<DateTime<Utc>>,
-    /// Whether its message was republished: others may have been delegated to it.
+    /// True if its message was republished: others may have been delegated to it.
     pub(super) republished: bool,
     /// The most of the group that waited at once, its own instance included.
     pub(super) most_waiting: usize,
@@ -55,17 +57,19 @@ pub(super) struct Place {
     knows_until: Option<DateTime<Utc>>,
     /// The coordinating messages of others meanwhile, by their instances.
     pub(super) coordinators: BTreeSet<String>,
-    /// When it read its group, and how many waited then, its own instance included until its action is over.
+    /// When it read its group, and how many waited then, its own instance included until its action
+    /// is over.
     pub(super) readings: Vec<(DateTime<Utc>, usize)>,
     /// Those that waited when it read its group last.
     last_read: BTreeSet<String>,
-    /// Whether, by what it has read, more than a few may have waited at once, of which its own was the lowest.
+    /// True if by its reads more than a few may have waited at once, of which its own was the
+    /// lowest.
     many_by_readings: bool,
-    /// Whether a read of the group failed: then each message drains its own instance.
+    /// True if a read of the group failed: then each message drains its own instance.
     pub(super) group_unread: bool,
-    /// Whether a heartbeat was not answered: it may have asked if another message coordinates.
+    /// True if a heartbeat was not answered: it may have asked if another message coordinates.
     probe_failed: bool,
-    /// Whether a read of the group's activities failed.
+    /// True if a read of the group's activities failed.
     pub(super) activities_unread: bool,
 }
 
@@ -117,7 +121,8 @@ impl<'a> Waiting<'a> {
         self.groups.get(group).is_some_and(|waiting| waiting.contains_key(id))
     }
 
-    /// Whether the group does not show an instance whose action at the drainer's hook may be open.
+    /// Returns whether the group does not show an instance whose action at the drainer's hook may
+    /// be open.
     fn waits_unlisted(&self, group: &str, id: &str) -> bool {
         !self.shows(group, id) && !self.over.contains(id)
     }
@@ -246,30 +251,32 @@ impl Place {
         self.instance.as_deref() == Some(instance)
     }
 
-    /// Whether it was alone with its instance all the time.
+    /// Returns whether it was alone with its instance all the time.
     pub(super) fn is_lone(&self) -> bool {
         !self.is_sweep() && self.most_waiting <= 1
     }
 
-    /// Whether it may act on other instances of its group by now.
+    /// Returns whether it may act on other instances of its group by now.
     pub(super) fn may_act_on_others(&self, now: DateTime<Utc>) -> bool {
         let coordinates = self.coordinates_from.is_some_and(|from| from <= now);
         let may = coordinates || self.many_by_readings || self.may_not_know_the_coordinator();
         self.is_sweep() || self.republished || may
     }
 
-    /// Whether it may not know that another message coordinates, as its heartbeat for that was not answered or denied.
+    /// Returns whether it may not know that another message coordinates, because its heartbeat for
+    /// that was not answered or denied.
     fn may_not_know_the_coordinator(&self) -> bool {
         self.probe_failed && self.most_waiting > ALONE_AT_MOST
     }
 
-    /// Whether it may ask by a heartbeat if another instance's action is open, to know whether that one coordinates.
+    /// Returns whether it may probe by a heartbeat if another instance's action is open, to know
+    /// whether that one coordinates.
     pub(super) fn may_probe(&self, instance: &str) -> bool {
         let lower = self.instance.as_deref().is_some_and(|own| instance < own);
         lower && self.most_waiting > ALONE_AT_MOST
     }
 
-    /// Whether it may have coordinated others of its group.
+    /// Returns whether it may have coordinated others of its group.
     pub(super) fn may_have_coordinated(&self) -> bool {
         let may = self.coordinates_from.is_some() || self.many_by_readings;
         self.republished || may || self.may_not_know_the_coordinator()
@@ -294,7 +301,8 @@ impl Place {
                 self.coordinates_since = self.coordinates_since.or(Some(now));
             }
             Some(other) => {
-                // Once it knows, it goes on past the end of its own drain, until a lower id takes over.
+                // Once it knows, it goes on past the end of its own drain, until a lower id takes
+                // over.
                 if self.knows_from.is_some() && *other < *own {
                     self.knows_until = self.knows_until.or(Some(now));
                 }

@@ -1,5 +1,5 @@
-//! The worst case that the calculator's figures are about: what the scenario gives, or the most that the tasks of a cluster's
-//! services need, of those that fit on some host.
+//! The worst-case container of the calculator's figures. The scenario gives it, or it is the most
+//! that the tasks of a cluster's services need, of those that fit on some host.
 //!
 //! The reckoning is docs/capacity.md's, and none of the calculator's code.
 
@@ -13,7 +13,7 @@ use crate::scenario::{CalculatorPlan, ClusterPlan, TaskPlan};
 /// The TCP ports that are no task's on any host.
 const KEPT_BY_AGENTS: [Port; 5] = [Port(22), Port(2375), Port(2376), Port(51678), Port(51679)];
 
-/// What a task needs of its host. It needs something.
+/// A task's needs of its host, at least one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct WorstCase {
     pub(super) cpu: u64,
@@ -23,16 +23,17 @@ pub(super) struct WorstCase {
     pub(super) network_interface: bool,
 }
 
-/// How the worst case comes about.
+/// The source of the worst-case container.
 #[derive(Debug)]
 pub(super) enum WorstCases {
-    /// The calculator is told.
+    /// The settings give it.
     Given(WorstCase),
     /// The calculator looks at what services may start.
     Discovered {
-        /// What a task of each REPLICA service needs.
+        /// The needs of a task of each REPLICA service.
         services: Vec<WorstCase>,
-        /// Whether some of them does not fit on every host that there may be: then it matters which hosts are there.
+        /// True if some of them does not fit on every host that there may be: then it matters which
+        /// hosts are there.
         by_hosts: bool,
     },
 }
@@ -53,7 +54,8 @@ impl WorstCases {
         Self::Discovered { services, by_hosts }
     }
 
-    /// The worst case where these are the hosts that take tasks, one of each kind. Without hosts all services count.
+    /// The worst-case container where these are the hosts that take tasks, one of each kind.
+    /// Without hosts all services count.
     pub(super) fn among(&self, hosts: &[&DescribedContainerInstance]) -> Option<WorstCase> {
         match self {
             Self::Given(worst) => Some(worst.clone()),
@@ -98,8 +100,8 @@ impl WorstCase {
         }
     }
 
-    /// How often what is free on a host meets each thing that this needs: CPU, memory, each port. The network interfaces
-    /// come last.
+    /// How often what is free on a host meets each thing that this needs: CPU, memory, each port.
+    /// The network interfaces come last.
     pub(super) fn fit_now(&self, host: &DescribedContainerInstance) -> Vec<u64> {
         let free = host.awsvpc_task_limit.saturating_sub(host.awsvpc_tasks);
         let (all, left) = (&host.registered, &host.remaining);

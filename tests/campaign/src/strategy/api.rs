@@ -6,7 +6,7 @@ use proptest::prop_oneof;
 
 use crate::scenario::{ApiPlan, ClusterPlan, LagPlan};
 
-/// The most pages that a list goes to which passes over its filter: a look at one host that reads hundreds of pages takes
+/// The most pages of a list that ignores its filter. Finding one host in hundreds of pages takes
 /// longer than an invocation may, and no AWS does that.
 const MOST_PAGES: usize = 20;
 

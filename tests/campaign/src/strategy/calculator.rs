@@ -6,11 +6,11 @@ use proptest::prop_oneof;
 
 use crate::scenario::{CalculatorPlan, ClusterPlan, HeadroomPlan};
 
-/// Its settings, but for what depends on the clusters.
+/// Its settings, except those that depend on the clusters.
 #[derive(Debug, Clone)]
 pub(super) struct Drawn {
     plan: CalculatorPlan,
-    /// Otherwise the worst case is the largest of the services' tasks.
+    /// Otherwise the worst-case container is the largest of the services' tasks.
     worst_case: Option<(u64, u64)>,
     even_if_large: bool,
 }

@@ -1,5 +1,5 @@
-//! What doubles a message doubles its chain of invocations, and each of both again: bounded, so that a history is a
-//! history of some drains and not of millions.
+//! What doubles a message doubles its chain of invocations, and each of both again: bounded, so
+//! that a history is a history of some drains and not of millions.
 
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
@@ -9,13 +9,13 @@ use crate::scenario::{ClusterPlan, DrainerPlan, FaultPlan, Wrong};
 /// How long chains get while anything goes wrong.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chains {
-    /// What one invocation works at least.
+    /// The least that one invocation works.
     invocation_seconds: u32,
     /// How many of each thousand messages may be doubled by one cause.
     doubled_per_mille: u32,
 }
 
-/// Slower publishes than this are tried again.
+/// The drainer retries publishes that are slower than this.
 const PUBLISH_PATIENCE_MS: u32 = 3_000;
 
 impl Chains {

@@ -1,4 +1,5 @@
-//! The lifecycle-drainer's settings: all that it accepts, with short invocations frequent, so that chains get long.
+//! The lifecycle-drainer's settings: all that it accepts, with short invocations frequent, so that
+//! chains get long.
 
 use proptest::option::weighted;
 use proptest::prelude::{Just, Strategy};
@@ -28,7 +29,8 @@ pub(super) fn drainer() -> impl Strategy<Value = DrainerPlan> {
     )
 }
 
-/// What an invocation must have besides a poll interval and its margin, or it is refused.
+/// The least time of an invocation beside a poll interval and its margin. With less the drainer
+/// refuses the message.
 const LEAST_SECONDS: u32 = 6;
 
 /// The cluster of `ECS_CLUSTER`: mostly the first one.

@@ -70,7 +70,8 @@ impl Drawn {
     }
 }
 
-/// Operations that are called a few times a drain: most faults for a while would pass between two calls.
+/// Operations that are called a few times a drain: most faults for a while would pass between two
+/// calls.
 fn is_seldom(operation: Operation) -> bool {
     matches!(operation, Operation::StopTask | Operation::DescribeTaskDefinition)
 }

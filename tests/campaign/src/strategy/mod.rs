@@ -1,12 +1,12 @@
 //! Scenarios drawn by chance, one room a part. What is drawn shrinks: to fewer, smaller, calmer.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | `cluster`, `group`, `service`, `task` | what a history begins with |
+//! | `cluster`, `group`, `service`, `task` | the start of a history |
 //! | `drainer`, `calculator` | how the functions are configured |
-//! | `happenings` | what people and hosts do |
-//! | `disorder`, `faults`, `api` | what goes wrong |
-//! | `chains` | bounds what would grow without end |
+//! | `happenings` | the actions of people and hosts |
+//! | `disorder`, `faults`, `api` | faults and delays |
+//! | `chains` | bounds chains that would grow without end |
 //! | `placing` | where tasks may be placed, and where they are |
 //! | `length` | how long it lasts |
 
@@ -59,7 +59,8 @@ fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Tree {
     strategy.new_tree(runner).expect("a scenario")
 }
 
-/// What comes first is shrunk first: a scenario is calmed, then made smaller and so quicker to play, then simpler.
+/// What comes first is shrunk first: a scenario is calmed, then made smaller and so quicker to
+/// play, then simpler.
 fn scenario() -> BoxedStrategy<Scenario> {
     let wrong = (disorder::disorder(), faults::faults(), api::api());
     let begins_with = (calculator::calculator(), cluster::clusters(), drainer::drainer());
@@ -92,7 +93,8 @@ fn scenario() -> BoxedStrategy<Scenario> {
         .boxed()
 }
 
-/// The seed goes on to decide what chance decides while the scenario is played, whatever it shrinks to.
+/// The seed goes on to decide what chance decides while the scenario is played, whatever it shrinks
+/// to.
 struct Seeded<T> {
     seed: u64,
     tree: T,

@@ -1,5 +1,5 @@
-//! Where tasks may be placed, and where they are. It matters to the calculator most, so all of it is of histories that have
-//! one, and drawn after all else: the others stay as they were.
+//! Where tasks may be placed, and where they are. It matters to the calculator most, so all of it
+//! is of histories that have one, and drawn after all else: the others stay as they were.
 
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy};
@@ -11,7 +11,8 @@ use crate::scenario::{HeadroomPlan, Places, Scenario};
 pub(super) struct Drawn {
     places: Places,
     headroom: HeadroomPlan,
-    /// For each service, counted round, whether a provider binds it to its group, and whether its tasks keep apart.
+    /// For each service, counted round, whether a provider binds it to its group, and whether its
+    /// tasks keep apart.
     services: Vec<(bool, bool)>,
 }
 

@@ -56,7 +56,7 @@ fn port() -> impl Strategy<Value = u16> {
     prop_oneof![3 => Just(80_u16), 1 => Just(443), 1 => 1024_u16..=49_151]
 }
 
-/// Often nothing, otherwise anything up to so many seconds.
+/// Often 0, otherwise anything up to `most` seconds.
 fn seldom(most: u32) -> BoxedStrategy<u32> {
     prop_oneof![1 => Just(0), 2 => 1_u32..=most].boxed()
 }

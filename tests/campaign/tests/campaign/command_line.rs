@@ -1,4 +1,4 @@
-//! What `make sim` is told.
+//! The options of `make sim`.
 
 use std::process::{Command, Output};
 

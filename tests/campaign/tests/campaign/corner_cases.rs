@@ -1,4 +1,4 @@
-//! What looks like a breach and is none.
+//! Histories that look like a breach and are none.
 
 use fleetkeeper_campaign::rules::check;
 use fleetkeeper_campaign::scenario::{OnTimeout, Scenario, Stray, What, Wrong};

@@ -1,4 +1,4 @@
-//! What is drawn from a seed.
+//! The scenarios that are drawn from seeds.
 
 use fleetkeeper_campaign::scenario::Scenario;
 use fleetkeeper_campaign::stage::play;

@@ -1,5 +1,5 @@
-//! Campaigns: scenarios drawn from seeds, played, checked and shrunk; the checkers tried on handlers that were broken on
-//! purpose.
+//! Campaigns: scenarios drawn from seeds, played, checked and shrunk; the checkers tried on
+//! handlers that were broken on purpose.
 
 #[cfg(test)]
 mod command_line;

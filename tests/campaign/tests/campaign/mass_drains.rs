@@ -12,7 +12,8 @@ use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
 
 use crate::scenes::{at, calm, task};
 
-/// Hosts terminated at once, of one and a half times as many and ten more, each with some four tasks.
+/// Hosts terminated at once, of one and a half times as many and ten more, each with some four
+/// tasks.
 fn mass(hosts: u32, concurrency: Option<u32>) -> Scenario {
     let mut scenario = calm();
     let cluster = &mut scenario.clusters[0];
@@ -93,7 +94,8 @@ fn figures(played: &Played) -> Figures {
     }
 }
 
-/// Another hook holds the first hosts back long after this one is done with them: their messages coordinate nothing.
+/// Another hook holds the first hosts back long after this one is done with them: their messages
+/// coordinate nothing.
 #[test]
 fn instances_that_begin_to_wait_while_others_wait_at_another_hook_are_not_lost() {
     for hosts in [3, 5] {
@@ -125,7 +127,8 @@ fn drains_that_outlast_their_invocations_are_not_lost() {
     }
 }
 
-/// With more tasks than fit into the pace of reads, each drain has its turn. The pace decides how late it ends.
+/// With more tasks than fit into the pace of reads, each drain has its turn. The pace decides how
+/// late it ends.
 #[test]
 fn drains_of_more_tasks_than_can_be_read_at_once_are_not_lost() {
     for (concurrency, heartbeat_seconds) in [(None, 900), (Some(1), 900), (Some(1), 30)] {
@@ -142,7 +145,8 @@ fn drains_of_more_tasks_than_can_be_read_at_once_are_not_lost() {
     }
 }
 
-/// Prints what drains cost, by their number, with and without a bound to the functions that run at once.
+/// Prints what drains cost, by their number, with and without a bound to the functions that run at
+/// once.
 #[test]
 fn mass_drains_stay_within_half_the_bucket_and_none_ends_a_minute_late() {
     for concurrency in [None, Some(1)] {

@@ -89,7 +89,7 @@ fn a_host_is_missing_though_hosts_can_go() {
 }
 
 #[test]
-fn a_worst_case_that_is_half_of_what_services_need_promises_too_much() {
+fn half_of_the_worst_case_container_promises_too_much() {
     is_seen_among(Mutation::NeedsHalf, &discovered(), "never optimistic");
 }
 
@@ -108,12 +108,12 @@ fn a_host_is_missing_where_no_service_wants_one() {
 }
 
 #[test]
-fn what_ecs_did_not_tell_of_is_passed_over() {
+fn resources_that_ecs_did_not_describe_are_skipped() {
     let mut scenario = measured();
     scenario.quiet_after_seconds = 200;
     scenario.quiet_seconds = 10;
     scenario.faults.push(always(Operation::DescribeContainerInstances, Wrong::Untold));
-    is_seen(Mutation::UntoldPassedOver, &scenario, "no runaway");
+    is_seen(Mutation::NotDescribedSkipped, &scenario, "no runaway");
 }
 
 #[test]
@@ -134,12 +134,12 @@ fn a_page_that_is_listed_twice_is_one_read_too_many() {
 }
 
 #[test]
-fn a_look_for_each_event_reads_what_is_known() {
+fn a_snapshot_for_each_event_reads_too_much() {
     is_seen(Mutation::AlwaysLooks, &storm(), "within the bucket");
 }
 
 #[test]
-fn a_look_that_does_not_wait_for_its_turns_lives_off_more_than_its_share() {
+fn a_snapshot_that_does_not_wait_for_its_turns_takes_more_than_its_share() {
     let mut scenario = measured();
     scenario.api.page_limit = Some(1);
     scenario.clusters[0].groups[0].hosts = 60;

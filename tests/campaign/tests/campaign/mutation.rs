@@ -45,8 +45,8 @@ pub(crate) enum Mutation {
     FirstPageOnly,
     /// Twice as much is free.
     TwiceTheRoom,
-    /// What ECS did not tell of is passed over.
-    UntoldPassedOver,
+    /// Skips the resources that ECS did not describe.
+    NotDescribedSkipped,
     /// Each host is taken to be as large as need be.
     AnyHostLargeEnough,
     /// It polls twenty times where once would do.
@@ -63,7 +63,8 @@ pub(crate) enum Mutation {
     InterfacesUnseen,
     /// Every page is listed twice.
     ListsTwice,
-    /// Events are never known to be of what was seen: all instances seem to be at their first version.
+    /// Events are never known to be of what was seen: all instances seem to be at their first
+    /// version.
     AlwaysLooks,
     /// Reads do not wait for their turn.
     NeverWaits,
@@ -71,13 +72,14 @@ pub(crate) enum Mutation {
     CountsOnNobody,
     /// The hook seems to allow ten minutes less for a drain.
     StopsEarly,
-    /// The tasks that are to be stopped are not.
+    /// Leaves the tasks running that it should stop.
     StopsNothing,
     /// A task that is MISSING counts as STOPPED.
     MissingIsStopped,
     /// Any cluster seems to have the group's other instances.
     AnyClusterIsRight,
-    /// "No active Lifecycle Action found" is believed at once: the group seems not to hold the instance any more.
+    /// "No active Lifecycle Action found" is believed at once: the group seems not to hold the
+    /// instance any more.
     DenialBelieved,
     /// A message whose answer was lost is published until AWS says that it took it.
     PublishesAgain,
@@ -97,12 +99,12 @@ pub(crate) struct Mutant {
     memory: Rc<RefCell<Memory>>,
 }
 
-/// What a bug keeps between calls.
+/// A bug's memory between calls.
 #[derive(Debug, Default)]
 struct Memory {
     /// The instance that the cluster was asked for first: that of the message.
     own: Option<Ec2InstanceId>,
-    /// Whether Auto Scaling has answered that there is no such action.
+    /// True if Auto Scaling has answered that there is no such action.
     denied: bool,
     /// The group as it was first.
     group: Option<AutoScalingGroup>,
@@ -192,8 +194,9 @@ impl ContainerInstances for Mutant {
             return Ok(answer);
         }
         let mut answer = self.aws.describe_container_instances(cluster, arns).await?;
-        if self.has(Mutation::UntoldPassedOver) {
-            // As if it were INACTIVE. What is left out altogether is missed by who asked for it.
+        if self.has(Mutation::NotDescribedSkipped) {
+            // As if it were INACTIVE. The caller would notice a resource that is left out
+            // altogether.
             for failure in std::mem::take(&mut answer.failures) {
                 let other = answer.items[0].clone();
                 let (arn, status) = (ContainerInstanceArn(failure.arn), ContainerInstanceStatus::Inactive);
@@ -404,7 +407,7 @@ impl LifecycleActions for Mutant {
 }
 
 impl Mutant {
-    /// What the drainer is answered about an action.
+    /// The state of an action that the drainer gets as the answer.
     fn mutated(&self, state: LifecycleActionState) -> LifecycleActionState {
         self.memory.borrow_mut().denied |= state == LifecycleActionState::Gone;
         match self.mutation {

@@ -64,7 +64,7 @@ pub(crate) fn long_drain() -> Scenario {
     scenario
 }
 
-/// A host is terminated on which a job runs for ever; it stops at once when it is told to.
+/// A terminating host runs a job that never ends on its own. It stops at once when ECS stops it.
 pub(crate) fn held() -> Scenario {
     let mut scenario = termination();
     scenario.drainer.drain_timeout_seconds = 1800;
@@ -92,15 +92,15 @@ pub(crate) fn measured() -> Scenario {
     Scenario { calculator: Some(calculator), quiet_seconds: 300, ..calm() }
 }
 
-/// One that is told of no worst case.
+/// A calculator whose settings give no worst-case container.
 pub(crate) fn discovered() -> Scenario {
     let mut scenario = measured();
     scenario.calculator.as_mut().unwrap().discovers = true;
     scenario
 }
 
-/// A host is terminated, and each change of a host wakes the calculator, once at once and once much later: by then a
-/// schedule's snapshot has it, which may be more than seconds old.
+/// A host is terminated, and each change of a host wakes the calculator, once at once and once much
+/// later: by then a schedule's snapshot has it, which may be more than seconds old.
 pub(crate) fn storm() -> Scenario {
     let mut scenario = termination();
     let calculator = measured().calculator.unwrap();

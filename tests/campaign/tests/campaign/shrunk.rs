@@ -1,4 +1,4 @@
-//! What fails is made small.
+//! Failures shrink to small scenarios.
 
 use fleetkeeper_campaign::campaign::verdict;
 use fleetkeeper_campaign::rules::{Breach, Rule};

@@ -1,4 +1,4 @@
-//! What a service wants and does not run, and since when.
+//! The tasks that a service wants and does not run, and since when.
 //!
 //! A task that a service wants more waits from then on. The task that waited longest is taken to
 //! run first. One that is not wanted any more has waited until then: the newest one.

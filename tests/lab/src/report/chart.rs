@@ -18,7 +18,7 @@ const FONT: u32 = 20;
 pub const INK: &str = "#5A6270";
 const INK_RGB: RGBColor = RGBColor(0x5a, 0x62, 0x70);
 
-/// The colours of policies, in their order: readable on white and on black, and told apart by people
+/// The colours of policies, in their order: readable on white and on black, and distinct for people
 /// who see no red or no green.
 pub const COLORS: [&str; 6] = ["#D55E00", "#3B82C4", "#7FB2E5", "#009E73", "#B8860B", "#CC79A7"];
 

@@ -1,4 +1,4 @@
-//! What people and programs read of an experiment.
+//! The results of an experiment, for people and programs.
 //!
 //! | module | purpose |
 //! | --- | --- |

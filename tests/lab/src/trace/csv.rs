@@ -45,9 +45,9 @@ pub enum NotATrace {
         line: usize,
         /// The column.
         column: &'static str,
-        /// What stands there.
+        /// The value there.
         value: String,
-        /// What is accepted there.
+        /// The accepted values.
         accepted: &'static str,
     },
     /// It has no row.

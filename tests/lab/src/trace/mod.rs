@@ -1,4 +1,4 @@
-//! Traces: what a cluster has to run, and when.
+//! Traces: a cluster's work, and its times.
 //!
 //! | module | purpose |
 //! | --- | --- |
@@ -12,7 +12,7 @@ pub mod shipped;
 
 pub use host::HostType;
 
-/// What a task needs.
+/// The needs of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Needs {
     /// CPU units, 1,024 to a vCPU.
@@ -36,7 +36,7 @@ impl Needs {
 pub struct Kind {
     /// Its name.
     pub name: String,
-    /// What each of its tasks needs.
+    /// The needs of each of its tasks.
     pub needs: Needs,
 }
 
@@ -79,14 +79,14 @@ pub enum BatchAs {
     Workers,
 }
 
-/// What a cluster has to run, and when.
+/// A cluster's work, and its times.
 #[derive(Debug, Clone)]
 pub struct Trace {
     /// Its name: the file's, or what it shows.
     pub name: String,
     /// Where it comes from, for people.
     pub source: String,
-    /// What its hosts are.
+    /// Its hosts.
     pub host: HostType,
     /// Its services.
     pub services: Vec<Kind>,
@@ -94,7 +94,7 @@ pub struct Trace {
     pub kinds: Vec<Kind>,
     /// How these are run.
     pub batch_as: BatchAs,
-    /// What happens, by the second from its start, in order.
+    /// The events, by the second from its start, in order.
     pub events: Vec<(u32, Event)>,
     /// When it ends, in seconds.
     pub seconds: u32,

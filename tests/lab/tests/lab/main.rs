@@ -1,4 +1,5 @@
-//! The laboratory tells better policies from worse ones, and plays each under the same conditions.
+//! The laboratory separates better policies from worse ones, and plays each under the same
+//! conditions.
 
 #[cfg(test)]
 mod policies;

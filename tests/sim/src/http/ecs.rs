@@ -1,11 +1,12 @@
 //! ECS: AWS JSON 1.1, the operation named by a header.
 
-use fleetkeeper_core::ports::{Answer as Several, Page, PageToken};
+use fleetkeeper_core::ports::Page;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::ecs_shapes::{container_instance, failure, task};
+use super::ecs_answer::{ids, insert_token, several};
+use super::ecs_shapes::{container_instance, task};
 use super::{Answer, ecs_services, ecs_tasks};
 use crate::shared::{Called, SharedWorld};
 use crate::world::ecs::list::{ListContainerInstances, ListTasks};
@@ -37,7 +38,8 @@ fn unknown_operation(target: &str) -> ApiError {
     ApiError::client("UnknownOperationException", format!("The simulated ECS does not know {target}."))
 }
 
-/// Members that the world does not know are refused: an answer that overlooked them would be a wrong one.
+/// Members that the world does not know are refused: an answer that overlooked them would be a
+/// wrong one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListContainerInstancesInput {
@@ -163,17 +165,6 @@ fn describe_tasks(world: &SharedWorld, input: &DescribeTasksInput) -> Called<Val
     several("tasks", called, task)
 }
 
-/// An id, or the end of an ARN, has 32 characters; before 2019 it was a UUID. AWS says so in these words where a caller
-/// names what it did not find: `None`, or nothing.
-pub(super) fn ids(what: &str, named: &[String]) -> Result<(), ApiError> {
-    let length = |name: &String| name.rsplit('/').next().map_or(0, str::len);
-    if named.iter().all(|name| [32, 36].contains(&length(name))) {
-        Ok(())
-    } else {
-        Err(ApiError::invalid_parameter(format!("{what} length should be one of [32,36]")))
-    }
-}
-
 fn input<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| {
         if error.is_data() {
@@ -189,27 +180,4 @@ fn list<T>(member: &str, page: Page<T>, arn: impl Fn(T) -> String) -> Value {
     answer.insert(member.to_owned(), page.items.into_iter().map(arn).collect());
     insert_token(&mut answer, page.next);
     Value::Object(answer)
-}
-
-/// The last page has no token: not one that is null.
-pub(super) fn insert_token(answer: &mut Map<String, Value>, next: Option<PageToken>) {
-    if let Some(next) = next {
-        answer.insert("nextToken".to_owned(), Value::String(next.0));
-    }
-}
-
-pub(super) fn several<T>(
-    member: &str,
-    called: Called<Several<T>>,
-    item: impl Fn(&T) -> Value,
-) -> Called<Value> {
-    match called {
-        Called::Hanging => Called::Hanging,
-        Called::Answered(answer) => Called::Answered(answer.map(|answer| {
-            let mut members = Map::new();
-            members.insert(member.to_owned(), answer.items.iter().map(item).collect());
-            members.insert("failures".to_owned(), answer.failures.iter().map(failure).collect());
-            Value::Object(members)
-        })),
-    }
 }

@@ -1,14 +1,15 @@
-//! Services and capacity providers as they are on the wire. A service, a deployment or a task set has either a launch
-//! type or a capacity provider strategy.
+//! Services and capacity providers as they are on the wire. A service, a deployment or a task set
+//! has either a launch type or a capacity provider strategy.
 
 use serde_json::{Map, Value, json};
 
 use super::ecs_shapes::epoch;
-use crate::world::ecs::capacity_provider::{CapacityProvider, StrategyItem};
+use crate::world::ecs::capacity_provider::CapacityProvider;
 use crate::world::ecs::constraint::PlacementConstraint;
 use crate::world::ecs::describe_services::{DescribedService, DescribedTaskSet};
-use crate::world::ecs::revision::LaunchType;
+use crate::world::ecs::rollout::LaunchType;
 use crate::world::ecs::service::{PlacementStrategy, SchedulingStrategy};
+use crate::world::ecs::strategy::StrategyItem;
 
 pub(super) fn service(service: &DescribedService) -> Value {
     let events = service.events.iter().map(|event| {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::ecs::{ids, insert_token, several};
+use super::ecs_answer::{ids, insert_token, several};
 use super::ecs_service_shapes::{capacity_provider, service};
 use super::ecs_shapes::{failure, task_protection};
 use crate::shared::{Called, SharedWorld};

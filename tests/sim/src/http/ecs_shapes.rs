@@ -1,5 +1,5 @@
-//! ECS's answers as they are on the wire. Timestamps are numbers of seconds; a resource has all its value members, those
-//! of other types than its own being 0 or empty.
+//! ECS's answers as they are on the wire. Timestamps are numbers of seconds; a resource has all its
+//! value members, those of other types than its own being 0 or empty.
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{Port, Resources};
@@ -136,7 +136,7 @@ pub(super) fn task_definition(definition: &TaskDefinition) -> Value {
     value
 }
 
-/// What the task definition says of its hosts' platform, if it says anything.
+/// The task definition's requirements on its hosts' platform, if it has any.
 fn runtime_platform(definition: &TaskDefinition) -> Option<Value> {
     let platform = &definition.runtime_platform;
     let members = [
@@ -160,7 +160,7 @@ pub(super) fn task_protection(protection: &TaskProtection) -> Value {
     Value::Object(members)
 }
 
-/// The network interface of an awsvpc task: the one place where ECS tells of it.
+/// The network interface of an awsvpc task: the one place where ECS shows it.
 fn attachments(task: &Task) -> Value {
     if !task.definition.awsvpc {
         return json!([]);

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::ecs::ids;
+use super::ecs_answer::ids;
 use super::ecs_shapes::{task, task_definition};
 use crate::shared::{Called, SharedWorld};
 use crate::world::Operation;

@@ -11,6 +11,7 @@
 mod auto_scaling;
 mod auto_scaling_groups;
 mod ecs;
+mod ecs_answer;
 mod ecs_service_shapes;
 mod ecs_services;
 mod ecs_shapes;

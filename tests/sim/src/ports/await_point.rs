@@ -1,4 +1,4 @@
-//! What an environment's calls are waiting for, so that it is known where it died.
+//! The calls that an environment waits for, which show where it died.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

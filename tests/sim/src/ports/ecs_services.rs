@@ -13,11 +13,11 @@ use fleetkeeper_core::task::{TaskArn, TaskDefinitionArn, TaskProtection};
 use super::SimulatedAws;
 use super::ecs::map;
 use crate::world::Operation;
-use crate::world::ecs::capacity_provider::StrategyItem;
 use crate::world::ecs::constraint;
 use crate::world::ecs::describe_services::DescribedService;
-use crate::world::ecs::revision::LaunchType;
+use crate::world::ecs::rollout::LaunchType;
 use crate::world::ecs::service;
+use crate::world::ecs::strategy::StrategyItem;
 
 /// The page size that the adapters of AWS ask for.
 const PAGE: i64 = 100;

@@ -1,4 +1,5 @@
-//! The log that CloudWatch takes embedded metrics from: a line takes no time, and no fault is on it.
+//! The log that CloudWatch takes embedded metrics from: a line takes no time, and no fault is on
+//! it.
 
 use fleetkeeper_core::ports::EmbeddedMetrics;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What an AWS error is to a port's caller.
+//! AWS's errors, as a port's caller gets them.
 
 use fleetkeeper_core::ports::{CallError, CallErrorKind};
 

@@ -1,6 +1,6 @@
 //! The functions' ports, played by a world: the real handlers run against it.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | `ecs` | container instances and tasks |
 //! | `ecs_services` | services, the protection of their tasks, and capacity providers |
@@ -8,8 +8,8 @@
 //! | `auto_scaling` | lifecycle hooks and actions, and groups |
 //! | `cloud` | the topic, the metrics and the clock |
 //! | `embedded_metrics` | the log that CloudWatch takes metrics from |
-//! | `error` | what an AWS error is to a port's caller |
-//! | `await_point` | what an environment's calls are waiting for |
+//! | `error` | AWS's errors, as a port's caller gets them |
+//! | `await_point` | the calls that an environment waits for |
 //!
 //! In a test that tokio starts with its clock paused (`#[tokio::test(start_paused = true)]`):
 //!
@@ -67,7 +67,8 @@ impl SimulatedAws {
         }
     }
 
-    /// With calls that take so long. Not zero: a caller that tries again without waiting would stop the time.
+    /// With calls of this latency. It must not be zero: a caller that retries without waiting would
+    /// stop the time.
     #[must_use]
     pub fn with_latency(mut self, latency: Duration) -> Self {
         self.latency = latency.max(Duration::from_millis(1));
@@ -85,12 +86,12 @@ impl SimulatedAws {
         &self.world
     }
 
-    /// What the newest call that is under way waits for.
+    /// The wait of the newest call that is under way.
     pub(crate) fn await_point(&self) -> AwaitPoint {
         self.await_points.newest()
     }
 
-    /// A call, its error as AWS tells of it.
+    /// Makes a call, with its error in AWS's form.
     async fn ask<T>(
         &self,
         operation: Operation,
@@ -130,7 +131,8 @@ impl SimulatedAws {
         });
     }
 
-    /// On its way to AWS, done there, and on its way back: whoever is killed meanwhile does not know whether it was.
+    /// On its way to AWS, done there, and on its way back: whoever is killed meanwhile does not
+    /// know whether it was.
     async fn under_way<T>(
         &self,
         operation: Operation,

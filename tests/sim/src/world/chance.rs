@@ -13,13 +13,14 @@ impl Chance {
         Self { drawn: mix(seed) }
     }
 
-    /// Another sequence from the same seed, so that draws for one thing do not shift those for another.
+    /// Another sequence from the same seed, so that draws for one thing do not shift those for
+    /// another.
     #[must_use]
     pub const fn stream(seed: u64, stream: u64) -> Self {
         Self::new(seed ^ mix(stream.wrapping_add(1)))
     }
 
-    /// True so many times in a thousand.
+    /// True `rate` times in a thousand.
     pub fn per_mille(&mut self, rate: u32) -> bool {
         rate > 0 && self.below(1000) < u64::from(rate)
     }

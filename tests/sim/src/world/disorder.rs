@@ -1,5 +1,6 @@
-//! What deliveries, invocations and calls go through besides outright faults: duplicates, delays, disorder, functions
-//! that are killed. AWS promises at least once, not once, not at once and not in order.
+//! What deliveries, invocations and calls go through besides outright faults: duplicates, delays,
+//! disorder, functions that are killed. AWS promises at least once, not once, not at once and not
+//! in order.
 
 use std::time::Duration;
 
@@ -24,46 +25,47 @@ pub struct Disorder {
     pub calls: Calls,
 }
 
-/// What happens to what is delivered. Where some are late and others are not, their order is lost.
+/// Faults of deliveries. Where some are late and others are not, their order is lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deliveries {
-    /// So many in a thousand come twice.
+    /// This many in a thousand come twice.
     pub twice_per_mille: u32,
-    /// So many in a thousand are late, each copy by itself.
+    /// This many in a thousand are late, each copy separately.
     pub late_per_mille: u32,
-    /// By so many seconds at most.
+    /// By this many seconds at most.
     pub late_seconds_max: u32,
 }
 
-/// What happens to functions.
+/// Faults of functions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invocations {
-    /// So many in a thousand die on the way: out of memory, a host that fails.
+    /// This many in a thousand die on the way: out of memory, a host that fails.
     pub killed_per_mille: u32,
     /// They die where they wait for the nth time, n from 1 to this.
     pub killed_by_await: u32,
-    /// So many in a thousand of them die where they wait for a call that can't be taken back: most wait for reads.
+    /// This many in a thousand of them die where they wait for a call that cannot be undone. Most
+    /// wait for reads.
     #[serde(default)]
     pub killed_in_the_act_per_mille: u32,
-    /// So many events in a thousand that came to an end are handed to the function once more.
+    /// Lambda delivers this many events in a thousand once more after they came to an end.
     pub twice_per_mille: u32,
-    /// So many environments in a thousand are not used again: the next invocation is a cold one.
+    /// This many environments in a thousand are not used again: the next invocation is a cold one.
     pub recycled_per_mille: u32,
 }
 
 /// How long calls take.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
-    /// Up to so many milliseconds more than the ports' own latency.
+    /// Up to this many milliseconds more than the ports' own latency.
     pub jitter_ms_max: u32,
-    /// So many in a thousand are slow.
+    /// This many in a thousand are slow.
     pub slow_per_mille: u32,
-    /// By so many milliseconds at most.
+    /// By this many milliseconds at most.
     pub slow_ms_max: u32,
 }
 
-/// The disorder that holds, with the draws that decide it. Each kind has draws of its own, so that a change in one does
-/// not shift the others.
+/// The disorder that holds, with the draws that decide it. Each kind has draws of its own, so that
+/// a change in one does not shift the others.
 #[derive(Debug, Clone)]
 pub(crate) struct Weather {
     disorder: Disorder,
@@ -131,7 +133,8 @@ impl World {
             // On its way to the call or back, of the first of them or the third.
             return u32::try_from(chance.between(1, 6)).ok().map(Death::InTheAct);
         }
-        // As likely to die early as late, whatever the number of waits: each power of two is as likely as the next.
+        // As likely to die early as late, whatever the number of waits: each power of two is as
+        // likely as the next.
         let doublings = u64::from(killed_by_await.max(1).ilog2());
         let most = 1_u64.checked_shl(u32::try_from(chance.between(0, doublings)).unwrap_or(0)).unwrap_or(1);
         let nth = u32::try_from(chance.between(1, most * 2)).ok();
@@ -150,7 +153,7 @@ impl World {
         disturbed && invocations.per_mille(disorder.invocations.recycled_per_mille)
     }
 
-    /// What a call takes beyond the ports' own latency.
+    /// A call's latency beyond that of the ports.
     pub(crate) fn draw_slowness(&mut self) -> Duration {
         if !self.is_disturbed() {
             return Duration::ZERO;

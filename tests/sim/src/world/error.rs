@@ -6,9 +6,9 @@
 pub struct ApiError {
     /// The error code: `ClusterNotFoundException`, `ValidationError`, ...
     pub code: &'static str,
-    /// What AWS says about it.
+    /// AWS's message.
     pub message: String,
-    /// The HTTP status: 500 and above are the server's fault, and SDKs try them again.
+    /// The HTTP status: 500 and above are the server's fault, and SDKs retry them.
     pub status: u16,
 }
 
@@ -27,7 +27,8 @@ impl ApiError {
         Self::client("ClusterNotFoundException", "Cluster not found.")
     }
 
-    /// What Auto Scaling answers to bad parameters and, told apart by the message alone, to an action that is over.
+    /// Auto Scaling's answer to bad parameters and to an action that is over. Only the message
+    /// distinguishes the two.
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::client("ValidationError", message)
     }

@@ -16,7 +16,7 @@ use super::sns::{self, SnsMessage};
 use super::spot::{REBALANCE_RECOMMENDATION, SPOT_INTERRUPTION_WARNING};
 use super::{ACCOUNT, REGION, World};
 
-/// Who gets what.
+/// The functions that receive each source's events.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EventSources {
     subscriptions: Vec<(String, Arc<str>)>,
@@ -51,8 +51,9 @@ impl World {
         self.agenda.enter(self.now, tick);
     }
 
-    /// Invokes a function once in this many seconds, from now on, with a constant input: the function gets that in place of
-    /// the scheduled event (EventBridge user guide, "Transforming Amazon EventBridge target input").
+    /// Invokes a function once in this many seconds, from now on, with a constant input: the
+    /// function gets that in place of the scheduled event (EventBridge user guide, "Transforming
+    /// Amazon EventBridge target input").
     pub fn put_schedule_with_input(&mut self, function: &str, every_seconds: u32, input: Value) {
         let input = Some(Arc::new(input));
         let tick = Transition::Schedule { function: function.into(), every_seconds, input };
@@ -72,7 +73,8 @@ impl World {
         self.event_arrives(event);
     }
 
-    /// Sends something to those who get it, each copy when it comes; to the outbox where nobody does.
+    /// Sends something to those who get it, each copy when it comes; to the outbox where nobody
+    /// does.
     pub(crate) fn route(&mut self, emission: Emission) {
         let functions = self.event_sources.of(&emission);
         if functions.is_empty() {
@@ -133,7 +135,8 @@ impl EventRule {
         Self::all_of(vec![TERMINATE_LIFECYCLE_ACTION])
     }
 
-    /// `EC2 Spot Instance Interruption Warning` and `EC2 Instance Rebalance Recommendation`, of all instances.
+    /// `EC2 Spot Instance Interruption Warning` and `EC2 Instance Rebalance Recommendation`, of all
+    /// instances.
     #[must_use]
     pub fn spot_notices() -> Self {
         Self::all_of(vec![SPOT_INTERRUPTION_WARNING, REBALANCE_RECOMMENDATION])
@@ -169,7 +172,8 @@ impl EventRule {
 const CONTAINER_INSTANCE_STATE_CHANGE: &str = "ECS Container Instance State Change";
 const SERVICE_ACTION: &str = "ECS Service Action";
 
-/// An SNS event as a function gets it: one record (developer guide, "Invoking Lambda functions with Amazon SNS").
+/// An SNS event as a function gets it: one record (developer guide, "Invoking Lambda functions with
+/// Amazon SNS").
 fn sns_event(message: &SnsMessage, message_id: &str, at: DateTime<Utc>) -> Value {
     let mut attributes = serde_json::Map::new();
     let mut add = |name: &str, of_type: &str, value: &str| {

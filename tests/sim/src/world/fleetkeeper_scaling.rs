@@ -1,6 +1,7 @@
 //! The alarms and scaling policies that Fleetkeeper's users deploy.
 //!
-//! Names and numbers are those of `infra/template.yaml`, under "What the metrics do", with its parameters' defaults.
+//! Names and numbers are those of `infra/template.yaml`, under "What the metrics do", with its
+//! parameters' defaults.
 
 use super::auto_scaling::scaling_policy::{
     AdjustmentType, MetricAggregation, StepAdjustment, StepScalingPolicy,
@@ -9,7 +10,7 @@ use super::cloud_watch::alarm::{Alarm, AlarmState, ComparisonOperator, TreatMiss
 use super::cloud_watch::metric::{Metric, Statistic};
 use super::{ApiError, World};
 
-/// What the group is scaled by.
+/// The signals that scale the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScalingSignals {
     /// `MissingHosts` and `RemovableHosts` of the group.
@@ -60,7 +61,8 @@ impl FleetkeeperScaling {
             spare_hosts: 0.0,
             scale_out_below: 1.0,
             scale_in_above: 1.0,
-            // It bridges the metric's delay: hosts that were launched and have not joined are counted by the metric.
+            // It bridges the metric's delay: hosts that were launched and have not joined are
+            // counted by the metric.
             instance_warmup_seconds: 60,
             extra_points: 2,
         }
@@ -157,8 +159,8 @@ impl FleetkeeperScaling {
     }
 }
 
-/// How many hosts each step adds or removes, and from which value of the metric on: as many steps as a policy may have,
-/// so that few minutes make up for any burst.
+/// How many hosts each step adds or removes, and from which value of the metric on: as many steps
+/// as a policy may have, so that few minutes make up for any burst.
 const STEPS: [u32; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 65, 80, 100];
 
 /// A step from each of these to the next one. The first is for every breach, however small.

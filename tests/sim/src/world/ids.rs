@@ -4,8 +4,8 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 
 use super::chance::mix;
 
-/// Makes ids. They are scattered like AWS's own, so that what is newest does not always come last in a list, and the
-/// same in every run.
+/// Makes ids. They are scattered like AWS's own, so that what is newest does not always come last
+/// in a list, and the same in every run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ids {
     made: u64,
@@ -33,8 +33,8 @@ impl Ids {
         text
     }
 
-    /// The id of an event that is not always looked for: from a counter of its own, so that all other ids stay as they are
-    /// with it and without.
+    /// The id of an event that is not always looked for: from a counter of its own, so that all
+    /// other ids stay as they are with it and without.
     pub(crate) fn event(&mut self) -> String {
         self.events = self.events.wrapping_add(1);
         let number = mix(!self.events);

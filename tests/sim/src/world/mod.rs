@@ -1,20 +1,21 @@
-//! The world: what AWS would hold, and how time and API calls change it.
+//! The world: AWS's state, and how time and API calls change it.
 //!
-//! It does no I/O and reads no clock. [`World::advance_to`] brings about what is due; operations are methods that
-//! answer as AWS does. The same operations at the same times give the same history, byte for byte.
+//! It does no I/O and reads no clock. [`World::advance_to`] brings about everything that is due;
+//! operations are methods that answer as AWS does. The same operations at the same times give the
+//! same history, byte for byte.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | [`ecs`] | clusters, container instances, tasks, services and their scheduler |
 //! | [`auto_scaling`] | groups, their instances, lifecycle hooks and actions, scaling policies |
-//! | [`spot`] | EC2's Spot instances: warnings, and their end |
-//! | [`cloud_watch`] | what was measured, and the alarms that watch it |
+//! | [`spot`], [`spot_interruption`] | EC2's Spot Instances: warnings, and their end |
+//! | [`cloud_watch`] | metrics, and the alarms that watch them |
 //! | [`fleetkeeper_scaling`] | the alarms and policies that Fleetkeeper's users deploy |
-//! | [`sns`] | what was published |
-//! | [`outbox`] | what AWS would send out: notices and events |
-//! | [`event_source`], [`lambda`] | who gets it, and how functions are invoked with it |
+//! | [`sns`], [`topic`] | messages, and the calls that publish them |
+//! | [`outbox`] | notices and events that AWS sends out |
+//! | [`event_source`], [`lambda`] | their receivers, and how Lambda invokes functions with them |
 //! | [`disorder`], [`chance`] | duplicates, delays, kills, as one seed decides |
-//! | [`history`] | what happened, for tests and people |
+//! | [`history`] | everything that happened, for tests and people |
 
 mod agenda;
 pub mod auto_scaling;
@@ -32,6 +33,8 @@ pub mod operation;
 pub mod outbox;
 pub mod sns;
 pub mod spot;
+pub mod spot_interruption;
+pub mod topic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,7 +99,7 @@ pub struct World {
     reservations: BTreeMap<String, Reservations>,
     /// The ARNs of task definitions that nobody can describe.
     unreadable_definitions: BTreeSet<String>,
-    /// Whether calls find no lifecycle action, open or not.
+    /// True if calls find no lifecycle action, open or not.
     actions_denied: bool,
 }
 
@@ -139,8 +142,8 @@ impl World {
         self.now
     }
 
-    /// The time of the next thing that time alone may bring about: a driver has nothing to take from the outbox
-    /// before it.
+    /// The time of the next thing that time alone may bring about: a driver has nothing to take
+    /// from the outbox before it.
     #[must_use]
     pub fn next_transition(&self) -> Option<DateTime<Utc>> {
         self.agenda.next()
@@ -186,24 +189,24 @@ impl World {
         self.now = self.now.max(time);
     }
 
-    /// Lets so many seconds pass.
+    /// Lets this many seconds pass.
     pub fn advance_seconds(&mut self, seconds: u32) {
         self.advance_to(self.after(seconds));
     }
 
-    /// Keeps list pages to this size (1 to 100), whatever `maxResults` says: a page may legally hold fewer and still
-    /// have a successor.
+    /// Keeps list pages to this size (1 to 100), whatever `maxResults` says: a page may legally
+    /// hold fewer and still have a successor.
     pub fn set_page_limit(&mut self, limit: usize) {
         self.page_limit = limit.clamp(1, fleetkeeper_core::ports::DESCRIBE_MAX);
     }
 
-    /// Lets lists pass over filters by EC2 instance, as an emulator may: they return everything. A reader can notice that.
-    /// Nobody can notice an ignored placement constraint.
+    /// Lets lists pass over filters by EC2 instance, as an emulator may: they return everything. A
+    /// reader can notice that. Nobody can notice an ignored placement constraint.
     pub fn ignore_filters(&mut self) {
         self.filters_ignored = true;
     }
 
-    /// What happened so far.
+    /// The history so far.
     #[must_use]
     pub fn history(&self) -> &History {
         &self.history

@@ -106,7 +106,7 @@ impl Operation {
         }
     }
 
-    /// Whether it does something that can't be taken back. A heartbeat only puts off an end.
+    /// Returns whether its effect cannot be undone. A heartbeat only puts off an end.
     pub(crate) const fn is_final(self) -> bool {
         matches!(
             self,
@@ -118,7 +118,7 @@ impl Operation {
         )
     }
 
-    /// Whether it reads a cluster's resources.
+    /// Returns whether it reads a cluster's resources.
     #[must_use]
     pub const fn reads_cluster_resources(self) -> bool {
         matches!(
@@ -130,7 +130,7 @@ impl Operation {
         )
     }
 
-    /// Whether it is on several resources, each of which may fail by itself.
+    /// Returns whether it is on several resources, each of which may fail separately.
     #[must_use]
     pub const fn is_on_several(self) -> bool {
         matches!(

@@ -1,7 +1,4 @@
-//! EC2's Spot instances: what they are warned of, and their end.
-//!
-//! A warning's two minutes are all there is: EC2 takes the instance then, and no hook holds it back. As without capacity
-//! rebalancing, the group learns of it by the instance's end, and then launches another.
+//! EC2's announcements for Spot Instances.
 
 use std::fmt;
 
@@ -9,20 +6,14 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use serde_json::{Value, json};
 
-use super::agenda::Transition;
-use super::history::Occurrence;
-use super::outbox::Emitted;
-use super::{ACCOUNT, ApiError, REGION, World};
+use super::{ACCOUNT, REGION};
 
-/// From the warning to the end.
-const NOTICE_SECONDS: u32 = 120;
-
-/// What EC2 tells of a Spot instance.
+/// EC2's announcements for a Spot Instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpotNotice {
     /// It is terminated two minutes later.
     InterruptionWarning,
-    /// It is likelier than before to be interrupted. Nothing is certain, and nothing has to follow.
+    /// It is likelier than before to be interrupted. Nothing is certain, and nothing must follow.
     RebalanceRecommendation,
 }
 
@@ -73,40 +64,3 @@ pub const SPOT_INTERRUPTION_WARNING: &str = "EC2 Spot Instance Interruption Warn
 
 /// A Spot instance is likelier than before to be interrupted.
 pub const REBALANCE_RECOMMENDATION: &str = "EC2 Instance Rebalance Recommendation";
-
-impl World {
-    /// EC2 wants a Spot instance back: it says so, and two minutes later the instance is gone, hooks or not.
-    pub fn interrupt_spot_instance(&mut self, group: &str, id: &Ec2InstanceId) -> Result<(), ApiError> {
-        self.tell_of_spot_instance(group, id, SpotNotice::InterruptionWarning)?;
-        let reclaim = Transition::SpotReclaim { group: group.to_owned(), instance: id.clone() };
-        self.agenda.enter(self.after(NOTICE_SECONDS), reclaim);
-        Ok(())
-    }
-
-    /// EC2 recommends to replace a Spot instance before it is wanted back.
-    pub fn recommend_rebalance(&mut self, group: &str, id: &Ec2InstanceId) -> Result<(), ApiError> {
-        self.tell_of_spot_instance(group, id, SpotNotice::RebalanceRecommendation)
-    }
-
-    pub(crate) fn reclaim_spot_instance(&mut self, group: &str, id: &Ec2InstanceId) {
-        if self.lifecycle_state(group, id).is_some() {
-            self.end_instance(group, id);
-            self.balance(group);
-        }
-    }
-
-    fn tell_of_spot_instance(
-        &mut self,
-        group: &str,
-        id: &Ec2InstanceId,
-        notice: SpotNotice,
-    ) -> Result<(), ApiError> {
-        if !self.group(group)?.instances.contains_key(id) {
-            return Err(ApiError::validation(format!("{id} is not in group {group}")));
-        }
-        self.record(Occurrence::SpotNotice { group: group.to_owned(), instance: id.clone(), notice });
-        let event_id = self.ids.event();
-        self.emit(Emitted::SpotNotice { id: event_id, notice, instance: id.clone() });
-        Ok(())
-    }
-}

@@ -51,8 +51,8 @@ fn watched(alarm: Alarm) -> World {
     world
 }
 
-/// Lets minutes pass in which a value is put or nothing: `X` breaches, `0` does not, `-` is a gap. The states after
-/// each, as letters.
+/// Lets minutes pass in which a value is put or nothing: `X` breaches, `0` does not, `-` is a gap.
+/// The states after each, as letters.
 fn minutes(world: &mut World, points: &str) -> String {
     let states = points.split(' ').map(|point| {
         world.advance_seconds(20);
@@ -72,7 +72,7 @@ fn minutes(world: &mut World, points: &str) -> String {
 }
 
 #[test]
-fn values_are_told_of_by_period_statistic_and_exact_dimensions() {
+fn values_are_read_by_period_statistic_and_exact_dimensions() {
     let mut world = World::new(start());
     for value in [1.0, 4.0, 4.0] {
         world.advance_seconds(10);
@@ -99,7 +99,7 @@ fn values_are_told_of_by_period_statistic_and_exact_dimensions() {
     let later = start() + TimeDelta::minutes(1);
     assert_eq!(world.metric_statistic(&bare, Statistic::Sum, later, 60), Some(-9.0));
     let finer = world.metric_statistic(&metric(), Statistic::Sum, start(), 10);
-    assert_eq!(finer, None, "what was put by the minute is not told of by the second");
+    assert_eq!(finer, None, "values that were put by the minute have no statistics by the second");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn an_alarm_takes_as_many_breaches_in_a_row_as_it_has_periods() {
 }
 
 #[test]
-fn so_many_of_so_many() {
+fn datapoints_of_evaluation_periods() {
     let mut world = watched(alarm().datapoints_to_alarm(2));
     assert_eq!(minutes(&mut world, "0 X 0 X 0 0 X X"), "o o o A o o o A");
 }
@@ -208,7 +208,7 @@ fn a_period_of_minutes_slides_minute_by_minute() {
 }
 
 #[test]
-fn a_fine_period_is_looked_at_every_ten_seconds_and_takes_fine_data() {
+fn a_fine_period_is_evaluated_every_ten_seconds_and_takes_fine_data() {
     let below = ComparisonOperator::LessThanThreshold;
     for (resolution, state) in [
         (StorageResolution::OneSecond, AlarmState::Alarm),
@@ -264,7 +264,7 @@ fn alarms_that_cannot_be_are_refused() {
 /// Recorded in 2026: a lone old breach counts over the whole evaluation range while newer data is
 /// missing.
 #[test]
-fn an_alarm_that_looks_further_back_sees_an_older_breach() {
+fn an_alarm_with_a_longer_range_sees_an_older_breach() {
     for (extra, states) in [(2, "i i A A A i i"), (6, "i i A A A A A")] {
         let mut world = watched(alarm().looking_back(extra));
         assert_eq!(minutes(&mut world, "X - - - - - -"), states, "{extra} points more");

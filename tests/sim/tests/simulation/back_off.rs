@@ -107,7 +107,8 @@ fn a_task_on_a_managed_provider_is_provisioning_until_there_is_room() {
     assert_eq!(started(&mut world), [number]);
 }
 
-/// A kind that no instance holds: ECS stops such a task after 10 to 30 minutes, and its owner goes on.
+/// A kind that no instance holds: ECS stops such a task after 10 to 30 minutes, and its owner goes
+/// on.
 #[test]
 fn provisioning_ends_and_the_owner_goes_on() {
     let (mut world, _) = world_of_hosts(1);

@@ -45,7 +45,7 @@ fn an_instance_that_is_lost_meanwhile_opens_no_action() {
 }
 
 #[test]
-fn a_group_tells_whether_it_has_a_load_balancer() {
+fn a_group_shows_whether_it_has_a_load_balancer() {
     let of = |world: &fleetkeeper_sim::World| world.describe_auto_scaling_groups(&[])[0].has_load_balancer;
     assert!(of(&world_of_group(|group| group.connection_draining(0))));
     assert!(!of(&world_of_hosts(1).0));

@@ -1,9 +1,10 @@
 //! Which hosts a task may go to: constraints, attributes, platforms, capacity providers, ports.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
-use fleetkeeper_sim::world::ecs::capacity_provider::{CapacityProvider, StrategyItem};
+use fleetkeeper_sim::world::ecs::capacity_provider::CapacityProvider;
 use fleetkeeper_sim::world::ecs::constraint::PlacementConstraint;
 use fleetkeeper_sim::world::ecs::list::ListContainerInstances;
+use fleetkeeper_sim::world::ecs::strategy::StrategyItem;
 use fleetkeeper_sim::{AutoScalingGroup, InstanceType, Service, TaskDefinition, World};
 
 use crate::scene::{arn_of, described, drain, tasks_on, web, world_of_hosts};
@@ -105,7 +106,7 @@ fn a_malformed_constraint_is_refused_wherever_it_comes_from() {
 }
 
 #[test]
-fn distinct_instance_looks_at_the_tasks_that_are_wanted() {
+fn distinct_instance_counts_the_tasks_that_are_desired_running() {
     let (mut world, hosts) = world_of_hosts(2);
     let service = Service::new("web", 3, web().deregistration_delay(300)).percents(0, 200);
     world.create_service("demo", service.distinct_instance()).unwrap();
@@ -222,7 +223,8 @@ fn a_strategys_tasks_go_to_their_provider_whether_they_fit_there_or_not() {
     assert_eq!(tasks(&world, &all), [0, 0, 2, 0, 3], "one by its base, then one to three");
     world.set_desired_count("demo", "web", 9).unwrap();
     world.advance_seconds(30);
-    // The eighth is the second provider's fifth, and its only host is full: the others wait behind it.
+    // The eighth is the second provider's fifth, and its only host is full: the others wait behind
+    // it.
     assert_eq!(tasks(&world, &all), [0, 0, 3, 0, 4]);
     // A launch type goes anywhere, the providers' hosts included.
     world.create_service("demo", Service::new("any", 13, TaskDefinition::new("any", 512, 512))).unwrap();

@@ -114,7 +114,7 @@ fn standalone_tasks_are_not_waited_for_and_pending_daemons_wait_for_replicas() {
 }
 
 #[test]
-fn a_daemon_without_room_on_one_host_is_told_once() {
+fn a_daemon_without_room_on_one_host_is_logged_once() {
     let (mut world, hosts) = world_of_hosts(2);
     world.start_task("demo", &TaskDefinition::new("full", 2048, 100), &hosts[0]).unwrap();
     world.create_service("demo", Service::daemon("logs", agent())).unwrap();

@@ -99,7 +99,7 @@ fn former_deployments_are_in_progress_until_their_last_task_has_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_port_tells_of_the_definitions_of_all_deployments_once() {
+async fn the_port_names_the_definitions_of_all_deployments_once() {
     let (mut world, _) = two_hosts_with_web(100, 100);
     // Back and forth: two deployments have a task definition of one name.
     world.update_service("demo", "web", TaskDefinition::new("other", 10, 10)).unwrap();

@@ -1,4 +1,4 @@
-//! What DRAINING does to services' tasks, within their minimum and maximum, and to others.
+//! The effect of DRAINING on services' tasks, within their minimum and maximum, and on others.
 use fleetkeeper_sim::{Service, TaskDefinition, World};
 
 use crate::scene::{described, drain, last_statuses, tasks_on, two_hosts_with_web, web, world_of_hosts};
@@ -127,7 +127,7 @@ fn draining_places_nothing_and_stays_until_set_back() {
 }
 
 #[test]
-fn the_answer_tells_of_the_instances_as_they_are_after_the_update() {
+fn the_answer_shows_the_instances_after_the_update() {
     let (mut world, hosts) = world_of_hosts(2);
     let slow = TaskDefinition::new("slow", 512, 512).pending(300);
     world.create_service("demo", Service::new("slow", 2, slow)).unwrap();

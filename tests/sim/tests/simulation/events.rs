@@ -58,7 +58,7 @@ fn each_change_sends_one_and_raises_the_version() {
 }
 
 #[test]
-fn a_placement_failure_is_told_once_a_minute_while_it_lasts() {
+fn a_placement_failure_is_sent_once_a_minute_while_it_lasts() {
     let (mut world, hosts) = world_of_hosts(1);
     let full = TaskDefinition::new("full", 2048, 100).pending(1).healthy_after(1);
     world.create_service("demo", Service::new("web", 2, full)).unwrap();
@@ -97,7 +97,7 @@ fn a_placement_failure_is_told_once_a_minute_while_it_lasts() {
 }
 
 #[test]
-fn a_steady_state_is_told_when_it_is_reached_and_reached_again() {
+fn a_steady_state_is_sent_when_it_is_reached_and_reached_again() {
     let (mut world, _) = world_of_hosts(2);
     world.create_service("demo", Service::new("web", 2, web())).unwrap();
     world.advance_seconds(600);
@@ -117,7 +117,7 @@ fn a_steady_state_is_told_when_it_is_reached_and_reached_again() {
 }
 
 #[test]
-fn the_history_holds_what_each_event_told() {
+fn the_history_holds_the_content_of_each_event() {
     let (mut world, hosts) = world_of_hosts(2);
     world.create_service("demo", Service::new("web", 2, web())).unwrap();
     world.advance_seconds(60);
@@ -150,7 +150,7 @@ fn the_history_holds_what_each_event_told() {
 }
 
 #[test]
-fn a_lifecycle_action_is_told_to_eventbridge_too_or_alone() {
+fn a_lifecycle_action_goes_to_eventbridge_too_or_alone() {
     let (mut world, hosts) = world_of_hosts(1);
     let quiet = LifecycleHook::new("quiet", TOPIC).without_topic().metadata(r#"{"cluster":"demo"}"#);
     world.put_lifecycle_hook("hosts", quiet).unwrap();

@@ -1,4 +1,4 @@
-//! Agents that disconnect and connect again by themselves.
+//! Agents that disconnect and connect again on their own.
 
 use std::collections::BTreeMap;
 

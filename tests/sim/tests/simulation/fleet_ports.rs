@@ -1,4 +1,4 @@
-//! What Fleetkeeper's ports tell of a cluster of several groups and kinds.
+//! Fleetkeeper's ports on a cluster of several groups and kinds.
 
 use fleetkeeper_core::ports::{
     AutoScalingGroups, CapacityProviders, ContainerInstanceQuery, Services, TaskDefinitions,

@@ -67,7 +67,7 @@ fn a_gpu_is_free_for_ecs_as_soon_as_its_task_is_stopped_and_for_the_agent_when_i
 }
 
 #[test]
-fn an_event_tells_of_gpus_where_there_are_any() {
+fn an_event_shows_gpus_where_there_are_any() {
     let (mut world, host) = world_with_gpus();
     world.run_task("demo", &model().gpus(4)).unwrap();
     let events: Vec<Value> = world.take_outbox().iter().filter_map(Emission::event).collect();
@@ -85,7 +85,7 @@ fn an_event_tells_of_gpus_where_there_are_any() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ports_tell_what_a_host_has_and_what_a_task_needs() {
+async fn the_ports_show_a_hosts_gpus_and_a_tasks_needs() {
     let (mut world, _) = world_with_gpus();
     world.run_task("demo", &model()).unwrap();
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));

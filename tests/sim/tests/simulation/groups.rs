@@ -1,4 +1,5 @@
-//! Groups: launch hooks, termination policies, notifications, instance refresh and what is retained.
+//! Groups: launch hooks, termination policies, notifications, instance refresh and what is
+//! retained.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::world::auto_scaling::group::LifecycleState;
@@ -178,7 +179,8 @@ fn many_are_terminated_at_once_or_none() {
     assert_eq!((world.desired_capacity("hosts"), world.instances("hosts").len()), (Some(0), 3));
 }
 
-/// Completes the drains that are open, and tells the fewest hosts in service and the most hosts at all meanwhile.
+/// Completes the open drains, and returns the fewest hosts in service and the most hosts at all
+/// meanwhile.
 fn drive(world: &mut World, minutes: u32) -> (usize, usize) {
     let (mut fewest, mut most) = (usize::MAX, 0);
     for _ in 0..minutes * 6 {
@@ -193,7 +195,7 @@ fn drive(world: &mut World, minutes: u32) -> (usize, usize) {
 }
 
 #[test]
-fn an_instance_refresh_replaces_all_and_keeps_its_floor() {
+fn an_instance_refresh_replaces_all_and_keeps_its_minimum() {
     for (percent, floor, most) in [(50, 2, 6), (90, 3, 5), (100, 4, 6)] {
         let (mut world, hosts) = world_of_hosts(4);
         world.instance_refresh("hosts", percent).unwrap();

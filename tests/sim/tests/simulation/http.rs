@@ -179,13 +179,14 @@ fn a_drain_over_http() {
     let set = ecs(&face, "UpdateContainerInstancesState", &input).json();
     assert_eq!(set["containerInstances"][0]["status"], "DRAINING");
 
-    // 100 times faster: the services' replacements and the tasks' end take half a second, and the hook waits for six.
+    // 100 times faster: the services' replacements and the tasks' end take half a second, and the
+    // hook waits for six.
     loop {
         let listed = ["RUNNING", "STOPPED"].map(|desired| {
             let input = json!({"cluster": "demo", "containerInstance": arn, "desiredStatus": desired});
             ecs(&face, "ListTasks", &input).json()["taskArns"].as_array().unwrap().clone()
         });
-        // A task that is told to stop between the two lists is on both.
+        // A task that begins to stop between the two lists is on both.
         let tasks: BTreeSet<_> = listed.iter().flatten().filter_map(Value::as_str).collect();
         let tasks = json!({"cluster": "demo", "tasks": tasks});
         let described = ecs(&face, "DescribeTasks", &tasks).json();

@@ -2,8 +2,9 @@
 
 use fleetkeeper_sim::world::auto_scaling::mixed_instances::MixedInstances;
 use fleetkeeper_sim::world::auto_scaling::processes::ScalingProcess;
-use fleetkeeper_sim::world::ecs::capacity_provider::{CapacityProvider, StrategyItem};
-use fleetkeeper_sim::world::ecs::revision::TaskSet;
+use fleetkeeper_sim::world::ecs::capacity_provider::CapacityProvider;
+use fleetkeeper_sim::world::ecs::rollout::TaskSet;
+use fleetkeeper_sim::world::ecs::strategy::StrategyItem;
 use fleetkeeper_sim::{AutoScalingGroup, InstanceType, Service, TaskDefinition};
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use crate::http::{auto_scaling, ecs, face, refused};
 use crate::scene::{arn_of, web, world_of_group, world_of_hosts};
 
 #[test]
-fn a_group_tells_of_its_types_weights_protection_and_suspended_processes() {
+fn a_group_shows_its_types_weights_protection_and_suspended_processes() {
     let types =
         [(InstanceType::new("c5.large", 2048, 3767), 1), (InstanceType::new("c5.xlarge", 4096, 7500), 2)];
     let mut world = world_of_group(|group| group.mixed_instances(MixedInstances::weighing(&types)));
@@ -92,7 +93,7 @@ fn capacity_providers_are_described_in_pages_of_ten() {
 }
 
 #[test]
-fn services_and_task_definitions_tell_what_binds_their_tasks() {
+fn services_and_task_definitions_show_their_tasks_constraints() {
     let (mut world, _) = world_of_hosts(1);
     let definition = web().constrained_to("attribute:stack exists").awsvpc().cpu_architecture("ARM64");
     let shown = Service::new("web", 1, definition.requiring_value("colour", "red"))

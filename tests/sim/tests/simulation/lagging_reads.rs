@@ -1,5 +1,5 @@
-//! Reads that are eventually consistent: what is new may be missing, what is gone may be there, and of two reads the
-//! second may be the older.
+//! Reads that are eventually consistent: what is new may be missing, what is gone may be there, and
+//! of two reads the second may be the older.
 
 use chrono::TimeDelta;
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
@@ -87,7 +87,7 @@ fn a_task_is_desired_stopped_and_still_running_to_a_read_that_lags() {
     assert!(listed_tasks(&mut world, &host, "RUNNING").contains(&task));
     assert!(listed_tasks(&mut world, &host, "STOPPED").is_empty());
     assert_eq!(last_status(&mut world, &task), "RUNNING");
-    // A look from inside is the truth.
+    // A read from inside is the truth.
     assert!(tasks_on(&world, &hosts[0], "STOPPED").contains(&task));
     world.advance_seconds(3);
     assert!(listed_tasks(&mut world, &host, "STOPPED").contains(&task));

@@ -1,4 +1,5 @@
-//! Functions are invoked as Lambda invokes them asynchronously: retried, throttled, cut off, killed, given up.
+//! Functions are invoked as Lambda invokes them asynchronously: retried, throttled, cut off,
+//! killed, given up.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{TOPIC, start, world_of_hosts};
 
-/// What a function does with each event.
+/// A function's treatment of each event.
 #[derive(Clone, Copy)]
 enum Code {
     Answer,
@@ -167,7 +168,7 @@ async fn reserved_concurrency_makes_events_wait() {
     });
     let world = run_hours(driver, 1).await;
     let began: Vec<i64> = starts(&world).into_iter().map(|(at, _)| at).collect();
-    // Tried again after 1, 2, 4, 8 and 16 s.
+    // Retried after 1, 2, 4, 8 and 16 s.
     assert_eq!(began, [0, 31]);
     let waited = pick(&world, |_, what| matches!(what, Occurrence::InvocationThrottled { .. }).then_some(()));
     assert_eq!(waited.len(), 5);
@@ -202,7 +203,8 @@ async fn an_environment_keeps_what_it_has_until_it_is_recycled() {
     };
     let scheduled = |world: &mut World| world.put_schedule("worker", 1200);
     let world = run_hours(sent_to(Code::CountInvocations, function(), scheduled), 1).await;
-    // The schedule and the message at once, in an environment each; then one of them again and again.
+    // The schedule and the message at once, in an environment each; then one of them again and
+    // again.
     assert_eq!(answers(&world), [1, 1, 2, 3]);
 
     let recycled = |world: &mut World| {
@@ -266,7 +268,7 @@ async fn metrics_in_the_log_are_its_invocations() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_function_does_is_told_from_what_the_world_does() {
+async fn the_history_separates_a_functions_calls_from_the_worlds() {
     let driver = sent_to(Code::Republish, function().retries(0), |_| ());
     driver.world().faults(|faults| faults.plant(Operation::Publish, When::Nth(2), Fault::Refused));
     let world = run_hours(driver, 1).await;

@@ -1,4 +1,5 @@
-//! Groups of several types and zones, capacity units, protected instances, suspended processes, hosts that never join.
+//! Groups of several types and zones, capacity units, protected instances, suspended processes,
+//! hosts that never join.
 
 use std::collections::BTreeMap;
 
@@ -101,13 +102,13 @@ fn a_weighted_groups_policies_adjust_units() {
     crate::scaling::minutes(&mut world, "Load", 1.0, 1);
     assert_eq!(world.desired_capacity("hosts"), Some(5));
     assert_eq!(types(&world), map(&[("c5.2xlarge", 1), ("c5.large", 1)]));
-    // What warms up counts as what the step asked for, in units, too.
+    // Warming capacity counts as part of the step, in units, too.
     crate::scaling::minutes(&mut world, "Load", 1.0, 2);
     assert_eq!(world.desired_capacity("hosts"), Some(5));
 }
 
 #[test]
-fn launches_go_to_the_emptiest_zone_and_ecs_is_told_of_it() {
+fn launches_go_to_the_emptiest_zone_and_ecs_knows_it() {
     let zones = ["us-east-1a", "us-east-1b", "us-east-1c"];
     let mut world = world_of_group(|group| group.in_zones(&zones));
     world.set_desired_capacity("hosts", 6).unwrap();

@@ -186,7 +186,7 @@ async fn metrics_in_the_log_are_recorded_with_a_line_for_people() {
             "{told}"
         );
         assert!(world.history().api_calls().is_empty());
-        // What is no such document is recorded all the same.
+        // The world records a value that is no such document all the same.
         world.put_embedded_metrics(serde_json::Value::Null);
         assert!(world.history().to_string().ends_with("  log\n"));
     });

@@ -123,7 +123,7 @@ fn a_group_deleted_by_force_takes_its_instances_with_it() {
         let said = "AutoScalingGroup name not found - null";
         assert_eq!((error.code, error.message.as_str()), ("ValidationError", said));
     }
-    // What was due of it comes to nothing.
+    // Its pending steps have no effect.
     world.advance_seconds(700);
     world.delete_group_by_force("hosts").unwrap_err();
 }

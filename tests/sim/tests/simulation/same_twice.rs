@@ -7,7 +7,8 @@ use fleetkeeper_sim::{
 use crate::alarms::put_of_group;
 use crate::scene::{TOPIC, drain, start, web, world_of_hosts};
 
-/// A busy day: services, standalone tasks, a drain, an expiry, a replacement, a scale-out and a flapping agent.
+/// A busy day: services, standalone tasks, a drain, an expiry, a replacement, a scale-out and a
+/// flapping agent.
 fn history(step_seconds: u32) -> String {
     let (mut world, hosts) = world_of_hosts(4);
     world.create_service("demo", Service::new("web", 6, web()).percents(50, 150)).unwrap();
@@ -43,12 +44,12 @@ fn a_run_is_the_same_twice() {
 }
 
 #[test]
-fn how_often_one_looks_changes_nothing() {
+fn reading_more_often_changes_nothing() {
     assert_eq!(history(1), history(600));
 }
 
-/// A day of a group that has everything: alarms and policies, launch hooks, a warm pool, notifications, a refresh and an
-/// end of all at once.
+/// A day of a group that has everything: alarms and policies, launch hooks, a warm pool,
+/// notifications, a refresh and an end of all at once.
 fn scaled_history(step_seconds: u32) -> String {
     let mut world = World::new(start());
     world.add_cluster("demo");
@@ -88,7 +89,7 @@ fn scaled_history(step_seconds: u32) -> String {
 }
 
 #[test]
-fn a_scaled_group_is_the_same_twice_however_often_one_looks() {
+fn a_scaled_group_is_the_same_twice_however_often_it_is_read() {
     let once = scaled_history(60);
     for happened in
         ["policy ScaleOutPolicy", "policy ScaleInPolicy", "stopped in the warm pool", "refresh done"]

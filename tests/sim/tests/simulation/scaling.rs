@@ -127,9 +127,10 @@ fn a_burst_is_made_up_for_and_no_step_is_more_than_the_metric_says() {
     }
 }
 
-/// Ten hosts for four minutes, then one: a scale-in of what was removable all the while, or of the mean.
+/// Ten hosts for four minutes, then one: a scale-in of what was removable all the while, or of the
+/// mean.
 #[test]
-fn a_policy_goes_by_all_the_data_points_that_its_alarm_looked_at() {
+fn a_policy_goes_by_all_the_data_points_of_its_alarms_range() {
     for (aggregation, expected) in
         [(MetricAggregation::Minimum, 19), (MetricAggregation::Average, 12), (MetricAggregation::Maximum, 10)]
     {

@@ -1,4 +1,4 @@
-//! What a group tells of its instances, and of what it did and is doing.
+//! A group's instances and its activities, past and present.
 
 use chrono::TimeDelta;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
@@ -99,7 +99,7 @@ fn each_page_goes_on_where_the_last_one_ended_though_an_activity_ends_meanwhile(
         let Page { items, next: after } = world.describe_scaling_activities("hosts", None, token).unwrap();
         numbers.extend(items.iter().map(|activity| activity.number));
         if numbers.len() == 3 {
-            // The one of them that the first page did not tell of.
+            // The one of them that the first page did not show.
             world.lose_instance("hosts", &hosts[0]).unwrap();
         }
         next = after;
@@ -115,7 +115,7 @@ fn each_page_goes_on_where_the_last_one_ended_though_an_activity_ends_meanwhile(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ports_tell_of_both() {
+async fn the_ports_show_both() {
     let (mut world, hosts) = world_of_hosts(1);
     world.terminate_instance("hosts", &hosts[0], true).unwrap();
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));

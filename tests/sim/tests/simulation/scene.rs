@@ -57,7 +57,8 @@ pub(crate) fn state(world: &World, host: &Ec2InstanceId) -> &'static str {
     world.lifecycle_state("hosts", host).map_or("gone", |state| state.as_str())
 }
 
-/// A task that is quick to start and to be healthy, and takes 30 s of deregistration and 10 s to stop.
+/// A task that is quick to start and to be healthy, and takes 30 s of deregistration and 10 s to
+/// stop.
 pub(crate) fn web() -> TaskDefinition {
     TaskDefinition::new("web", 512, 512).pending(5).healthy_after(10).deregistration_delay(30).stopping(10)
 }

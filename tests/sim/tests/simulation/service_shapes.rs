@@ -1,7 +1,7 @@
-//! What `DescribeServices` tells of deployments, task sets, constraints and where tasks run.
+//! `DescribeServices` on deployments, task sets, constraints and where tasks run.
 
 use fleetkeeper_sim::world::ecs::describe_services::DescribedService;
-use fleetkeeper_sim::world::ecs::revision::LaunchType;
+use fleetkeeper_sim::world::ecs::rollout::LaunchType;
 use fleetkeeper_sim::{CapacityProvider, Service, StrategyItem, TaskDefinition, TaskSet, World};
 
 use crate::scene::{two_hosts_with_web, web, world_of_hosts};

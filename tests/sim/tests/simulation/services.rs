@@ -1,4 +1,4 @@
-//! `DescribeServices`: what a service has, its limits, and what its scheduler tells people.
+//! `DescribeServices`: a service's tasks, its limits, and its scheduler's events.
 
 use fleetkeeper_core::ports::Services;
 use fleetkeeper_core::service::SchedulingStrategy;
@@ -13,7 +13,7 @@ fn service(world: &World, name: &str) -> DescribedService {
     world.describe_services(Some("demo"), &[name.to_owned()]).unwrap().items.pop().unwrap()
 }
 
-/// What was told, newest first, without the prefix that names the service.
+/// The events' messages, newest first, without the prefix that names the service.
 fn told(world: &World) -> Vec<String> {
     let events = service(world, "web").events.into_iter();
     events.map(|event| event.message.strip_prefix("(service web) ").unwrap().to_owned()).collect()
@@ -55,7 +55,7 @@ fn what_is_not_there_is_missing_and_more_than_ten_are_refused() {
 }
 
 #[test]
-fn the_scheduler_tells_what_it_does_in_ecss_words() {
+fn the_scheduler_logs_its_steps_in_ecss_words() {
     let (mut world, hosts) = two_hosts_with_web(50, 100);
     let all = told(&world);
     assert_eq!(all[0], "has reached a steady state.");
@@ -71,7 +71,7 @@ fn the_scheduler_tells_what_it_does_in_ecss_words() {
 }
 
 #[test]
-fn a_placement_failure_is_told_once_and_again_after_six_hours() {
+fn a_placement_failure_is_logged_once_and_again_after_six_hours() {
     let (mut world, hosts) = world_of_hosts(1);
     let large = TaskDefinition::new("web", 512, 3000);
     world.create_service("demo", Service::new("web", 2, large)).unwrap();
@@ -130,7 +130,7 @@ fn the_latest_hundred_are_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_port_tells_of_services_and_a_fault_may_be_on_one() {
+async fn the_port_describes_services_and_a_fault_may_be_on_one() {
     let (mut world, _) = two_hosts_with_web(50, 150);
     world.create_service("demo", Service::daemon("agent", TaskDefinition::new("agent", 128, 128))).unwrap();
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));

@@ -1,4 +1,4 @@
-//! Spot instances: what EC2 tells of them, and their end.
+//! Spot Instances: EC2's announcements, and their end.
 
 use chrono::TimeDelta;
 use fleetkeeper_sim::World;

@@ -27,7 +27,8 @@ fn a_stopped_task_goes_its_way_with_the_reason_and_its_service_replaces_it_elsew
         (told.stop_code, told.stopped_reason.as_deref()),
         (Some(StopCode::UserInitiated), Some("no time left"))
     );
-    // Its deregistration delay and its time to stop, as by any stop; with a maximum of 100 percent no replacement before.
+    // Its deregistration delay and its time to stop, as by any stop; with a maximum of 100 percent
+    // no replacement before.
     world.advance_seconds(39);
     assert_eq!(last_statuses(&world, std::slice::from_ref(arn)), ["STOPPING"]);
     assert_eq!(tasks_on(&world, &hosts[1], "RUNNING").len(), 2);

@@ -54,7 +54,7 @@ fn a_task_placed_where_another_is_still_stopping_waits_for_it() {
 }
 
 #[test]
-fn a_stopped_task_is_told_of_for_an_hour() {
+fn a_stopped_task_is_shown_for_an_hour() {
     let (mut world, hosts) = world_of_hosts(1);
     let arn = world.run_task("demo", &TaskDefinition::new("job", 256, 256).running_for(100)).unwrap();
     world.advance_seconds(105);

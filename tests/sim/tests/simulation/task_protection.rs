@@ -50,7 +50,7 @@ fn a_scale_in_and_a_deployment_leave_it_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_port_tells_who_is_protected_and_who_cannot_be() {
+async fn the_port_shows_the_protected_tasks_and_those_that_cannot_be() {
     let (mut world, hosts) = world_of_hosts(1);
     world.create_service("demo", Service::new("web", 2, web())).unwrap();
     world.advance_seconds(60);

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use crate::ports::{DESCRIBE_MAX, SERVICES_MAX};
 use crate::task::{DesiredStatus, Task, TaskArn};
 
-/// The services to describe: those with most tasks to move first, by name among equals, at most [`SERVICES_MAX`]. One
-/// whose tasks are all stopping is not asked for: their statuses say all.
+/// The services to describe: those with most tasks to move first, by name among equals, at most
+/// [`SERVICES_MAX`]. One whose tasks are all stopping is not asked for: their statuses say all.
 #[must_use]
 pub fn services_to_describe(tasks: &[Task]) -> Vec<String> {
     let mut counts = BTreeMap::<&str, usize>::new();
@@ -20,8 +20,8 @@ pub fn services_to_describe(tasks: &[Task]) -> Vec<String> {
     by_count.into_iter().take(SERVICES_MAX).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The tasks whose protection to ask for, at most [`DESCRIBE_MAX`]: those of services, which alone can be protected, and
-/// that are to run.
+/// The tasks whose protection to ask for, at most [`DESCRIBE_MAX`]: those that are desired RUNNING
+/// and belong to a service. Only service tasks can be protected.
 #[must_use]
 pub fn protections_to_ask(tasks: &[Task]) -> Vec<TaskArn> {
     let of_services = to_move(tasks).filter(|task| task.service().is_some());

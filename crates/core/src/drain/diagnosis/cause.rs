@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-/// Why the tasks of a service are still there. Written as `cause`, a word that stays the same, and `detail`, a text.
+/// Why the tasks of a service are still there. Written as `cause`, a word that stays the same, and
+/// `detail`, a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// ECS finds no place for a replacement.
+    /// ECS cannot place a replacement.
     NoRoom(Lacking),
-    /// The service's percentages let ECS neither stop a task before its replacement starts nor start one before it
-    /// stops.
+    /// The service's percentages let ECS neither stop a task before its replacement starts nor
+    /// start one before it stops.
     NoLeeway {
         /// How many tasks are wanted.
         desired: u32,
@@ -34,7 +35,7 @@ pub enum Cause {
     },
     /// Replacements are on their way.
     Replacing {
-        /// How many tasks the service is to run.
+        /// The service's desired count.
         desired: u32,
         /// How many run.
         running: u32,
@@ -53,11 +54,11 @@ pub enum Cause {
     NotYetStopping,
     /// Nothing is known of the service: it was not asked for, or is deleted.
     NotDescribed,
-    /// None of these; what ECS told last, if anything.
+    /// None of these; ECS's last words, if any.
     Unknown(Option<String>),
 }
 
-/// What the closest container instance lacks for a replacement.
+/// The resource or attribute that the closest container instance lacks for a replacement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lacking {
     /// CPU units.
@@ -76,8 +77,8 @@ pub enum Lacking {
     Agent,
     /// There is no container instance that takes tasks.
     ContainerInstance,
-    /// ECS does not tell, or in words unknown here.
-    Untold,
+    /// ECS names none, or in words unknown here.
+    Unnamed,
 }
 
 impl Cause {
@@ -116,7 +117,7 @@ impl fmt::Display for Cause {
             }
             Self::TaskStartImpaired => "replacements start and don't stay up, so that ECS tries less and less often",
             Self::Unhealthy => "its tasks fail their health checks",
-            Self::OperationsThrottled => "ECS is throttled for this service and tries again later",
+            Self::OperationsThrottled => "ECS is throttled for this service and retries later",
             Self::Protected { until: None } => "protected from scale-in",
             Self::Protected { until: Some(until) } => {
                 return write!(f, "protected until {}", until.format("%Y-%m-%d %H:%M UTC"));
@@ -134,8 +135,8 @@ impl fmt::Display for Cause {
             Self::NetworkInterface => "waiting for its network interface to be detached",
             Self::NotYetStopping => "to be stopped, but the agent has not begun to",
             Self::NotDescribed => "nothing is known of the service: it was not asked for, or is deleted",
-            Self::Unknown(None) => "ECS told no reason",
-            Self::Unknown(Some(told)) => return write!(f, "ECS told last: {told}"),
+            Self::Unknown(None) => "ECS logged no reason",
+            Self::Unknown(Some(message)) => return write!(f, "ECS logged last: {message}"),
         })
     }
 }
@@ -151,7 +152,7 @@ impl fmt::Display for Lacking {
             Self::Attribute => "an attribute or a placement constraint",
             Self::Agent => "the closest instance's agent is disconnected",
             Self::ContainerInstance => "no container instance takes tasks",
-            Self::Untold => "no container instance meets all of its requirements",
+            Self::Unnamed => "no container instance meets all of its requirements",
         })
     }
 }
@@ -208,7 +209,7 @@ mod tests {
                 "unknown",
             ]
         );
-        // Whoever reads one of them in a log finds there what to do about it.
+        // A reader of the log finds there what to do about it.
         let page = include_str!("../../../../../docs/troubleshooting.md");
         for word in words {
             assert!(

@@ -11,16 +11,16 @@ use super::report::{Diagnosis, ServiceDiagnosis, StandaloneTasks};
 use crate::service::Service;
 use crate::task::{DesiredStatus, Task, TaskArn, TaskProtection};
 
-/// What was read of an instance that drains.
+/// The reads of an instance that drains.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
     /// The tasks on it; those that have stopped are passed over.
     pub tasks: &'a [Task],
     /// The services of those tasks, as far as ECS described them.
     pub services: &'a [Service],
-    /// The protections of those tasks, as far as ECS told.
+    /// The protections of those tasks, as far as ECS answered.
     pub protections: &'a [TaskProtection],
-    /// Whether the instance's agent is connected.
+    /// True if the instance's agent is connected.
     pub agent_connected: bool,
 }
 
@@ -114,8 +114,8 @@ impl Held {
         }
     }
 
-    /// By the task that has most before it: a task passes DEACTIVATING, STOPPING and DEPROVISIONING in this order
-    /// (Developer Guide, "Task lifecycle").
+    /// By the task that has most before it: a task passes DEACTIVATING, STOPPING and DEPROVISIONING
+    /// in this order (Developer Guide, "Task lifecycle").
     fn why_still_stopping(&self) -> Cause {
         let stages = self.stopping.keys().map(|status| match status.as_str() {
             "DEACTIVATING" => (1, Cause::DeregistrationDelay),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_are_counted_by_what_they_are_to_do_and_where_they_are() {
+    fn tasks_are_counted_by_desired_and_last_status() {
         let mut tasks = vec![
             task("1", "service:web"),
             stopping("3", "service:web", "DEACTIVATING"),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn standalone_tasks_are_told_by_group() {
+    fn standalone_tasks_are_reported_by_group() {
         let tasks = [
             task("1", "family:job"),
             task("2", "family:job"),
@@ -182,14 +182,14 @@ mod tests {
         ];
         let diagnosis = diagnose(&evidence(&tasks, &[]), at(0), at(60));
         assert_eq!(diagnosis.services, []);
-        let told: Vec<_> =
+        let groups: Vec<_> =
             diagnosis.standalone.iter().map(|it| (it.group.as_str(), it.tasks, it.stopping)).collect();
-        assert_eq!(told, [("family:import", 1, 0), ("family:job", 2, 1)]);
+        assert_eq!(groups, [("family:import", 1, 0), ("family:job", 2, 1)]);
     }
 
     #[test]
     fn each_service_is_diagnosed_by_its_own_description() {
-        let full = service("web", 3).that_told([(30, "was unable to place a task. RESOURCE:CPU")]);
+        let full = service("web", 3).with_events([(30, "was unable to place a task. RESOURCE:CPU")]);
         let tasks = [task("1", "service:web"), task("2", "service:api")];
         let services = [service("api", 1), full];
         assert_eq!(causes(&tasks, &services), [Cause::Unknown(None), Cause::NoRoom(Lacking::Cpu)]);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn where_all_is_stopping_the_status_tells_what_for_described_or_not() {
+    fn where_all_is_stopping_the_status_shows_the_reason_described_or_not() {
         for (status, cause) in [
             ("DEACTIVATING", Cause::DeregistrationDelay),
             ("STOPPING", Cause::StopTimeout),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_that_stop_the_one_with_most_before_it_tells() {
+    fn of_several_that_stop_the_one_with_most_before_it_wins() {
         let tasks = ["DEPROVISIONING", "STOPPING", "DEACTIVATING"].map(|it| stopping("1", "service:web", it));
         assert_eq!(causes(&tasks, &[]), [Cause::DeregistrationDelay]);
         assert_eq!(causes(&tasks[..2], &[]), [Cause::StopTimeout]);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_to_run_tells_rather_than_those_that_stop() {
+    fn one_that_is_desired_running_wins_over_those_that_stop() {
         let tasks = [stopping("1", "service:web", "STOPPING"), task("2", "service:web")];
         assert_eq!(causes(&tasks, &[service("web", 1)]), [Cause::Unknown(None)]);
     }
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pending_task_is_to_run_like_a_running_one() {
+    fn a_pending_task_is_desired_running_like_a_running_one() {
         let pending = Task { last_status: "PENDING".to_owned(), ..task("1", "service:web") };
         assert_eq!(causes(&[pending], &[]), [Cause::NotDescribed]);
     }

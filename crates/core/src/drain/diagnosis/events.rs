@@ -1,7 +1,8 @@
-//! What a service's scheduler told.
+//! The events of a service's scheduler.
 //!
-//! The texts are for people and vary, so that they are known by the parts that have stayed the same (Developer Guide,
-//! "Amazon ECS service event messages"). A service's name has no space in it, hence is no such part.
+//! The texts are for people and vary. The parts that have stayed the same identify them (Developer
+//! Guide, "Amazon ECS service event messages"). A service's name has no space in it, hence is no
+//! such part.
 
 use std::time::Duration;
 
@@ -10,42 +11,45 @@ use chrono::{DateTime, Utc};
 use super::cause::{Cause, Lacking};
 use crate::service::{Service, ServiceEvent};
 
-/// Events this long before the drain are of its time: what was told to a cluster that was full already.
+/// Events this long before the drain are of its time: ECS logged them of a cluster that was full
+/// already.
 const BEFORE: Duration = Duration::from_secs(300);
 
-/// ECS leaves out an event that it has told already for this long, unless its cause was resolved meanwhile (Developer
-/// Guide, as above): until then, a trouble told last still stands.
+/// ECS omits an event that it has logged already for this long, unless its cause was resolved
+/// meanwhile (Developer Guide, as above). Until then, the last trouble still stands.
 const STANDS: Duration = Duration::from_secs(6 * 3600);
 
 /// No more of an event's text is shown.
 pub(super) const SHOWN_CHARS: usize = 200;
 
-/// What the events of a service come to.
+/// The meaning of a service's events.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Meaning {
     /// ECS can't go on.
     Trouble(Cause),
-    /// It started tasks since the drain began, and no trouble was told since.
+    /// It started tasks since the drain began, and ECS has logged no trouble since.
     Started,
     /// Neither.
     Nothing,
 }
 
-/// What the service's events tell about a drain that began at `began`: the newest that tells anything wins.
+/// The meaning of the service's events for a drain that began at `began`: the newest one with a
+/// meaning wins.
 ///
-/// Tasks that start resolve what was told before them, but for replacements that don't stay up: those start, too.
-pub(super) fn told(service: &Service, began: DateTime<Utc>, now: DateTime<Utc>) -> Told {
+/// Tasks that start resolve the trouble before them, except replacements that do not stay up: those
+/// start, too.
+pub(super) fn meaning(service: &Service, began: DateTime<Utc>, now: DateTime<Utc>) -> Meaning {
     if let Some(newest) = service.events.first()
         && newest.at >= now - STANDS
         && let Some(Event::Trouble(cause)) = read(&newest.message, service)
     {
-        return Told::Trouble(cause);
+        return Meaning::Trouble(cause);
     }
     let mut started = None;
     for event in lately(service, began) {
         match read(&event.message, service) {
             Some(Event::Trouble(cause)) if started.is_none() || cause == Cause::TaskStartImpaired => {
-                return Told::Trouble(cause);
+                return Meaning::Trouble(cause);
             }
             Some(Event::Started) => {
                 started.get_or_insert(event.at);
@@ -54,7 +58,7 @@ pub(super) fn told(service: &Service, began: DateTime<Utc>, now: DateTime<Utc>) 
             _ => {}
         }
     }
-    if started.is_some_and(|started| started >= began) { Told::Started } else { Told::Nothing }
+    if started.is_some_and(|started| started >= began) { Meaning::Started } else { Meaning::Nothing }
 }
 
 /// The latest of the service's events, in one line of at most [`SHOWN_CHARS`] characters.
@@ -96,7 +100,8 @@ fn read(message: &str, service: &Service) -> Option<Event> {
     })
 }
 
-/// What is lacking, by ECS's words for it or by the reasons of `RunTask` (Developer Guide, "API failure reasons").
+/// The lacking resource, by ECS's words for it or by the reasons of `RunTask` (Developer Guide,
+/// "API failure reasons").
 fn lacking(reason: &str) -> Lacking {
     const WORDS: [(&[&str], Lacking); 8] = [
         (&["no container instances were found", "empty capacity provider"], Lacking::ContainerInstance),
@@ -109,7 +114,7 @@ fn lacking(reason: &str) -> Lacking {
         (&["agent"], Lacking::Agent),
     ];
     let known = WORDS.iter().find(|(words, _)| words.iter().any(|word| reason.contains(word)));
-    known.map_or(Lacking::Untold, |&(_, lacking)| lacking)
+    known.map_or(Lacking::Unnamed, |&(_, lacking)| lacking)
 }
 
 #[cfg(test)]
@@ -123,13 +128,13 @@ mod tests {
     const STEADY: &str = "has reached a steady state.";
     const IMPAIRED: &str = "is unable to consistently start tasks successfully.";
 
-    /// What these events come to, a minute after the drain began.
-    fn heard<const N: usize>(events: [(i64, &str); N]) -> Told {
-        told(&service("web", 3).that_told(events), at(0), at(60))
+    /// The meaning of these events, a minute after the drain began.
+    fn meaning_of<const N: usize>(events: [(i64, &str); N]) -> Meaning {
+        meaning(&service("web", 3).with_events(events), at(0), at(60))
     }
 
-    fn no_room(lacking: Lacking) -> Told {
-        Told::Trouble(Cause::NoRoom(lacking))
+    fn no_room(lacking: Lacking) -> Meaning {
+        Meaning::Trouble(Cause::NoRoom(lacking))
     }
 
     #[test]
@@ -163,20 +168,20 @@ mod tests {
             ("encountered error \"RESOURCE:CPU\".", Lacking::Cpu),
             ("encountered error \"RESOURCE:MEMORY\".", Lacking::Memory),
             ("encountered error \"RESOURCE:PORTS\".", Lacking::Port),
-            ("", Lacking::Untold),
-            ("The closest one is out of sorts.", Lacking::Untold),
+            ("", Lacking::Unnamed),
+            ("The closest one is out of sorts.", Lacking::Unnamed),
         ] {
             let more =
                 "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
-            assert_eq!(heard([(30, &format!("{FULL} {words} {more}"))]), no_room(lacking), "{words}");
+            assert_eq!(meaning_of([(30, &format!("{FULL} {words} {more}"))]), no_room(lacking), "{words}");
         }
     }
 
     #[test]
     fn the_name_of_a_service_is_not_what_is_lacking() {
         for name in ["gpu-agent", "attribute-memory"] {
-            let told = told(&service(name, 3).that_told([(30, FULL)]), at(0), at(60));
-            assert_eq!(told, no_room(Lacking::Untold), "{name}");
+            let found = meaning(&service(name, 3).with_events([(30, FULL)]), at(0), at(60));
+            assert_eq!(found, no_room(Lacking::Unnamed), "{name}");
         }
     }
 
@@ -196,63 +201,63 @@ mod tests {
             ),
             ("(task 1) failed container health checks.", Cause::Unhealthy),
         ] {
-            assert_eq!(heard([(30, words)]), Told::Trouble(cause), "{words}");
+            assert_eq!(meaning_of([(30, words)]), Meaning::Trouble(cause), "{words}");
         }
     }
 
     #[test]
-    fn the_newest_that_tells_anything_wins() {
+    fn the_newest_with_a_meaning_wins() {
         let memory = format!("{FULL} insufficient memory");
         let events = [(50, "has stopped 1 running tasks: (task 1)."), (40, memory.as_str()), (30, FULL)];
-        assert_eq!(heard(events), no_room(Lacking::Memory));
-        assert_eq!(heard([(40, STARTED), (30, FULL)]), Told::Started);
-        assert_eq!(heard([(40, FULL), (30, STARTED)]), no_room(Lacking::Untold));
+        assert_eq!(meaning_of(events), no_room(Lacking::Memory));
+        assert_eq!(meaning_of([(40, STARTED), (30, FULL)]), Meaning::Started);
+        assert_eq!(meaning_of([(40, FULL), (30, STARTED)]), no_room(Lacking::Unnamed));
     }
 
     #[test]
     fn tasks_that_start_do_not_resolve_that_they_do_not_stay_up() {
-        assert_eq!(heard([(40, STARTED), (30, IMPAIRED)]), Told::Trouble(Cause::TaskStartImpaired));
+        assert_eq!(meaning_of([(40, STARTED), (30, IMPAIRED)]), Meaning::Trouble(Cause::TaskStartImpaired));
         assert_eq!(
-            heard([(40, STARTED), (30, FULL), (20, IMPAIRED)]),
-            Told::Trouble(Cause::TaskStartImpaired)
+            meaning_of([(40, STARTED), (30, FULL), (20, IMPAIRED)]),
+            Meaning::Trouble(Cause::TaskStartImpaired)
         );
     }
 
     #[test]
-    fn a_steady_state_resolves_all_that_was_told_before() {
-        assert_eq!(heard([(40, STEADY), (30, IMPAIRED)]), Told::Nothing);
-        assert_eq!(heard([(40, STARTED), (30, STEADY), (20, IMPAIRED)]), Told::Started);
+    fn a_steady_state_resolves_all_trouble_before_it() {
+        assert_eq!(meaning_of([(40, STEADY), (30, IMPAIRED)]), Meaning::Nothing);
+        assert_eq!(meaning_of([(40, STARTED), (30, STEADY), (20, IMPAIRED)]), Meaning::Started);
     }
 
     #[test]
     fn events_of_minutes_before_the_drain_are_of_its_time() {
-        assert_eq!(heard([(10, "something new"), (-300, FULL)]), no_room(Lacking::Untold));
-        assert_eq!(heard([(10, "something new"), (-301, FULL)]), Told::Nothing);
+        assert_eq!(meaning_of([(10, "something new"), (-300, FULL)]), no_room(Lacking::Unnamed));
+        assert_eq!(meaning_of([(10, "something new"), (-301, FULL)]), Meaning::Nothing);
     }
 
     #[test]
     fn tasks_that_started_before_the_drain_are_no_replacements() {
-        assert_eq!(heard([(0, STARTED)]), Told::Started);
-        assert_eq!(heard([(-1, STARTED), (-2, FULL)]), Told::Nothing);
+        assert_eq!(meaning_of([(0, STARTED)]), Meaning::Started);
+        assert_eq!(meaning_of([(-1, STARTED), (-2, FULL)]), Meaning::Nothing);
     }
 
     #[test]
-    fn a_trouble_told_last_stands_as_long_as_ecs_would_not_tell_it_again() {
-        assert_eq!(heard([(60 - 6 * 3600, FULL)]), no_room(Lacking::Untold));
-        assert_eq!(heard([(59 - 6 * 3600, FULL)]), Told::Nothing);
-        assert_eq!(heard([(-400, STEADY), (-500, FULL)]), Told::Nothing);
+    fn the_last_trouble_stands_as_long_as_ecs_would_not_log_it_again() {
+        assert_eq!(meaning_of([(60 - 6 * 3600, FULL)]), no_room(Lacking::Unnamed));
+        assert_eq!(meaning_of([(59 - 6 * 3600, FULL)]), Meaning::Nothing);
+        assert_eq!(meaning_of([(-400, STEADY), (-500, FULL)]), Meaning::Nothing);
     }
 
     #[test]
     fn a_trouble_of_this_drain_stands_however_long_it_lasts() {
-        let told = told(&service("web", 3).that_told([(30, FULL)]), at(0), at(100_000));
-        assert_eq!(told, no_room(Lacking::Untold));
+        let found = meaning(&service("web", 3).with_events([(30, FULL)]), at(0), at(100_000));
+        assert_eq!(found, no_room(Lacking::Unnamed));
     }
 
     #[test]
     fn the_latest_event_is_shown_in_one_line_of_bounded_length() {
         let of =
-            |message: &str| latest(&service("w", 1).that_told([(0, message), (-1, "old")]), at(0)).unwrap();
+            |message: &str| latest(&service("w", 1).with_events([(0, message), (-1, "old")]), at(0)).unwrap();
         assert_eq!(of("told\nthis \t twice"), "(service w) told this twice");
         let exact = "ü".repeat(SHOWN_CHARS - "(service w) ".len());
         assert_eq!(of(&exact), format!("(service w) {exact}"));
@@ -262,6 +267,6 @@ mod tests {
 
     #[test]
     fn an_event_of_before_the_drain_is_not_shown() {
-        assert_eq!(latest(&service("w", 1).that_told([(-301, STEADY)]), at(0)), None);
+        assert_eq!(latest(&service("w", 1).with_events([(-301, STEADY)]), at(0)), None);
     }
 }

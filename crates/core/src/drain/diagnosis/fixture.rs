@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::service::{SchedulingStrategy, Service, ServiceEvent};
 use crate::task::{DesiredStatus, Task};
 
-/// So many seconds after the drain began.
+/// This many seconds after the drain began.
 pub(super) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
 }
@@ -40,8 +40,8 @@ pub(super) fn service(name: &str, desired: u32) -> Service {
 }
 
 impl Service {
-    /// The same service, whose scheduler told this, newest first.
-    pub(super) fn that_told<const N: usize>(mut self, events: [(i64, &str); N]) -> Self {
+    /// The same service with these events, newest first.
+    pub(super) fn with_events<const N: usize>(mut self, events: [(i64, &str); N]) -> Self {
         self.events = events
             .map(|(seconds, message)| ServiceEvent {
                 at: at(seconds),

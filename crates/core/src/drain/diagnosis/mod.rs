@@ -1,16 +1,16 @@
-//! Why a drain waits: what still holds the instance, and what ECS told of it.
+//! Why a drain waits: the tasks that still hold the instance, and ECS's own words about them.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | `schedule` | how often a drain is diagnosed |
 //! | `asks` | which services to describe and which tasks' protection to ask for |
-//! | `diagnose` | from what was read to a diagnosis |
+//! | `diagnose` | from the reads to a diagnosis |
 //! | `replica` | why ECS has not yet moved a service's tasks |
-//! | `events` | what a service's scheduler told, in ECS's words |
-//! | `cause` | the causes there are, in ours |
+//! | `events` | a service scheduler's events, in ECS's words |
+//! | `cause` | the causes, in our words |
 //! | `report` | the diagnosis: a line for a person, and JSON |
 //!
-//! A diagnosis never decides anything: where it errs, a line in the log is wrong and no instance is.
+//! Diagnoses are informational. They never affect a drain.
 
 mod asks;
 mod cause;

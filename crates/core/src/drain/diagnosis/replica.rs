@@ -1,9 +1,9 @@
-//! Why ECS has not yet moved the tasks of a service that are to run.
+//! Why ECS has not yet moved a service's tasks off the instance.
 
 use chrono::{DateTime, Utc};
 
 use super::cause::Cause;
-use super::events::{Told, latest, told};
+use super::events::{Meaning, latest, meaning};
 use crate::service::{SchedulingStrategy, Service};
 
 /// The protected ones among a service's tasks on the instance.
@@ -25,8 +25,8 @@ impl Cause {
     }
 }
 
-/// Why `to_move` tasks of `service` are still there, the first that applies: what only somebody can change, before what
-/// ends by itself.
+/// Why `to_move` tasks of `service` are still there. The first cause that applies wins: causes that
+/// only somebody can change come before those that end on their own.
 pub(super) fn cause(
     service: &Service,
     to_move: usize,
@@ -44,12 +44,12 @@ pub(super) fn cause(
     if protected.tasks >= to_move {
         return Cause::Protected { until };
     }
-    let told = told(service, began, now);
-    if let Told::Trouble(cause) = told {
+    let meaning = meaning(service, began, now);
+    if let Meaning::Trouble(cause) = meaning {
         return cause;
     }
     let Service { desired, running, pending, .. } = *service;
-    if running != desired || pending > 0 || told == Told::Started {
+    if running != desired || pending > 0 || meaning == Meaning::Started {
         return Cause::Replacing { desired, running, pending };
     }
     if protected.tasks > 0 {
@@ -58,8 +58,9 @@ pub(super) fn cause(
     Cause::Unknown(latest(service, began))
 }
 
-/// Whether ECS can stop a task before its replacement starts, or start the replacement first. The minimum is rounded up
-/// and the maximum down (API reference, `DeploymentConfiguration`). What is too many can always be stopped.
+/// Returns whether ECS can stop a task before its replacement starts, or start the replacement
+/// first. The minimum is rounded up and the maximum down (API reference,
+/// `DeploymentConfiguration`). ECS can always stop tasks above the desired count.
 fn has_leeway(service: &Service) -> bool {
     let desired = u64::from(service.desired);
     let minimum = (desired * u64::from(service.minimum_healthy_percent)).div_ceil(100);
@@ -128,15 +129,15 @@ mod tests {
     }
 
     #[test]
-    fn no_leeway_is_told_before_a_protection_which_ends_by_itself() {
+    fn no_leeway_comes_before_a_protection_which_ends_on_its_own() {
         assert!(matches!(why(&with_percents(1, 100, 100), protected(2)), Cause::NoLeeway { .. }));
     }
 
     #[test]
     fn where_all_tasks_are_protected_it_is_the_protection() {
-        let full = service("web", 3).that_told([(30, FULL)]);
+        let full = service("web", 3).with_events([(30, FULL)]);
         assert_eq!(why(&full, protected(2)), Cause::Protected { until: Some(at(600)) });
-        assert_eq!(why(&full, protected(1)), Cause::NoRoom(Lacking::Untold));
+        assert_eq!(why(&full, protected(1)), Cause::NoRoom(Lacking::Unnamed));
     }
 
     #[test]
@@ -145,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_told_before_what_is_being_replaced() {
-        let full = Service { running: 2, ..service("web", 3).that_told([(30, FULL)]) };
-        assert_eq!(why(&full, NONE), Cause::NoRoom(Lacking::Untold));
+    fn trouble_comes_before_tasks_that_are_being_replaced() {
+        let full = Service { running: 2, ..service("web", 3).with_events([(30, FULL)]) };
+        assert_eq!(why(&full, NONE), Cause::NoRoom(Lacking::Unnamed));
     }
 
     #[test]
@@ -157,14 +158,14 @@ mod tests {
         assert_eq!(why(&fewer, NONE), Cause::Replacing { desired: 3, running: 2, pending: 0 });
         let pending = Service { pending: 1, ..web() };
         assert_eq!(why(&pending, protected(1)), Cause::Replacing { desired: 3, running: 3, pending: 1 });
-        let started = web().that_told([(30, "has started 1 tasks: (task 1).")]);
+        let started = web().with_events([(30, "has started 1 tasks: (task 1).")]);
         assert_eq!(why(&started, NONE), Cause::Replacing { desired: 3, running: 3, pending: 0 });
     }
 
     #[test]
-    fn otherwise_it_is_what_ecs_told_last() {
-        let steady = service("web", 3).that_told([(30, "has reached a steady state.")]);
-        let told = "(service web) has reached a steady state.".to_owned();
-        assert_eq!(why(&steady, NONE), Cause::Unknown(Some(told)));
+    fn otherwise_ecss_last_words_are_the_cause() {
+        let steady = service("web", 3).with_events([(30, "has reached a steady state.")]);
+        let message = "(service web) has reached a steady state.".to_owned();
+        assert_eq!(why(&steady, NONE), Cause::Unknown(Some(message)));
     }
 }

@@ -8,7 +8,8 @@ use serde::{Serialize, Serializer};
 
 use super::cause::Cause;
 
-/// A line names no more services than this, nor more groups of standalone tasks, and counts the rest.
+/// A line names no more services than this, nor more groups of standalone tasks, and counts the
+/// rest.
 pub const SERVICES_NAMED_MAX: usize = 10;
 
 /// Why a drain waits.
@@ -24,7 +25,7 @@ pub struct Diagnosis {
     /// Until when the last of them is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protected_until: Option<DateTime<Utc>>,
-    /// Whether the instance's agent is connected: while it is not, no task's status moves.
+    /// True if the instance's agent is connected: while it is not, no task's status moves.
     pub agent_connected: bool,
 }
 
@@ -34,9 +35,9 @@ pub struct Diagnosis {
 pub struct ServiceDiagnosis {
     /// The service's name.
     pub name: String,
-    /// Its tasks on the instance that are to run and do.
+    /// Its running tasks on the instance that are desired RUNNING.
     pub running: usize,
-    /// Those that are to run and don't yet.
+    /// Those that are desired RUNNING and do not run yet.
     pub pending: usize,
     /// How many of these two are protected from being scaled in.
     #[serde(skip)]
@@ -49,13 +50,14 @@ pub struct ServiceDiagnosis {
     pub cause: Cause,
 }
 
-/// Standalone tasks of one group. ECS never drains them: they end by themselves, or at the drain's deadline.
+/// Standalone tasks of one group. ECS never drains them: they end on their own, or at the drain
+/// timeout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StandaloneTasks {
     /// Their group: `family:NAME`, or what their starter chose.
     pub group: String,
-    /// How many are to run.
+    /// The tasks that are desired RUNNING.
     pub tasks: usize,
     /// How many somebody is stopping.
     pub stopping: usize,
@@ -73,7 +75,8 @@ fn total<S: Serializer>(by_status: &BTreeMap<String, usize>, serializer: S) -> R
     by_status.values().sum::<usize>().serialize(serializer)
 }
 
-/// `web: 3 running, 1 stopping: no room for the replacement (memory); family:job: 2 standalone, which ECS never drains`
+/// `web: 3 running, 1 stopping: no room for the replacement (memory)`. Other services follow after
+/// "; ".
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
@@ -175,8 +178,11 @@ mod tests {
                 "waiting for replacements to start and be healthy (3 wanted, 2 running, 1 pending)",
             ),
             (Cause::Daemon, "a daemon, which ECS stops once the other tasks have gone"),
-            (Cause::Unknown(None), "ECS told no reason"),
-            (Cause::Unknown(Some("(service web) sulks.".to_owned())), "ECS told last: (service web) sulks."),
+            (Cause::Unknown(None), "ECS logged no reason"),
+            (
+                Cause::Unknown(Some("(service web) sulks.".to_owned())),
+                "ECS logged last: (service web) sulks.",
+            ),
         ] {
             assert_eq!(
                 of(vec![held("web", 1, cause)], vec![]).to_string(),
@@ -186,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn protected_tasks_are_told_where_they_are_not_the_cause() {
+    fn protected_tasks_are_reported_where_they_are_not_the_cause() {
         let web = ServiceDiagnosis { pending: 1, protected: 2, ..held("web", 3, Cause::Unhealthy) };
         assert_eq!(
             of(vec![web], vec![]).to_string(),
@@ -197,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn standalone_tasks_that_somebody_stops_are_told_apart() {
+    fn standalone_tasks_that_somebody_stops_are_counted_separately() {
         let some = StandaloneTasks { stopping: 1, ..job() };
         let all = StandaloneTasks { tasks: 0, stopping: 1, ..job() };
         assert_eq!(some.to_string(), "family:job: 2 standalone, which ECS never drains, 1 more stopping");
@@ -205,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disconnected_agent_is_told_first() {
+    fn a_disconnected_agent_comes_first() {
         let away = Diagnosis { agent_connected: false, ..of(vec![], vec![job()]) };
         assert_eq!(
             away.to_string(),

@@ -6,15 +6,16 @@ use chrono::{DateTime, Utc};
 
 use crate::time_left::between;
 
-/// The first pause between two diagnoses. The longer a drain lasts, the longer they get: what holds it changes less.
+/// The first pause between two diagnoses. The longer a drain lasts, the longer they get: what holds
+/// it changes less.
 pub const DIAGNOSIS_INTERVAL_MIN: Duration = Duration::from_secs(30);
 
 /// The longest pause between two diagnoses.
 pub const DIAGNOSIS_INTERVAL_MAX: Duration = Duration::from_secs(300);
 
-/// When to diagnose a drain next that began at `began`, or `now` where that has passed. `last` is when it was last
-/// diagnosed. The first diagnosis is due after 30 s: most drains are over by then, or nearly. Then the pauses are 60,
-/// 120, 240 and 300 s.
+/// When to diagnose a drain next that began at `began`, or `now` where that has passed. `last` is
+/// when it was last diagnosed. The first diagnosis is due after 30 s: most drains are over by then,
+/// or nearly. Then the pauses are 60, 120, 240 and 300 s.
 #[must_use]
 pub fn next_diagnosis(
     began: DateTime<Utc>,

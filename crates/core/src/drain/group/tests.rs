@@ -300,7 +300,8 @@ fn the_group_is_read_once_more_before_a_message_returns() {
     assert_eq!(drains.role(), Role::Coordinator);
 }
 
-/// A sweep that leaves an instance to its message first, and the start of the drain in the next one.
+/// A sweep that leaves an instance to its message first, and the start of the drain in the next
+/// one.
 fn swept(activities: Result<BTreeMap<Ec2InstanceId, DateTime<Utc>>, Arc<CallError>>) -> DateTime<Utc> {
     let mut sweep = GroupDrains::new(request(None), Standby::default());
     assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use super::Message;
 use super::ignored::Ignored;
 use super::interruption::{rebalance, spot_interruption};
-use super::member::text_of;
+use super::member::{detail, text_of};
 use super::notice::{TERMINATING, read_lifecycle_message};
 use super::sweep::read_sweep;
-use super::unreadable::{UnreadableMessage, malformed};
+use super::unreadable::UnreadableMessage;
 
 const AUTO_SCALING: &str = "aws.autoscaling";
 const EC2: &str = "aws.ec2";
@@ -17,8 +17,8 @@ const TERMINATE_LIFECYCLE_ACTION: &str = "EC2 Instance-terminate Lifecycle Actio
 const SPOT_INTERRUPTION: &str = "EC2 Spot Instance Interruption Warning";
 const REBALANCE: &str = "EC2 Instance Rebalance Recommendation";
 
-/// Whether an object is an EventBridge event, or a rule's constant input with a `sweep`, and not an
-/// Auto Scaling message to SNS.
+/// Returns whether an object is an EventBridge event, or a rule's constant input with a `sweep`,
+/// and not an Auto Scaling message to SNS.
 #[must_use]
 pub fn is_event(fields: &Map<String, Value>) -> bool {
     fields.contains_key("sweep") || fields.get("detail-type").is_some_and(Value::is_string)
@@ -50,15 +50,6 @@ pub fn read_event(event: &Map<String, Value>) -> Result<Message, UnreadableMessa
 pub fn message_text(event: &Map<String, Value>) -> String {
     let message = termination_message(event).unwrap_or_else(|| event.clone());
     Value::Object(message).to_string()
-}
-
-/// The event's `detail`.
-pub(super) fn detail(event: &Map<String, Value>) -> Result<&Map<String, Value>, UnreadableMessage> {
-    match event.get("detail") {
-        Some(Value::Object(detail)) => Ok(detail),
-        None | Some(Value::Null) => Err(malformed("detail", "missing: a JSON object is required")),
-        Some(_) => Err(malformed("detail", "not accepted: a JSON object is required")),
-    }
 }
 
 fn source_and_type(event: &Map<String, Value>) -> (&str, &str) {

@@ -5,8 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::event::detail;
-use super::member::{ec2_instance_id, text_of, time};
+use super::member::{detail, ec2_instance_id, text_of, time};
 use super::unreadable::UnreadableMessage;
 use crate::container_instance::Ec2InstanceId;
 
@@ -19,13 +18,13 @@ const TIME: &str = "time";
 pub struct Interruption {
     /// The instance.
     pub ec2_instance_id: Ec2InstanceId,
-    /// What EC2 announces.
+    /// The kind of announcement.
     pub kind: InterruptionKind,
     /// When EC2 announced it.
     pub time: DateTime<Utc>,
 }
 
-/// What EC2 announces for a Spot Instance.
+/// EC2's announcements for a Spot Instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InterruptionKind {
     /// `EC2 Spot Instance Interruption Warning`: EC2 reclaims the instance in two minutes.

@@ -13,6 +13,15 @@ pub(super) fn text_of<'a>(fields: &'a Map<String, Value>, field: &str) -> Option
     fields.get(field).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
+/// The event's `detail`.
+pub(super) fn detail(event: &Map<String, Value>) -> Result<&Map<String, Value>, UnreadableMessage> {
+    match event.get("detail") {
+        Some(Value::Object(detail)) => Ok(detail),
+        None | Some(Value::Null) => Err(malformed("detail", "missing: a JSON object is required")),
+        Some(_) => Err(malformed("detail", "not accepted: a JSON object is required")),
+    }
+}
+
 /// The error that names each of `required` that is missing.
 pub(super) fn missing(fields: &Map<String, Value>, required: &[&str]) -> UnreadableMessage {
     let absent = required.iter().filter(|field| text_of(fields, field).is_none());

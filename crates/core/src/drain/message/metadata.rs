@@ -65,8 +65,9 @@ impl Metadata {
     }
 }
 
-/// Whether the members say nothing, or have one of our keys. Keys of other tools may stand beside
-/// ours, except one that reads like a slip for `cluster` where that is absent: `ClusterName`.
+/// Returns whether the members say nothing, or have one of our keys. Keys of other tools may stand
+/// beside ours, except one that reads like a slip for `cluster` where that is absent:
+/// `ClusterName`.
 fn is_understood(members: &Map<String, Value>) -> bool {
     if members.values().all(Value::is_null) {
         return true;
@@ -76,7 +77,7 @@ fn is_understood(members: &Map<String, Value>) -> bool {
     !misspelt && [CLUSTER, DRAIN_TIMEOUT].iter().any(|key| members.contains_key(*key))
 }
 
-/// What the metadata holds and what is accepted, on one line.
+/// The metadata and the accepted forms, on one line.
 fn not_understood(text: &str) -> String {
     let one_line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let quoted: String = one_line.chars().take(QUOTED_MAX).collect();

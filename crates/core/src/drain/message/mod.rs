@@ -1,4 +1,4 @@
-//! What a message asks for. It came through SNS, or is an event straight from EventBridge.
+//! Messages: through SNS, or as events straight from EventBridge.
 
 mod destination;
 mod event;
@@ -23,7 +23,7 @@ pub use notice::Notice;
 pub use sweep::Sweep;
 pub use unreadable::{ACCEPTED_EVENTS, UnreadableMessage};
 
-/// What a message asks for.
+/// A message, by its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// To drain an instance and complete its hook.

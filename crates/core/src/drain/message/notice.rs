@@ -40,7 +40,7 @@ pub struct Notice {
     pub origin: Option<String>,
     /// Where the instance goes. Older messages have none.
     pub destination: Option<Destination>,
-    /// Whether an instance refresh replaces the instance's root volume (`Action` is
+    /// True if an instance refresh replaces the instance's root volume (`Action` is
     /// `ReplaceRootVolume`). The instance then stays in its group and keeps its EC2 instance id.
     pub root_volume_replacement: bool,
     /// The cluster that the hook's `NotificationMetadata` names.
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_tells_a_root_volume_replacement_from_a_termination() {
+    fn the_action_member_separates_a_root_volume_replacement_from_a_termination() {
         for (action, replacement) in
             [("ReplaceRootVolume", true), ("Terminate", false), ("AddedLater", false), ("", false)]
         {

@@ -14,7 +14,7 @@ pub enum UnreadableMessage {
     /// Auto Scaling sends SNS a JSON object. Its key-value form goes to e-mail subscribers only.
     #[error("the message is not a JSON object; {ACCEPTED_EVENTS}")]
     NotAnObject(#[source] Option<serde_json::Error>),
-    /// No member tells what the message is.
+    /// No member says what the message is.
     #[error("missing LifecycleTransition; {ACCEPTED_EVENTS}")]
     Unknown,
     /// Required members are absent, empty or not texts.

@@ -61,7 +61,7 @@ pub struct Finish {
     pub took: Duration,
     /// Tasks of its instance that stopped.
     pub tasks: u32,
-    /// Whether its timeout passed before its tasks had stopped.
+    /// True if its timeout passed before its tasks had stopped.
     pub deadline_exceeded: bool,
 }
 

@@ -202,7 +202,7 @@ fn stopping_past_its_time() -> Session {
     session
 }
 
-/// Whether the drain completes the hook once it has looked for new registrations.
+/// Returns whether the drain completes the hook once it has asked for new registrations.
 fn completes_after_a_last_look(session: &mut Session, seconds: i64) -> bool {
     heartbeat(session, seconds);
     let step = next(session, seconds);

@@ -1,4 +1,5 @@
-//! A seed that failed: told, with the command that plays it again, shrunk and written down.
+//! Reports a seed that failed, with the command that replays it, and writes its shrunk scenario to
+//! a file.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,19 +15,19 @@ use fleetkeeper_campaign::strategy::scenario_tree;
 
 use crate::progress::Progress;
 
-/// Tells of all of them; the first of each rule is shrunk.
+/// Reports all of them, and shrinks the first of each rule.
 pub(crate) fn tell(failures: &[(u64, Failed)]) {
     let mut shrunk = BTreeSet::new();
     let commit = if failures.is_empty() { String::new() } else { commit() };
     for (seed, failed) in failures {
         println!("\nseed {seed}, commit {commit}\n  {failed}\n  again: make sim SEED={seed}");
         if shrunk.insert(failed.rule) {
-            tell_smallest(*seed, failed);
+            report_smallest(*seed, failed);
         }
     }
 }
 
-fn tell_smallest(seed: u64, failed: &Failed) {
+fn report_smallest(seed: u64, failed: &Failed) {
     let progress = Progress::new(0, Instant::now());
     let smallest = shrink(scenario_tree(seed), failed.clone(), &RULES, |plays| progress.shrinking(plays));
     progress.done();
@@ -53,7 +54,7 @@ pub(crate) fn json(scenario: &Scenario) -> String {
     serde_json::to_string_pretty(scenario).unwrap_or_else(|error| error.to_string())
 }
 
-/// A seed is one of its strategies: the commit tells which.
+/// A seed is one of its strategies: the commit identifies them.
 fn commit() -> String {
     let git = Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).output();
     let said = git.ok().filter(|git| git.status.success()).and_then(|git| String::from_utf8(git.stdout).ok());

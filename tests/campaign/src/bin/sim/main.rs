@@ -1,11 +1,11 @@
 //! `make sim`: plays a campaign, or one history again, and says what came of it.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
 //! | `options` | the command line |
 //! | `progress` | how far it is |
-//! | `summary` | what a campaign added up to |
-//! | `failure` | a seed that failed: told, shrunk, written down |
+//! | `summary` | the sums of a campaign |
+//! | `failure` | a seed that failed: reported, shrunk, written down |
 //! | `replay` | one history, line by line |
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a person")]

@@ -7,12 +7,12 @@ use std::str::FromStr;
 use lexopt::prelude::{Long, Short, ValueExt};
 use lexopt::{Arg, Error, Parser};
 
-/// What is asked for.
+/// The command of the caller.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// What can be asked for.
+    /// Prints the usage.
     Help,
-    /// So many seeds from one on, on so many threads.
+    /// Plays `seeds` seeds from `from` on, on `jobs` threads.
     Campaign { from: u64, seeds: u64, jobs: usize },
     /// The history of one seed.
     Seed(u64),

@@ -29,7 +29,7 @@ pub(crate) fn file(path: &Path) -> ExitCode {
 
 fn show(scenario: &Scenario) -> ExitCode {
     let timeline = timeline(scenario).unwrap_or_else(|_| String::new());
-    // Whoever has seen enough closes the pipe.
+    // A reader who has seen enough closes the pipe.
     let _ = writeln!(stdout(), "{}\n\n{timeline}", json(scenario));
     match verdict(scenario, &RULES) {
         None => {

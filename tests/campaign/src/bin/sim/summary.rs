@@ -1,4 +1,4 @@
-//! What a campaign added up to.
+//! The summary of a campaign.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(crate) fn print(tally: &Tally, took: Duration) {
     }
 }
 
-/// What a campaign of this size should have seen and has not.
+/// Sights that a campaign of this size should have had and lacks.
 pub(crate) fn unseen(tally: &Tally) -> Vec<Seen> {
     if tally.histories < SEEDS_MIN {
         return Vec::new();

@@ -1,25 +1,30 @@
-//! Rule 7, no runaway: what would scale without end, or can't be worked out, is reported and never put.
+//! Rule 7, no runaway: what would scale without end, or can't be worked out, is reported and never
+//! put.
 //!
 //! An invocation puts nothing at all
 //!
-//! - where a read of its own failed, was throttled or was never answered, except of single tasks, or where ECS did not tell
-//!   of an instance for another reason than that it is MISSING;
+//! - where a read of its own failed, was throttled or was never answered, except of single tasks,
+//!   or where ECS did not describe an instance for another reason than that it is MISSING;
 //!
-//! and nothing of the book's where the worst case fits on no host, however empty: from 5 s (`SETTLE`, the most that reads are taken to lag behind)
-//! before the invocation began until it put, there was a host that took tasks (ACTIVE, agent connected) all the time,
-//! and the worst case fitted on the registered resources of none.
+//! and none of the book's figures where the worst-case container fits on no host, however empty.
+//! That is from 5 s before the invocation began until it put (`SETTLE`, the longest that reads are
+//! assumed to lag). A host took tasks all that time (ACTIVE, agent connected), and the container
+//! fitted on the registered resources of none.
 //!
-//! It puts nothing of the book's where it could know that there is no worst case.
+//! It puts none of the book's figures where it could know that there is no worst-case container.
 //!
-//! `MissingHosts` is never more than twice the tasks that the services were to run at any time meanwhile (a deployment may
-//! want them all anew), and the headroom's. Where nothing
-//! changed that matters:
+//! `MissingHosts` is never more than twice the highest sum of the services' desired counts
+//! meanwhile, and the headroom's. A deployment may want all tasks anew. Where nothing changed that
+//! matters:
 //!
 //! - all groups together miss no more hosts than tasks wait, and one each for the headroom;
-//! - a group that misses some could take a task that waits, or one more of a kind for which no host has room;
-//! - none misses any only if no task waits that a further host of a group could take, while none is coming.
+//! - a group that misses some could take a task that waits, or one more of a kind for which no host
+//!   has room;
+//! - none misses any only if no task waits that a further host of a group could take, while none is
+//!   coming.
 //!
-//! Where alarms and policies scale by the metrics ([`policies`]), they do so for a reason that was real.
+//! Where alarms and policies scale by the metrics ([`policies`]), they do so for a reason that was
+//! real.
 
 mod policies;
 
@@ -49,7 +54,7 @@ fn metrics(put: &MetricPut<'_>) -> Result<(), String> {
         return Err("put metric data though a read had failed".to_owned());
     }
     if put.reads.untold {
-        return Err("put metric data though ECS had not told of an instance".to_owned());
+        return Err("put metric data though ECS had not described an instance".to_owned());
     }
     missing_hosts(put)?;
     if !put.worst_case_is_known() {

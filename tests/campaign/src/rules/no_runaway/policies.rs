@@ -1,8 +1,8 @@
-//! What the policies do has a reason that was put, within what their alarm looks at.
+//! Every step of the policies has a reason that was put, within the range of its alarm.
 //!
-//! - A scale-out follows a put of `MissingHosts` of the group above 0, and a scale-in one of `RemovableHosts`. What is put is
-//!   held to the truth by itself.
-//! - In the quiet end a group settles: what alarms told it to do turns at most [`TURNS_MAX`] times.
+//! - A scale-out follows a put of `MissingHosts` of the group above 0, and a scale-in one of
+//!   `RemovableHosts`. Other rules check that the puts are true.
+//! - In the quiet end a group settles: alarms change its direction at most [`TURNS_MAX`] times.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,13 @@ use fleetkeeper_sim::world::history::Occurrence;
 
 use crate::stage::Played;
 
-/// An alarm of the template looks back over 5 minutes at most, and 6 more where some have no data; each minute's data
-/// come from an invocation that may last a minute, and are looked at up to a minute later.
+/// An alarm of the template evaluates 5 minutes at most, and 6 more where some have no data. Each
+/// minute's data come from an invocation that may last a minute, and are evaluated up to a minute
+/// later.
 const LOOKS_BACK: TimeDelta = TimeDelta::minutes(5 + 6 + 1 + 1);
 
-/// Out for what waits, in for what is too much then, and once more where a task ends or a host is lost just then.
+/// Out for what waits, in for what is too much then, and once more where a task ends or a host is
+/// lost just then.
 const TURNS_MAX: u32 = 3;
 
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use crate::rules::waiting::Place;
 use crate::rules::within_the_bucket::is_read;
 use crate::stage::DRAINER;
 
-/// What a round of many reads takes, for each of them.
+/// The duration of a round of many reads, for each of them.
 const READ_TAKES: TimeDelta = TimeDelta::milliseconds(120);
 
 /// The hosts as the history goes on, and since when each is clear.
@@ -84,7 +84,7 @@ impl Watch<'_> {
         Some(clear_since.max(self.story.calm_from))
     }
 
-    /// Whether no part of an instance takes tasks.
+    /// Returns whether no part of an instance takes tasks.
     fn is_draining(&self, instance: &Ec2InstanceId) -> bool {
         self.occupancy.of(instance).all(|occupied| occupied.status != ContainerInstanceStatus::Active)
     }
@@ -98,7 +98,8 @@ impl Watch<'_> {
         let over = action.ended.is_some_and(|ended| ended.position < position);
         let Some(ready) = self.ready_since(action.instance).filter(|_| !over) else { return Ok(()) };
         let tasks: usize = self.occupancy.of(action.instance).map(|occupied| occupied.ever).sum();
-        // Pages of lists and batches of descriptions: of the tasks, and where filters are ignored of the whole cluster.
+        // Pages of lists and batches of descriptions: of the tasks, and where filters are ignored
+        // of the whole cluster.
         let calls = (tasks + self.occupancy.len()) * 4 + 50;
         let gone = self.occupancy.of(action.instance).next().is_none();
         for duty in self.story.duties.get(token).into_iter().flatten() {

@@ -28,7 +28,7 @@ struct Ran {
 }
 
 impl Ran {
-    /// Whether the drainer could find it when an action was opened.
+    /// Returns whether the drainer could find it when an action was opened.
     fn is_listed(&self, action: &LifecycleAction<'_>) -> bool {
         self.deregistered.is_none_or(|at| at > action.opened)
     }
@@ -117,7 +117,7 @@ fn is_sure(story: &Story<'_>, action: &LifecycleAction<'_>) -> bool {
     story.sure.get(action.group).copied().unwrap_or(false)
 }
 
-/// What ran on each instance, ghosts left out.
+/// The tasks that ran on each instance, ghosts left out.
 fn ran<'a>(story: &Story<'a>) -> BTreeMap<&'a Ec2InstanceId, Vec<Ran>> {
     let mut occupancy = Occupancy::default();
     let mut instances: BTreeMap<&ContainerInstanceArn, &Ec2InstanceId> = BTreeMap::new();
@@ -161,7 +161,7 @@ fn ran<'a>(story: &Story<'a>) -> BTreeMap<&'a Ec2InstanceId, Vec<Ran>> {
     by_instance
 }
 
-/// Whether a group has more activities than pages of them are read.
+/// Returns whether a group has more activities than pages of them are read.
 fn too_many_pages(waiting: usize, page: usize) -> bool {
     waiting > page * 30
 }

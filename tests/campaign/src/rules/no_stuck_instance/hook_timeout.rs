@@ -52,7 +52,8 @@ pub(super) fn hooks_expire_rightly(story: &Story<'_>) -> Result<(), Breach> {
     Ok(())
 }
 
-/// Whether the drainer could find an instance, or know that it is gone, for a minute before its hook ran out.
+/// Returns whether the drainer could find an instance, or know that it is gone, for a minute before
+/// its hook ran out.
 fn is_known_at(story: &Story<'_>, action: &LifecycleAction<'_>, at: DateTime<Utc>) -> bool {
     let mut membership = Membership::of(&story.played.scenario);
     let entries = story.played.world.history().entries().iter();
@@ -60,7 +61,8 @@ fn is_known_at(story: &Story<'_>, action: &LifecycleAction<'_>, at: DateTime<Utc
     story.is_found_or_known_gone(&membership, action, at - CALL_TAKES, at)
 }
 
-/// When calls of each invocation hung, or its heartbeats, messages or reads of the hook were not answered.
+/// When calls of each invocation hung, or its heartbeats, messages or reads of the hook were not
+/// answered.
 fn hindrances(story: &Story<'_>) -> BTreeMap<InvocationId, BTreeSet<DateTime<Utc>>> {
     let mut hindered: BTreeMap<InvocationId, BTreeSet<DateTime<Utc>>> = BTreeMap::new();
     for entry in story.played.world.history().entries() {

@@ -1,13 +1,15 @@
 //! Rule 2, no stuck instance: every hook ends, by the drainer wherever the drainer could end it.
 //!
-//! **Who must end an action.** The invocations of its own notice that did not delegate; those that coordinate its group,
-//! from when they must know it on (80 s after their message became the coordinating one); and, where groups are swept, the
-//! sweeps, from three minutes after the action was opened on.
+//! **The duty to end an action** falls on three. First, the invocations of its own notice that did
+//! not delegate. Second, those that coordinate its group, from when they must know of it on: 80 s
+//! after their message became the coordinating one. Third, where groups are swept, the sweeps, from
+//! three minutes after the action was opened on.
 //!
-//! **When.** An instance is *clear* from the time on at which every task on it has STOPPED; ghosts do not count. The world
-//! is *calm* from [`trouble_lasts`] after it became quiet; for an invocation whose calls ECS's request rates refuse, from as
-//! long after the last of them. An action that an invocation must end does end within [`time_to_complete`] of the instance
-//! being clear, the world calm, and the invocation's own start:
+//! **When.** An instance is *clear* from the time on at which every task on it has STOPPED; ghosts
+//! do not count. The world is *calm* from [`trouble_lasts`] after it became quiet. For an
+//! invocation whose calls ECS's request rates refuse, it is calm as long after the last of them. An
+//! action that an invocation must end does end within [`time_to_complete`] of three things: the
+//! instance is clear, the world is calm, and the invocation has started.
 //!
 //! ```text
 //! 40 s + 4 polls + 60 ms * calls         one instance that waits alone
@@ -16,21 +18,22 @@
 //! + 150 s                                it is left to the sweeps
 //! ```
 //!
-//! An instance that is not in its group's configured cluster is none of this, unless its hook's metadata leave no doubt and
-//! another instance of the group is there.
+//! An instance that is not in its group's configured cluster is exempt. It is not exempt where its
+//! hook's metadata leave no doubt and another instance of the group is there.
 //!
-//! - An invocation that began when all that was so, the instance DRAINING, and in whose time no other instance of the group
-//!   waits, does not end before the action, where it had 15 s and two polls. It neither republishes nor fails. Otherwise
-//!   short invocations could republish forever. (It may be killed.)
-//! - Once the drain timeout has passed, with the policies `continue` and `abandon` the action ends within the same time.
-//!   Of invocations that began after that in a calm world, the third does not leave it open. With the policy `stop-tasks`
-//!   every task is stopped within that time (of invocations of 15 s or more the third does not leave one running), and the
-//!   action ends within that time from 30 s before the hook's global timeout
-//!   on.
-//! - In a serene history ([`is_serene`]) a hook's own timeout ends no action on an instance that the drainer finds, or knows
-//!   to be gone.
-//! - Elsewhere it does only once the drain timeout has passed, or where no invocation that must end the action was at work
-//!   throughout the last heartbeat timeout, with its calls answered.
+//! - An invocation that began when all that was so, the instance DRAINING, and in whose time no
+//!   other instance of the group waits, does not end before the action, where it had 15 s and two
+//!   polls. It neither republishes nor fails. Otherwise short invocations could republish forever.
+//!   (It may be killed.)
+//! - Once the drain timeout has passed, with the policies `continue` and `abandon` the action ends
+//!   within the same time. Of invocations that began after that in a calm world, the third does not
+//!   leave it open. With the policy `stop-tasks` every task is stopped within that time (of
+//!   invocations of 15 s or more the third does not leave one running), and the action ends within
+//!   that time from 30 s before the hook's global timeout on.
+//! - In a serene history ([`is_serene`]) a hook's own timeout ends no action on an instance that
+//!   the drainer finds, or knows to be gone.
+//! - Elsewhere it does only once the drain timeout has passed, or where no invocation that must end
+//!   the action was at work throughout the last heartbeat timeout, with its calls answered.
 
 mod clear_instance;
 mod drain_timeout;
@@ -56,7 +59,7 @@ use crate::stage::Played;
 #[derive(Debug)]
 pub struct NoStuckInstance;
 
-/// What an invocation needs from a clear instance to the end of its hook, besides polls and calls.
+/// The time from a clear instance to the end of its hook, besides polls and calls.
 const COMPLETES: TimeDelta = TimeDelta::seconds(40);
 
 /// An instance that is not in the cluster is waited for this long.
@@ -68,7 +71,8 @@ const GROUP_READ: TimeDelta = TimeDelta::seconds(90);
 /// A coordinator learns of an instance that begins to wait within this.
 const LEARNS: TimeDelta = TimeDelta::seconds(80);
 
-/// A sweep leaves an action to its message for two minutes, and the next one may come a minute later.
+/// A sweep leaves an action to its message for two minutes, and the next one may come a minute
+/// later.
 const SWEPT_AFTER: TimeDelta = TimeDelta::seconds(180);
 
 /// Two more sweeps, and what each of them takes.
@@ -90,7 +94,8 @@ impl Rule for NoStuckInstance {
     }
 }
 
-/// Whether nothing ever goes wrong, and nothing holds up a function: a history in which no hook runs out.
+/// Returns whether nothing ever goes wrong, and nothing holds up a function: a history in which no
+/// hook runs out.
 fn is_serene(scenario: &Scenario) -> bool {
     let (drainer, api) = (&scenario.drainer, &scenario.api);
     let unhindered = drainer.reserved_concurrency.is_none() && !drainer.recursion_terminated;
@@ -102,7 +107,7 @@ fn poll_interval(scenario: &Scenario) -> TimeDelta {
     TimeDelta::seconds(i64::from(scenario.drainer.poll_seconds))
 }
 
-/// What an invocation must have to see one empty instance through.
+/// The time that an invocation needs to see one empty instance through.
 fn time_to_see_it_empty(scenario: &Scenario) -> TimeDelta {
     TimeDelta::seconds(15) + poll_interval(scenario) * 2
 }
@@ -114,7 +119,7 @@ fn has_time_to_see_it_empty(scenario: &Scenario) -> bool {
     works_for > time_to_see_it_empty(scenario)
 }
 
-/// What must end an action, from when until when.
+/// The invocation that must end an action, from when until when.
 #[derive(Debug)]
 struct Duty {
     /// The invocation; none for the sweeps together.
@@ -123,7 +128,7 @@ struct Duty {
     until: Option<DateTime<Utc>>,
     /// The most that waited of its group.
     waiting: usize,
-    /// Whether it is the action of its own notice.
+    /// True if it is the action of its own notice.
     own: bool,
 }
 
@@ -137,7 +142,8 @@ struct Story<'a> {
     /// The groups whose drainer is sure of their cluster.
     sure: BTreeMap<String, bool>,
     calm_from: DateTime<Utc>,
-    /// The last call of each invocation that was not answered as asked: once it is quiet, by ECS's request rates.
+    /// The last call of each invocation that was not answered as asked: once it is quiet, by ECS's
+    /// request rates.
     last_trouble: BTreeMap<InvocationId, DateTime<Utc>>,
 }
 
@@ -167,7 +173,8 @@ impl<'a> Story<'a> {
         own.map_or(self.calm_from, |own| own.max(self.calm_from))
     }
 
-    /// Whether the drainer can know that an instance is not in the cluster, or finds it there.
+    /// Returns whether the drainer can know that an instance is not in the cluster, or finds it
+    /// there.
     fn is_found_or_known_gone(
         &self,
         membership: &Membership<'_>,

@@ -1,4 +1,4 @@
-//! The reads of one look at a cluster.
+//! The reads of one snapshot of a cluster.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,13 +18,13 @@ use crate::rules::{Breach, Rule, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
 
-/// What is listed and MISSING is asked for so many times more.
+/// The calculator asks again this many times for a resource that is listed and MISSING.
 const MISSING_TRIES: usize = 3;
 
-/// How long ECS tells of a task that has STOPPED.
+/// How long ECS shows a task that has STOPPED.
 const TOLD_OF: TimeDelta = TimeDelta::hours(1);
 
-/// What is in a cluster for a look to find.
+/// The resources of a cluster that a snapshot can find.
 #[derive(Default)]
 struct Members<'a> {
     instances: BTreeSet<&'a ContainerInstanceArn>,
@@ -127,8 +127,8 @@ fn breach(entry: &Entry, by: InvocationId, how: &str) -> Breach {
 }
 
 impl Members<'_> {
-    /// What a look may find, the first of whose reads is as old as `from`. A list that lags behind still has those that
-    /// just left.
+    /// The resources that a snapshot may find, whose first read is as old as `from`. A list that
+    /// lags still has those that just left.
     fn look<'a>(&mut self, cluster: &'a str, from: DateTime<Utc>) -> Look<'a> {
         forget(&mut self.left, from);
         let told_of = self.stopped.len();
@@ -176,8 +176,9 @@ impl Look<'_> {
                 "reads more than the {pages} pages of its cluster and {expressions} expressions"
             ));
         }
-        // One list of those to run and one of those to stop, each with a page that is not full, and where few hosts matter
-        // one of each of them. A task that moves from one list to the other meanwhile is in both.
+        // One list of tasks desired RUNNING and one of those desired STOPPED, each with a page that
+        // is not full. Where few hosts matter, there is one of each for each host. A task that
+        // moves from one list to the other meanwhile is in both.
         let lists = (2 * self.tasks).div_ceil(page) + 2 + self.instances;
         let describes = 3 * (2 * self.tasks).div_ceil(DESCRIBE_MAX) + 2 * MISSING_TRIES;
         if self.task_lists > lists || self.task_describes > describes || self.protections > describes {

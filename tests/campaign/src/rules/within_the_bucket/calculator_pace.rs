@@ -1,4 +1,4 @@
-//! The reads of an environment of the calculator, from one look to the next.
+//! The reads of an environment of the calculator, from one snapshot to the next.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use super::{WithinTheBucket, is_read};
 use crate::rules::{Breach, Rule};
 use crate::stage::{CALCULATOR, Played};
 
-/// So many reads an environment makes at once, at most: 50, and those that are on their way, a list and 8 descriptions. A
-/// slow one may come when those that began after it do.
+/// The most reads that an environment makes at once: 50, and those that are on their way, a list
+/// and 8 descriptions. A slow one may arrive together with those that began after it.
 const BURST: f64 = 60.0;
 
-/// It makes so many reads a second after that: half of what ECS sustains.
+/// The reads a second after that: half of ECS's sustained rate.
 const PER_SECOND: f64 = 10.0;
 
-/// What of its burst an environment has used.
+/// The part of its burst that an environment has used.
 #[derive(Default)]
 struct Bucket {
     used: f64,

@@ -16,13 +16,13 @@ use crate::rules::{Breach, Rule, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
 
-/// A look that begins so long after a placement failed has what made it fail.
+/// A snapshot that begins this long after a placement failed contains the cause.
 const SETTLED_AFTER: TimeDelta = TimeDelta::seconds(5);
 
-/// A look, as far as it is known what it must have seen.
+/// A snapshot, as far as it must have seen the cluster.
 struct Snapshot<'a> {
     cluster: &'a str,
-    /// What it read is as old as this at most.
+    /// Its reads are as old as this at most.
     seen_from: DateTime<Utc>,
     /// When its invocation began.
     began: DateTime<Utc>,
@@ -68,7 +68,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let of_schedule = cluster_arn(&cluster_name(0));
     let lag = read_lag(&played.scenario);
     let mut instances: BTreeMap<&ContainerInstanceArn, Versions> = BTreeMap::new();
-    // What each environment published last of each cluster.
+    // The last snapshot of each cluster that each environment published.
     let mut seen: BTreeMap<EnvironmentId, Vec<Snapshot<'_>>> = BTreeMap::new();
     let mut running: BTreeMap<InvocationId, Invocation<'_>> = BTreeMap::new();
     for entry in played.world.history().entries() {
@@ -117,8 +117,8 @@ fn reads(operation: Operation) -> bool {
     is_read(operation) || matches!(operation, Operation::ListServices | Operation::DescribeServices)
 }
 
-/// Whether the event is of an instance that the snapshot has at the event's version or later, or of a placement that failed
-/// well before.
+/// Returns whether the snapshot covers the event. It has the event's instance at the event's
+/// version or later, or it began well after the placement failed.
 fn is_covered(
     payload: &Value,
     snapshot: &Snapshot<'_>,

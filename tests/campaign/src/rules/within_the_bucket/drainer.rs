@@ -1,5 +1,5 @@
-//! The reads of the drainer: of all invocations of a group together, of one that drains alone; and that its message becomes
-//! one message.
+//! The reads of the drainer: of all invocations of a group together, of one that drains alone; and
+//! that its message becomes one message.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,10 +20,12 @@ use crate::scenario::Scenario;
 use crate::stage::{DRAINER, Played};
 use fleetkeeper_sim::world::disorder::Disorder;
 
-/// A change or a failed call may be behind reads this much later: the longest lag of a read, a pause, a step.
+/// A change or a failed call may be behind reads this much later: the longest lag of a read, a
+/// pause, a step.
 const BEHIND: TimeDelta = TimeDelta::seconds(180);
 
-/// The rounds of everything that one minute has without a reason: at the start, and to confirm the end.
+/// The rounds of everything that one minute has without a reason: at the start, and to confirm the
+/// end.
 const ROUNDS: usize = 6;
 
 /// The calls of a lone drain besides its polls.
@@ -39,7 +41,7 @@ struct Delivery<'a> {
     /// What may make it read everything anew: changes of its instance, and calls that failed.
     reasons: VecDeque<DateTime<Utc>>,
     changes: usize,
-    /// Whether at some time all tasks on its instance were stopping.
+    /// True if at some time all tasks on its instance were stopping.
     only_stopping: bool,
     published: usize,
     records: usize,
@@ -52,7 +54,7 @@ struct Delivery<'a> {
     has_read: bool,
 }
 
-/// What a group's invocations have used of their burst.
+/// The part of their burst that a group's invocations have used.
 #[derive(Default)]
 struct Bucket {
     used: f64,
@@ -145,7 +147,8 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
 }
 
 impl Bucket {
-    /// One read while this many invocations work on the same message; how much of the burst is used then.
+    /// One read while this many invocations work on the same message; how much of the burst is used
+    /// then.
     fn read(&mut self, now: DateTime<Utc>, copies: u32) -> f64 {
         let since = self.at.replace(now).map_or(0.0, |at| (now - at).as_seconds_f64());
         self.used = (self.used - since * GROUP_PER_SECOND).max(0.0) + 1.0 / f64::from(copies.max(1));
@@ -153,7 +156,8 @@ impl Bucket {
     }
 }
 
-/// How many invocations work on the same message of a group at once, at most: SNS delivers at least once.
+/// How many invocations work on the same message of a group at once, at most: SNS delivers at least
+/// once.
 fn copies_of_a_message(deliveries: &BTreeMap<InvocationId, Delivery<'_>>, group: &str) -> u32 {
     let mut copies: BTreeMap<&Option<String>, u32> = BTreeMap::new();
     let places = deliveries.values().filter_map(|delivery| delivery.place.as_ref());
@@ -163,7 +167,8 @@ fn copies_of_a_message(deliveries: &BTreeMap<InvocationId, Delivery<'_>>, group:
     copies.into_values().max().unwrap_or(1)
 }
 
-/// Whether a republished message of a group is among several that are worked on: it may coordinate beside the lowest.
+/// Returns whether a republished message of a group is among several that are worked on: it may
+/// coordinate beside the lowest.
 fn one_was_republished(deliveries: &BTreeMap<InvocationId, Delivery<'_>>, group: &str) -> bool {
     let places = deliveries.values().filter_map(|delivery| delivery.place.as_ref());
     let places: Vec<_> = places.filter(|place| place.group == group).collect();
@@ -210,7 +215,8 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    /// An invocation that ends has not read what it delegated, and a lone one has made no more calls than it needs.
+    /// An invocation that ends has not read what it delegated, and a lone one has made no more
+    /// calls than it needs.
     fn ends(
         &self,
         end: &InvocationEnd,
@@ -260,13 +266,13 @@ impl Delivery<'_> {
     }
 }
 
-/// Whether a publish may be taken to have failed that is only slow.
+/// Returns whether a publish may count as failed that is only slow.
 fn is_slow(scenario: &Scenario) -> bool {
     let calls = &scenario.disorder.calls;
     calls.slow_ms_max + calls.jitter_ms_max >= 1_000
 }
 
-/// Whether every call is answered, in time.
+/// Returns whether every call is answered, in time.
 fn is_untroubled(scenario: &Scenario) -> bool {
     let api = &scenario.api;
     let answered = scenario.faults.is_empty() && api.request_rates.is_none() && !api.filters_ignored;

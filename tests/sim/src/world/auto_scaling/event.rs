@@ -1,4 +1,5 @@
-//! The events of lifecycle actions that Auto Scaling sends to EventBridge, beside the message to a hook's topic.
+//! The events of lifecycle actions that Auto Scaling sends to EventBridge, beside the message to a
+//! hook's topic.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
@@ -19,15 +20,15 @@ pub struct LifecycleActionEvent {
     pub instance: Ec2InstanceId,
     /// The action's token.
     pub token: String,
-    /// What it waits for.
+    /// The transition that it waits for.
     pub transition: LifecycleTransition,
-    /// What the hook's notices carry along.
+    /// The metadata in the hook's notices.
     pub notification_metadata: Option<String>,
     /// Where it comes from.
     pub origin: Place,
     /// Where it goes.
     pub destination: Place,
-    /// What the group does with it; none in the form of before 2026.
+    /// The group's action on it; none in the form of before 2026.
     pub action: Option<&'static str>,
 }
 

@@ -10,8 +10,8 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 pub enum ActionResult {
     /// The group goes on once its other hooks are done, too.
     Continue,
-    /// The group goes on at once: its other hooks are skipped. A termination goes on in either case, unless the group
-    /// retains what is abandoned; a launch is taken back.
+    /// The group goes on at once: its other hooks are skipped. A termination goes on in either
+    /// case, unless the group retains what is abandoned; a launch is taken back.
     Abandon,
 }
 
@@ -32,12 +32,12 @@ impl fmt::Display for ActionResult {
     }
 }
 
-/// What a hook waits for.
+/// The transition that a hook waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LifecycleTransition {
     /// An instance is up, but not in service yet.
     InstanceLaunching,
-    /// An instance is to be terminated, or to go to the warm pool.
+    /// An instance leaves service, for its termination or for the warm pool.
     InstanceTerminating,
 }
 
@@ -57,17 +57,17 @@ impl LifecycleTransition {
 pub struct LifecycleHook {
     /// Its name.
     pub name: String,
-    /// What it waits for.
+    /// The transition that it waits for.
     pub transition: LifecycleTransition,
     /// 30 to 7,200 s; 3,600 by default.
     pub heartbeat_timeout_seconds: u32,
-    /// What happens when an action's time is up; ABANDON by default.
+    /// The result of an action that runs out; ABANDON by default.
     pub default_result: ActionResult,
     /// The SNS topic that it notifies.
     pub notification_target_arn: Option<String>,
-    /// What its notices carry along.
+    /// The metadata in its notices.
     pub notification_metadata: Option<String>,
-    /// Whether its notifications are refused, as with a deleted topic or a role that denies them.
+    /// True if its notifications are refused, as with a deleted topic or a role that denies them.
     pub notification_is_refused: bool,
 }
 
@@ -92,7 +92,7 @@ impl LifecycleHook {
         Self { transition: LifecycleTransition::InstanceLaunching, ..Self::new(name, topic_arn) }
     }
 
-    /// That notifies no topic: EventBridge alone tells of its actions.
+    /// Without a topic: only EventBridge reports its actions.
     #[must_use]
     pub fn without_topic(mut self) -> Self {
         self.notification_target_arn = None;
@@ -128,7 +128,8 @@ impl LifecycleHook {
         self
     }
 
-    /// Whatever its heartbeats, an action ends after 100 heartbeat timeouts or 48 hours, whichever is less.
+    /// An action ends after 100 heartbeat timeouts or 48 hours, whichever is less, however many
+    /// heartbeats come.
     #[must_use]
     pub fn global_timeout_seconds(&self) -> u32 {
         self.heartbeat_timeout_seconds.saturating_mul(100).min(172_800)

@@ -13,7 +13,7 @@ pub struct LaunchTimes {
     pub likeliest: u32,
     /// The longest, in seconds.
     pub most: u32,
-    /// What decides the draws.
+    /// The seed of the draws.
     pub seed: u64,
 }
 

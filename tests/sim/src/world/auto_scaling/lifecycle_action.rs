@@ -21,7 +21,8 @@ pub struct ActionReference<'a> {
 pub const NO_ACTIVE_ACTION: &str = "No active Lifecycle Action found";
 
 impl World {
-    /// `DescribeLifecycleHooks`: all of a group's hooks, or those named; a name that it does not have is passed over.
+    /// `DescribeLifecycleHooks`: all of a group's hooks, or those named; a name that it does not
+    /// have is passed over.
     pub fn describe_lifecycle_hooks(
         &self,
         group: &str,
@@ -52,7 +53,8 @@ impl World {
         Ok(())
     }
 
-    /// `CompleteLifecycleAction`. The result is a free text in the API, and one of two words in the service.
+    /// `CompleteLifecycleAction`. The result is a free text in the API, and one of two words in the
+    /// service.
     pub fn complete_lifecycle_action(
         &mut self,
         action: ActionReference<'_>,

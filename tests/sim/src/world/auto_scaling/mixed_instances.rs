@@ -19,8 +19,8 @@ impl MixedInstances {
         Self { types: types.iter().map(|of_type| (of_type.clone(), None)).collect(), seed: None }
     }
 
-    /// These types, each with the capacity units of an instance. They take turns. Desired capacity, minimum and
-    /// maximum are units then.
+    /// These types, each with the capacity units of an instance. They take turns. Desired capacity,
+    /// minimum and maximum are units then.
     #[must_use]
     pub fn weighing(types: &[(InstanceType, u32)]) -> Self {
         let types = types.iter().map(|(of_type, weight)| (of_type.clone(), Some(*weight)));
@@ -79,7 +79,7 @@ impl Group {
         number.and_then(|number| mixed.types.get(number)).cloned().unwrap_or_else(only)
     }
 
-    /// What an instance is of the capacity at most.
+    /// The most units of one instance.
     pub(crate) fn largest_weight(&self) -> u64 {
         let types = self.settings.mixed_instances.iter().flat_map(|mixed| &mixed.types);
         types.filter_map(|(_, weight)| *weight).max().map_or(1, u64::from)

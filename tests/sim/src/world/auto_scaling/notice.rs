@@ -5,7 +5,6 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 use serde_json::{Value, json};
 
 use super::hook::{LifecycleHook, LifecycleTransition};
-use super::notification::GroupEvent;
 use crate::world::ecs::event::iso;
 use crate::world::{ACCOUNT, REGION};
 
@@ -89,39 +88,6 @@ pub(crate) fn subject(transition: LifecycleTransition, instance: &Ec2InstanceId)
         LifecycleTransition::InstanceTerminating => "TERMINATING",
     };
     format!("Auto Scaling:  Lifecycle action '{what}' for instance {instance} in progress.")
-}
-
-/// An instance was launched or terminated: no lifecycle action, and nothing waits for an answer.
-pub(crate) fn notification(
-    request_id: &str,
-    group_id: &str,
-    group: &str,
-    event: GroupEvent,
-    instance: &Ec2InstanceId,
-    zone: &str,
-    at: DateTime<Utc>,
-) -> Value {
-    // A subnet in each zone. Its id ends in the zone's letter, which is a hexadecimal digit.
-    let subnet = format!("subnet-{:0>17}", zone.chars().next_back().unwrap_or('a'));
-    json!({
-        "Progress": 50,
-        "AccountId": ACCOUNT,
-        "Description": format!("{}: {instance}", event.words().1),
-        "RequestId": request_id,
-        "EndTime": iso(at),
-        "AutoScalingGroupARN": group_arn(group_id, group),
-        "ActivityId": request_id,
-        "StartTime": iso(at),
-        "Service": "AWS Auto Scaling",
-        "Time": iso(at),
-        "EC2InstanceId": instance.as_str(),
-        "StatusCode": "InProgress",
-        "StatusMessage": "",
-        "Details": {"Subnet ID": subnet, "Availability Zone": zone},
-        "AutoScalingGroupName": group,
-        "Cause": format!("At {} the group's capacity was adjusted.", iso(at)),
-        "Event": event.as_str(),
-    })
 }
 
 pub(crate) fn group_arn(id: &str, group: &str) -> String {

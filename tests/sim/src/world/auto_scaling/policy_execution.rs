@@ -1,4 +1,5 @@
-//! What a step scaling policy makes of a breach: warm-up, what is on its way already, and the group's limits.
+//! What a step scaling policy makes of a breach: warm-up, what is on its way already, and the
+//! group's limits.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -10,8 +11,8 @@ use crate::world::World;
 use crate::world::history::Occurrence;
 
 impl World {
-    /// An alarm executes a policy: the data points that it looked at are so far beyond the threshold. Without any there
-    /// is no distance to find a step by.
+    /// An alarm executes a policy: the data points that it looked at are so far beyond the
+    /// threshold. Without any there is no distance to find a step by.
     pub(crate) fn execute_policy(&mut self, name: &str, policy: &str, alarm: &str, breaches: &[f64]) {
         let now = self.now;
         self.execute_simple_policy(name, policy, alarm);
@@ -56,7 +57,8 @@ impl Group {
             if self.instances.values().any(|instance| scale_out_warms_up(instance, now)) {
                 return None;
             }
-            // What is on its way out still is capacity, so that a step does not take the next one meanwhile.
+            // A leaving instance still is capacity, so that a step does not take the next one
+            // meanwhile.
             let leaving = count(self, |instance| instance.state.is_leaving());
             policy.target(desired + leaving, adjustment).min(desired).max(min.min(desired))
         };
@@ -68,7 +70,8 @@ fn count(group: &Group, which: impl Fn(&GroupInstance) -> bool) -> i64 {
     i64::try_from(group.units(which)).unwrap_or(i64::MAX)
 }
 
-/// Whether a launched instance, whatever it was launched for, has no share in the metric yet.
+/// Returns whether a launched instance, whatever it was launched for, has no share in the metric
+/// yet.
 fn warms_up(instance: &GroupInstance, policy: &StepScalingPolicy, now: DateTime<Utc>) -> bool {
     warms_up_for(instance, policy.estimated_instance_warmup_seconds, now)
 }

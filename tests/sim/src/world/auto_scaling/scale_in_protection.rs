@@ -1,6 +1,7 @@
 //! Scale-in protection: instances that no scale-in and no instance refresh takes.
 //!
-//! `TerminateInstanceInAutoScalingGroup` takes them all the same (user guide, "ec2-auto-scaling-instance-protection").
+//! `TerminateInstanceInAutoScalingGroup` takes them all the same (user guide,
+//! "ec2-auto-scaling-instance-protection").
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 

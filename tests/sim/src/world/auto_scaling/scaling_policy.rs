@@ -13,20 +13,21 @@ const STEPS_MAX: usize = 20;
 pub struct StepScalingPolicy {
     /// Its name.
     pub name: String,
-    /// What its adjustments mean.
+    /// The meaning of its adjustments.
     pub adjustment_type: AdjustmentType,
     /// By how much, for which breach.
     pub steps: Vec<StepAdjustment>,
-    /// What it makes of the data points that the alarm looked at, to find a step: `MetricAggregationType`.
+    /// What it makes of the data points that the alarm looked at, to find a step:
+    /// `MetricAggregationType`.
     pub metric_aggregation: MetricAggregation,
     /// The fewest instances that it adds or removes, by percent alone.
     pub min_adjustment_magnitude: Option<u32>,
-    /// How long an instance takes from its service to a share in the metric. By default AWS takes the group's default
-    /// cooldown, 300 s.
+    /// How long an instance takes from its service to a share in the metric. By default AWS takes
+    /// the group's default cooldown, 300 s.
     pub estimated_instance_warmup_seconds: u32,
 }
 
-/// What a policy makes of recent data points (user guide, "as-scaling-simple-step").
+/// A policy's aggregation of recent data points (user guide, "as-scaling-simple-step").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricAggregation {
     /// Their mean: AWS's default.
@@ -52,20 +53,21 @@ impl MetricAggregation {
     }
 }
 
-/// What an adjustment means.
+/// The meaning of an adjustment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdjustmentType {
-    /// So many instances more or less.
+    /// This many instances more or less.
     ChangeInCapacity,
-    /// So many instances.
+    /// This many instances.
     ExactCapacity,
-    /// So many percent more or less.
+    /// This many percent more or less.
     PercentChangeInCapacity,
 }
 
 /// An adjustment for breaches of some size: the metric's value less the alarm's threshold.
 ///
-/// Above the threshold the lower bound belongs to the step and the upper one does not, below it the other way round.
+/// Above the threshold the lower bound belongs to the step and the upper one does not, below it the
+/// other way round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepAdjustment {
     /// From here; none: from minus infinity.
@@ -84,7 +86,8 @@ impl StepAdjustment {
     }
 
     fn holds(&self, breach: f64) -> bool {
-        // A breach of nothing at all is the first of a step from the threshold up, and the last of one up to it.
+        // A breach of nothing at all is the first of a step from the threshold up, and the last of
+        // one up to it.
         let above = breach > 0.0 || (breach >= 0.0 && self.lower_bound.is_some_and(|lower| lower >= 0.0));
         let (from, to) =
             (self.lower_bound.unwrap_or(f64::NEG_INFINITY), self.upper_bound.unwrap_or(f64::INFINITY));
@@ -133,7 +136,8 @@ impl StepScalingPolicy {
         Some(i64::from(step.scaling_adjustment))
     }
 
-    /// The capacity that an adjustment leads to from another. By percent AWS rounds towards zero, but never to zero.
+    /// The capacity that an adjustment leads to from another. By percent AWS rounds towards zero,
+    /// but never to zero.
     pub(crate) fn target(&self, capacity: i64, adjustment: i64) -> i64 {
         match self.adjustment_type {
             AdjustmentType::ChangeInCapacity => capacity + adjustment,

@@ -23,8 +23,8 @@ impl World {
         Ok(())
     }
 
-    /// `ExitStandby`: the desired capacity goes up by what the instance is of it. AWS runs the launch hooks again (user
-    /// guide, "as-enter-exit-standby"); the world does not.
+    /// `ExitStandby`: the desired capacity goes up by what the instance is of it. AWS runs the
+    /// launch hooks again (user guide, "as-enter-exit-standby"); the world does not.
     pub fn exit_standby(&mut self, group: &str, instance: &Ec2InstanceId) -> Result<(), ApiError> {
         self.must_be(group, instance, LifecycleState::Standby)?;
         let found = self.group_mut(group)?;

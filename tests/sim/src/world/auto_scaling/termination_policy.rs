@@ -8,8 +8,8 @@ use super::group::Group;
 use super::instance::GroupInstance;
 use crate::world::{ApiError, World};
 
-/// Which instance a scale-in takes. AWS first keeps the Availability Zones balanced, whatever the policy: the
-/// instance comes from one of the zones that have the most.
+/// Which instance a scale-in takes. AWS first keeps the Availability Zones balanced, whatever the
+/// policy: the instance comes from one of the zones that have the most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TerminationPolicy {
     /// The oldest launch configuration. The world keeps none, so this is the oldest instance.
@@ -18,8 +18,8 @@ pub enum TerminationPolicy {
     OldestInstance,
     /// The newest instance.
     NewestInstance,
-    /// The first of these that the group has, whatever its zone, as a custom termination policy may name it; if it
-    /// has none of them, as by default.
+    /// The first of these that the group has, whatever its zone, as a custom termination policy may
+    /// name it. If it has none of them, as by default.
     InOrder(Vec<Ec2InstanceId>),
 }
 
@@ -69,7 +69,8 @@ impl Group {
         }
     }
 
-    /// Of the zones with an unprotected instance those with the most instances; none where there is but one zone.
+    /// Of the zones with an unprotected instance those with the most instances; none where there is
+    /// but one zone.
     fn fullest_zones(&self) -> Option<BTreeSet<&str>> {
         if self.settings.zones.len() < 2 {
             return None;

@@ -1,4 +1,4 @@
-//! What holds an instance back at hooks, and what comes after.
+//! Instances that wait at hooks, and the steps after the wait.
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
@@ -18,7 +18,8 @@ impl World {
         hooks.into_iter().flatten().filter(|hook| hook.transition == transition).cloned().collect()
     }
 
-    /// An instance waits at hooks. Several run at the same time, and the group waits for all of them.
+    /// An instance waits at hooks. Several run at the same time, and the group waits for all of
+    /// them.
     pub(crate) fn hold(
         &mut self,
         group: &str,
@@ -123,7 +124,8 @@ impl World {
         self.end_action(group, token, ActionEnd::Expired(result));
     }
 
-    /// An action is over. Its instance goes on with the end of its last action, or at once on ABANDON.
+    /// An action is over. Its instance goes on with the end of its last action, or at once on
+    /// ABANDON.
     pub(crate) fn end_action(&mut self, group: &str, token: &str, end: ActionEnd) {
         let Some(found) = self.groups.get_mut(group) else { return };
         let Some(action) = found.actions.remove(token) else { return };

@@ -1,4 +1,5 @@
-//! The warm pool: where a scale-in sends instances to wait, stopped, for the next launch (`ReuseOnScaleIn`).
+//! The warm pool: where a scale-in sends instances to wait, stopped, for the next launch
+//! (`ReuseOnScaleIn`).
 //!
 //! The pool is filled by scale-ins alone: the world launches nothing into it.
 
@@ -18,21 +19,21 @@ use crate::world::history::Occurrence;
 pub struct WarmPool {
     /// From the start of a stopped instance to its agent's return.
     pub start_seconds: u32,
-    /// Whether an agent that is back has lost its state and registers anew.
+    /// True if an agent that is back has lost its state and registers anew.
     pub registers_anew: bool,
 }
 
 impl WarmPool {
-    /// A pool whose instances take half a minute to start. The agent finds its state on the instance's disk and
-    /// connects as the container instance that it was; an instance that was DRAINING still is, as DRAINING stays until
-    /// it is set back or the instance is deregistered.
+    /// A pool whose instances take half a minute to start. The agent finds its state on the
+    /// instance's disk and connects as the same container instance. An instance that was DRAINING
+    /// still is: DRAINING stays until somebody sets it back or the instance is deregistered.
     #[must_use]
     pub fn new() -> Self {
         Self { start_seconds: 30, registers_anew: false }
     }
 
-    /// Whose agents have lost their state when they are back, and register a container instance of their own. What they
-    /// were before stays in the cluster without an agent.
+    /// With agents that have lost their state when they are back, and register a container instance
+    /// of their own. The earlier registration stays in the cluster without an agent.
     #[must_use]
     pub fn registering_anew(mut self) -> Self {
         self.registers_anew = true;

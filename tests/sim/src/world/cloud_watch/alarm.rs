@@ -4,18 +4,22 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::evaluation::EXTRA_POINTS;
 use super::metric::{Metric, Statistic};
 use crate::world::ApiError;
+
+/// How many more data points CloudWatch looks at than the evaluation periods, in case some are
+/// missing. It does not say for every alarm; in its own examples three evaluation periods have an
+/// evaluation range of five.
+const EXTRA_POINTS: u32 = 2;
 
 /// An alarm on one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
     /// Its name.
     pub name: String,
-    /// What it watches.
+    /// The metric that it watches.
     pub metric: Metric,
-    /// What becomes of a period's values.
+    /// The statistic of a period's values.
     pub statistic: Statistic,
     /// How that compares with the threshold in a breach.
     pub comparison: ComparisonOperator,
@@ -27,9 +31,10 @@ pub struct Alarm {
     pub evaluation_periods: u32,
     /// In how many of them there must be a breach; all of them by default.
     pub datapoints_to_alarm: Option<u32>,
-    /// What it makes of a period without values.
+    /// Its treatment of a period without values.
     pub treat_missing_data: TreatMissingData,
-    /// The scaling policies that it executes, and in which state. CloudWatch does not check that they exist.
+    /// The scaling policies that it executes, and in which state. CloudWatch does not check that
+    /// they exist.
     pub actions: Vec<AlarmAction>,
     /// The second of each minute at which it is evaluated: CloudWatch does not say which.
     pub evaluated_at_second: u32,
@@ -101,7 +106,7 @@ impl ComparisonOperator {
     }
 }
 
-/// What an alarm makes of a period without values.
+/// An alarm's treatment of a period without values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TreatMissingData {
     /// Nothing; if all are missing, `INSUFFICIENT_DATA`. The default.
@@ -140,7 +145,7 @@ impl Alarm {
         }
     }
 
-    /// On so many periods of this length.
+    /// On this many periods of this length.
     #[must_use]
     pub fn periods(mut self, evaluation_periods: u32, period_seconds: u32) -> Self {
         self.evaluation_periods = evaluation_periods;
@@ -148,7 +153,7 @@ impl Alarm {
         self
     }
 
-    /// For a breach in so many of its periods.
+    /// For a breach in this many of its periods.
     #[must_use]
     pub fn datapoints_to_alarm(mut self, datapoints: u32) -> Self {
         self.datapoints_to_alarm = Some(datapoints);
@@ -206,14 +211,16 @@ impl Alarm {
         Ok(())
     }
 
-    /// The end of the newest whole period at a time. Periods of a minute and more slide, minute by minute.
+    /// The end of the newest whole period at a time. Periods of a minute and more slide, minute by
+    /// minute.
     pub(crate) fn last_period_end(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let grain = if self.period_seconds < 60 { 10 } else { 60 };
         now - TimeDelta::seconds(now.timestamp().rem_euclid(grain))
             - TimeDelta::nanoseconds(i64::from(now.timestamp_subsec_nanos()))
     }
 
-    /// The next time that it is evaluated: each minute or, with a period below that, every ten seconds.
+    /// The next time that it is evaluated: each minute or, with a period below that, every ten
+    /// seconds.
     pub(crate) fn next_evaluation(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let (grain, second) =
             if self.period_seconds < 60 { (10, 0) } else { (60, i64::from(self.evaluated_at_second % 60)) };

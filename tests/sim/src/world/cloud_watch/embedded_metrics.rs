@@ -1,6 +1,7 @@
 //! Metrics that a function wrote into its log, in CloudWatch's embedded metric format.
 //!
-//! They are recorded, and nothing more: CloudWatch takes them out of the log some time later, and no alarm is on them.
+//! They are recorded, and nothing more: CloudWatch takes them out of the log some time later, and
+//! no alarm is on them.
 
 use std::sync::Arc;
 

@@ -2,18 +2,15 @@
 
 use super::alarm::{AlarmState, TreatMissingData};
 
-/// How many more data points CloudWatch looks at than the evaluation periods, in case some are missing. It does not say
-/// for every alarm; in its own examples three evaluation periods have an evaluation range of five.
-pub(crate) const EXTRA_POINTS: u32 = 2;
-
-/// The state that data points lead to, oldest first, each breaching, not breaching or missing. None: the state stays as
-/// it is.
+/// The state that data points lead to, oldest first, each breaching, not breaching or missing.
+/// None: the state stays as it is.
 ///
-/// - Real points come first, however old within the range: where there are as many as evaluation periods, the newest
-///   of them decide, and how missing data are treated does not matter.
+/// - Real points come first, however old within the range: where there are as many as evaluation
+///   periods, the newest of them decide, and how missing data are treated does not matter.
 /// - Otherwise what is missing is filled in, as few times as possible.
-/// - A breaching point that is as old as the data points to alarm are many, with nothing but breaching or missing points
-///   since, is an alarm even though there are too few of them ("premature", by CloudWatch's own word).
+/// - A breaching point that is as old as the data points to alarm are many, with nothing but
+///   breaching or missing points since, is an alarm even though there are too few of them
+///   ("premature", by CloudWatch's own word).
 pub(crate) fn state(
     points: &[Option<bool>],
     evaluation_periods: usize,
@@ -38,7 +35,8 @@ pub(crate) fn state(
         TreatMissingData::Missing => {
             let newest_first = points.iter().rev().take(evaluation_periods);
             let oldest = newest_first.enumerate().rfind(|(_, point)| point.is_some());
-            // CloudWatch does not say what a younger breach does beyond that it is no alarm yet: nothing.
+            // CloudWatch does not say what a younger breach does beyond that it is no alarm yet:
+            // nothing.
             oldest.filter(|(age, _)| age + 1 >= datapoints_to_alarm).map(|_| AlarmState::Alarm)
         }
     }
@@ -63,7 +61,8 @@ mod tests {
     const NO_DATA: Option<AlarmState> = Some(AlarmState::InsufficientData);
     const STAYS: Option<AlarmState> = None;
 
-    /// The tables of the CloudWatch user guide on missing data: missing, ignore, breaching, notBreaching.
+    /// The tables of the CloudWatch user guide on missing data: missing, ignore, breaching,
+    /// notBreaching.
     #[test]
     fn as_in_the_examples_of_aws() {
         for (to_alarm, text, expected) in [

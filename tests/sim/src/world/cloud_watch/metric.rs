@@ -8,7 +8,8 @@ use fleetkeeper_core::ports::{MetricDatum, StorageResolution};
 use super::MetricData;
 use crate::world::World;
 
-/// A metric's identity. CloudWatch rolls nothing up: with other dimensions, or with fewer, it is another metric.
+/// A metric's identity. CloudWatch rolls nothing up: with other dimensions, or with fewer, it is
+/// another metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {
     /// The namespace.
@@ -28,7 +29,7 @@ impl Metric {
     }
 }
 
-/// What becomes of a period's values.
+/// A statistic of a period's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistic {
     /// Their mean.
@@ -43,7 +44,7 @@ pub enum Statistic {
     SampleCount,
 }
 
-/// What is kept of the values of a period.
+/// The aggregates of a period's values.
 #[derive(Debug, Clone, Copy)]
 struct StatisticSet {
     sum: f64,
@@ -82,7 +83,7 @@ impl StatisticSet {
 struct Periods(BTreeMap<i64, StatisticSet>);
 
 impl Periods {
-    /// Adds a value to its period, and forgets the oldest periods so that no more than so many are kept.
+    /// Adds a value to its period, and forgets the oldest periods beyond `kept`.
     fn add(&mut self, period: i64, value: f64, kept: usize) {
         let value = StatisticSet::of(value);
         self.0.entry(period).and_modify(|set| *set = set.and(value)).or_insert(value);
@@ -175,8 +176,9 @@ impl MetricStore {
 }
 
 impl World {
-    /// A statistic of the values that a metric had in a period: a multiple of 60 seconds from a full minute on or, of
-    /// what was put with a resolution of one second, 10, 20 or 30 seconds. None where it had no value.
+    /// A statistic of the values that a metric had in a period; None where it had no value. The
+    /// period is a multiple of 60 seconds from a full minute on. Of values with a resolution of one
+    /// second it may also be 10, 20 or 30 seconds.
     #[must_use]
     pub fn metric_statistic(
         &self,

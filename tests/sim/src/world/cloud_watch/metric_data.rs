@@ -20,8 +20,8 @@ pub struct MetricData {
 }
 
 impl World {
-    /// `PutMetricData`. CloudWatch refuses AWS's own namespaces, values that are not finite, and more than 1,000
-    /// metrics; one bad value refuses them all.
+    /// `PutMetricData`. CloudWatch refuses AWS's own namespaces, values that are not finite, and
+    /// more than 1,000 metrics; one bad value refuses them all.
     pub fn put_metric_data(&mut self, put: MetricData) -> Result<(), ApiError> {
         if put.namespace.starts_with("AWS/") {
             return Err(ApiError::client(
@@ -51,8 +51,8 @@ impl World {
         Ok(())
     }
 
-    /// Keeps no more than the last request's data from now on: hours of them are heavy. Statistics and alarms lose
-    /// nothing.
+    /// Keeps no more than the last request's data from now on: hours of them are heavy. Statistics
+    /// and alarms lose nothing.
     pub fn forget_metric_data(&mut self) {
         self.metric_data_forgotten = true;
     }

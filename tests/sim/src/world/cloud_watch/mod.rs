@@ -1,11 +1,11 @@
 //! CloudWatch: what was measured, and the alarms that watch it.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | [`metric_data`] | what was put |
-//! | [`metric`] | metrics: what was put, in periods |
+//! | [`metric_data`] | the values that were put |
+//! | [`metric`] | metrics: the values, in periods |
 //! | `embedded_metrics` | metrics that a function writes into its log |
-//! | [`alarm`], [`watch`] | alarms, and what becomes of them each minute |
+//! | [`alarm`], [`watch`] | alarms, and their evaluation each minute |
 //! | `evaluation` | from data points to an alarm's state |
 
 pub mod alarm;

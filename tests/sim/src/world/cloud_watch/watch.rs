@@ -1,4 +1,4 @@
-//! What becomes of alarms each minute.
+//! The evaluation of alarms, each minute.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -64,7 +64,8 @@ impl World {
         let now = self.now;
         let Some(watched) = self.alarms.get_mut(name) else { return };
         watched.state = to;
-        // Actions are invoked on a change of state; those of Auto Scaling once more each minute while the state lasts.
+        // Actions are invoked on a change of state; those of Auto Scaling once more each minute
+        // while the state lasts.
         let again = watched.invoked_at.is_none_or(|last| now - last >= TimeDelta::minutes(1));
         let invoked = from != to || again;
         if invoked {
@@ -82,7 +83,8 @@ impl World {
         }
     }
 
-    /// The values of an alarm's evaluation range, oldest first: its evaluation periods, and a few more.
+    /// The values of an alarm's evaluation range, oldest first: its evaluation periods, and a few
+    /// more.
     fn data_points(&self, alarm: &Alarm) -> Vec<Option<f64>> {
         let range = alarm.evaluation_periods.saturating_add(alarm.extra_points);
         let Some(series) = self.metrics.series(&alarm.metric) else {

@@ -1,8 +1,9 @@
 //! The agent on an instance: it starts what ECS placed there once the host really has room.
 //!
-//! To place more at once, ECS counts what a task reserved as free as soon as the task is being stopped. The agent does
-//! not: a task that comes too early stays PENDING until those before it have STOPPED (task resource accounting, agent
-//! 1.73 of July 2023; before, it waited for all stopping tasks).
+//! To place more at once, ECS counts a task's resources as free as soon as the task is being
+//! stopped. The agent does not: a task that comes too early stays PENDING until those before it
+//! have STOPPED. This is task resource accounting, of agent 1.73 (July 2023). Before, the agent
+//! waited for all stopping tasks.
 
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
@@ -14,7 +15,8 @@ use super::task_definition::TaskDefinition;
 use crate::world::World;
 
 impl World {
-    /// Starts the tasks that wait on an instance, in the order of their placement, as far as there is room.
+    /// Starts the tasks that wait on an instance, in the order of their placement, as far as there
+    /// is room.
     pub(crate) fn start_waiting_tasks(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
         while let Some((task, pending_seconds)) =
             self.clusters.get(cluster).and_then(|c| c.next_to_start(arn))
@@ -46,7 +48,8 @@ impl World {
 }
 
 impl Cluster {
-    /// The first task that waits on an instance, if there is room for it, and how long it takes to start.
+    /// The first task that waits on an instance, if there is room for it, and how long it takes to
+    /// start.
     fn next_to_start(&self, arn: &ContainerInstanceArn) -> Option<(TaskArn, u32)> {
         let instance = self.container_instances.get(arn).filter(|instance| instance.agent_connected)?;
         let first = self.tasks_on(instance).find(|task| waits(task))?;
@@ -54,7 +57,7 @@ impl Cluster {
         fits.then(|| (first.arn.clone(), first.definition.pending_seconds))
     }
 
-    /// Whether there is room beside the tasks that hold the host's resources.
+    /// Returns whether there is room beside the tasks that hold the host's resources.
     fn really_fits(&self, instance: &ContainerInstance, definition: &TaskDefinition) -> bool {
         let holding = self.tasks_on(instance).filter(|task| task.holds_host_resources);
         let own = (definition.cpu.0, definition.memory.0, definition.gpus);

@@ -45,7 +45,7 @@ impl BackOff {
 }
 
 impl Service {
-    /// Whether its scheduler tries to place nothing now.
+    /// Returns whether its scheduler waits before it tries to place tasks.
     pub(crate) fn backs_off(&self, now: DateTime<Utc>) -> bool {
         let waits =
             self.back_off.as_ref().filter(|wait| Arc::ptr_eq(&wait.definition, &self.task_definition));

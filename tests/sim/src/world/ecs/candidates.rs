@@ -11,8 +11,8 @@ use super::placement::{self, Placing, takes_tasks};
 use super::placement_mode::{PlacementChoice, PlacementMode};
 use crate::world::chance::Chance;
 
-/// The instances that have room for a task of one kind. While they are being placed room only shrinks: an instance
-/// without is not asked again, so that thousands of tasks are placed quickly.
+/// The instances that have room for a task of one kind. While they are being placed room only
+/// shrinks: an instance without is not asked again, so that thousands of tasks are placed quickly.
 pub(crate) struct Candidates {
     order: Order,
     lacking: BTreeSet<&'static str>,
@@ -65,7 +65,8 @@ impl Candidates {
         Self { order: Order::of(cluster, placing, choice, &with_room), lacking }
     }
 
-    /// The instance for one more task. The reason, where there is none, is that of the instance that lacks least.
+    /// The instance for one more task. The reason, where there is none, is that of the instance
+    /// that lacks least.
     pub(crate) fn place(
         &mut self,
         cluster: &Cluster,
@@ -144,7 +145,7 @@ impl Order {
     }
 }
 
-/// What an instance is ranked by, with this many more of the tasks.
+/// An instance's rank, with this many more of the tasks.
 fn rank(mode: PlacementMode, instance: &ContainerInstance, placing: &Placing<'_>, added: u32) -> u64 {
     let (registered, reserved, definition) = (&instance.registered, &instance.reserved, placing.definition);
     let left = |has: u64, taken: u64, each: u64| has.saturating_sub(taken + each * u64::from(added));

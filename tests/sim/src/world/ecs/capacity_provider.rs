@@ -1,12 +1,10 @@
 //! Capacity providers: a name for a group, whose container instances carry it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use fleetkeeper_core::ports::{Answer, PageToken};
 
 use super::describe::missing;
-use super::managed_scaling::ManagedScaling;
-use super::service::Service;
 use crate::world::auto_scaling::notice::group_arn;
 use crate::world::{ACCOUNT, ApiError, REGION, World};
 
@@ -19,7 +17,7 @@ pub struct CapacityProvider {
     pub group: String,
     /// Whether it was created with the group's name instead of its ARN: AWS takes and shows both.
     pub named_by_name: bool,
-    /// Whether ECS manages the group's scaling.
+    /// True if ECS manages the group's scaling.
     pub managed_scaling: bool,
     /// How ECS scales the group. A world can show managed scaling without playing it.
     pub scaling: Option<ManagedScaling>,
@@ -45,7 +43,7 @@ impl CapacityProvider {
         self
     }
 
-    /// With managed scaling ENABLED, as far as `DescribeCapacityProviders` tells.
+    /// With managed scaling ENABLED, as `DescribeCapacityProviders` shows it.
     #[must_use]
     pub fn managing_scaling(mut self) -> Self {
         self.managed_scaling = true;
@@ -66,7 +64,7 @@ impl CapacityProvider {
         format!("arn:aws:ecs:{REGION}:{ACCOUNT}:capacity-provider/{}", self.name)
     }
 
-    /// What `autoScalingGroupArn` shows.
+    /// The value of `autoScalingGroupArn`.
     #[must_use]
     pub fn group_arn(&self) -> String {
         if self.named_by_name { self.group.clone() } else { group_arn(GROUP_ID, &self.group) }
@@ -79,60 +77,30 @@ const PROVIDERS_MAX: usize = 10;
 /// The id in the groups' ARNs.
 const GROUP_ID: &str = "00000000-0000-4000-8000-000000000000";
 
-/// An item of a `capacityProviderStrategy`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StrategyItem {
-    /// The provider's name.
-    pub provider: String,
-    /// How many tasks it gets before any other does.
-    pub base: u32,
-    /// Its share of the others.
-    pub weight: u32,
+/// How ECS scales a provider's group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ManagedScaling {
+    /// The share of the instances that tasks should use, in percent.
+    pub target_capacity: u32,
+    /// The fewest instances of a scale-out.
+    pub minimum_step: u64,
+    /// The most instances of a scale-out.
+    pub maximum_step: u64,
+    /// Seconds in service before an instance counts as warm. Until then, nothing is scaled.
+    pub instance_warmup_seconds: u32,
 }
 
-impl StrategyItem {
-    /// An item.
+impl ManagedScaling {
+    /// AWS's defaults for a target capacity.
     #[must_use]
-    pub fn new(provider: &str, base: u32, weight: u32) -> Self {
-        Self { provider: provider.to_owned(), base, weight }
-    }
-}
-
-/// How many tasks of a service each of its providers has.
-pub(crate) struct Shares<'a> {
-    strategy: &'a [StrategyItem],
-    tasks: BTreeMap<&'a str, u32>,
-}
-
-impl<'a> Shares<'a> {
-    pub(crate) fn of(strategy: &'a [StrategyItem], has: impl Iterator<Item = &'a str>) -> Self {
-        let mut tasks = BTreeMap::new();
-        for provider in has {
-            *tasks.entry(provider).or_default() += 1;
-        }
-        Self { strategy, tasks }
-    }
-
-    /// The provider of one more task, whether it fits there or not: the one whose base is not reached, else the one
-    /// that is furthest below its weight.
-    pub(crate) fn next(&mut self) -> Option<&'a str> {
-        let has = |item: &StrategyItem| self.tasks.get(item.provider.as_str()).copied().unwrap_or(0);
-        let short = self.strategy.iter().find(|item| has(item) < item.base);
-        let beyond = |item: &StrategyItem| u64::from(has(item) - item.base.min(has(item)));
-        let weighed = self.strategy.iter().filter(|item| item.weight > 0);
-        let chosen = short.or_else(|| {
-            weighed.min_by(|a, b| {
-                let (of_a, of_b) = (beyond(a) * u64::from(b.weight), beyond(b) * u64::from(a.weight));
-                of_a.cmp(&of_b)
-            })
-        })?;
-        *self.tasks.entry(&chosen.provider).or_default() += 1;
-        Some(&chosen.provider)
+    pub const fn to(target_capacity: u32) -> Self {
+        Self { target_capacity, minimum_step: 1, maximum_step: 10_000, instance_warmup_seconds: 300 }
     }
 }
 
 impl World {
-    /// `CreateCapacityProvider`. Container instances that have registered before carry no provider's name.
+    /// `CreateCapacityProvider`. Container instances that have registered before carry no
+    /// provider's name.
     pub fn create_capacity_provider(&mut self, provider: CapacityProvider) -> Result<(), ApiError> {
         self.group(&provider.group)?;
         self.begin_managed_scaling(&provider);
@@ -140,7 +108,8 @@ impl World {
         Ok(())
     }
 
-    /// `DescribeCapacityProviders`, one page of at most ten: of all, or of those named by name or ARN.
+    /// `DescribeCapacityProviders`, one page of at most ten: of all, or of those named by name or
+    /// ARN.
     pub fn describe_capacity_providers(
         &self,
         named: &[String],
@@ -174,14 +143,5 @@ impl World {
     pub(crate) fn capacity_provider_of(&self, group: &str) -> Option<String> {
         let mut providers = self.capacity_providers.values();
         providers.find(|provider| provider.group == group).map(|provider| provider.name.clone())
-    }
-}
-
-impl Service {
-    /// With a capacity provider strategy instead of a launch type.
-    #[must_use]
-    pub fn on_providers(mut self, strategy: &[StrategyItem]) -> Self {
-        self.capacity_provider_strategy = strategy.to_vec();
-        self
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct ContainerInstance {
     pub(crate) ec2_instance_id: Ec2InstanceId,
     pub(crate) status: ContainerInstanceStatus,
     pub(crate) agent_connected: bool,
-    /// Its agent disconnected by itself, and will be back by itself.
+    /// True if its agent disconnected on its own. It will connect again on its own.
     pub(crate) flapped: bool,
     /// Its EC2 instance was terminated; where its agent was disconnected, ECS does not know.
     pub(crate) host_gone: bool,
@@ -64,16 +64,16 @@ pub(crate) struct ContainerInstance {
     pub(crate) registered: Resources,
     /// The tasks here that have not STOPPED, in the order of their placement.
     pub(crate) tasks: Vec<TaskArn>,
-    /// Those that have, as long as ECS tells of them.
+    /// Those that have STOPPED, as long as ECS lists them.
     pub(crate) stopped_tasks: BTreeSet<TaskArn>,
-    /// What the tasks here that are desired RUNNING reserve.
+    /// The resources that the tasks here reserve, of those desired RUNNING.
     pub(crate) reserved: Reserved,
     pub(crate) version: i64,
     pub(crate) registered_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
 }
 
-/// A container instance as `DescribeContainerInstances` and events tell of it.
+/// A container instance as `DescribeContainerInstances` and events show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribedContainerInstance {
     /// Its ARN, in the format that names the cluster.
@@ -84,19 +84,19 @@ pub struct DescribedContainerInstance {
     pub ec2_instance_id: Ec2InstanceId,
     /// Its status.
     pub status: ContainerInstanceStatus,
-    /// Whether its agent is connected.
+    /// True if its agent is connected.
     pub agent_connected: bool,
     /// Tasks desired RUNNING and running.
     pub running_tasks: u32,
     /// Tasks in PENDING.
     pub pending_tasks: u32,
-    /// What it has; the ports are those that the agent keeps.
+    /// Its resources in total; the ports are those that the agent keeps.
     pub registered: Resources,
-    /// What is free; the ports are those in use.
+    /// Its free resources; the ports are those in use.
     pub remaining: Resources,
-    /// How many awsvpc tasks it holds at most. The API does not tell.
+    /// The most awsvpc tasks that it can hold. The API does not show this.
     pub awsvpc_task_limit: u32,
-    /// How many of its tasks hold a network interface. The API tells of them in the tasks' attachments alone.
+    /// Its tasks that hold a network interface. The API shows them only in the tasks' attachments.
     pub awsvpc_tasks: u32,
     /// Attributes; a capability has no value.
     pub attributes: Arc<Attributes>,
@@ -123,9 +123,9 @@ impl Cluster {
         instance.tasks.iter().filter_map(|arn| self.tasks.get(arn))
     }
 
-    /// What ECS counts as free: what a task reserved is, as soon as the task is being stopped. AWS says so itself
-    /// ("optimistically considers instance resources as free ... whenever a running task transitions to the stopping
-    /// state", July 2023).
+    /// What ECS counts as free: what a task reserved is, as soon as the task is being stopped. AWS
+    /// says so itself ("optimistically considers instance resources as free ... whenever a running
+    /// task transitions to the stopping state", July 2023).
     fn remaining(&self, instance: &ContainerInstance) -> Resources {
         let mut remaining = instance.registered.clone();
         remaining.cpu.0 = remaining.cpu.0.saturating_sub(instance.reserved.cpu.0);
@@ -138,7 +138,8 @@ impl Cluster {
         remaining
     }
 
-    /// How many network interfaces tasks hold: a task gives its own back when it has STOPPED, not before.
+    /// How many network interfaces tasks hold: a task gives its own back when it has STOPPED, not
+    /// before.
     pub(crate) fn awsvpc_tasks(&self, instance: &ContainerInstance) -> u32 {
         count(self.tasks_on(instance).filter(|task| task.definition.awsvpc))
     }
@@ -169,7 +170,8 @@ impl Cluster {
         self.container_instances.values().filter(move |instance| instance.ec2_instance_id == *id)
     }
 
-    /// The container instance of an EC2 instance: of those that are not INACTIVE the one that registered last.
+    /// The container instance of an EC2 instance: of those that are not INACTIVE the one that
+    /// registered last.
     pub(crate) fn of_ec2_instance(&self, id: &Ec2InstanceId) -> Option<&ContainerInstance> {
         self.all_of_ec2_instance(id)
             .filter(|instance| instance.status != ContainerInstanceStatus::Inactive)
@@ -224,8 +226,8 @@ impl World {
         Ok(())
     }
 
-    /// The container instance of an EC2 instance, for a look at it from outside the API; none if it is not in the
-    /// cluster.
+    /// The container instance of an EC2 instance, read from outside the API. None if it is not in
+    /// the cluster.
     #[must_use]
     pub fn container_instance_of(
         &self,

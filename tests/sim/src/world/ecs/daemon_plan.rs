@@ -1,8 +1,9 @@
-//! What the scheduler does about a DAEMON service.
+//! The scheduler's plan for a DAEMON service.
 //!
-//! Each ACTIVE instance with its agent connected that meets the constraint gets one task. On a DRAINING instance that
-//! task stops last, once the REPLICA services' tasks there have STOPPED; standalone tasks, which nobody stops, are not
-//! waited for. The percentages govern deployments, not draining.
+//! Each ACTIVE instance with its agent connected that meets the constraint gets one task. On a
+//! DRAINING instance that task stops last, once the REPLICA services' tasks there have STOPPED;
+//! standalone tasks, which nobody stops, are not waited for. The percentages govern deployments,
+//! not draining.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +14,9 @@ use fleetkeeper_core::task::DesiredStatus;
 use super::Cluster;
 use super::container_instance::ContainerInstance;
 use super::placement::{Placing, takes_tasks};
+use super::plan::{Plan, Start};
 use super::replica_plan::count;
 use super::service::{SchedulingStrategy, Service};
-use super::service_scheduler::{Plan, Start};
 use super::task::Task;
 
 pub(crate) fn plan(cluster: &Cluster, service: &Service, now: DateTime<Utc>) -> Plan {
@@ -57,14 +58,14 @@ pub(crate) fn eligible<'a>(
     instances.filter(move |instance| takes_tasks(instance) && placing.may_go_to(cluster, instance).is_ok())
 }
 
-/// Whether nothing on a task's DRAINING instance needs it any more.
+/// Returns whether nothing on a task's DRAINING instance needs it any more.
 fn may_leave(cluster: &Cluster, daemon: &Task) -> bool {
     let instance = cluster.container_instances.get(&daemon.container_instance);
     instance.is_some_and(|instance| !cluster.tasks_on(instance).any(|task| cluster.is_replica(task)))
 }
 
 impl Cluster {
-    /// Whether a task is a REPLICA service's.
+    /// Returns whether a task belongs to a REPLICA service.
     pub(crate) fn is_replica(&self, task: &Task) -> bool {
         let service = task.service.as_ref().and_then(|name| self.services.get(name));
         service.is_some_and(|service| service.scheduling_strategy == SchedulingStrategy::Replica)

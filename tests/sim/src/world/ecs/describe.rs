@@ -10,7 +10,8 @@ use super::task::Task;
 use crate::world::{ACCOUNT, ApiError, REGION, World};
 
 impl World {
-    /// `DescribeContainerInstances`, by ids or ARNs. A deregistered instance is told of as INACTIVE for a while.
+    /// `DescribeContainerInstances`, by ids or ARNs. It shows a deregistered instance as INACTIVE
+    /// for a while.
     pub fn describe_container_instances(
         &self,
         cluster: Option<&str>,
@@ -24,7 +25,7 @@ impl World {
         }))
     }
 
-    /// `DescribeTasks`, by ids or ARNs. A stopped task is told of for an hour.
+    /// `DescribeTasks`, by ids or ARNs. It shows a stopped task for an hour.
     pub fn describe_tasks(&self, cluster: Option<&str>, named: &[String]) -> Result<Answer<Task>, ApiError> {
         let cluster = self.view(&self.cluster_name(cluster)?)?;
         at_most(DESCRIBE_MAX, named, "Tasks")?;
@@ -67,7 +68,7 @@ pub(crate) fn each<T>(named: &[String], find: impl Fn(&str) -> Result<T, Failure
     answer
 }
 
-/// What ECS says of a resource that is not in the cluster.
+/// ECS's failure for a resource that is not in the cluster.
 pub(crate) fn missing(arn: String) -> Failure {
     Failure { arn, reason: "MISSING".to_owned(), detail: String::new() }
 }

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use fleetkeeper_core::ports::{Answer, SERVICES_MAX};
 use fleetkeeper_core::service::ServiceEvent;
 
-use super::capacity_provider::StrategyItem;
 use super::constraint::PlacementConstraint;
 use super::container_instance::count;
 use super::describe::{at_most, each, missing};
-use super::revision::{LaunchType, Rollout, TaskSet};
+use super::rollout::{LaunchType, Rollout, TaskSet};
 use super::service::{PlacementStrategy, SchedulingStrategy, Service};
+use super::strategy::StrategyItem;
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 use super::{Cluster, daemon_plan};
 use crate::world::{ApiError, World};
 
-/// A service as `DescribeServices` tells of it.
+/// A service as `DescribeServices` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribedService {
     /// Its ARN.
@@ -28,7 +28,7 @@ pub struct DescribedService {
     pub name: String,
     /// How its scheduler counts.
     pub scheduling_strategy: SchedulingStrategy,
-    /// What its tasks are made from; none where its deployment controller is EXTERNAL.
+    /// The task definition of its tasks; none where its deployment controller is EXTERNAL.
     pub task_definition: Option<String>,
     /// Where it runs; none with a capacity provider strategy.
     pub launch_type: Option<LaunchType>,
@@ -40,7 +40,8 @@ pub struct DescribedService {
     pub placement_strategy: Vec<PlacementStrategy>,
     /// Its task sets, if its deployment controller is EXTERNAL.
     pub task_sets: Vec<DescribedTaskSet>,
-    /// The deployments in progress: the last one, and former ones that still have tasks, newest first.
+    /// The deployments in progress: the last one, and former ones that still have tasks, newest
+    /// first.
     pub deployments: Vec<Deployment>,
     /// How many tasks it wants; a DAEMON service as many as there are instances for it.
     pub desired: u32,
@@ -59,9 +60,9 @@ pub struct DescribedService {
 /// A deployment of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
-    /// Whether it is the last one.
+    /// PRIMARY for the last deployment.
     pub status: DeploymentStatus,
-    /// What its tasks are made from.
+    /// The task definition of its tasks.
     pub task_definition: String,
     /// How many tasks it wants.
     pub desired: u32,
@@ -82,7 +83,7 @@ pub struct DescribedTaskSet {
     pub id: String,
     /// Its ARN.
     pub arn: String,
-    /// What its tasks are made from.
+    /// The task definition of its tasks.
     pub task_definition: String,
     /// Its share of the service's desired count, in percent.
     pub scale_percent: u32,
@@ -98,7 +99,7 @@ pub struct DescribedTaskSet {
     pub capacity_provider_strategy: Vec<StrategyItem>,
 }
 
-/// Whether a deployment is the last one.
+/// The status of a deployment: the last one is PRIMARY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeploymentStatus {
     /// It is.
@@ -119,7 +120,8 @@ impl DeploymentStatus {
 }
 
 impl Deployment {
-    /// With this many tasks wanted or, where it only goes on until its tasks are replaced, with those that still are.
+    /// With this many tasks wanted or, where it only goes on until its tasks are replaced, with
+    /// those that still are.
     fn of(
         service: &Service,
         status: DeploymentStatus,
@@ -168,8 +170,9 @@ impl World {
 }
 
 impl World {
-    /// Whether a former deployment shows the service's desired count, as it may in AWS, whose reference says no more
-    /// than "the most recent desired count of tasks that was specified". Otherwise it shows what is left of it.
+    /// Sets whether a former deployment shows the service's desired count, as it may in AWS. The
+    /// reference says no more than "the most recent desired count of tasks that was specified".
+    /// Otherwise it shows the tasks that are left of it.
     pub fn show_former_deployments_in_full(&mut self, cluster: &str, shown: bool) -> Result<(), ApiError> {
         self.cluster_mut(cluster)?.former_deployments_in_full = shown;
         Ok(())
@@ -263,7 +266,7 @@ impl Cluster {
     }
 }
 
-/// What has a strategy shows no launch type.
+/// A service or task with a strategy shows no launch type.
 fn launch_type(launch_type: LaunchType, strategy: &[StrategyItem]) -> Option<LaunchType> {
     Some(launch_type).filter(|_| strategy.is_empty())
 }

@@ -8,9 +8,9 @@ use super::task_definition::TaskDefinition;
 use crate::world::{ApiError, World};
 
 impl World {
-    /// `DescribeTaskDefinition`, by family and revision or ARN. Nothing registers a task definition here: it is known as
-    /// long as a service or a task of any cluster is made from it. Of several that share an ARN, which AWS would not
-    /// have, the answer is one of a service.
+    /// `DescribeTaskDefinition`, by family and revision or ARN. Nothing registers a task definition
+    /// here: it is known as long as a service or a task of any cluster is made from it. Of several
+    /// that share an ARN, which AWS would not have, the answer is one of a service.
     pub fn describe_task_definition(&self, named: &str) -> Result<Arc<TaskDefinition>, ApiError> {
         let mut known = self.clusters.values().flat_map(Cluster::task_definitions);
         let found = known.find(|definition| {

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::container_instance::{AGENT_VERSION, DescribedContainerInstance};
 use crate::world::{ACCOUNT, REGION};
 
-/// `ECS Container Instance State Change`. Timestamps are ISO 8601 here, where the API's are numbers; a resource has
-/// only the member of its type, where the API's has all.
+/// `ECS Container Instance State Change`. Timestamps are ISO 8601 here, where the API's are
+/// numbers; a resource has only the member of its type, where the API's has all.
 #[must_use]
 pub fn container_instance_state_change(
     id: &str,
@@ -79,12 +79,13 @@ pub(crate) fn resources(resources: &Resources, has_gpus: bool) -> Vec<Value> {
     all
 }
 
-/// Whether an instance has GPUs: only then is the resource `GPU` told of, free or not.
+/// Returns whether an instance has GPUs. Only then does ECS list the resource `GPU`, free or not.
 pub(crate) fn has_gpus(instance: &DescribedContainerInstance) -> bool {
     instance.registered.gpus > 0
 }
 
-/// GPUs as the set of ids that they are on the wire. The world knows how many are free, not which: the first are told.
+/// GPUs as a set of ids, which they are on the wire. The world knows how many are free, not which:
+/// it names the first.
 fn gpu_ids(resources: &Resources) -> Vec<String> {
     (0..resources.gpus).map(|gpu| format!("GPU-{gpu}")).collect()
 }

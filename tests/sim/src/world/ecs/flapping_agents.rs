@@ -1,5 +1,6 @@
-//! Agents that disconnect and connect again by themselves. AWS documents that healthy ones do so several times an hour,
-//! and that each time sends an event: a disconnected agent is not yet a lost host.
+//! Agents that disconnect and connect again on their own. AWS documents that healthy ones do so
+//! several times an hour, and that each time sends an event. A disconnected agent is not yet a lost
+//! host.
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
@@ -29,8 +30,9 @@ pub(crate) struct Flapping {
 }
 
 impl World {
-    /// From now on the agents of a cluster's hosts flap, those of hosts to come, too. Each begins at a time of its own
-    /// within the first turn. A second call changes how those flap that still do.
+    /// From now on the agents of a cluster's hosts flap, those of hosts to come, too. Each begins
+    /// at a time of its own within the first turn. A second call changes how those flap that still
+    /// do.
     pub fn flap_agents(&mut self, cluster: &str, settings: FlappingAgents) -> Result<(), ApiError> {
         let settings = FlappingAgents { every_seconds: settings.every_seconds.max(1), ..settings };
         let found = self.cluster_mut(cluster)?;
@@ -44,7 +46,7 @@ impl World {
         Ok(())
     }
 
-    /// A host's agent is to flap, if its cluster's do.
+    /// A host's agent begins to flap, if its cluster's do.
     pub(crate) fn begin_flapping(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
         let found = self.clusters.get_mut(cluster);
         let Some(flapping) = found.and_then(|cluster| cluster.flapping.as_mut()) else { return };
@@ -59,7 +61,8 @@ impl World {
         self.agenda.enter(self.after(seconds), flap);
     }
 
-    /// An agent disconnects or connects by itself. One that somebody else disconnected is left alone.
+    /// An agent disconnects or connects on its own. One that somebody else disconnected is left
+    /// alone.
     pub(crate) fn flap(&mut self, cluster: &str, arn: &ContainerInstanceArn, connected: bool) {
         let flapping = self.clusters.get(cluster).and_then(|cluster| cluster.flapping.as_ref());
         let Some(FlappingAgents { every_seconds, for_seconds, until, .. }) =

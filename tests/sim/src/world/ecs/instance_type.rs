@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port, Resources};
 
-/// What an EC2 instance type brings to a cluster.
+/// The resources that an EC2 instance type adds to a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceType {
     /// `c5.large`, ...
     pub name: String,
     /// CPU units, 1,024 to a vCPU.
     pub cpu: CpuUnits,
-    /// What the agent finds, which is less than what is advertised.
+    /// The memory that the agent finds, which is less than advertised.
     pub memory: Mib,
-    /// How many awsvpc tasks it holds: its network interfaces less the primary one, or more with a trunk.
+    /// How many awsvpc tasks it holds: its network interfaces less the primary one, or more with a
+    /// trunk.
     pub awsvpc_task_limit: u32,
-    /// Whether it gets a trunk network interface (account setting `awsvpcTrunking`).
+    /// True if it gets a trunk network interface (account setting `awsvpcTrunking`).
     pub trunked: bool,
     /// How many GPUs it has.
     pub gpus: u32,
@@ -29,17 +30,20 @@ pub struct InstanceType {
     pub capabilities: BTreeSet<String>,
     /// Custom attributes (`ECS_INSTANCE_ATTRIBUTES`), beside those that ECS and the agent set.
     pub attributes: BTreeMap<String, String>,
-    /// How long it is REGISTERING, while its trunk network interface is attached; 0 without trunking.
+    /// How long it is REGISTERING, while its trunk network interface is attached; 0 without
+    /// trunking.
     pub registering_seconds: u32,
 }
 
 /// Attributes by name; a capability has no value.
 pub type Attributes = BTreeMap<String, Option<String>>;
 
-/// How many awsvpc tasks instances hold by their type's name: without a trunk, and with one where they can have one. Of
-/// AWS's types those that worlds are made of. The limits are those of ECS's own table (developer guide, "Supported instances
-/// for increased Amazon ECS container network interfaces"), and EC2's network interfaces less one where that has none. They
-/// are not asked of Fleetkeeper's table, which is tried on the world.
+/// The most awsvpc tasks of an instance by its type's name: without a trunk, and with one where the
+/// type can have one. The table has the types that worlds use.
+///
+/// The limits are those of ECS's own table (developer guide, "Supported instances for increased
+/// Amazon ECS container network interfaces"). Where that has none, they are EC2's network
+/// interfaces less one. They do not come from Fleetkeeper's table, which the world tests.
 const AWSVPC_TASK_LIMITS: [(&str, u32, Option<u32>); 9] = [
     ("c5.large", 2, Some(10)),
     ("c5.xlarge", 3, Some(20)),
@@ -61,7 +65,8 @@ fn limits(name: &str) -> (u32, Option<u32>) {
 }
 
 impl InstanceType {
-    /// A Linux instance type with the network interfaces and the CPU architecture that AWS gives it by its name.
+    /// A Linux instance type with the network interfaces and the CPU architecture that AWS gives it
+    /// by its name.
     #[must_use]
     pub fn new(name: &str, cpu: u64, memory: u64) -> Self {
         Self {
@@ -87,8 +92,8 @@ impl InstanceType {
         self
     }
 
-    /// With a trunk network interface, and so room for more awsvpc tasks. Nothing changes for a type that can have none:
-    /// ECS registers such an instance without.
+    /// With a trunk network interface, and so room for more awsvpc tasks. Nothing changes for a
+    /// type that can have none: ECS registers such an instance without.
     #[must_use]
     pub fn trunked(mut self) -> Self {
         if let (_, Some(limit)) = limits(&self.name) {
@@ -98,7 +103,7 @@ impl InstanceType {
         self
     }
 
-    /// With so many GPUs.
+    /// With this many GPUs.
     #[must_use]
     pub fn gpus(mut self, gpus: u32) -> Self {
         self.gpus = gpus;
@@ -141,7 +146,8 @@ impl InstanceType {
     }
 }
 
-/// What an instance of a type registers: the agent keeps SSH's, Docker's and its own ports (`ECS_RESERVED_PORTS`).
+/// What an instance of a type registers: the agent keeps SSH's, Docker's and its own ports
+/// (`ECS_RESERVED_PORTS`).
 pub(crate) fn registered_resources(instance_type: &InstanceType) -> Resources {
     Resources {
         cpu: instance_type.cpu,
@@ -152,7 +158,7 @@ pub(crate) fn registered_resources(instance_type: &InstanceType) -> Resources {
     }
 }
 
-/// What every agent of today can do.
+/// The capabilities of every agent of today.
 const CAPABILITIES: [&str; 4] = [
     "com.amazonaws.ecs.capability.docker-remote-api.1.44",
     "com.amazonaws.ecs.capability.ecr-auth",
@@ -160,11 +166,11 @@ const CAPABILITIES: [&str; 4] = [
     TASK_ENI,
 ];
 
-/// What an agent must be able to do for awsvpc tasks.
+/// The capability that awsvpc tasks require.
 pub(crate) const TASK_ENI: &str = "ecs.capability.task-eni";
 
-/// Whether a type has AWS's own processors: a `g` behind the generation, as in `m6g` and `c7gn`. A `g` before it, as
-/// in `g5`, has graphics.
+/// Whether a type has AWS's own processors: a `g` behind the generation, as in `m6g` and `c7gn`. A
+/// `g` before it, as in `g5`, has graphics.
 fn is_arm(name: &str) -> bool {
     let family = name.split('.').next().unwrap_or_default();
     let options = family.trim_start_matches(|c: char| c.is_ascii_alphabetic());

@@ -23,7 +23,7 @@ use crate::world::{Operation, World};
 pub struct LaggingReads {
     /// Seconds that a read lags; the most, where each draws its own.
     pub lag_seconds: u32,
-    /// Whether each read that lags draws its own lag, from 0 to `lag_seconds`. Otherwise all of
+    /// True if each read that lags draws its own lag, from 0 to `lag_seconds`. Otherwise all of
     /// them lag alike.
     pub each_by_its_own: bool,
     /// How many of a thousand reads lag.
@@ -174,7 +174,7 @@ impl<'a> PastCluster<'a> {
         self.copy.container_instances.values().filter_map(move |versions| versions.at(self.at))
     }
 
-    /// Whether a container instance matched an expression.
+    /// Returns whether a container instance matched an expression.
     pub(crate) fn matches(self, instance: &DescribedContainerInstance, query: &ClusterQuery) -> bool {
         let tasks =
             || self.tasks_on(&instance.arn).filter(|task| task.desired_status == DesiredStatus::Running);

@@ -9,7 +9,7 @@ use super::service::SchedulingStrategy;
 use super::task::Task;
 use crate::world::{ApiError, World};
 
-/// What `ListContainerInstances` takes.
+/// The parameters of `ListContainerInstances`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ListContainerInstances<'a> {
     /// Name or ARN.
@@ -24,7 +24,7 @@ pub struct ListContainerInstances<'a> {
     pub next_token: Option<&'a str>,
 }
 
-/// What `ListTasks` takes.
+/// The parameters of `ListTasks`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ListTasks<'a> {
     /// Name or ARN.
@@ -108,8 +108,8 @@ impl World {
         self.page(found.into_iter(), |arn| arn, max_results, next_token)
     }
 
-    /// One page of what is sorted by ARN. The token names the last ARN seen, so that nothing is skipped where the
-    /// list changes between two pages.
+    /// One page of what is sorted by ARN. The token names the last ARN seen, so that nothing is
+    /// skipped where the list changes between two pages.
     fn page<T>(
         &self,
         items: impl Iterator<Item = T>,

@@ -2,9 +2,10 @@
 //!
 //! ECS publishes `CapacityProviderReservation` once a minute: 100 * M / N, where N instances are
 //! there and M are needed. Target tracking adds instances after one data point above the target,
-//! and removes some after 15 below it (developer guide, "managed-scaling-behavior"; AWS blogs, "Deep
-//! dive on Amazon ECS cluster auto scaling" and "Faster scaling-in for Amazon ECS cluster auto
-//! scaling"). The world simplifies it as follows:
+//! and removes some after 15 below it. The sources are the developer guide
+//! ("managed-scaling-behavior") and two AWS blogs. These are "Deep dive on Amazon ECS cluster auto
+//! scaling" and "Faster scaling-in for Amazon ECS cluster auto scaling". The world simplifies it as
+//! follows:
 //!
 //! - A service with a provider has a strategy of that provider alone.
 //! - With several instance types, the largest of each resource counts.
@@ -14,10 +15,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::capacity_provider::CapacityProvider;
+use super::capacity_provider::{CapacityProvider, ManagedScaling};
 use super::placement_mode::PlacementMode;
+use super::plan::Start;
 use super::service::SchedulingStrategy;
-use super::service_scheduler::Start;
 use super::submission::PROVISIONING_MAX;
 use super::task_definition::TaskDefinition;
 use super::{Cluster, replica_plan};
@@ -27,27 +28,6 @@ use crate::world::auto_scaling::group::{Group, LifecycleState};
 use crate::world::ecs::instance_type::InstanceType;
 use crate::world::history::Occurrence;
 
-/// How ECS scales a provider's group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ManagedScaling {
-    /// The share of the instances that tasks are to use, in percent.
-    pub target_capacity: u32,
-    /// The fewest instances of a scale-out.
-    pub minimum_step: u64,
-    /// The most instances of a scale-out.
-    pub maximum_step: u64,
-    /// Seconds in service before an instance counts as warm. Until then, nothing is scaled.
-    pub instance_warmup_seconds: u32,
-}
-
-impl ManagedScaling {
-    /// AWS's defaults for a target capacity.
-    #[must_use]
-    pub const fn to(target_capacity: u32) -> Self {
-        Self { target_capacity, minimum_step: 1, maximum_step: 10_000, instance_warmup_seconds: 300 }
-    }
-}
-
 /// Data points below the target before a scale-in.
 const POINTS_IN: usize = 15;
 
@@ -56,7 +36,7 @@ const POINTS_IN: usize = 15;
 pub(crate) struct Reservations(VecDeque<bool>);
 
 impl Reservations {
-    /// Adds a point. Whether the alarm for scale-in is on.
+    /// Adds a point. Returns whether the alarm for scale-in is on.
     fn add(&mut self, below: bool) -> bool {
         self.0.push_back(below);
         if self.0.len() > POINTS_IN {
@@ -167,8 +147,7 @@ impl World {
         empty
     }
 
-    /// How many instances would have to come for the tasks that wait: those of the kind that needs
-    /// the most.
+    /// The instances to launch for the waiting tasks: those for the kind that needs the most.
     fn instances_for_waiting_tasks(
         &self,
         group: &Group,
@@ -252,7 +231,7 @@ impl Cluster {
     }
 }
 
-/// What makes kinds of tasks the same to ECS.
+/// The key by which ECS treats kinds of tasks as the same.
 fn needs(definition: &TaskDefinition) -> (u64, u64, u32, bool, u32) {
     let TaskDefinition { cpu, memory, gpus, awsvpc, .. } = definition;
     (cpu.0, memory.0, *gpus, *awsvpc, definition.host_ports())

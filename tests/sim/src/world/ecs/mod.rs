@@ -1,27 +1,27 @@
-//! ECS: clusters and what is in them.
+//! ECS: clusters, their hosts, tasks and services.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | [`instance_type`], [`container_instance`], [`registration`] | hosts: what they have, and how they come, change and go |
+//! | [`instance_type`], [`container_instance`], [`registration`] | hosts: their resources, their registration and its end |
 //! | [`ghost`] | registrations that agents left behind |
-//! | [`task_definition`], [`task`], `task_lifecycle`, `task_end` | what runs, and the statuses it goes through |
-//! | [`flapping_agents`] | agents that disconnect by themselves |
-//! | `agent` | what starts tasks on a host, once the last ones have really stopped |
+//! | [`flapping_agents`] | agents that disconnect on their own |
+//! | `agent` | starts tasks on a host, once the last ones have really stopped |
+//! | [`task_definition`], [`task`], `task_lifecycle`, `task_end` | tasks, and the statuses that they go through |
 //! | [`standalone`], [`submission`] | tasks that no service wants, and owners that retry them |
-//! | [`service`], [`revision`], `service_scheduler` | how many of it, started and stopped by ECS's rules |
-//! | [`constraint`], `cluster_query`, [`capacity_provider`] | where tasks may go |
-//! | [`managed_scaling`] | how ECS scales a capacity provider's group |
+//! | [`service`], [`rollout`], [`revision`] | services: the tasks that they want, by deployment |
+//! | `service_scheduler`, `plan`, `replica_plan`, `daemon_plan` | starts and stops services' tasks by ECS's rules |
+//! | `surplus` | the tasks that the scheduler stops first |
 //! | [`back_off`] | how long a service waits after its tasks found no room |
-//! | `placement`, `candidates`, [`placement_mode`] | where they go |
-//! | `replica_plan`, `daemon_plan` | those rules |
-//! | `surplus` | which tasks go first |
-//! | [`steadiness`] | whether a service has what it wants |
+//! | [`steadiness`] | services that have all their tasks |
+//! | [`constraint`], `cluster_query`, `eligibility` | the hosts that a task may be placed on |
+//! | [`capacity_provider`], [`strategy`], [`managed_scaling`] | capacity providers, and how ECS scales their groups |
+//! | `placement`, `candidates`, [`placement_mode`] | the choice of a host |
 //! | [`list`], [`describe`], [`describe_services`], [`describe_task_definition`], [`update_state`], [`stop_task`] | the API operations |
-//! | `view`, [`lagging_copy`] | what serves a read |
-//! | [`serving`], [`request_rate`] | how calls from outside come to them, or do not |
+//! | `view`, [`lagging_copy`] | the state that a read sees |
+//! | [`serving`], [`request_rate`] | calls from outside, and their throttling |
 //! | [`task_protection`] | tasks that their service's scheduler leaves alone |
 //! | [`event`], [`service_action`] | the events that ECS sends |
-//! | `service_event` | what a service's scheduler tells people |
+//! | `service_event` | the events that a service's scheduler logs for people |
 
 pub(crate) mod agent;
 pub mod back_off;
@@ -34,6 +34,7 @@ pub(crate) mod daemon_plan;
 pub mod describe;
 pub mod describe_services;
 pub mod describe_task_definition;
+pub(crate) mod eligibility;
 pub mod event;
 pub mod flapping_agents;
 pub mod ghost;
@@ -43,10 +44,12 @@ pub mod list;
 pub mod managed_scaling;
 pub(crate) mod placement;
 pub mod placement_mode;
+pub(crate) mod plan;
 pub mod registration;
 pub(crate) mod replica_plan;
 pub mod request_rate;
 pub mod revision;
+pub mod rollout;
 pub mod service;
 pub mod service_action;
 pub(crate) mod service_event;
@@ -55,6 +58,7 @@ pub mod serving;
 pub mod standalone;
 pub mod steadiness;
 pub mod stop_task;
+pub mod strategy;
 pub mod submission;
 mod surplus;
 pub mod task;
@@ -78,7 +82,8 @@ use service::Service;
 use submission::{StartedSubmission, Submission, SubmissionNumber};
 use task::Task;
 
-/// How long a stopped task or a deregistered container instance is still told of. ECS promises an hour for tasks.
+/// How long ECS shows a stopped task or a deregistered container instance. It promises an hour for
+/// tasks.
 pub(crate) const REMEMBERED_SECONDS: u32 = 3600;
 
 /// A cluster.
@@ -94,13 +99,13 @@ pub(crate) struct Cluster {
     pub(crate) flapping: Option<Flapping>,
     /// How long the service scheduler takes to notice a change.
     pub(crate) scheduler_delay_seconds: u32,
-    /// Whether the scheduler has noticed one.
+    /// True if the scheduler has noticed one.
     pub(crate) scheduler_due: bool,
-    /// Whether former deployments show the service's desired count.
+    /// True if former deployments show the service's desired count.
     pub(crate) former_deployments_in_full: bool,
-    /// When else the scheduler takes a look.
-    pub(crate) scheduler_looks: BTreeSet<DateTime<Utc>>,
-    /// Whether the scheduler backs off where tasks find no room.
+    /// Further times at which the scheduler runs.
+    pub(crate) scheduler_runs: BTreeSet<DateTime<Utc>>,
+    /// True if the scheduler backs off where tasks find no room.
     pub(crate) backs_off: bool,
     /// Standalone tasks that wait for room, by number.
     pub(crate) submissions: BTreeMap<SubmissionNumber, Submission>,
@@ -123,8 +128,8 @@ pub fn cluster_arn(name: &str) -> String {
 }
 
 impl World {
-    /// Adds an empty cluster. Its service scheduler acts one second after a change: right after an instance was set
-    /// DRAINING its tasks still count as running.
+    /// Adds an empty cluster. Its service scheduler acts one second after a change: right after an
+    /// instance was set DRAINING its tasks still count as running.
     pub fn add_cluster(&mut self, name: &str) {
         let cluster = Cluster {
             name: name.to_owned(),
@@ -136,7 +141,7 @@ impl World {
             scheduler_delay_seconds: 1,
             scheduler_due: false,
             former_deployments_in_full: false,
-            scheduler_looks: BTreeSet::new(),
+            scheduler_runs: BTreeSet::new(),
             backs_off: false,
             submissions: BTreeMap::new(),
             submitted: 0,

@@ -1,4 +1,5 @@
-//! Which instances a task may go to: ACTIVE ones with their agent connected that meet the constraints and have room.
+//! Which instances a task may go to: ACTIVE ones with their agent connected that meet the
+//! constraints and have room.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +27,8 @@ const DISTINCT_INSTANCE: &str = "DistinctInstance placement constraint unsatisfi
 /// Most instances have no GPU at all, and never will: those that lack no more than CPU are closer.
 const LEAST_FIRST: [&str; 8] = [DISTINCT_INSTANCE, PORTS, ENI, MEMORY, CPU, GPU, MEMBER_OF, ATTRIBUTE];
 
-/// The most reserved host ports of an instance, the agent's own among them (API reference, `PortMapping`).
+/// The most reserved host ports of an instance, the agent's own among them (API reference,
+/// `PortMapping`).
 const HOST_PORTS_MAX: u32 = 100;
 
 /// What is placed: a task of a kind, for whoever wants it.
@@ -44,12 +46,12 @@ impl<'a> Placing<'a> {
         Self { definition, service: None, capacity_provider: None }
     }
 
-    /// Whether an instance is one of the task's capacity provider.
+    /// Returns whether an instance is one of the task's capacity provider.
     pub(crate) fn is_provided_by(&self, instance: &ContainerInstance) -> bool {
         self.capacity_provider.is_none_or(|wanted| instance.capacity_provider.as_deref() == Some(wanted))
     }
 
-    /// Whether the task may go to an instance, whatever room there is.
+    /// Returns whether the task may be placed on an instance, whatever room there is.
     pub(crate) fn may_go_to(
         &self,
         cluster: &Cluster,
@@ -78,7 +80,8 @@ pub(crate) fn least(lacking: &BTreeSet<&'static str>) -> &'static str {
 }
 
 impl Cluster {
-    /// Whether an instance meets a task's constraints and has room for it in ECS's eyes, whatever its status.
+    /// Returns whether an instance meets a task's constraints and has room for it in ECS's eyes,
+    /// whatever its status.
     pub(crate) fn has_room(
         &self,
         instance: &ContainerInstance,
@@ -97,14 +100,15 @@ impl Cluster {
         {
             Err(PORTS)
         } else if definition.awsvpc && self.awsvpc_tasks(instance) >= instance.awsvpc_task_limit {
-            // A task that is stopping holds its network interface, unlike all else, until it has STOPPED.
+            // A task that is stopping holds its network interface, unlike all else, until it has
+            // STOPPED.
             Err(ENI)
         } else {
             Ok(())
         }
     }
 
-    /// Whether one of a task's ports is taken by the agent or by a task that counts.
+    /// Returns whether one of a task's ports is taken by the agent or by a task that counts.
     pub(crate) fn port_taken(
         &self,
         instance: &ContainerInstance,
@@ -148,7 +152,7 @@ fn too_many_ports(instance: &ContainerInstance, definition: &TaskDefinition) -> 
     more > 0 && agents.iter().sum::<u32>() + instance.reserved.host_ports + more > HOST_PORTS_MAX
 }
 
-/// Whether ECS places tasks there.
+/// Returns whether ECS places tasks there.
 pub(crate) fn takes_tasks(instance: &ContainerInstance) -> bool {
     instance.status == ContainerInstanceStatus::Active && instance.agent_connected
 }

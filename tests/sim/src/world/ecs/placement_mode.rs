@@ -1,18 +1,19 @@
 //! How the world picks among the hosts that a task may be placed on.
 //!
-//! ECS's strategies are best effort, and services that state none are spread. What holds only under one of these modes
-//! holds by luck.
+//! ECS's strategies are best effort, and services that state none are spread. A property that holds
+//! under only one of these modes holds by luck.
 
 use crate::world::World;
 use crate::world::chance::Chance;
 
-/// How the world picks among the hosts that have room for a task. It holds for all services and standalone tasks,
-/// whatever `placementStrategy` they show.
+/// How the world picks among the hosts that have room for a task. It holds for all services and
+/// standalone tasks, whatever `placementStrategy` they show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlacementMode {
     /// The host with the fewest tasks, the first by ARN of several. It draws nothing.
     FewestTasks,
-    /// The zone with the fewest tasks of the service, and any host there: what services do by default.
+    /// The zone with the fewest tasks of the service, and any host there: what services do by
+    /// default.
     SpreadOverZones,
     /// The host that has the least CPU left.
     BinpackCpu,

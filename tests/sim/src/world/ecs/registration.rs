@@ -74,8 +74,8 @@ impl World {
         Some(arn)
     }
 
-    /// It takes no tasks, and can't be set DRAINING, before its trunk network interface is there (developer guide,
-    /// "elastic network interface trunking").
+    /// It takes no tasks, and can't be set DRAINING, before its trunk network interface is there
+    /// (developer guide, "elastic network interface trunking").
     fn begin_registering(&mut self, cluster: &str, arn: &ContainerInstanceArn, seconds: u32) {
         let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
         let status = ContainerInstanceStatus::Registering;
@@ -111,8 +111,9 @@ impl World {
         registered.ok_or_else(|| ApiError::invalid_parameter(format!("{id} is in no group")))
     }
 
-    /// Disconnects or connects an instance's agent. While it is disconnected, ECS places nothing there and its tasks
-    /// go no further in ECS's eyes; what fell due meanwhile happens when it is back.
+    /// Disconnects or connects an instance's agent. While it is disconnected, ECS places nothing
+    /// there and sees no progress of its tasks. Everything that fell due meanwhile happens when the
+    /// agent is back.
     pub fn set_agent_connected(
         &mut self,
         cluster: &str,
@@ -142,8 +143,8 @@ impl World {
         self.request_service_scheduler(cluster);
     }
 
-    /// Puts an instance into a status that it would otherwise reach by itself: REGISTERING while its trunk network
-    /// interface comes, DEREGISTERING while it goes, ...
+    /// Puts an instance into a status that it would otherwise reach on its own. Examples are
+    /// REGISTERING while its trunk network interface comes, and DEREGISTERING while that goes.
     pub fn set_container_instance_status(
         &mut self,
         cluster: &str,
@@ -172,8 +173,8 @@ impl World {
         self.request_service_scheduler(cluster);
     }
 
-    /// The EC2 instance below a container instance is gone. ECS deregisters it by itself only if its agent was
-    /// connected; otherwise it stays as it was, a ghost, with its tasks.
+    /// The EC2 instance below a container instance is gone. ECS deregisters it on its own only if
+    /// its agent was connected. Otherwise the registration stays, a ghost with its tasks.
     pub(crate) fn host_gone(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
         let Some(instance) = self.container_instance_mut(cluster, arn) else { return };
         let noticed = instance.agent_connected;

@@ -1,15 +1,18 @@
-//! What the scheduler does about a REPLICA service.
+//! The scheduler's plan for a REPLICA service.
 //!
-//! The rules of draining are those of `UpdateContainerInstancesState`: a PENDING task on a DRAINING instance stops at
-//! once; a RUNNING one stops as long as enough stay healthy, and its replacement starts as long as there are not too
-//! many. Tasks that are stopping count towards the maximum until they have STOPPED, so with a minimum and a maximum of
-//! 100 percent nothing can move, ever. Standalone tasks are not touched.
+//! The rules of draining are those of `UpdateContainerInstancesState`. A PENDING task on a DRAINING
+//! instance stops at once. A RUNNING one stops as long as enough stay healthy, and its replacement
+//! starts as long as there are not too many.
+//!
+//! Tasks that are stopping count towards the maximum until they have STOPPED. So with a minimum and
+//! a maximum of 100 percent nothing can ever move. Standalone tasks are not touched.
 //!
 //! A protected task stays where it is; what replaces it starts all the same.
 //!
 //! Of several revisions that a service wants, each has these limits to itself.
 //!
-//! A rolling deployment replaces tasks by the same rules and within the same limits, after those that are drained.
+//! A rolling deployment replaces tasks by the same rules and within the same limits, after those
+//! that are drained.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,9 +23,10 @@ use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::Cluster;
 use super::placement_mode::PlacementMode;
-use super::revision::{Revision, Rollout};
+use super::plan::{Plan, Start, Starting};
+use super::revision::Revision;
+use super::rollout::Rollout;
 use super::service::Service;
-use super::service_scheduler::{Plan, Start, Starting};
 use super::surplus;
 use super::task::{LastStatus, Task};
 
@@ -90,8 +94,8 @@ fn plan_of(
     }
 
     let missing = desired.saturating_sub(count(staying.iter()));
-    // Of a rolling deployment or, whatever the deployment controller, while instances are drained (API reference,
-    // `DeploymentConfiguration`).
+    // Of a rolling deployment or, whatever the deployment controller, while instances are drained
+    // (API reference, `DeploymentConfiguration`).
     let limited = leaves || matches!(service.rollout, Rollout::Rolling);
     let room = service.maximum_of(revision.desired).saturating_sub(count(all.iter()));
     (stop, if limited { missing.min(room) } else { missing })

@@ -1,7 +1,11 @@
-//! ECS's request rates: token buckets, each for the whole account and Region and shared by all its operations.
+//! ECS's request rates: token buckets, each for the whole account and Region and shared by all its
+//! operations.
 //!
-//! "Request throttling" in the API reference: reads of cluster resources 100 at once and 20 a second, changes of them
-//! 100 and 40, reads of services 100 and 20, of task definitions 50 and 20, task protections 200 and 80. Tokens are counted in thousandths, so that a rate in tokens a second is one in thousandths a
+//! "Request throttling" in the API reference gives the limits, as burst and rate a second. They are
+//! 100 and 20 for reads of cluster resources, 100 and 40 for changes of them, and 100 and 20 for
+//! reads of services. Reads of task definitions have 50 and 20, task protections 200 and 80.
+//!
+//! Tokens are counted in thousandths. A rate in tokens a second is then one in thousandths a
 //! millisecond, and nothing is ever rounded.
 
 use chrono::{DateTime, Utc};
@@ -25,7 +29,7 @@ pub(crate) struct RequestRates {
 struct Bucket {
     burst: i64,
     per_second: i64,
-    /// What other users of the account take of it.
+    /// The tokens that other users of the account take, in each second.
     others_per_second: i64,
     level: i64,
     as_of_milliseconds: i64,
@@ -88,8 +92,9 @@ impl Bucket {
 }
 
 impl World {
-    /// From now on ECS's request rates hold, for calls from outside ([`serve`](Self::serve)): one without a token is
-    /// answered with `ThrottlingException`, and nothing happens. The buckets begin full.
+    /// From now on ECS's request rates hold, for calls from outside ([`serve`](Self::serve)): one
+    /// without a token is answered with `ThrottlingException`, and nothing happens. The buckets
+    /// begin full.
     pub fn limit_request_rates(&mut self) {
         let rates = &mut self.request_rates;
         rates.limited = true;
@@ -106,8 +111,8 @@ impl World {
         }
     }
 
-    /// From now on other users of the account, consoles and pipelines, read cluster resources so often. As many as
-    /// ECS allows, 20 a second, leave nothing but what is in the bucket.
+    /// From now on other users of the account, consoles and pipelines, read cluster resources so
+    /// often. As many as ECS allows, 20 a second, leave nothing but what is in the bucket.
     pub fn other_readers(&mut self, reads_per_second: u32) {
         let bucket = &mut self.request_rates.read;
         bucket.fill(self.now);

@@ -1,108 +1,17 @@
-//! What a service wants of which task definition: one after a rolling deployment, two during a blue/green one, and one
-//! for each task set of a service whose deployment controller is EXTERNAL.
+//! The task definitions that a service wants tasks of: one after a rolling deployment, two during a
+//! blue/green one, and one for each task set of a service whose deployment controller is EXTERNAL.
 
 use std::sync::Arc;
 
-use super::capacity_provider::StrategyItem;
+use super::rollout::{LaunchType, Rollout, TaskSet};
 use super::service::Service;
+use super::strategy::StrategyItem;
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
-/// Where tasks run that have no capacity provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LaunchType {
-    /// On container instances.
-    Ec2,
-    /// Elsewhere: no such task is in the world, only its count.
-    Fargate,
-}
-
-impl LaunchType {
-    /// As AWS writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ec2 => "EC2",
-            Self::Fargate => "FARGATE",
-        }
-    }
-}
-
-/// How a service gets from one task definition to the next.
-#[derive(Debug, Clone)]
-pub(crate) enum Rollout {
-    /// Deployment controller ECS, rolling: what is made from another task definition is replaced.
-    Rolling,
-    /// Both are wanted in full until the former one is stopped.
-    BlueGreen { blue: Arc<TaskDefinition> },
-    /// Deployment controller EXTERNAL.
-    External { task_sets: Vec<TaskSet> },
-}
-
-/// A task set of a service whose deployment controller is EXTERNAL.
-#[derive(Debug, Clone)]
-pub struct TaskSet {
-    /// Its id.
-    pub id: String,
-    /// What its tasks are made from.
-    pub task_definition: Arc<TaskDefinition>,
-    /// Its share of the service's desired count, in percent.
-    pub scale_percent: u32,
-    /// Where its tasks run, if it has no strategy.
-    pub launch_type: LaunchType,
-    /// Its capacity provider strategy.
-    pub capacity_provider_strategy: Vec<StrategyItem>,
-    /// How many of its tasks run on Fargate; the others are pending.
-    pub running_on_fargate: u32,
-}
-
-impl TaskSet {
-    /// A task set at full scale, on EC2.
-    #[must_use]
-    pub fn new(id: &str, task_definition: TaskDefinition) -> Self {
-        Self {
-            id: id.to_owned(),
-            task_definition: Arc::new(task_definition),
-            scale_percent: 100,
-            launch_type: LaunchType::Ec2,
-            capacity_provider_strategy: Vec::new(),
-            running_on_fargate: 0,
-        }
-    }
-
-    /// With a share of the service's desired count.
-    #[must_use]
-    pub fn scale(mut self, percent: u32) -> Self {
-        self.scale_percent = percent;
-        self
-    }
-
-    /// On Fargate, where this many tasks run.
-    #[must_use]
-    pub fn on_fargate(mut self, running: u32) -> Self {
-        self.launch_type = LaunchType::Fargate;
-        self.running_on_fargate = running;
-        self
-    }
-
-    /// With a capacity provider strategy instead of a launch type.
-    #[must_use]
-    pub fn on_providers(mut self, strategy: &[StrategyItem]) -> Self {
-        self.capacity_provider_strategy = strategy.to_vec();
-        self
-    }
-
-    /// `computedDesiredCount`: its share, rounded up.
-    #[must_use]
-    pub fn computed_desired(&self, desired_count: u32) -> u32 {
-        let share = (u64::from(desired_count) * u64::from(self.scale_percent)).div_ceil(100);
-        u32::try_from(share).unwrap_or(u32::MAX)
-    }
-}
-
-/// What a service wants of one task definition, on container instances.
+/// The tasks of one task definition that a service wants on container instances.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Revision<'a> {
     pub(crate) definition: &'a Arc<TaskDefinition>,
@@ -125,7 +34,7 @@ impl Service {
         Self { rollout, ..Self::new(name, desired_count, definition) }
     }
 
-    /// What it wants on container instances, the newest first.
+    /// The revisions that it wants on container instances, the newest first.
     pub(crate) fn revisions(&self) -> Vec<Revision<'_>> {
         let of =
             |definition, desired| Revision { definition, desired, strategy: self.strategy_of(definition) };
@@ -167,8 +76,8 @@ impl Service {
 }
 
 impl World {
-    /// A blue/green deployment begins: the service wants its tasks of the present task definition and as many of a new
-    /// one, which becomes its family's next revision.
+    /// A blue/green deployment begins: the service wants its tasks of the present task definition
+    /// and as many of a new one, which becomes its family's next revision.
     pub fn begin_blue_green(
         &mut self,
         cluster: &str,

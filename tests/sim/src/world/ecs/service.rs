@@ -5,10 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::back_off::BackOff;
-use super::capacity_provider::StrategyItem;
 use super::constraint::PlacementConstraint;
-use super::revision::{LaunchType, Rollout};
+use super::rollout::{LaunchType, Rollout};
 use super::service_event::ServiceEvents;
+use super::strategy::StrategyItem;
 use super::task::Task;
 use super::task_definition::TaskDefinition;
 use crate::world::history::Occurrence;
@@ -17,7 +17,7 @@ use crate::world::{ApiError, World};
 /// How a service's scheduler counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchedulingStrategy {
-    /// So many tasks, wherever there is room.
+    /// The desired count of tasks, wherever there is room.
     Replica,
     /// One task on each instance that takes tasks and meets the constraint.
     Daemon,
@@ -31,7 +31,8 @@ const FORMER_MAX: usize = 10;
 pub struct PlacementStrategy {
     /// Its type: `spread`, `binpack` or `random`.
     pub strategy: String,
-    /// What it goes by: `attribute:ecs.availability-zone`, `instanceId`, `memory`, ...; none for `random`.
+    /// What it goes by: `attribute:ecs.availability-zone`, `instanceId`, `memory`, ...; none for
+    /// `random`.
     pub field: Option<String>,
 }
 
@@ -42,13 +43,14 @@ pub struct Service {
     pub name: String,
     /// How its scheduler counts.
     pub scheduling_strategy: SchedulingStrategy,
-    /// How many tasks it wants; a DAEMON service wants as many as there are instances for it, whatever this says.
+    /// How many tasks it wants; a DAEMON service wants as many as there are instances for it,
+    /// whatever this says.
     pub desired_count: u32,
     /// How many of them must stay healthy, in percent, rounded up.
     pub minimum_healthy_percent: u32,
     /// How many there may be, in percent, rounded down.
     pub maximum_percent: u32,
-    /// What its tasks are made from; those made from another are replaced.
+    /// The task definition of its tasks. The scheduler replaces tasks of another one.
     pub task_definition: Arc<TaskDefinition>,
     /// Where it runs, if it has no strategy.
     pub launch_type: LaunchType,
@@ -62,17 +64,17 @@ pub struct Service {
     pub(crate) former_strategies: Vec<(Arc<TaskDefinition>, Vec<StrategyItem>)>,
     /// How it gets from one task definition to the next.
     pub(crate) rollout: Rollout,
-    /// The last placement failure, told once until a placement succeeds.
+    /// The last placement failure. ECS logs it once until a placement succeeds.
     pub(crate) placement_failure: Option<&'static str>,
-    /// When an event last told of one.
+    /// When an event last reported one.
     pub(crate) placement_failure_sent_at: Option<DateTime<Utc>>,
     /// How long its scheduler waits, where it backs off.
     pub(crate) back_off: Option<BackOff>,
-    /// Whether an event has told that it has what it wants, and it has had that ever since.
+    /// True if an event has reported the steady state, and it has lasted ever since.
     pub(crate) steady: bool,
-    /// Whether the scheduler has nothing to do about it until something changes.
+    /// True if the scheduler has nothing to do about it until something changes.
     pub(crate) settled: bool,
-    /// What its scheduler told.
+    /// The scheduler's events.
     pub(crate) events: ServiceEvents,
 }
 
@@ -102,8 +104,8 @@ impl Service {
         }
     }
 
-    /// A DAEMON service with ECS's default limits, 0 and 100 percent: in a deployment an instance's new task starts
-    /// when its old one has STOPPED.
+    /// A DAEMON service with ECS's default limits, 0 and 100 percent: in a deployment an instance's
+    /// new task starts when its old one has STOPPED.
     #[must_use]
     pub fn daemon(name: &str, task_definition: TaskDefinition) -> Self {
         Self {
@@ -142,6 +144,13 @@ impl Service {
         self
     }
 
+    /// With a capacity provider strategy instead of a launch type.
+    #[must_use]
+    pub fn on_providers(mut self, strategy: &[StrategyItem]) -> Self {
+        self.capacity_provider_strategy = strategy.to_vec();
+        self
+    }
+
     /// On Fargate: all its tasks run, and none of them here.
     #[must_use]
     pub fn on_fargate(mut self) -> Self {
@@ -155,7 +164,7 @@ impl Service {
         self.minimum_healthy_of(u64::from(self.desired_count))
     }
 
-    /// The fewest healthy tasks of so many wanted.
+    /// The fewest healthy tasks of `wanted`.
     pub(crate) fn minimum_healthy_of(&self, wanted: u64) -> u64 {
         (wanted * u64::from(self.minimum_healthy_percent)).div_ceil(100)
     }
@@ -171,7 +180,7 @@ impl Service {
         u64::from(wanted) * u64::from(self.maximum_percent) / 100
     }
 
-    /// Whether a task is of nothing that the service wants any more.
+    /// Returns whether a task is of nothing that the service wants any more.
     pub(crate) fn has_outgrown(&self, task: &Task) -> bool {
         match self.rollout {
             Rollout::Rolling => !Arc::ptr_eq(&self.task_definition, &task.definition),
@@ -225,8 +234,9 @@ impl World {
         Ok(())
     }
 
-    /// `UpdateService` with a new task definition, which becomes its family's next revision: a rolling deployment
-    /// begins. The service's tasks are replaced within its limits, those on DRAINING instances first.
+    /// `UpdateService` with a new task definition, which becomes its family's next revision: a
+    /// rolling deployment begins. The service's tasks are replaced within its limits, those on
+    /// DRAINING instances first.
     pub fn update_service(
         &mut self,
         cluster: &str,
@@ -245,8 +255,8 @@ impl World {
         Ok(())
     }
 
-    /// `UpdateService` with another capacity provider strategy or, if it is empty, the launch type again: a rolling
-    /// deployment of the same task definition begins.
+    /// `UpdateService` with another capacity provider strategy or, if it is empty, the launch type
+    /// again: a rolling deployment of the same task definition begins.
     pub fn set_capacity_provider_strategy(
         &mut self,
         cluster: &str,
@@ -262,7 +272,8 @@ impl World {
         Ok(())
     }
 
-    /// `UpdateService` with other placement constraints: no deployment begins, and no task that runs is moved.
+    /// `UpdateService` with other placement constraints: no deployment begins, and no task that
+    /// runs is moved.
     pub fn set_placement_constraints(
         &mut self,
         cluster: &str,

@@ -1,4 +1,5 @@
-//! `ECS Service Action`: what ECS tells of a service. A placement failure is the one event that speaks of demand.
+//! `ECS Service Action`: ECS's events of a service. A placement failure is the only one about
+//! demand.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
@@ -11,18 +12,18 @@ use crate::world::{ACCOUNT, REGION};
 /// The name of the event of a placement failure.
 pub(crate) const TASK_PLACEMENT_FAILURE: &str = "SERVICE_TASK_PLACEMENT_FAILURE";
 
-/// What happened to a service.
+/// An event of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAction {
     /// Its cluster's name.
     pub cluster: String,
     /// Its name.
     pub service: String,
-    /// What happened.
+    /// Its name.
     pub name: ServiceActionName,
 }
 
-/// What can happen to a service, as far as the world tells of it.
+/// The names of such events, as far as the world sends them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceActionName {
     /// `SERVICE_TASK_PLACEMENT_FAILURE`: a task found no room.

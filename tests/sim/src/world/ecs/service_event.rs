@@ -1,7 +1,7 @@
-//! What a service's scheduler tells of it, for people: the events that `DescribeServices` gives.
+//! A scheduler's events of its service, for people, as `DescribeServices` gives them.
 //!
-//! The texts are ECS's ("Service event messages" in the developer guide). A placement failure is told once, and again after
-//! six hours, where EventBridge gets an event of it every minute.
+//! The texts are ECS's ("Service event messages" in the developer guide). ECS logs a placement
+//! failure once, and again after six hours. EventBridge gets an event of it every minute.
 
 use std::collections::VecDeque;
 
@@ -9,8 +9,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::service::ServiceEvent;
 use fleetkeeper_core::task::TaskArn;
-
-use super::service::Service;
 
 /// As many as ECS keeps.
 const EVENTS_MAX: usize = 100;
@@ -25,7 +23,7 @@ const BETWEEN_DUPLICATES: TimeDelta = TimeDelta::hours(6);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServiceEvents {
     latest: VecDeque<ServiceEvent>,
-    /// The placement failure that was told last, and when.
+    /// The placement failure that was logged last, and its time.
     failure: Option<(&'static str, DateTime<Utc>)>,
 }
 
@@ -35,54 +33,48 @@ impl ServiceEvents {
         self.latest.iter().rev().cloned().collect()
     }
 
-    fn tell(&mut self, at: DateTime<Utc>, message: String) {
-        if self.latest.len() == EVENTS_MAX {
-            self.latest.pop_front();
-        }
-        self.latest.push_back(ServiceEvent { at, message });
-    }
-}
-
-impl Service {
-    pub(crate) fn tell_started(&mut self, at: DateTime<Utc>, tasks: &[TaskArn]) {
+    /// Tasks were started.
+    pub(crate) fn started(&mut self, service: &str, at: DateTime<Utc>, tasks: &[TaskArn]) {
         if !tasks.is_empty() {
-            let said =
-                format!("(service {}) has started {} tasks: {}.", self.name, tasks.len(), names(tasks));
-            self.events.tell(at, said);
+            let count = tasks.len();
+            self.log(at, format!("(service {service}) has started {count} tasks: {}.", names(tasks)));
         }
     }
 
-    pub(crate) fn tell_stopped(&mut self, at: DateTime<Utc>, tasks: &[TaskArn]) {
+    /// Tasks are being stopped.
+    pub(crate) fn stopped(&mut self, service: &str, at: DateTime<Utc>, tasks: &[TaskArn]) {
         for some in tasks.chunks(TASKS_MAX) {
-            let (name, count) = (&self.name, some.len());
-            let said = format!("(service {name}) has stopped {count} running tasks: {}.", names(some));
-            self.events.tell(at, said);
+            let count = some.len();
+            self.log(at, format!("(service {service}) has stopped {count} running tasks: {}.", names(some)));
         }
     }
 
-    pub(crate) fn tell_steady(&mut self, at: DateTime<Utc>) {
-        self.events.failure = None;
-        self.events.tell(at, format!("(service {}) has reached a steady state.", self.name));
+    /// The service has all its tasks.
+    pub(crate) fn steady(&mut self, service: &str, at: DateTime<Utc>) {
+        self.failure = None;
+        self.log(at, format!("(service {service}) has reached a steady state."));
     }
 
     /// All tasks found room: a later failure is a new one.
-    pub(crate) fn tell_placed(&mut self) {
-        self.events.failure = None;
+    pub(crate) fn placed(&mut self) {
+        self.failure = None;
     }
 
-    /// Whether a placement failure is to be told.
-    pub(crate) fn has_not_told(&self, at: DateTime<Utc>, lacking: &'static str) -> bool {
-        let told = self.events.failure.filter(|(reason, _)| *reason == lacking);
-        told.is_none_or(|(_, before)| before + BETWEEN_DUPLICATES <= at)
+    /// Returns whether a placement failure must be logged.
+    pub(crate) fn is_new_failure(&self, at: DateTime<Utc>, lacking: &'static str) -> bool {
+        let logged = self.failure.filter(|(reason, _)| *reason == lacking);
+        logged.is_none_or(|(_, before)| before + BETWEEN_DUPLICATES <= at)
     }
 
-    pub(crate) fn tell_placement_failure(
+    /// A task could not be placed.
+    pub(crate) fn placement_failed(
         &mut self,
+        service: &str,
         at: DateTime<Utc>,
         lacking: &'static str,
         closest: Option<&ContainerInstanceArn>,
     ) {
-        self.events.failure = Some((lacking, at));
+        self.failure = Some((lacking, at));
         let why = match closest {
             Some(arn) => {
                 let id = end(&arn.0);
@@ -96,12 +88,18 @@ impl Service {
             }
             None => "Reason: No Container Instances were found in your cluster.".to_owned(),
         };
-        let said = format!(
-            "(service {}) was unable to place a task because no container instance met all of its requirements. \
-             {why} For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.",
-            self.name
+        let message = format!(
+            "(service {service}) was unable to place a task because no container instance met all of its requirements. \
+             {why} For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
         );
-        self.events.tell(at, said);
+        self.log(at, message);
+    }
+
+    fn log(&mut self, at: DateTime<Utc>, message: String) {
+        if self.latest.len() == EVENTS_MAX {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(ServiceEvent { at, message });
     }
 }
 

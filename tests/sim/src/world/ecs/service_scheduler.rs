@@ -1,7 +1,7 @@
 //! The service scheduler: starts, stops and moves services' tasks within their limits.
 //!
-//! It looks at a cluster's services one after another, DAEMON services first, so that no REPLICA task takes their room.
-//! What it does about one is its plan.
+//! It plans a cluster's services one after another, DAEMON services first, so that no REPLICA task
+//! takes their room.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,11 +11,13 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::candidates::Candidates;
-use super::capacity_provider::{Shares, StrategyItem};
 use super::placement::Placing;
 use super::placement_mode::PlacementMode;
+use super::plan::{Plan, Start, Starting};
 use super::service::{SchedulingStrategy, Service};
 use super::service_action::{ServiceAction, ServiceActionName};
+use super::service_event::ServiceEvents;
+use super::strategy::Shares;
 use super::task::StopCode;
 use super::task_definition::TaskDefinition;
 use super::task_lifecycle::Wanted;
@@ -25,39 +27,13 @@ use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::outbox::Emitted;
 
-/// How long ECS is silent about a service's placement failure after it has told of it.
+/// The least time between two events of a service's placement failure.
 const BETWEEN_PLACEMENT_FAILURES: TimeDelta = TimeDelta::seconds(60);
 
-/// What the scheduler does about a service.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    pub(crate) stop: Vec<TaskArn>,
-    pub(crate) start: Start,
-}
-
-/// Where the scheduler starts tasks.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// This many of each revision, wherever there is room.
-    Anywhere(Vec<Starting>),
-    /// One on each of these, where there is room.
-    OnEach(Vec<ContainerInstanceArn>),
-}
-
-/// Tasks of one revision that are started.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Starting {
-    pub(crate) definition: Arc<TaskDefinition>,
-    pub(crate) strategy: Vec<StrategyItem>,
-    pub(crate) count: u64,
-}
-
-impl Plan {
-    fn of(cluster: &Cluster, service: &Service, mode: PlacementMode, now: DateTime<Utc>) -> Self {
-        match service.scheduling_strategy {
-            SchedulingStrategy::Replica => replica_plan::plan(cluster, service, mode, now),
-            SchedulingStrategy::Daemon => daemon_plan::plan(cluster, service, now),
-        }
+fn plan(cluster: &Cluster, service: &Service, mode: PlacementMode, now: DateTime<Utc>) -> Plan {
+    match service.scheduling_strategy {
+        SchedulingStrategy::Replica => replica_plan::plan(cluster, service, mode, now),
+        SchedulingStrategy::Daemon => daemon_plan::plan(cluster, service, now),
     }
 }
 
@@ -82,13 +58,13 @@ impl World {
     /// Something will change by then: a task will have been up long enough to be healthy.
     pub(crate) fn request_service_scheduler_at(&mut self, name: &str, time: DateTime<Utc>) {
         let Some(cluster) = self.clusters.get_mut(name) else { return };
-        if cluster.scheduler_looks.insert(time) {
+        if cluster.scheduler_runs.insert(time) {
             self.agenda.enter(time, Transition::ServiceScheduler { cluster: name.to_owned() });
         }
     }
 
-    /// Hosts changed in a way that makes the scheduler look again at services that had all they wanted: at those of one
-    /// strategy, or at all.
+    /// Hosts changed in a way that makes the scheduler look again at services that had all they
+    /// wanted: at those of one strategy, or at all.
     pub(crate) fn unsettle(&mut self, cluster: &str, only: Option<SchedulingStrategy>) {
         let Some(cluster) = self.clusters.get_mut(cluster) else { return };
         for service in cluster.services.values_mut() {
@@ -100,7 +76,7 @@ impl World {
         let now = self.now;
         let Some(cluster) = self.clusters.get_mut(name) else { return };
         cluster.scheduler_due = false;
-        cluster.scheduler_looks.remove(&now);
+        cluster.scheduler_runs.remove(&now);
         let (daemons, replicas): (Vec<&Service>, Vec<&Service>) = cluster
             .services
             .values()
@@ -120,11 +96,11 @@ impl World {
         let Some(known) = found.services.get(service) else { return };
         let definition = Arc::clone(&known.task_definition);
         let waits = known.backs_off(self.now);
-        let plan = Plan::of(found, known, self.placement.mode, self.now);
+        let plan = plan(found, known, self.placement.mode, self.now);
         for task in &plan.stop {
             self.begin_stopping(cluster, task, StopCode::ServiceSchedulerInitiated);
         }
-        self.tell(cluster, service, |known, now| known.tell_stopped(now, &plan.stop));
+        self.log(cluster, service, |events, now| events.stopped(service, now, &plan.stop));
         let mut started = Vec::new();
         let failure = match plan.start {
             Start::Anywhere(all) if all.iter().all(|starting| starting.count == 0) => {
@@ -151,7 +127,7 @@ impl World {
                 failure
             }
         };
-        self.tell(cluster, service, |known, now| known.tell_started(now, &started));
+        self.log(cluster, service, |events, now| events.started(service, now, &started));
         self.note_attempt(cluster, service, failure.is_some(), !started.is_empty());
         self.note_placement(cluster, service, failure);
     }
@@ -209,28 +185,28 @@ impl World {
         Ok(Some(self.start_placed_task(cluster, &container_instance, wanted)))
     }
 
-    /// A service's tasks were to be placed, and found room or did not. While a failure lasts, the history tells of it
-    /// once and an event once a minute.
+    /// Records that the scheduler could place a service's tasks, or failed to. While a failure
+    /// lasts, the history has it once, and an event reports it once a minute.
     fn note_placement(&mut self, cluster: &str, service: &str, failure: Option<&'static str>) {
         let now = self.now;
         let Some(found) = self.clusters.get_mut(cluster) else { return };
         let Some(known) = found.services.get_mut(service) else { return };
         let before = std::mem::replace(&mut known.placement_failure, failure);
         let Some(reason) = failure else {
-            known.tell_placed();
+            known.events.placed();
             return;
         };
         let sent = known.placement_failure_sent_at.filter(|sent| now < *sent + BETWEEN_PLACEMENT_FAILURES);
         let next = sent.unwrap_or(now) + BETWEEN_PLACEMENT_FAILURES;
-        let untold = known.has_not_told(now, reason);
+        let is_new = known.events.is_new_failure(now, reason);
         known.placement_failure_sent_at = sent.or(Some(now));
         if before != Some(reason) {
             self.record(Occurrence::PlacementFailed { service: service.to_owned(), reason });
         }
-        if untold {
+        if is_new {
             let closest = self.closest(cluster, service, reason);
-            self.tell(cluster, service, |known, now| {
-                known.tell_placement_failure(now, reason, closest.first());
+            self.log(cluster, service, |events, now| {
+                events.placement_failed(service, now, reason, closest.first());
             });
         }
         if sent.is_none() {
@@ -248,12 +224,12 @@ impl World {
         closest.unwrap_or_default()
     }
 
-    /// The scheduler tells people something of a service.
-    fn tell(&mut self, cluster: &str, service: &str, tell: impl FnOnce(&mut Service, DateTime<Utc>)) {
+    /// The scheduler logs an event of a service.
+    fn log(&mut self, cluster: &str, service: &str, log: impl FnOnce(&mut ServiceEvents, DateTime<Utc>)) {
         let now = self.now;
         let found = self.clusters.get_mut(cluster);
         if let Some(known) = found.and_then(|found| found.services.get_mut(service)) {
-            tell(known, now);
+            log(&mut known.events, now);
         }
     }
 
@@ -266,7 +242,7 @@ impl World {
         known.settled = steady;
         let before = std::mem::replace(&mut known.steady, steady);
         if steady && !before {
-            known.tell_steady(self.now);
+            known.events.steady(service, self.now);
             self.emit_service_action(cluster, service, ServiceActionName::SteadyState);
         }
     }

@@ -1,10 +1,11 @@
-//! How a call from outside is served. A method of the world that is called directly is a look at it, or a hand in it:
-//! always granted, and always the truth.
+//! Serves a call from outside. A method of the world that is called directly reads or changes it
+//! from inside: the world always grants it and answers with the truth.
 
 use crate::world::{ApiError, Operation, World};
 
 impl World {
-    /// Serves a call from outside: ECS may refuse it for its request rate, and a copy that lags may answer it.
+    /// Serves a call from outside: ECS may refuse it for its request rate, and a copy that lags may
+    /// answer it.
     pub fn serve<T>(
         &mut self,
         operation: Operation,

@@ -1,4 +1,4 @@
-//! Whether a service has what it wants.
+//! The steady state of services.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ impl World {
         self.clusters.get(cluster).map(|cluster| cluster.tasks_of_service(service)).unwrap_or_default()
     }
 
-    /// Whether a service has as many healthy tasks as it wants, none stopping, none
-    /// on a DRAINING instance and none of an earlier deployment.
+    /// Returns whether a service is steady: it has as many healthy tasks as it wants. None of them
+    /// is stopping, on a DRAINING instance or of an earlier deployment.
     #[must_use]
     pub fn is_steady(&self, cluster: &str, service: &str) -> bool {
         let Some(cluster) = self.clusters.get(cluster) else { return false };
@@ -54,8 +54,8 @@ impl Cluster {
         })
     }
 
-    /// Whether a service has as many tasks that have not STOPPED as it wants. A DAEMON service's task whose agent is
-    /// disconnected for now is still one.
+    /// Returns whether a service has as many tasks that have not STOPPED as it wants. A DAEMON
+    /// service's task whose agent is disconnected for now is still one.
     fn has_all(&self, service: &Service) -> bool {
         match service.scheduling_strategy {
             SchedulingStrategy::Replica => {

@@ -7,8 +7,8 @@ use super::task::{StopCode, Task};
 use crate::world::{ApiError, World};
 
 impl World {
-    /// `StopTask`, by id or ARN: ECS sets out to stop a task, a protected one, too. One that is being stopped goes on as
-    /// it was; a service replaces its own.
+    /// `StopTask`, by id or ARN: ECS sets out to stop a task, a protected one, too. One that is
+    /// being stopped goes on as it was; a service replaces its own.
     pub fn stop_task_because(
         &mut self,
         cluster: Option<&str>,
@@ -35,7 +35,7 @@ impl World {
     }
 }
 
-/// What `StopTask` says of a task that ECS does not know, or no longer.
+/// `StopTask`'s message for a task that ECS does not know, or no longer.
 pub const TASK_NOT_FOUND: &str = "The referenced task was not found.";
 
 fn not_found() -> ApiError {

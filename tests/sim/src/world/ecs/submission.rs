@@ -1,8 +1,9 @@
-//! Standalone tasks whose owner runs them again until they are placed: a queue's worker, a cron job.
+//! Standalone tasks whose owner runs them again until they are placed: a queue's worker, a cron
+//! job.
 //!
 //! On a capacity provider with managed scaling, a task without room is PROVISIONING for 10 to 30
-//! minutes and is then stopped (AWS blog, "Deep dive on Amazon ECS cluster auto scaling"). Elsewhere
-//! `RunTask` fails at once.
+//! minutes and is then stopped. The source is the AWS blog "Deep dive on Amazon ECS cluster auto
+//! scaling". Elsewhere `RunTask` fails at once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -148,7 +149,7 @@ impl World {
         self.agenda.enter(due, Transition::Submission { cluster: cluster.to_owned(), number });
     }
 
-    /// Places a submission's task where there is room. Whether there is.
+    /// Places a submission's task where there is room. Returns whether there was room.
     fn place_submission(&mut self, cluster: &str, number: SubmissionNumber) -> bool {
         let Some(found) = self.clusters.get(cluster) else { return false };
         let Some(submission) = found.submissions.get(&number) else { return false };

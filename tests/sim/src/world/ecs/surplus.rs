@@ -1,8 +1,8 @@
 //! Which tasks a service stops first when it has more than it wants.
 //!
 //! Unhealthy tasks go first. Among the others, ECS goes by the placement strategy (developer guide,
-//! "task-placement-strategies"): under binpack it takes from the instances with the most left, under
-//! spread it keeps the zones balanced. Elsewhere the newest go first.
+//! "task-placement-strategies"): under binpack it takes from the instances with the most left,
+//! under spread it keeps the zones balanced. Elsewhere the newest go first.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub(super) fn order(cluster: &Cluster, mode: PlacementMode, tasks: &mut [&Task],
     }
 }
 
-/// What is left on a task's instance of the resource that the mode goes by.
+/// The free amount, on a task's instance, of the resource that the mode goes by.
 fn left(cluster: &Cluster, mode: PlacementMode, task: &Task) -> u64 {
     cluster.container_instances.get(&task.container_instance).map_or(0, |host| match mode {
         PlacementMode::BinpackCpu => host.registered.cpu.0.saturating_sub(host.reserved.cpu.0),

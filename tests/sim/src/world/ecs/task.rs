@@ -1,4 +1,5 @@
-//! Tasks. What ECS wants of a task (desired status) and where it is (last status) are two things.
+//! Tasks. The status that ECS wants (desired status) and the one that it has seen (last status) are
+//! two things.
 
 use std::fmt;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ pub const fn desired_status_name(desired: DesiredStatus) -> &'static str {
 /// Why ECS stops a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopCode {
-    /// Its containers ended by themselves.
+    /// Its containers ended on their own.
     EssentialContainerExited,
     /// Somebody called `StopTask`.
     UserInitiated,
@@ -88,7 +89,7 @@ impl StopCode {
 pub struct Task {
     /// Its ARN.
     pub arn: TaskArn,
-    /// What it is made from.
+    /// Its task definition.
     pub definition: Arc<TaskDefinition>,
     /// The service that it belongs to; a standalone task has none.
     pub service: Option<String>,
@@ -96,7 +97,7 @@ pub struct Task {
     pub capacity_provider: Option<String>,
     /// Where it was placed.
     pub container_instance: ContainerInstanceArn,
-    /// What ECS wants of it.
+    /// The status that ECS wants.
     pub desired_status: DesiredStatus,
     /// Where it is.
     pub last_status: LastStatus,
@@ -110,7 +111,7 @@ pub struct Task {
     pub stopped_at: Option<DateTime<Utc>>,
     /// Why it was stopped.
     pub stop_code: Option<StopCode>,
-    /// What whoever stopped it gave as the reason.
+    /// The reason that came with the stop.
     pub stopped_reason: Option<String>,
     /// Until when its service's scheduler leaves it alone.
     pub protected_until: Option<DateTime<Utc>>,
@@ -136,7 +137,7 @@ impl Task {
         }
     }
 
-    /// Whether its service counts it as healthy.
+    /// Returns whether its service counts it as healthy.
     #[must_use]
     pub fn is_healthy(&self, now: DateTime<Utc>) -> bool {
         let wait = TimeDelta::seconds(i64::from(self.definition.healthy_seconds));
@@ -144,14 +145,14 @@ impl Task {
             && self.started_at.is_some_and(|started| started + wait <= now)
     }
 
-    /// What `runningTasksCount` counts: *desired* to run and running. A task being stopped is not among them, long
-    /// before its containers are gone.
+    /// What `runningTasksCount` counts: *desired* to run and running. A task being stopped is not
+    /// among them, long before its containers are gone.
     #[must_use]
     pub fn counts_as_running(&self) -> bool {
         self.desired_status == DesiredStatus::Running && self.last_status == LastStatus::Running
     }
 
-    /// What `pendingTasksCount` counts.
+    /// Returns whether `pendingTasksCount` counts it.
     #[must_use]
     pub fn counts_as_pending(&self) -> bool {
         self.desired_status == DesiredStatus::Running && self.last_status == LastStatus::Pending

@@ -6,9 +6,9 @@ use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
 
 use super::constraint::MemberOf;
 use super::instance_type::TASK_ENI;
-use crate::world::{ACCOUNT, REGION};
+use crate::world::{ACCOUNT, ApiError, REGION};
 
-/// What a task definition says of the hosts that its containers are built for.
+/// A task definition's requirements on the hosts' platform.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuntimePlatform {
     /// `X86_64` or `ARM64`.
@@ -20,27 +20,29 @@ pub struct RuntimePlatform {
 /// The host ports of a task that takes none.
 static NO_PORTS: BTreeSet<Port> = BTreeSet::new();
 
-/// What a task of a kind needs, and how it behaves.
+/// The needs and the behaviour of a kind of task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskDefinition {
     /// The family.
     pub family: String,
     /// Which of the family's.
     pub revision: u32,
-    /// Network mode awsvpc: each task has a network interface of its own, and takes none of its host's ports.
+    /// Network mode awsvpc: each task has a network interface of its own, and takes none of its
+    /// host's ports.
     pub awsvpc: bool,
     /// Where its tasks may go: hosts that match all of them.
     pub placement_constraints: Vec<MemberOf>,
-    /// What its containers are built for. AWS does not say whether placement goes by it; the world's does.
+    /// The platform of its containers. AWS does not document whether placement goes by it; the
+    /// world's does.
     pub runtime_platform: RuntimePlatform,
-    /// Attributes that ECS has derived from it, and their values where they matter; without what its network mode
-    /// requires.
+    /// Attributes that ECS has derived from it, and their values where they matter; without what
+    /// its network mode requires.
     pub requires_attributes: Vec<(String, Option<String>)>,
     /// CPU units that it reserves.
     pub cpu: CpuUnits,
     /// Memory that it reserves.
     pub memory: Mib,
-    /// GPUs that it has to itself.
+    /// GPUs that it reserves.
     pub gpus: u32,
     /// Static TCP host ports.
     pub tcp_ports: BTreeSet<Port>,
@@ -48,17 +50,20 @@ pub struct TaskDefinition {
     pub udp_ports: BTreeSet<Port>,
     /// In PENDING: image pull and start, once the host has room.
     pub pending_seconds: u32,
-    /// From RUNNING to healthy. ECS itself waits 40 s where neither load balancer nor health check says.
+    /// From RUNNING to healthy. ECS itself waits 40 s where neither load balancer nor health check
+    /// says.
     pub healthy_seconds: u32,
-    /// In DEACTIVATING: the target group's deregistration delay, before any SIGTERM; 0 without load balancer.
+    /// In DEACTIVATING: the target group's deregistration delay, before any SIGTERM; 0 without load
+    /// balancer.
     pub deregistration_delay_seconds: u32,
     /// In STOPPING: from SIGTERM to the containers' end.
     pub stop_seconds: u32,
-    /// `stopTimeout`: containers that take longer from SIGTERM on are killed. Without one they take their time.
+    /// `stopTimeout`: containers that take longer from SIGTERM on are killed. Without one they take
+    /// their time.
     pub stop_timeout_seconds: Option<u32>,
     /// In DEPROVISIONING: detaching an awsvpc task's network interface; 0 in other network modes.
     pub deprovisioning_seconds: u32,
-    /// How long it runs before it ends by itself; a service's task never does.
+    /// How long it runs before it ends on its own; a service's task never does.
     pub run_seconds: Option<u32>,
 }
 
@@ -88,7 +93,7 @@ impl TaskDefinition {
         }
     }
 
-    /// With so many GPUs to itself.
+    /// With this many GPUs reserved.
     #[must_use]
     pub fn gpus(mut self, gpus: u32) -> Self {
         self.gpus = gpus;
@@ -161,7 +166,8 @@ impl TaskDefinition {
         self
     }
 
-    /// `requiresAttributes`: the attributes that a host must have, and their values where they matter.
+    /// `requiresAttributes`: the attributes that a host must have, and their values where they
+    /// matter.
     pub fn required_attributes(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let of_network_mode = self.awsvpc.then_some((TASK_ENI, None));
         let own = self.requires_attributes.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
@@ -228,7 +234,7 @@ impl TaskDefinition {
         self
     }
 
-    /// Ends by itself after running so long.
+    /// Ends on its own after running this long.
     #[must_use]
     pub fn running_for(mut self, seconds: u32) -> Self {
         self.run_seconds = Some(seconds);
@@ -244,5 +250,10 @@ impl TaskDefinition {
     #[must_use]
     pub fn arn(&self) -> String {
         format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{}:{}", self.family, self.revision)
+    }
+
+    /// A malformed expression is an error of the call that would register the task definition.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        self.placement_constraints.iter().try_for_each(MemberOf::check)
     }
 }

@@ -12,7 +12,8 @@ use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 
 impl World {
-    /// A task has STOPPED: it is told of for a while, and no longer among those that its host and service have.
+    /// A task has STOPPED. ECS shows it for a while, and no longer among those of its host and
+    /// service.
     pub(super) fn remember_stopped(&mut self, cluster: &str, arn: &TaskArn) {
         let forget = Transition::ForgetTask { cluster: cluster.to_owned(), task: arn.clone() };
         self.agenda.enter(self.after(REMEMBERED_SECONDS), forget);
@@ -27,8 +28,9 @@ impl World {
         }
     }
 
-    /// A task's host is gone under it. A task that had not STOPPED was cut off: that is what a drain is there to
-    /// prevent. Where ECS does not notice, the task stays as it was in ECS's eyes.
+    /// A task's host is gone under it. A task that had not STOPPED was cut off: that is what a
+    /// drain is there to prevent. Where ECS does not notice, the task stays as it was in ECS's
+    /// eyes.
     pub(crate) fn kill_task(&mut self, cluster: &str, arn: &TaskArn, noticed: bool) {
         let now = self.now;
         let Some(task) = self.task_mut(cluster, arn) else { return };

@@ -12,11 +12,11 @@ use crate::world::agenda::{Ticket, Transition};
 use crate::world::history::Occurrence;
 use crate::world::{ACCOUNT, REGION, World};
 
-/// What a task's status leads to.
+/// The next step of a task.
 enum Step {
     /// The next status; whether it takes the instance's agent to get there.
     To { status: LastStatus, by_agent: bool },
-    /// Its containers ended by themselves.
+    /// Its containers ended on their own.
     Exit,
     /// Nothing.
     Stay,
@@ -206,9 +206,9 @@ impl World {
     }
 }
 
-/// PENDING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING, STOPPED; DEACTIVATING and DEPROVISIONING only where they
-/// take time. ECS itself takes a task out of its load balancer and detaches its network interface; all else is done or
-/// reported by the agent.
+/// PENDING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING, STOPPED; DEACTIVATING and
+/// DEPROVISIONING only where they take time. ECS itself takes a task out of its load balancer and
+/// detaches its network interface; all else is done or reported by the agent.
 fn next_step(task: &Task) -> Step {
     let to = |status| Step::To { status, by_agent: status != LastStatus::Deactivating };
     let definition = &task.definition;

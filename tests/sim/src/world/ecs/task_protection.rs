@@ -1,7 +1,8 @@
-//! Task scale-in protection: who sets it, what tells of it, and what it holds off.
+//! Task scale-in protection: its calls, its expiry, and the stops that it holds off.
 //!
-//! AWS does not say whether a protected task is taken from a DRAINING instance; the stricter reading is simulated: as long
-//! as a task is protected its service's scheduler leaves it where it is, whatever for. `StopTask` stops it all the same.
+//! AWS does not say whether a protected task is taken from a DRAINING instance; the stricter
+//! reading is simulated: as long as a task is protected its service's scheduler leaves it where it
+//! is, whatever for. `StopTask` stops it all the same.
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::ports::{Answer, DESCRIBE_MAX, Failure};
@@ -57,7 +58,7 @@ impl World {
 }
 
 impl Task {
-    /// Whether its service's scheduler leaves it alone.
+    /// Returns whether its service's scheduler leaves it alone.
     #[must_use]
     pub fn is_protected(&self, now: DateTime<Utc>) -> bool {
         self.protected_until.is_some_and(|until| now < until)

@@ -12,8 +12,8 @@ use crate::world::{ApiError, World};
 impl World {
     /// `UpdateContainerInstancesState` to ACTIVE or DRAINING, by ids or ARNs.
     ///
-    /// An instance that is registering or deregistering is an error of the whole call ("an error will be received").
-    /// One that is so already stays as it is.
+    /// An instance that is registering or deregistering is an error of the whole call ("an error
+    /// will be received"). One that is so already stays as it is.
     pub fn update_container_instances_state(
         &mut self,
         cluster: Option<&str>,
@@ -63,7 +63,8 @@ impl World {
         Ok((found, failures))
     }
 
-    /// A REPLICA service's task that has not started yet stops at once where its instance is drained.
+    /// A REPLICA service's task that has not started yet stops at once where its instance is
+    /// drained.
     fn stop_pending_service_tasks(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
         let Some(found) = self.clusters.get(cluster) else { return };
         let Some(instance) = found.container_instances.get(arn) else { return };

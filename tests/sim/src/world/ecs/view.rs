@@ -17,7 +17,7 @@ pub(crate) struct ClusterView<'a> {
 }
 
 impl World {
-    /// What serves a read now.
+    /// The view that serves a read now.
     pub(crate) fn view(&self, cluster: &str) -> Result<ClusterView<'_>, ApiError> {
         let past = self.lagging_copy.as_ref().and_then(|copy| copy.serving(cluster));
         Ok(ClusterView { truth: self.cluster(cluster)?, past })
@@ -39,8 +39,8 @@ impl<'a> ClusterView<'a> {
         }
     }
 
-    /// The container instances that match an expression, or all of them, sorted by ARN, as far as a list tells them
-    /// apart.
+    /// The container instances that match an expression, or all of them, sorted by ARN. They have
+    /// no more than a list needs to distinguish them.
     pub(crate) fn container_instances<'b>(
         &'b self,
         query: Option<&'b ClusterQuery>,
@@ -71,7 +71,7 @@ impl<'a> ClusterView<'a> {
         truth.chain(self.past.into_iter().flat_map(PastCluster::tasks))
     }
 
-    /// The tasks of an instance that ECS still tells of.
+    /// The tasks of an instance that ECS still shows.
     pub(crate) fn tasks_on(&self, arn: &ContainerInstanceArn) -> Vec<&'a Task> {
         if let Some(past) = self.past {
             return past.tasks_on(arn).collect();

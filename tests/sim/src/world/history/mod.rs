@@ -31,7 +31,7 @@ pub struct Entry {
     pub at: DateTime<Utc>,
     /// The invocation whose API call did it; none where the world did.
     pub by: Option<InvocationId>,
-    /// What.
+    /// The occurrence.
     pub what: Occurrence,
 }
 
@@ -61,7 +61,8 @@ impl ActionEnd {
 pub enum CallOutcome {
     /// Answered.
     Answered,
-    /// Answered, but a fault put the first of the resources asked for into `failures[]`, for this reason.
+    /// Answered, but a fault put the first of the resources asked for into `failures[]`, for this
+    /// reason.
     AnsweredInPart(&'static str),
     /// Answered with an error of this code.
     Failed(&'static str),
@@ -82,21 +83,21 @@ pub struct PutValue {
     pub value: f64,
 }
 
-/// What can happen.
+/// Everything that a history can hold.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the fields are named by their types")]
 pub enum Occurrence {
-    /// A group wants so many instances.
+    /// A group wants this many instances.
     DesiredCapacity { group: String, desired_capacity: u32 },
     /// An EC2 instance starts: a new one, or one from the warm pool.
     InstanceLaunching { group: String, instance: Ec2InstanceId },
     /// An EC2 instance is up.
     InstanceInService { group: String, instance: Ec2InstanceId },
-    /// An EC2 instance is to go.
+    /// A group begins to terminate an EC2 instance.
     InstanceTerminating { group: String, instance: Ec2InstanceId },
     /// An EC2 instance is gone.
     InstanceTerminated { group: String, instance: Ec2InstanceId },
-    /// An EC2 instance is to be stopped, in the warm pool.
+    /// A group begins to stop an EC2 instance, in the warm pool.
     InstanceEnteringWarmPool { group: String, instance: Ec2InstanceId },
     /// An EC2 instance is stopped, in the warm pool. It may be launched again.
     InstanceInWarmPool { group: String, instance: Ec2InstanceId },
@@ -111,7 +112,7 @@ pub enum Occurrence {
     RebalancingZones { group: String, instance: Ec2InstanceId },
     /// A group was deleted, with all its instances.
     GroupDeleted { group: String },
-    /// EC2 told of a Spot instance.
+    /// EC2 announced something about a Spot Instance.
     SpotNotice { group: String, instance: Ec2InstanceId, notice: SpotNotice },
     /// An instance refresh began, or ended.
     InstanceRefresh { group: String, in_progress: bool },
@@ -137,12 +138,12 @@ pub enum Occurrence {
     ContainerInstanceStatus { container_instance: ContainerInstanceArn, status: ContainerInstanceStatus },
     /// A container instance's agent came or went.
     AgentConnected { container_instance: ContainerInstanceArn, connected: bool },
-    /// Something about a container instance changed, and this is what it is now. People read of the change itself: the
-    /// timeline leaves this out.
+    /// Something about a container instance changed, and this is what it is now. People read of the
+    /// change itself: the timeline leaves this out.
     ContainerInstanceChanged(Arc<DescribedContainerInstance>),
-    /// A service wants so many tasks.
+    /// A service wants this many tasks.
     DesiredCount { service: String, desired_count: u32 },
-    /// A service's tasks are to be replaced by those of another task definition.
+    /// A service begins to replace its tasks by those of another task definition.
     DeploymentStarted { service: String, task_definition: String },
     /// A task was placed; it is PENDING.
     TaskPlaced { task: TaskArn, group: String, container_instance: ContainerInstanceArn },
@@ -194,7 +195,7 @@ pub enum Occurrence {
         hops: u32,
         payload: Arc<Value>,
     },
-    /// A function had no environment left for an event: it is tried again later.
+    /// A function had no environment left for an event: Lambda retries it later.
     InvocationThrottled { function: Arc<str>, event: EventId },
     /// A function's work on an event ended.
     InvocationEnded { invocation: InvocationId, end: InvocationEnd },
@@ -233,7 +234,8 @@ impl World {
         self.history.entries.push(Entry { at: self.now, by: self.caller, what });
     }
 
-    /// Records that an API was called, ahead of what came of it: `position` is the history's length before.
+    /// Records that an API was called, ahead of what came of it: `position` is the history's length
+    /// before.
     pub(crate) fn record_call(&mut self, position: usize, operation: Operation, outcome: CallOutcome) {
         let what = Occurrence::ApiCalled { operation, outcome };
         let entry = Entry { at: self.now, by: self.caller, what };

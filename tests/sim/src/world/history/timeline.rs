@@ -19,7 +19,7 @@ impl fmt::Display for History {
 }
 
 impl Entry {
-    /// Whether the timeline has a line for it.
+    /// Returns whether the timeline has a line for it.
     fn is_told(&self) -> bool {
         !matches!(self.what, Occurrence::ContainerInstanceChanged(_))
     }
@@ -35,7 +35,7 @@ impl fmt::Display for Entry {
     }
 }
 
-/// The end of an ARN, cut to what tells things apart.
+/// The end of an ARN, cut to the part that differs.
 struct Short<'a>(&'a str);
 
 impl fmt::Display for Short<'_> {
@@ -179,7 +179,7 @@ fn fmt_of_embedded_metrics(f: &mut fmt::Formatter<'_>, document: &Value) -> fmt:
 }
 
 impl Occurrence {
-    /// What happens to a group's size and its instances.
+    /// Lines about a group's size and its instances.
     fn fmt_of_group(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DesiredCapacity { group, desired_capacity } => {
@@ -225,7 +225,7 @@ impl Occurrence {
         }
     }
 
-    /// What happens to a task.
+    /// Lines about a task.
     fn fmt_of_task(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TaskPlaced { task: arn, group, container_instance } => {

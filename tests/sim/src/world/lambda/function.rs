@@ -5,15 +5,15 @@
 pub struct LambdaFunction {
     /// Its name.
     pub name: String,
-    /// What an invocation has.
+    /// An invocation's time.
     pub timeout_seconds: u32,
     /// How many of it may run at once; without, as many as there are events.
     pub reserved_concurrency: Option<u32>,
-    /// How often an event whose invocation failed is tried again: 0 to 2.
+    /// How often Lambda retries an event whose invocation failed: 0 to 2.
     pub maximum_retry_attempts: u32,
     /// How old an event may get.
     pub maximum_event_age_seconds: u32,
-    /// What becomes of a chain of invocations by way of its own messages.
+    /// The treatment of a chain of invocations by way of its own messages.
     pub recursive_loop: RecursiveLoop,
 }
 

@@ -1,4 +1,4 @@
-//! Invocations: what a driver runs, and how it ends.
+//! Invocations: a driver's work, and how it ends.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use crate::world::Operation;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InvocationId(pub u64);
 
-/// An execution environment: a process that runs one invocation at a time, and keeps what it has between them.
+/// An execution environment: a process that runs one invocation at a time, and keeps what it has
+/// between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EnvironmentId(pub u64);
 
@@ -21,7 +22,7 @@ pub struct EnvironmentId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventId(pub u64);
 
-/// An invocation that is to be run.
+/// An invocation that is due.
 #[derive(Debug, Clone)]
 pub struct Start {
     /// Which.
@@ -30,11 +31,11 @@ pub struct Start {
     pub function: Arc<str>,
     /// In which environment: one that is new is a cold start.
     pub environment: EnvironmentId,
-    /// What it gets.
+    /// Its input.
     pub payload: Arc<Value>,
     /// How long the environment takes before the handler begins.
     pub init: Duration,
-    /// What the handler has from then on.
+    /// The handler's time from then on.
     pub timeout: Duration,
     /// Where it dies.
     pub death: Option<Death>,
@@ -62,7 +63,7 @@ pub enum InvocationEnd {
     Killed(AwaitPoint),
 }
 
-/// What an invocation was waiting for.
+/// The call that an invocation was waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AwaitPoint {
     /// A call that has not reached AWS.
@@ -74,7 +75,7 @@ pub enum AwaitPoint {
 }
 
 impl AwaitPoint {
-    /// Whether it is that of a call that can't be taken back.
+    /// Returns whether it is that of a call that cannot be undone.
     pub(crate) const fn is_final(self) -> bool {
         match self {
             Self::Request(operation) | Self::Answer(operation) => operation.is_final(),

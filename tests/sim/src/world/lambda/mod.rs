@@ -1,14 +1,14 @@
-//! Lambda, as it runs functions that are invoked asynchronously (AWS Lambda developer guide, "Error handling for
-//! asynchronous invocations", "Recursive loop detection").
+//! Lambda, as it runs functions that are invoked asynchronously (AWS Lambda developer guide, "Error
+//! handling for asynchronous invocations", "Recursive loop detection").
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | [`function`] | what a function is configured to be |
+//! | [`function`] | a function's configuration |
 //! | `queue` | events on their way to it: at least once, retried, given up |
-//! | [`invocation`] | what a driver runs, and how it ends |
+//! | [`invocation`] | a driver's work, and how it ends |
 //!
-//! The world decides when an invocation starts, in which environment and whether it dies; whoever drives the world runs
-//! the handler ([`crate::driver`]).
+//! The world decides when an invocation starts, in which environment and whether it dies; whoever
+//! drives the world runs the handler ([`crate::driver`]).
 
 pub mod function;
 pub mod invocation;
@@ -32,7 +32,7 @@ use super::World;
 pub(crate) struct Lambda {
     functions: BTreeMap<Arc<str>, Function>,
     running: BTreeMap<InvocationId, Running>,
-    /// What each environment is running, where it does.
+    /// The invocation that each busy environment is running.
     busy: BTreeMap<EnvironmentId, InvocationId>,
     starts: Vec<Start>,
     dead_letters: Vec<DeadLetter>,
@@ -69,12 +69,12 @@ impl World {
         self.lambda.functions.insert(name, function);
     }
 
-    /// Takes the invocations that are to be run now.
+    /// Takes the invocations that are due.
     pub fn take_starts(&mut self) -> Vec<Start> {
         std::mem::take(&mut self.lambda.starts)
     }
 
-    /// Whether an invocation is to be run now.
+    /// Returns whether an invocation is due.
     #[must_use]
     pub fn has_starts(&self) -> bool {
         !self.lambda.starts.is_empty()

@@ -1,4 +1,4 @@
-//! Whether a container instance matches an expression.
+//! Matches container instances with expressions.
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,8 @@ use super::{ClusterQuery, Expression, Subject, Test};
 use crate::world::ecs::container_instance::AGENT_VERSION;
 use crate::world::ecs::instance_type::Attributes;
 
-/// A container instance as far as expressions speak of it. What few of them ask for is found out when they do.
+/// A container instance as expressions see it. Answers that few expressions need are computed on
+/// demand.
 pub(crate) struct QueriedInstance<'a> {
     pub(crate) agent_connected: bool,
     pub(crate) attributes: &'a Attributes,

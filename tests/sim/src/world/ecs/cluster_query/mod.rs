@@ -1,15 +1,17 @@
-//! The cluster query language: placement constraints `memberOf`, and filters of `ListContainerInstances`.
+//! The cluster query language: placement constraints `memberOf`, and filters of
+//! `ListContainerInstances`.
 //!
-//! Source: developer guide, "Create expressions to define container instances for Amazon ECS tasks".
+//! Source: developer guide, "Create expressions to define container instances for Amazon ECS
+//! tasks".
 //!
 //! | module | purpose |
 //! | --- | --- |
 //! | `parser` | from text to an expression |
 //! | `evaluation` | whether a container instance matches |
 //!
-//! AWS leaves open what follows. The world reads it so: `and` binds tighter than `or`; a regular expression matches the
-//! whole value, as Java's `matches` does; a negated operator is true where its positive form is false, so an attribute
-//! that is not there is not equal to anything.
+//! AWS leaves some questions open. In the world `and` binds tighter than `or`. A regular expression
+//! matches the whole value, as Java's `matches` does. A negated operator is true where its positive
+//! form is false, so an attribute that is not there is not equal to anything.
 
 mod evaluation;
 mod parser;
@@ -48,7 +50,7 @@ enum Subject {
     TaskGroup,
 }
 
-/// What a subject is tested for. Negated operators are `Expression::Not`.
+/// A test of a subject. Negated operators are `Expression::Not`.
 #[derive(Debug)]
 enum Test {
     Exists,

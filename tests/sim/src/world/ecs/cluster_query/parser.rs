@@ -1,4 +1,5 @@
-//! From text to an expression: recursive descent over the characters, as a regular expression may hold any of them.
+//! From text to an expression: recursive descent over the characters, as a regular expression may
+//! hold any of them.
 
 use std::collections::BTreeSet;
 
@@ -182,7 +183,8 @@ impl<'a> Parser<'a> {
         Some(literal.to_owned())
     }
 
-    /// A bare literal: to the next space, to one of these characters, or to a parenthesis that it has not opened.
+    /// A bare literal: to the next space, to one of these characters, or to a parenthesis that it
+    /// has not opened.
     fn bare(&mut self, ends_at: &str) -> Option<String> {
         let mut open = 0_u32;
         let end = self.rest.find(|c: char| {

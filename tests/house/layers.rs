@@ -1,4 +1,4 @@
-//! | floor | crates |
+//! | layer | crates |
 //! | --- | --- |
 //! | 6 | lab, which takes the campaign's wiring of the handlers |
 //! | 5 | campaign |
@@ -57,7 +57,7 @@ fn assert_none_names(files: &[(PathBuf, String)], words: &[&str]) {
 }
 
 #[test]
-fn the_ground_floor_has_no_sdk_no_runtime_no_randomness() {
+fn the_lowest_layer_has_no_sdk_no_runtime_no_randomness() {
     for name in built_from("fleetkeeper-core") {
         let foreign = ["tokio", "lambda_runtime", "rand", "getrandom", "hyper", "tracing"]
             .contains(&name.as_str())

@@ -219,9 +219,7 @@ impl<'a, P: Ports> Executor<'a, P> {
         let began = self.calls.now();
         let call = self.calls.ports.auto_scaling().describe_group(self.group);
         let answer = self.auto_scaling("autoscaling:DescribeAutoScalingGroups", call).await;
-        // The answer is as old as the call.
-        let at = if answer.is_ok() { began } else { self.calls.now() };
-        self.drains.group_read(answer, at);
+        self.drains.group_read(answer, began, self.calls.now());
     }
 
     /// Since when instances are being terminated, as far as the group's activities say.

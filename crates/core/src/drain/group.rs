@@ -663,18 +663,21 @@ impl GroupDrains {
             .map(|it| it.ec2_instance_id().clone())
     }
 
-    /// The group was read.
+    /// The group was read, from `began` to `now`. The answer may be as old as its call, and as new as its end: an action
+    /// that was denied since it began may be gone already, and an instance has not waited for longer than since its end.
     pub fn group_read(
         &mut self,
         answer: Result<Option<AutoScalingGroup>, Arc<CallError>>,
+        began: DateTime<Utc>,
         now: DateTime<Utc>,
     ) {
         let read = answer.is_ok();
-        self.group_due = if read { now + self.group_interval() } else { now };
+        let as_of = if read { began } else { now };
+        self.group_due = if read { as_of + self.group_interval() } else { as_of };
         if let Err(error) = &answer {
             self.reports.push(Report::CallFailed(None, error.clone(), 1));
         }
-        self.view.see(answer, now);
+        self.view.see(answer, as_of);
         if !read {
             return;
         }
@@ -710,19 +713,19 @@ impl GroupDrains {
             // The next sweep asks again.
             let answers = if self.role == Role::Standby { 1 } else { GONE_ANSWERS };
             let believed = (other_hooks || unseen).then_some(answers);
-            session.group_shows(waits || unseen, believed, now);
+            session.group_shows(waits || unseen, believed, as_of);
             if session.end().is_some() {
                 completed.push(id.clone());
             }
             // A group may be slow to show that an instance waits, and never shows it in two states.
-            let young = now < session.schedule().began + GROUP_LAG;
+            let young = as_of < session.schedule().began + GROUP_LAG;
             let doubtful = state.is_some() || !young || !is_own;
             if !waits && doubtful {
                 session.doubt();
             }
         }
         for id in completed {
-            self.ended(&id, now);
+            self.ended(&id, as_of);
         }
         let coordinates = self.coordinates || self.view.most_waiting() > FEW;
         if self.role == Role::Own && coordinates || self.own_is_over() && self.role != Role::Standby {

@@ -64,12 +64,20 @@ fn request(own: Option<(u64, u32)>) -> GroupRequest {
 fn drains(own: u64, waiting: &[u64]) -> GroupDrains {
     let mut drains = GroupDrains::new(request(Some((own, 1))), Standby::default());
     assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
-    drains.group_read(Ok(Some(group(waiting))), at(0));
+    drains.group_read(Ok(Some(group(waiting))), at(0), at(0));
     drains
 }
 
 fn find(numbers: &[u64]) -> GroupAction {
     GroupAction::Batch(Batch::Find(numbers.iter().map(|number| (id(*number), vec![])).collect()))
+}
+
+#[test]
+fn an_instance_is_seen_to_wait_no_earlier_than_the_group_answers() {
+    let mut sweep = GroupDrains::new(request(None), Standby::default());
+    assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);
+    sweep.group_read(Ok(Some(group(&[1]))), at(0), at(9));
+    assert_eq!(sweep.into_standby(at(9)).first_seen(&id(1)), Some(at(9)));
 }
 
 #[test]
@@ -115,7 +123,7 @@ fn the_lowest_of_many_coordinates_what_is_found_open() {
     assert_eq!(drains.sessions()[&id(3)].schedule().began, at(0), "no activity says when");
     // The fourth may wait at another hook: the group is asked again.
     assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
-    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0));
+    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0), at(0));
     assert_eq!(drains.next(at(0)), find(&[1, 2, 3, 4]));
 }
 
@@ -134,7 +142,7 @@ fn where_there_is_no_other_hook_a_young_wait_needs_no_heartbeat_first() {
 fn behind_a_load_balancer_a_wait_began_no_earlier_than_its_notice_may_have() {
     let mut drains = drains(1, &[1, 2, 3, 4]);
     let behind = AutoScalingGroup { has_load_balancer: true, ..group(&[1, 2, 3, 4]) };
-    drains.group_read(Ok(Some(behind)), at(0));
+    drains.group_read(Ok(Some(behind)), at(0), at(0));
     drains.hooks_read(Ok(vec![hook("drain")]), at(0));
     let _ = drains.next(at(0));
     drains.activities_read(Ok([(id(2), at(-600)), (id(3), at(-7200))].into()));
@@ -148,13 +156,13 @@ fn another_lifecycle_state_is_another_wait_that_began_later() {
     let mut drains = drains(1, &[1, 2, 3, 4]);
     let mut replacing = group(&[1, 2, 3, 4]);
     replacing.instances[1].lifecycle_state = "ReplacingRootVolume:Wait".to_owned();
-    drains.group_read(Ok(Some(replacing)), at(1));
+    drains.group_read(Ok(Some(replacing)), at(1), at(1));
     drains.hooks_read(Ok(vec![hook("drain")]), at(1));
     let _ = drains.next(at(1));
     drains.activities_read(Ok(BTreeMap::new()));
     let _ = drains.next(at(1));
     assert_eq!(drains.sessions()[&id(2)].schedule().began, at(1));
-    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(21));
+    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(21), at(21));
     let _ = drains.next(at(21));
     drains.activities_read(Ok(BTreeMap::new()));
     let _ = drains.next(at(21));
@@ -167,7 +175,7 @@ fn an_instance_that_is_terminated_while_a_sweep_saw_it_replaced_waits_anew() {
     standby.see_waiting(&[(id(2), "ReplacingRootVolume:Wait".to_owned())].into(), at(-60));
     let republished = GroupRequest { coordinated: true, ..request(Some((1, 2))) };
     let mut drains = GroupDrains::new(republished, standby);
-    drains.group_read(Ok(Some(group(&[1, 2]))), at(0));
+    drains.group_read(Ok(Some(group(&[1, 2]))), at(0), at(0));
     drains.hooks_read(Ok(vec![hook("drain")]), at(0));
     drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Active), at(0), at(0));
     let _ = drains.next(at(0));
@@ -185,7 +193,7 @@ fn a_coordinator_goes_on_after_its_own_drain_and_is_republished_for_the_others()
     let _ = drains.next(at(0));
     let completed = CompleteReason::NotInCluster;
     drains.completion_answered(&id(1), completed, Ok(LifecycleActionState::Active), at(1));
-    drains.group_read(Ok(Some(group(&[2, 3, 4]))), at(1));
+    drains.group_read(Ok(Some(group(&[2, 3, 4]))), at(1), at(1));
     assert_eq!(drains.next(at(1)), find(&[2, 3, 4]));
     assert_eq!(drains.next(at(890)), GroupAction::Republish);
     assert!(drains.coordinates());
@@ -197,10 +205,10 @@ fn a_completion_that_was_lost_is_believed_and_reported_once_the_group_agrees() {
     let lost = error(CallErrorKind::OutOfTime);
     drains.completion_answered(&id(1), CompleteReason::Drained, Err(lost), at(1));
     drains.completion_answered(&id(1), CompleteReason::Drained, Ok(LifecycleActionState::Gone), at(3));
-    drains.group_read(Ok(Some(group(&[1]))), at(3));
+    drains.group_read(Ok(Some(group(&[1]))), at(3), at(3));
     assert_eq!(drains.own().unwrap().end(), None);
     let _ = drains.reports();
-    drains.group_read(Ok(Some(group(&[]))), at(4));
+    drains.group_read(Ok(Some(group(&[]))), at(4), at(4));
     assert!(matches!(drains.reports()[..], [Report::Ended(_)]));
 }
 
@@ -213,7 +221,7 @@ fn an_instance_on_its_way_to_a_warm_pool_is_not_gone_because_its_group_does_not_
     for seconds in [0, 2, 6] {
         assert_eq!(drains.own().unwrap().end(), None);
         drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(seconds), at(seconds));
-        drains.group_read(Ok(Some(group(&[]))), at(seconds));
+        drains.group_read(Ok(Some(group(&[]))), at(seconds), at(seconds));
         let _ = drains.next(at(seconds));
     }
     assert_eq!(drains.own().unwrap().end(), Some(&DrainEnd::ActionGone));
@@ -228,7 +236,7 @@ fn a_republished_coordinator_whose_instance_is_gone_drains_the_others() {
     let GroupAction::Batch(Batch::Heartbeat(_)) = drains.next(at(0)) else { panic!() };
     drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(0), at(0));
     assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
-    drains.group_read(Ok(Some(group(&[2, 3]))), at(1));
+    drains.group_read(Ok(Some(group(&[2, 3]))), at(1), at(1));
     assert_eq!(drains.next(at(1)), GroupAction::ReadActivities([id(2), id(3)].into()));
     assert_eq!(drains.role(), Role::Coordinator);
 }
@@ -242,14 +250,14 @@ fn a_late_message_about_an_action_that_is_over_returns() {
     assert!(matches!(action, GroupAction::Batch(Batch::Heartbeat(_))), "{action:?}");
     drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(300), at(300));
     assert_eq!(drains.next(at(300)), GroupAction::ReadGroup);
-    drains.group_read(Ok(Some(group(&[2, 3, 4, 5]))), at(301));
+    drains.group_read(Ok(Some(group(&[2, 3, 4, 5]))), at(301), at(301));
     assert_eq!(drains.next(at(301)), GroupAction::Return);
 }
 
 #[test]
 fn a_group_that_does_not_exist_ends_its_drains() {
     let mut drains = drains(1, &[1]);
-    drains.group_read(Ok(None), at(10));
+    drains.group_read(Ok(None), at(10), at(10));
     assert_eq!(drains.next(at(10)), GroupAction::Return);
     assert!(drains.failure(at(10)).is_none());
     assert_eq!(drains.own().unwrap().end(), Some(&DrainEnd::ActionGone));
@@ -258,14 +266,14 @@ fn a_group_that_does_not_exist_ends_its_drains() {
 #[test]
 fn a_group_that_may_not_be_read_leaves_each_message_its_own_drain() {
     let mut drains = GroupDrains::new(request(Some((9, 1))), Standby::default());
-    drains.group_read(Err(error(CallErrorKind::Refused)), at(0));
+    drains.group_read(Err(error(CallErrorKind::Refused)), at(0), at(0));
     assert_eq!(drains.next(at(0)), find(&[9]));
 }
 
 #[test]
 fn a_throttled_group_is_waited_for_before_anything_is_read_of_ecs() {
     let mut drains = GroupDrains::new(request(Some((9, 1))), Standby::default());
-    drains.group_read(Err(error(CallErrorKind::Throttled)), at(0));
+    drains.group_read(Err(error(CallErrorKind::Throttled)), at(0), at(0));
     assert_eq!(drains.next(at(0)), GroupAction::Sleep(at(5)));
     assert_eq!(drains.next(at(5)), GroupAction::ReadGroup);
 }
@@ -294,7 +302,7 @@ fn the_group_is_read_once_more_before_a_message_returns() {
     };
     end(&mut drains, 30);
     assert_eq!(drains.next(at(30)), GroupAction::ReadGroup);
-    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(31));
+    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(31), at(31));
     // Three more wait, and left their drains to this message.
     assert_ne!(drains.next(at(31)), GroupAction::Return);
     assert_eq!(drains.role(), Role::Coordinator);
@@ -305,13 +313,13 @@ fn the_group_is_read_once_more_before_a_message_returns() {
 fn swept(activities: Result<BTreeMap<Ec2InstanceId, DateTime<Utc>>, Arc<CallError>>) -> DateTime<Utc> {
     let mut sweep = GroupDrains::new(request(None), Standby::default());
     assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);
-    sweep.group_read(Ok(Some(group(&[1]))), at(0));
+    sweep.group_read(Ok(Some(group(&[1]))), at(0), at(0));
     assert_eq!(sweep.next(at(0)), GroupAction::Return);
     let standby = sweep.into_standby(at(0));
     assert!(standby.is_due(at(60)));
     let mut sweep =
         GroupDrains::new(GroupRequest { begins: at(120), until: at(1000), ..request(None) }, standby);
-    sweep.group_read(Ok(Some(group(&[1]))), at(120));
+    sweep.group_read(Ok(Some(group(&[1]))), at(120), at(120));
     assert_eq!(sweep.next(at(120)), GroupAction::ReadHooks);
     sweep.hooks_read(Ok(vec![hook("drain")]), at(120));
     assert_eq!(sweep.next(at(120)), GroupAction::ReadActivities([id(1)].into()));

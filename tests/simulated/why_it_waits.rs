@@ -203,38 +203,3 @@ async fn the_drain_of_an_instance_without_tasks_is_not_diagnosed() {
     }
     scene.assert_all_drained(1);
 }
-
-#[tokio::test(start_paused = true)]
-async fn only_the_first_delivery_searches_for_room_elsewhere_and_only_once() {
-    let mut scene = Scene::new(two_hosts_with(Service::new("web", 4, web()).percents(100, 100), 600));
-    scene.timeout = Duration::from_secs(100);
-    let notice = scene.terminate(0);
-    // Found once, and once more for the room.
-    scene.deliver(&notice).await.unwrap();
-    assert_eq!(scene.calls(Operation::ListContainerInstances), 2);
-    let republished = scene.sent().remove(0);
-    scene.deliver(&republished).await.unwrap();
-    assert_eq!(scene.calls(Operation::ListContainerInstances), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn room_is_searched_on_five_pages_at_most() {
-    let (mut world, hosts) = world_of_hosts(12, 600);
-    // It fits nowhere else.
-    for host in &hosts {
-        world.start_task(CLUSTER, &TaskDefinition::new("batch", 1024, 256), host).unwrap();
-    }
-    world.create_service(CLUSTER, Service::new("web", 12, TaskDefinition::new("web", 1024, 256))).unwrap();
-    world.advance_seconds(120);
-    world.take_outbox();
-    world.set_page_limit(1);
-    let mut scene = Scene::new((world, hosts));
-    scene.timeout = Duration::from_secs(60);
-    scene.deliver(&scene.terminate(0)).await.unwrap();
-    // One to find the instance.
-    assert!(
-        (6..=7).contains(&scene.calls(Operation::ListContainerInstances)),
-        "{}",
-        scene.calls(Operation::ListContainerInstances)
-    );
-}

@@ -220,6 +220,7 @@ pub(crate) fn group(name: &str, hosts: impl IntoIterator<Item = usize>) -> AutoS
         instance_type: "c5.large".to_owned(),
         weight: 1,
         protected: false,
+        launch_template_version: None,
     };
     let instances: Vec<_> = hosts.into_iter().map(instance).collect();
     AutoScalingGroup {

@@ -94,6 +94,7 @@ fn described_group(group: DescribedGroup) -> AutoScalingGroup {
         instance_type: instance.instance_type,
         weight: instance.weighted_capacity.unwrap_or(1),
         protected: instance.protected_from_scale_in,
+        launch_template_version: None,
     };
     AutoScalingGroup {
         name: group.name,

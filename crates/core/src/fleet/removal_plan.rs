@@ -134,18 +134,13 @@ pub(super) fn plans(fleet: &Fleet<'_>, allowed: &[Allowed]) -> Vec<Plan> {
 
 /// The container instances whose tasks must be read for the plans: those of the hosts that are cheapest by their counts.
 pub(super) fn tasks_needed(fleet: &Fleet<'_>, allowed: &[Allowed]) -> BTreeSet<ContainerInstanceArn> {
-    let rooms = fleet.rooms.iter().filter_map(|host| fleet.hosts.get(*host));
-    let free = rooms.fold(Amounts::default(), |free, host| free.plus(&host.free));
+    let free = fleet.free();
     let mut needed = BTreeSet::new();
     for (number, allowed) in allowed.iter().enumerate().filter(|(_, allowed)| allowed.hosts > 0) {
         let of_group = fleet.hosts.iter().enumerate().filter(|(_, host)| host.group == Some(number));
         let mut with_tasks: Vec<_> = of_group
             .filter(|(_, host)| is_candidate(host).is_ok() && host.instance.tasks() > 0)
-            .filter(|(_, host)| {
-                // Network interfaces and ports are freed otherwise than they are counted here.
-                let used = host.empty.minus(&host.free);
-                used.0.iter().zip(free.minus(&host.free).0).take(3).all(|(used, left)| *used <= left)
-            })
+            .filter(|(_, host)| has_room_elsewhere(host, &free))
             .map(|(host, it)| (!allowed.before.contains(&host), it.instance.tasks(), host))
             .collect();
         with_tasks.sort_unstable();
@@ -159,6 +154,13 @@ pub(super) fn tasks_needed(fleet: &Fleet<'_>, allowed: &[Allowed]) -> BTreeSet<C
         needed.extend(domains.flat_map(FixedBitSet::ones).filter(|host| fleet.has_rooms(*host)));
     }
     needed.into_iter().filter_map(|host| fleet.unread(host)).collect()
+}
+
+/// A glance at sums, before tasks are read: whether all other hosts have what the tasks on a host take.
+fn has_room_elsewhere(host: &Host<'_>, free: &Amounts) -> bool {
+    // Network interfaces and ports are freed otherwise than they are counted here.
+    let taken = host.empty.minus(&host.free);
+    taken.0.iter().zip(free.minus(&host.free).0).take(3).all(|(taken, left)| *taken <= left)
 }
 
 /// Whether Auto Scaling can terminate a host as one in service, and why it is held where it is.
@@ -222,11 +224,16 @@ impl<'a> Removal<'a> {
 
     /// The hosts that may be removed, the cheapest first.
     fn candidates(&self, number: usize, allowed: &Allowed, held_by: &mut Vec<Held>) -> Vec<Candidate> {
-        let fleet = self.fleet;
+        let (fleet, free) = (self.fleet, self.fleet.free());
         let mut candidates = Vec::new();
         for (host, it) in fleet.hosts.iter().enumerate().filter(|(_, host)| host.group == Some(number)) {
             let held = match is_candidate(it) {
-                Ok(()) => reason_to_keep(fleet, it).or_else(|| being_deployed(fleet, it)),
+                Ok(()) => match reason_to_keep(fleet, it).or_else(|| being_deployed(fleet, it)) {
+                    Some(HeldReason::TasksNotRead) if !has_room_elsewhere(it, &free) => {
+                        Some(HeldReason::NoRoom)
+                    }
+                    held => held,
+                },
                 Err(None) => continue,
                 Err(held) => held,
             };
@@ -318,6 +325,12 @@ impl<'a> Fleet<'a> {
     /// The EC2 instance of a host of a group.
     pub(super) fn ec2_instance(&self, host: usize) -> Option<&'a Ec2InstanceId> {
         Some(&self.hosts.get(host)?.of_group?.ec2_instance_id)
+    }
+
+    /// The room of all hosts together.
+    fn free(&self) -> Amounts {
+        let rooms = self.rooms.iter().filter_map(|host| self.hosts.get(*host));
+        rooms.fold(Amounts::default(), |free, host| free.plus(&host.free))
     }
 
     /// The capacity units that a group can lose: down to its minimum, as if hosts whose termination was asked for were gone.

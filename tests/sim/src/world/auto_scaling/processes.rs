@@ -2,7 +2,8 @@
 
 use crate::world::{ApiError, World};
 
-/// A process of a group. All are shown as suspended; the world honours `Launch`, `Terminate` and `AlarmNotification`.
+/// A process of a group. All are shown as suspended; the world honours `Launch`, `Terminate`, `AlarmNotification` and
+/// `AZRebalance`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScalingProcess {
     /// Adds instances.

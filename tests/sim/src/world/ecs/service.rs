@@ -72,6 +72,8 @@ pub struct Service {
     pub(crate) steady: bool,
     /// Whether the scheduler has nothing to do about it until something changes.
     pub(crate) settled: bool,
+    /// Whether a deployment is under way.
+    pub(crate) deploying: bool,
     /// What its scheduler told.
     pub(crate) events: ServiceEvents,
 }
@@ -98,6 +100,7 @@ impl Service {
             back_off: None,
             steady: false,
             settled: false,
+            deploying: false,
             events: ServiceEvents::default(),
         }
     }
@@ -186,6 +189,7 @@ impl Service {
     }
 
     fn begin_deployment(&mut self, definition: TaskDefinition, strategy: Option<&[StrategyItem]>) {
+        self.deploying = true;
         let before = std::mem::replace(&mut self.task_definition, Arc::new(definition));
         let of_before = self.capacity_provider_strategy.clone();
         if let Some(strategy) = strategy {
@@ -241,6 +245,7 @@ impl World {
         let arn = task_definition.arn();
         found.begin_deployment(task_definition, None);
         self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
+        self.tell_deployment(cluster, service, false);
         self.request_service_scheduler(cluster);
         Ok(())
     }
@@ -258,6 +263,7 @@ impl World {
         let arn = definition.arn();
         found.begin_deployment(definition, Some(strategy));
         self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
+        self.tell_deployment(cluster, service, false);
         self.request_service_scheduler(cluster);
         Ok(())
     }

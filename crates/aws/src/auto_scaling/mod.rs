@@ -1,6 +1,7 @@
-//! The ports over EC2 Auto Scaling: lifecycle actions here, groups in `groups`.
+//! The ports over EC2 Auto Scaling: lifecycle actions here, groups in `groups`, what changes their size in `scaling`.
 
 mod groups;
+mod scaling;
 
 use std::time::Duration;
 

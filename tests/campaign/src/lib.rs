@@ -4,6 +4,7 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | [`scenario`] | what a history begins with and what happens in it, as plain data |
+//! | [`direct_plan`] | direct scaling in it |
 //! | [`strategy`] | draws scenarios by chance, each from a seed |
 //! | [`stage`], `set_up`, `settings`, `script` | plays it: the world, the functions in it, what happens |
 //! | [`campaign`] | plays many seeds on several threads, and adds up what came of them |
@@ -14,6 +15,7 @@
 
 pub mod campaign;
 pub mod coverage;
+pub mod direct_plan;
 pub mod functions;
 pub mod rules;
 pub mod scenario;

@@ -44,7 +44,9 @@ pub(super) struct Reads {
     misled: bool,
 }
 
-struct Reader<'a> {
+/// An invocation that reads.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
     started: DateTime<Utc>,
     payload: &'a Value,
     reads: Reads,
@@ -123,9 +125,7 @@ pub(super) fn each_metric_put(
             Occurrence::InvocationStarted { invocation, function, payload, .. }
                 if function.as_ref() == CALCULATOR =>
             {
-                let reader =
-                    Reader { started: entry.at, payload, reads: Reads::default(), asks_expressions: false };
-                readers.insert(*invocation, reader);
+                readers.insert(*invocation, Reader::new(entry.at, payload));
             }
             Occurrence::InvocationEnded { invocation, .. } => {
                 readers.remove(invocation);
@@ -154,9 +154,24 @@ pub(super) fn each_metric_put(
     Ok(())
 }
 
-impl Reader<'_> {
-    fn see(&mut self, operation: Operation, outcome: &CallOutcome) {
-        if operation == Operation::PutMetricData {
+impl Reads {
+    /// Whether all of them told the truth.
+    pub(super) fn told(self) -> bool {
+        !(self.failed || self.untold || self.misled)
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(started: DateTime<Utc>, payload: &'a Value) -> Self {
+        Self { started, payload, reads: Reads::default(), asks_expressions: false }
+    }
+
+    pub(super) fn reads(&self) -> Reads {
+        self.reads
+    }
+
+    pub(super) fn see(&mut self, operation: Operation, outcome: &CallOutcome) {
+        if operation == Operation::PutMetricData || Operation::OF_DIRECT_SCALING.contains(&operation) {
             return;
         }
         match outcome {

@@ -18,6 +18,7 @@ pub(crate) fn calm() -> Scenario {
                 only_on_group: None,
                 by_provider: false,
                 distinct: false,
+                spreads_over_zones: false,
                 daemon: false,
                 tasks: 4,
                 minimum_percent: 50,
@@ -88,6 +89,7 @@ pub(crate) fn measured() -> Scenario {
         discovers: false,
         reserved_concurrency: Some(1),
         headroom: HeadroomPlan::default(),
+        direct: None,
     };
     Scenario { calculator: Some(calculator), quiet_seconds: 300, ..calm() }
 }

@@ -36,6 +36,18 @@ impl World {
         self.set_desired_capacity(group, desired)
     }
 
+    /// `UpdateAutoScalingGroup` with other limits: the desired capacity follows them.
+    pub fn set_group_sizes(&mut self, group: &str, min: u32, max: u32) -> Result<(), ApiError> {
+        if min > max {
+            return Err(ApiError::validation("MinSize must not be above MaxSize."));
+        }
+        let found = self.group_mut(group)?;
+        (found.settings.min_size, found.settings.max_size) = (min, max);
+        let desired = found.desired_capacity.clamp(min, max);
+        self.change_desired_capacity(group, desired);
+        Ok(())
+    }
+
     /// How many instances or capacity units a group wants.
     #[must_use]
     pub fn desired_capacity(&self, group: &str) -> Option<u32> {

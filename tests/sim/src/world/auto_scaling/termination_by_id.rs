@@ -3,6 +3,7 @@
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
 use super::activity::ScalingActivity;
+use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 /// What AWS makes of terminating an instance that is on its way out already. No page says, so worlds
@@ -37,6 +38,8 @@ impl World {
             let said = format!("The instance {instance} is in a warm pool.");
             return Err(ApiError::validation(said));
         }
+        let of_group = name.clone();
+        self.record(Occurrence::TerminationRequested { group: of_group, instance: instance.clone() });
         self.terminate_instance(&name, instance, decrement)?;
         self.rebalance_zones_later(&name);
         self.activity_of(&name, instance).ok_or_else(|| ApiError::validation(not_found()))

@@ -29,7 +29,7 @@ const HISTORIES: u64 = 20;
 const BY_LAMBDA: [&str; 3] = ["sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"];
 
 /// Operations that know neither a resource nor a condition (Service Authorization Reference).
-const UNBOUND: [&str; 4] = [
+const UNBOUND: [&str; 5] = [
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeInstanceRefreshes",
     "autoscaling:DescribeLifecycleHooks",

@@ -13,14 +13,14 @@ use fleetkeeper_core::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib,
 };
 use fleetkeeper_core::lifecycle::{
-    AutoScalingGroup, GroupInstance, InstanceRefreshStatus, LifecycleAction, LifecycleActionId, LifecycleActionResult,
-    LifecycleActionState, LifecycleHook, ScalingActivity,
+    AutoScalingGroup, GroupInstance, InstanceRefreshStatus, LifecycleAction, LifecycleActionId,
+    LifecycleActionResult, LifecycleActionState, LifecycleHook, ScalingActivity,
 };
 use fleetkeeper_core::ports::{
     Answer, AutoScalingGroups, CallError, CallErrorKind, CapacityProviders, Clock, ContainerInstanceDraining,
-    ContainerInstanceQuery, ContainerInstances, EmbeddedMetrics, GroupScaling, LifecycleActions, MetricDatum, Metrics,
-    NotificationTopic, Page, PageToken, Services, StorageResolution, TaskDefinitions, TaskProtections,
-    TaskStopping, Tasks, TasksOf,
+    ContainerInstanceQuery, ContainerInstances, EmbeddedMetrics, GroupScaling, LifecycleActions, MetricDatum,
+    Metrics, NotificationTopic, Page, PageToken, Services, StorageResolution, TaskDefinitions,
+    TaskProtections, TaskStopping, Tasks, TasksOf,
 };
 use fleetkeeper_core::service::{Service, ServiceArn};
 use fleetkeeper_core::task::{
@@ -531,7 +531,8 @@ impl GroupScaling for Mutant {
         let desired = described.as_ref().map_or(0, |group| group.desired);
         if self.has(Mutation::TerminatesAnother) {
             let others = described.into_iter().flat_map(|group| group.instances);
-            let mut others = others.filter(|it| it.ec2_instance_id != *id && it.lifecycle_state == "InService");
+            let mut others =
+                others.filter(|it| it.ec2_instance_id != *id && it.lifecycle_state == "InService");
             let other = others.next().map_or_else(|| id.clone(), |it| it.ec2_instance_id);
             return self.aws.terminate_and_decrement(group, &other).await;
         }

@@ -8,6 +8,7 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::fleet::{Decision, Direct, DirectDecision, Fleet, Snapshot};
 use fleetkeeper_core::lifecycle::AutoScalingGroup;
 use fleetkeeper_core::ports::{AutoScalingGroups, Clock, GroupScaling};
+use futures_util::future;
 
 use crate::calls::EcsReads;
 use crate::config::Config;
@@ -71,7 +72,7 @@ where
         let mut listed = Listed::default();
         let (mut snapshot, refreshes) = if config.direct.is_some() {
             let (snapshot, refreshes) =
-                futures_util::join!(reader.snapshot(names, &mut listed), scaler.refreshes(names));
+                future::join(reader.snapshot(names, &mut listed), scaler.refreshes(names)).await;
             (snapshot?, refreshes)
         } else {
             (reader.snapshot(names, &mut listed).await?, Refreshes::new())

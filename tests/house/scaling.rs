@@ -133,7 +133,8 @@ fn a_group_that_stays_short_is_reported_after_half_an_hour() {
     }
 }
 
-/// What was asked for counts as coming, and no host is missing: the tasks that wait show that it does not come.
+/// Hosts that were asked for count as coming, and none is missing: the waiting tasks show that they
+/// do not come.
 #[test]
 fn tasks_that_keep_waiting_are_reported_after_half_an_hour() {
     let stack = Stack::of(OBSERVABILITY, &[("AlarmTopicArn", "pager")]);

@@ -243,7 +243,9 @@ impl Fleet<'_> {
         });
         let mut groups: Vec<_> = groups.collect();
         let relies_on = self.relies_on(&removed).unwrap_or_else(|| {
-            groups.iter_mut().for_each(|group| group.remove.clear());
+            for group in &mut groups {
+                group.remove.clear();
+            }
             BTreeMap::new()
         });
         DirectDecision { groups, relies_on }
@@ -337,7 +339,9 @@ impl Fleet<'_> {
             });
             let Some(next) = next else { break };
             let host = due.remove(next);
-            self.hosts.get(host).into_iter().for_each(|it| zones.remove(it));
+            if let Some(it) = self.hosts.get(host) {
+                zones.remove(it);
+            }
             remove.push(host);
         }
         let held_back = (!due.is_empty()).then(|| {

@@ -1,4 +1,4 @@
-//! Reads the cluster, decides, puts the metrics, and scales the groups where it is told to.
+//! Reads the cluster, decides, puts the metrics, and scales the groups if `SCALING` is `direct`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

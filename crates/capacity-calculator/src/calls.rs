@@ -107,7 +107,7 @@ impl Default for Paces {
             capacity_providers: pace(INTERVAL, 25),
             task_protections: pace(PROTECTION_INTERVAL, 100),
             groups: pace(GROUPS_INTERVAL, 5),
-            refreshes: pace(GROUPS_INTERVAL, 10),
+            refreshes: pace(SCALING_INTERVAL, 20),
             scaling: pace(SCALING_INTERVAL, 10),
         }
     }

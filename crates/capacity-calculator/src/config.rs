@@ -38,7 +38,7 @@ pub struct Config {
     pub groups: Vec<String>,
     /// How the groups are scaled directly; none where alarms and policies scale them.
     pub direct: Option<DirectSettings>,
-    /// Whether no group is changed.
+    /// Set if the function changes no group.
     pub dry_run: bool,
     /// The room that is kept free beyond the waiting tasks.
     pub headroom: Headroom,
@@ -137,7 +137,7 @@ fn direct(settings: &Settings<'_>, groups: &[String]) -> Result<Option<DirectSet
     }))
 }
 
-/// Whether the groups are scaled directly.
+/// True for direct scaling.
 fn scaling(text: &str) -> Option<bool> {
     match text {
         "metrics" => Some(false),

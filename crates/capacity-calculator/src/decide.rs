@@ -35,7 +35,7 @@ pub(crate) struct Decided {
     pub(crate) snapshot: Snapshot,
     pub(crate) demands: Demands,
     pub(crate) decision: Decision,
-    /// What is to be done to the groups, with direct scaling.
+    /// The changes of the groups, with direct scaling.
     pub(crate) direct: Option<DirectDecision>,
 }
 

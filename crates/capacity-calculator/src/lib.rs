@@ -8,8 +8,8 @@
 //! | `seen` | which events the last snapshot covers already, and which come too soon after it |
 //! | `calculator` | reads the cluster, decides, puts the metrics |
 //! | `decide` | reads what decisions need, and decides |
-//! | `scaling` | does what direct scaling decided |
-//! | `scaled` | what direct scaling did to a group, for the answer |
+//! | `scaling` | raises groups and removes hosts |
+//! | `scaled` | the changes of a group, for the answer |
 //! | `calls` | what is asked of ECS, and at what pace |
 //! | `snapshot` | reads a cluster and its Auto Scaling groups |
 //! | `services` | reads services and their task definitions |

@@ -1,4 +1,4 @@
-//! What direct scaling did to a group, and why it did no more: for the answer.
+//! The part of direct scaling in the answer: the changes of a group, and the reasons for no more.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Removable hosts that the answer names.
 const REMOVABLE_MAX: usize = 10;
 
-/// What direct scaling did to a group.
+/// The changes of a group by direct scaling.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scaled {
@@ -21,7 +21,7 @@ pub struct Scaled {
     /// The hosts that were terminated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<Removal>,
-    /// What was decided and is not done.
+    /// Decided changes that were not made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_done: Vec<NotDone>,
     /// Hosts that are removable, and that were not removed now: the first ten.
@@ -30,7 +30,7 @@ pub struct Scaled {
     /// Why nothing more is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
-    /// What holds single hosts.
+    /// The reasons that hold single hosts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held_by: Vec<Held>,
 }
@@ -50,7 +50,7 @@ impl From<CapacityTarget> for DesiredCapacity {
     }
 }
 
-/// What was decided and is not done.
+/// A decided change that was not made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotDone {
@@ -61,7 +61,7 @@ pub struct NotDone {
     pub reason: NotDoneReason,
 }
 
-/// Why something is not done.
+/// The reason why a change was not made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "code")]
 pub enum NotDoneReason {
@@ -82,7 +82,7 @@ pub enum NotDoneReason {
 }
 
 impl NotDoneReason {
-    /// Whether the next snapshot decides anew, without an error.
+    /// Returns whether the next snapshot decides anew, without an error.
     #[must_use]
     pub fn is_put_off(&self) -> bool {
         matches!(self, Self::ClusterChanged | Self::GroupChanged)
@@ -101,7 +101,7 @@ impl fmt::Display for NotDoneReason {
 }
 
 impl Scaled {
-    /// What was done, with why it is no more.
+    /// The changes, with the reasons for no more.
     pub(crate) fn of(decided: &GroupScalingDecision, done: Self, dry_run: bool) -> Self {
         Self {
             dry_run,

@@ -1,4 +1,4 @@
-//! Does what direct scaling decided: raises groups, and removes hosts.
+//! The executor of direct scaling: raises groups, and removes hosts.
 //!
 //! A failed call is an error of its group only. Each call is preceded by a read of the group: what
 //! has changed since the snapshot is left to the next one.
@@ -30,9 +30,9 @@ pub(crate) type Refreshes = BTreeMap<String, Option<InstanceRefreshStatus>>;
 /// Scales the groups of one cluster.
 pub(crate) struct Scaler<'a, Ecs, Groups, C> {
     reader: &'a Reader<'a, Ecs, Groups, C>,
-    /// Whether nothing is changed.
+    /// Set if the function changes no group.
     dry_run: bool,
-    /// What was done to each group.
+    /// The changes of each group so far.
     done: RefCell<BTreeMap<String, Scaled>>,
 }
 
@@ -48,7 +48,7 @@ where
         Self { reader, dry_run, done: RefCell::default() }
     }
 
-    /// What was done, by group.
+    /// The changes, by group.
     pub(crate) fn into_done(self) -> BTreeMap<String, Scaled> {
         self.done.into_inner()
     }
@@ -242,7 +242,7 @@ where
     }
 }
 
-/// Whether a group is as it was. AWS lists its instances in any order.
+/// Returns whether a group is as it was. AWS lists its instances in any order.
 fn is_same(before: &AutoScalingGroup, now: &AutoScalingGroup) -> bool {
     let sorted = |group: &AutoScalingGroup| {
         let mut group = group.clone();

@@ -77,7 +77,7 @@ pub struct GroupFigures {
     /// Its hosts' figures of the book, where there are several groups.
     #[serde(flatten)]
     pub book: Option<BookFigures>,
-    /// What direct scaling did to it.
+    /// Its changes by direct scaling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaled>,
 }

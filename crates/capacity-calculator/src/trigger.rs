@@ -22,7 +22,8 @@ const DEPLOYMENT: &str = "ECS Deployment State Change";
 pub struct Trigger {
     /// The event's `detail-type`, or that it is none of EventBridge's.
     pub kind: String,
-    /// The cluster that the event names in `detail.clusterArn`.
+    /// The cluster that the event names in `detail.clusterArn`, or in the ARN of a deployment's
+    /// service.
     #[serde(skip)]
     pub cluster: Option<Cluster>,
     /// The container instance that changed.
@@ -119,8 +120,8 @@ fn cluster(arn: Option<&Value>) -> Result<Option<Cluster>, UnreadableEvent> {
     }
 }
 
-/// The cluster that a service's ARN names: `arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME`. The old
-/// format does not.
+/// The cluster in a service ARN: `arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME`. The old format
+/// names none.
 fn cluster_of_service(resources: Option<&Value>) -> Option<Cluster> {
     let arn = resources?.as_array()?.first()?.as_str()?;
     let (before, service) = arn.split_once(":service/")?;

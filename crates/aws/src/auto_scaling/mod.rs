@@ -1,4 +1,5 @@
-//! The ports over EC2 Auto Scaling: lifecycle actions here, groups in `groups`, what changes their size in `scaling`.
+//! The ports over EC2 Auto Scaling: lifecycle actions here, groups in `groups`, changes of their
+//! size in `scaling`.
 
 mod groups;
 mod scaling;

@@ -1,4 +1,4 @@
-//! What direct scaling asks of EC2 Auto Scaling.
+//! The port of direct scaling: desired capacity, terminations, instance refreshes.
 
 use aws_sdk_autoscaling::config::Builder;
 use aws_sdk_autoscaling::config::retry::RetryConfig;

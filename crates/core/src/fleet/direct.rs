@@ -21,6 +21,10 @@ use crate::lifecycle::{AutoScalingGroup, InstanceRefreshStatus};
 /// The processes that a person suspends to keep a group as it is: while one is, nobody scales the group.
 const PROCESSES: [&str; 3] = ["Launch", "Terminate", "AlarmNotification"];
 
+/// Hosts are observed this long before they could go after a scale-out: the schedule decides each minute. Earlier there is
+/// no plan, and no task is read for one, while a burst is met.
+const EARLY: TimeDelta = TimeDelta::minutes(1);
+
 /// Hosts of a group that are observed at most, unless more may drain at once.
 const OBSERVED_MAX: u64 = 200;
 
@@ -239,7 +243,9 @@ impl Fleet<'_> {
         });
         let mut groups: Vec<_> = groups.collect();
         let relies_on = self.relies_on(&removed).unwrap_or_else(|| {
-            groups.iter_mut().for_each(|group| group.remove.clear());
+            for group in &mut groups {
+                group.remove.clear();
+            }
             BTreeMap::new()
         });
         DirectDecision { groups, relies_on }
@@ -269,7 +275,9 @@ impl Fleet<'_> {
         let minutes = u64::try_from(scale_in_after.num_minutes()).unwrap_or(0);
         let groups = self.snapshot.groups.iter().enumerate().zip(&decision.groups);
         let allowed = groups.map(|((number, group), decided)| {
-            if decided.missing.units != Some(0) || self.hands_off(number, direct).is_some() {
+            let until = direct.memory.scaled_out_until(&group.name, self.snapshot.began);
+            let is_early = until.is_some_and(|until| until - self.snapshot.began > scale_in_after + EARLY);
+            if decided.missing.units != Some(0) || is_early || self.hands_off(number, direct).is_some() {
                 return Allowed::default();
             }
             let most = max_draining.of(self.hosts_of(group, number));
@@ -331,7 +339,9 @@ impl Fleet<'_> {
             });
             let Some(next) = next else { break };
             let host = due.remove(next);
-            self.hosts.get(host).into_iter().for_each(|it| zones.remove(it));
+            if let Some(it) = self.hosts.get(host) {
+                zones.remove(it);
+            }
             remove.push(host);
         }
         let held_back = (!due.is_empty()).then(|| {
@@ -354,14 +364,14 @@ impl Fleet<'_> {
         if missing.units != Some(0) {
             return Some(HeldBack::HostsMissing);
         }
+        if let Some(until) = direct.memory.scaled_out_until(&group.name, now) {
+            return Some(HeldBack::ScaledOut { until });
+        }
         if plan.hosts.is_empty() {
             return Some(HeldBack::NothingRemovable);
         }
         if let Some(service) = self.waits_for(number) {
             return Some(HeldBack::TasksWait { service: service.to_owned() });
-        }
-        if let Some(until) = direct.memory.scaled_out_until(&group.name, now) {
-            return Some(HeldBack::ScaledOut { until });
         }
         let there = self.units.get(number).copied().unwrap_or(0);
         let is_coming = group.instances.iter().any(|it| it.lifecycle_state.starts_with("Pending"));

@@ -44,15 +44,12 @@ impl FromStr for MaxDraining {
 
     fn from_str(text: &str) -> Result<Self, NotAMaxDraining> {
         let is_number = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
-        let parsed = match text.strip_suffix('%') {
-            Some(share) => {
-                let percent = share.parse().ok().filter(|percent| (1..=100).contains(percent));
-                percent.filter(|_| is_number(share)).map(Self::Percent)
-            }
-            None => {
-                let hosts = text.parse().ok().filter(|hosts| (1..=HOSTS_MAX).contains(hosts));
-                hosts.filter(|_| is_number(text)).map(Self::Hosts)
-            }
+        let parsed = if let Some(share) = text.strip_suffix('%') {
+            let percent = share.parse().ok().filter(|percent| (1..=100).contains(percent));
+            percent.filter(|_| is_number(share)).map(Self::Percent)
+        } else {
+            let hosts = text.parse().ok().filter(|hosts| (1..=HOSTS_MAX).contains(hosts));
+            hosts.filter(|_| is_number(text)).map(Self::Hosts)
         };
         parsed.ok_or(NotAMaxDraining)
     }

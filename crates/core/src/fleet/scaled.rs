@@ -349,6 +349,14 @@ fn no_host_goes_within_ten_minutes_of_a_scale_out() {
 }
 
 #[test]
+fn a_plan_is_made_in_time_for_the_end_of_the_wait_and_not_before() {
+    let mut scene = Scene::of(&[1, 0]);
+    scene.memory = ScalingMemory::default();
+    let planned = (0..10).map(|minute| scene.decide_at(minute).removable.len());
+    assert_eq!(planned.collect::<Vec<_>>(), [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+}
+
+#[test]
 fn a_cold_start_waits_as_after_a_scale_out() {
     let mut scene = Scene::of(&[1, 0]);
     scene.memory = ScalingMemory::default();

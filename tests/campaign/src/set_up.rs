@@ -130,13 +130,11 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
     world.add_cluster(&name);
     world.set_scheduler_delay(&name, plan.scheduler_delay_seconds)?;
     for (group, plan) in plan.groups.iter().enumerate() {
-        add_group(world, &name, &group_name(number, group), plan)?;
-        let name = group_name(number, group);
-        let provider = CapacityProvider::new(&name, &name);
-        world.create_capacity_provider(match plan.options.scaled_by_ecs {
-            true => provider.managing_scaling(),
-            false => provider,
-        })?;
+        let of_group = group_name(number, group);
+        add_group(world, &name, &of_group, plan)?;
+        if !plan.options.scaled_by_ecs {
+            world.create_capacity_provider(CapacityProvider::new(&of_group, &of_group))?;
+        }
     }
     for (service, service_plan) in plan.services.iter().enumerate() {
         let service = service_name(number, service);
@@ -201,6 +199,10 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
         other.default_result = ActionResult::Continue;
         other.notification_target_arn = None;
         world.put_lifecycle_hook(name, other)?;
+    }
+    if plan.options.scaled_by_ecs {
+        // Hosts that are older than their provider do not name it.
+        world.create_capacity_provider(CapacityProvider::new(name, name).managing_scaling())?;
     }
     for _ in 0..plan.hosts {
         world.launch_now(name)?;

@@ -52,6 +52,8 @@ pub(super) struct Reader<'a> {
     reads: Reads,
     /// Whether services were described: from then on container instances are listed by expressions.
     asks_expressions: bool,
+    /// Whether it has read the groups: it reads them anew before it acts on them, and no figure is of that.
+    groups_read: bool,
 }
 
 impl MetricPut<'_> {
@@ -163,7 +165,7 @@ impl Reads {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(started: DateTime<Utc>, payload: &'a Value) -> Self {
-        Self { started, payload, reads: Reads::default(), asks_expressions: false }
+        Self { started, payload, reads: Reads::default(), asks_expressions: false, groups_read: false }
     }
 
     pub(super) fn reads(&self) -> Reads {
@@ -173,6 +175,12 @@ impl<'a> Reader<'a> {
     pub(super) fn see(&mut self, operation: Operation, outcome: &CallOutcome) {
         if operation == Operation::PutMetricData || Operation::OF_DIRECT_SCALING.contains(&operation) {
             return;
+        }
+        if operation == Operation::DescribeAutoScalingGroups {
+            if self.groups_read {
+                return;
+            }
+            self.groups_read = *outcome == CallOutcome::Answered;
         }
         match outcome {
             CallOutcome::AnsweredInPart(reason) => match (operation, *reason) {

@@ -278,6 +278,15 @@ impl<'a> Placing<'a> {
         self.demand_changed < time
     }
 
+    /// Whether something names a group's capacity provider since: a service, or a host of the group. One that joined before
+    /// the provider was created does not.
+    pub(super) fn shows_provider(&self, group: &str, since: DateTime<Utc>) -> bool {
+        let mut services = self.services.iter();
+        let by_service = services.any(|it| it.plan.by_provider && it.only_on.as_deref() == Some(group));
+        let mut hosts = self.of_group(group);
+        by_service || hosts.any(|host| host.capacity_provider.is_some() && host.registered_at < since)
+    }
+
     /// The REPLICA services' tasks that wait, those on hosts that leave left out: by service.
     fn waiting(&self) -> impl Iterator<Item = (&Service<'a>, u64)> {
         self.replicas().map(|service| {
@@ -399,7 +408,7 @@ impl<'a> Placing<'a> {
         seed: u64,
         now: DateTime<Utc>,
     ) -> Result<(), String> {
-        let own = self.hosts.values().filter(|host| host.ec2_instance_id == *instance);
+        let own = self.registrations(instance);
         let going: BTreeSet<&ContainerInstanceArn> = own.map(|host| &host.arn).collect();
         for attempt in 0..4 * TRIES {
             self.strand(&going, &mut Picks(seed ^ (attempt << 48)), now)?;
@@ -409,7 +418,7 @@ impl<'a> Placing<'a> {
 
     /// Whether nothing but its tasks' need of room keeps a host: no attribute, no zone of which it is the last, no deployment.
     pub(super) fn is_of_none_that_stays(&self, instance: &Ec2InstanceId) -> Result<(), String> {
-        for host in self.hosts.values().filter(|host| host.ec2_instance_id == *instance) {
+        for host in self.registrations(instance) {
             if host.attributes.contains_key(KEEP) {
                 return Err(format!("it has the attribute {KEEP}"));
             }
@@ -428,6 +437,15 @@ impl<'a> Placing<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What an EC2 instance is registered as, those registrations left out that its agent has left behind.
+    fn registrations(
+        &self,
+        instance: &Ec2InstanceId,
+    ) -> impl Iterator<Item = &'a DescribedContainerInstance> {
+        let own = self.hosts.values().copied().filter(move |host| host.ec2_instance_id == *instance);
+        own.filter(|host| !self.is_left_behind(host))
     }
 
     /// Whether tasks of a former deployment run.

@@ -10,7 +10,7 @@
 //! Nothing is done by a calculator that only publishes, or in a dry run. Every act:
 //!
 //! - leaves a group alone of which `Launch`, `Terminate` or `AlarmNotification` is suspended, that is being refreshed, or that
-//!   ECS scales: from the lag of reads after that began.
+//!   ECS scales by a provider that a host or a service names: from the lag of reads after that began.
 //!
 //! A capacity is set:
 //!

@@ -20,7 +20,7 @@ pub(super) fn sets(
     if to < from {
         return Err(set("it only ever raises it"));
     }
-    truth.hands_off(group, invocation).map_err(|how| set(&how))?;
+    truth.hands_off(name, invocation).map_err(|how| set(&how))?;
     if !truth.is_still(invocation) {
         return Ok(());
     }

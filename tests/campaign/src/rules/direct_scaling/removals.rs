@@ -62,7 +62,7 @@ fn may_go(
 ) -> Result<(), String> {
     let seen_from = truth.seen_from(by);
     let Some(plan) = truth.plan else { return Ok(()) };
-    truth.hands_off(group, by)?;
+    truth.hands_off(name, by)?;
     if group.protected.get(instance).is_some_and(|since| *since < seen_from) {
         return Err("it is protected from scale-in".to_owned());
     }
@@ -78,7 +78,7 @@ fn may_go(
         return Err(format!("{name} was scaled out {seconds} s ago"));
     }
     let removed = u64::try_from(group.removed.len()).unwrap_or(u64::MAX);
-    let most = plan.max_draining.of(group.size()) * truth.at_once();
+    let most = plan.max_draining.of(group.size(now)) * truth.at_once();
     if removed >= most {
         return Err(format!("{removed} hosts leave by it already, and at most {most} may"));
     }

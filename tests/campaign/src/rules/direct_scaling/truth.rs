@@ -41,6 +41,9 @@ pub(super) struct Group {
     pub(super) refreshed_since: Option<DateTime<Utc>>,
     /// Its instances, those that leave included.
     instances: BTreeSet<Ec2InstanceId>,
+    /// When each was terminated that it had. It lists it a while longer.
+    ended: Vec<DateTime<Utc>>,
+    lists_for: TimeDelta,
     pub(super) leaving: BTreeSet<Ec2InstanceId>,
     /// What leaves by direct scaling.
     pub(super) removed: BTreeSet<Ec2InstanceId>,
@@ -52,8 +55,10 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn size(&self) -> u64 {
-        u64::try_from(self.instances.len()).unwrap_or(u64::MAX)
+    /// The instances that it lists, or may have been seen to list.
+    pub(super) fn size(&self, now: DateTime<Utc>) -> u64 {
+        let listed = self.ended.iter().rev().take_while(|ended| **ended + self.lists_for >= now);
+        u64::try_from(self.instances.len() + listed.count()).unwrap_or(u64::MAX)
     }
 }
 
@@ -74,7 +79,9 @@ impl<'a> Truth<'a> {
         let plans = clusters.first().map(|cluster| cluster.groups.as_slice()).unwrap_or_default();
         let group = |(number, plan): (usize, &crate::scenario::GroupPlan)| {
             let scaled_by_ecs = plan.options.scaled_by_ecs;
-            let group = Group { desired: plan.hosts, scaled_by_ecs, ..Group::default() };
+            let lingers = plan.options.lingering_seconds.unwrap_or(0);
+            let lists_for = read_lag(&played.scenario) + TimeDelta::seconds(i64::from(lingers));
+            let group = Group { desired: plan.hosts, scaled_by_ecs, lists_for, ..Group::default() };
             (group_name(0, number), group)
         };
         Self {
@@ -133,7 +140,8 @@ impl<'a> Truth<'a> {
     }
 
     /// Why a group is to be left alone, where an invocation could know.
-    pub(super) fn hands_off(&self, group: &Group, invocation: &Invocation<'_>) -> Result<(), String> {
+    pub(super) fn hands_off(&self, name: &str, invocation: &Invocation<'_>) -> Result<(), String> {
+        let Some(group) = self.group(name) else { return Ok(()) };
         let from = self.seen_from(invocation);
         let holds = [ScalingProcess::Launch, ScalingProcess::Terminate, ScalingProcess::AlarmNotification];
         let suspended =
@@ -144,7 +152,8 @@ impl<'a> Truth<'a> {
         if group.refreshed_since.is_some_and(|since| since < from) {
             return Err("an instance refresh is under way".to_owned());
         }
-        if group.scaled_by_ecs { Err("ECS scales it".to_owned()) } else { Ok(()) }
+        let known = group.scaled_by_ecs && self.placing.shows_provider(name, from);
+        if known { Err("ECS scales it".to_owned()) } else { Ok(()) }
     }
 
     /// Whether a group's desired capacity was another one when an invocation may have seen it.
@@ -239,7 +248,9 @@ impl<'a> Truth<'a> {
             Occurrence::InstanceTerminated { instance, .. }
             | Occurrence::InstanceInWarmPool { instance, .. }
             | Occurrence::InstanceRetained { instance, .. } => {
-                group.instances.remove(instance);
+                if group.instances.remove(instance) {
+                    group.ended.push(entry.at);
+                }
                 group.leaving.remove(instance);
                 group.removed.remove(instance);
             }

@@ -90,6 +90,21 @@ resource "aws_cloudwatch_metric_alarm" "group_stays_short" {
   alarm_actions       = local.alarm_actions
 }
 
+resource "aws_cloudwatch_metric_alarm" "tasks_keep_waiting" {
+  alarm_name          = "${var.name}-tasks-keep-waiting"
+  alarm_description   = "Tasks of the cluster have been waiting for 30 minutes. Hosts that were asked for may not come: look at the groups' activities for launches that fail. The calculator's log has what it asked for, and a call that AWS refused, at level ERROR. A deployment whose tasks fail at their start waits, too."
+  namespace           = var.metric_namespace
+  metric_name         = "WaitingTasks"
+  dimensions          = { ClusterName = var.cluster_name }
+  statistic           = "Minimum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  period              = 300
+  evaluation_periods  = 6
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_actions
+}
+
 resource "aws_cloudwatch_metric_alarm" "unplaceable_services" {
   alarm_name          = "${var.name}-unplaceable-services"
   alarm_description   = "A service has a task that fits on no host of any of the cluster's Auto Scaling groups, not even on an empty one. No host is added for it. The calculator's log names the service and the missing resource at level WARN. Make the task smaller, or give a group a larger instance type."

@@ -11,7 +11,7 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
   role = aws_iam_role.capacity_calculator_role.name
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "ListTheInstances"
         Effect   = "Allow"
@@ -35,7 +35,11 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
       {
         Sid      = "ReadTaskDefinitionsAndGroups"
         Effect   = "Allow"
-        Action   = ["ecs:DescribeTaskDefinition", "autoscaling:DescribeAutoScalingGroups"]
+        Action = [
+          "ecs:DescribeTaskDefinition",
+          "autoscaling:DescribeAutoScalingGroups",
+          "autoscaling:DescribeInstanceRefreshes",
+        ]
         Resource = "*"
       },
       {
@@ -57,7 +61,17 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "${aws_cloudwatch_log_group.capacity_calculator_logs.arn}:*"
       },
-    ]
+      ], var.scaling != "Direct" ? [] : [
+      {
+        Sid    = "ScaleTheGroup"
+        Effect = "Allow"
+        Action = [
+          "autoscaling:SetDesiredCapacity",
+          "autoscaling:TerminateInstanceInAutoScalingGroup",
+        ]
+        Resource = "arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.auto_scaling_group_name}"
+      },
+    ])
   })
 }
 
@@ -79,6 +93,10 @@ resource "aws_lambda_function" "capacity_calculator" {
     variables = {
       ECS_CLUSTER         = var.cluster_name
       AUTO_SCALING_GROUPS = local.auto_scaling_groups
+      SCALING             = var.scaling == "Alarms" ? "metrics" : "direct"
+      FLEETKEEPER_DRY_RUN = var.scaling == "Off" ? "true" : "false"
+      SCALE_IN_MINUTES    = var.scale_in_minutes
+      MAX_DRAINING_HOSTS  = var.max_draining_hosts
       HEADROOM            = var.headroom
       METRIC_NAMESPACE    = var.metric_namespace
     }
@@ -142,6 +160,27 @@ resource "aws_lambda_permission" "capacity_calculator_placement_failure_permissi
   function_name = aws_lambda_function.capacity_calculator.function_name
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.capacity_calculator_placement_failure.arn
+}
+
+resource "aws_cloudwatch_event_rule" "capacity_calculator_deployment" {
+  name = "${var.name}-deployment"
+  event_pattern = jsonencode({
+    source        = ["aws.ecs"]
+    "detail-type" = ["ECS Deployment State Change"]
+    resources     = [{ prefix = "arn:${local.partition}:ecs:${local.region}:${local.account_id}:service/${var.cluster_name}/" }]
+  })
+}
+
+resource "aws_cloudwatch_event_target" "capacity_calculator_deployment" {
+  rule = aws_cloudwatch_event_rule.capacity_calculator_deployment.name
+  arn  = aws_lambda_function.capacity_calculator.arn
+}
+
+resource "aws_lambda_permission" "capacity_calculator_deployment_permission" {
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.capacity_calculator.function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.capacity_calculator_deployment.arn
 }
 
 resource "aws_cloudwatch_event_rule" "capacity_calculator_every_minute" {

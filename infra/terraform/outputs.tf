@@ -62,3 +62,8 @@ output "capacity_calculator_log_group" {
   description = "Log group of the calculator."
   value       = aws_cloudwatch_log_group.capacity_calculator_logs.name
 }
+
+output "capacity_calculator_role_name" {
+  description = "Name of the calculator's role."
+  value       = aws_iam_role.capacity_calculator_role.name
+}

@@ -98,13 +98,13 @@ variable "heartbeat_timeout_seconds" {
 }
 
 variable "scaling" {
-  description = "Alarms scales the group by its metrics MissingHosts and RemovableHosts. With Off the same alarms exist, and their states show when the group would be scaled, but nothing acts on them."
+  description = "Alarms scales the group by its metrics MissingHosts and RemovableHosts. With Direct, the calculator itself raises the group's desired capacity and terminates the hosts that are cheapest to drain. With Off nothing scales the group. The alarms' states show when Alarms would, and the calculator's log shows what Direct would do."
   type        = string
   default     = "Alarms"
 
   validation {
-    condition     = contains(["Off", "Alarms"], var.scaling)
-    error_message = "scaling must be one of Off, Alarms."
+    condition     = contains(["Off", "Alarms", "Direct"], var.scaling)
+    error_message = "scaling must be one of Off, Alarms, Direct."
   }
 }
 
@@ -120,7 +120,7 @@ variable "headroom" {
 }
 
 variable "spare_hosts" {
-  description = "Removable hosts (with weights, capacity units) that the group keeps."
+  description = "Alarms only: removable hosts (or capacity units) that the group keeps."
   type        = number
   default     = 0
 
@@ -131,7 +131,7 @@ variable "spare_hosts" {
 }
 
 variable "scale_out_minutes" {
-  description = "Consecutive minutes with MissingHosts above 0 before hosts are added."
+  description = "Alarms only: minutes with MissingHosts above 0 before hosts are added."
   type        = number
   default     = 1
 
@@ -142,13 +142,24 @@ variable "scale_out_minutes" {
 }
 
 variable "scale_in_minutes" {
-  description = "Consecutive minutes with RemovableHosts above spare_hosts before hosts are removed."
+  description = "Alarms: consecutive minutes with RemovableHosts above spare_hosts before hosts are removed. Direct: minutes for which a host must have been removable."
   type        = number
   default     = 5
 
   validation {
-    condition     = var.scale_in_minutes >= 1 && var.scale_in_minutes <= 60 && floor(var.scale_in_minutes) == var.scale_in_minutes
-    error_message = "scale_in_minutes must be a whole number from 1 to 60."
+    condition     = var.scale_in_minutes >= 1 && var.scale_in_minutes <= 1440 && floor(var.scale_in_minutes) == var.scale_in_minutes
+    error_message = "scale_in_minutes must be a whole number from 1 to 1440."
+  }
+}
+
+variable "max_draining_hosts" {
+  description = "Direct only: hosts of the group that may drain at once: a number, or a share such as 10%."
+  type        = string
+  default     = "10%"
+
+  validation {
+    condition     = length(regexall("^[1-9][0-9]{0,2}$|^[1-4][0-9]{3}$|^5000$|^([1-9][0-9]?|100)%$", var.max_draining_hosts)) == 1
+    error_message = "max_draining_hosts must be a number from 1 to 5000, or a share from 1% to 100%."
   }
 }
 
@@ -219,7 +230,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "alarm_topic_arn" {
-  description = "SNS topic that all alarms of this stack notify: failed, late and cut-short drains, dead letters, a group that stays short, missing metrics, services that fit on no host. Empty for none. The main stack's scaling alarms notify nobody."
+  description = "SNS topic that all alarms of this stack notify: failed, late and cut-short drains, dead letters, a group that stays short, tasks that keep waiting, missing metrics, services that fit on no host. Empty for none. The main stack's scaling alarms notify nobody."
   type        = string
   default     = ""
 

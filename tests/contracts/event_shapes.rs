@@ -297,6 +297,13 @@ fn of_ecs() -> Vec<Shape> {
         calculator: ("change", "PLACEMENT_FAILURE"),
         ..shape(name, action(changes), REFUSED)
     };
+    let deployment = |name, service: &str, event_name: &str| {
+        let detail = json!({"eventType": "INFO", "eventName": event_name, "deploymentId": "ecs-svc/123",
+            "updatedAt": "2026-11-02T09:15:26.9Z", "reason": "ECS deployment ecs-svc/123 in progress."});
+        let service = format!("arn:aws:ecs:us-east-1:111122223333:service/{service}");
+        let event = event(("aws.ecs", "ECS Deployment State Change"), &service, detail);
+        Shape { calculator: ("change", "deployment: true"), ..shape(name, event, REFUSED) }
+    };
     let other = |name, event: &str| {
         shape(name, action(json!({"eventName": event, "eventType": "INFO", "reason": null})), REFUSED)
     };
@@ -316,6 +323,12 @@ fn of_ecs() -> Vec<Shape> {
         failure("placement failure without a cluster", json!({"clusterArn": null})).elsewhere().old(),
         Shape { calculator: ("error", "clusterArn"), ..shape("placement failure of a service's ARN",
             action(json!({"clusterArn": "arn:aws:ecs:us-east-1:111122223333:service/demo/web"})), REFUSED) }.old(),
+        deployment("deployment that began", "demo/web", "SERVICE_DEPLOYMENT_IN_PROGRESS"),
+        deployment("deployment that ended", "demo/web", "SERVICE_DEPLOYMENT_COMPLETED"),
+        deployment("deployment that failed", "demo/web", "SERVICE_DEPLOYMENT_FAILED"),
+        deployment("deployment in another cluster", "other/web", "SERVICE_DEPLOYMENT_COMPLETED").elsewhere(),
+        deployment("deployment in a cluster of nearly its name", "demo-2/web", "SERVICE_DEPLOYMENT_COMPLETED").elsewhere(),
+        deployment("deployment of a service with an old ARN", "web", "SERVICE_DEPLOYMENT_COMPLETED").elsewhere().old(),
         other("steady service", "SERVICE_STEADY_STATE"),
         other("service that cannot start", "SERVICE_TASK_START_IMPAIRED"),
         other("steady capacity provider", "CAPACITY_PROVIDER_STEADY_STATE"),

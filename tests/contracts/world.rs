@@ -45,7 +45,11 @@ pub(crate) fn with_all_kinds() -> World {
     let demo = ListContainerInstances { cluster: Some("demo"), ..Default::default() };
     let arns = world.list_container_instances(demo).unwrap();
     world.update_container_instances_state(Some("demo"), &[arns.items[7].0.clone()], "DRAINING").unwrap();
-    world.advance_seconds(40);
+    world.launch_now("group 01").unwrap();
+    for _ in 0..2 {
+        world.instance_refresh("group 01", 0).unwrap();
+        world.advance_seconds(20);
+    }
     world
 }
 

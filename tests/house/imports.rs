@@ -67,7 +67,7 @@ fn every_operators_alarm_notifies_the_topic_where_there_is_one() {
         let set = [("AlarmTopicArn", topic)];
         let wanted: Vec<_> = [topic].into_iter().filter(|topic| !topic.is_empty()).collect();
         let operators = Stack::of(OBSERVABILITY, &set);
-        assert_eq!(operators.all("AWS::CloudWatch::Alarm").count(), 7);
+        assert_eq!(operators.all("AWS::CloudWatch::Alarm").count(), 8);
         for (name, alarm) in operators.all("AWS::CloudWatch::Alarm") {
             assert_eq!(texts(&alarm["AlarmActions"]), wanted, "{name}");
         }

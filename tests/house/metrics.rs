@@ -44,7 +44,7 @@ fn published() -> BTreeSet<Metric> {
         missing: Missing { units: Some(0), reason: MissingReason::HasRoom },
         removable: Removable::default(),
     };
-    let group = GroupFigures { decision, book: Some(BookFigures::from(&report)) };
+    let group = GroupFigures { decision, book: Some(BookFigures::from(&report)), scaling: None };
     let figures = Figures { capacity: Some(report), groups: vec![group], ..Figures::default() };
     let data = metric_data(&figures, &"demo".parse().unwrap());
     let of_capacity = data.into_iter().map(|datum| {

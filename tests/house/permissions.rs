@@ -20,7 +20,7 @@ use lifecycle_drainer::{Config, Drainer};
 use serde_json::json;
 
 use crate::layers::sources;
-use crate::template::{Stack, texts};
+use crate::template::{GROUP, Stack, texts};
 
 /// The first five see every call; twenty also see it when what is drawn has changed.
 const HISTORIES: u64 = 20;
@@ -29,8 +29,9 @@ const HISTORIES: u64 = 20;
 const BY_LAMBDA: [&str; 3] = ["sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"];
 
 /// Operations that know neither a resource nor a condition (Service Authorization Reference).
-const UNBOUND: [&str; 4] = [
+const UNBOUND: [&str; 5] = [
     "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeInstanceRefreshes",
     "autoscaling:DescribeLifecycleHooks",
     "autoscaling:DescribeScalingActivities",
     "ecs:DescribeTaskDefinition",
@@ -117,13 +118,83 @@ async fn called_with_a_capacity_provider() -> BTreeSet<Operation> {
     aws.world().with(|world| world.history().api_calls().into_keys().collect())
 }
 
+/// Operations that change a group: with direct scaling only.
+const DIRECT: [&str; 2] =
+    ["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"];
+
+/// The operations of the calculator with direct scaling: tasks wait, and then hosts stand idle.
+async fn called_by_direct_scaling() -> BTreeSet<Operation> {
+    let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
+    world.add_cluster("demo");
+    let hosts = AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 3767)).in_cluster("demo");
+    world.add_group(hosts.sizes(0, 10).launching_in(30));
+    world.launch_now("hosts").unwrap();
+    world.create_service("demo", Service::new("web", 12, TaskDefinition::new("web", 512, 512))).unwrap();
+    let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
+    let variable = |name: &str| match name {
+        "ECS_CLUSTER" => Some("demo".to_owned()),
+        "AUTO_SCALING_GROUPS" => Some("hosts".to_owned()),
+        "SCALING" => Some("direct".to_owned()),
+        _ => None,
+    };
+    let config = capacity_calculator::Config::read(&Settings::new(&variable)).unwrap();
+    let calculator = CapacityCalculator::new(aws.clone(), aws.clone(), aws.clone(), aws.clone(), config);
+    for minute in 0..30 {
+        if minute == 10 {
+            aws.world().with(|world| world.set_desired_count("demo", "web", 1)).unwrap();
+        }
+        let now = aws.world().now();
+        let deadline = u64::try_from(now.timestamp_millis()).unwrap() + 60_000;
+        calculator.handle(json!({}), Invocation::new(deadline, now)).await.unwrap();
+        aws.world().sleep(Duration::from_secs(60)).await;
+    }
+    aws.world().with(|world| world.history().api_calls().into_keys().collect())
+}
+
+/// The actions of each statement, and their resource.
+fn statements(policies: &[&serde_json::Value]) -> Vec<(Vec<String>, String)> {
+    let statements = policies.iter().flat_map(|it| it["Statement"].as_array().unwrap());
+    let of = |it: &serde_json::Value| {
+        (texts(&it["Action"]).into_iter().map(str::to_owned).collect(), it["Resource"].to_string())
+    };
+    statements.map(of).collect()
+}
+
+#[test]
+fn groups_are_changed_with_direct_scaling_only_and_only_the_stacks_own() {
+    for scaling in ["Off", "Alarms", "Direct"] {
+        let stacks = [Stack::with(&[("Scaling", scaling)]), Stack::of(GROUP, &[("Scaling", scaling)])];
+        let of_role = stacks[0].properties("CapacityCalculatorRole")["Policies"].as_array().unwrap();
+        let of_role: Vec<_> = of_role.iter().map(|it| &it["PolicyDocument"]).collect();
+        let of_group: Vec<_> =
+            stacks[1].all("AWS::IAM::Policy").map(|(_, it)| &it["PolicyDocument"]).collect();
+        for policies in [of_role, of_group] {
+            let changes = statements(&policies);
+            let changes: Vec<_> = changes
+                .iter()
+                .filter(|(actions, _)| actions.iter().any(|it| DIRECT.contains(&it.as_str())))
+                .collect();
+            assert_eq!(changes.len(), usize::from(scaling == "Direct"), "{scaling}");
+            for (actions, on) in changes {
+                assert_eq!(actions[..], DIRECT);
+                assert!(
+                    on.ends_with(":autoScalingGroup:*:autoScalingGroupName/AutoScalingGroupName\""),
+                    "{on}"
+                );
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_role_allows_what_its_function_calls_and_no_more() {
     let without_a_notice = called_without_a_notice().await;
     let mut called = tokio::task::spawn_blocking(called_in_histories).await.unwrap();
     called.entry(DRAINER.to_owned()).or_default().extend(without_a_notice);
     let with_a_provider = called_with_a_capacity_provider().await;
-    called.entry(CALCULATOR.to_owned()).or_default().extend(with_a_provider);
+    let directly = called_by_direct_scaling().await;
+    assert!(DIRECT.iter().all(|name| directly.iter().any(|call| call.name() == *name)), "{directly:?}");
+    called.entry(CALCULATOR.to_owned()).or_default().extend(with_a_provider.into_iter().chain(directly));
     for stack in Stack::both_ways() {
         for (role, function) in [("LifecycleDrainerRole", DRAINER), ("CapacityCalculatorRole", CALCULATOR)] {
             let policies = stack.properties(role)["Policies"].as_array().unwrap();
@@ -136,7 +207,9 @@ async fn each_role_allows_what_its_function_calls_and_no_more() {
                 .flat_map(|it| texts(&it["Action"]))
                 .filter(|action| !BY_LAMBDA.contains(action))
                 .collect();
-            let called: BTreeSet<_> = called[function].iter().map(|call| call.name()).collect();
+            let directly = stack.parameter("Scaling") == "Direct";
+            let names = called[function].iter().map(|call| call.name());
+            let called: BTreeSet<_> = names.filter(|name| directly || !DIRECT.contains(name)).collect();
             let (needless, refused) = (&allowed - &called, &called - &allowed);
             assert!(
                 needless.is_empty() && refused.is_empty(),

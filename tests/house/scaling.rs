@@ -132,3 +132,22 @@ fn a_group_that_stays_short_is_reported_after_half_an_hour() {
         assert_eq!(alarm["AlarmActions"], json!(["pager"]));
     }
 }
+
+/// Hosts that were asked for count as coming, and none is missing: the waiting tasks show that they
+/// do not come.
+#[test]
+fn tasks_that_keep_waiting_are_reported_after_half_an_hour() {
+    let stack = Stack::of(OBSERVABILITY, &[("AlarmTopicArn", "pager")]);
+    let alarm = stack.properties("TasksKeepWaiting");
+    assert_eq!(dimensions(alarm), [("ClusterName".to_owned(), "ClusterName".to_owned())].into());
+    for (name, value) in [
+        ("MetricName", "WaitingTasks"),
+        ("Statistic", "Minimum"),
+        ("ComparisonOperator", "GreaterThanThreshold"),
+        ("TreatMissingData", "notBreaching"),
+    ] {
+        assert_eq!(alarm[name], value, "{name}");
+    }
+    let number = |name: &str| alarm[name].as_u64().unwrap();
+    assert_eq!((number("Threshold"), number("Period") * number("EvaluationPeriods")), (0, 30 * 60));
+}

@@ -31,7 +31,6 @@ const FUNCTIONS: [Function; 2] = [
         resource: "CapacityCalculator",
         read: |settings| capacity_calculator::Config::read(settings).map(drop),
         left: &[
-            "SCALING",
             "CONTAINER_MAX_CPU",
             "CONTAINER_MAX_MEMORY",
             "TCP_PORT_RESOURCES",
@@ -157,7 +156,8 @@ fn the_parameters_take_what_the_variables_take() {
             let (last, others) = values.split_last().unwrap();
             format!("{} or {last}", others.join(", "))
         } else if parameter["Type"] == "Number" {
-            format!("a whole number of seconds from {} to {}", bounds.0, bounds.1)
+            let unit = if variable.ends_with("_MINUTES") { "minutes" } else { "seconds" };
+            format!("a whole number of {unit} from {} to {}", bounds.0, bounds.1)
         } else {
             assert!(parameter["AllowedPattern"].is_string(), "{name} takes anything");
             continue;
@@ -213,5 +213,22 @@ fn the_page_has_every_variable_with_its_parameter_and_its_default() {
             capacity_calculator::Config::read(&unset),
             "{variable}"
         );
+    }
+}
+
+/// Off only observes: the log has what direct scaling would do, and the groups stay as they are.
+#[test]
+fn the_calculator_scales_directly_or_says_what_it_would_do_unless_alarms_scale() {
+    for (parameter, scaling, dry_run) in
+        [("Alarms", "metrics", "false"), ("Direct", "direct", "false"), ("Off", "direct", "true")]
+    {
+        let stack = Stack::with(&[("Scaling", parameter)]);
+        let given = variables(stack.properties("CapacityCalculator"));
+        assert_eq!(
+            (text(&given["SCALING"]).as_str(), text(&given["FLEETKEEPER_DRY_RUN"]).as_str()),
+            (scaling, dry_run)
+        );
+        let config = capacity_calculator::Config::read(&Settings::new(&|name| given.get(name).map(text)));
+        assert_eq!(config.unwrap().direct.is_some(), scaling == "direct");
     }
 }

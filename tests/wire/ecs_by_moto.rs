@@ -265,6 +265,7 @@ impl AutoScalingGroups for OneWaits {
             instance_type: "c5.large".to_owned(),
             weight: 1,
             protected: false,
+            launch_template_version: None,
         };
         let group = |name: &String| AutoScalingGroup {
             name: name.clone(),

@@ -7,6 +7,8 @@ mod cargo_lambda;
 #[cfg(test)]
 mod ecs_by_moto;
 #[cfg(test)]
+mod group_scaling;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod stack;

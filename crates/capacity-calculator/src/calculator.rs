@@ -1,44 +1,39 @@
-//! Reads the cluster, decides, puts the metrics.
+//! Reads the cluster, decides, puts the metrics, and scales the groups if `SCALING` is `direct`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::capacity::{self, Demanded, Report};
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::container_instance::{
-    ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus,
-};
-use fleetkeeper_core::fleet::{Decision, Fleet, MissingReason, Snapshot};
+use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceStatus};
+use fleetkeeper_core::fleet::{DirectDecision, MissingReason};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::lifecycle::AutoScalingGroup;
-use fleetkeeper_core::ports::{AutoScalingGroups, Clock, METRIC_DATA_MAX, MetricDatum, Metrics};
+use fleetkeeper_core::ports::{
+    AutoScalingGroups, Clock, GroupScaling, METRIC_DATA_MAX, MetricDatum, Metrics,
+};
 use fleetkeeper_core::time_left::within;
 use serde_json::Value;
 use tracing::warn;
 
 use crate::calls::{EcsReads, Paces};
 use crate::config::Config;
+use crate::decide::{Decided, Decider};
 use crate::error::CapacityError;
 use crate::metrics::metric_data;
 use crate::report;
+use crate::scaled::Scaled;
+use crate::scaling::Scaler;
 use crate::seen::Seen;
 use crate::snapshot::Reader;
 use crate::summary::{
     BookFigures, Covered, Figures, GroupFigures, Held, HeldReason, Outcome, Published, Summary,
 };
-use crate::tasks::{Listed, TaskReader};
 use crate::trigger::Trigger;
 use crate::warm::{Clusters, Warm};
 
 /// What is left of the invocation for its own answer: the error that names the call without an
 /// answer must still get out.
 pub const DEADLINE_MARGIN: TimeDelta = TimeDelta::seconds(1);
-
-/// Time that is left for the calls after the tasks: their protection, and the metrics.
-const AFTER_TASKS: TimeDelta = TimeDelta::seconds(6);
-
-/// Time that is left for the metrics.
-const AFTER_PROTECTION: TimeDelta = TimeDelta::seconds(3);
 
 /// The function: what it reads, what it writes, its clock and its variables, and what it keeps
 /// while it is warm.
@@ -59,32 +54,15 @@ pub struct CapacityCalculator<E, A, M, C> {
     seen: Seen,
 }
 
-/// The worst-case containers of a snapshot.
-struct Demands {
-    of_cluster: Vec<Demanded>,
-    /// Of each group, where there are several: of one the cluster's figures say all.
-    of_groups: Vec<Vec<Demanded>>,
-}
-
-/// The decisions of a snapshot, with its worst-case containers.
-struct Decided {
-    decision: Decision,
-    demands: Demands,
-}
-
-impl Demands {
-    fn of(fleet: &Fleet<'_>, snapshot: &Snapshot) -> Self {
-        let groups = snapshot.groups.iter().filter(|_| snapshot.groups.len() > 1);
-        Self {
-            of_cluster: fleet.demanded(None),
-            of_groups: groups.map(|group| fleet.demanded(Some(&group.name))).collect(),
-        }
-    }
-}
-
 // Lambda runs one invocation at a time on one thread: no future here needs to be Send.
 #[allow(clippy::future_not_send)]
-impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator<E, A, M, C> {
+impl<E, A, M, C> CapacityCalculator<E, A, M, C>
+where
+    E: EcsReads,
+    A: AutoScalingGroups + GroupScaling,
+    M: Metrics,
+    C: Clock,
+{
     /// The function at a cold start.
     pub fn new(ecs: E, auto_scaling: A, metrics: M, clock: C, config: Config) -> Self {
         let (paces, clusters, seen) = (Paces::default(), Clusters::default(), Seen::default());
@@ -95,6 +73,9 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
     /// can lose, and publishes it. An event that the last snapshot covers, or that comes within
     /// seconds of it, reads nothing. A call without an answer [`DEADLINE_MARGIN`] before the
     /// invocation's end is an error.
+    ///
+    /// With direct scaling, groups are raised before the metrics are put, and hosts removed after.
+    /// A call on a group that fails is an error of that group only, in the answer and in the log.
     ///
     /// Either all metrics are put, with one timestamp, or it is an error. Nothing is retried here:
     /// the ports retry within a call, Lambda retries an event that failed.
@@ -126,76 +107,33 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         if let Some(covered_by_snapshot_of) = self.seen.covers(&cluster, &trigger) {
             return Ok(Outcome::Covered(Covered { cluster: name, trigger, covered_by_snapshot_of }));
         }
-        if let Some(last_snapshot_of) = self.seen.holds(&cluster, &trigger, self.clock.now()) {
+        if trigger.placement_failure && self.config.direct.is_some() {
+            self.clock.sleep(self.seen.waits(&cluster, self.clock.now())).await;
+        } else if let Some(last_snapshot_of) = self.seen.holds(&cluster, &trigger, self.clock.now()) {
             let reason = HeldReason::LastSnapshotTooRecent;
             return Ok(Outcome::Held(Held { cluster: name, trigger, reason, last_snapshot_of }));
         }
         let warm = self.clusters.of(&cluster);
-        let (snapshot, decided) = Box::pin(self.look(&cluster, &warm, until)).await?;
-        let figures = self.figures(&cluster, &snapshot, decided, &warm);
+        let Self { ecs, auto_scaling, clock, paces, config, .. } = self;
+        let reader = Reader { ecs, auto_scaling, clock, paces, cluster: &cluster, warm: &warm, until };
+        let scaler = Scaler::new(&reader, config.dry_run);
+        let decider = Decider { reader: &reader, scaler: &scaler, config };
+        let looked_at = Box::pin(decider.decide()).await?;
+        let (snapshot, direct) = (&looked_at.snapshot, &looked_at.direct);
+        let mut figures = self.figures(&cluster, &looked_at, &warm);
         let published = self.put(&metric_data(&figures, &cluster), &cluster, until).await?;
+        if let Some(direct) = direct {
+            Box::pin(scaler.remove(direct, &snapshot.groups)).await;
+            report_left_alone(&cluster, direct, &warm);
+            add_scaling(&mut figures, direct, scaler.into_done(), config.dry_run);
+        }
         self.seen.keep(&cluster, snapshot.began, &snapshot.container_instances);
         Ok(Outcome::Published(Summary { cluster: name, trigger, figures, published }))
     }
 
-    /// Reads a snapshot, its tasks as far as they matter, and decides.
-    async fn look(
-        &self,
-        cluster: &Cluster,
-        warm: &Warm,
-        until: DateTime<Utc>,
-    ) -> Result<(Snapshot, Decided), CapacityError> {
-        let Self { ecs, auto_scaling, clock, paces, .. } = self;
-        let reader = Reader { ecs, auto_scaling, clock, paces, cluster, warm, until };
-        let mut listed = Listed::default();
-        let mut snapshot = reader.snapshot(self.config.groups_of(cluster), &mut listed).await?;
-        warm.memory.borrow_mut().observe(&snapshot);
-
-        let (needed, decision, demands) = {
-            let memory = warm.memory.borrow();
-            let fleet = Fleet::new(&snapshot, &memory, self.config.headroom);
-            let needed = fleet.tasks_needed();
-            // Where no task must be read, the snapshot is complete.
-            let decision = needed.is_empty().then(|| fleet.decide());
-            (needed, decision, Demands::of(&fleet, &snapshot))
-        };
-        let decision = match decision {
-            Some(decision) => decision,
-            None => {
-                self.decide_by_tasks(&reader.tasks(), &needed, &mut snapshot, &mut listed, warm, until).await
-            }
-        };
-        warm.tasks.forget(&listed, &snapshot.container_instances);
-        Ok((snapshot, Decided { decision, demands }))
-    }
-
-    /// Reads the tasks of the hosts where they matter, and decides by them.
-    async fn decide_by_tasks(
-        &self,
-        tasks: &TaskReader<'_, E, C>,
-        needed: &BTreeSet<ContainerInstanceArn>,
-        snapshot: &mut Snapshot,
-        listed: &mut Listed,
-        warm: &Warm,
-        until: DateTime<Utc>,
-    ) -> Decision {
-        snapshot.tasks = tasks.placed(needed, snapshot, listed, until - AFTER_TASKS).await;
-        let decision = self.decide(snapshot, warm);
-        let removable = hosts_of_shrinking_groups(snapshot, &decision);
-        if !removable.iter().any(|arn| snapshot.tasks.contains_key(arn)) {
-            return decision;
-        }
-        tasks.mark_protected(&removable, &mut snapshot.tasks, until - AFTER_PROTECTION).await;
-        self.decide(snapshot, warm)
-    }
-
-    fn decide(&self, snapshot: &Snapshot, warm: &Warm) -> Decision {
-        Fleet::new(snapshot, &warm.memory.borrow(), self.config.headroom).decide()
-    }
-
     /// Adds the book's figures, and reports what stands beside the figures.
-    fn figures(&self, cluster: &Cluster, snapshot: &Snapshot, decided: Decided, warm: &Warm) -> Figures {
-        let Decided { decision, demands } = decided;
+    fn figures(&self, cluster: &Cluster, decided: &Decided, warm: &Warm) -> Figures {
+        let Decided { snapshot, decision, demands, .. } = decided;
         let instances = &snapshot.container_instances;
         report_disconnected(cluster, instances);
         for group in &decision.groups {
@@ -205,22 +143,23 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
                 report::group_scaled_by_ecs(cluster, &group.group, capacity_provider);
             }
         }
-        let books = snapshot.groups.iter().zip(demands.of_groups).filter_map(|(group, demanded)| {
+        let books = snapshot.groups.iter().zip(&demands.of_groups).filter_map(|(group, demanded)| {
             let ids: BTreeSet<_> = group.ids().collect();
             let hosts = instances.iter().filter(|it| ids.contains(it.ec2_instance_id.as_str()));
-            let report = self.book(cluster, Some(&group.name), demanded, hosts)?;
+            let report = self.book(cluster, Some(&group.name), demanded.clone(), hosts)?;
             Some((group.name.clone(), BookFigures::from(&report)))
         });
         let mut books: BTreeMap<_, _> = books.collect();
-        let groups = decision.groups.into_iter().map(|decision| {
-            let book = books.remove(&decision.group);
-            GroupFigures { decision, book }
+        let groups = decision.groups.iter().map(|decision| GroupFigures {
+            decision: decision.clone(),
+            book: books.remove(&decision.group),
+            scaling: None,
         });
         Figures {
-            capacity: self.book(cluster, None, demands.of_cluster, instances),
+            capacity: self.book(cluster, None, demands.of_cluster.clone(), instances),
             waiting_tasks: decision.waiting_tasks,
-            unplaceable: decision.unplaceable,
-            not_understood: decision.not_understood,
+            unplaceable: decision.unplaceable.clone(),
+            not_understood: decision.not_understood.clone(),
             groups: groups.collect(),
         }
     }
@@ -264,15 +203,28 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
     }
 }
 
-/// The hosts of the groups of which some are removable: only their tasks' protection can change a
-/// figure.
-fn hosts_of_shrinking_groups(snapshot: &Snapshot, decision: &Decision) -> BTreeSet<ContainerInstanceArn> {
-    let shrinking: BTreeSet<_> =
-        decision.groups.iter().filter(|it| it.removable.hosts > 0).map(|it| it.group.as_str()).collect();
-    let groups = snapshot.groups.iter().filter(|group| shrinking.contains(group.name.as_str()));
-    let ids: BTreeSet<_> = groups.flat_map(AutoScalingGroup::ids).collect();
-    let hosts = snapshot.container_instances.iter().filter(|it| ids.contains(it.ec2_instance_id.as_str()));
-    hosts.map(|instance| instance.arn.clone()).collect()
+/// Reports once why a group is left alone: each answer has it as well.
+fn report_left_alone(cluster: &Cluster, direct: &DirectDecision, warm: &Warm) {
+    for group in &direct.groups {
+        if let Some(why) = group.held_back.as_ref().filter(|why| why.is_hands_off())
+            && warm.is_first("group_left_alone", &format!("{} {}", why.code(), group.group))
+        {
+            report::group_left_alone(cluster, &group.group, why);
+        }
+    }
+}
+
+/// Adds to each group's figures what was done to it, and why no more was.
+fn add_scaling(
+    figures: &mut Figures,
+    direct: &DirectDecision,
+    mut done: BTreeMap<String, Scaled>,
+    dry_run: bool,
+) {
+    for (figures, decided) in figures.groups.iter_mut().zip(&direct.groups) {
+        let done = done.remove(&decided.group).unwrap_or_default();
+        figures.scaling = Some(Scaled::of(decided, done, dry_run));
+    }
 }
 
 fn report_disconnected(cluster: &Cluster, instances: &[ContainerInstance]) {

@@ -75,6 +75,10 @@ const PROTECTION_INTERVAL: TimeDelta = TimeDelta::milliseconds(25);
 /// cluster.
 const GROUPS_INTERVAL: TimeDelta = TimeDelta::milliseconds(500);
 
+/// Hosts that go in one decision are some per cent of a group. The reads of EC2 Auto Scaling share
+/// its limit with these calls.
+const SCALING_INTERVAL: TimeDelta = TimeDelta::milliseconds(200);
+
 /// The pace of each kind of read, kept from one invocation to the next. ECS counts them separately
 /// ("Request throttling for the Amazon ECS API"). At once it accepts 100 reads of clusters'
 /// resources, 100 of services and 200 of task protections. Of task definitions and of capacity
@@ -88,6 +92,9 @@ pub(crate) struct Paces {
     pub(crate) capacity_providers: Rc<Pace>,
     pub(crate) task_protections: Rc<Pace>,
     pub(crate) groups: Rc<Pace>,
+    pub(crate) refreshes: Rc<Pace>,
+    /// Of desired capacities that are set, and of terminations.
+    pub(crate) scaling: Rc<Pace>,
 }
 
 impl Default for Paces {
@@ -100,6 +107,8 @@ impl Default for Paces {
             capacity_providers: pace(INTERVAL, 25),
             task_protections: pace(PROTECTION_INTERVAL, 100),
             groups: pace(GROUPS_INTERVAL, 5),
+            refreshes: pace(SCALING_INTERVAL, 20),
+            scaling: pace(SCALING_INTERVAL, 10),
         }
     }
 }

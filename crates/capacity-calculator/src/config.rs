@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use fleetkeeper_core::capacity::Given;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{CpuUnits, Mib, Port};
-use fleetkeeper_core::fleet::{Headroom, NotAHeadroom};
+use fleetkeeper_core::fleet::{DirectSettings, Headroom, NotAHeadroom, NotAMaxDraining};
 use fleetkeeper_core::metric_namespace::metric_namespace;
 use fleetkeeper_core::ports::StorageResolution;
 use fleetkeeper_core::setting::{SettingError, Settings, digits};
@@ -16,7 +17,10 @@ use fleetkeeper_core::setting::{SettingError, Settings, digits};
 /// | --- | --- | --- |
 /// | `ECS_CLUSTER` | an event must name its cluster | a cluster's name or ARN |
 /// | `AUTO_SCALING_GROUPS` | only the cluster's figures | groups' names, commas between them, each once; the first is preferred |
-/// | `SCALING` | `metrics` | `metrics` |
+/// | `SCALING` | `metrics` | `metrics`, or `direct`, which needs `AUTO_SCALING_GROUPS` |
+/// | `SCALE_IN_MINUTES` | 5 | 1 to 1440 |
+/// | `MAX_DRAINING_HOSTS` | `10%` | a number of hosts from 1 to 5000, or a share from `1%` to `100%` |
+/// | `FLEETKEEPER_DRY_RUN` | `false` | `true`: with `direct`, decides and logs, and changes no group |
 /// | `HEADROOM` | `one` | `none`, `one`, or a share from `1%` to `100%` |
 /// | `CONTAINER_MAX_CPU` | discovered | CPU units; 0: containers reserve none |
 /// | `CONTAINER_MAX_MEMORY` | discovered | MiB; 0: containers reserve none |
@@ -32,6 +36,10 @@ pub struct Config {
     /// The cluster's Auto Scaling groups, the one that is preferred for tasks that several could
     /// take first.
     pub groups: Vec<String>,
+    /// How the groups are scaled directly; none where alarms and policies scale them.
+    pub direct: Option<DirectSettings>,
+    /// Set if the function changes no group.
+    pub dry_run: bool,
     /// The room that is kept free beyond the waiting tasks.
     pub headroom: Headroom,
     /// The given resources of the worst-case container. The rest is discovered.
@@ -48,11 +56,15 @@ const AMOUNT_MAX: u64 = 2_147_483_647;
 impl Config {
     /// Reads the variables; the first one that is malformed is the error.
     pub fn read(settings: &Settings<'_>) -> Result<Self, SettingError> {
-        settings.optional("SCALING", "metrics (direct is not available yet)", scaling)?;
         let headroom = settings.parsed("HEADROOM", &NotAHeadroom.to_string())?;
+        let groups = settings.optional("AUTO_SCALING_GROUPS", GROUPS, parse_groups)?.unwrap_or_default();
         Ok(Self {
             cluster: settings.parsed("ECS_CLUSTER", "a cluster's name or ARN")?,
-            groups: settings.optional("AUTO_SCALING_GROUPS", GROUPS, parse_groups)?.unwrap_or_default(),
+            direct: direct(settings, &groups)?,
+            groups,
+            dry_run: settings
+                .optional("FLEETKEEPER_DRY_RUN", "true or false", true_or_false)?
+                .unwrap_or_default(),
             headroom: headroom.unwrap_or_default(),
             given: given(settings)?,
             namespace: metric_namespace(settings)?,
@@ -111,8 +123,27 @@ fn parse_groups(text: &str) -> Option<Vec<String>> {
     (each_once && names.iter().all(is_name)).then_some(names)
 }
 
-fn scaling(text: &str) -> Option<()> {
-    (text == "metrics").then_some(())
+fn direct(settings: &Settings<'_>, groups: &[String]) -> Result<Option<DirectSettings>, SettingError> {
+    let is_direct = settings.optional("SCALING", "metrics or direct", scaling)?.unwrap_or_default();
+    let minutes = settings.whole_number("SCALE_IN_MINUTES", "minutes", 1, 1_440)?.unwrap_or(5);
+    let max_draining = settings.parsed("MAX_DRAINING_HOSTS", &NotAMaxDraining.to_string())?;
+    if is_direct && groups.is_empty() {
+        let accepted = format!("with SCALING=direct, {GROUPS}, are accepted");
+        return Err(SettingError::Missing { variable: "AUTO_SCALING_GROUPS", accepted });
+    }
+    Ok(is_direct.then(|| DirectSettings {
+        scale_in_after: TimeDelta::minutes(i64::try_from(minutes).unwrap_or(i64::MAX)),
+        max_draining: max_draining.unwrap_or_default(),
+    }))
+}
+
+/// True for direct scaling.
+fn scaling(text: &str) -> Option<bool> {
+    match text {
+        "metrics" => Some(false),
+        "direct" => Some(true),
+        _ => None,
+    }
 }
 
 fn true_or_false(text: &str) -> Option<bool> {
@@ -147,6 +178,8 @@ fn resolution(text: &str) -> Option<StorageResolution> {
 
 #[cfg(test)]
 mod tests {
+    use fleetkeeper_core::fleet::MaxDraining;
+
     use super::*;
 
     const WORST: [(&str, &str); 2] = [("CONTAINER_MAX_CPU", "250"), ("CONTAINER_MAX_MEMORY", "400")];
@@ -235,11 +268,28 @@ mod tests {
     }
 
     #[test]
-    fn direct_scaling_is_refused_with_what_is_accepted() {
+    fn direct_scaling_needs_groups_and_has_defaults() {
         assert_eq!(
             only(&[("SCALING", "direct")]).unwrap_err().to_string(),
-            "SCALING=\"direct\" is not accepted: metrics (direct is not available yet)"
+            "AUTO_SCALING_GROUPS is not set: with SCALING=direct, Auto Scaling groups' names, each once, commas and no \
+             spaces between them, are accepted"
         );
+        let direct = [("SCALING", "direct"), ("AUTO_SCALING_GROUPS", "a")];
+        let settings = only(&direct).unwrap().direct.unwrap();
+        assert_eq!(
+            (settings.scale_in_after, settings.max_draining),
+            (TimeDelta::minutes(5), MaxDraining::Percent(10))
+        );
+        let set =
+            [("SCALE_IN_MINUTES", "1440"), ("MAX_DRAINING_HOSTS", "3"), ("FLEETKEEPER_DRY_RUN", "true")];
+        let config = only(&[&direct[..], &set].concat()).unwrap();
+        let settings = config.direct.unwrap();
+        assert_eq!(
+            (settings.scale_in_after, settings.max_draining),
+            (TimeDelta::days(1), MaxDraining::Hosts(3))
+        );
+        assert!(config.dry_run);
+        assert_eq!(only(&set).unwrap().direct, None);
     }
 
     #[test]
@@ -248,6 +298,9 @@ mod tests {
             ("ECS_CLUSTER", &["", "a b"][..]),
             ("AUTO_SCALING_GROUPS", &["", ",", "a,", "a,,b", "a, b", "a,b,a", "a\nb", &"x".repeat(256)]),
             ("SCALING", &["", "Metrics", "off"]),
+            ("SCALE_IN_MINUTES", &["", "0", "1441", "1.5"]),
+            ("MAX_DRAINING_HOSTS", &["", "0", "0%", "101%", "all"]),
+            ("FLEETKEEPER_DRY_RUN", &["", "1", "True"]),
             ("HEADROOM", &["", "two", "0%", "101%", "10"]),
             ("CONTAINER_MAX_CPU", &["", "-1", "0.25", "1k", "2147483648"]),
             ("CONTAINER_MAX_MEMORY", &["", "512MiB"]),

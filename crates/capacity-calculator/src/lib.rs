@@ -7,6 +7,9 @@
 //! | `trigger` | what the event says: whose capacity, and what happened |
 //! | `seen` | which events the last snapshot covers already, and which come too soon after it |
 //! | `calculator` | reads the cluster, decides, puts the metrics |
+//! | `decide` | reads what decisions need, and decides |
+//! | `scaling` | raises groups and removes hosts |
+//! | `scaled` | the changes of a group, for the answer |
 //! | `calls` | what is asked of ECS, and at what pace |
 //! | `snapshot` | reads a cluster and its Auto Scaling groups |
 //! | `services` | reads services and their task definitions |
@@ -52,9 +55,12 @@ mod calculator;
 mod calls;
 mod capacity_providers;
 mod config;
+mod decide;
 mod error;
 mod metrics;
 mod report;
+mod scaled;
+mod scaling;
 mod seen;
 mod services;
 mod snapshot;
@@ -68,6 +74,7 @@ pub use calls::EcsReads;
 pub use config::Config;
 pub use error::{CapacityError, Read};
 pub use metrics::metric_data;
+pub use scaled::{DesiredCapacity, NotDone, NotDoneReason, Scaled};
 pub use summary::{
     BookFigures, Covered, Figures, GroupFigures, Held, HeldReason, Outcome, Published, Summary,
 };

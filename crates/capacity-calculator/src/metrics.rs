@@ -88,7 +88,7 @@ mod tests {
         let removable = Removable { hosts: 2, units: 6, held_by: Vec::new() };
         let decision =
             GroupDecision { group: name.to_owned(), hosts, missing: Missing { units, reason }, removable };
-        GroupFigures { decision, book: None }
+        GroupFigures { decision, book: None, scaling: None }
     }
 
     fn data(figures: &Figures) -> Vec<String> {

@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
+use fleetkeeper_core::time_left::between;
 
 use crate::calls::SETTLE;
 use crate::trigger::Trigger;
@@ -13,6 +15,11 @@ use crate::trigger::Trigger;
 /// Events buy at most one snapshot in this time: a cluster in constant change would otherwise cost
 /// one for each of its events. The schedule picks up what is held.
 const HOLD: TimeDelta = TimeDelta::seconds(15);
+
+/// With direct scaling a placement failure is acted on at once: it waits until this long after the
+/// last snapshot began. A storm of them buys a snapshot every 2 s, until one began after reads have
+/// settled that covers the rest. However large the cluster, the reads keep their pace.
+const URGENT_HOLD: TimeDelta = TimeDelta::seconds(2);
 
 /// The last published snapshots, by cluster, kept while the function is warm. The keys are names,
 /// as in metrics: an event gives an ARN where a variable may give a name.
@@ -43,6 +50,13 @@ impl Seen {
         let seen = self.0.borrow();
         let began = seen.get(cluster.name())?.began;
         (trigger.is_change() && now >= began && now < began + HOLD).then_some(began)
+    }
+
+    /// How long a placement failure waits with direct scaling.
+    pub(crate) fn waits(&self, cluster: &Cluster, now: DateTime<Utc>) -> Duration {
+        let seen = self.0.borrow();
+        let began = seen.get(cluster.name()).map(|snapshot| snapshot.began).filter(|began| now >= *began);
+        began.map_or(Duration::ZERO, |began| between(now, began + URGENT_HOLD))
     }
 
     /// When the snapshot began that has all that the event reports, where there is one: that of its
@@ -120,6 +134,17 @@ mod tests {
         }
         assert!(!holds(json!({"detail-type": "Scheduled Event"}), 0));
         assert!(!holds(json!({}), 0));
+    }
+
+    #[test]
+    fn with_direct_scaling_a_placement_failure_waits_for_two_seconds_at_most() {
+        let (seen, cluster) = (Seen::default(), CLUSTER.parse().unwrap());
+        let waits = |seen: &Seen, ms| seen.waits(&cluster, began() + TimeDelta::milliseconds(ms));
+        assert_eq!(waits(&seen, 0), Duration::ZERO);
+        seen.keep(&cluster, began(), &[]);
+        for (at, wait) in [(0, 2_000), (500, 1_500), (2_000, 0), (9_000, 0), (-1, 0)] {
+            assert_eq!(waits(&seen, at), Duration::from_millis(wait), "{at}");
+        }
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         }
     }
 
-    fn paced(&self) -> Paced<'_, Ecs, C> {
+    pub(crate) fn paced(&self) -> Paced<'_, Ecs, C> {
         Paced::new(self.ecs, self.clock, self.paces.resources.clone())
     }
 

@@ -5,6 +5,7 @@ use fleetkeeper_core::capacity::Report;
 use fleetkeeper_core::fleet::{GroupDecision, NotUnderstood, Unplaceable};
 use serde::Serialize;
 
+use crate::scaled::Scaled;
 use crate::trigger::Trigger;
 
 /// The outcome of an event.
@@ -76,6 +77,9 @@ pub struct GroupFigures {
     /// Its hosts' figures of the book, where there are several groups.
     #[serde(flatten)]
     pub book: Option<BookFigures>,
+    /// Its changes by direct scaling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaled>,
 }
 
 /// The book's figures of one group.

@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 /// The event of a service with a task that cannot be placed: demand, at once.
 const PLACEMENT_FAILURE: &str = "SERVICE_TASK_PLACEMENT_FAILURE";
 
+/// The event of a deployment that began, ended or failed. It names its service and no cluster.
+const DEPLOYMENT: &str = "ECS Deployment State Change";
+
 /// The event that invoked the function, as far as it matters.
 ///
 /// The figures never come from the event, but from a snapshot of the cluster: events arrive twice,
@@ -19,7 +22,8 @@ const PLACEMENT_FAILURE: &str = "SERVICE_TASK_PLACEMENT_FAILURE";
 pub struct Trigger {
     /// The event's `detail-type`, or that it is none of EventBridge's.
     pub kind: String,
-    /// The cluster that the event names in `detail.clusterArn`.
+    /// The cluster that the event names in `detail.clusterArn`, or in the ARN of a deployment's
+    /// service.
     #[serde(skip)]
     pub cluster: Option<Cluster>,
     /// The container instance that changed.
@@ -34,6 +38,9 @@ pub struct Trigger {
     /// Set if a service could not place a task.
     #[serde(skip)]
     pub placement_failure: bool,
+    /// Set if a deployment of a service began, ended or failed.
+    #[serde(skip)]
+    pub deployment: bool,
     /// When it could not, where the event says so.
     #[serde(skip)]
     pub failed_placement: Option<DateTime<Utc>>,
@@ -61,7 +68,7 @@ impl Trigger {
     /// Returns whether it reports a change of the cluster, as opposed to a schedule or a person.
     #[must_use]
     pub fn is_change(&self) -> bool {
-        self.container_instance.is_some() || self.placement_failure
+        self.container_instance.is_some() || self.placement_failure || self.deployment
     }
 
     /// Reads an event of EventBridge, of EventBridge Scheduler, or one that a person typed.
@@ -77,12 +84,15 @@ impl Trigger {
         let failed_placement = text(detail.get("eventName")).as_deref() == Some(PLACEMENT_FAILURE);
         let time = event.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
         let kind = text(event.get("detail-type")).unwrap_or_else(|| "direct invocation".to_owned());
+        let deployment = kind == DEPLOYMENT;
+        let of_service = if deployment { cluster_of_service(event.get("resources")) } else { None };
         Ok(Self {
+            deployment,
             kind: if failed_placement { format!("{kind} {PLACEMENT_FAILURE}") } else { kind },
             reason: text(detail.get("reason")).filter(|_| failed_placement),
             placement_failure: failed_placement,
             failed_placement: time.filter(|_| failed_placement),
-            cluster: cluster(detail.get("clusterArn"))?,
+            cluster: cluster(detail.get("clusterArn"))?.or(of_service),
             container_instance: text(detail.get("containerInstanceArn")).map(ContainerInstanceArn),
             version: detail.get("version").and_then(Value::as_u64),
         })
@@ -108,6 +118,15 @@ fn cluster(arn: Option<&Value>) -> Result<Option<Cluster>, UnreadableEvent> {
         }
         Some(other) => Err(UnreadableEvent::ClusterArn(kind_of(other).to_owned())),
     }
+}
+
+/// The cluster in a service ARN: `arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/NAME`. The old format
+/// names none.
+fn cluster_of_service(resources: Option<&Value>) -> Option<Cluster> {
+    let arn = resources?.as_array()?.first()?.as_str()?;
+    let (before, service) = arn.split_once(":service/")?;
+    let (cluster, _) = service.split_once('/')?;
+    format!("{before}:cluster/{cluster}").parse().ok()
 }
 
 fn kind_of(value: &Value) -> &'static str {
@@ -186,6 +205,22 @@ mod tests {
         assert_eq!(trigger.kind, "ECS Service Action SERVICE_TASK_PLACEMENT_FAILURE");
         assert_eq!(trigger.reason.as_deref(), Some("RESOURCE:MEMORY"));
         assert!(trigger.failed_placement.is_some() && trigger.cluster.is_some());
+    }
+
+    #[test]
+    fn a_deployment_is_a_change_of_its_services_cluster() {
+        let event = |service: &str| {
+            json!({
+                "detail-type": "ECS Deployment State Change",
+                "resources": [format!("arn:aws:ecs:us-east-1:111122223333:service/{service}")],
+                "detail": {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "deploymentId": "ecs-svc/1"},
+            })
+        };
+        let trigger = Trigger::read(event("default/web")).unwrap();
+        assert_eq!(trigger.cluster.as_ref().unwrap().reference(), CLUSTER);
+        assert!(trigger.is_change());
+        // The old format of ARNs names no cluster.
+        assert_eq!(Trigger::read(event("web")).unwrap().cluster, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::fleet::Memory;
+use fleetkeeper_core::fleet::{Memory, ScalingMemory};
 
 use crate::capacity_providers::KnownCapacityProviders;
 use crate::services::KnownDefinitions;
@@ -20,6 +20,8 @@ pub(crate) struct Clusters(RefCell<BTreeMap<String, Rc<Warm>>>);
 #[derive(Debug, Default)]
 pub(crate) struct Warm {
     pub(crate) memory: RefCell<Memory>,
+    /// Kept with direct scaling only.
+    pub(crate) scaling: RefCell<ScalingMemory>,
     pub(crate) definitions: KnownDefinitions,
     pub(crate) capacity_providers: KnownCapacityProviders,
     pub(crate) tasks: KnownTasks,

@@ -82,6 +82,8 @@ pub struct GroupInstance {
     pub weight: u32,
     /// True if it is protected from scale-in.
     pub protected: bool,
+    /// The version of the launch template that it was launched from; none for a launch configuration.
+    pub launch_template_version: Option<u64>,
 }
 
 impl GroupInstance {
@@ -97,6 +99,26 @@ impl GroupInstance {
     #[must_use]
     pub fn waits_to_terminate(&self) -> bool {
         matches!(self.lifecycle_state.as_str(), "Terminating:Wait" | "ReplacingRootVolume:Wait")
+    }
+}
+
+/// The status of an instance refresh as AWS writes it (API reference, `InstanceRefresh`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceRefreshStatus(pub String);
+
+impl InstanceRefreshStatus {
+    /// Whether the refresh may still replace instances. A status that AWS added since counts as under
+    /// way: nobody knows that it ended.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        let ended = ["Successful", "Failed", "Cancelled", "RollbackFailed", "RollbackSuccessful"];
+        !ended.contains(&self.0.as_str())
+    }
+}
+
+impl fmt::Display for InstanceRefreshStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -176,6 +198,32 @@ impl GroupInstance {
             instance_type: "c5.large".to_owned(),
             weight: 1,
             protected: false,
+            launch_template_version: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_is_under_way_until_its_status_says_that_it_ended() {
+        let cases = [
+            ("Pending", true),
+            ("InProgress", true),
+            ("Baking", true),
+            ("Cancelling", true),
+            ("RollbackInProgress", true),
+            ("Paused, say", true),
+            ("Successful", false),
+            ("Failed", false),
+            ("Cancelled", false),
+            ("RollbackFailed", false),
+            ("RollbackSuccessful", false),
+        ];
+        for (status, under_way) in cases {
+            assert_eq!(InstanceRefreshStatus(status.to_owned()).is_under_way(), under_way, "{status}");
         }
     }
 }

@@ -35,6 +35,25 @@ resource "aws_iam_role_policy" "drain_this_group" {
   })
 }
 
+resource "aws_iam_role_policy" "scale_this_group" {
+  count = var.scaling == "Direct" ? 1 : 0
+
+  name = "${var.name}-scaling"
+  role = var.fleetkeeper.capacity_calculator_role_name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid    = "ScaleTheGroup"
+      Effect = "Allow"
+      Action = [
+        "autoscaling:SetDesiredCapacity",
+        "autoscaling:TerminateInstanceInAutoScalingGroup",
+      ]
+      Resource = "arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.auto_scaling_group_name}"
+    }]
+  })
+}
+
 resource "aws_autoscaling_lifecycle_hook" "terminating_hook" {
   name                    = "${var.name}-drain"
   autoscaling_group_name  = var.auto_scaling_group_name

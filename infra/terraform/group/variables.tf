@@ -22,6 +22,7 @@ variable "fleetkeeper" {
     lifecycle_drainer_name        = string
     lifecycle_drainer_arn         = string
     lifecycle_drainer_role_name   = string
+    capacity_calculator_role_name = string
   })
 }
 
@@ -47,18 +48,18 @@ variable "heartbeat_timeout_seconds" {
 }
 
 variable "scaling" {
-  description = "Alarms scales the group by its metrics MissingHosts and RemovableHosts. With Off the same alarms exist, and their states show when the group would be scaled, but nothing acts on them."
+  description = "The main stack's Scaling. Alarms scales the group by its metrics MissingHosts and RemovableHosts. Direct lets the calculator scale the group. With Off the same alarms exist, and their states show when Alarms would scale the group, but nothing acts on them."
   type        = string
   default     = "Alarms"
 
   validation {
-    condition     = contains(["Off", "Alarms"], var.scaling)
-    error_message = "scaling must be one of Off, Alarms."
+    condition     = contains(["Off", "Alarms", "Direct"], var.scaling)
+    error_message = "scaling must be one of Off, Alarms, Direct."
   }
 }
 
 variable "spare_hosts" {
-  description = "Removable hosts (with weights, capacity units) that the group keeps."
+  description = "Alarms only: removable hosts (or capacity units) that the group keeps."
   type        = number
   default     = 0
 
@@ -69,7 +70,7 @@ variable "spare_hosts" {
 }
 
 variable "scale_out_minutes" {
-  description = "Consecutive minutes with MissingHosts above 0 before hosts are added."
+  description = "Alarms only: minutes with MissingHosts above 0 before hosts are added."
   type        = number
   default     = 1
 
@@ -80,13 +81,13 @@ variable "scale_out_minutes" {
 }
 
 variable "scale_in_minutes" {
-  description = "Consecutive minutes with RemovableHosts above spare_hosts before hosts are removed."
+  description = "Alarms only: consecutive minutes with RemovableHosts above spare_hosts before hosts are removed. With Direct the main stack's scale_in_minutes counts."
   type        = number
   default     = 5
 
   validation {
-    condition     = var.scale_in_minutes >= 1 && var.scale_in_minutes <= 60 && floor(var.scale_in_minutes) == var.scale_in_minutes
-    error_message = "scale_in_minutes must be a whole number from 1 to 60."
+    condition     = var.scale_in_minutes >= 1 && var.scale_in_minutes <= 1440 && floor(var.scale_in_minutes) == var.scale_in_minutes
+    error_message = "scale_in_minutes must be a whole number from 1 to 1440."
   }
 }
 

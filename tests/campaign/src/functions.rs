@@ -6,7 +6,8 @@ use capacity_calculator::{CapacityCalculator, EcsReads};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{
-    AutoScalingGroups, CapacityProviders, Clock, EmbeddedMetrics, Metrics, NotificationTopic, TaskDefinitions,
+    AutoScalingGroups, CapacityProviders, Clock, EmbeddedMetrics, GroupScaling, Metrics, NotificationTopic,
+    TaskDefinitions,
 };
 use fleetkeeper_sim::SimulatedAws;
 use fleetkeeper_sim::driver::{Environment, Function};
@@ -22,6 +23,7 @@ pub trait Wiring: Clone + 'static {
         + TaskDefinitions
         + CapacityProviders
         + AutoScalingCalls
+        + GroupScaling
         + NotificationTopic
         + EmbeddedMetrics
         + Metrics
@@ -92,7 +94,10 @@ where
     }
 }
 
-impl<A: EcsReads + AutoScalingGroups + Metrics + Clock> Environment for CalculatorEnvironment<A> {
+impl<A> Environment for CalculatorEnvironment<A>
+where
+    A: EcsReads + AutoScalingGroups + GroupScaling + Metrics + Clock,
+{
     fn invoke(&self, event: Value, invocation: Invocation) -> LocalBoxFuture<'_, Result<Value, String>> {
         answer(self.0.handle(event, invocation)).boxed_local()
     }

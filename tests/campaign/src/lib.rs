@@ -4,6 +4,7 @@
 //! | module | purpose |
 //! | --- | --- |
 //! | [`scenario`] | the start of a history and its happenings, as plain data |
+//! | [`direct_plan`] | direct scaling in it |
 //! | [`strategy`] | draws scenarios by chance, each from a seed |
 //! | [`stage`], `set_up`, `settings`, `script`, `names` | plays it: the world, the functions in it, the happenings |
 //! | [`campaign`] | plays many seeds on several threads, and adds up the results |
@@ -14,6 +15,7 @@
 
 pub mod campaign;
 pub mod coverage;
+pub mod direct_plan;
 pub mod functions;
 mod names;
 pub mod rules;

@@ -5,6 +5,8 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
 use serde::{Deserialize, Serialize};
 
+use crate::direct_plan::{Again, DirectPlan, Process};
+
 /// One history's script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -147,6 +149,16 @@ pub struct GroupOptions {
     pub without_action_member: bool,
     /// Whether the notifications of the drainer's hook are refused.
     pub notification_refused: bool,
+    /// What it makes of terminating an instance that is on its way out.
+    pub terminated_again: Again,
+    /// How long after a termination by id it balances its zones.
+    pub rebalances_after_seconds: Option<u32>,
+    /// The fewest hosts.
+    pub min_size: u32,
+    /// The most hosts; 1,000 where it says nothing.
+    pub max_size: Option<u32>,
+    /// Whether its capacity provider says that ECS scales it.
+    pub scaled_by_ecs: bool,
 }
 
 /// What a hook's `NotificationMetadata` says of the cluster.
@@ -204,6 +216,9 @@ pub struct ServicePlan {
     /// Whether no two of its tasks may be on one instance.
     #[serde(default)]
     pub distinct: bool,
+    /// Whether its placement strategy names the zone.
+    #[serde(default)]
+    pub spreads_over_zones: bool,
     /// What its tasks are.
     pub task: TaskPlan,
 }
@@ -307,6 +322,9 @@ pub struct CalculatorPlan {
     /// `HEADROOM`.
     #[serde(default)]
     pub headroom: HeadroomPlan,
+    /// With `SCALING=direct`: how.
+    #[serde(default)]
+    pub direct: Option<DirectPlan>,
 }
 
 /// Something that happens.
@@ -384,6 +402,12 @@ pub enum What {
     DeleteGroup,
     /// A host gets a ghost: an older registration, disconnected, with a task.
     LeaveGhost(usize),
+    /// A process of the group is suspended for so many seconds.
+    Suspend(Process, u32),
+    /// A host is protected from scale-in.
+    ProtectHost(usize),
+    /// A host gets the attribute `fleetkeeper.keep`.
+    KeepHost(usize),
 }
 
 /// What else may come to a topic.

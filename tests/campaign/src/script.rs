@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
-use fleetkeeper_sim::TaskDefinition;
 use fleetkeeper_sim::world::auto_scaling::lifecycle_action::ActionReference;
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::{ApiError, World};
+use fleetkeeper_sim::{ScalingProcess, TaskDefinition};
 use serde_json::{Value, json};
 
 use crate::names::{DRAINER, HOOK, TOPIC};
 use crate::scenario::{Happening, Scenario, Stray, What};
 use crate::set_up::{cluster_name, group_name, service_definition, service_name, standalone};
+
+/// The attribute of hosts that are never removed.
+const KEEP: &str = "fleetkeeper.keep";
 
 /// What is left to happen.
 #[derive(Debug)]
@@ -27,6 +30,7 @@ pub(crate) struct Script {
 pub(crate) enum Act {
     Happening(Happening),
     AgentBack { cluster: String, host: Ec2InstanceId },
+    Resumed { group: String, process: ScalingProcess },
 }
 
 impl Script {
@@ -55,8 +59,18 @@ impl Script {
             Act::AgentBack { cluster, host } => {
                 let _ = world.set_agent_connected(&cluster, &host, true);
             }
+            Act::Resumed { group, process } => {
+                let _ = world.resume_processes(&group, &[process]);
+            }
             Act::Happening(happening) => {
-                if let What::DisconnectAgent { host, seconds } = happening.what {
+                if let What::Suspend(process, seconds) = happening.what {
+                    let Some(Place { group, .. }) = Place::of(scenario, &happening) else { return };
+                    let process = process.into();
+                    if world.suspend_processes(&group, &[process]).is_ok() {
+                        let resumed = now + TimeDelta::seconds(i64::from(seconds));
+                        self.enter(resumed, Act::Resumed { group, process });
+                    }
+                } else if let What::DisconnectAgent { host, seconds } = happening.what {
                     let place = Place::of(scenario, &happening);
                     let Some(host) = place.and_then(|place| place.host(world, host).map(|id| (place, id)))
                     else {
@@ -133,6 +147,8 @@ fn happen(world: &mut World, place: &Place, what: &What) -> Result<(), ApiError>
         What::RunTask(plan) => {
             world.run_task(cluster, &standalone(plan))?;
         }
+        // Begun elsewhere, with its end.
+        What::Suspend(..) => {}
         What::CompleteByHand(nth) => complete_by_hand(world, *nth)?,
         What::Redeliver(nth) => redeliver(world, *nth),
         What::RebalanceZones => world.rebalance_zones(group)?,
@@ -147,13 +163,17 @@ fn happen(world: &mut World, place: &Place, what: &What) -> Result<(), ApiError>
         | What::ReplaceRootVolume(host)
         | What::EnterStandby(host)
         | What::ExitStandby(host)
-        | What::LeaveGhost(host) => {
+        | What::LeaveGhost(host)
+        | What::ProtectHost(host)
+        | What::KeepHost(host) => {
             let Some(id) = place.host(world, *host) else { return Ok(()) };
             match what {
                 What::LoseHost(_) => world.lose_instance(group, &id)?,
                 What::ReplaceRootVolume(_) => world.replace_root_volume(group, &id)?,
                 What::EnterStandby(_) => world.enter_standby(group, &id)?,
                 What::ExitStandby(_) => world.exit_standby(group, &id)?,
+                What::ProtectHost(_) => world.set_instance_protection(group, &[id], true)?,
+                What::KeepHost(_) => world.put_attribute(cluster, &id, KEEP, None)?,
                 What::LeaveGhost(_) => {
                     world.leave_ghost(cluster, &id)?;
                 }

@@ -131,11 +131,11 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
     world.add_cluster(&name);
     world.set_scheduler_delay(&name, plan.scheduler_delay_seconds)?;
     for (group, plan) in plan.groups.iter().enumerate() {
-        add_group(world, &name, &group_name(number, group), plan)?;
-        world.create_capacity_provider(CapacityProvider::new(
-            &group_name(number, group),
-            &group_name(number, group),
-        ))?;
+        let of_group = group_name(number, group);
+        add_group(world, &name, &of_group, plan)?;
+        if !plan.options.scaled_by_ecs {
+            world.create_capacity_provider(CapacityProvider::new(&of_group, &of_group))?;
+        }
     }
     for (service, service_plan) in plan.services.iter().enumerate() {
         let service = service_name(number, service);
@@ -146,6 +146,9 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
             let ServicePlan { tasks, minimum_percent, maximum_percent, .. } = *service_plan;
             Service::new(&service, tasks, definition).percents(minimum_percent, maximum_percent)
         };
+        if service_plan.spreads_over_zones {
+            service = service.placement_strategy("spread", Some("attribute:ecs.availability-zone"));
+        }
         if service_plan.distinct {
             service = service.distinct_instance();
         }
@@ -198,8 +201,16 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
         other.notification_target_arn = None;
         world.put_lifecycle_hook(name, other)?;
     }
+    if plan.options.scaled_by_ecs {
+        // Hosts that are older than their provider do not name it.
+        world.create_capacity_provider(CapacityProvider::new(name, name).managing_scaling())?;
+    }
     for _ in 0..plan.hosts {
         world.launch_now(name)?;
+    }
+    if plan.options.min_size > 0 || plan.options.max_size.is_some() {
+        let most = plan.options.max_size.unwrap_or(GROUP_MOST).max(plan.hosts);
+        world.set_group_sizes(name, plan.options.min_size.min(plan.hosts), most)?;
     }
     if let Some(seconds) = plan.launch_hook_seconds {
         let hook = LifecycleHook::launching("launching", TOPIC).heartbeat_timeout(seconds);
@@ -210,6 +221,9 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
     }
     Ok(())
 }
+
+/// The most instances of a group that has no limit of its own.
+pub(crate) const GROUP_MOST: u32 = 1000;
 
 /// The Availability Zones of groups that have several.
 const ZONES: [&str; 3] = ["us-east-1a", "us-east-1b", "us-east-1c"];
@@ -233,7 +247,10 @@ fn with_options(mut group: AutoScalingGroup, options: &GroupOptions) -> AutoScal
     if options.without_action_member {
         group = group.without_action_member();
     }
-    group
+    if let Some(seconds) = options.rebalances_after_seconds {
+        group = group.rebalancing_after(seconds);
+    }
+    group.terminated_again(options.terminated_again.into())
 }
 
 /// The hook's `NotificationMetadata`, where it has any.
@@ -292,7 +309,10 @@ fn add_functions(world: &mut World, scenario: &Scenario) {
         for number in 0..scenario.clusters.len() {
             let arn = cluster_arn(&cluster_name(number));
             world.put_rule(EventRule::container_instance_state_changes(arn.clone()), CALCULATOR);
-            world.put_rule(EventRule::service_task_placement_failures(arn), CALCULATOR);
+            world.put_rule(EventRule::service_task_placement_failures(arn.clone()), CALCULATOR);
+            if plan.direct.is_some() {
+                world.put_rule(EventRule::deployment_state_changes(arn), CALCULATOR);
+            }
         }
     }
     if plan.scheduled {

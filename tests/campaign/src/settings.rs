@@ -2,6 +2,7 @@
 
 use fleetkeeper_core::setting::{SettingError, Settings};
 
+use crate::direct_plan::DrainingAtOnce;
 use crate::scenario::{CalculatorPlan, DrainerPlan, HeadroomPlan, OnTimeout, Scenario};
 use crate::set_up::{cluster_name, group_name};
 
@@ -41,6 +42,15 @@ pub(crate) fn calculator_config(
             HeadroomPlan::None => "none".to_owned(),
             HeadroomPlan::Percent(percent) => format!("{percent}%"),
         }),
+        "SCALING" => plan.direct.as_ref().map(|_| "direct".to_owned()),
+        "SCALE_IN_MINUTES" => plan.direct.as_ref().map(|direct| direct.scale_in_minutes.to_string()),
+        "MAX_DRAINING_HOSTS" => plan.direct.as_ref().map(|direct| match direct.max_draining {
+            DrainingAtOnce::Hosts(hosts) => hosts.to_string(),
+            DrainingAtOnce::Percent(percent) => format!("{percent}%"),
+        }),
+        "FLEETKEEPER_DRY_RUN" => {
+            plan.direct.as_ref().filter(|direct| direct.dry_run).map(|_| "true".to_owned())
+        }
         _ if plan.discovers => None,
         "CONTAINER_MAX_CPU" => Some(plan.cpu.to_string()),
         "CONTAINER_MAX_MEMORY" => Some(plan.memory.to_string()),

@@ -18,6 +18,8 @@ from botocore.exceptions import ClientError
 import service_model
 
 CLUSTER = "demo"
+# Of group 01, as tests/contracts/world.rs has it.
+REFRESHES = 2
 UNKNOWN = "ffffffffffffffffffffffffffffffff"
 
 
@@ -129,6 +131,11 @@ def lists(face):
     paged("DescribeScalingActivities", "Activities", [100, 6], token="NextToken", AutoScalingGroupName="hosts")
     paged("DescribeScalingActivities", "Activities", [53, 53], token="NextToken", AutoScalingGroupName="hosts", MaxRecords=53)
 
+    # 50 by default, 100 at most (autoscaling:DescribeInstanceRefreshes.MaxRecords).
+    paged("DescribeInstanceRefreshes", "InstanceRefreshes", [REFRESHES], token="NextToken", AutoScalingGroupName="group 01")
+    paged("DescribeInstanceRefreshes", "InstanceRefreshes", [1] * REFRESHES, token="NextToken", AutoScalingGroupName="group 01", MaxRecords=1)
+    paged("DescribeInstanceRefreshes", "InstanceRefreshes", [0], token="NextToken", AutoScalingGroupName="hosts")
+
     for operation in ("ListContainerInstances", "ListTasks", "ListServices"):
         for size in (0, 101, -1):
             face.refused("InvalidParameterException", operation, cluster=CLUSTER, maxResults=size)
@@ -139,8 +146,10 @@ def lists(face):
     for size in (0, 101, "many"):
         face.refused("ValidationError", "DescribeAutoScalingGroups", MaxRecords=size)
         face.refused("ValidationError", "DescribeScalingActivities", AutoScalingGroupName="hosts", MaxRecords=size)
+        face.refused("ValidationError", "DescribeInstanceRefreshes", AutoScalingGroupName="hosts", MaxRecords=size)
     face.refused("InvalidNextToken", "DescribeAutoScalingGroups", NextToken="none")
     face.refused("InvalidNextToken", "DescribeScalingActivities", AutoScalingGroupName="hosts", NextToken="none")
+    face.refused("InvalidNextToken", "DescribeInstanceRefreshes", AutoScalingGroupName="hosts", NextToken="none")
     face.refused("InvalidParameterException", "ListContainerInstances", cluster=CLUSTER, status="INACTIVE")
     face.refused("InvalidParameterException", "ListContainerInstances", cluster=CLUSTER, filter="ec2InstanceId ==")
     face.refused("InvalidParameterException", "ListTasks", cluster=CLUSTER, desiredStatus="STOPPING")
@@ -236,6 +245,32 @@ def changes(face, instances, tasks):
     face.refused("ValidationError", "CompleteLifecycleAction", **action, InstanceId=waiting[0], LifecycleActionResult="RETRY")
     face.refused("ValidationError", "CompleteLifecycleAction", **action, InstanceId=waiting[0])
     face.call("CompleteLifecycleAction", **action, InstanceId=waiting[0], LifecycleActionResult="CONTINUE")
+    group_scaling(face)
+
+
+def group_scaling(face):
+    """Setting a capacity, and terminating an instance by its id."""
+    def group(name):
+        return face.call("DescribeAutoScalingGroups", AutoScalingGroupNames=[name])["AutoScalingGroups"][0]
+
+    # 1,000 is the greatest of the world's groups, and 0 the least.
+    face.refused("ValidationError", "SetDesiredCapacity", AutoScalingGroupName="group 00", DesiredCapacity=1001)
+    face.refused("ValidationError", "SetDesiredCapacity", AutoScalingGroupName="none", DesiredCapacity=1)
+    face.refused("ValidationError", "SetDesiredCapacity", AutoScalingGroupName="group 00")
+    for honor in ({}, {"HonorCooldown": False}, {"HonorCooldown": True}):
+        face.call("SetDesiredCapacity", AutoScalingGroupName="group 00", DesiredCapacity=4, **honor)
+    face.expect("SetDesiredCapacity", group("group 00")["DesiredCapacity"], 4)
+
+    before = group("hosts")
+    chosen = next(it["InstanceId"] for it in before["Instances"] if it["LifecycleState"] == "InService")
+    answer = face.call("TerminateInstanceInAutoScalingGroup", InstanceId=chosen, ShouldDecrementDesiredCapacity=True) or {}
+    face.expect("TerminateInstanceInAutoScalingGroup", chosen in answer.get("Activity", {}).get("Description", ""), True)
+    face.expect("TerminateInstanceInAutoScalingGroup: DesiredCapacity", group("hosts")["DesiredCapacity"], before["DesiredCapacity"] - 1)
+    unknown = {"InstanceId": "i-00000000000000000", "ShouldDecrementDesiredCapacity": True}
+    message = face.refused("ValidationError", "TerminateInstanceInAutoScalingGroup", **unknown)
+    if "Instance Id not found" not in message:
+        face.faults.append(f"TerminateInstanceInAutoScalingGroup: {message}")
+    face.refused("ValidationError", "TerminateInstanceInAutoScalingGroup", InstanceId=chosen)
 
 
 # Members that the world takes. It must refuse every other member that a model has: an answer that
@@ -257,6 +292,9 @@ TAKEN = {
     "CompleteLifecycleAction": {"AutoScalingGroupName", "LifecycleHookName", "LifecycleActionToken", "InstanceId", "LifecycleActionResult"},
     "DescribeAutoScalingGroups": {"AutoScalingGroupNames", "IncludeInstances", "MaxRecords", "NextToken"},
     "DescribeScalingActivities": {"AutoScalingGroupName", "MaxRecords", "NextToken"},
+    "SetDesiredCapacity": {"AutoScalingGroupName", "DesiredCapacity", "HonorCooldown"},
+    "TerminateInstanceInAutoScalingGroup": {"InstanceId", "ShouldDecrementDesiredCapacity"},
+    "DescribeInstanceRefreshes": {"AutoScalingGroupName", "MaxRecords", "NextToken"},
 }
 ODD = {"string": "x", "integer": 1, "boolean": True}
 
@@ -305,6 +343,9 @@ def examples(instances=(UNKNOWN,), tasks=(UNKNOWN,), services=("web",)):
         "CompleteLifecycleAction": {**action, "LifecycleActionResult": "CONTINUE"},
         "DescribeAutoScalingGroups": {},
         "DescribeScalingActivities": {"AutoScalingGroupName": "hosts"},
+        "SetDesiredCapacity": {"AutoScalingGroupName": "group 00", "DesiredCapacity": 1},
+        "TerminateInstanceInAutoScalingGroup": {"InstanceId": "i-00000000000000000", "ShouldDecrementDesiredCapacity": True},
+        "DescribeInstanceRefreshes": {"AutoScalingGroupName": "hosts"},
     }
 
 

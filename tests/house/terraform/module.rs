@@ -168,7 +168,11 @@ fn declare(context: &mut Context<'_>, name: &str, value: &Value) {
 /// Those of Terraform's functions that the module calls.
 fn functions() -> Context<'static> {
     let mut context = Context::new();
-    let functions: [(&str, usize, hcl::eval::Func); 7] = [
+    let functions: [(&str, usize, hcl::eval::Func); 8] = [
+        ("concat", 2, |arguments| {
+            let lists = arguments.iter().map(|list| list.as_array().ok_or("no list"));
+            Ok(lists.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().cloned().collect())
+        }),
         ("contains", 2, |arguments| {
             let list = arguments[0].as_array().ok_or("no list")?;
             Ok(list.contains(&arguments[1]).into())

@@ -53,6 +53,10 @@ lab [OPTIONS]                  compare scaling policies on the shipped traces
 --host NAME:CPU:MEMORY[:GPUS]  on this host type instead of one that the trace's tasks suggest
 --hours N                      the first N hours of each trace
 --headroom VALUE               Fleetkeeper with this HEADROOM instead of one and 10%; may be repeated
+--policies NAME                the policies whose names begin with this alone; may be repeated
+--scale-in-minutes N           direct scaling with this SCALE_IN_MINUTES (5)
+--max-draining VALUE           direct scaling with this MAX_DRAINING_HOSTS (10%)
+--warm-pool N                  direct scaling with a warm pool of N stopped hosts at first
 --jobs N                       N runs at once (all cores)
 --out FOLDER                   where the JSON document, the page and the pictures go (target/lab)";
 
@@ -62,11 +66,32 @@ const PLACEMENTS: [Placement; 3] = [
     Placement { name: "random", mode: PlacementMode::Random },
 ];
 
+/// What differs from the defaults of direct scaling.
+#[derive(Debug, Default)]
+struct Directly {
+    scale_in_minutes: Option<u32>,
+    max_draining: Option<String>,
+    warm_pool: Option<u32>,
+}
+
+impl Directly {
+    fn apply(&self, policy: &mut Policy) {
+        let Policy::Direct { scale_in_minutes, max_draining, warm_pool, .. } = policy else { return };
+        *scale_in_minutes = self.scale_in_minutes.unwrap_or(*scale_in_minutes);
+        *warm_pool = self.warm_pool.unwrap_or(*warm_pool);
+        if let Some(most) = &self.max_draining {
+            max_draining.clone_from(most);
+        }
+    }
+}
+
 impl Command {
     pub(crate) fn read(mut words: Parser) -> Result<Self, Error> {
         let [spread, ..] = PLACEMENTS;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut headrooms: Vec<String> = Vec::new();
+        let mut names: Vec<String> = Vec::new();
+        let mut direct = Directly::default();
         let mut options = Options {
             traces: None,
             only: Vec::new(),
@@ -97,6 +122,17 @@ impl Command {
                     options.hours = u32::try_from(hours).ok();
                 }
                 Long("headroom") => headrooms.push(words.value()?.string()?),
+                Long("policies") => names.push(words.value()?.string()?),
+                Long("scale-in-minutes") => {
+                    let accepted = "a whole number from 1 to 1440";
+                    let minutes = number(&mut words, "--scale-in-minutes", accepted, 1440)?;
+                    direct.scale_in_minutes = u32::try_from(minutes).ok();
+                }
+                Long("max-draining") => direct.max_draining = Some(words.value()?.string()?),
+                Long("warm-pool") => {
+                    let hosts = number(&mut words, "--warm-pool", "a whole number from 1 to 1000", 1000)?;
+                    direct.warm_pool = u32::try_from(hosts).ok();
+                }
                 Long("jobs") => {
                     let jobs = number(&mut words, "--jobs", "a whole number from 1 to 256", 256)?;
                     options.jobs = usize::try_from(jobs).unwrap_or(1);
@@ -109,6 +145,11 @@ impl Command {
         if !headrooms.is_empty() {
             options.policies.retain(|policy| policy.headroom().is_none());
             options.policies.extend(headrooms.iter().map(|headroom| Policy::fleetkeeper(headroom)));
+            options.policies.extend(headrooms.iter().map(|headroom| Policy::direct(headroom)));
+        }
+        options.policies.iter_mut().for_each(|policy| direct.apply(policy));
+        if !names.is_empty() {
+            options.policies.retain(|policy| names.iter().any(|name| policy.name().starts_with(name)));
         }
         Ok(Self::Play(Box::new(options)))
     }

@@ -26,6 +26,17 @@ pub enum Policy {
         /// `ScaleInMinutes`.
         scale_in_minutes: u32,
     },
+    /// Fleetkeeper with `SCALING=direct`: it acts on the group itself.
+    Direct {
+        /// `HEADROOM`.
+        headroom: String,
+        /// `SCALE_IN_MINUTES`.
+        scale_in_minutes: u32,
+        /// `MAX_DRAINING_HOSTS`.
+        max_draining: String,
+        /// How many stopped hosts wait in the group's warm pool at first.
+        warm_pool: u32,
+    },
 }
 
 impl Policy {
@@ -33,6 +44,17 @@ impl Policy {
     #[must_use]
     pub fn fleetkeeper(headroom: &str) -> Self {
         Self::Fleetkeeper { headroom: headroom.to_owned(), scale_out_minutes: 1, scale_in_minutes: 5 }
+    }
+
+    /// Direct scaling with the defaults, except for its headroom.
+    #[must_use]
+    pub fn direct(headroom: &str) -> Self {
+        Self::Direct {
+            headroom: headroom.to_owned(),
+            scale_in_minutes: 5,
+            max_draining: "10%".to_owned(),
+            warm_pool: 0,
+        }
     }
 
     /// Those that the laboratory compares.
@@ -44,6 +66,9 @@ impl Policy {
             Self::CapacityProvider { target: 90 },
             Self::fleetkeeper("one"),
             Self::fleetkeeper("10%"),
+            Self::direct("one"),
+            Self::direct("10%"),
+            Self::direct("none"),
         ]
     }
 
@@ -59,6 +84,15 @@ impl Policy {
                     (out, remove) => format!(" {out}/{remove} min"),
                 };
                 format!("Fleetkeeper {headroom}{minutes}")
+            }
+            Self::Direct { headroom, scale_in_minutes, max_draining, warm_pool } => {
+                let minutes = match scale_in_minutes {
+                    5 => String::new(),
+                    minutes => format!(" {minutes} min"),
+                };
+                let draining = if max_draining == "10%" { "" } else { &format!(" {max_draining} at once") };
+                let pool = if *warm_pool > 0 { " warm pool" } else { "" };
+                format!("Fleetkeeper direct {headroom}{minutes}{draining}{pool}")
             }
         }
     }
@@ -82,7 +116,33 @@ impl Policy {
     #[must_use]
     pub fn headroom(&self) -> Option<&str> {
         match self {
-            Self::Fleetkeeper { headroom, .. } => Some(headroom),
+            Self::Fleetkeeper { headroom, .. } | Self::Direct { headroom, .. } => Some(headroom),
+            _ => None,
+        }
+    }
+
+    /// Whether the calculator acts on the group itself.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        matches!(self, Self::Direct { .. })
+    }
+
+    /// How many stopped hosts wait in a warm pool at first.
+    #[must_use]
+    pub fn warm_pool(&self) -> u32 {
+        match self {
+            Self::Direct { warm_pool, .. } => *warm_pool,
+            _ => 0,
+        }
+    }
+
+    /// The calculator's variables for scaling.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        let Self::Direct { scale_in_minutes, max_draining, .. } = self else { return None };
+        match name {
+            "SCALING" => Some("direct".to_owned()),
+            "SCALE_IN_MINUTES" => Some(scale_in_minutes.to_string()),
+            "MAX_DRAINING_HOSTS" => Some(max_draining.clone()),
             _ => None,
         }
     }
@@ -92,7 +152,7 @@ impl Policy {
     pub(crate) fn deploy(&self, world: &mut World, extra_points: u32) -> Result<(), ApiError> {
         let scaling = FleetkeeperScaling::new(CLUSTER, GROUP).looking_back(extra_points);
         match self {
-            Self::CapacityProvider { .. } => Ok(()),
+            Self::CapacityProvider { .. } | Self::Direct { .. } => Ok(()),
             Self::Fleetkeeper { scale_out_minutes, scale_in_minutes, .. } => {
                 world.deploy_scaling(&FleetkeeperScaling {
                     scale_out_minutes: *scale_out_minutes,

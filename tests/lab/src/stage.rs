@@ -6,12 +6,13 @@ use fleetkeeper_core::setting::{SettingError, Settings};
 use fleetkeeper_sim::driver::Driver;
 use fleetkeeper_sim::world::ApiError;
 use fleetkeeper_sim::world::chance::Chance;
+use fleetkeeper_sim::world::disorder::Disorder;
 use fleetkeeper_sim::world::ecs::cluster_arn;
 use fleetkeeper_sim::world::event_source::EventRule;
 use fleetkeeper_sim::world::lambda::function::LambdaFunction;
 use fleetkeeper_sim::{
     ActionResult, AutoScalingGroup, CapacityProvider, InstanceType, LaunchTimes, LifecycleHook,
-    PlacementMode, Service, SharedWorld, StrategyItem, TaskDefinition, World,
+    PlacementMode, Service, SharedWorld, StrategyItem, TaskDefinition, WarmPool, World,
 };
 use serde_json::json;
 
@@ -78,13 +79,22 @@ pub(crate) fn set_up(trace: &Trace, policy: &Policy, conditions: Conditions) -> 
     let of_type = InstanceType::new(&host.name, host.cpu, host.memory).gpus(host.gpus);
     let group = AutoScalingGroup::new(GROUP, of_type).in_cluster(CLUSTER).sizes(0, HOSTS_MAX);
     let group = group.in_zones(&["us-east-1a", "us-east-1b", "us-east-1c"]);
-    world.add_group(group.launching_as(LaunchTimes::of_ecs_hosts(conditions.seed)));
+    let group = group.launching_as(LaunchTimes::of_ecs_hosts(conditions.seed));
+    let pool = WarmPool { start_seconds: WARM_START_SECONDS, registers_anew: false };
+    world.add_group(if policy.warm_pool() > 0 { group.warm_pool(pool) } else { group });
     if let Some(scaling) = policy.managed_scaling() {
         world.create_capacity_provider(CapacityProvider::new(PROVIDER, GROUP).scaling(scaling))?;
     }
     let hosts = Bound::of(&trace.clone().cut_to(60)).packed.first().copied().unwrap_or(0).max(1);
     for _ in 0..hosts {
         world.launch_now(GROUP)?;
+    }
+    if policy.warm_pool() > 0 {
+        let hosts = u32::try_from(hosts).unwrap_or(HOSTS_MAX);
+        for _ in 0..policy.warm_pool() {
+            world.launch_now(GROUP)?;
+        }
+        world.set_desired_capacity(GROUP, hosts)?;
     }
     for (kind, count) in trace.services.iter().zip(trace.at_start()) {
         world.create_service(CLUSTER, service(kind, count, policy))?;
@@ -97,7 +107,12 @@ pub(crate) fn set_up(trace: &Trace, policy: &Policy, conditions: Conditions) -> 
     world.advance_seconds(PROLOGUE_SECONDS);
     world.take_outbox();
     if policy.has_functions() {
-        add_functions(&mut world)?;
+        add_functions(&mut world, policy)?;
+    }
+    if policy.is_direct() {
+        let mut disorder = Disorder::default();
+        (disorder.events.late_per_mille, disorder.events.late_seconds_max) = (1000, EVENTS_TAKE_SECONDS);
+        world.disturb(disorder, conditions.seed, DateTime::<Utc>::MAX_UTC);
     }
     policy.deploy(&mut world, extra_points(conditions.seed))?;
     Ok(world)
@@ -124,7 +139,7 @@ pub(crate) fn definition(kind: &Kind) -> TaskDefinition {
 }
 
 /// As the template wires them.
-fn add_functions(world: &mut World) -> Result<(), ApiError> {
+fn add_functions(world: &mut World, policy: &Policy) -> Result<(), ApiError> {
     let metadata = format!(r#"{{"cluster": "{CLUSTER}"}}"#);
     let hook = LifecycleHook::new(HOOK, TOPIC).heartbeat_timeout(HEARTBEAT_SECONDS);
     let hook = hook.default_result(ActionResult::Continue).metadata(&metadata);
@@ -138,10 +153,19 @@ fn add_functions(world: &mut World) -> Result<(), ApiError> {
     world.create_function(LambdaFunction::new(CALCULATOR, 60).at_most(1));
     let arn = cluster_arn(CLUSTER);
     world.put_rule(EventRule::container_instance_state_changes(arn.clone()), CALCULATOR);
-    world.put_rule(EventRule::service_task_placement_failures(arn), CALCULATOR);
+    world.put_rule(EventRule::service_task_placement_failures(arn.clone()), CALCULATOR);
+    if policy.is_direct() {
+        world.put_rule(EventRule::deployment_state_changes(arn), CALCULATOR);
+    }
     world.put_schedule(CALCULATOR, 60);
     Ok(())
 }
+
+/// From the start of a stopped host to its registration: about as little as AWS names.
+const WARM_START_SECONDS: u32 = 30;
+
+/// With direct scaling it matters how long events are under way: up to a second each.
+const EVENTS_TAKE_SECONDS: u32 = 1;
 
 /// The template's heartbeat timeout.
 const HEARTBEAT_SECONDS: u32 = 900;
@@ -156,7 +180,7 @@ pub(crate) fn driver(world: &SharedWorld, policy: &Policy) -> Result<Driver, Set
         "ECS_CLUSTER" => Some(CLUSTER.to_owned()),
         "AUTO_SCALING_GROUPS" => policy.headroom().map(|_| GROUP.to_owned()),
         "HEADROOM" => policy.headroom().map(str::to_owned),
-        _ => None,
+        _ => policy.variable(name),
     };
     let settings = Settings::new(&lookup);
     let drainer = lifecycle_drainer::Config::read(&settings)?;

@@ -64,6 +64,7 @@ pub use world::auto_scaling::scaling_policy::{
     AdjustmentType, MetricAggregation, StepAdjustment, StepScalingPolicy,
 };
 pub use world::auto_scaling::simple_scaling::SimpleScalingPolicy;
+pub use world::auto_scaling::termination_by_id::TerminatedAgain;
 pub use world::auto_scaling::termination_policy::TerminationPolicy;
 pub use world::auto_scaling::warm_pool::WarmPool;
 pub use world::cloud_watch::alarm::{Alarm, AlarmState, ComparisonOperator, TreatMissingData};

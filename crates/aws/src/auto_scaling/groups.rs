@@ -1,7 +1,8 @@
 //! The groups' port: their instances, and what they did and are doing.
 
 use aws_sdk_autoscaling::types::{
-    Activity as SdkActivity, AutoScalingGroup as SdkGroup, Instance as SdkInstance, SuspendedProcess,
+    Activity as SdkActivity, AutoScalingGroup as SdkGroup, Instance as SdkInstance,
+    LaunchTemplateSpecification, SuspendedProcess,
 };
 use fleetkeeper_core::lifecycle::{AutoScalingGroup, GroupInstance, ScalingActivity};
 use fleetkeeper_core::ports::{AutoScalingGroups, CallError, Page, PageToken};
@@ -87,6 +88,10 @@ fn group_instance(instance: &SdkInstance) -> Option<GroupInstance> {
         // A text, and there only in a group with weights (API reference, `Instance`).
         weight: instance.weighted_capacity().and_then(|weight| weight.parse().ok()).unwrap_or(1),
         protected: instance.protected_from_scale_in().unwrap_or(false),
+        launch_template_version: instance
+            .launch_template()
+            .and_then(LaunchTemplateSpecification::version)
+            .and_then(|version| version.parse().ok()),
     })
 }
 

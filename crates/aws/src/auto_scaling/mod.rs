@@ -1,6 +1,8 @@
-//! The ports over EC2 Auto Scaling: lifecycle actions here, groups in `groups`.
+//! The ports over EC2 Auto Scaling: lifecycle actions here, groups in `groups`, changes of their
+//! size in `scaling`.
 
 mod groups;
+mod scaling;
 
 use std::time::Duration;
 

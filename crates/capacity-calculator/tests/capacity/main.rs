@@ -18,6 +18,10 @@ mod ports;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
+mod scaling;
+#[cfg(test)]
+mod scaling_ports;
+#[cfg(test)]
 mod services;
 #[cfg(test)]
 mod storms;

@@ -23,6 +23,8 @@ use fleetkeeper_core::service::Service;
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_core::task::{Task, TaskArn, TaskDefinition, TaskDefinitionArn};
 use serde_json::{Value, json};
+
+use crate::scaling_ports::Scaling;
 use tokio::time::{Instant, sleep};
 
 /// How a port's operation behaves.
@@ -62,6 +64,8 @@ pub(crate) struct Ecs {
     pub(crate) clusters_asked: RefCell<BTreeSet<String>>,
     pub(crate) lists: Cell<usize>,
     pub(crate) batches: RefCell<Vec<usize>>,
+    /// From the describe call of this number on (from 0), all container instances have changed.
+    pub(crate) changed_from: Cell<Option<usize>>,
     pub(crate) in_flight: Cell<usize>,
     pub(crate) most_in_flight: Cell<usize>,
     pub(crate) services: Vec<Service>,
@@ -149,6 +153,7 @@ impl ContainerInstances for Ecs {
         }
 
         let mut answer = Answer { items: Vec::new(), failures: Vec::new() };
+        let newer = u64::from(self.changed_from.get().is_some_and(|from| number >= from));
         for arn in arns {
             let fails = self.failing_first.is_none_or(|first| number < first);
             match self.failing.get(&arn.0).filter(|_| fails) {
@@ -158,7 +163,10 @@ impl ContainerInstances for Ecs {
                     detail: String::new(),
                 }),
                 None => {
-                    answer.items.extend(self.pages.iter().flatten().find(|one| one.arn == *arn).cloned());
+                    let found = self.pages.iter().flatten().find(|one| one.arn == *arn).cloned();
+                    answer
+                        .items
+                        .extend(found.map(|one| ContainerInstance { version: one.version + newer, ..one }));
                 }
             }
         }
@@ -187,9 +195,10 @@ impl Ecs {
 /// EC2 Auto Scaling: groups, and what was asked for.
 #[derive(Default)]
 pub(crate) struct AutoScaling {
-    pub(crate) groups: Vec<AutoScalingGroup>,
+    pub(crate) groups: RefCell<Vec<AutoScalingGroup>>,
     pub(crate) mood: Mood,
     pub(crate) asked: RefCell<Vec<usize>>,
+    pub(crate) scaling: Scaling,
 }
 
 impl AutoScalingGroups for AutoScaling {
@@ -198,8 +207,8 @@ impl AutoScalingGroups for AutoScaling {
         self.asked.borrow_mut().push(names.len());
         self.mood.settle("autoscaling:DescribeAutoScalingGroups", &names.join(", ")).await?;
         // In an order of its own.
-        let found = self.groups.iter().rev().filter(|group| names.contains(&group.name));
-        Ok(found.cloned().collect())
+        let described = self.scaling.described(&self.groups);
+        Ok(described.into_iter().rev().filter(|group| names.contains(&group.name)).collect())
     }
 
     async fn describe_scaling_activities(
@@ -220,6 +229,7 @@ pub(crate) fn group(name: &str, hosts: impl IntoIterator<Item = usize>) -> AutoS
         instance_type: "c5.large".to_owned(),
         weight: 1,
         protected: false,
+        launch_template_version: None,
     };
     let instances: Vec<_> = hosts.into_iter().map(instance).collect();
     AutoScalingGroup {
@@ -348,7 +358,7 @@ pub(crate) fn only(mut ecs: Ecs, metrics: CloudWatch, variables: &[(&str, &str)]
         |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
     let config = Config::read(&Settings::new(&lookup)).unwrap();
     let (groups, mood) = (std::mem::take(&mut ecs.groups), ecs.groups_mood);
-    let auto_scaling = AutoScaling { groups, mood, ..AutoScaling::default() };
+    let auto_scaling = AutoScaling { groups: groups.into(), mood, ..AutoScaling::default() };
     CapacityCalculator::new(ecs, auto_scaling, metrics, PausedClock { start: Instant::now() }, config)
 }
 

@@ -140,6 +140,7 @@ fn member(number: usize) -> GroupInstance {
         instance_type: SIZES[number % GROUPS % SIZES.len()].0.to_owned(),
         weight: 1,
         protected: false,
+        launch_template_version: None,
     }
 }
 

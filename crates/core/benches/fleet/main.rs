@@ -12,8 +12,9 @@ mod cluster;
 
 use std::hint::black_box;
 
+use chrono::TimeDelta;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use fleetkeeper_core::fleet::{Fleet, Headroom, Memory};
+use fleetkeeper_core::fleet::{Direct, DirectSettings, Fleet, Headroom, MaxDraining, Memory, ScalingMemory};
 
 const HOSTS: [usize; 3] = [100, 1_000, 5_000];
 
@@ -27,6 +28,25 @@ fn main() {
         group.throughput(Throughput::Elements(u64::try_from(hosts).expect("a few thousand")));
         group.bench_function(BenchmarkId::from_parameter(hosts), |bencher| {
             bencher.iter(|| Fleet::new(black_box(&snapshot), &memory, Headroom::One).decide());
+        });
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("scale");
+    for hosts in HOSTS {
+        let snapshot = cluster::cluster(hosts);
+        let mut memory = Memory::default();
+        memory.observe(&snapshot);
+        let mut scaling = ScalingMemory::default();
+        scaling.observe(&snapshot);
+        let refreshes = snapshot.groups.iter().map(|group| (group.name.clone(), None)).collect();
+        let settings =
+            DirectSettings { scale_in_after: TimeDelta::minutes(5), max_draining: MaxDraining::default() };
+        let direct = Direct { settings, memory: &scaling, refreshes: &refreshes };
+        let fleet = Fleet::new(&snapshot, &memory, Headroom::One);
+        let decision = fleet.decide();
+        group.throughput(Throughput::Elements(u64::try_from(hosts).expect("a few thousand")));
+        group.bench_function(BenchmarkId::from_parameter(hosts), |bencher| {
+            bencher.iter(|| fleet.scale(black_box(&decision), &direct));
         });
     }
     group.finish();

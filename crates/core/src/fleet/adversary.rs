@@ -178,7 +178,7 @@ pub(super) fn pickable(world: &World, group: usize) -> Vec<usize> {
 }
 
 /// Why hosts may not be removed together, where it is so.
-fn harm(world: &World, removed: &[usize]) -> Option<String> {
+pub(super) fn harm(world: &World, removed: &[usize]) -> Option<String> {
     if let Some(stays) = removed.iter().find_map(|host| world.hosts[*host].stays) {
         return Some(format!("{stays:?} stays: {removed:?}"));
     }

@@ -6,8 +6,11 @@
 //! each task, whatever order and hosts ECS picks, because its strategies are best effort and its constraints bind
 //! (developer guide, "How Amazon ECS places tasks on container instances").
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+
+use fixedbitset::FixedBitSet;
 
 use super::Fleet;
 use super::amounts::{Amounts, RESOURCES, count};
@@ -39,8 +42,8 @@ impl Moving {
 /// Hosts that tasks may move to, and of which group how many are left out, whichever they are.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rooms {
-    /// The host that goes.
-    pub(super) without: Option<usize>,
+    /// The hosts that are removed.
+    pub(super) without: FixedBitSet,
     /// How many hosts of each group go.
     pub(super) fewer: Vec<u64>,
 }
@@ -92,12 +95,27 @@ pub(super) fn all_are_placed(
     left_over.is_none()
 }
 
+/// The hosts whose room the proof for all of `moving` relies on, and perhaps some more; none where there is no proof.
+pub(super) fn hosts_of_proof(
+    fleet: &Fleet<'_>,
+    rooms: &Rooms,
+    moving: &Moving,
+    one_more: &[usize],
+) -> Option<FixedBitSet> {
+    let relied_on = RefCell::new(FixedBitSet::with_capacity(fleet.hosts.len()));
+    let certificate = Certificate { relied_on: Some(&relied_on), ..Certificate::new(fleet, rooms, moving) };
+    let proven = Asked::all(moving, one_more, None).all(|asked| certificate.places(asked, one_more));
+    proven.then(|| relied_on.take())
+}
+
 pub(super) struct Certificate<'a> {
     fleet: &'a Fleet<'a>,
     rooms: &'a Rooms,
     moving: &'a Moving,
     /// For each resource the kinds that need it, those that need most first.
     by_need: [Vec<(u64, usize, u64)>; RESOURCES],
+    /// Keeps the hosts whose room is counted.
+    relied_on: Option<&'a RefCell<FixedBitSet>>,
 }
 
 /// A task that stands for one of several kinds.
@@ -120,7 +138,7 @@ impl<'a> Certificate<'a> {
         for needing in &mut by_need {
             needing.sort_by_key(|(needed, ..)| Reverse(*needed));
         }
-        Self { fleet, rooms, moving, by_need }
+        Self { fleet, rooms, moving, by_need, relied_on: None }
     }
 
     /// Whether a task is placed, where one more task of any one of the kinds `one_more` may be placed before.
@@ -135,7 +153,8 @@ impl<'a> Certificate<'a> {
             one_more.iter().all(|more| {
                 let mut with = self.moving.clone();
                 with.add(*more, 1);
-                Certificate::new(self.fleet, self.rooms, &with).is_placed(kind, None, true)
+                let certificate = Certificate::new(self.fleet, self.rooms, &with);
+                Certificate { relied_on: self.relied_on, ..certificate }.is_placed(kind, None, true)
             })
         }
     }
@@ -175,8 +194,14 @@ impl<'a> Certificate<'a> {
     fn hosts(&self, kind: usize, domain: usize, apart: bool) -> impl Iterator<Item = (usize, &Host<'_>)> {
         let rooms = self.fleet.rooms_of.get(kind).and_then(|domains| domains.get(domain));
         let rooms = rooms.map(Vec::as_slice).unwrap_or_default().iter();
-        let rooms = rooms.filter(move |room| self.rooms.without != Some(room.host) && (!apart || room.apart));
-        rooms.filter_map(|room| Some((room.host, self.fleet.hosts.get(room.host)?)))
+        let rooms =
+            rooms.filter(move |room| !self.rooms.without.contains(room.host) && (!apart || room.apart));
+        let rooms = rooms.filter_map(|room| Some((room.host, self.fleet.hosts.get(room.host)?)));
+        rooms.inspect(|(host, _)| {
+            if let Some(relied_on) = self.relied_on {
+                relied_on.borrow_mut().insert(*host);
+            }
+        })
     }
 
     /// Whether fewer tasks move than it takes to block all hosts.

@@ -184,6 +184,18 @@ pub enum HeldReason {
     TasksNotRead,
     /// The group is at its minimum.
     AtMinimum,
+    /// It is protected from scale-in.
+    ProtectedFromScaleIn,
+    /// Its tasks take more than all other hosts together have free.
+    NoRoom,
+    /// Its agent is not connected: nobody knows what runs there.
+    AgentDisconnected,
+    /// A service with a task there is being deployed.
+    #[serde(rename_all = "camelCase")]
+    ServiceBeingDeployed {
+        /// The service.
+        service: String,
+    },
     /// ECS scales the group itself.
     ScaledByEcs,
 }
@@ -199,6 +211,10 @@ impl fmt::Display for HeldReason {
             Self::ConstraintNotUnderstood { service } => write!(f, "constraint of {service} not understood"),
             Self::TasksNotRead => f.write_str("tasks-not-read"),
             Self::AtMinimum => f.write_str("at-minimum"),
+            Self::ProtectedFromScaleIn => f.write_str("protected-from-scale-in"),
+            Self::NoRoom => f.write_str("no-room"),
+            Self::AgentDisconnected => f.write_str("agent-disconnected"),
+            Self::ServiceBeingDeployed { service } => write!(f, "{service} is being deployed"),
             Self::ScaledByEcs => f.write_str("scaled-by-ecs"),
         }
     }

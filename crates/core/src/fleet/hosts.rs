@@ -163,7 +163,7 @@ pub(super) fn hosts<'a>(
             standing: if remembered.is_some() {
                 Standing::Remembered
             } else {
-                standing(instance, of_group, memory)
+                standing(instance, of_group, memory, snapshot.began)
             },
             empty,
             free,
@@ -189,7 +189,12 @@ fn observed_network_interfaces<'a>(candidates: &[Candidate<'a>]) -> BTreeMap<(Op
     observed
 }
 
-fn standing(instance: &ContainerInstance, member: Option<&GroupInstance>, memory: &Memory) -> Standing {
+fn standing(
+    instance: &ContainerInstance,
+    member: Option<&GroupInstance>,
+    memory: &Memory,
+    now: DateTime<Utc>,
+) -> Standing {
     let Some(member) = member else {
         return match instance.status {
             ContainerInstanceStatus::Draining => Standing::Leaving,
@@ -198,7 +203,9 @@ fn standing(instance: &ContainerInstance, member: Option<&GroupInstance>, memory
         };
     };
     let state = member.lifecycle_state.as_str();
-    let leaves = state.starts_with("Terminating") || state.starts_with("ReplacingRootVolume");
+    let leaves = state.starts_with("Terminating")
+        || state.starts_with("ReplacingRootVolume")
+        || memory.is_terminating(member, now);
     match instance.status {
         ContainerInstanceStatus::Draining => Standing::Leaving,
         ContainerInstanceStatus::Active if leaves => Standing::Leaving,

@@ -6,15 +6,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::snapshot::{Members, Snapshot};
 use crate::container_instance::{ContainerInstance, Ec2InstanceId};
-use crate::lifecycle::AutoScalingGroup;
+use crate::lifecycle::{AutoScalingGroup, GroupInstance};
 
 /// A host that has not joined the cluster by then does not count as coming any more. A launch takes a minute or two; one
 /// with a long launch hook is reported too.
 pub const UNJOINED_MAX: TimeDelta = TimeDelta::minutes(10);
 
+/// Reads of a group show a termination within this time. A host whose termination was asked for, perhaps in vain, takes
+/// tasks again after it.
+const TERMINATION_SHOWN: TimeDelta = TimeDelta::minutes(2);
+
 /// What is kept of a cluster's groups.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
+    /// When the termination of each instance was asked for.
+    terminating: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     unjoined: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     last_hosts: BTreeMap<String, Vec<LastHost>>,
     /// The EC2 instances that were in a group, as long as they have a container instance.
@@ -56,6 +62,18 @@ impl Memory {
     #[must_use]
     pub fn unjoined_since(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
         self.unjoined.get(id).copied()
+    }
+
+    /// Keeps that a host's termination was asked for, or may have been: until reads must show it, the host counts as
+    /// leaving, so that a lost answer is never a second host.
+    pub fn asked_to_terminate(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>) {
+        self.terminating.insert(id.clone(), now);
+        self.terminating.retain(|_, at| now - *at < TERMINATION_SHOWN);
+    }
+
+    /// Whether a host's termination was asked for so short a time ago that reads may not show it.
+    pub(super) fn is_terminating(&self, instance: &GroupInstance, now: DateTime<Utc>) -> bool {
+        self.terminating.get(&instance.ec2_instance_id).is_some_and(|at| now - *at < TERMINATION_SHOWN)
     }
 
     /// Whether a container instance was in a group before: if it is in none now, it is on its way out or to a warm pool, or

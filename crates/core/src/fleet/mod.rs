@@ -12,18 +12,28 @@
 //! | `waiting_tasks` | how many tasks of each kind wait |
 //! | `scale_out` | how many hosts each group is missing |
 //! | `certificate` | whether tasks that must move are all placed, wherever ECS places them |
-//! | `scale_in` | how many hosts each group can lose |
+//! | `scale_in` | how many hosts each group can lose, whichever they are |
 //! | `decision` | what is decided, with the reasons |
+//! | `direct` | what direct scaling does to each group, and why it does no more |
+//! | `scale_out_target` | the desired capacity that a group is raised to |
+//! | `removal_plan` | which hosts can be removed one after another |
+//! | `max_draining` | how many hosts of a group may drain at once |
+//! | `scaling_memory` | what direct scaling keeps from one decision to the next |
 
 mod amounts;
 mod certificate;
 mod decision;
+mod direct;
 mod eligibility;
 mod headroom;
 mod hosts;
+mod max_draining;
 mod memory;
+mod removal_plan;
 mod scale_in;
 mod scale_out;
+mod scale_out_target;
+mod scaling_memory;
 mod snapshot;
 mod task_kind;
 mod waiting_tasks;
@@ -37,7 +47,11 @@ mod fixture;
 #[cfg(test)]
 mod packer;
 #[cfg(test)]
+mod planned;
+#[cfg(test)]
 mod rounds;
+#[cfg(test)]
+mod scaled;
 #[cfg(test)]
 mod situations;
 
@@ -47,9 +61,15 @@ pub use decision::{
     Decision, GroupDecision, GroupHosts, Held, HeldReason, Missing, MissingReason, NotUnderstood, Removable,
     Unplaceable,
 };
+pub use direct::{
+    Direct, DirectDecision, DirectSettings, GroupScalingDecision, HeldBack, Removal, suspended,
+};
 use fixedbitset::FixedBitSet;
 pub use headroom::{Headroom, NotAHeadroom};
+pub use max_draining::{MaxDraining, NotAMaxDraining};
 pub use memory::{Memory, UNJOINED_MAX};
+pub use scale_out_target::CapacityTarget;
+pub use scaling_memory::{AFTER_SCALE_OUT, ScalingMemory};
 pub use snapshot::{Members, PlacedTask, Snapshot, not_understood};
 
 use self::amounts::{Amounts, count};
@@ -59,6 +79,7 @@ use self::memory::unjoined;
 use self::task_kind::{TaskKind, TaskKinds};
 use crate::capacity::Demanded;
 use crate::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
+use crate::service::SchedulingStrategy;
 
 /// A host with room for a task.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +117,8 @@ pub struct Fleet<'a> {
     blocking: Vec<FixedBitSet>,
     /// The kinds of which the headroom is one more task.
     one_more: Vec<usize>,
+    /// The services whose tasks a deployment or a further task set replaces.
+    being_deployed: BTreeSet<&'a str>,
 }
 
 impl<'a> Fleet<'a> {
@@ -132,6 +155,7 @@ impl<'a> Fleet<'a> {
             joined,
             largest,
             one_more: Vec::new(),
+            being_deployed: being_deployed(snapshot),
         };
         fleet.add_tasks_that_leave();
         fleet.one_more = fleet.kinds_of_one_more();
@@ -295,6 +319,14 @@ impl<'a> Fleet<'a> {
     fn may_block(&self, other: usize, kind: usize) -> bool {
         self.blocking.get(kind).is_some_and(|blocking| blocking.contains(other))
     }
+}
+
+fn being_deployed(snapshot: &Snapshot) -> BTreeSet<&str> {
+    let services = snapshot
+        .services
+        .iter()
+        .filter(|service| service.strategy == SchedulingStrategy::Replica && service.deployments.len() > 1);
+    services.map(|service| service.name.as_str()).collect()
 }
 
 /// Those with most room first, by the resource that is scarcest there: proofs are short where there is much.

@@ -19,7 +19,7 @@ impl World {
         self.remove(&leaving);
     }
 
-    fn remove(&mut self, hosts: &[usize]) {
+    pub(super) fn remove(&mut self, hosts: &[usize]) {
         for host in hosts.iter().rev() {
             let removed = self.hosts.remove(*host);
             for (kind, tasks) in self.kinds.iter_mut().zip(removed.tasks) {
@@ -46,7 +46,7 @@ impl World {
     }
 
     /// Places waiting tasks, in any order, each on any host with room of the capacity provider that ECS picks.
-    fn place(&mut self, draws: &mut Draws<'_>) {
+    pub(super) fn place(&mut self, draws: &mut Draws<'_>) {
         let waiting = self.kinds.iter().enumerate();
         let mut waiting: Vec<_> = waiting.flat_map(|(kind, it)| (0..it.waiting).map(move |_| kind)).collect();
         while !waiting.is_empty() {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fixedbitset::FixedBitSet;
+
 use super::Fleet;
 use super::amounts::{Amounts, count};
 use super::certificate::{Asked, Certificate, Moving, Rooms, all_are_placed};
@@ -12,13 +14,13 @@ use crate::container_instance::ContainerInstanceArn;
 use crate::lifecycle::AutoScalingGroup;
 
 /// Some of what holds a group back is enough for people to see why.
-const HELD_MAX: usize = 5;
+pub(super) const HELD_MAX: usize = 5;
 
 /// The attribute that keeps a host from being removed.
 const KEEP: &str = "fleetkeeper.keep";
 
 /// The field of a placement strategy that names the Availability Zone.
-const ZONE: &str = "attribute:ecs.availability-zone";
+pub(super) const ZONE: &str = "attribute:ecs.availability-zone";
 
 /// What each group can lose, in the groups' order. All groups may shrink at the same time: the one that is preferred for new
 /// hosts shrinks last, without the room of what the others may lose.
@@ -53,7 +55,7 @@ pub(super) fn tasks_needed(fleet: &Fleet<'_>) -> BTreeSet<ContainerInstanceArn> 
     if !needed.is_empty() {
         let apart = fleet.kinds.all.iter().filter(|kind| kind.distinct && kind.not_understood.is_none());
         let domains = apart.flat_map(|kind| kind.domains.iter());
-        needed.extend(domains.flat_map(fixedbitset::FixedBitSet::ones).filter(|host| fleet.has_rooms(*host)));
+        needed.extend(domains.flat_map(FixedBitSet::ones).filter(|host| fleet.has_rooms(*host)));
     }
     let unread = needed.into_iter().filter_map(|host| fleet.unread(host));
     unread.collect()
@@ -95,7 +97,7 @@ impl Going {
 }
 
 /// What must move whichever hosts go: the tasks that wait, and those of hosts that leave.
-fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
+pub(super) fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
     let mut moving = Moving::default();
     for (kind, tasks) in (0..).zip(fleet.to_place()) {
         let Some(it) = fleet.kinds.all.get(kind).filter(|_| tasks > 0) else { continue };
@@ -170,7 +172,7 @@ fn most_by_size(fleet: &Fleet<'_>, number: usize, candidates: usize) -> u64 {
 }
 
 /// The capacity units of the lightest host of a group.
-fn least_weight(group: &AutoScalingGroup) -> u64 {
+pub(super) fn least_weight(group: &AutoScalingGroup) -> u64 {
     let weights = group.instances.iter().filter(|it| it.is_to_serve()).map(|it| u64::from(it.weight).max(1));
     weights.min().unwrap_or(1)
 }
@@ -185,7 +187,7 @@ fn held(fleet: &Fleet<'_>, candidates: &[usize]) -> Vec<Held> {
     held.take(HELD_MAX).collect()
 }
 
-fn reason_to_keep(fleet: &Fleet<'_>, host: &Host<'_>) -> Option<HeldReason> {
+pub(super) fn reason_to_keep(fleet: &Fleet<'_>, host: &Host<'_>) -> Option<HeldReason> {
     if host.instance.attributes.has(KEEP) {
         return Some(HeldReason::Kept);
     }
@@ -244,7 +246,7 @@ fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], going: &mu
     let mut can_go = |hosts: u64| {
         let mut moving = going.moving.clone();
         moving.add_all(&largest_of(moved, hosts));
-        let rooms = Rooms { without: None, fewer: going.with(number, hosts) };
+        let rooms = Rooms { fewer: going.with(number, hosts), ..Rooms::default() };
         all_are_placed(fleet, &rooms, &moving, &fleet.one_more, &mut going.doubtful)
     };
     // What any larger choice moves is more, and the room that it leaves less.
@@ -281,13 +283,16 @@ fn each_alone(
     // A task that is placed where the most moves that any one host holds, without the largest room, is so with each host.
     let mut most = going.moving.clone();
     most.add_all(&largest_of(moved, 1));
-    let any = Rooms { without: None, fewer: going.with(number, 1) };
+    let any = Rooms { fewer: going.with(number, 1), ..Rooms::default() };
     let whichever = Certificate::new(fleet, &any, &most);
     let mut known: BTreeMap<Asked, bool> = BTreeMap::new();
+    let mut rooms =
+        Rooms { without: FixedBitSet::with_capacity(fleet.hosts.len()), fewer: going.fewer.clone() };
     for (host, moved) in candidates.iter().zip(moved) {
         let mut moving = going.moving.clone();
         moving.add_all(moved);
-        let rooms = Rooms { without: Some(*host), fewer: going.fewer.clone() };
+        rooms.without.clear();
+        rooms.without.insert(*host);
         let certificate = Certificate::new(fleet, &rooms, &moving);
         for asked in Asked::all(&moving, &fleet.one_more, going.doubtful) {
             if known.get(&asked) == Some(&true) {
@@ -316,7 +321,7 @@ impl Fleet<'_> {
     }
 
     /// Whether a host has room that tasks may move to.
-    fn has_rooms(&self, host: usize) -> bool {
+    pub(super) fn has_rooms(&self, host: usize) -> bool {
         self.hosts.get(host).is_some_and(|it| it.standing == Standing::TakesTasks)
     }
 

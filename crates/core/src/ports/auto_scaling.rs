@@ -1,9 +1,10 @@
 //! EC2 Auto Scaling.
 
 use super::{CallError, Page, PageToken};
+use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::{
-    AutoScalingGroup, LifecycleAction, LifecycleActionResult, LifecycleActionState, LifecycleHook,
-    ScalingActivity,
+    AutoScalingGroup, InstanceRefreshStatus, LifecycleAction, LifecycleActionResult, LifecycleActionState,
+    LifecycleHook, ScalingActivity,
 };
 
 /// EC2 Auto Scaling's lifecycle hooks and actions.
@@ -45,4 +46,23 @@ pub trait AutoScalingGroups {
         group: &str,
         page: Option<&PageToken>,
     ) -> Result<Page<ScalingActivity>, CallError>;
+}
+
+/// What direct scaling asks of EC2 Auto Scaling.
+pub trait GroupScaling {
+    /// `SetDesiredCapacity` in the group's capacity units, without `HonorCooldown`. The number is
+    /// absolute: a request that is sent twice changes nothing more.
+    async fn set_desired_capacity(&self, group: &str, desired: u32) -> Result<(), CallError>;
+
+    /// `TerminateInstanceInAutoScalingGroup` of one instance with `ShouldDecrementDesiredCapacity`.
+    /// The group is named in errors only: the request has the instance alone.
+    ///
+    /// An implementation sends it once. AWS does not document whether a second request for an
+    /// instance that is already terminating decrements again.
+    async fn terminate_and_decrement(&self, group: &str, id: &Ec2InstanceId) -> Result<(), CallError>;
+
+    /// The status of the newest refresh in `DescribeInstanceRefreshes` of one group; none where the
+    /// group had none in six weeks. A group has at most one refresh under way, and AWS lists the
+    /// newest first.
+    async fn newest_instance_refresh(&self, group: &str) -> Result<Option<InstanceRefreshStatus>, CallError>;
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-pub use auto_scaling::{AutoScalingGroups, GROUPS_MAX, LifecycleActions};
+pub use auto_scaling::{AutoScalingGroups, GROUPS_MAX, GroupScaling, LifecycleActions};
 pub use cloudwatch::{METRIC_DATA_MAX, MetricDatum, MetricUnit, Metrics, StorageResolution};
 pub use ecs::{
     CapacityProviders, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
 
@@ -17,6 +18,10 @@ pub(super) struct Hosts {
     of: BTreeMap<ContainerInstanceArn, Ec2InstanceId>,
     standalone: BTreeMap<TaskArn, Ec2InstanceId>,
     warm: BTreeSet<Ec2InstanceId>,
+    desired: BTreeMap<String, u32>,
+    /// Groups with a suspended process, or amid a refresh.
+    left_alone: BTreeSet<String>,
+    removed_directly: bool,
     registering: BTreeSet<Ec2InstanceId>,
 }
 
@@ -96,13 +101,39 @@ impl Hosts {
             Occurrence::InstanceRetained { .. } => {
                 seen.insert(Seen::Retained);
             }
-            Occurrence::InstanceRefresh { .. } => {
-                seen.insert(Seen::InstancesRefreshed);
-            }
             Occurrence::DeploymentStarted { .. }
                 if self.known.values().any(|host| host.hooks.contains(HOOK)) =>
             {
                 seen.insert(Seen::DeployedMeanwhile);
+            }
+            Occurrence::InstanceRefresh { group, in_progress }
+            | Occurrence::ProcessesSuspended { group, suspended: in_progress, .. } => {
+                if matches!(entry.what, Occurrence::InstanceRefresh { .. }) {
+                    seen.insert(Seen::InstancesRefreshed);
+                }
+                if *in_progress {
+                    self.left_alone.insert(group.clone());
+                } else {
+                    self.left_alone.remove(group);
+                }
+            }
+            Occurrence::ApiCalled { operation: Operation::DescribeInstanceRefreshes, .. }
+                if !self.left_alone.is_empty() =>
+            {
+                seen.insert(Seen::HandsOff);
+            }
+            Occurrence::DesiredCapacity { desired_capacity, group } => {
+                let before = self.desired.insert(group.clone(), *desired_capacity);
+                if entry.by.is_some() && before.is_none_or(|before| before < *desired_capacity) {
+                    seen.insert(Seen::ScaledOutDirectly);
+                }
+            }
+            Occurrence::TerminationRequested { .. } if entry.by.is_some() => {
+                self.removed_directly = true;
+                seen.insert(Seen::HostRemoved);
+            }
+            Occurrence::RebalancingZones { .. } if self.removed_directly => {
+                seen.insert(Seen::ZonesRebalanced);
             }
             Occurrence::PolicyExecuted { from, to, .. } => {
                 seen.insert(if to > from { Seen::ScaledOut } else { Seen::ScaledIn });

@@ -65,6 +65,10 @@ pub enum Seen {
     RegisteringMeanwhile,
     ScaledOut,
     ScaledIn,
+    ScaledOutDirectly,
+    HostRemoved,
+    HandsOff,
+    ZonesRebalanced,
     /// The drainer died there.
     DrainerDied(AwaitPoint),
     /// The calculator died there.
@@ -74,7 +78,7 @@ pub enum Seen {
 }
 
 /// The states that are one each, and their names.
-const PLAIN: [(Seen, &str); 54] = [
+const PLAIN: [(Seen, &str); 58] = [
     (Seen::Duplicate, "an event delivered twice"),
     (Seen::SecondRun, "an event that was done, run once more"),
     (Seen::Late, "an event delivered late"),
@@ -129,9 +133,13 @@ const PLAIN: [(Seen, &str); 54] = [
     (Seen::RegisteringMeanwhile, "a host still REGISTERING when its hook opened"),
     (Seen::ScaledOut, "a scale-out by an alarm"),
     (Seen::ScaledIn, "a scale-in by an alarm"),
+    (Seen::ScaledOutDirectly, "a scale-out by direct scaling"),
+    (Seen::HostRemoved, "a host removed by direct scaling"),
+    (Seen::HandsOff, "direct scaling beside a suspended process or a refresh"),
+    (Seen::ZonesRebalanced, "zones rebalanced after a host was removed"),
 ];
 
-const CALCULATOR_CALLS: [Operation; 10] = [
+const CALCULATOR_CALLS: [Operation; 13] = [
     Operation::ListContainerInstances,
     Operation::DescribeContainerInstances,
     Operation::ListTasks,
@@ -142,6 +150,9 @@ const CALCULATOR_CALLS: [Operation; 10] = [
     Operation::DescribeCapacityProviders,
     Operation::DescribeAutoScalingGroups,
     Operation::PutMetricData,
+    Operation::SetDesiredCapacity,
+    Operation::TerminateInstanceInAutoScalingGroup,
+    Operation::DescribeInstanceRefreshes,
 ];
 
 const WRONG: [Wrong; 5] =
@@ -154,7 +165,9 @@ pub fn all() -> Vec<Seen> {
     let mut all: Vec<Seen> = PLAIN.iter().map(|(state, _)| *state).collect();
     let of_calculator_alone =
         [Operation::ListServices, Operation::DescribeCapacityProviders, Operation::PutMetricData];
-    let of_drainer = Operation::ALL.iter().filter(|call| !of_calculator_alone.contains(*call));
+    let of_drainer = Operation::ALL
+        .iter()
+        .filter(|call| !of_calculator_alone.contains(*call) && !Operation::OF_DIRECT_SCALING.contains(*call));
     all.extend(of_drainer.flat_map(waits).map(Seen::DrainerDied));
     all.push(Seen::DrainerDied(AwaitPoint::Time));
     all.extend(CALCULATOR_CALLS.iter().flat_map(waits).map(Seen::CalculatorDied));

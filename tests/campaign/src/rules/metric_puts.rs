@@ -44,12 +44,16 @@ pub(super) struct Reads {
     misled: bool,
 }
 
-struct Reader<'a> {
+/// An invocation that reads.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
     started: DateTime<Utc>,
     payload: &'a Value,
     reads: Reads,
     /// Whether services were described: from then on container instances are listed by expressions.
     asks_expressions: bool,
+    /// Whether it has read the groups: it reads them anew before it acts on them, and no figure is of that.
+    groups_read: bool,
 }
 
 impl MetricPut<'_> {
@@ -124,9 +128,7 @@ pub(super) fn each_metric_put(
             Occurrence::InvocationStarted { invocation, function, payload, .. }
                 if function.as_ref() == CALCULATOR =>
             {
-                let reader =
-                    Reader { started: entry.at, payload, reads: Reads::default(), asks_expressions: false };
-                readers.insert(*invocation, reader);
+                readers.insert(*invocation, Reader::new(entry.at, payload));
             }
             Occurrence::InvocationEnded { invocation, .. } => {
                 readers.remove(invocation);
@@ -155,10 +157,31 @@ pub(super) fn each_metric_put(
     Ok(())
 }
 
-impl Reader<'_> {
-    fn see(&mut self, operation: Operation, outcome: &CallOutcome) {
-        if operation == Operation::PutMetricData {
+impl Reads {
+    /// Whether all of them told the truth.
+    pub(super) fn told(self) -> bool {
+        !(self.failed || self.untold || self.misled)
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(started: DateTime<Utc>, payload: &'a Value) -> Self {
+        Self { started, payload, reads: Reads::default(), asks_expressions: false, groups_read: false }
+    }
+
+    pub(super) fn reads(&self) -> Reads {
+        self.reads
+    }
+
+    pub(super) fn see(&mut self, operation: Operation, outcome: &CallOutcome) {
+        if operation == Operation::PutMetricData || Operation::OF_DIRECT_SCALING.contains(&operation) {
             return;
+        }
+        if operation == Operation::DescribeAutoScalingGroups {
+            if self.groups_read {
+                return;
+            }
+            self.groups_read = *outcome == CallOutcome::Answered;
         }
         match outcome {
             CallOutcome::AnsweredInPart(reason) => match (operation, *reason) {

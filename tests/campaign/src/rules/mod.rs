@@ -2,7 +2,7 @@
 //!
 //! | module | purpose |
 //! | --- | --- |
-//! | `no_early_kill` to `nothing_outlives_its_drain` | the rules, each with its bounds and the reasons for them |
+//! | `no_early_kill` to `nothing_outlives_its_drain`, `direct_scaling` | the rules, each with its bounds and the reasons for them |
 //! | `invocations`, `lifecycle_actions` | the functions' events, and the actions of the drainer's hook |
 //! | `waiting` | which instances wait to be terminated, and which message coordinates them |
 //! | `occupancy`, `evidence` | what is on the hosts, and what a drainer's lists could show of it |
@@ -15,6 +15,7 @@
 //! the world keeps to work by: two that are wrong in the same way would agree.
 
 mod demand;
+mod direct_scaling;
 mod every_instance_counts;
 mod evidence;
 mod fleet;
@@ -44,6 +45,7 @@ use fleetkeeper_sim::world::Operation;
 use crate::scenario::{FaultPlan, Scenario};
 use crate::stage::Played;
 
+pub use direct_scaling::DirectScaling;
 pub use every_instance_counts::EveryInstanceCounts;
 pub use never_optimistic::NeverOptimistic;
 pub use no_early_kill::NoEarlyKill;
@@ -82,7 +84,7 @@ impl fmt::Display for Breach {
 }
 
 /// All rules, in their order.
-pub const RULES: [&dyn Rule; 10] = [
+pub const RULES: [&dyn Rule; 11] = [
     &NoEarlyKill,
     &NoStuckInstance,
     &NoLostDrain,
@@ -93,6 +95,7 @@ pub const RULES: [&dyn Rule; 10] = [
     &WithinTheBucket,
     &NoSilence,
     &NothingOutlivesItsDrain,
+    &DirectScaling,
 ];
 
 /// The first rule that a history breaks.
@@ -140,5 +143,8 @@ fn is_dispensable(operation: Operation) -> bool {
             | Operation::DescribeServices
             | Operation::GetTaskProtection
             | Operation::PutMetricData
+            | Operation::SetDesiredCapacity
+            | Operation::TerminateInstanceInAutoScalingGroup
+            | Operation::DescribeInstanceRefreshes
     )
 }

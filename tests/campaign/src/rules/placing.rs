@@ -4,14 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Port};
+use fleetkeeper_core::container_instance::{
+    ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId, Port,
+};
 use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
 
 use crate::scenario::{GroupPlan, HeadroomPlan, Scenario, ServicePlan, TaskPlan};
-use crate::set_up::{group_name, service_name};
+use crate::set_up::{GROUP_MOST, group_name, service_name};
 
 /// The truth about the first cluster, whose groups the calculator knows.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Placing<'a> {
     hosts: BTreeMap<&'a ContainerInstanceArn, &'a DescribedContainerInstance>,
     tasks: BTreeMap<&'a TaskArn, Task<'a>>,
     changed: DateTime<Utc>,
+    /// When something last changed that no host shows: what services want, and which tasks are protected.
+    demand_changed: DateTime<Utc>,
 }
 
 #[derive(Debug)]
@@ -42,6 +46,10 @@ struct Service<'a> {
 struct Group {
     instances: BTreeMap<String, Phase>,
     desired: u64,
+    /// The most that it may have.
+    most: u64,
+    /// Whether ECS scales it, so that nobody else says what it is missing.
+    scaled_by_ecs: bool,
     deleted: bool,
 }
 
@@ -103,6 +111,12 @@ impl Picks {
     }
 }
 
+/// The attribute of hosts that are never removed.
+const KEEP: &str = "fleetkeeper.keep";
+
+/// The attribute that names a host's Availability Zone.
+const ZONE: &str = "ecs.availability-zone";
+
 /// How often the adversary tries each put. Puts are many.
 const TRIES: u64 = 6;
 
@@ -111,7 +125,12 @@ impl<'a> Placing<'a> {
         let first = scenario.clusters.first();
         let plans = first.map(|cluster| cluster.groups.as_slice()).unwrap_or_default();
         let count = plans.len();
-        let group = |plan: &GroupPlan| Group { desired: plan.hosts.into(), ..Group::default() };
+        let group = |plan: &GroupPlan| Group {
+            desired: plan.hosts.into(),
+            most: plan.options.max_size.unwrap_or(GROUP_MOST).max(plan.hosts).into(),
+            scaled_by_ecs: plan.options.scaled_by_ecs,
+            ..Group::default()
+        };
         let services = first.map(|cluster| cluster.services.iter().enumerate()).into_iter().flatten();
         let services = services.map(|(number, plan)| Service {
             name: service_name(0, number),
@@ -129,6 +148,7 @@ impl<'a> Placing<'a> {
             hosts: BTreeMap::new(),
             tasks: BTreeMap::new(),
             changed: DateTime::UNIX_EPOCH,
+            demand_changed: DateTime::UNIX_EPOCH,
         }
     }
 
@@ -213,6 +233,15 @@ impl<'a> Placing<'a> {
         };
         if changes {
             self.changed = entry.at;
+            let no_host_shows = matches!(
+                entry.what,
+                Occurrence::DesiredCount { .. }
+                    | Occurrence::DeploymentStarted { .. }
+                    | Occurrence::TaskProtected { .. }
+            );
+            if no_host_shows {
+                self.demand_changed = entry.at;
+            }
         }
     }
 
@@ -242,6 +271,20 @@ impl<'a> Placing<'a> {
     /// Whether nothing that matters changed since.
     pub(super) fn is_still_since(&self, time: DateTime<Utc>) -> bool {
         self.changed < time
+    }
+
+    /// Whether what services want has not changed since.
+    pub(super) fn wants_the_same_since(&self, time: DateTime<Utc>) -> bool {
+        self.demand_changed < time
+    }
+
+    /// Whether something names a group's capacity provider since: a service, or a host of the group. One that joined before
+    /// the provider was created does not.
+    pub(super) fn shows_provider(&self, group: &str, since: DateTime<Utc>) -> bool {
+        let mut services = self.services.iter();
+        let by_service = services.any(|it| it.plan.by_provider && it.only_on.as_deref() == Some(group));
+        let mut hosts = self.of_group(group);
+        by_service || hosts.any(|host| host.capacity_provider.is_some() && host.registered_at < since)
     }
 
     /// The REPLICA services' tasks that wait, those on hosts that leave left out: by service.
@@ -354,6 +397,70 @@ impl<'a> Placing<'a> {
                 going.insert(&host.arn);
             }
         }
+        self.strand(&going, picks, now)
+    }
+
+    /// Whether this very host can go and each task is placed, whatever ECS picks: an adversary tries. How it was proven wrong
+    /// is the error.
+    pub(super) fn can_lose(
+        &self,
+        instance: &Ec2InstanceId,
+        seed: u64,
+        now: DateTime<Utc>,
+    ) -> Result<(), String> {
+        let own = self.registrations(instance);
+        let going: BTreeSet<&ContainerInstanceArn> = own.map(|host| &host.arn).collect();
+        for attempt in 0..4 * TRIES {
+            self.strand(&going, &mut Picks(seed ^ (attempt << 48)), now)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing but its tasks' need of room keeps a host: no attribute, no zone of which it is the last, no deployment.
+    pub(super) fn is_of_none_that_stays(&self, instance: &Ec2InstanceId) -> Result<(), String> {
+        for host in self.registrations(instance) {
+            if host.attributes.contains_key(KEEP) {
+                return Err(format!("it has the attribute {KEEP}"));
+            }
+            let own = self.tasks.values().filter(|task| *task.host == host.arn);
+            let own: Vec<&Service<'a>> =
+                own.filter_map(|task| self.replica(task.service.as_deref()?)).collect();
+            if let Some(service) = own.iter().find(|service| self.is_deployed(service)) {
+                return Err(format!("{} is being deployed", service.name));
+            }
+            let zone = |host: &DescribedContainerInstance| host.attributes.get(ZONE).cloned().flatten();
+            let mut others = self.hosts.values().filter(|it| it.arn != host.arn && self.takes_tasks(it));
+            let is_last = !others.any(|other| zone(other) == zone(host));
+            let spread = own.iter().find(|it| it.plan.spreads_over_zones && it.desired > 1);
+            if let Some(service) = spread.filter(|_| is_last) {
+                return Err(format!("it is the last of its zone, over which {} is spread", service.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// What an EC2 instance is registered as, those registrations left out that its agent has left behind.
+    fn registrations(
+        &self,
+        instance: &Ec2InstanceId,
+    ) -> impl Iterator<Item = &'a DescribedContainerInstance> {
+        let own = self.hosts.values().copied().filter(move |host| host.ec2_instance_id == *instance);
+        own.filter(|host| !self.is_left_behind(host))
+    }
+
+    /// Whether tasks of a former deployment run.
+    fn is_deployed(&self, service: &Service<'_>) -> bool {
+        let mut own = self.tasks.values().filter(|task| task.service.as_deref() == Some(&service.name));
+        own.any(|task| task.deployment < service.deployments)
+    }
+
+    /// Places all that must move once these hosts are gone, in any order, on any host with room.
+    fn strand(
+        &self,
+        going: &BTreeSet<&'a ContainerInstanceArn>,
+        picks: &mut Picks,
+        now: DateTime<Utc>,
+    ) -> Result<(), String> {
         let mut moving: Vec<&Service<'a>> = Vec::new();
         for task in self.tasks.values().filter(|task| going.contains(task.host)) {
             let Some(host) = self.hosts.get(task.host) else { continue };
@@ -513,7 +620,7 @@ impl<'a> Placing<'a> {
     }
 
     /// A service whose task waits, though a group that may have more hosts could take it, and none of them is coming.
-    pub(super) fn left_waiting(&self, most: u64) -> Option<&str> {
+    pub(super) fn left_waiting(&self) -> Option<&str> {
         let is_whole = |(name, group): (&String, &Group)| {
             let there = group.instances.iter().filter(|(_, phase)| phase.serves());
             let there: Vec<_> = there.map(|(id, _)| id.as_str()).collect();
@@ -525,7 +632,8 @@ impl<'a> Placing<'a> {
                 })
             };
             let count = u64::try_from(there.len()).unwrap_or(u64::MAX);
-            let may_grow = !group.deleted && count == group.desired && count < most;
+            let grows = !group.deleted && !group.scaled_by_ecs;
+            let may_grow = grows && count == group.desired && count < group.most;
             (may_grow && there.iter().all(joined)).then(|| name.clone())
         };
         let whole: Vec<_> = self.groups.iter().map(is_whole).collect();

@@ -39,6 +39,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             discovers,
             reserved_concurrency,
             headroom: HeadroomPlan::One,
+            direct: None,
         };
         Drawn { plan, worst_case, even_if_large }
     })

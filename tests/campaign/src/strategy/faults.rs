@@ -76,9 +76,22 @@ fn is_seldom(operation: Operation) -> bool {
     matches!(operation, Operation::StopTask | Operation::DescribeTaskDefinition)
 }
 
+/// Up to two faults of direct scaling's own calls, which are few.
+pub(super) fn of_direct_scaling() -> impl Strategy<Value = Vec<Drawn>> {
+    let one = || select(Operation::OF_DIRECT_SCALING.to_vec()).prop_map(Some).boxed();
+    let fault = || {
+        (fault(one()), prop_oneof![2 => 900_u32..=1800, 1 => Just(7200)]).prop_map(|(drawn, seconds)| Drawn {
+            plan: FaultPlan { seconds, ..drawn.plan },
+            from_per_mille: drawn.from_per_mille / 2,
+        })
+    };
+    prop_oneof![2 => Just(Vec::new()), 3 => vec(fault(), 1..=2)]
+}
+
 fn one() -> BoxedStrategy<Option<Operation>> {
-    // Few drains get as far as to stop tasks.
-    let called = [Operation::ALL.as_slice(), &[Operation::StopTask; 3]].concat();
+    // Few drains get as far as to stop tasks. What direct scaling alone calls is drawn with it.
+    let of_all = Operation::ALL.iter().filter(|call| !Operation::OF_DIRECT_SCALING.contains(*call));
+    let called = of_all.copied().chain([Operation::StopTask; 3]).collect::<Vec<_>>();
     select(called).prop_map(Some).boxed()
 }
 

@@ -66,6 +66,7 @@ fn options() -> impl Strategy<Value = GroupOptions> {
             status_reason,
             without_action_member,
             notification_refused,
+            ..GroupOptions::default()
         }
     });
     prop_oneof![1 => Just(GroupOptions::default()), 1 => drawn]

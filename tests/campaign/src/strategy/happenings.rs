@@ -5,6 +5,7 @@ use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::prop_oneof;
 
 use super::task;
+use crate::direct_plan::Process;
 use crate::scenario::{Happening, Stray, What};
 
 /// Something that happens after a part of the time before the quiet.
@@ -22,6 +23,29 @@ pub(super) fn happenings() -> impl Strategy<Value = Vec<Drawn>> {
         2 => vec(happening(mass_termination()), 1..=2),
         4 => both.prop_map(|(first, second)| [first, second].concat()),
     ]
+}
+
+/// Up to four of what keeps direct scaling from a group or a host, or gives it something to do.
+pub(super) fn of_direct_scaling() -> impl Strategy<Value = Vec<Drawn>> {
+    let process = || {
+        prop_oneof![
+            Just(Process::Launch),
+            Just(Process::Terminate),
+            Just(Process::AlarmNotification),
+            Just(Process::AzRebalance),
+        ]
+    };
+    let what = prop_oneof![
+        4 => (0_u32..=20).prop_map(What::SetDesiredCount),
+        2 => (process(), 60_u32..=3600).prop_map(|(process, seconds)| What::Suspend(process, seconds)),
+        1 => nth().prop_map(What::ProtectHost),
+        1 => nth().prop_map(What::KeepHost),
+        1 => Just(What::Deploy),
+        1 => prop_oneof![Just(0_u32), Just(50), Just(90), Just(100)].prop_map(What::RefreshInstances),
+        1 => task::standalone().prop_map(What::RunTask),
+        1 => (1_u32..=12).prop_map(What::SetDesiredCapacity),
+    ];
+    vec(happening(what.boxed()), 0..=4)
 }
 
 fn happening(what: BoxedStrategy<What>) -> impl Strategy<Value = Drawn> {

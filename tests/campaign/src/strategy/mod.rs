@@ -8,12 +8,14 @@
 //! | `disorder`, `faults`, `api` | faults and delays |
 //! | `chains` | bounds chains that would grow without end |
 //! | `placing` | where tasks may be placed, and where they are |
+//! | `direct` | direct scaling, and what its groups are like |
 //! | `length` | how long it lasts |
 
 mod api;
 mod calculator;
 mod chains;
 mod cluster;
+mod direct;
 mod disorder;
 mod drainer;
 mod faults;
@@ -64,8 +66,9 @@ fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Tree {
 fn scenario() -> BoxedStrategy<Scenario> {
     let wrong = (disorder::disorder(), faults::faults(), api::api());
     let begins_with = (calculator::calculator(), cluster::clusters(), drainer::drainer());
-    (wrong, begins_with, happenings::happenings(), length::quiet_after(), placing::placing())
-        .prop_map(|(wrong, begins_with, happenings, quiet_after_seconds, placing)| {
+    let last = (placing::placing(), direct::direct());
+    (wrong, begins_with, happenings::happenings(), length::quiet_after(), last)
+        .prop_map(|(wrong, begins_with, happenings, quiet_after_seconds, (placing, direct))| {
             let (disorder, faults, api) = wrong;
             let (calculator, clusters, drainer) = begins_with;
             let calculator = calculator.map(|drawn| drawn.of(&clusters));
@@ -76,7 +79,7 @@ fn scenario() -> BoxedStrategy<Scenario> {
             let faults = faults.map(|fault| chains.bound_fault(fault)).collect();
             let api = api::within(api, &clusters);
             let quiet_seconds = length::quiet(&clusters, &drainer);
-            placing.of(Scenario {
+            direct.of(placing.of(Scenario {
                 seed: 0,
                 clusters,
                 drainer,
@@ -88,7 +91,7 @@ fn scenario() -> BoxedStrategy<Scenario> {
                 places: Places::default(),
                 quiet_after_seconds,
                 quiet_seconds,
-            })
+            }))
         })
         .boxed()
 }

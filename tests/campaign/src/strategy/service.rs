@@ -31,6 +31,7 @@ fn service() -> impl Strategy<Value = Filling> {
             only_on_group,
             by_provider: false,
             distinct: false,
+            spreads_over_zones: false,
             task,
         };
         Filling { service, per_mille }

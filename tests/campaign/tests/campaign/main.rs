@@ -6,6 +6,8 @@ mod command_line;
 #[cfg(test)]
 mod corner_cases;
 #[cfg(test)]
+mod direct;
+#[cfg(test)]
 mod drawn;
 #[cfg(test)]
 mod mass_drains;

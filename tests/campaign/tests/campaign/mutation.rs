@@ -13,14 +13,14 @@ use fleetkeeper_core::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, CpuUnits, Ec2InstanceId, Mib,
 };
 use fleetkeeper_core::lifecycle::{
-    AutoScalingGroup, GroupInstance, LifecycleAction, LifecycleActionId, LifecycleActionResult,
-    LifecycleActionState, LifecycleHook, ScalingActivity,
+    AutoScalingGroup, GroupInstance, InstanceRefreshStatus, LifecycleAction, LifecycleActionId,
+    LifecycleActionResult, LifecycleActionState, LifecycleHook, ScalingActivity,
 };
 use fleetkeeper_core::ports::{
     Answer, AutoScalingGroups, CallError, CallErrorKind, CapacityProviders, Clock, ContainerInstanceDraining,
-    ContainerInstanceQuery, ContainerInstances, EmbeddedMetrics, LifecycleActions, MetricDatum, Metrics,
-    NotificationTopic, Page, PageToken, Services, StorageResolution, TaskDefinitions, TaskProtections,
-    TaskStopping, Tasks, TasksOf,
+    ContainerInstanceQuery, ContainerInstances, EmbeddedMetrics, GroupScaling, LifecycleActions, MetricDatum,
+    Metrics, NotificationTopic, Page, PageToken, Services, StorageResolution, TaskDefinitions,
+    TaskProtections, TaskStopping, Tasks, TasksOf,
 };
 use fleetkeeper_core::service::{Service, ServiceArn};
 use fleetkeeper_core::task::{
@@ -87,6 +87,34 @@ pub(crate) enum Mutation {
     NeverOver,
     /// A completion that found no action counts as one that took effect.
     GoneIsCompleted,
+    /// A group is asked for a thousand hosts more than are missing.
+    AsksForAThousandMore,
+    /// With each host that goes, Auto Scaling is left to pick another one.
+    RemovesTwo,
+    /// Each termination is requested twice.
+    TerminatesTwice,
+    /// Another host goes than the one that was chosen.
+    TerminatesAnother,
+    /// Scale-in protection and `fleetkeeper.keep` are not seen.
+    ProtectionUnseen,
+    /// Standalone tasks seem to be a service's.
+    StandaloneUnseen,
+    /// No service seems to spread its tasks over zones.
+    SpreadUnseen,
+    /// No service seems to be deployed.
+    DeploymentUnseen,
+    /// No host seems to drain or to be terminated.
+    DrainingUnseen,
+    /// No process seems to be suspended.
+    SuspensionUnseen,
+    /// No instance refresh seems to be under way.
+    RefreshUnseen,
+    /// No capacity provider seems to be scaled by ECS.
+    ManagedScalingUnseen,
+    /// Each host that goes is asked for again.
+    FightsItself,
+    /// Each capacity that is set is one less than before.
+    LowersInstead,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -203,7 +231,13 @@ impl ContainerInstances for Mutant {
                 answer.items.push(ContainerInstance { arn, status, ..other });
             }
         }
+        if self.has(Mutation::DrainingUnseen) {
+            answer.items.retain(|instance| instance.status != ContainerInstanceStatus::Draining);
+        }
         for instance in &mut answer.items {
+            if self.has(Mutation::ProtectionUnseen) {
+                instance.attributes.0.remove("fleetkeeper.keep");
+            }
             if self.has(Mutation::TwiceTheRoom) {
                 instance.remaining.cpu.0 *= 2;
                 instance.remaining.memory.0 *= 2;
@@ -255,6 +289,11 @@ impl Tasks for Mutant {
                 answer.items.push(stopped_task(failure.arn, self.aws.now()));
             }
         }
+        for task in answer.items.iter_mut().filter(|_| self.has(Mutation::StandaloneUnseen)) {
+            if task.group.starts_with("family:") {
+                "service:service-0-0".clone_into(&mut task.group);
+            }
+        }
         for task in answer.items.iter_mut().filter(|_| self.has(Mutation::InterfacesUnseen)) {
             task.network_interface = false;
         }
@@ -296,6 +335,13 @@ impl AutoScalingGroups for Mutant {
                 });
                 described.instances.extend(nobodies);
             }
+            Mutation::ProtectionUnseen => {
+                described.instances.iter_mut().for_each(|instance| instance.protected = false);
+            }
+            Mutation::SuspensionUnseen => described.suspended.clear(),
+            Mutation::DrainingUnseen => {
+                described.instances.retain(|instance| !instance.lifecycle_state.starts_with("Terminating"));
+            }
             Mutation::DenialBelieved if memory.denied => {
                 described.instances.retain(|instance| !instance.waits_to_terminate());
             }
@@ -334,7 +380,16 @@ impl Services for Mutant {
         cluster: &Cluster,
         names: &[String],
     ) -> Result<Answer<Service>, CallError> {
-        self.aws.describe_services(cluster, names).await
+        let mut answer = self.aws.describe_services(cluster, names).await?;
+        for service in &mut answer.items {
+            if self.has(Mutation::SpreadUnseen) {
+                service.spreads_over.clear();
+            }
+            if self.has(Mutation::DeploymentUnseen) {
+                service.deployments.truncate(1);
+            }
+        }
+        Ok(answer)
     }
 }
 
@@ -354,7 +409,11 @@ impl CapacityProviders for Mutant {
         names: &[String],
         page: Option<&PageToken>,
     ) -> Result<Page<CapacityProvider>, CallError> {
-        self.aws.describe_capacity_providers(names, page).await
+        let mut providers = self.aws.describe_capacity_providers(names, page).await?;
+        for provider in providers.items.iter_mut().filter(|_| self.has(Mutation::ManagedScalingUnseen)) {
+            provider.managed_scaling = false;
+        }
+        Ok(providers)
     }
 }
 
@@ -457,6 +516,41 @@ impl Metrics for Mutant {
             }
         }
         self.aws.put_metric_data(namespace, resolution, at, &data).await
+    }
+}
+
+impl GroupScaling for Mutant {
+    async fn set_desired_capacity(&self, group: &str, desired: u32) -> Result<(), CallError> {
+        let desired = match self.mutation {
+            Mutation::AsksForAThousandMore => desired + 1000,
+            Mutation::LowersInstead => desired.saturating_sub(2),
+            _ => desired,
+        };
+        self.aws.set_desired_capacity(group, desired).await
+    }
+
+    async fn terminate_and_decrement(&self, group: &str, id: &Ec2InstanceId) -> Result<(), CallError> {
+        let described = self.aws.describe_group(group).await?;
+        let desired = described.as_ref().map_or(0, |group| group.desired);
+        if self.has(Mutation::TerminatesAnother) {
+            let others = described.into_iter().flat_map(|group| group.instances);
+            let mut others =
+                others.filter(|it| it.ec2_instance_id != *id && it.lifecycle_state == "InService");
+            let other = others.next().map_or_else(|| id.clone(), |it| it.ec2_instance_id);
+            return self.aws.terminate_and_decrement(group, &other).await;
+        }
+        self.aws.terminate_and_decrement(group, id).await?;
+        match self.mutation {
+            Mutation::RemovesTwo => self.aws.set_desired_capacity(group, desired.saturating_sub(2)).await,
+            Mutation::TerminatesTwice => self.aws.terminate_and_decrement(group, id).await,
+            Mutation::FightsItself => self.aws.set_desired_capacity(group, desired).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn newest_instance_refresh(&self, group: &str) -> Result<Option<InstanceRefreshStatus>, CallError> {
+        let newest = self.aws.newest_instance_refresh(group).await?;
+        Ok(newest.filter(|_| !self.has(Mutation::RefreshUnseen)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Small scenarios, written by hand.
 
+use fleetkeeper_campaign::direct_plan::{DirectPlan, DrainingAtOnce};
 use fleetkeeper_campaign::scenario::{
     ApiPlan, CalculatorPlan, ClusterPlan, DrainerPlan, FaultPlan, GroupOptions, GroupPlan, Happening,
     HeadroomPlan, Metadata, OnTimeout, Places, Scenario, ServicePlan, Takes, TaskPlan, What, Wrong,
@@ -18,6 +19,7 @@ pub(crate) fn calm() -> Scenario {
                 only_on_group: None,
                 by_provider: false,
                 distinct: false,
+                spreads_over_zones: false,
                 daemon: false,
                 tasks: 4,
                 minimum_percent: 50,
@@ -88,6 +90,7 @@ pub(crate) fn measured() -> Scenario {
         discovers: false,
         reserved_concurrency: Some(1),
         headroom: HeadroomPlan::default(),
+        direct: None,
     };
     Scenario { calculator: Some(calculator), quiet_seconds: 300, ..calm() }
 }
@@ -162,4 +165,17 @@ pub(crate) fn task() -> TaskPlan {
         stop_seconds: 10,
         deprovisioning_seconds: 0,
     }
+}
+
+/// Six hosts of which three hold all tasks, and a calculator that scales them directly: it has nothing to do for ten minutes,
+/// and then removes one host after another.
+pub(crate) fn directly() -> Scenario {
+    let mut scenario = measured();
+    scenario.clusters[0].groups[0].hosts = 6;
+    let calculator = scenario.calculator.as_mut().unwrap();
+    calculator.direct =
+        Some(DirectPlan { scale_in_minutes: 1, max_draining: DrainingAtOnce::Hosts(1), dry_run: false });
+    scenario.quiet_after_seconds = 60;
+    scenario.quiet_seconds = 2400;
+    scenario
 }

@@ -91,6 +91,11 @@ impl Tally {
                 self.hosts = self.hosts.saturating_sub(1);
                 self.figures.removed += 1;
             }
+            // Stopped in the warm pool, it costs its volume alone.
+            Occurrence::InstanceInWarmPool { .. } => {
+                self.reckon(now);
+                self.hosts = self.hosts.saturating_sub(1);
+            }
             Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
                 self.ec2_of.insert(container_instance.clone(), ec2_instance_id.clone());
             }

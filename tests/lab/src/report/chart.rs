@@ -20,15 +20,18 @@ const INK_RGB: RGBColor = RGBColor(0x5a, 0x62, 0x70);
 
 /// The colours of policies, in their order: readable on white and on black, and distinct for people
 /// who see no red or no green.
-pub const COLORS: [&str; 6] = ["#D55E00", "#3B82C4", "#7FB2E5", "#009E73", "#B8860B", "#CC79A7"];
+pub const COLORS: [&str; 8] =
+    ["#D55E00", "#3B82C4", "#7FB2E5", "#009E73", "#B8860B", "#CC79A7", "#7A3E9D", "#56B4A0"];
 
-const RGB: [RGBColor; 6] = [
+const RGB: [RGBColor; 8] = [
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x3b, 0x82, 0xc4),
     RGBColor(0x7f, 0xb2, 0xe5),
     RGBColor(0x00, 0x9e, 0x73),
     RGBColor(0xb8, 0x86, 0x0b),
     RGBColor(0xcc, 0x79, 0xa7),
+    RGBColor(0x7a, 0x3e, 0x9d),
+    RGBColor(0x56, 0xb4, 0xa0),
 ];
 
 /// Width and height of a chart.

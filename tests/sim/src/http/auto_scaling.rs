@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answer, auto_scaling_groups, xml};
+use super::{Answer, auto_scaling_groups, group_scaling, xml};
 use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::hook::LifecycleHook;
 use crate::world::auto_scaling::lifecycle_action::ActionReference;
@@ -38,6 +38,13 @@ fn call(world: &SharedWorld, action: &str, form: &Form) -> Result<Called<String>
         ("DescribeScalingActivities", Some("2011-01-01")) => {
             auto_scaling_groups::describe_scaling_activities(world, form)
         }
+        ("SetDesiredCapacity", Some("2011-01-01")) => group_scaling::set_desired_capacity(world, form),
+        ("TerminateInstanceInAutoScalingGroup", Some("2011-01-01")) => {
+            group_scaling::terminate_instance(world, form)
+        }
+        ("DescribeInstanceRefreshes", Some("2011-01-01")) => {
+            group_scaling::describe_instance_refreshes(world, form)
+        }
         (_, version) => {
             let version = version.unwrap_or("(none)");
             let said = format!("The simulated Auto Scaling does not know {action:?} of version {version}.");
@@ -57,7 +64,11 @@ fn refuse_unknown(action: &str, form: &Form) -> Result<(), ApiError> {
         "DescribeAutoScalingGroups" => {
             &["AutoScalingGroupNames", "IncludeInstances", "MaxRecords", "NextToken"]
         }
-        "DescribeScalingActivities" => &["AutoScalingGroupName", "MaxRecords", "NextToken"],
+        "SetDesiredCapacity" => &["AutoScalingGroupName", "DesiredCapacity", "HonorCooldown"],
+        "TerminateInstanceInAutoScalingGroup" => &["InstanceId", "ShouldDecrementDesiredCapacity"],
+        "DescribeScalingActivities" | "DescribeInstanceRefreshes" => {
+            &["AutoScalingGroupName", "MaxRecords", "NextToken"]
+        }
         _ => return Ok(()),
     };
     let mut members = form.keys().filter_map(|key| key.split('.').next());

@@ -119,13 +119,29 @@ fn instance(instance: &DescribedInstance) -> String {
         xml::element("AvailabilityZone", &instance.zone),
         xml::element("LifecycleState", instance.state.as_str()),
         xml::element("HealthStatus", "Healthy"),
+        launch_template(instance.launch_template_version),
         xml::element("ProtectedFromScaleIn", &instance.protected_from_scale_in.to_string()),
         weight.unwrap_or_default(),
     ];
     format!("<member>{}</member>", elements.concat())
 }
 
+fn launch_template(version: u64) -> String {
+    let elements = [
+        xml::element("LaunchTemplateId", "lt-0a1b2c3d4e5f60718"),
+        xml::element("LaunchTemplateName", "hosts"),
+        xml::element("Version", &version.to_string()),
+    ];
+    format!("<LaunchTemplate>{}</LaunchTemplate>", elements.concat())
+}
+
+/// An activity, as an item of a list.
 fn activity(group: &str, activity: &ScalingActivity) -> String {
+    format!("<member>{}</member>", activity_members(group, activity))
+}
+
+/// The members of an activity.
+pub(super) fn activity_members(group: &str, activity: &ScalingActivity) -> String {
     let mut elements = vec![
         xml::element("ActivityId", &format!("00000000-0000-4000-8000-{:012x}", activity.number)),
         xml::element("AutoScalingGroupName", group),
@@ -138,5 +154,5 @@ fn activity(group: &str, activity: &ScalingActivity) -> String {
     if let Some(ended) = activity.ended_at {
         elements.push(xml::element("EndTime", &iso(ended)));
     }
-    format!("<member>{}</member>", elements.concat())
+    elements.concat()
 }

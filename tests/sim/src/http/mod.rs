@@ -6,7 +6,7 @@
 //! | room | purpose |
 //! | --- | --- |
 //! | `ecs`, `ecs_tasks`, `ecs_services`, `ecs_shapes`, `ecs_service_shapes` | ECS: AWS JSON 1.1 |
-//! | `auto_scaling`, `auto_scaling_groups`, `xml` | Auto Scaling: the Query protocol |
+//! | `auto_scaling`, `auto_scaling_groups`, `group_scaling`, `xml` | Auto Scaling: the Query protocol |
 
 mod auto_scaling;
 mod auto_scaling_groups;
@@ -16,6 +16,7 @@ mod ecs_service_shapes;
 mod ecs_services;
 mod ecs_shapes;
 mod ecs_tasks;
+mod group_scaling;
 mod xml;
 
 use std::io;

@@ -4,6 +4,9 @@ use crate::world::ApiError;
 
 const NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
 
+/// The operation whose answer has no result (botocore: `SetDesiredCapacity` has no output).
+const WITHOUT_RESULT: &str = "SetDesiredCapacity";
+
 /// An element with text in it.
 pub(super) fn element(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>", escaped(text))
@@ -11,9 +14,12 @@ pub(super) fn element(name: &str, text: &str) -> String {
 
 /// An operation's answer: its result is XML already.
 pub(super) fn answer(operation: &str, result: &str, request_id: &str) -> String {
+    let result = match operation {
+        WITHOUT_RESULT => String::new(),
+        _ => format!("<{operation}Result>{result}</{operation}Result>"),
+    };
     format!(
-        "<{operation}Response xmlns=\"{NAMESPACE}\"><{operation}Result>{result}</{operation}Result>\
-         <ResponseMetadata>{}</ResponseMetadata></{operation}Response>",
+        "<{operation}Response xmlns=\"{NAMESPACE}\">{result}<ResponseMetadata>{}</ResponseMetadata></{operation}Response>",
         element("RequestId", request_id)
     )
 }

@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
+use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::drain::drain_timeout_of;
 use fleetkeeper_core::lifecycle::{
-    AutoScalingGroup, GroupInstance, LifecycleAction, LifecycleActionId, LifecycleActionResult,
-    LifecycleActionState, LifecycleHook, ScalingActivity,
+    AutoScalingGroup, GroupInstance, InstanceRefreshStatus, LifecycleAction, LifecycleActionId,
+    LifecycleActionResult, LifecycleActionState, LifecycleHook, ScalingActivity,
 };
-use fleetkeeper_core::ports::{AutoScalingGroups, CallError, LifecycleActions, Page, PageToken};
+use fleetkeeper_core::ports::{
+    AutoScalingGroups, CallError, GroupScaling, LifecycleActions, Page, PageToken,
+};
 
 use super::SimulatedAws;
 use super::error::call_error;
 use crate::world::auto_scaling::describe::{DescribedGroup, DescribedInstance};
 use crate::world::auto_scaling::hook::LifecycleTransition;
 use crate::world::auto_scaling::lifecycle_action::{ActionReference, NO_ACTIVE_ACTION};
-use crate::world::{ApiError, Operation};
+use crate::world::{ApiError, Operation, World};
 
 impl LifecycleActions for SimulatedAws {
     async fn describe_termination_hooks(&self, group: &str) -> Result<Vec<LifecycleHook>, CallError> {
@@ -86,6 +89,27 @@ impl AutoScalingGroups for SimulatedAws {
     }
 }
 
+impl GroupScaling for SimulatedAws {
+    async fn set_desired_capacity(&self, group: &str, desired: u32) -> Result<(), CallError> {
+        let set = |world: &mut World| world.set_desired_capacity(group, desired);
+        self.call(Operation::SetDesiredCapacity, group, set).await
+    }
+
+    async fn terminate_and_decrement(&self, group: &str, id: &Ec2InstanceId) -> Result<(), CallError> {
+        let terminate = |world: &mut World| world.terminate_instance_by_id(id, true).map(|_| ());
+        let resource = format!("{group}: {id}");
+        self.call(Operation::TerminateInstanceInAutoScalingGroup, &resource, terminate).await
+    }
+
+    async fn newest_instance_refresh(&self, group: &str) -> Result<Option<InstanceRefreshStatus>, CallError> {
+        let refreshes = self.call(Operation::DescribeInstanceRefreshes, group, |world| {
+            world.describe_instance_refreshes(group, None, None)
+        });
+        let newest = refreshes.await?.items.into_iter().next();
+        Ok(newest.map(|newest| InstanceRefreshStatus(newest.status.to_owned())))
+    }
+}
+
 fn described_group(group: DescribedGroup) -> AutoScalingGroup {
     let instance = |instance: DescribedInstance| GroupInstance {
         ec2_instance_id: instance.id,
@@ -94,6 +118,7 @@ fn described_group(group: DescribedGroup) -> AutoScalingGroup {
         instance_type: instance.instance_type,
         weight: instance.weighted_capacity.unwrap_or(1),
         protected: instance.protected_from_scale_in,
+        launch_template_version: Some(instance.launch_template_version),
     };
     AutoScalingGroup {
         name: group.name,

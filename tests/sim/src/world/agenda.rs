@@ -37,6 +37,8 @@ pub(crate) enum Transition {
     LeavesGroup { group: String, instance: Ec2InstanceId },
     /// A group launches what is missing.
     Balance { group: String },
+    /// A group balances its zones, where they are uneven.
+    RebalanceZones { group: String },
     /// An instance refresh takes a look.
     InstanceRefresh { group: String },
     /// An alarm is evaluated.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::agenda::Transition;
 use super::auto_scaling::event::TERMINATE_LIFECYCLE_ACTION;
 use super::ecs::cluster_arn;
+use super::ecs::deployment_event::DEPLOYMENT_STATE_CHANGE;
 use super::ecs::event::iso;
 use super::ecs::service_action::TASK_PLACEMENT_FAILURE;
 use super::outbox::{Emission, Emitted};
@@ -100,6 +101,11 @@ impl World {
 }
 
 impl EventSources {
+    /// Whether a rule passes on events of this `detail-type`.
+    pub(crate) fn wants(&self, detail_type: &str) -> bool {
+        self.rules.iter().any(|(rule, _)| rule.detail_types.contains(&detail_type))
+    }
+
     fn of(&self, emission: &Emission) -> Vec<Arc<str>> {
         let gets = |functions: &mut dyn Iterator<Item = &Arc<str>>| functions.cloned().collect();
         if let Some(message) = emission.sns_message() {
@@ -129,6 +135,12 @@ impl EventRule {
         }
     }
 
+    /// `ECS Deployment State Change` of a cluster, which its services' ARNs name.
+    #[must_use]
+    pub fn deployment_state_changes(cluster_arn: String) -> Self {
+        Self { cluster_arn: Some(cluster_arn), ..Self::all_of(vec![DEPLOYMENT_STATE_CHANGE]) }
+    }
+
     /// `EC2 Instance-terminate Lifecycle Action`, of all groups.
     #[must_use]
     pub fn terminate_lifecycle_actions() -> Self {
@@ -155,6 +167,9 @@ impl EventRule {
             ),
             Emitted::ServiceAction { action, .. } => {
                 (SERVICE_ACTION, Some(Cow::Owned(cluster_arn(&action.cluster))))
+            }
+            Emitted::DeploymentStateChange { change, .. } => {
+                (DEPLOYMENT_STATE_CHANGE, Some(Cow::Owned(cluster_arn(&change.cluster))))
             }
             Emitted::LifecycleAction { event, .. } => (event.detail_type(), None),
             Emitted::SpotNotice { notice, .. } => (notice.detail_type(), None),

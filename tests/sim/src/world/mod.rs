@@ -172,6 +172,7 @@ impl World {
                 }
                 Transition::LeavesGroup { group, instance } => self.end_instance(&group, &instance),
                 Transition::Balance { group } => self.balance(&group),
+                Transition::RebalanceZones { group } => self.zones_may_be_uneven(&group),
                 Transition::InstanceRefresh { group } => self.step_instance_refresh(&group),
                 Transition::EvaluateAlarm { alarm } => self.evaluate_alarm(&alarm, ticket),
                 Transition::LifecycleActionDeadline { group, token } => {

@@ -39,6 +39,12 @@ pub enum Operation {
     DescribeAutoScalingGroups,
     /// `autoscaling:DescribeScalingActivities`
     DescribeScalingActivities,
+    /// `autoscaling:SetDesiredCapacity`
+    SetDesiredCapacity,
+    /// `autoscaling:TerminateInstanceInAutoScalingGroup`
+    TerminateInstanceInAutoScalingGroup,
+    /// `autoscaling:DescribeInstanceRefreshes`
+    DescribeInstanceRefreshes,
     /// `sns:Publish`
     Publish,
     /// `cloudwatch:PutMetricData`
@@ -60,7 +66,7 @@ pub enum AwsService {
 
 impl Operation {
     /// All of them: what the functions call, in the order in which seeds draw from them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::ListContainerInstances,
         Self::DescribeContainerInstances,
         Self::UpdateContainerInstancesState,
@@ -79,6 +85,16 @@ impl Operation {
         Self::Publish,
         Self::PutMetricData,
         Self::DescribeCapacityProviders,
+        Self::SetDesiredCapacity,
+        Self::TerminateInstanceInAutoScalingGroup,
+        Self::DescribeInstanceRefreshes,
+    ];
+
+    /// Those that direct scaling alone calls.
+    pub const OF_DIRECT_SCALING: [Self; 3] = [
+        Self::SetDesiredCapacity,
+        Self::TerminateInstanceInAutoScalingGroup,
+        Self::DescribeInstanceRefreshes,
     ];
 
     /// The operation as IAM writes it: `ecs:ListTasks`.
@@ -101,6 +117,9 @@ impl Operation {
             Self::CompleteLifecycleAction => "autoscaling:CompleteLifecycleAction",
             Self::DescribeAutoScalingGroups => "autoscaling:DescribeAutoScalingGroups",
             Self::DescribeScalingActivities => "autoscaling:DescribeScalingActivities",
+            Self::SetDesiredCapacity => "autoscaling:SetDesiredCapacity",
+            Self::TerminateInstanceInAutoScalingGroup => "autoscaling:TerminateInstanceInAutoScalingGroup",
+            Self::DescribeInstanceRefreshes => "autoscaling:DescribeInstanceRefreshes",
             Self::Publish => "sns:Publish",
             Self::PutMetricData => "cloudwatch:PutMetricData",
         }
@@ -115,6 +134,8 @@ impl Operation {
                 | Self::CompleteLifecycleAction
                 | Self::Publish
                 | Self::PutMetricData
+                | Self::SetDesiredCapacity
+                | Self::TerminateInstanceInAutoScalingGroup
         )
     }
 
@@ -162,7 +183,10 @@ impl Operation {
             | Self::RecordLifecycleActionHeartbeat
             | Self::CompleteLifecycleAction
             | Self::DescribeAutoScalingGroups
-            | Self::DescribeScalingActivities => AwsService::AutoScaling,
+            | Self::DescribeScalingActivities
+            | Self::SetDesiredCapacity
+            | Self::TerminateInstanceInAutoScalingGroup
+            | Self::DescribeInstanceRefreshes => AwsService::AutoScaling,
             Self::Publish => AwsService::Sns,
             Self::PutMetricData => AwsService::CloudWatch,
         }

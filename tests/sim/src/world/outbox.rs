@@ -9,6 +9,7 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 use super::World;
 use super::auto_scaling::event::LifecycleActionEvent;
 use super::ecs::container_instance::DescribedContainerInstance;
+use super::ecs::deployment_event::DeploymentStateChange;
 use super::ecs::event;
 use super::ecs::service_action::ServiceAction;
 use super::sns::SnsMessage;
@@ -41,6 +42,13 @@ pub enum Emitted {
         id: String,
         /// What it is about.
         action: ServiceAction,
+    },
+    /// `ECS Deployment State Change`, to EventBridge.
+    DeploymentStateChange {
+        /// The event's id.
+        id: String,
+        /// What it is about.
+        change: DeploymentStateChange,
     },
     /// `EC2 Instance-terminate Lifecycle Action` or `EC2 Instance-launch Lifecycle Action`, to EventBridge.
     LifecycleAction {
@@ -79,6 +87,7 @@ impl Emission {
                 Some(event::container_instance_state_change(id, self.at, container_instance))
             }
             Emitted::ServiceAction { id, action } => Some(action.event(id, self.at)),
+            Emitted::DeploymentStateChange { id, change } => Some(change.event(id, self.at)),
             Emitted::LifecycleAction { id, event } => Some(event.event(id, self.at)),
             Emitted::SpotNotice { id, notice, instance } => Some(notice.event(id, self.at, instance)),
         }

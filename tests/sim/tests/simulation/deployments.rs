@@ -1,7 +1,11 @@
 //! Rolling deployments, alone and while a host is drained.
 
 use fleetkeeper_core::ports::Services;
+use fleetkeeper_sim::world::event_source::EventRule;
+use fleetkeeper_sim::world::history::Occurrence;
+use fleetkeeper_sim::world::lambda::function::LambdaFunction;
 use fleetkeeper_sim::{Service, SharedWorld, SimulatedAws, TaskDefinition, World};
+use serde_json::{Value, json};
 
 use crate::scene::{described, drain, tasks_on, two_hosts_with_web, web, world_of_hosts};
 
@@ -164,4 +168,24 @@ fn a_daemons_new_task_starts_when_the_hosts_old_one_has_stopped() {
     assert_eq!(extremes(&mut world, 120), (2, 4));
     assert_eq!(revisions(&world), [2; 4]);
     assert!(hosts.iter().all(|host| tasks_on(&world, host, "RUNNING").len() == 1));
+}
+
+#[test]
+fn a_deployment_is_told_of_where_a_rule_waits_for_it() {
+    let (mut world, _) = two_hosts_with_web(50, 200);
+    let arn = fleetkeeper_sim::world::ecs::cluster_arn("demo");
+    world.create_function(LambdaFunction::new("calculator", 60));
+    world.put_rule(EventRule::deployment_state_changes(arn), "calculator");
+    world.update_service("demo", "web", web()).unwrap();
+    world.advance_seconds(600);
+    assert!(world.is_steady("demo", "web"), "{}", world.history());
+    let started = world.history().entries().iter().filter_map(|entry| match &entry.what {
+        Occurrence::InvocationStarted { payload, .. } => Some(payload.clone()),
+        _ => None,
+    });
+    let told: Vec<_> = started.collect();
+    let names: Vec<_> = told.iter().map(|event| event["detail"]["eventName"].as_str().unwrap()).collect();
+    assert_eq!(names, ["SERVICE_DEPLOYMENT_IN_PROGRESS", "SERVICE_DEPLOYMENT_COMPLETED"]);
+    let service = json!(["arn:aws:ecs:us-east-1:111122223333:service/demo/web"]);
+    assert_eq!((&told[0]["resources"], &told[0]["detail"]["clusterArn"]), (&service, &Value::Null));
 }

@@ -249,7 +249,7 @@ fn hooks_are_described_in_xml() {
         assert!(named.body.contains(part), "{part} in {}", named.body);
     }
     assert!(!named.body.contains("drain"));
-    let unknown = auto_scaling(&face, &[("Action", "SetDesiredCapacity")]);
+    let unknown = auto_scaling(&face, &[("Action", "AttachInstances")]);
     assert!(unknown.status == 400 && unknown.body.contains("<Code>InvalidAction</Code>"), "{}", unknown.body);
     let incomplete = auto_scaling(&face, &[("Action", "CompleteLifecycleAction")]);
     assert!(incomplete.body.contains("<Code>ValidationError</Code>"), "{}", incomplete.body);

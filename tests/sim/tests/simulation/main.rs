@@ -15,6 +15,8 @@ mod daemons;
 #[cfg(test)]
 mod deployments;
 #[cfg(test)]
+mod direct_scaling;
+#[cfg(test)]
 mod draining;
 #[cfg(test)]
 mod events;

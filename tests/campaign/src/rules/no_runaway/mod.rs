@@ -95,13 +95,10 @@ fn missing_hosts(put: &MetricPut<'_>) -> Result<(), String> {
         placing.may_be_missing(group)?;
     }
     let quiet = placing.is_still_since(put.seen_from - SETTLED);
-    match placing.left_waiting(GROUP_MOST).filter(|_| total == 0.0 && quiet && groups > 0.0) {
+    match placing.left_waiting().filter(|_| total == 0.0 && quiet && groups > 0.0) {
         Some(service) => {
             Err(format!("put no MissingHosts where a task of {service} waits that a host more would take"))
         }
         None => Ok(()),
     }
 }
-
-/// The most instances that a group of the campaign may have.
-const GROUP_MOST: u64 = 1000;

@@ -79,6 +79,12 @@ impl Activities {
         self.ended.last().and_then(|activity| activity.ended_at)
     }
 
+    /// The newest that is about an instance.
+    fn newest_of(&self, instance: &Ec2InstanceId) -> Option<&ScalingActivity> {
+        let all = self.in_progress.iter().chain(&self.ended);
+        all.filter(|activity| activity.instance == *instance).max_by_key(|activity| activity.number)
+    }
+
     fn terminates(&self, instance: &Ec2InstanceId) -> bool {
         let mut of_instance = self.in_progress.iter().filter(|activity| activity.instance == *instance);
         of_instance.any(|activity| activity.event == GroupEvent::InstanceTerminate)
@@ -121,6 +127,12 @@ impl World {
             PageToken(format!("{phase}:{}", last.number))
         });
         Ok(Page { items, next })
+    }
+
+    /// The newest activity of a group about an instance.
+    pub(super) fn activity_of(&self, group: &str, instance: &Ec2InstanceId) -> Option<ScalingActivity> {
+        let found = self.groups.get(group)?;
+        found.activities.newest_of(instance).map(|activity| found.with_status(activity.clone()))
     }
 
     /// A group launches or starts an instance.

@@ -9,14 +9,41 @@ use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 impl World {
-    /// `SetDesiredCapacity`, in capacity units where instances have weights: instances are launched, or terminated by the group's termination policy.
+    /// `SetDesiredCapacity`, in capacity units where instances have weights: instances are launched,
+    /// or terminated by the group's termination policy. It ignores the cooldown.
     pub fn set_desired_capacity(&mut self, group: &str, desired: u32) -> Result<(), ApiError> {
         let found = self.group(group)?;
         let (min, max) = (found.settings.min_size, found.settings.max_size);
-        if !(min..=max).contains(&desired) {
-            let said = format!("New SetDesiredCapacity value {desired} is not between {min} and {max}.");
-            return Err(ApiError::validation(said));
+        let beyond = match desired {
+            _ if desired < min => format!("below min value {min}"),
+            _ if desired > max => format!("above max value {max}"),
+            _ => {
+                self.change_desired_capacity(group, desired);
+                return Ok(());
+            }
+        };
+        let said = format!("New SetDesiredCapacity value {desired} is {beyond} for the AutoScalingGroup.");
+        Err(ApiError::validation(said))
+    }
+
+    /// `SetDesiredCapacity` with `HonorCooldown`: AWS refuses it while an activity is in progress or
+    /// the cooldown of a simple scaling policy lasts.
+    pub fn set_desired_capacity_after_cooldown(&mut self, group: &str, desired: u32) -> Result<(), ApiError> {
+        if self.group(group)?.cools_down(self.now) {
+            let said = "The group is within its cooldown, or a scaling activity is in progress.";
+            return Err(ApiError::client("ScalingActivityInProgress", said));
         }
+        self.set_desired_capacity(group, desired)
+    }
+
+    /// `UpdateAutoScalingGroup` with other limits: the desired capacity follows them.
+    pub fn set_group_sizes(&mut self, group: &str, min: u32, max: u32) -> Result<(), ApiError> {
+        if min > max {
+            return Err(ApiError::validation("MinSize must not be above MaxSize."));
+        }
+        let found = self.group_mut(group)?;
+        (found.settings.min_size, found.settings.max_size) = (min, max);
+        let desired = found.desired_capacity.clamp(min, max);
         self.change_desired_capacity(group, desired);
         Ok(())
     }

@@ -55,6 +55,8 @@ pub struct DescribedInstance {
     pub protected_from_scale_in: bool,
     /// Its capacity units, in a group that has weights.
     pub weighted_capacity: Option<u32>,
+    /// The version of the launch template that it was launched from.
+    pub launch_template_version: u64,
 }
 
 impl World {
@@ -105,6 +107,7 @@ impl Group {
             state: instance.state,
             protected_from_scale_in: instance.protected_from_scale_in,
             weighted_capacity: instance.weighted_capacity,
+            launch_template_version: instance.launch_template_version,
         });
         DescribedGroup {
             name: self.settings.name.clone(),

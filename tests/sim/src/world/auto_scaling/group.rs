@@ -8,12 +8,13 @@ use super::activity::Activities;
 use super::hook::{Action, LifecycleHook};
 use super::instance::GroupInstance;
 pub use super::instance::LifecycleState;
-use super::instance_refresh::InstanceRefresh;
+use super::instance_refresh::{DescribedRefresh, InstanceRefresh};
 use super::launch_times::LaunchTimes;
 use super::mixed_instances::{MixedInstances, TypeSequence};
 use super::processes::ScalingProcess;
 use super::scaling_policy::StepScalingPolicy;
 use super::simple_scaling::SimpleScalingPolicy;
+use super::termination_by_id::TerminatedAgain;
 use super::termination_policy::TerminationPolicy;
 use super::warm_pool::WarmPool;
 use crate::world::ecs::container_instance::InstanceType;
@@ -59,6 +60,11 @@ pub struct AutoScalingGroup {
     pub retained_run_hooks_again: bool,
     /// The status reason of its terminations, which follows their description.
     pub status_reason: Option<String>,
+    /// What it makes of terminating an instance that is on its way out.
+    pub terminated_again: TerminatedAgain,
+    /// How long after a termination by id it balances its zones, where they are uneven; none where it
+    /// does so only when it is told to.
+    pub rebalances_after_seconds: Option<u32>,
     /// Whether its lifecycle notices and events lack the `Action` member, as they did before 2026.
     pub without_action_member: bool,
 }
@@ -86,6 +92,8 @@ impl AutoScalingGroup {
             replaces_as_recorded: false,
             retained_run_hooks_again: false,
             status_reason: None,
+            terminated_again: TerminatedAgain::default(),
+            rebalances_after_seconds: None,
             without_action_member: false,
         }
     }
@@ -204,6 +212,20 @@ impl AutoScalingGroup {
         self
     }
 
+    /// Does this with an instance that is terminated by id while it is on its way out.
+    #[must_use]
+    pub fn terminated_again(mut self, what: TerminatedAgain) -> Self {
+        self.terminated_again = what;
+        self
+    }
+
+    /// Balances its zones some seconds after each termination by id, where they are uneven.
+    #[must_use]
+    pub fn rebalancing_after(mut self, seconds: u32) -> Self {
+        self.rebalances_after_seconds = Some(seconds);
+        self
+    }
+
     /// Sends lifecycle notices and events without the `Action` member, as AWS did before 2026.
     #[must_use]
     pub fn without_action_member(mut self) -> Self {
@@ -230,6 +252,10 @@ pub(crate) struct Group {
     pub(crate) notified_topics: BTreeSet<String>,
     pub(crate) activities: Activities,
     pub(crate) refresh: Option<InstanceRefresh>,
+    /// All refreshes, oldest first.
+    pub(crate) refreshes: Vec<DescribedRefresh>,
+    /// The version of the launch template that it launches from.
+    pub(crate) launch_template_version: u64,
     pub(crate) policies: BTreeMap<String, StepScalingPolicy>,
     pub(crate) simple_policies: BTreeMap<String, SimpleScalingPolicy>,
     /// What zone rebalancing launched, until it is in service and another instance is terminated.
@@ -258,6 +284,8 @@ impl World {
             notified_topics: BTreeSet::new(),
             activities: Activities::default(),
             refresh: None,
+            refreshes: Vec::new(),
+            launch_template_version: 1,
             policies: BTreeMap::new(),
             simple_policies: BTreeMap::new(),
             rebalancing: BTreeSet::new(),

@@ -14,6 +14,8 @@ pub(crate) struct GroupInstance {
     /// Its capacity units, in a group that has weights.
     pub(crate) weighted_capacity: Option<u32>,
     pub(crate) protected_from_scale_in: bool,
+    /// The version of the launch template that it was launched from.
+    pub(crate) launch_template_version: u64,
     /// Whether it joins its group's cluster.
     pub(crate) joins: bool,
     /// When it was launched or, back from a warm pool, started.

@@ -1,8 +1,10 @@
-//! Instance refresh: all instances of a group are replaced, some at a time.
+//! Instance refresh: all instances of a group are replaced, some at a time, by those of a new version of its launch template.
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
+use fleetkeeper_core::ports::{DESCRIBE_MAX, Page, PageToken};
 
 use super::group::Group;
 use super::instance::LifecycleState;
@@ -10,6 +12,9 @@ use super::notice::Place;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
+
+/// Refreshes on a page by default (API reference, `DescribeInstanceRefreshes`).
+const REFRESHES_PAGE: usize = 50;
 
 /// A refresh under way.
 #[derive(Debug, Clone)]
@@ -23,11 +28,60 @@ pub(crate) struct InstanceRefresh {
     due: bool,
 }
 
+/// A refresh as `DescribeInstanceRefreshes` tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribedRefresh {
+    /// Which of the group's: from 1.
+    pub number: u64,
+    /// `InProgress` or `Successful`.
+    pub status: &'static str,
+    /// When it began.
+    pub began_at: DateTime<Utc>,
+    /// When it ended; none while it is under way.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// The instances that it set out to replace.
+    pub instances: usize,
+    /// Those that it has yet to take out of service.
+    pub instances_to_update: usize,
+}
+
 impl World {
+    /// `DescribeInstanceRefreshes` of a group, one page, newest first: 50 by default, 100 at most.
+    pub fn describe_instance_refreshes(
+        &self,
+        group: &str,
+        max_records: Option<i64>,
+        next_token: Option<&str>,
+    ) -> Result<Page<DescribedRefresh>, ApiError> {
+        let size = match max_records.map(usize::try_from) {
+            None => REFRESHES_PAGE,
+            Some(Ok(size)) if (1..=DESCRIBE_MAX).contains(&size) => size,
+            Some(_) => return Err(ApiError::validation("MaxRecords must be between 1 and 100.")),
+        };
+        let before = next_token.map(|token| token.strip_prefix("before:").and_then(|it| it.parse().ok()));
+        let before: Option<u64> = match before {
+            Some(None) => return Err(ApiError::client("InvalidNextToken", "The token is not valid.")),
+            before => before.flatten(),
+        };
+        let found = self.group(group)?;
+        let rest = found.refreshes.iter().rev();
+        let mut rest = rest.filter(|it| before.is_none_or(|before| it.number < before)).peekable();
+        let mut items: Vec<DescribedRefresh> =
+            rest.by_ref().take(size.min(self.page_limit)).cloned().collect();
+        let under_way = items.first_mut().filter(|it| it.ended_at.is_none());
+        if let (Some(described), Some(refresh)) = (under_way, &found.refresh) {
+            described.instances_to_update = refresh.old.len();
+        }
+        let last = items.last().filter(|_| rest.peek().is_some());
+        let next = last.map(|last| PageToken(format!("before:{}", last.number)));
+        Ok(Page { items, next })
+    }
+
     /// `StartInstanceRefresh`: every instance that the group has now and that is not protected from scale-in is terminated, through its hooks, and replaced.
     /// So many instances go at once as leave the minimum healthy percentage of the desired capacity in service, at
     /// least one; at 100 a replacement is launched ahead of each. A wave begins once those of the last are gone.
     pub fn instance_refresh(&mut self, group: &str, min_healthy_percent: u32) -> Result<(), ApiError> {
+        let now = self.now;
         let found = self.group_mut(group)?;
         if found.refresh.is_some() {
             let said = "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.";
@@ -37,7 +91,16 @@ impl World {
             return Err(ApiError::validation("MinHealthyPercentage must be between 0 and 100."));
         }
         let unprotected = found.counting().filter(|(_, instance)| !instance.protected_from_scale_in);
-        let old = unprotected.map(|(id, _)| id.clone()).collect();
+        let old: BTreeSet<_> = unprotected.map(|(id, _)| id.clone()).collect();
+        found.launch_template_version += 1;
+        found.refreshes.push(DescribedRefresh {
+            number: u64::try_from(found.refreshes.len()).unwrap_or(u64::MAX).saturating_add(1),
+            status: "InProgress",
+            began_at: now,
+            ended_at: None,
+            instances: old.len(),
+            instances_to_update: old.len(),
+        });
         found.refresh =
             Some(InstanceRefresh { min_healthy_percent, old, leaving: BTreeSet::new(), due: false });
         self.record(Occurrence::InstanceRefresh { group: group.to_owned(), in_progress: true });
@@ -56,11 +119,15 @@ impl World {
     }
 
     pub(crate) fn step_instance_refresh(&mut self, name: &str) {
+        let now = self.now;
         let Some(group) = self.groups.get_mut(name) else { return };
         let Some(wave) = group.next_wave() else { return };
         let over = group.refresh.as_ref().is_some_and(|it| it.old.is_empty() && it.leaving.is_empty());
         if over {
             group.refresh = None;
+            if let Some(ended) = group.refreshes.last_mut() {
+                (ended.status, ended.ended_at, ended.instances_to_update) = ("Successful", Some(now), 0);
+            }
             self.record(Occurrence::InstanceRefresh { group: name.to_owned(), in_progress: false });
             return;
         }

@@ -65,6 +65,7 @@ impl World {
             zone,
             weighted_capacity,
             protected_from_scale_in: found.settings.new_instances_protected,
+            launch_template_version: found.launch_template_version,
             joins: found.launches_join,
             launched_at,
             origin: Place::Ec2,

@@ -8,6 +8,7 @@
 //! | [`scale_in_protection`], [`processes`] | what holds scaling off |
 //! | [`launch`], [`launch_times`] | from the launch of an instance to its service |
 //! | [`termination`] | from the decision to the end of an instance |
+//! | [`termination_by_id`] | `TerminateInstanceInAutoScalingGroup`, as its callers know it |
 //! | [`connection_draining`] | what a load balancer does before the hooks run |
 //! | [`root_volume`] | replacing an instance's root volume |
 //! | [`standby`] | instances out of the capacity |
@@ -47,6 +48,7 @@ pub mod scaling_policy;
 pub mod simple_scaling;
 pub mod standby;
 pub mod termination;
+pub mod termination_by_id;
 pub mod termination_policy;
 pub(crate) mod wait;
 pub mod warm_pool;

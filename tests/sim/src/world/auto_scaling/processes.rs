@@ -1,8 +1,10 @@
 //! A group's processes, which can be suspended.
 
+use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
-/// A process of a group. All are shown as suspended; the world honours `Launch`, `Terminate` and `AlarmNotification`.
+/// A process of a group. All are shown as suspended; the world honours `Launch`, `Terminate`, `AlarmNotification` and
+/// `AZRebalance`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScalingProcess {
     /// Adds instances.
@@ -38,14 +40,21 @@ impl World {
     /// `SuspendProcesses`.
     pub fn suspend_processes(&mut self, group: &str, processes: &[ScalingProcess]) -> Result<(), ApiError> {
         self.group_mut(group)?.suspended.extend(processes);
+        self.record_processes(group, processes, true);
         Ok(())
     }
 
     /// `ResumeProcesses`: the group catches up with its desired capacity.
     pub fn resume_processes(&mut self, group: &str, processes: &[ScalingProcess]) -> Result<(), ApiError> {
         self.group_mut(group)?.suspended.retain(|process| !processes.contains(process));
+        self.record_processes(group, processes, false);
         self.balance(group);
         Ok(())
+    }
+
+    fn record_processes(&mut self, group: &str, processes: &[ScalingProcess], suspended: bool) {
+        let (group, processes) = (group.to_owned(), processes.to_vec());
+        self.record(Occurrence::ProcessesSuspended { group, processes, suspended });
     }
 
     /// Whether instances that a group launches from now on join its cluster. With broken user data they come in

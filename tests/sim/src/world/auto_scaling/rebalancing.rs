@@ -4,6 +4,7 @@
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
 use super::group::Group;
+use super::processes::ScalingProcess;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
@@ -16,13 +17,29 @@ impl World {
     /// until the zones are balanced.
     pub fn rebalance_zones(&mut self, group: &str) -> Result<(), ApiError> {
         let found = self.group(group)?;
-        if !found.rebalancing.is_empty() {
+        let needed = [ScalingProcess::AzRebalance, ScalingProcess::Launch, ScalingProcess::Terminate];
+        let held = needed.iter().any(|process| found.suspended.contains(process));
+        if held || !found.rebalancing.is_empty() {
             return Ok(());
         }
         for _ in 0..found.misplaced().min(found.room_to_rebalance()) {
             self.launch_to_rebalance(group)?;
         }
         Ok(())
+    }
+
+    /// A termination by id may have left the zones uneven: the group balances them by itself, where it
+    /// is set to (API reference, "`TerminateInstanceInAutoScalingGroup`").
+    pub(crate) fn rebalance_zones_later(&mut self, group: &str) {
+        let after = self.groups.get(group).and_then(|found| found.settings.rebalances_after_seconds);
+        if let Some(seconds) = after {
+            self.agenda.enter(self.after(seconds), Transition::RebalanceZones { group: group.to_owned() });
+        }
+    }
+
+    pub(crate) fn zones_may_be_uneven(&mut self, group: &str) {
+        // A group that was deleted meanwhile has no zones to balance.
+        let _ = self.rebalance_zones(group);
     }
 
     fn launch_to_rebalance(&mut self, name: &str) -> Result<(), ApiError> {

@@ -5,6 +5,7 @@
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
+use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 /// `SetInstanceProtection` takes as many ids.
@@ -30,6 +31,8 @@ impl World {
                 instance.protected_from_scale_in = protected;
             }
         }
+        let (group_name, instances) = (group.to_owned(), instances.to_vec());
+        self.record(Occurrence::ScaleInProtection { group: group_name, instances, protected });
         self.balance(group);
         Ok(())
     }

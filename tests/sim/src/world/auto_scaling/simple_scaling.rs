@@ -72,7 +72,7 @@ impl World {
 
 impl Group {
     /// Whether an activity is in progress, or the cooldown after the last one lasts.
-    fn cools_down(&self, now: DateTime<Utc>) -> bool {
+    pub(super) fn cools_down(&self, now: DateTime<Utc>) -> bool {
         let Some(seconds) = self.cooldown_seconds else { return false };
         let under_way = |state: LifecycleState| {
             state.is_leaving() || matches!(state, LifecycleState::Pending | LifecycleState::PendingWait)

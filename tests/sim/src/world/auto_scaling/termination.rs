@@ -6,6 +6,7 @@ use super::hook::LifecycleTransition;
 use super::instance::LifecycleState;
 use super::notice::Place;
 use super::notification::GroupEvent;
+use super::termination_by_id::TerminatedAgain;
 use crate::world::agenda::Transition;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
@@ -41,6 +42,15 @@ impl World {
                 // AWS's words are unknown; that it refuses is recorded (2026).
                 let said = format!("The instance {instance} is retained: there is no capacity to decrement.");
                 return Err(ApiError::validation(said));
+            }
+            let leaves = known.state.is_leaving() || known.state == LifecycleState::WarmedTerminatingWait;
+            match found.settings.terminated_again {
+                TerminatedAgain::Refused if leaves => {
+                    let said = format!("The instance {instance} is not in a state that can be terminated.");
+                    return Err(ApiError::validation(said));
+                }
+                TerminatedAgain::Ignored if leaves => continue,
+                _ => {}
             }
             let no_capacity = matches!(known.state, LifecycleState::WarmedStopped | LifecycleState::Standby);
             if decrement && !known.state.is_retained() && !no_capacity {

@@ -20,7 +20,7 @@
 //! | `view`, [`lagging_copy`] | the state that a read sees |
 //! | [`serving`], [`request_rate`] | calls from outside, and their throttling |
 //! | [`task_protection`] | tasks that their service's scheduler leaves alone |
-//! | [`event`], [`service_action`] | the events that ECS sends |
+//! | [`event`], [`service_action`], [`deployment_event`] | the events that ECS sends |
 //! | `service_event` | the events that a service's scheduler logs for people |
 
 pub(crate) mod agent;
@@ -31,6 +31,7 @@ pub(crate) mod cluster_query;
 pub mod constraint;
 pub mod container_instance;
 pub(crate) mod daemon_plan;
+pub mod deployment_event;
 pub mod describe;
 pub mod describe_services;
 pub mod describe_task_definition;

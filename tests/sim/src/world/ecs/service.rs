@@ -74,6 +74,8 @@ pub struct Service {
     pub(crate) steady: bool,
     /// True if the scheduler has nothing to do about it until something changes.
     pub(crate) settled: bool,
+    /// Whether a deployment is under way.
+    pub(crate) deploying: bool,
     /// The scheduler's events.
     pub(crate) events: ServiceEvents,
 }
@@ -100,6 +102,7 @@ impl Service {
             back_off: None,
             steady: false,
             settled: false,
+            deploying: false,
             events: ServiceEvents::default(),
         }
     }
@@ -195,6 +198,7 @@ impl Service {
     }
 
     fn begin_deployment(&mut self, definition: TaskDefinition, strategy: Option<&[StrategyItem]>) {
+        self.deploying = true;
         let before = std::mem::replace(&mut self.task_definition, Arc::new(definition));
         let of_before = self.capacity_provider_strategy.clone();
         if let Some(strategy) = strategy {
@@ -251,6 +255,7 @@ impl World {
         let arn = task_definition.arn();
         found.begin_deployment(task_definition, None);
         self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
+        self.tell_deployment(cluster, service, false);
         self.request_service_scheduler(cluster);
         Ok(())
     }
@@ -268,6 +273,7 @@ impl World {
         let arn = definition.arn();
         found.begin_deployment(definition, Some(strategy));
         self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
+        self.tell_deployment(cluster, service, false);
         self.request_service_scheduler(cluster);
         Ok(())
     }

@@ -243,7 +243,11 @@ impl World {
         let before = std::mem::replace(&mut known.steady, steady);
         if steady && !before {
             known.events.steady(service, self.now);
+            let deployed = std::mem::take(&mut known.deploying);
             self.emit_service_action(cluster, service, ServiceActionName::SteadyState);
+            if deployed {
+                self.tell_deployment(cluster, service, true);
+            }
         }
     }
 

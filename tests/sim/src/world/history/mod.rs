@@ -11,6 +11,7 @@ use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 use serde_json::Value;
 
 use super::auto_scaling::hook::ActionResult;
+use super::auto_scaling::processes::ScalingProcess;
 use super::cloud_watch::alarm::AlarmState;
 use super::ecs::container_instance::DescribedContainerInstance;
 use super::ecs::task::{LastStatus, StopCode};
@@ -108,6 +109,12 @@ pub enum Occurrence {
     RootVolumeReplacement { group: String, instance: Ec2InstanceId, in_progress: bool },
     /// An EC2 instance entered standby, or left it.
     Standby { group: String, instance: Ec2InstanceId, entered: bool },
+    /// Processes of a group were suspended, or resumed.
+    ProcessesSuspended { group: String, processes: Vec<ScalingProcess>, suspended: bool },
+    /// Scale-in protection of instances was set, or lifted.
+    ScaleInProtection { group: String, instances: Vec<Ec2InstanceId>, protected: bool },
+    /// Somebody asked for the termination of this very instance.
+    TerminationRequested { group: String, instance: Ec2InstanceId },
     /// A group's zones are being balanced: it launched an instance beyond its desired capacity.
     RebalancingZones { group: String, instance: Ec2InstanceId },
     /// A group was deleted, with all its instances.

@@ -67,6 +67,9 @@ impl fmt::Display for Occurrence {
             | Self::RootVolumeReplacement { .. }
             | Self::Standby { .. }
             | Self::RebalancingZones { .. }
+            | Self::ProcessesSuspended { .. }
+            | Self::ScaleInProtection { .. }
+            | Self::TerminationRequested { .. }
             | Self::GroupDeleted { .. }
             | Self::SpotNotice { .. }
             | Self::InstanceRefresh { .. }
@@ -208,6 +211,19 @@ impl Occurrence {
             }
             Self::RebalancingZones { group, instance } => {
                 write!(f, "group {group}: {instance} launched to balance the zones")
+            }
+            Self::ProcessesSuspended { group, processes, suspended } => {
+                let names: Vec<_> = processes.iter().map(|process| process.as_str()).collect();
+                let now = if *suspended { "suspended" } else { "resumed" };
+                write!(f, "group {group}: {} {now}", names.join(", "))
+            }
+            Self::ScaleInProtection { group, instances, protected } => {
+                let names: Vec<_> = instances.iter().map(|id| id.as_str()).collect();
+                let now = if *protected { "protected" } else { "not protected" };
+                write!(f, "group {group}: {} {now} from scale-in", names.join(", "))
+            }
+            Self::TerminationRequested { group, instance } => {
+                write!(f, "group {group}: termination of {instance} requested")
             }
             Self::GroupDeleted { group } => write!(f, "group {group}: deleted by force"),
             Self::SpotNotice { group, instance, notice } => write!(f, "group {group}: {instance} {notice}"),

@@ -77,10 +77,11 @@ resource "aws_lambda_function" "capacity_calculator" {
 
   environment {
     variables = {
-      ECS_CLUSTER         = var.cluster_name
-      AUTO_SCALING_GROUPS = local.auto_scaling_groups
-      HEADROOM            = var.headroom
-      METRIC_NAMESPACE    = var.metric_namespace
+      ECS_CLUSTER               = var.cluster_name
+      AUTO_SCALING_GROUPS       = local.auto_scaling_groups
+      HEADROOM                  = var.headroom
+      METRIC_NAMESPACE          = var.metric_namespace
+      METRIC_RESOLUTION_SECONDS = "1"
     }
   }
 

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::error::CapacityError;
 use crate::metrics::metric_data;
 use crate::report;
-use crate::seen::Seen;
+use crate::seen::{HOLD, Seen};
 use crate::snapshot::Reader;
 use crate::summary::{
     BookFigures, Covered, Figures, GroupFigures, Held, HeldReason, Outcome, Published, Summary,
@@ -93,8 +93,8 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
 
     /// Works out what the cluster that `event` is about can run and what its groups are missing and
     /// can lose, and publishes it. An event that the last snapshot covers, or that comes within
-    /// seconds of it, reads nothing. A call without an answer [`DEADLINE_MARGIN`] before the
-    /// invocation's end is an error.
+    /// seconds of it, reads nothing; a placement failure waits for these seconds. A call without an
+    /// answer [`DEADLINE_MARGIN`] before the invocation's end is an error.
     ///
     /// Either all metrics are put, with one timestamp, or it is an error. Nothing is retried here:
     /// the ports retry within a call, Lambda retries an event that failed.
@@ -127,8 +127,10 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
             return Ok(Outcome::Covered(Covered { cluster: name, trigger, covered_by_snapshot_of }));
         }
         if let Some(last_snapshot_of) = self.seen.holds(&cluster, &trigger, self.clock.now()) {
-            let reason = HeldReason::LastSnapshotTooRecent;
-            return Ok(Outcome::Held(Held { cluster: name, trigger, reason, last_snapshot_of }));
+            if !self.waits_out(&trigger, last_snapshot_of, until).await {
+                let reason = HeldReason::LastSnapshotTooRecent;
+                return Ok(Outcome::Held(Held { cluster: name, trigger, reason, last_snapshot_of }));
+            }
         }
         let warm = self.clusters.of(&cluster);
         let (snapshot, decided) = Box::pin(self.look(&cluster, &warm, until)).await?;
@@ -136,6 +138,22 @@ impl<E: EcsReads, A: AutoScalingGroups, M: Metrics, C: Clock> CapacityCalculator
         let published = self.put(&metric_data(&figures, &cluster), &cluster, until).await?;
         self.seen.keep(&cluster, snapshot.began, &snapshot.container_instances);
         Ok(Outcome::Published(Summary { cluster: name, trigger, figures, published }))
+    }
+
+    /// Waits until a placement failure may be read, where the invocation has the time. The next
+    /// schedule could be a minute away, and tasks wait.
+    async fn waits_out(
+        &self,
+        trigger: &Trigger,
+        last_snapshot_of: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> bool {
+        let free = last_snapshot_of + HOLD;
+        let waits = trigger.placement_failure && free + AFTER_TASKS < until;
+        if waits {
+            self.clock.sleep((free - self.clock.now()).to_std().unwrap_or_default()).await;
+        }
+        waits
     }
 
     /// Reads a snapshot, its tasks as far as they matter, and decides.

@@ -11,8 +11,9 @@ use crate::calls::SETTLE;
 use crate::trigger::Trigger;
 
 /// Events buy at most one snapshot in this time: a cluster in constant change would otherwise cost
-/// one for each of its events. The schedule picks up what is held.
-const HOLD: TimeDelta = TimeDelta::seconds(15);
+/// one for each of its events. The schedule picks up what is held, except that a placement failure
+/// waits: a host is missing now.
+pub(crate) const HOLD: TimeDelta = TimeDelta::seconds(10);
 
 /// The last published snapshots, by cluster, kept while the function is warm. The keys are names,
 /// as in metrics: an event gives an ARN where a variable may give a name.
@@ -32,8 +33,8 @@ impl Seen {
         self.0.borrow_mut().insert(cluster.name().to_owned(), Snapshot { began, versions });
     }
 
-    /// When the last snapshot began, where an event comes within 15 s of that. A schedule is never
-    /// held.
+    /// When the last snapshot began, where an event comes within [`HOLD`] of that. A schedule is
+    /// never held.
     pub(crate) fn holds(
         &self,
         cluster: &Cluster,
@@ -112,11 +113,11 @@ mod tests {
     }
 
     #[test]
-    fn events_are_held_for_15_s_and_schedules_never() {
+    fn events_are_held_for_10_s_and_schedules_never() {
         let failed =
             json!({"detail": {"clusterArn": CLUSTER, "eventName": "SERVICE_TASK_PLACEMENT_FAILURE"}});
         for event in [change(INSTANCE, 8), change("arn:new", 1), failed] {
-            assert_eq!([0, 14, 15].map(|seconds| holds(event.clone(), seconds)), [true, true, false]);
+            assert_eq!([0, 9, 10].map(|seconds| holds(event.clone(), seconds)), [true, true, false]);
         }
         assert!(!holds(json!({"detail-type": "Scheduled Event"}), 0));
         assert!(!holds(json!({}), 0));

@@ -143,6 +143,12 @@ fn add_functions(world: &mut World) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// How long before the trace the functions run. Nothing aligns their schedules, or the alarms'
+/// minutes, with what services want: the seed decides.
+pub(crate) fn lead(seed: u64) -> TimeDelta {
+    TimeDelta::seconds(i64::try_from(Chance::stream(seed, 3).between(60, 119)).unwrap_or(60))
+}
+
 /// The template's heartbeat timeout.
 const HEARTBEAT_SECONDS: u32 = 900;
 
@@ -155,6 +161,7 @@ pub(crate) fn driver(world: &SharedWorld, policy: &Policy) -> Result<Driver, Set
     let lookup = |name: &str| match name {
         "ECS_CLUSTER" => Some(CLUSTER.to_owned()),
         "AUTO_SCALING_GROUPS" => policy.headroom().map(|_| GROUP.to_owned()),
+        "METRIC_RESOLUTION_SECONDS" => policy.headroom().map(|_| "1".to_owned()),
         "HEADROOM" => policy.headroom().map(str::to_owned),
         _ => None,
     };

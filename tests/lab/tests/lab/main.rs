@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod reports;

@@ -4,6 +4,7 @@
 #   make sim         play 5,000 simulated histories under faults, each checked against the rules
 #                    (SEEDS=1000000 plays more; SEED=123 or REPLAY=file shows one)
 #   make lab         compare scaling policies on traces (TRACES=folder: yours); a page in target/lab
+#   make lab-docs    write the tables of docs/outcomes.md anew (TRACES=folder: those of the public traces too)
 #   make test        run every test, the end-to-end ones included
 #   make fuzz        give every reader of events and settings arbitrary input (FUZZ_CASES=1000000)
 #   make measure     print calls, polls and delays of drains in the simulated world
@@ -47,7 +48,7 @@ PACKAGES := target/package
 # Every template with functions, its own or nested ones.
 SAM_TEMPLATES := $(wildcard infra/template.yaml infra/example/template.yaml)
 
-.PHONY: help check-prerequisites demo demo-picture sim lab test fuzz measure bench bench-docs terraform-readme lint \
+.PHONY: help check-prerequisites demo demo-picture sim lab lab-docs test fuzz measure bench bench-docs terraform-readme lint \
 	validate build package arm64 reproducible advisories \
 	sam-build tools host-packages network-interfaces
 
@@ -76,6 +77,10 @@ fuzz:
 
 lab:
 	cargo run --locked --profile sim --package fleetkeeper-lab --bin lab -- $(if $(TRACES),--traces $(TRACES)) $(LAB)
+
+# Each table says in a comment what it is of. Those of the public traces stay as they are without TRACES.
+lab-docs:
+	cargo run --locked --profile sim --package fleetkeeper-lab --bin lab -- --docs docs/outcomes.md $(if $(TRACES),--traces $(TRACES)) $(LAB)
 
 measure:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin measure-drains

@@ -91,14 +91,15 @@ resource "aws_lambda_function" "capacity_calculator" {
 
   environment {
     variables = {
-      ECS_CLUSTER         = var.cluster_name
-      AUTO_SCALING_GROUPS = local.auto_scaling_groups
-      SCALING             = var.scaling == "Alarms" ? "metrics" : "direct"
-      FLEETKEEPER_DRY_RUN = var.scaling == "Off" ? "true" : "false"
-      SCALE_IN_MINUTES    = var.scale_in_minutes
-      MAX_DRAINING_HOSTS  = var.max_draining_hosts
-      HEADROOM            = var.headroom
-      METRIC_NAMESPACE    = var.metric_namespace
+      ECS_CLUSTER               = var.cluster_name
+      AUTO_SCALING_GROUPS       = local.auto_scaling_groups
+      SCALING                   = var.scaling == "Alarms" ? "metrics" : "direct"
+      FLEETKEEPER_DRY_RUN       = var.scaling == "Off" ? "true" : "false"
+      SCALE_IN_MINUTES          = var.scale_in_minutes
+      MAX_DRAINING_HOSTS        = var.max_draining_hosts
+      HEADROOM                  = var.headroom
+      METRIC_NAMESPACE          = var.metric_namespace
+      METRIC_RESOLUTION_SECONDS = "1"
     }
   }
 

@@ -9,8 +9,8 @@ resource "aws_cloudwatch_metric_alarm" "scale_out_alarm" {
   statistic           = "Minimum"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  period              = 60
-  evaluation_periods  = var.scale_out_minutes
+  period              = var.scale_out_seconds
+  evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.scaling == "Alarms" ? [aws_autoscaling_policy.scale_out_policy[0].arn] : []
 }
@@ -38,7 +38,7 @@ resource "aws_autoscaling_policy" "scale_out_policy" {
   policy_type               = "StepScaling"
   adjustment_type           = "ChangeInCapacity"
   metric_aggregation_type   = "Minimum"
-  estimated_instance_warmup = 60
+  estimated_instance_warmup = 30
 
   step_adjustment {
     metric_interval_lower_bound = 0

@@ -130,14 +130,14 @@ variable "spare_hosts" {
   }
 }
 
-variable "scale_out_minutes" {
-  description = "Alarms only: minutes with MissingHosts above 0 before hosts are added."
+variable "scale_out_seconds" {
+  description = "Alarms only: period in seconds of the alarm that adds hosts. Below 60, it is a high-resolution alarm."
   type        = number
-  default     = 1
+  default     = 10
 
   validation {
-    condition     = var.scale_out_minutes >= 1 && var.scale_out_minutes <= 60 && floor(var.scale_out_minutes) == var.scale_out_minutes
-    error_message = "scale_out_minutes must be a whole number from 1 to 60."
+    condition     = contains([10, 20, 30, 60, 120, 180, 300, 600], var.scale_out_seconds)
+    error_message = "scale_out_seconds must be 10, 20, 30, 60, 120, 180, 300 or 600."
   }
 }
 

@@ -48,7 +48,7 @@ impl Show {
                 of("ClusterName", CLUSTER),
                 of("AutoScalingGroupName", GROUP),
                 of("FurtherAutoScalingGroupNames", ARM_GROUP),
-                of("ScaleOutMinutes", "1"),
+                of("ScaleOutSeconds", "60"),
                 of("ScaleInMinutes", "1"),
             ],
             variables: vec![of("POLL_INTERVAL_SECONDS", "1"), of("DEADLINE_MARGIN_SECONDS", "3")],

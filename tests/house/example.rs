@@ -350,9 +350,9 @@ fn the_page_names_what_there_is() {
         assert!(in_repository(path).exists(), "{path}");
     }
     let main = template();
-    assert_eq!((default(main, "ScaleOutMinutes"), default(main, "ScaleInMinutes")), (1, 5));
+    assert_eq!((default(main, "ScaleOutSeconds"), default(main, "ScaleInMinutes")), (10, 5));
     assert!(
-        page.contains("After one minute with `MissingHosts`")
+        page.contains("After ten seconds with `MissingHosts`")
             && page.contains("After five minutes with `RemovableHosts`")
     );
     let delay = default(&example, "DeregistrationDelaySeconds");

@@ -90,7 +90,7 @@ fn every_parameter_is_in_one_group_and_says_what_it_is() {
 /// Templates with the same parameter describe and bound it alike.
 #[test]
 fn a_parameter_is_the_same_in_every_template() {
-    for name in ["AutoScalingGroupName", "AlarmTopicArn", "Scaling", "SpareHosts", "ScaleOutMinutes"] {
+    for name in ["AutoScalingGroupName", "AlarmTopicArn", "Scaling", "SpareHosts", "ScaleOutSeconds"] {
         let mut all = ALL.iter().filter_map(|path| translated(path)["Parameters"].get(name));
         let first = all.next().unwrap_or_else(|| panic!("no template has {name}"));
         for other in all {

@@ -43,7 +43,7 @@ fn dimensions(alarm: &Value) -> BTreeMap<String, String> {
 fn alarms_and_policies_are_those_that_are_simulated() {
     // The simulated book has the same warm-up. The template's own is the usual time of a host to
     // join.
-    let warmup: &[_] = &[("InstanceWarmupSeconds", "60")];
+    let warmup: &[_] = &[("InstanceWarmupSeconds", "30")];
     for (signals, path, set) in [
         (ScalingSignals::Fleetkeeper, MAIN, &[][..]),
         (ScalingSignals::Fleetkeeper, GROUP, &[]),

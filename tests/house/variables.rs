@@ -37,7 +37,6 @@ const FUNCTIONS: [Function; 2] = [
             "UDP_PORT_RESOURCES",
             "CONTAINER_MAX_GPU",
             "CONTAINER_USES_ENI",
-            "METRIC_RESOLUTION_SECONDS",
         ],
     },
 ];
@@ -112,10 +111,9 @@ fn the_parameters_defaults_are_those_of_the_code() {
     let (drainer, calculator) =
         (stack.properties("LifecycleDrainer"), stack.properties("CapacityCalculator"));
     let all = |of: &Value, name: &str| variables(of).get(name).map(text);
-    let without_defaults = |of: &Value, name: &str| {
-        all(of, name)
-            .filter(|_| ["ECS_CLUSTER", "LIFECYCLE_TOPIC_ARN", "AUTO_SCALING_GROUPS"].contains(&name))
-    };
+    // The alarm's period needs the resolution.
+    let set = ["ECS_CLUSTER", "LIFECYCLE_TOPIC_ARN", "AUTO_SCALING_GROUPS", "METRIC_RESOLUTION_SECONDS"];
+    let without_defaults = |of: &Value, name: &str| all(of, name).filter(|_| set.contains(&name));
     assert_eq!(
         lifecycle_drainer::Config::read(&Settings::new(&|name| all(drainer, name))),
         lifecycle_drainer::Config::read(&Settings::new(&|name| without_defaults(drainer, name)))

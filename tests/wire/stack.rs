@@ -43,7 +43,7 @@ fn deploy_with(name: &'static str, world: World, timeout: u32, more: &[(&'static
     let common = [
         ("ClusterName", "demo"),
         ("AutoScalingGroupName", "demo-asg"),
-        ("ScaleOutMinutes", "1"),
+        ("ScaleOutSeconds", "60"),
         ("ScaleInMinutes", "1"),
     ];
     let settings = Settings {

@@ -11,19 +11,19 @@ use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{
     AutoScalingGroups, Clock, GroupScaling, METRIC_DATA_MAX, MetricDatum, Metrics,
 };
-use fleetkeeper_core::time_left::within;
+use fleetkeeper_core::time_left::{between, within};
 use serde_json::Value;
 use tracing::warn;
 
 use crate::calls::{EcsReads, Paces};
 use crate::config::Config;
-use crate::decide::{Decided, Decider};
+use crate::decide::{AFTER_TASKS, Decided, Decider};
 use crate::error::CapacityError;
 use crate::metrics::metric_data;
 use crate::report;
 use crate::scaled::Scaled;
 use crate::scaling::Scaler;
-use crate::seen::Seen;
+use crate::seen::{HOLD, Seen, URGENT_HOLD};
 use crate::snapshot::Reader;
 use crate::summary::{
     BookFigures, Covered, Figures, GroupFigures, Held, HeldReason, Outcome, Published, Summary,
@@ -71,8 +71,8 @@ where
 
     /// Works out what the cluster that `event` is about can run and what its groups are missing and
     /// can lose, and publishes it. An event that the last snapshot covers, or that comes within
-    /// seconds of it, reads nothing. A call without an answer [`DEADLINE_MARGIN`] before the
-    /// invocation's end is an error.
+    /// seconds of it, reads nothing; a placement failure waits for these seconds. A call without an
+    /// answer [`DEADLINE_MARGIN`] before the invocation's end is an error.
     ///
     /// With direct scaling, groups are raised before the metrics are put, and hosts removed after.
     /// A call on a group that fails is an error of that group only, in the answer and in the log.
@@ -107,11 +107,15 @@ where
         if let Some(covered_by_snapshot_of) = self.seen.covers(&cluster, &trigger) {
             return Ok(Outcome::Covered(Covered { cluster: name, trigger, covered_by_snapshot_of }));
         }
-        if trigger.placement_failure && self.config.direct.is_some() {
-            self.clock.sleep(self.seen.waits(&cluster, self.clock.now())).await;
-        } else if let Some(last_snapshot_of) = self.seen.holds(&cluster, &trigger, self.clock.now()) {
-            let reason = HeldReason::LastSnapshotTooRecent;
-            return Ok(Outcome::Held(Held { cluster: name, trigger, reason, last_snapshot_of }));
+        let now = self.clock.now();
+        if let Some(last_snapshot_of) = self.seen.holds(&cluster, &trigger, self.hold(&trigger), now) {
+            // A host is missing now, and the next schedule could be a minute away.
+            let free = last_snapshot_of + self.hold(&trigger);
+            if !trigger.placement_failure || free + AFTER_TASKS >= until {
+                let reason = HeldReason::LastSnapshotTooRecent;
+                return Ok(Outcome::Held(Held { cluster: name, trigger, reason, last_snapshot_of }));
+            }
+            self.clock.sleep(between(now, free)).await;
         }
         let warm = self.clusters.of(&cluster);
         let Self { ecs, auto_scaling, clock, paces, config, .. } = self;
@@ -129,6 +133,11 @@ where
         }
         self.seen.keep(&cluster, snapshot.began, &snapshot.container_instances);
         Ok(Outcome::Published(Summary { cluster: name, trigger, figures, published }))
+    }
+
+    /// An event within this time of the last snapshot reads nothing yet.
+    fn hold(&self, trigger: &Trigger) -> TimeDelta {
+        if trigger.placement_failure && self.config.direct.is_some() { URGENT_HOLD } else { HOLD }
     }
 
     /// Adds the book's figures, and reports what stands beside the figures.

@@ -18,7 +18,7 @@ use crate::snapshot::Reader;
 use crate::tasks::Listed;
 
 /// Time that is left for the calls after the tasks: their protection, and the metrics.
-const AFTER_TASKS: TimeDelta = TimeDelta::seconds(6);
+pub(crate) const AFTER_TASKS: TimeDelta = TimeDelta::seconds(6);
 
 /// Time that is left for the metrics.
 const AFTER_PROTECTION: TimeDelta = TimeDelta::seconds(3);

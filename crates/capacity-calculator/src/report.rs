@@ -252,7 +252,7 @@ pub(crate) fn outcome(outcome: &Outcome) {
             containerInstance = trigger.container_instance.as_ref().map(tracing::field::display),
             version = trigger.version,
             snapshot = %last_snapshot_of,
-            "the last snapshot is less than 15 s old: nothing is read"
+            "the last snapshot is less than 10 s old: nothing is read"
         ),
     }
 }

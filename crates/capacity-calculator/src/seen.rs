@@ -2,24 +2,23 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
-use fleetkeeper_core::time_left::between;
 
 use crate::calls::SETTLE;
 use crate::trigger::Trigger;
 
 /// Events buy at most one snapshot in this time: a cluster in constant change would otherwise cost
-/// one for each of its events. The schedule picks up what is held.
-const HOLD: TimeDelta = TimeDelta::seconds(15);
+/// one for each of its events. The schedule picks up what is held, except that a placement failure
+/// waits: a host is missing now.
+pub(crate) const HOLD: TimeDelta = TimeDelta::seconds(10);
 
 /// With direct scaling a placement failure is acted on at once: it waits until this long after the
 /// last snapshot began. A storm of them buys a snapshot every 2 s, until one began after reads have
 /// settled that covers the rest. However large the cluster, the reads keep their pace.
-const URGENT_HOLD: TimeDelta = TimeDelta::seconds(2);
+pub(crate) const URGENT_HOLD: TimeDelta = TimeDelta::seconds(2);
 
 /// The last published snapshots, by cluster, kept while the function is warm. The keys are names,
 /// as in metrics: an event gives an ARN where a variable may give a name.
@@ -39,24 +38,18 @@ impl Seen {
         self.0.borrow_mut().insert(cluster.name().to_owned(), Snapshot { began, versions });
     }
 
-    /// When the last snapshot began, where an event comes within 15 s of that. A schedule is never
+    /// When the last snapshot began, where an event comes within `hold` of that. A schedule is never
     /// held.
     pub(crate) fn holds(
         &self,
         cluster: &Cluster,
         trigger: &Trigger,
+        hold: TimeDelta,
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
         let seen = self.0.borrow();
         let began = seen.get(cluster.name())?.began;
-        (trigger.is_change() && now >= began && now < began + HOLD).then_some(began)
-    }
-
-    /// How long a placement failure waits with direct scaling.
-    pub(crate) fn waits(&self, cluster: &Cluster, now: DateTime<Utc>) -> Duration {
-        let seen = self.0.borrow();
-        let began = seen.get(cluster.name()).map(|snapshot| snapshot.began).filter(|began| now >= *began);
-        began.map_or(Duration::ZERO, |began| between(now, began + URGENT_HOLD))
+        (trigger.is_change() && now >= began && now < began + hold).then_some(began)
     }
 
     /// When the snapshot began that has all that the event reports, where there is one: that of its
@@ -119,32 +112,27 @@ mod tests {
     /// Returns whether an event is held this many seconds after the last snapshot of the cluster
     /// began.
     fn holds(event: Value, seconds: i64) -> bool {
+        is_held(event, HOLD, seconds)
+    }
+
+    fn is_held(event: Value, hold: TimeDelta, seconds: i64) -> bool {
         let (seen, cluster) = (Seen::default(), CLUSTER.parse().unwrap());
         seen.keep(&cluster, began(), &[instance(7)]);
         let trigger = Trigger::read(event).unwrap();
-        seen.holds(&cluster, &trigger, began() + TimeDelta::seconds(seconds)).is_some()
+        seen.holds(&cluster, &trigger, hold, began() + TimeDelta::seconds(seconds)).is_some()
     }
 
     #[test]
-    fn events_are_held_for_15_s_and_schedules_never() {
+    fn events_are_held_for_10_s_and_schedules_never() {
         let failed =
             json!({"detail": {"clusterArn": CLUSTER, "eventName": "SERVICE_TASK_PLACEMENT_FAILURE"}});
         for event in [change(INSTANCE, 8), change("arn:new", 1), failed] {
-            assert_eq!([0, 14, 15].map(|seconds| holds(event.clone(), seconds)), [true, true, false]);
+            assert_eq!([0, 9, 10].map(|seconds| holds(event.clone(), seconds)), [true, true, false]);
+            let urgent = [1, 2].map(|seconds| is_held(event.clone(), URGENT_HOLD, seconds));
+            assert_eq!(urgent, [true, false]);
         }
         assert!(!holds(json!({"detail-type": "Scheduled Event"}), 0));
         assert!(!holds(json!({}), 0));
-    }
-
-    #[test]
-    fn with_direct_scaling_a_placement_failure_waits_for_two_seconds_at_most() {
-        let (seen, cluster) = (Seen::default(), CLUSTER.parse().unwrap());
-        let waits = |seen: &Seen, ms| seen.waits(&cluster, began() + TimeDelta::milliseconds(ms));
-        assert_eq!(waits(&seen, 0), Duration::ZERO);
-        seen.keep(&cluster, began(), &[]);
-        for (at, wait) in [(0, 2_000), (500, 1_500), (2_000, 0), (9_000, 0), (-1, 0)] {
-            assert_eq!(waits(&seen, at), Duration::from_millis(wait), "{at}");
-        }
     }
 
     #[test]
@@ -155,7 +143,7 @@ mod tests {
     #[test]
     fn a_cluster_without_a_snapshot_holds_nothing() {
         let trigger = Trigger::read(change(INSTANCE, 8)).unwrap();
-        assert_eq!(Seen::default().holds(&CLUSTER.parse().unwrap(), &trigger, began()), None);
+        assert_eq!(Seen::default().holds(&CLUSTER.parse().unwrap(), &trigger, HOLD, began()), None);
     }
 
     #[test]

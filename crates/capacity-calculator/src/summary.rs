@@ -146,6 +146,6 @@ pub struct Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeldReason {
-    /// An event buys at most one snapshot in 15 s.
+    /// An event buys at most one snapshot in 10 s.
     LastSnapshotTooRecent,
 }

@@ -37,6 +37,8 @@ pub(crate) fn calculator_config(
     let lookup = |name: &str| match name {
         "ECS_CLUSTER" => Some(cluster_name(0)),
         "AUTO_SCALING_GROUPS" if !groups.is_empty() => Some(groups.join(",")),
+        // The shipped alarm has a period of 10 s.
+        "METRIC_RESOLUTION_SECONDS" => Some("1".to_owned()),
         "HEADROOM" => Some(match plan.headroom {
             HeadroomPlan::One => "one".to_owned(),
             HeadroomPlan::None => "none".to_owned(),

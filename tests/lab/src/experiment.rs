@@ -8,6 +8,7 @@ use fleetkeeper_sim::PlacementMode;
 use serde::Serialize;
 
 use crate::bound::{self, Bound};
+use crate::figures::stages::{self, Stages};
 use crate::figures::{Figures, Minute, Waits};
 use crate::play::play;
 use crate::policy::Policy;
@@ -73,6 +74,8 @@ pub struct PolicyOutcome {
     pub waits: Waits,
     /// Those of services alone.
     pub service_waits: Waits,
+    /// The mean parts of the longest waits of services' tasks, a hundredth of all.
+    pub longest_waits: Option<Stages>,
     /// Each seed's figures.
     pub seeds: Vec<Figures>,
 }
@@ -216,11 +219,13 @@ impl Experiment {
             let all = |of: fn(&Figures) -> Waits| {
                 seeds.iter().map(of).reduce(|all, own| all.and(&own)).unwrap_or_default()
             };
+            let parts: Vec<Stages> = seeds.iter().flat_map(|seed| seed.stages.iter().copied()).collect();
             PolicyOutcome {
                 policy: policy.name(),
                 cost: [mean, least.unwrap_or(0.0), most.unwrap_or(0.0)],
                 waits: all(Figures::waits),
                 service_waits: all(|figures| figures.service_waits.clone()),
+                longest_waits: stages::of_the_longest(&parts),
                 seeds,
             }
         };

@@ -2,11 +2,13 @@
 //!
 //! | module | purpose |
 //! | --- | --- |
+//! | `docs` | the tables of a documentation page |
 //! | `options` | the command line |
 //! | `progress` | how far it is, and how long it still takes |
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a person")]
 
+mod docs;
 mod options;
 mod progress;
 
@@ -44,12 +46,18 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if let Some(page) = &options.docs {
+        return docs::write(page, options);
+    }
     let experiment = experiment(options)?;
     let bar = Bar::new();
     let outcomes = experiment.run(&|progress| bar.look(progress))?;
     bar.done();
     for outcome in &outcomes {
         println!("{}\n", table::terminal(outcome));
+        if options.timeline {
+            println!("{}\n", table::longest_waits(outcome));
+        }
     }
     println!("{}", table::LEGEND);
     write(options, &experiment, &outcomes)
@@ -108,6 +116,9 @@ fn write(
     for outcome in outcomes {
         let name = format!("{}.svg", outcome.trace);
         fs::write(options.out.join(name), fleetkeeper_lab::report::chart::standalone(outcome)?)?;
+        if options.timeline {
+            fs::write(options.out.join(format!("{}.csv", outcome.trace)), table::minutes(outcome))?;
+        }
         fs::write(options.out.join(format!("{}.md", outcome.trace)), table::markdown(outcome) + "\n")?;
     }
     println!("\n{} and {}", html.display(), json.display());

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use fleetkeeper_lab::policy::Policy;
+use fleetkeeper_lab::policy::{Policy, Tuning};
 use fleetkeeper_lab::trace::{BatchAs, HostType};
 use fleetkeeper_sim::PlacementMode;
 use lexopt::prelude::{Long, Short, ValueExt};
@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) host: Option<HostType>,
     pub(crate) hours: Option<u32>,
     pub(crate) policies: Vec<Policy>,
+    pub(crate) timeline: bool,
+    pub(crate) docs: Option<PathBuf>,
     pub(crate) jobs: usize,
     pub(crate) out: PathBuf,
 }
@@ -52,11 +54,15 @@ lab [OPTIONS]                  compare scaling policies on the shipped traces
 --batch workers|standalone     how the batch tasks of files are run (workers)
 --host NAME:CPU:MEMORY[:GPUS]  on this host type instead of one that the trace's tasks suggest
 --hours N                      the first N hours of each trace
---headroom VALUE               Fleetkeeper with this HEADROOM instead of one and 10%; may be repeated
---policies NAME                the policies whose names begin with this alone; may be repeated
---scale-in-minutes N           direct scaling with this SCALE_IN_MINUTES (5)
+--headroom VALUE[,VALUE...]    Fleetkeeper with these HEADROOMs instead of one and 10%
+--scale-out-seconds N          Fleetkeeper with this period of the alarm that adds hosts
+--scale-in-minutes N           Fleetkeeper with this ScaleInMinutes, by alarms and directly
+--warmup N                     Fleetkeeper with this warm-up of the policy that adds hosts, in seconds
 --max-draining VALUE           direct scaling with this MAX_DRAINING_HOSTS (10%)
 --warm-pool N                  direct scaling with a warm pool of N stopped hosts at first
+--policy NAME                  under the policies alone whose names begin like this; may be repeated
+--timeline                     show where the longest waits went, and write hosts and tasks minute by minute
+--docs PAGE                    write the tables of this page anew, each as the comment above it says
 --jobs N                       N runs at once (all cores)
 --out FOLDER                   where the JSON document, the page and the pictures go (target/lab)";
 
@@ -89,9 +95,8 @@ impl Command {
     pub(crate) fn read(mut words: Parser) -> Result<Self, Error> {
         let [spread, ..] = PLACEMENTS;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut headrooms: Vec<String> = Vec::new();
-        let mut names: Vec<String> = Vec::new();
-        let mut direct = Directly::default();
+        let (mut headrooms, mut names): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        let (mut tuning, mut direct) = (Tuning::default(), Directly::default());
         let mut options = Options {
             traces: None,
             only: Vec::new(),
@@ -102,6 +107,8 @@ impl Command {
             host: None,
             hours: None,
             policies: Policy::compared(),
+            timeline: false,
+            docs: None,
             jobs: cores,
             out: PathBuf::from("target/lab"),
         };
@@ -121,18 +128,22 @@ impl Command {
                     let hours = number(&mut words, "--hours", "a whole number from 1 to 8784", 8784)?;
                     options.hours = u32::try_from(hours).ok();
                 }
-                Long("headroom") => headrooms.push(words.value()?.string()?),
-                Long("policies") => names.push(words.value()?.string()?),
+                Long("headroom") => {
+                    headrooms.extend(words.value()?.string()?.split(',').map(str::to_owned));
+                }
+                Long("scale-out-seconds") => {
+                    tuning.scale_out_seconds = small(&mut words, "--scale-out-seconds")?;
+                }
                 Long("scale-in-minutes") => {
-                    let accepted = "a whole number from 1 to 1440";
-                    let minutes = number(&mut words, "--scale-in-minutes", accepted, 1440)?;
-                    direct.scale_in_minutes = u32::try_from(minutes).ok();
+                    tuning.scale_in_minutes = small(&mut words, "--scale-in-minutes")?;
+                    direct.scale_in_minutes = Some(tuning.scale_in_minutes);
                 }
+                Long("warmup") => tuning.warmup_seconds = small(&mut words, "--warmup")?,
                 Long("max-draining") => direct.max_draining = Some(words.value()?.string()?),
-                Long("warm-pool") => {
-                    let hosts = number(&mut words, "--warm-pool", "a whole number from 1 to 1000", 1000)?;
-                    direct.warm_pool = u32::try_from(hosts).ok();
-                }
+                Long("warm-pool") => direct.warm_pool = Some(small(&mut words, "--warm-pool")?),
+                Long("policy") => names.push(words.value()?.string()?),
+                Long("docs") => options.docs = Some(words.value()?.into()),
+                Long("timeline") => options.timeline = true,
                 Long("jobs") => {
                     let jobs = number(&mut words, "--jobs", "a whole number from 1 to 256", 256)?;
                     options.jobs = usize::try_from(jobs).unwrap_or(1);
@@ -148,9 +159,14 @@ impl Command {
             options.policies.extend(headrooms.iter().map(|headroom| Policy::direct(headroom)));
         }
         options.policies.iter_mut().for_each(|policy| direct.apply(policy));
-        if !names.is_empty() {
-            options.policies.retain(|policy| names.iter().any(|name| policy.name().starts_with(name)));
+        options.policies = options.policies.into_iter().map(|policy| policy.tuned(tuning)).collect();
+        let begins = |policy: &Policy, name: &String| policy.name().starts_with(name);
+        let is_unknown = |name: &&String| !options.policies.iter().any(|policy| begins(policy, name));
+        if let Some(unknown) = names.iter().find(is_unknown) {
+            let all: Vec<String> = options.policies.iter().map(Policy::name).collect();
+            return Err(format!("--policy={unknown:?} is not accepted: {}", all.join(", ")).into());
         }
+        options.policies.retain(|policy| names.is_empty() || names.iter().any(|name| begins(policy, name)));
         Ok(Self::Play(Box::new(options)))
     }
 }
@@ -159,6 +175,11 @@ fn number(words: &mut Parser, name: &str, accepted: &str, most: u64) -> Result<u
     let value = words.value()?.string()?;
     let number = u64::from_str(&value).ok().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| format!("{name}={value:?} is not accepted: {accepted}").into())
+}
+
+fn small(words: &mut Parser, name: &str) -> Result<u32, Error> {
+    let seconds = number(words, name, "a whole number from 1 to 3600", 3600)?;
+    Ok(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 fn placement(words: &mut Parser) -> Result<Placement, Error> {

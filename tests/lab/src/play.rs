@@ -42,14 +42,16 @@ async fn act(
     conditions: Conditions,
     progress: &dyn Fn(u32),
 ) -> Result<Figures, Unplayable> {
-    let mut world = stage::set_up(trace, policy, conditions)?;
-    let began = world.now();
+    let world = stage::set_up(trace, policy, conditions)?;
+    let staged = world.now();
     let services = trace.services.iter().map(|kind| kind.name.clone());
-    let mut tally = Tally::new(services, began);
-    world.take_history().entries().iter().for_each(|entry| tally.add(entry));
-    tally.begin(began);
+    let mut tally = Tally::new(services, staged);
     let world = SharedWorld::in_tokio_time(world);
-    let driver = stage::driver(&world, policy)?;
+    let mut driver = stage::driver(&world, policy)?;
+    let began = staged + stage::lead(conditions.seed);
+    driver.run_until(began).await;
+    world.with(|world| world.take_history().entries().iter().for_each(|entry| tally.add(entry)));
+    tally.begin(began);
     let run = Run {
         trace,
         policy,

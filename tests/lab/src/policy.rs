@@ -1,5 +1,7 @@
 //! What adds hosts to a group, and removes them.
 
+use std::fmt::Write;
+
 use fleetkeeper_sim::world::ApiError;
 use fleetkeeper_sim::{
     AlarmState, FleetkeeperScaling, ManagedScaling, ScalingSignals, SimpleScalingPolicy, World,
@@ -21,10 +23,8 @@ pub enum Policy {
     Fleetkeeper {
         /// `HEADROOM`.
         headroom: String,
-        /// `ScaleOutMinutes`.
-        scale_out_minutes: u32,
-        /// `ScaleInMinutes`.
-        scale_in_minutes: u32,
+        /// Its alarms and policies.
+        tuning: Tuning,
     },
     /// Fleetkeeper with `SCALING=direct`: it acts on the group itself.
     Direct {
@@ -39,11 +39,61 @@ pub enum Policy {
     },
 }
 
+/// What can be set of Fleetkeeper's alarms and policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tuning {
+    /// `ScaleOutSeconds`.
+    pub scale_out_seconds: u32,
+    /// `ScaleInMinutes`.
+    pub scale_in_minutes: u32,
+    /// The warm-up of the policy that adds hosts, in seconds.
+    pub warmup_seconds: u32,
+}
+
+impl Default for Tuning {
+    /// As in the template.
+    fn default() -> Self {
+        let shipped = FleetkeeperScaling::new(CLUSTER, GROUP);
+        Self {
+            scale_out_seconds: shipped.scale_out_seconds,
+            scale_in_minutes: shipped.scale_in_minutes,
+            warmup_seconds: shipped.instance_warmup_seconds,
+        }
+    }
+}
+
+impl Tuning {
+    /// What differs from the template.
+    fn differences(self) -> String {
+        let shipped = Self::default();
+        let mut said = String::new();
+        for (name, own, usual, unit) in [
+            ("out", self.scale_out_seconds, shipped.scale_out_seconds, "s"),
+            ("in", self.scale_in_minutes, shipped.scale_in_minutes, "min"),
+            ("warm-up", self.warmup_seconds, shipped.warmup_seconds, "s"),
+        ] {
+            if own != usual {
+                let _ = write!(said, " {name} {own} {unit}");
+            }
+        }
+        said
+    }
+}
+
 impl Policy {
     /// Fleetkeeper as the template deploys it, except for its headroom.
     #[must_use]
     pub fn fleetkeeper(headroom: &str) -> Self {
-        Self::Fleetkeeper { headroom: headroom.to_owned(), scale_out_minutes: 1, scale_in_minutes: 5 }
+        Self::Fleetkeeper { headroom: headroom.to_owned(), tuning: Tuning::default() }
+    }
+
+    /// The same with other alarms and policies, where they are Fleetkeeper's.
+    #[must_use]
+    pub fn tuned(self, tuning: Tuning) -> Self {
+        match self {
+            Self::Fleetkeeper { headroom, .. } => Self::Fleetkeeper { headroom, tuning },
+            other => other,
+        }
     }
 
     /// Direct scaling with the defaults, except for its headroom.
@@ -78,12 +128,8 @@ impl Policy {
         match self {
             Self::Book => "book".to_owned(),
             Self::CapacityProvider { target } => format!("capacity provider {target}"),
-            Self::Fleetkeeper { headroom, scale_out_minutes, scale_in_minutes } => {
-                let minutes = match (scale_out_minutes, scale_in_minutes) {
-                    (1, 5) => String::new(),
-                    (out, remove) => format!(" {out}/{remove} min"),
-                };
-                format!("Fleetkeeper {headroom}{minutes}")
+            Self::Fleetkeeper { headroom, tuning } => {
+                format!("Fleetkeeper {headroom}{}", tuning.differences())
             }
             Self::Direct { headroom, scale_in_minutes, max_draining, warm_pool } => {
                 let minutes = match scale_in_minutes {
@@ -153,13 +199,12 @@ impl Policy {
         let scaling = FleetkeeperScaling::new(CLUSTER, GROUP).looking_back(extra_points);
         match self {
             Self::CapacityProvider { .. } | Self::Direct { .. } => Ok(()),
-            Self::Fleetkeeper { scale_out_minutes, scale_in_minutes, .. } => {
-                world.deploy_scaling(&FleetkeeperScaling {
-                    scale_out_minutes: *scale_out_minutes,
-                    scale_in_minutes: *scale_in_minutes,
-                    ..scaling
-                })
-            }
+            Self::Fleetkeeper { tuning, .. } => world.deploy_scaling(&FleetkeeperScaling {
+                scale_out_seconds: tuning.scale_out_seconds,
+                scale_in_minutes: tuning.scale_in_minutes,
+                instance_warmup_seconds: tuning.warmup_seconds,
+                ..scaling
+            }),
             Self::Book => {
                 let scaling = scaling.by(ScalingSignals::Book);
                 let simple = |name, adjustment| SimpleScalingPolicy::new(name, adjustment).cooldown(COOLDOWN);

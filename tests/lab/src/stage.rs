@@ -166,6 +166,11 @@ const WARM_START_SECONDS: u32 = 30;
 
 /// With direct scaling it matters how long events are under way: up to a second each.
 const EVENTS_TAKE_SECONDS: u32 = 1;
+/// How long before the trace the functions run. Nothing aligns their schedules, or the alarms'
+/// minutes, with what services want: the seed decides.
+pub(crate) fn lead(seed: u64) -> TimeDelta {
+    TimeDelta::seconds(i64::try_from(Chance::stream(seed, 3).between(60, 119)).unwrap_or(60))
+}
 
 /// The template's heartbeat timeout.
 const HEARTBEAT_SECONDS: u32 = 900;
@@ -179,6 +184,7 @@ pub(crate) fn driver(world: &SharedWorld, policy: &Policy) -> Result<Driver, Set
     let lookup = |name: &str| match name {
         "ECS_CLUSTER" => Some(CLUSTER.to_owned()),
         "AUTO_SCALING_GROUPS" => policy.headroom().map(|_| GROUP.to_owned()),
+        "METRIC_RESOLUTION_SECONDS" => policy.headroom().map(|_| "1".to_owned()),
         "HEADROOM" => policy.headroom().map(str::to_owned),
         _ => policy.variable(name),
     };

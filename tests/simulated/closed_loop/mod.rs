@@ -62,6 +62,7 @@ impl ClosedLoop {
             "ECS_CLUSTER" => Some(CLUSTER.to_owned()),
             "AUTO_SCALING_GROUPS" => Some(groups.clone()),
             "HEADROOM" => Some(headroom.to_owned()),
+            "METRIC_RESOLUTION_SECONDS" => Some("1".to_owned()),
             _ => None,
         };
         let config = Config::read(&Settings::new(&lookup)).unwrap();

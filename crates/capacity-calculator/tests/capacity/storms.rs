@@ -53,7 +53,7 @@ async fn what_is_newer_and_every_schedule_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cluster_in_constant_change_costs_one_snapshot_in_15_s() {
+async fn a_cluster_in_constant_change_costs_one_snapshot_in_10_s() {
     let calculator = calculator(Ecs { pages: pages(&[1]), ..Ecs::default() }, CloudWatch::default(), &[]);
     for version in 8..128 {
         calculator.handle(change(&host(0), version), invocation(600)).await.unwrap();
@@ -61,10 +61,10 @@ async fn a_cluster_in_constant_change_costs_one_snapshot_in_15_s() {
     }
     let puts = calculator.metrics.puts.take();
     let took = (calculator.clock.now() - begin()).num_seconds();
-    let most = usize::try_from(took / 15).unwrap() + 1;
+    let most = usize::try_from(took / 10).unwrap() + 1;
     assert!((most - 1..=most).contains(&puts.len()), "{} in {took} s", puts.len());
     let apart = puts.windows(2).map(|pair| pair[1].at - pair[0].at);
-    assert!(apart.min() >= Some(chrono::TimeDelta::seconds(15)));
+    assert!(apart.min() >= Some(chrono::TimeDelta::seconds(10)));
     assert_eq!(calculator.ecs.lists.get(), puts.len());
 }
 
@@ -110,6 +110,24 @@ async fn a_placement_that_failed_is_read_unless_a_later_snapshot_was_made() {
     assert_eq!(calculator.metrics.puts.borrow().len(), 2);
     calculator.handle(first, invocation(60)).await.unwrap();
     assert_eq!(calculator.metrics.puts.take().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_placement_that_failed_right_after_a_snapshot_waits_for_its_turn() {
+    let calculator = calculator(Ecs { pages: pages(&[1]), ..Ecs::default() }, CloudWatch::default(), &[]);
+    let failed = |after: i64| {
+        let detail = json!({"clusterArn": CLUSTER_ARN, "eventName": "SERVICE_TASK_PLACEMENT_FAILURE"});
+        let time = (begin() + chrono::TimeDelta::seconds(after)).to_rfc3339();
+        json!({"detail-type": "ECS Service Action", "time": time, "detail": detail})
+    };
+    calculator.handle(failed(0), invocation(60)).await.unwrap();
+    // No time is left to wait.
+    let held = calculator.handle(failed(1), invocation(17)).await.unwrap();
+    assert!(matches!(held, Outcome::Held(_)));
+    calculator.handle(failed(1), invocation(60)).await.unwrap();
+    let puts = calculator.metrics.puts.take();
+    let apart = puts.windows(2).map(|pair| (pair[1].at - pair[0].at).num_seconds());
+    assert_eq!(apart.collect::<Vec<_>>(), [10]);
 }
 
 #[tokio::test(start_paused = true)]

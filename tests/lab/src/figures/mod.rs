@@ -3,9 +3,11 @@
 //! | module | purpose |
 //! | --- | --- |
 //! | [`tally`] | from the world's history to the figures |
+//! | [`stages`] | the parts of a wait |
 //! | `shortage` | what a service wants and does not run |
 
 mod shortage;
+pub mod stages;
 pub mod tally;
 
 use serde::Serialize;
@@ -37,6 +39,9 @@ pub struct Figures {
     pub invocations: u64,
     /// Minutes at whose end a task had waited for more than a minute.
     pub minutes_short: u64,
+    /// The parts of the waits of services' tasks that ran.
+    #[serde(skip)]
+    pub stages: Vec<stages::Stages>,
     /// Minute by minute.
     #[serde(skip)]
     pub minutes: Vec<Minute>,

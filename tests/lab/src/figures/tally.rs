@@ -9,6 +9,7 @@ use fleetkeeper_sim::world::ecs::task::{LastStatus, StopCode};
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
 
 use super::shortage::Shortage;
+use super::stages::Launches;
 use super::{Figures, Minute};
 
 /// A task that waits longer is missed by somebody.
@@ -49,6 +50,7 @@ pub struct Tally {
     /// Standalone tasks that have been placed and do not run yet: since when their owner waits.
     placed: BTreeMap<TaskArn, DateTime<Utc>>,
     killed: Vec<Killed>,
+    launches: Launches,
 }
 
 impl Tally {
@@ -68,6 +70,7 @@ impl Tally {
             reckoned_to: now,
             placed: BTreeMap::new(),
             killed: Vec::new(),
+            launches: Launches::default(),
         }
     }
 
@@ -80,6 +83,7 @@ impl Tally {
     /// Goes on with what happened.
     pub fn add(&mut self, entry: &Entry) {
         let now = entry.at;
+        self.launches.add(entry);
         match &entry.what {
             Occurrence::InstanceLaunching { .. } => {
                 self.reckon(now);
@@ -211,12 +215,13 @@ impl Tally {
             self.figures.batch_waits.add(seconds(since, now));
         }
         let Some(service) = task.service.clone() else { return };
-        let present = task.deployment;
+        let (present, host) = (task.deployment, task.host.clone());
         if present != self.deployment(&service) {
             return;
         }
         if let Some(since) = self.services.get_mut(&service).and_then(|shortage| shortage.runs(now)) {
             self.figures.service_waits.add(seconds(since, now));
+            self.figures.stages.push(self.launches.stages(&host, since, now));
         }
     }
 

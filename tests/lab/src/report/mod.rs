@@ -9,4 +9,5 @@
 pub mod chart;
 pub mod document;
 pub mod page;
+pub mod pages;
 pub mod table;

@@ -2,7 +2,8 @@
 
 use super::page::escaped;
 use crate::experiment::{PolicyOutcome, TraceOutcome};
-use crate::figures::{Figures, Waits};
+use crate::figures::stages::Stages;
+use crate::figures::{Figures, Minute, Waits};
 
 /// The columns. Costs are multiples of the bound's host-hours, waits are seconds; the others are
 /// means of the seeds.
@@ -68,6 +69,34 @@ pub fn html(outcome: &TraceOutcome) -> String {
         line("th", &mut COLUMNS.into_iter()),
         rows.collect::<Vec<_>>().join("\n")
     )
+}
+
+/// Where the longest waits went, policy by policy: a table of Markdown.
+#[must_use]
+pub fn longest_waits(outcome: &TraceOutcome) -> String {
+    let head = [
+        "| policy | noticed | decided | launched | placed | all |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ];
+    let rows = outcome.policies.iter().filter_map(|policy| {
+        let it = policy.longest_waits?;
+        let Stages { noticed, decided, launched, placed } = it;
+        let name = &policy.policy;
+        Some(format!("| {name} | {noticed} | {decided} | {launched} | {placed} | {} |", it.wait()))
+    });
+    head.into_iter().map(str::to_owned).chain(rows).collect::<Vec<_>>().join("\n")
+}
+
+/// Hosts and tasks at each minute's end under each policy, of the first seed: CSV.
+#[must_use]
+pub fn minutes(outcome: &TraceOutcome) -> String {
+    let mut lines = vec!["policy,minute,hosts,running,waiting".to_owned()];
+    for policy in &outcome.policies {
+        for (minute, Minute { hosts, running, waiting }) in policy.minutes().iter().enumerate() {
+            lines.push(format!("{},{minute},{hosts},{running},{waiting}", policy.policy));
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// What the trace is.

@@ -4,4 +4,6 @@
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod reports;

@@ -3,7 +3,7 @@
 use fleetkeeper_lab::bound::{self, Bound};
 use fleetkeeper_lab::figures::Figures;
 use fleetkeeper_lab::play::play;
-use fleetkeeper_lab::policy::Policy;
+use fleetkeeper_lab::policy::{Policy, Tuning};
 use fleetkeeper_lab::stage::Conditions;
 use fleetkeeper_lab::trace::{BatchAs, Event, HostType, Kind, Needs, Trace};
 use fleetkeeper_sim::PlacementMode;
@@ -48,16 +48,15 @@ fn p99(figures: &Figures) -> u32 {
 
 #[test]
 fn a_policy_made_worse_on_purpose_shows_as_worse() {
-    let of = |scale_out_minutes, scale_in_minutes| Policy::Fleetkeeper {
-        headroom: "one".to_owned(),
-        scale_out_minutes,
-        scale_in_minutes,
+    let of = |scale_out_seconds, scale_in_minutes| {
+        let tuning = Tuning { scale_out_seconds, scale_in_minutes, ..Tuning::default() };
+        Policy::fleetkeeper("one").tuned(tuning)
     };
-    let shipped = played(&hill(), &of(1, 5));
-    let late_out = played(&hill(), &of(10, 5));
+    let shipped = played(&hill(), &of(10, 5));
+    let late_out = played(&hill(), &of(600, 5));
     assert!(p99(&late_out) > p99(&shipped) + 300, "{} s and {} s", p99(&late_out), p99(&shipped));
     assert!(late_out.minutes_short > shipped.minutes_short);
-    let late_in = played(&hill(), &of(1, 40));
+    let late_in = played(&hill(), &of(10, 40));
     assert!(late_in.host_hours > shipped.host_hours * 1.2, "{late_in:?}");
 }
 

@@ -30,7 +30,9 @@ pub struct FleetkeeperScaling {
     pub metric_namespace: String,
     /// `ScalingSignals`.
     pub signals: ScalingSignals,
-    /// `ScaleOutMinutes`.
+    /// `ScaleOutSeconds`, for Fleetkeeper's signals.
+    pub scale_out_seconds: u32,
+    /// `ScaleOutMinutes`, for the book's signals.
     pub scale_out_minutes: u32,
     /// `ScaleInMinutes`.
     pub scale_in_minutes: u32,
@@ -56,6 +58,7 @@ impl FleetkeeperScaling {
             group: group.to_owned(),
             metric_namespace: "ECS/Fleetkeeper".to_owned(),
             signals: ScalingSignals::Fleetkeeper,
+            scale_out_seconds: 10,
             scale_out_minutes: 1,
             scale_in_minutes: 5,
             spare_hosts: 0.0,
@@ -63,7 +66,7 @@ impl FleetkeeperScaling {
             scale_in_above: 1.0,
             // It bridges the metric's delay: hosts that were launched and have not joined are
             // counted by the metric.
-            instance_warmup_seconds: 60,
+            instance_warmup_seconds: 30,
             extra_points: 2,
         }
     }
@@ -90,6 +93,10 @@ impl FleetkeeperScaling {
     /// The alarm that adds instances: the best value of each minute is too bad.
     #[must_use]
     pub fn scale_out_alarm(&self) -> Alarm {
+        let (periods, seconds) = match self.signals {
+            ScalingSignals::Fleetkeeper => (1, self.scale_out_seconds),
+            ScalingSignals::Book => (self.scale_out_minutes, 60),
+        };
         let (metric, statistic, breach, threshold) = match self.signals {
             ScalingSignals::Fleetkeeper => {
                 ("MissingHosts", Statistic::Minimum, ComparisonOperator::GreaterThanThreshold, 0.0)
@@ -100,7 +107,7 @@ impl FleetkeeperScaling {
             }
         };
         Alarm::new(&self.alarm("ScaleOutAlarm"), self.metric(metric), statistic, breach, threshold)
-            .periods(self.scale_out_minutes, 60)
+            .periods(periods, seconds)
             .looking_back(self.extra_points)
             .treating_missing_data_as(TreatMissingData::NotBreaching)
             .executing(AlarmState::Alarm, &self.group, "ScaleOutPolicy")

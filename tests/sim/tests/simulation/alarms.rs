@@ -12,10 +12,10 @@ pub(crate) fn put(world: &mut World, name: &'static str, value: f64) {
     put_with(world, name, value, StorageResolution::OneMinute, &[("ClusterName", "demo")]);
 }
 
-/// A value of group `hosts`.
+/// A value of group `hosts`, as the template has the calculator put it.
 pub(crate) fn put_of_group(world: &mut World, name: &'static str, value: f64) {
     let dimensions = [("ClusterName", "demo"), ("AutoScalingGroupName", "hosts")];
-    put_with(world, name, value, StorageResolution::OneMinute, &dimensions);
+    put_with(world, name, value, StorageResolution::OneSecond, &dimensions);
 }
 
 fn put_with(

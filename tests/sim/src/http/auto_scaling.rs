@@ -53,7 +53,8 @@ fn call(world: &SharedWorld, action: &str, form: &Form) -> Result<Called<String>
     }
 }
 
-/// Members that the world does not know are refused: an answer that overlooked them would be a wrong one.
+/// Members that the world does not know are refused: an answer that overlooked them would be a
+/// wrong one.
 fn refuse_unknown(action: &str, form: &Form) -> Result<(), ApiError> {
     const ACTION: [&str; 4] =
         ["AutoScalingGroupName", "LifecycleHookName", "LifecycleActionToken", "InstanceId"];
@@ -120,7 +121,7 @@ pub(super) fn members(form: &Form, name: &str) -> Vec<String> {
     members.map(|(_, value)| value.clone()).collect()
 }
 
-/// The most that a page is to hold.
+/// The most items of a page.
 pub(super) fn max_records(form: &Form) -> Result<Option<i64>, ApiError> {
     let number = form.get("MaxRecords").map(|number| number.parse()).transpose();
     number.map_err(|_| ApiError::validation("MaxRecords must be a number."))

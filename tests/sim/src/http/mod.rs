@@ -1,7 +1,7 @@
 //! The HTTP face: a world's ECS and Auto Scaling APIs on the wire, for real processes.
 //!
-//! Point them at it with `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_AUTO_SCALING`, and any credentials: signatures
-//! are not checked.
+//! Point them at it with `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_AUTO_SCALING`, and any
+//! credentials: signatures are not checked.
 //!
 //! | room | purpose |
 //! | --- | --- |
@@ -36,8 +36,8 @@ use crate::shared::SharedWorld;
 
 /// A world's API on a port of this machine, served on a thread of its own until this is dropped.
 ///
-/// Nothing ticks in the background: whatever asks the world something, a request or a look at it, finds all that is
-/// due by then done, each at its own time.
+/// Nothing ticks in the background. Every request and every read of the world first plays
+/// everything that is due by then, each at its own time.
 #[derive(Debug)]
 pub struct Face {
     address: SocketAddr,
@@ -62,7 +62,8 @@ struct Server {
 }
 
 impl Face {
-    /// Serves a world on a free port of 127.0.0.1. Its time is to be the wall clock's, scaled or not.
+    /// Serves a world on a free port of 127.0.0.1. Its time must be the wall clock's, scaled or
+    /// not.
     pub fn start(world: SharedWorld) -> io::Result<Self> {
         Self::start_on(world, SocketAddr::from(([127, 0, 0, 1], 0)))
     }
@@ -86,7 +87,7 @@ impl Face {
         Ok(Self { address, world, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// What `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_AUTO_SCALING` are set to.
+    /// The value of `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_AUTO_SCALING`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

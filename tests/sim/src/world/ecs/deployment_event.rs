@@ -1,4 +1,4 @@
-//! `ECS Deployment State Change`: what ECS tells of a service's deployments.
+//! `ECS Deployment State Change`: ECS's events of a service's deployments.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -17,13 +17,13 @@ pub struct DeploymentStateChange {
     pub cluster: String,
     /// Its service's name.
     pub service: String,
-    /// Whether the service has what the deployment wants.
+    /// True if the service has what the deployment wants.
     pub completed: bool,
 }
 
 impl DeploymentStateChange {
-    /// The event as EventBridge delivers it (developer guide, "ecs_service_deployment_events"). Unlike
-    /// other events it names no cluster but in its service's ARN.
+    /// The event as EventBridge delivers it (developer guide, "ecs_service_deployment_events").
+    /// Unlike other events it names no cluster but in its service's ARN.
     #[must_use]
     pub fn event(&self, id: &str, at: DateTime<Utc>) -> Value {
         let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{}/{}", self.cluster, self.service);

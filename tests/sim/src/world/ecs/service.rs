@@ -74,7 +74,7 @@ pub struct Service {
     pub(crate) steady: bool,
     /// True if the scheduler has nothing to do about it until something changes.
     pub(crate) settled: bool,
-    /// Whether a deployment is under way.
+    /// True if a deployment is under way.
     pub(crate) deploying: bool,
     /// The scheduler's events.
     pub(crate) events: ServiceEvents,

@@ -1,6 +1,6 @@
 //! Auto Scaling: groups, and what they did and are doing.
 
-use super::auto_scaling::{Form, max_records, members, required};
+use super::form::{Form, max_records, members, required};
 use super::xml;
 use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::activity::ScalingActivity;

@@ -2,8 +2,8 @@
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
-use super::auto_scaling::{Form, max_records, required};
 use super::auto_scaling_groups::activity_members;
+use super::form::{Form, max_records, required};
 use super::xml;
 use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::instance_refresh::DescribedRefresh;

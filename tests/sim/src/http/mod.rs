@@ -3,10 +3,10 @@
 //! Point them at it with `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_AUTO_SCALING`, and any
 //! credentials: signatures are not checked.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | `ecs`, `ecs_tasks`, `ecs_services`, `ecs_shapes`, `ecs_service_shapes` | ECS: AWS JSON 1.1 |
-//! | `auto_scaling`, `auto_scaling_groups`, `group_scaling`, `xml` | Auto Scaling: the Query protocol |
+//! | `ecs`, `ecs_tasks`, `ecs_services`, `ecs_answer`, `ecs_shapes`, `ecs_service_shapes` | ECS: AWS JSON 1.1 |
+//! | `auto_scaling`, `auto_scaling_groups`, `group_scaling`, `form`, `xml` | Auto Scaling: the Query protocol |
 
 mod auto_scaling;
 mod auto_scaling_groups;
@@ -16,6 +16,7 @@ mod ecs_service_shapes;
 mod ecs_services;
 mod ecs_shapes;
 mod ecs_tasks;
+mod form;
 mod group_scaling;
 mod xml;
 

@@ -4,8 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::event::iso;
-use crate::world::outbox::Emitted;
-use crate::world::{ACCOUNT, REGION, World};
+use crate::world::{ACCOUNT, REGION};
 
 /// The event's `detail-type`.
 pub(crate) const DEPLOYMENT_STATE_CHANGE: &str = "ECS Deployment State Change";
@@ -22,7 +21,7 @@ pub struct DeploymentStateChange {
 }
 
 impl DeploymentStateChange {
-    /// The event as EventBridge delivers it (developer guide, "ecs_service_deployment_events").
+    /// The event as EventBridge delivers it (developer guide, "`ecs_service_deployment_events`").
     /// Unlike other events it names no cluster but in its service's ARN.
     #[must_use]
     pub fn event(&self, id: &str, at: DateTime<Utc>) -> Value {
@@ -50,18 +49,5 @@ impl DeploymentStateChange {
                 "reason": format!("ECS deployment {deployment} {reason}."),
             },
         })
-    }
-}
-
-impl World {
-    /// Sends an event of a deployment, where a rule waits for such events.
-    pub(super) fn tell_deployment(&mut self, cluster: &str, service: &str, completed: bool) {
-        if !self.event_sources.wants(DEPLOYMENT_STATE_CHANGE) {
-            return;
-        }
-        let (cluster, service) = (cluster.to_owned(), service.to_owned());
-        let id = self.ids.uuid();
-        let change = DeploymentStateChange { cluster, service, completed };
-        self.emit(Emitted::DeploymentStateChange { id, change });
     }
 }

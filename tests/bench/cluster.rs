@@ -31,13 +31,13 @@ const SERVICES: u32 = 10;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cluster {
     pub(crate) hosts: u32,
-    /// Whether the services' tasks have network interfaces of their own: the calculator then reads
+    /// True if the services' tasks have network interfaces of their own: the calculator then reads
     /// the tasks.
     pub(crate) awsvpc: bool,
     /// True if variables give the worst-case container. Otherwise the calculator discovers it in
     /// the services' task definitions.
     pub(crate) given: bool,
-    /// Whether the calculator knows the group: it then works out what the group is missing and can
+    /// True if the calculator knows the group: it then works out what the group is missing and can
     /// lose.
     pub(crate) grouped: bool,
 }

@@ -1,4 +1,4 @@
-//! What direct scaling asks of Auto Scaling, on the wire as by the simulated ports.
+//! Direct scaling's calls on Auto Scaling, on the wire as by the simulated ports.
 
 use std::sync::atomic::Ordering;
 

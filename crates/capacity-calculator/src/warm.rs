@@ -35,8 +35,8 @@ impl Clusters {
 }
 
 impl Warm {
-    /// Whether an event of a group is reported for the first time: what stays as it is does not
-    /// fill the log.
+    /// Returns whether an event of a group is reported for the first time: what stays as it is does
+    /// not fill the log.
     pub(crate) fn is_first(&self, event: &'static str, group: &str) -> bool {
         self.reported.borrow_mut().insert((event, group.to_owned()))
     }

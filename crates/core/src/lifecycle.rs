@@ -49,7 +49,7 @@ pub struct AutoScalingGroup {
     pub maximum: u32,
     /// Its desired capacity, in capacity units.
     pub desired: u32,
-    /// Whether it has a mixed instances policy: several types, or Spot instances beside others.
+    /// True if it has a mixed instances policy: several types, or Spot instances beside others.
     pub mixed: bool,
     /// The scaling processes that are suspended: `Launch`, `Terminate`, ...
     pub suspended: BTreeSet<String>,
@@ -82,7 +82,8 @@ pub struct GroupInstance {
     pub weight: u32,
     /// True if it is protected from scale-in.
     pub protected: bool,
-    /// The version of the launch template that it was launched from; none for a launch configuration.
+    /// The version of the launch template that it was launched from; none for a launch
+    /// configuration.
     pub launch_template_version: Option<u64>,
 }
 
@@ -107,8 +108,8 @@ impl GroupInstance {
 pub struct InstanceRefreshStatus(pub String);
 
 impl InstanceRefreshStatus {
-    /// Whether the refresh may still replace instances. A status that AWS added since counts as under
-    /// way: nobody knows that it ended.
+    /// Returns whether the refresh may still replace instances. A status that AWS added since
+    /// counts as under way: nobody knows that it ended.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
         let ended = ["Successful", "Failed", "Cancelled", "RollbackFailed", "RollbackSuccessful"];

@@ -18,14 +18,14 @@ pub struct DirectPlan {
 /// `MAX_DRAINING_HOSTS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DrainingAtOnce {
-    /// So many.
+    /// This many.
     Hosts(u32),
     /// A share of the group's hosts, in percent.
     Percent(u32),
 }
 
 impl DrainingAtOnce {
-    /// How many of so many hosts.
+    /// The share of this many hosts.
     #[must_use]
     pub fn of(self, hosts: u64) -> u64 {
         match self {
@@ -35,7 +35,7 @@ impl DrainingAtOnce {
     }
 }
 
-/// What AWS makes of terminating an instance that is on its way out.
+/// AWS's answer to terminating an instance that is on its way out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Again {
     /// It decrements once more.

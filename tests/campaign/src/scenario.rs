@@ -1,5 +1,5 @@
-//! What a history begins with and what happens in it, as plain data: drawn from a seed, shrunk, written down as JSON and
-//! played again.
+//! What a history begins with and what happens in it, as plain data: drawn from a seed, shrunk,
+//! written down as JSON and played again.
 
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::disorder::Disorder;
@@ -18,7 +18,7 @@ pub struct Scenario {
     pub drainer: DrainerPlan,
     /// How the capacity-calculator is configured; without it there is none.
     pub calculator: Option<CalculatorPlan>,
-    /// What people and hosts do, in any order.
+    /// The happenings, caused by people and hosts, in any order.
     pub happenings: Vec<Happening>,
     /// Duplicates, delays, deaths, slow calls: until [`Self::quiet_after_seconds`].
     pub disorder: Disorder,
@@ -46,7 +46,7 @@ pub struct ClusterPlan {
     pub standalone: Vec<StandalonePlan>,
     /// How long the service scheduler takes to notice a change, in seconds.
     pub scheduler_delay_seconds: u32,
-    /// Agents that disconnect by themselves, as healthy ones do.
+    /// Agents that disconnect on their own, as healthy ones do.
     pub flapping_agents: Option<FlappingPlan>,
 }
 
@@ -76,7 +76,7 @@ pub enum HeadroomPlan {
     Percent(u8),
 }
 
-/// Agents that disconnect and connect again by themselves.
+/// Agents that disconnect and connect again on their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlappingPlan {
     /// From one disconnection of an agent to its next.
@@ -101,26 +101,27 @@ pub struct GroupPlan {
     pub registering_seconds: u32,
     /// The hook's heartbeat timeout.
     pub heartbeat_seconds: u32,
-    /// Whether an action that runs out is abandoned.
+    /// True if an action that runs out is abandoned.
     pub default_abandon: bool,
     /// A drain timeout in the hook's metadata, where these name the cluster.
     pub metadata_drain_timeout_seconds: Option<u32>,
-    /// A second hook, which ends after so many seconds.
+    /// A second hook, which ends after this many seconds.
     pub other_hook_seconds: Option<u32>,
     /// A warm pool that takes back what is scaled in.
     pub warm_pool: Option<WarmPoolPlan>,
-    /// Whether an instance whose termination was abandoned is retained.
+    /// True if an instance whose termination was abandoned is retained.
     pub retains_abandoned: bool,
-    /// A hook on launches, which ends after so many seconds. Its notices come to the drainer's topic, too.
+    /// A hook on launches, which ends after this many seconds. Its notices come to the drainer's
+    /// topic, too.
     #[serde(default)]
     pub launch_hook_seconds: Option<u32>,
-    /// Whether the group's ordinary notifications come to the drainer's topic, too.
+    /// True if the group's ordinary notifications come to the drainer's topic, too.
     #[serde(default)]
     pub notifies: bool,
     /// Which instance a scale-in takes.
     #[serde(default)]
     pub takes: Takes,
-    /// What the hook's `NotificationMetadata` says.
+    /// The hook's `NotificationMetadata`.
     #[serde(default)]
     pub metadata: Metadata,
     /// How the group differs from a plain one.
@@ -135,21 +136,22 @@ pub struct GroupPlan {
 pub struct GroupOptions {
     /// Behind a load balancer: how long connections drain before the termination hooks run.
     pub connection_draining_seconds: Option<u32>,
-    /// How long the group lists an instance as `Terminating:Proceed` after its last termination hook.
+    /// How long the group lists an instance as `Terminating:Proceed` after its last termination
+    /// hook.
     pub lingering_seconds: Option<u32>,
     /// Its Availability Zones; one, where it is 0.
     pub zones: usize,
-    /// Whether it replaces a terminating instance as late as AWS was recorded to.
+    /// True if it replaces a terminating instance as late as AWS was recorded to.
     pub replaces_as_recorded: bool,
-    /// Whether a retained instance that is terminated by hand runs its hooks again.
+    /// True if a retained instance that is terminated by hand runs its hooks again.
     pub retained_run_hooks_again: bool,
-    /// Whether a status reason follows the description of its terminations.
+    /// True if a status reason follows the description of its terminations.
     pub status_reason: bool,
-    /// Whether its notices lack the `Action` member, as they did before 2026.
+    /// True if its notices lack the `Action` member, as they did before 2026.
     pub without_action_member: bool,
-    /// Whether the notifications of the drainer's hook are refused.
+    /// True if the notifications of the drainer's hook are refused.
     pub notification_refused: bool,
-    /// What it makes of terminating an instance that is on its way out.
+    /// AWS's answer to terminating an instance that is on its way out.
     pub terminated_again: Again,
     /// How long after a termination by id it balances its zones.
     pub rebalances_after_seconds: Option<u32>,
@@ -157,11 +159,11 @@ pub struct GroupOptions {
     pub min_size: u32,
     /// The most hosts; 1,000 where it says nothing.
     pub max_size: Option<u32>,
-    /// Whether its capacity provider says that ECS scales it.
+    /// True if its capacity provider says that ECS scales it.
     pub scaled_by_ecs: bool,
 }
 
-/// What a hook's `NotificationMetadata` says of the cluster.
+/// A hook's `NotificationMetadata` about the cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Metadata {
     /// Its name, as documented.
@@ -192,14 +194,14 @@ pub enum Takes {
 pub struct WarmPoolPlan {
     /// From the start of a stopped instance to its agent's return.
     pub start_seconds: u32,
-    /// Whether an agent that is back registers anew.
+    /// True if an agent that is back registers anew.
     pub registers_anew: bool,
 }
 
 /// A service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServicePlan {
-    /// Whether it is a DAEMON service: one task a host, whatever it wants else.
+    /// True if it is a DAEMON service: one task a host, whatever it wants else.
     pub daemon: bool,
     /// How many tasks it wants.
     pub tasks: u32,
@@ -210,16 +212,16 @@ pub struct ServicePlan {
     /// The one group of the cluster, counted round, on whose instances its tasks may be placed.
     #[serde(default)]
     pub only_on_group: Option<usize>,
-    /// Whether it is that group's capacity provider that binds them there, and not an attribute.
+    /// True if that group's capacity provider binds them there, and not an attribute.
     #[serde(default)]
     pub by_provider: bool,
-    /// Whether no two of its tasks may be on one instance.
+    /// True if no two of its tasks may be on one instance.
     #[serde(default)]
     pub distinct: bool,
-    /// Whether its placement strategy names the zone.
+    /// True if its placement strategy names the zone.
     #[serde(default)]
     pub spreads_over_zones: bool,
-    /// What its tasks are.
+    /// Its tasks.
     pub task: TaskPlan,
 }
 
@@ -228,7 +230,7 @@ pub struct ServicePlan {
 pub struct StandalonePlan {
     /// How long it runs.
     pub run_seconds: u32,
-    /// What it is.
+    /// The task.
     pub task: TaskPlan,
 }
 
@@ -243,7 +245,7 @@ pub struct TaskPlan {
     pub tcp_port: Option<u16>,
     /// A static UDP port.
     pub udp_port: Option<u16>,
-    /// Whether it has a network interface of its own.
+    /// True if it has a network interface of its own.
     pub awsvpc: bool,
     /// In PENDING.
     pub pending_seconds: u32,
@@ -273,17 +275,18 @@ pub struct DrainerPlan {
     pub on_drain_timeout: OnTimeout,
     /// Its reserved concurrency.
     pub reserved_concurrency: Option<u32>,
-    /// Whether Lambda's loop detection is left on, against the template.
+    /// True if Lambda's loop detection is left on, against the template.
     pub recursion_terminated: bool,
-    /// `ECS_CLUSTER`, counted among the clusters; one that is not there is a cluster that does not exist.
+    /// `ECS_CLUSTER`, counted among the clusters; one that is not there is a cluster that does not
+    /// exist.
     #[serde(default)]
     pub ecs_cluster: usize,
-    /// Whether each group is swept every minute.
+    /// True if each group is swept every minute.
     #[serde(default)]
     pub sweeps: bool,
 }
 
-/// What ends a drain whose time is up.
+/// The policy of a drain whose time is up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnTimeout {
     /// `stop-tasks`
@@ -307,13 +310,13 @@ pub struct CalculatorPlan {
     pub memory: u64,
     /// `TCP_PORT_RESOURCES`: one or none.
     pub tcp_port: Option<u16>,
-    /// Whether it is invoked on a schedule, every minute.
+    /// True if it is invoked on a schedule, every minute.
     pub scheduled: bool,
-    /// Whether it is invoked on events.
+    /// True if it is invoked on events.
     pub on_events: bool,
-    /// Whether its alarms scale the first group.
+    /// True if its alarms scale the first group.
     pub scales: bool,
-    /// Whether none of the worst case is given: it discovers all of it.
+    /// True if none of the worst-case container is given: the calculator discovers all of it.
     #[serde(default)]
     pub discovers: bool,
     /// Its reserved concurrency.
@@ -336,11 +339,11 @@ pub struct Happening {
     pub cluster: usize,
     /// In which of its groups, or to which of its services, counted round.
     pub of: usize,
-    /// What.
+    /// The task.
     pub what: What,
 }
 
-/// What happens. Hosts are counted round, in the order of their ids.
+/// Happenings. Hosts are counted round, in the order of their ids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum What {
     /// Hosts are terminated at once, and replaced or not.
@@ -349,14 +352,14 @@ pub enum What {
         host: usize,
         /// How many.
         hosts: u32,
-        /// Whether they are replaced.
+        /// True if they are replaced.
         replaced: bool,
     },
-    /// The group is told to have so many hosts.
+    /// Somebody sets the group's desired capacity.
     SetDesiredCapacity(u32),
     /// A host is gone without notice.
     LoseHost(usize),
-    /// An agent is away for so many seconds.
+    /// An agent is away for this many seconds.
     DisconnectAgent {
         /// Whose.
         host: usize,
@@ -365,11 +368,11 @@ pub enum What {
     },
     /// An agent loses its state and registers anew.
     RegisterAnew(usize),
-    /// A service is told to have so many tasks.
+    /// Somebody sets a service's desired count.
     SetDesiredCount(u32),
     /// A service gets a new task definition: a rolling deployment.
     Deploy,
-    /// All hosts are replaced, in waves that leave so many percent in service.
+    /// All hosts are replaced, in waves that leave this share in service, in percent.
     RefreshInstances(u32),
     /// Somebody runs a standalone task.
     RunTask(StandalonePlan),
@@ -377,7 +380,7 @@ pub enum What {
     StartTask {
         /// Where.
         host: usize,
-        /// What.
+        /// The task.
         task: StandalonePlan,
     },
     /// Somebody deregisters an instance, whatever runs on it.
@@ -402,7 +405,7 @@ pub enum What {
     DeleteGroup,
     /// A host gets a ghost: an older registration, disconnected, with a task.
     LeaveGhost(usize),
-    /// A process of the group is suspended for so many seconds.
+    /// A process of the group is suspended for this many seconds.
     Suspend(Process, u32),
     /// A host is protected from scale-in.
     ProtectHost(usize),
@@ -410,7 +413,7 @@ pub enum What {
     KeepHost(usize),
 }
 
-/// What else may come to a topic.
+/// Other messages that may come to a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stray {
     /// A hook was put.
@@ -425,20 +428,21 @@ pub enum Stray {
     Json,
 }
 
-/// Calls that go wrong, from the start of the history on or later, and until it is quiet at most unless `throughout`.
+/// Calls that go wrong, from the start of the history on or later, and until it is quiet at most
+/// unless `throughout`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultPlan {
     /// Which calls; all where none is named.
     pub operation: Option<Operation>,
     /// How.
     pub fault: Wrong,
-    /// So many in a thousand.
+    /// This many in a thousand.
     pub per_mille: u32,
     /// From when on.
     pub from_seconds: u32,
     /// For how long.
     pub seconds: u32,
-    /// Whether it lasts for the whole history, its quiet end included.
+    /// True if it lasts for the whole history, its quiet end included.
     #[serde(default)]
     pub throughout: bool,
 }
@@ -484,7 +488,7 @@ pub struct LagPlan {
     pub seconds: u32,
     /// How many reads in a thousand lag.
     pub per_mille: u32,
-    /// Whether each read that lags draws its own lag. Otherwise all lag by the most.
+    /// True if each read that lags draws its own lag. Otherwise all lag by the most.
     #[serde(default)]
     pub each_by_its_own: bool,
 }

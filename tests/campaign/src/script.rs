@@ -1,4 +1,4 @@
-//! What happens in a history, in its order, and how it is brought about.
+//! Brings about a history's happenings, in their order.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::set_up::{cluster_name, group_name, service_definition, service_name, 
 /// The attribute of hosts that are never removed.
 const KEEP: &str = "fleetkeeper.keep";
 
-/// What is left to happen.
+/// The happenings that are still to come.
 #[derive(Debug)]
 pub(crate) struct Script {
     acts: BTreeMap<(DateTime<Utc>, usize), Act>,
@@ -43,7 +43,7 @@ impl Script {
         script
     }
 
-    /// Nothing happens later than when it is to be quiet.
+    /// Nothing happens after the quiet end has begun.
     fn enter(&mut self, at: DateTime<Utc>, act: Act) {
         self.entered += 1;
         self.acts.insert((at.min(self.quiet_from), self.entered), act);
@@ -53,7 +53,8 @@ impl Script {
         self.acts.pop_first().map(|((time, _), act)| (time, act))
     }
 
-    /// Makes something happen. What can't (a host that is not there, a group at its limit) does not.
+    /// Brings about a happening. An impossible one (a host that is not there, a group at its limit)
+    /// is skipped.
     pub(crate) fn play(&mut self, world: &mut World, scenario: &Scenario, now: DateTime<Utc>, act: Act) {
         match act {
             Act::AgentBack { cluster, host } => {

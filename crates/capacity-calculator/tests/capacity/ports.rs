@@ -1,4 +1,5 @@
-//! An ECS that holds container instances, groups, a CloudWatch that keeps what is put, a clock that does not wait.
+//! An ECS that holds container instances, groups, a CloudWatch that keeps what is put, a clock that
+//! does not wait.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,7 +56,7 @@ pub(crate) struct Ecs {
     pub(crate) pages: Vec<Vec<ContainerInstance>>,
     /// Reasons of `failures[]`, by ARN.
     pub(crate) failing: BTreeMap<String, &'static str>,
-    /// Only so many of the describe calls, from the first on, fail so; else all do.
+    /// If set, only this many of the describe calls fail so, from the first on. Otherwise all do.
     pub(crate) failing_first: Option<usize>,
     pub(crate) list: Mood,
     pub(crate) describe: Mood,
@@ -90,7 +91,7 @@ pub(crate) struct Ecs {
     pub(crate) matching_mood: Mood,
     /// The task definitions that were described.
     pub(crate) defined: RefCell<Vec<TaskDefinitionArn>>,
-    /// So many of the first calls do not find the services that they ask for.
+    /// This many of the first calls do not find the services that they ask for.
     pub(crate) services_missing_first: Cell<usize>,
     /// Calls on services and on tasks.
     pub(crate) service_calls: Cell<usize>,
@@ -338,7 +339,7 @@ pub(crate) fn host(number: usize) -> ContainerInstance {
     }
 }
 
-/// Pages of so many hosts each, all different.
+/// Pages with these numbers of hosts, all different.
 pub(crate) fn pages(sizes: &[usize]) -> Vec<Vec<ContainerInstance>> {
     let mut numbers = 0..;
     sizes.iter().map(|size| numbers.by_ref().take(*size).map(host).collect()).collect()
@@ -346,7 +347,7 @@ pub(crate) fn pages(sizes: &[usize]) -> Vec<Vec<ContainerInstance>> {
 
 pub(crate) type Calculator = CapacityCalculator<Ecs, AutoScaling, CloudWatch, PausedClock>;
 
-/// The variables of a worst case of 250 CPU units and 400 MiB, and `more`, which win.
+/// The variables of a worst-case container of 250 CPU units and 400 MiB, and `more`, which win.
 pub(crate) fn calculator(ecs: Ecs, metrics: CloudWatch, more: &[(&str, &str)]) -> Calculator {
     let variables = [more, &[("CONTAINER_MAX_CPU", "250"), ("CONTAINER_MAX_MEMORY", "400")]].concat();
     only(ecs, metrics, &variables)
@@ -362,7 +363,7 @@ pub(crate) fn only(mut ecs: Ecs, metrics: CloudWatch, variables: &[(&str, &str)]
     CapacityCalculator::new(ecs, auto_scaling, metrics, PausedClock { start: Instant::now() }, config)
 }
 
-/// An invocation of so many seconds.
+/// An invocation with this many seconds.
 pub(crate) fn invocation(seconds: i64) -> Invocation {
     Invocation { begins: begin(), ends: begin() + chrono::TimeDelta::seconds(seconds), deadline_known: true }
 }

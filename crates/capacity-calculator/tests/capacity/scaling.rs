@@ -120,7 +120,8 @@ async fn a_placement_failure_is_acted_on_within_two_seconds_of_a_snapshot() {
     let calculator = only(with_tasks(&[2, 2], 4), CloudWatch::default(), &DIRECT);
     published(&calculator, schedule()).await.unwrap();
     let quiet = calculator.clock.now();
-    // The test's container instances take a second to be described, and everything else nearly nothing.
+    // The test's container instances take a second to be described, and everything else nearly
+    // nothing.
     let failed = placement_failure(quiet.to_rfc3339());
     let summary = published(&calculator, failed).await.unwrap();
     assert_eq!(summary.trigger.kind, "ECS Service Action SERVICE_TASK_PLACEMENT_FAILURE");

@@ -1,4 +1,4 @@
-//! What direct scaling asks of EC2 Auto Scaling, and what the groups are like then.
+//! Direct scaling's calls on EC2 Auto Scaling, and the groups after them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,9 +18,9 @@ pub(crate) struct Scaling {
     pub(crate) terminate_mood: Cell<Mood>,
     pub(crate) refresh_mood: Cell<Mood>,
     pub(crate) refreshes: RefCell<BTreeMap<String, String>>,
-    /// Whether reads of groups do not show what was asked for.
+    /// True if reads of groups do not show what was asked for.
     pub(crate) is_stale: Cell<bool>,
-    /// What the group that is described next is changed to, after this many further reads.
+    /// The groups that the next description shows, after this many further reads.
     pub(crate) changes: RefCell<Option<(usize, Vec<AutoScalingGroup>)>>,
 }
 

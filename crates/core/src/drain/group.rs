@@ -663,8 +663,9 @@ impl GroupDrains {
             .map(|it| it.ec2_instance_id().clone())
     }
 
-    /// The group was read, from `began` to `now`. The answer may be as old as its call, and as new as its end: an action
-    /// that was denied since it began may be gone already, and an instance has not waited for longer than since its end.
+    /// The group was read, from `began` to `now`. The answer may be as old as its call, and as new
+    /// as its end: an action that was denied since it began may be gone already, and an instance
+    /// has not waited for longer than since its end.
     pub fn group_read(
         &mut self,
         answer: Result<Option<AutoScalingGroup>, Arc<CallError>>,

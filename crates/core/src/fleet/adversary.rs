@@ -1,5 +1,5 @@
-//! Removable hosts against an adversary: it picks the hosts that are removed, the order of the tasks that must move, and for
-//! each any host with room. It tries all there is.
+//! Removable hosts against an adversary: it picks the hosts that are removed, the order of the
+//! tasks that must move, and for each any host with room. It tries all there is.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -21,7 +21,8 @@ const SMALL: Scale = Scale { hosts: (2, 4), tasks_a_host: 3, waiting: 2, alike: 
 #[derive(Debug, Clone)]
 struct Movers {
     tasks: u8,
-    /// What ECS picks of before it looks for room: the definition of a service amid a deployment, and the capacity provider.
+    /// What ECS picks of before it looks for room: the definition of a service amid a deployment,
+    /// and the capacity provider.
     picks: Vec<Pick>,
 }
 
@@ -33,7 +34,7 @@ struct Pick {
     own: Vec<usize>,
     /// The same with those of another architecture, which ECS may or may not place it on.
     all: Vec<usize>,
-    /// Whether `distinctInstance` is asked.
+    /// True if `distinctInstance` is asked.
     apart: bool,
 }
 
@@ -49,7 +50,7 @@ struct Adversary<'a> {
 type Left = [u8; MOVERS_MAX];
 
 impl<'a> Adversary<'a> {
-    /// What an adversary has in hand once hosts are removed, without headroom.
+    /// The adversary's moves once hosts are removed, without headroom.
     fn new(world: &'a World, removed: &[usize]) -> Self {
         let mut movers = Vec::new();
         let mut add = |kinds: &[usize], apart: bool, runs: bool, tasks: u64| {
@@ -79,7 +80,7 @@ impl<'a> Adversary<'a> {
         Self { world, movers, seen: BTreeSet::new() }
     }
 
-    /// Whether some task can be left without a place.
+    /// Returns whether some task can be left unplaced.
     fn leaves_one_over(world: &'a World, removed: &[usize]) -> bool {
         let mut rooms = [world.room(0); HOSTS_MAX];
         for (host, room) in rooms.iter_mut().enumerate().take(world.hosts.len()) {
@@ -142,8 +143,8 @@ fn packed(left: Left, rooms: [Room; HOSTS_MAX]) -> (u64, u128) {
     (left, rooms.into_iter().fold(0, |packed, room| packed << 24 | room.packed()))
 }
 
-/// What ECS may pick for a task of a kind. One that runs must be placed; of one that does not, a pick that no host could ever
-/// take is no harm that the removed hosts do.
+/// ECS's choices for a task of a kind. A task that runs must be placed. For one that does not run,
+/// a choice that no host could ever take is no harm that the removed hosts do.
 fn picks(world: &World, removed: &[usize], kind: usize, apart: bool, runs: bool) -> Vec<Pick> {
     let providers = &world.kinds[kind].providers;
     let providers: Vec<_> =
@@ -164,7 +165,7 @@ fn picks(world: &World, removed: &[usize], kind: usize, apart: bool, runs: bool)
     providers.map(pick).collect()
 }
 
-/// Whether some host could take a task of a kind, were it empty.
+/// Returns whether some host could take a task of a kind, were it empty.
 fn can_be_placed(world: &World, kind: usize) -> bool {
     (0..world.hosts.len()).any(|host| world.fits_when_empty(host, kind))
 }
@@ -189,7 +190,8 @@ pub(super) fn removable(decision: &Decision) -> Vec<usize> {
     decision.groups.iter().map(|it| usize::try_from(it.removable.hosts).unwrap()).collect()
 }
 
-/// Whatever Auto Scaling picks of the removable hosts, of all groups together, does no harm.
+/// Auto Scaling may pick any of the removable hosts, of all groups together, and none of its
+/// choices does harm.
 fn is_true(world: &World, removable: &[usize]) -> Result<(), String> {
     let pickable: Vec<_> = (0..world.groups.len()).map(|group| pickable(world, group)).collect();
     for (number, group) in world.groups.iter().enumerate() {

@@ -1,10 +1,14 @@
-//! The blocking certificate: whether tasks that must move are all placed, in any order and wherever ECS places them.
+//! The blocking certificate: whether tasks that must move are all placed, in any order and wherever
+//! ECS places them.
 //!
-//! Of the tasks that must move, one can be left over only if every host that it may be on is blocked by others of them. A
-//! host is blocked by a task once those others leave too little of some resource there. `k` is the fewest of them that
-//! can. Where the sum of `k` over the hosts is more than there are others, they cannot block all hosts. It is a proof for
-//! each task, whatever order and hosts ECS picks, because its strategies are best effort and its constraints bind
-//! (developer guide, "How Amazon ECS places tasks on container instances").
+//! One of the tasks that must move can be left over only if others of them block every host that it
+//! may be on. Those others block a host once they leave too little of some resource there. `k` is
+//! the fewest of them that can. Where the sum of `k` over the hosts is more than the number of
+//! others, they cannot block all hosts.
+//!
+//! It is a proof for each task, whatever order and hosts ECS picks. ECS's strategies are best
+//! effort, and its constraints bind (developer guide, "How Amazon ECS places tasks on container
+//! instances").
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -64,7 +68,8 @@ impl Asked {
         }
     }
 
-    /// All tasks of `moving`, and one more of any one of the kinds `one_more`: that of them which is doubtful first.
+    /// All tasks of `moving`, and one more of any one of the kinds `one_more`: that of them which
+    /// is doubtful first.
     pub(super) fn all<'a>(
         moving: &'a Moving,
         one_more: &'a [usize],
@@ -80,8 +85,9 @@ impl Asked {
     }
 }
 
-/// Whether all of `moving`, and one more task of any one of the kinds `one_more`, are placed. What was left over before is
-/// asked first, and what is now is left in `doubtful`.
+/// Returns whether all of `moving`, and one more task of any one of the kinds `one_more`, are
+/// placed. The one that was left over before is asked first, and `doubtful` takes the one that is
+/// left over now.
 pub(super) fn all_are_placed(
     fleet: &Fleet<'_>,
     rooms: &Rooms,
@@ -95,7 +101,8 @@ pub(super) fn all_are_placed(
     left_over.is_none()
 }
 
-/// The hosts whose room the proof for all of `moving` relies on, and perhaps some more; none where there is no proof.
+/// The hosts whose room the proof for all of `moving` relies on, and perhaps some more; none where
+/// there is no proof.
 pub(super) fn hosts_of_proof(
     fleet: &Fleet<'_>,
     rooms: &Rooms,
@@ -141,7 +148,8 @@ impl<'a> Certificate<'a> {
         Self { fleet, rooms, moving, by_need, relied_on: None }
     }
 
-    /// Whether a task is placed, where one more task of any one of the kinds `one_more` may be placed before.
+    /// Returns whether a task is placed, where one more task of any one of the kinds `one_more` may
+    /// be placed before.
     pub(super) fn places(&self, asked: Asked, one_more: &[usize]) -> bool {
         let kind = match asked {
             Asked::OneMore(kind) => return self.is_placed(kind, None, false),
@@ -173,7 +181,8 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// Whether a task of a kind is placed, after all others. It is one of those that move, or one more.
+    /// Returns whether a task of a kind is placed, after all others. It is one of those that move,
+    /// or one more.
     fn is_placed(&self, kind: usize, any: Option<&AnyOf>, moves: bool) -> bool {
         let Some(it) = self.fleet.kinds.all.get(kind) else { return false };
         if it.domains.is_empty() {
@@ -204,7 +213,7 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// Whether fewer tasks move than it takes to block all hosts.
+    /// Returns whether fewer tasks move than it takes to block all hosts.
     fn by_count(&self, kind: usize, it: &TaskKind, domain: usize, any: Option<&AnyOf>, moves: bool) -> bool {
         let others = self.others(kind, moves).map(|(_, tasks)| tasks).sum::<u64>() + u64::from(any.is_some());
         // A task that is room for what might come is not kept apart from the others of its service.
@@ -220,8 +229,8 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// The kinds of other tasks that keep a task of `kind` from a host by being there: those that share a static port, and
-    /// with `distinctInstance` those of its service.
+    /// The kinds of other tasks that keep a task of `kind` from a host by being there: those that
+    /// share a static port, and with `distinctInstance` those of its service.
     fn meeting(&self, kind: usize, it: &TaskKind, moves: bool) -> Vec<&'a TaskKind> {
         let others = self.others(kind, moves).filter(|(_, tasks)| *tasks > 0);
         let others = others.filter_map(|(other, _)| self.fleet.kinds.all.get(other));
@@ -229,7 +238,8 @@ impl<'a> Certificate<'a> {
         others.filter(|other| it.shares_port(other) || (apart && it.service == other.service)).collect()
     }
 
-    /// The fewest other tasks that leave too little of some resource on a host; none where all of them do not.
+    /// The fewest other tasks that leave too little of some resource on a host; none where all of
+    /// them do not.
     fn fewest_that_block(
         &self,
         kind: usize,
@@ -279,8 +289,9 @@ impl<'a> Certificate<'a> {
         (left == 0).then_some(tasks)
     }
 
-    /// The same for tasks of mixed sizes: each weighs the largest share that it has of some resource, on a scale, and each
-    /// host takes what blocks it of the resource that is scarcest there.
+    /// The same for tasks of mixed sizes. Each task weighs the largest share that it has of some
+    /// resource, on a scale. Each host takes the weight that blocks it, of the resource that is
+    /// scarcest there.
     fn by_share(&self, kind: usize, it: &TaskKind, domain: usize, any: Option<&AnyOf>, moves: bool) -> bool {
         let apart = it.distinct && moves;
         if any.is_some_and(|any| any.shares_port) || !self.meeting(kind, it, moves).is_empty() {
@@ -359,7 +370,8 @@ impl<'a, Term: Addend> Sum<'a, Term> {
         Self { rooms, total: Term::default(), largest: BTreeMap::new(), left_out: Term::default() }
     }
 
-    /// Adds a host's term. The value never goes down: a term adds to what is left out no more than to the total.
+    /// Adds a host's term. The value never goes down: a term adds to what is left out no more than
+    /// to the total.
     fn add(&mut self, group: Option<usize>, term: Term) {
         self.total = self.total.plus(term);
         let Some(group) = group else { return };

@@ -1,4 +1,4 @@
-//! What is decided of a cluster's groups, with the reasons.
+//! The decision about a cluster's groups, with its reasons.
 
 use std::fmt;
 
@@ -6,16 +6,18 @@ use serde::Serialize;
 
 use crate::task::TaskDefinitionArn;
 
-/// What is decided of a cluster's groups.
+/// The decision about a cluster's groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// Tasks that services want and that neither run nor start, those that run on DRAINING hosts included.
+    /// Tasks that services want and that neither run nor start, those that run on DRAINING hosts
+    /// included.
     pub waiting_tasks: u64,
     /// Tasks that fit on no host of any group, however empty except for its daemons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unplaceable: Vec<Unplaceable>,
-    /// Services whose tasks cannot be decided upon: none of them is waited for, and no host with one of them is removable.
+    /// Services whose tasks cannot be decided upon: none of them is waited for, and no host with
+    /// one of them is removable.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_understood: Vec<NotUnderstood>,
     /// The groups, in the order of preference.
@@ -28,10 +30,10 @@ pub struct Decision {
 pub struct Unplaceable {
     /// Their service.
     pub service: String,
-    /// What they are made by.
+    /// The task definition of its tasks.
     #[serde(serialize_with = "as_text")]
     pub task_definition: TaskDefinitionArn,
-    /// What the host lacks that comes nearest.
+    /// The resources or attributes that the closest host lacks.
     pub lacks: String,
 }
 
@@ -47,7 +49,7 @@ pub struct NotUnderstood {
     pub why: String,
 }
 
-/// What is decided of one group.
+/// The decision about one group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupDecision {
@@ -80,7 +82,7 @@ pub struct GroupHosts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Missing {
-    /// As many; none where it must not be told, and no figure is published.
+    /// The same in capacity units. None where no figure may be published.
     pub units: Option<u64>,
     /// Why.
     pub reason: MissingReason,
@@ -106,7 +108,7 @@ pub enum MissingReason {
         /// The service of the first of them.
         service: String,
     },
-    /// No host tells what the group's hosts are like: one is launched to learn it.
+    /// No host shows what the group's hosts are like. One is launched to learn it.
     FromZero,
     /// Hosts have not joined the cluster for ten minutes: further ones would not either.
     #[serde(rename_all = "camelCase")]
@@ -136,12 +138,13 @@ pub struct Removable {
     pub hosts: u64,
     /// The same in capacity units: never more than as many hosts weigh.
     pub units: u64,
-    /// What holds the group back from shrinking by one more host. Some of the hosts, where they are many.
+    /// The reasons that keep the group from shrinking by one more host: of some of the hosts, where
+    /// they are many.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held_by: Vec<Held>,
 }
 
-/// What holds hosts back.
+/// A reason that holds hosts back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
@@ -162,13 +165,14 @@ pub enum HeldReason {
     ProtectedTask,
     /// It has the attribute `fleetkeeper.keep`.
     Kept,
-    /// It is the last host of its Availability Zone, over which a service with a task there spreads.
+    /// It is the last host of its Availability Zone, over which a service with a task there
+    /// spreads.
     #[serde(rename_all = "camelCase")]
     LastInZone {
         /// The service.
         service: String,
     },
-    /// A task could be left without a place.
+    /// A task could be left unplaced.
     #[serde(rename_all = "camelCase")]
     NoPlace {
         /// Its service.

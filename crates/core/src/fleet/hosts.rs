@@ -12,12 +12,13 @@ use super::task_kind::TaskKind;
 use crate::container_instance::{ContainerInstance, ContainerInstanceStatus};
 use crate::lifecycle::GroupInstance;
 
-/// What a host is good for.
+/// A host's use to its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It is in a group, and ECS places tasks there.
     TakesTasks,
-    /// It is in a group, and its agent is not connected: its tasks run on, and ECS places none there until it is back.
+    /// It is in a group, and its agent is not connected: its tasks run on, and ECS places none
+    /// there until it is back.
     Disconnected,
     /// It is DRAINING, or its group terminates it: its tasks need another place.
     Leaving,
@@ -39,7 +40,7 @@ pub(super) struct Host<'a> {
     pub(super) standing: Standing,
     /// What it has for services' tasks, were none there: what is registered, less its daemons.
     pub(super) empty: Amounts,
-    /// What it has for further tasks.
+    /// The amounts that it has for further tasks.
     pub(super) free: Amounts,
     /// The daemons that it runs, or is about to.
     pub(super) daemons: u64,
@@ -50,40 +51,42 @@ pub(super) struct Host<'a> {
 }
 
 impl Host<'_> {
-    /// Whether its group keeps it to run tasks, though its agent may be away.
+    /// Returns whether its group keeps it to run tasks, though its agent may be away.
     pub(super) fn serves(&self) -> bool {
         matches!(self.standing, Standing::TakesTasks | Standing::Disconnected)
     }
 
-    /// Whether its tasks need another place, or may.
+    /// Returns whether its tasks must be placed elsewhere, or may need that.
     pub(super) fn goes(&self) -> bool {
         matches!(self.standing, Standing::Leaving | Standing::LeftGroup)
     }
 
-    /// Whether there are no more tasks than its daemons': none of a service, unless a daemon's is missing.
+    /// Returns whether there are no more tasks than its daemons': none of a service, unless a
+    /// daemon's is missing.
     pub(super) fn seems_idle(&self) -> bool {
         self.instance.tasks() <= self.daemons
     }
 
-    /// Whether a task fits, by its needs and static ports, on the host as it is now.
+    /// Returns whether a task fits, by its needs and static ports, on the host as it is now.
     pub(super) fn has_room_for(&self, kind: &TaskKind) -> bool {
         let taken = |port: &HostPort| is_taken(*port, &self.instance.remaining);
         kind.needs.fit_in(&self.free) && self.has_ports_for(kind) && !kind.ports.iter().any(taken)
     }
 
-    /// Whether a task fits on the host were no service's task there.
+    /// Returns whether a task fits on the host were no service's task there.
     pub(super) fn has_room_when_empty_for(&self, kind: &TaskKind) -> bool {
         kind.needs.fit_in(&self.empty) && self.has_ports_for(kind)
     }
 
-    /// Whether neither the host itself nor its daemons hold a static port of a task.
+    /// Returns whether neither the host itself nor its daemons hold a static port of a task.
     fn has_ports_for(&self, kind: &TaskKind) -> bool {
         let taken =
             |port: &HostPort| is_taken(*port, &self.instance.registered) || self.daemon_ports.contains(port);
         !kind.ports.iter().any(taken)
     }
 
-    /// Whether a service has a task there. None where its tasks were not read and there are some.
+    /// Returns whether a service has a task there. None where its tasks were not read and there are
+    /// some.
     pub(super) fn has_task_of(&self, service: &str) -> Option<bool> {
         match self.tasks {
             Some(tasks) => Some(tasks.iter().any(|task| task.service.as_deref() == Some(service))),
@@ -92,7 +95,8 @@ impl Host<'_> {
     }
 }
 
-/// The cluster's EC2 container instances, and of groups that have none the hosts that are remembered.
+/// The cluster's EC2 container instances, and of groups that have none the hosts that are
+/// remembered.
 pub(super) fn candidates<'a>(snapshot: &'a Snapshot, memory: &'a Memory) -> Vec<Candidate<'a>> {
     let mut members = BTreeMap::new();
     for (group, it) in snapshot.groups.iter().enumerate() {
@@ -175,8 +179,8 @@ pub(super) fn hosts<'a>(
     candidates.iter().enumerate().map(host).collect()
 }
 
-/// The most network interfaces that tasks were seen to hold on a host of each type that is not in the table: it has no
-/// fewer.
+/// The most network interfaces that tasks were seen to hold on a host of each type that is not in
+/// the table: it has no fewer.
 fn observed_network_interfaces<'a>(candidates: &[Candidate<'a>]) -> BTreeMap<(Option<&'a str>, bool), u64> {
     let mut observed = BTreeMap::new();
     for Candidate { instance, .. } in candidates {

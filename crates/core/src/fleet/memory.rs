@@ -1,4 +1,4 @@
-//! What is kept of a cluster's groups from one snapshot to the next, while the function is warm.
+//! The memory of a cluster's groups from one snapshot to the next, while the function is warm.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use super::snapshot::{Members, Snapshot};
 use crate::container_instance::{ContainerInstance, Ec2InstanceId};
 use crate::lifecycle::{AutoScalingGroup, GroupInstance};
 
-/// A host that has not joined the cluster by then does not count as coming any more. A launch takes a minute or two; one
-/// with a long launch hook is reported too.
+/// A host that has not joined the cluster by then does not count as coming any more. A launch takes
+/// a minute or two; one with a long launch hook is reported too.
 pub const UNJOINED_MAX: TimeDelta = TimeDelta::minutes(10);
 
-/// Reads of a group show a termination within this time. A host whose termination was asked for, perhaps in vain, takes
-/// tasks again after it.
+/// Reads of a group show a termination within this time. A host whose termination was asked for,
+/// perhaps in vain, takes tasks again after it.
 const TERMINATION_SHOWN: TimeDelta = TimeDelta::minutes(2);
 
-/// What is kept of a cluster's groups.
+/// The memory of a cluster's groups.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     /// When the termination of each instance was asked for.
@@ -27,7 +27,7 @@ pub struct Memory {
     members: BTreeSet<String>,
 }
 
-/// What a host was like when it was there.
+/// A host as it was when it was there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LastHost {
     pub(super) instance: ContainerInstance,
@@ -36,8 +36,8 @@ pub(super) struct LastHost {
 }
 
 impl Memory {
-    /// Keeps what a snapshot shows: since when each host of a group has been there without a container instance, and what
-    /// the hosts of each group are like.
+    /// Keeps what a snapshot shows: since when each host of a group has been there without a
+    /// container instance, and what the hosts of each group are like.
     pub fn observe(&mut self, snapshot: &Snapshot) {
         let joined: BTreeSet<&str> =
             snapshot.container_instances.iter().map(|it| it.ec2_instance_id.as_str()).collect();
@@ -64,31 +64,33 @@ impl Memory {
         self.unjoined.get(id).copied()
     }
 
-    /// Keeps that a host's termination was asked for, or may have been: until reads must show it, the host counts as
-    /// leaving, so that a lost answer is never a second host.
+    /// Keeps that a host's termination was asked for, or may have been: until reads must show it,
+    /// the host counts as leaving, so that a lost answer is never a second host.
     pub fn asked_to_terminate(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>) {
         self.terminating.insert(id.clone(), now);
         self.terminating.retain(|_, at| now - *at < TERMINATION_SHOWN);
     }
 
-    /// Whether a host's termination was asked for so short a time ago that reads may not show it.
+    /// Returns whether a host's termination was asked for so short a time ago that reads may not
+    /// show it.
     pub(super) fn is_terminating(&self, instance: &GroupInstance, now: DateTime<Utc>) -> bool {
         self.terminating.get(&instance.ec2_instance_id).is_some_and(|at| now - *at < TERMINATION_SHOWN)
     }
 
-    /// Whether a container instance was in a group before: if it is in none now, it is on its way out or to a warm pool, or
-    /// it was detached.
+    /// Returns whether a container instance was in a group before: if it is in none now, it is on
+    /// its way out or to a warm pool, or it was detached.
     pub(super) fn was_member(&self, ec2_instance_id: &str) -> bool {
         self.members.contains(ec2_instance_id)
     }
 
-    /// What the last hosts of a group were like, one of each size.
+    /// The last hosts of a group, one of each size.
     pub(super) fn last_hosts(&self, group: &str) -> &[LastHost] {
         self.last_hosts.get(group).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-/// The instances of a group that are launched, or being launched, and that have no container instance.
+/// The instances of a group that are launched, or being launched, and that have no container
+/// instance.
 pub(super) fn unjoined<'a>(
     group: &'a AutoScalingGroup,
     joined: &BTreeSet<&str>,

@@ -1,4 +1,5 @@
-//! Removal plans against an adversary, who picks the order of the tasks that must move, and for each any host with room.
+//! Removal plans against an adversary, who picks the order of the tasks that must move, and for
+//! each any host with room.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use crate::container_instance::Ec2InstanceId;
 const CASES: u32 = 24_000;
 const SMALL: Scale = Scale { hosts: (2, 4), tasks_a_host: 3, waiting: 2, alike: false };
 
-/// Decides for a cluster whose hosts have all been removable for long enough, as far as they are removable.
+/// Decides for a cluster whose hosts have all been removable for long enough, as far as they are
+/// removable.
 fn scale(cluster: &Cluster, max_draining: MaxDraining) -> (Vec<u64>, DirectDecision) {
     let mut memory = ScalingMemory::default();
     let now = cluster.snapshot.began;
@@ -52,7 +54,7 @@ fn planned(cluster: &Cluster, decided: &DirectDecision) -> (Vec<usize>, Vec<usiz
     (planned, removed)
 }
 
-/// What is true of a plan, worked out from what was drawn.
+/// Checks a plan against the drawn world.
 fn is_true(world: &World, planned: &[usize]) -> Result<(), String> {
     for (number, group) in world.groups.iter().enumerate() {
         let of_group: Vec<_> = planned.iter().filter(|host| world.hosts[**host].group == number).collect();
@@ -73,7 +75,7 @@ fn is_true(world: &World, planned: &[usize]) -> Result<(), String> {
     if planned.is_empty() { Ok(()) } else { harm(world, planned).map_or(Ok(()), Err) }
 }
 
-/// Whether one host of the only group could be removed, whichever it is.
+/// Returns whether one host of the only group could be removed, whichever it is.
 fn could_lose_one(world: &World) -> bool {
     let hosts = 0..world.hosts.len();
     let mut hosts = hosts.filter(|host| world.hosts[*host].state == State::Active);
@@ -117,8 +119,8 @@ fn no_task_is_left_over_by_a_plan_or_by_any_part_of_it() {
     assert!(share >= 0.9, "{share}");
 }
 
-/// Carries plans out one decision after another: each host's tasks are placed before the next decision, on any host with
-/// room. How many hosts go.
+/// Carries plans out one decision after another: each host's tasks are placed before the next
+/// decision, on any host with room. How many hosts go.
 fn carry_out(world: &World, draws: &mut Draws<'_>) -> Result<usize, String> {
     let (mut world, mut steps) = (world.clone(), 0);
     loop {

@@ -1,4 +1,5 @@
-//! Decisions that are carried out, round after round: hosts are added and removed, and tasks placed on any host with room.
+//! Decisions that are carried out, round after round: hosts are added and removed, and tasks placed
+//! on any host with room.
 
 use std::cell::Cell;
 
@@ -45,7 +46,8 @@ impl World {
         }
     }
 
-    /// Places waiting tasks, in any order, each on any host with room of the capacity provider that ECS picks.
+    /// Places waiting tasks, in any order, each on any host with room of the capacity provider that
+    /// ECS picks.
     pub(super) fn place(&mut self, draws: &mut Draws<'_>) {
         let waiting = self.kinds.iter().enumerate();
         let mut waiting: Vec<_> = waiting.flat_map(|(kind, it)| (0..it.waiting).map(move |_| kind)).collect();
@@ -70,14 +72,15 @@ impl World {
         }
     }
 
-    /// Whether a task waits, or is on a host that leaves, that some host could take, were it empty.
+    /// Returns whether a task waits, or is on a host that leaves, and some host could take it, were
+    /// it empty.
     fn waits(&self, first: &Self) -> bool {
         let leaves = |kind: usize| self.hosts.iter().any(|host| host.leaves() && host.tasks[kind] > 0);
         let waits = |kind: usize| self.kinds[kind].waiting > 0 || leaves(kind);
         (0..self.kinds.len()).any(|kind| waits(kind) && can_be_placed(first, kind))
     }
 
-    /// Whether one more task of each kind has room, each by itself.
+    /// Returns whether one more task of each kind has room, each separately.
     fn has_room_for_one_more(&self, first: &Self) -> bool {
         let has_room = |kind: usize| {
             (0..self.hosts.len()).any(|host| {
@@ -118,7 +121,8 @@ struct Play {
 }
 
 impl Play {
-    /// Carries decisions out until there are no more; in how many rounds hosts were added, and removed.
+    /// Carries decisions out until there are no more; in how many rounds hosts were added, and
+    /// removed.
     fn settle(&mut self, draws: &mut Draws<'_>) -> Result<(u32, u32), String> {
         let Self { world, first, launched, memory } = self;
         let (mut grown, mut shrunk) = (0, 0);

@@ -22,8 +22,9 @@ const KEEP: &str = "fleetkeeper.keep";
 /// The field of a placement strategy that names the Availability Zone.
 pub(super) const ZONE: &str = "attribute:ecs.availability-zone";
 
-/// What each group can lose, in the groups' order. All groups may shrink at the same time: the one that is preferred for new
-/// hosts shrinks last, without the room of what the others may lose.
+/// The hosts that each group can lose, in the groups' order. All groups may shrink at the same
+/// time. The one that is preferred for new hosts shrinks last, without the room of the hosts that
+/// the others may lose.
 pub(super) fn removable(fleet: &Fleet<'_>) -> Vec<Removable> {
     let fewer = vec![0; fleet.snapshot.groups.len()];
     let mut going = Going { moving: Moving::default(), fewer, doubtful: None };
@@ -61,7 +62,8 @@ pub(super) fn tasks_needed(fleet: &Fleet<'_>) -> BTreeSet<ContainerInstanceArn> 
     unread.collect()
 }
 
-/// A glance at sums, before tasks are read: what runs on each host is no more than what all the others have left.
+/// A glance at sums, before tasks are read: what runs on each host is no more than what all the
+/// others have left.
 fn any_could_go(fleet: &Fleet<'_>, candidates: &[usize]) -> bool {
     let rooms = fleet.rooms.iter().filter_map(|host| fleet.hosts.get(*host));
     let free = rooms.fold(Amounts::default(), |free, host| free.plus(&host.free));
@@ -105,7 +107,7 @@ pub(super) fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
             let reason = HeldReason::ConstraintNotUnderstood { service: it.service.clone() };
             return Err(Held { instance: None, reason });
         }
-        // What no group's hosts can ever take has no place whether or not a host goes.
+        // A task that no group's hosts can ever take is unplaced whether or not a host leaves.
         if fleet.fits_some_group(kind) {
             moving.add(kind, tasks);
         }
@@ -177,7 +179,7 @@ pub(super) fn least_weight(group: &AutoScalingGroup) -> u64 {
     weights.min().unwrap_or(1)
 }
 
-/// What keeps single hosts.
+/// The reasons that keep single hosts.
 fn held(fleet: &Fleet<'_>, candidates: &[usize]) -> Vec<Held> {
     let hosts = candidates.iter().filter_map(|host| fleet.hosts.get(*host));
     let held = hosts.filter_map(|host| {
@@ -207,9 +209,10 @@ pub(super) fn reason_to_keep(fleet: &Fleet<'_>, host: &Host<'_>) -> Option<HeldR
     fleet.unknown_on(host).map(|service| HeldReason::ConstraintNotUnderstood { service })
 }
 
-/// The most hosts that may go before the last one of an Availability Zone might, where a service of two tasks or more names
-/// the zones in its strategy. Auto Scaling takes from the zone with most instances (user guide, "Control which Auto Scaling
-/// instances terminate"), except that with a mixed instances policy the purchase options come first.
+/// The most hosts that may leave before the last one of an Availability Zone might. It counts where
+/// a service of two tasks or more names the zones in its strategy. Auto Scaling terminates in the
+/// zone with most instances (user guide, "Control which Auto Scaling instances terminate"). With a
+/// mixed instances policy the purchase options come first.
 fn most_by_zone(fleet: &Fleet<'_>, number: usize, candidates: &[usize]) -> Result<u64, Held> {
     let Some(group) = fleet.snapshot.groups.get(number) else { return Ok(0) };
     let mut zones: BTreeMap<&str, u64> = BTreeMap::new();
@@ -241,7 +244,8 @@ fn most_by_zone(fleet: &Fleet<'_>, number: usize, candidates: &[usize]) -> Resul
     Ok(most)
 }
 
-/// The most hosts of which any choice can go at once: a superset of what each choice moves, without the room of any.
+/// The most hosts of which any choice can go at once: a superset of what each choice moves, without
+/// the room of any.
 fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], going: &mut Going, most: u64) -> u64 {
     let mut can_go = |hosts: u64| {
         let mut moving = going.moving.clone();
@@ -249,7 +253,7 @@ fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], going: &mu
         let rooms = Rooms { fewer: going.with(number, hosts), ..Rooms::default() };
         all_are_placed(fleet, &rooms, &moving, &fleet.one_more, &mut going.doubtful)
     };
-    // What any larger choice moves is more, and the room that it leaves less.
+    // Any larger choice moves more tasks, and leaves less room.
     let (mut can, mut cannot) = (0, most + 1);
     while can + 1 < cannot {
         let middle = if can == 0 { 1 } else { (can * 2).min(can + (cannot - can) / 2).max(can + 1) };
@@ -272,7 +276,7 @@ fn largest_of(moved: &[Moving], hosts: u64) -> Moving {
     largest
 }
 
-/// Whether each host can go where no other one of its group does.
+/// Returns whether each host can leave where no other one of its group does.
 fn each_alone(
     fleet: &Fleet<'_>,
     number: usize,
@@ -280,7 +284,8 @@ fn each_alone(
     moved: &[Moving],
     going: &mut Going,
 ) -> Result<(), Vec<Held>> {
-    // A task that is placed where the most moves that any one host holds, without the largest room, is so with each host.
+    // A task that is placed where the most moves that any one host holds, without the largest room,
+    // is so with each host.
     let mut most = going.moving.clone();
     most.add_all(&largest_of(moved, 1));
     let any = Rooms { fewer: going.with(number, 1), ..Rooms::default() };
@@ -312,7 +317,8 @@ fn each_alone(
 }
 
 impl Fleet<'_> {
-    /// The hosts of a group that Auto Scaling may pick: it never picks one that is protected from scale-in.
+    /// The hosts of a group that Auto Scaling may pick: it never picks one that is protected from
+    /// scale-in.
     fn candidates(&self, number: usize) -> impl Iterator<Item = usize> {
         let hosts = self.hosts.iter().enumerate().filter(move |(_, host)| {
             host.group == Some(number) && host.serves() && host.of_group.is_some_and(|it| !it.protected)
@@ -320,7 +326,7 @@ impl Fleet<'_> {
         hosts.map(|(host, _)| host)
     }
 
-    /// Whether a host has room that tasks may move to.
+    /// Returns whether a host has room that tasks may move to.
     pub(super) fn has_rooms(&self, host: usize) -> bool {
         self.hosts.get(host).is_some_and(|it| it.standing == Standing::TakesTasks)
     }

@@ -13,8 +13,8 @@ pub struct CapacityTarget {
 }
 
 impl CapacityTarget {
-    /// The same for a group as it is read later: never below its desired capacity, nor above its maximum. None where it
-    /// has so much already.
+    /// The same for a group as it is read later: never below its desired capacity, nor above its
+    /// maximum. None where it has so much already.
     #[must_use]
     pub fn for_group_at(self, desired: u32, maximum: u32) -> Option<Self> {
         let to = self.to.min(maximum);
@@ -22,9 +22,9 @@ impl CapacityTarget {
     }
 }
 
-/// What a group is raised to: the capacity that is there to take tasks or is asked for already, and what is missing beyond
-/// that. `asked` was asked for seconds ago, and reads may lag behind it. The number is absolute, so that the same decision
-/// by the same snapshot asks for the same.
+/// What a group is raised to: the capacity that is there to take tasks or is asked for already, and
+/// what is missing beyond that. `asked` was asked for seconds ago, and reads may lag behind it. The
+/// number is absolute, so that the same decision by the same snapshot asks for the same.
 ///
 /// A group has 5 units and a desired capacity of 7, and 2 more are missing: 9.
 pub(super) fn target(
@@ -62,7 +62,8 @@ mod tests {
             case((5, 5, 100), Some(2), None, Some(7)),
             case((5, 5, 100), Some(0), None, None),
             case((5, 5, 100), None, None, None),
-            // Hosts that were asked for and are not there yet do not make up for what is missing beyond them.
+            // Hosts that were asked for and are not there yet do not make up for what is missing
+            // beyond them.
             case((5, 7, 100), Some(2), None, Some(9)),
             // A group that is about to shrink is raised from what is there.
             case((5, 4, 100), Some(2), None, Some(7)),

@@ -1,4 +1,4 @@
-//! What direct scaling does to groups, in situations that are told one by one.
+//! Direct scaling's actions on groups, in single situations.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +23,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// A group `web` of this many hosts of 1,000 CPU units and MiB, in zone a, without a scale-out for long. A service `api`
-    /// has these many tasks of 300 on each.
+    /// A group `web` of this many hosts of 1,000 CPU units and MiB, in zone a, without a scale-out
+    /// for long. A service `api` has these many tasks of 300 on each.
     fn of(tasks: &[u32]) -> Self {
         let mut cluster = Cluster::new().group("web", tasks.len(), 1_000, 1_000).service(
             "api",
@@ -79,7 +79,7 @@ impl Scene {
         decided.groups[0].clone()
     }
 
-    /// What is decided once each removable host has been so for five minutes.
+    /// The decision once each removable host has been so for five minutes.
     fn decide(&mut self) -> GroupScalingDecision {
         for minute in 0..5 {
             let early = self.decide_at(minute);

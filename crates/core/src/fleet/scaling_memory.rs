@@ -1,4 +1,5 @@
-//! What direct scaling keeps of a cluster's groups from one decision to the next, while the function is warm.
+//! Direct scaling's memory of a cluster's groups from one decision to the next, while the function
+//! is warm.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +8,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::snapshot::Snapshot;
 use crate::container_instance::Ec2InstanceId;
 
-/// No host of a group is removed within this time of a scale-out: demand that has just been met may come again, and a
-/// launch costs more than the host.
+/// No host of a group is removed within this time of a scale-out: demand that has just been met may
+/// come again, and a launch costs more than the host.
 pub const AFTER_SCALE_OUT: TimeDelta = TimeDelta::minutes(10);
 
-/// Hosts that were removable before a longer break in the decisions are observed anew. The schedule decides each minute.
+/// Hosts that were removable before a longer break in the decisions are observed anew. The schedule
+/// decides each minute.
 const BREAK_MAX: TimeDelta = TimeDelta::minutes(3);
 
 /// Reads of a group lag behind a desired capacity that was set by less than this.
 const READS_LAG: TimeDelta = TimeDelta::seconds(60);
 
-/// What is kept of a cluster's groups.
+/// The memory of a cluster's groups.
 #[derive(Debug, Clone, Default)]
 pub struct ScalingMemory {
     groups: BTreeMap<String, OfGroup>,
@@ -36,8 +38,8 @@ struct OfGroup {
 }
 
 impl ScalingMemory {
-    /// Keeps the groups of a snapshot: whether each has grown, by whomever. Its desired capacity was raised, or an instance
-    /// is new.
+    /// Keeps the groups of a snapshot: whether each has grown, by whomever. Its desired capacity
+    /// was raised, or an instance is new.
     pub fn observe(&mut self, snapshot: &Snapshot) {
         let now = snapshot.began;
         for group in &snapshot.groups {
@@ -63,8 +65,8 @@ impl ScalingMemory {
         self.groups.retain(|name, _| snapshot.groups.iter().any(|group| group.name == *name));
     }
 
-    /// Keeps which hosts of a group a decision found removable, in the order of its plan. A host that it did not is
-    /// forgotten.
+    /// Keeps which hosts of a group a decision found removable, in the order of its plan. A host
+    /// that it did not is forgotten.
     pub fn observe_removable(&mut self, group: &str, removable: &[Ec2InstanceId], now: DateTime<Utc>) {
         let Some(kept) = self.groups.get_mut(group) else { return };
         let known = if now - kept.decided_at <= BREAK_MAX {
@@ -91,7 +93,8 @@ impl ScalingMemory {
         (now - at < READS_LAG).then_some(desired)
     }
 
-    /// Since when a host has been removable in every decision. None where the last decision is too long ago.
+    /// Since when a host has been removable in every decision. None where the last decision is too
+    /// long ago.
     pub(super) fn removable_since(
         &self,
         group: &str,
@@ -129,7 +132,8 @@ mod tests {
         cluster.snapshot
     }
 
-    /// The minute until which a group counts as just scaled out, after these snapshots: minute, hosts, desired.
+    /// The minute until which a group counts as just scaled out, after these snapshots: minute,
+    /// hosts, desired.
     fn until(snapshots: &[(i64, usize, u32)]) -> DateTime<Utc> {
         let mut memory = ScalingMemory::default();
         for (minute, hosts, desired) in snapshots {

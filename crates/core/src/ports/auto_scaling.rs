@@ -30,8 +30,8 @@ pub const GROUPS_MAX: usize = 50;
 
 /// EC2 Auto Scaling's groups.
 pub trait AutoScalingGroups {
-    /// `DescribeAutoScalingGroups` of at most [`GROUPS_MAX`] groups by name. A group that does not exist
-    /// is not in the answer.
+    /// `DescribeAutoScalingGroups` of at most [`GROUPS_MAX`] groups by name. A group that does not
+    /// exist is not in the answer.
     async fn describe_groups(&self, names: &[String]) -> Result<Vec<AutoScalingGroup>, CallError>;
 
     /// `DescribeAutoScalingGroups` of one group; none if there is no such group.
@@ -40,7 +40,8 @@ pub trait AutoScalingGroups {
         Ok(described.into_iter().find(|found| found.name == group))
     }
 
-    /// `DescribeScalingActivities` of one group, one page, newest first, those in progress before all others.
+    /// `DescribeScalingActivities` of one group, one page, newest first, those in progress before
+    /// all others.
     async fn describe_scaling_activities(
         &self,
         group: &str,
@@ -48,7 +49,7 @@ pub trait AutoScalingGroups {
     ) -> Result<Page<ScalingActivity>, CallError>;
 }
 
-/// What direct scaling asks of EC2 Auto Scaling.
+/// Direct scaling's calls on EC2 Auto Scaling.
 pub trait GroupScaling {
     /// `SetDesiredCapacity` in the group's capacity units, without `HonorCooldown`. The number is
     /// absolute: a request that is sent twice changes nothing more.

@@ -50,9 +50,10 @@ pub(super) struct Reader<'a> {
     started: DateTime<Utc>,
     payload: &'a Value,
     reads: Reads,
-    /// Whether services were described: from then on container instances are listed by expressions.
+    /// True if services were described: from then on container instances are listed by expressions.
     asks_expressions: bool,
-    /// Whether it has read the groups: it reads them anew before it acts on them, and no figure is of that.
+    /// True if it has read the groups: it reads them anew before it acts on them, and no figure is
+    /// of that.
     groups_read: bool,
 }
 
@@ -158,7 +159,7 @@ pub(super) fn each_metric_put(
 }
 
 impl Reads {
-    /// Whether all of them told the truth.
+    /// Returns whether all of them are true.
     pub(super) fn told(self) -> bool {
         !(self.failed || self.untold || self.misled)
     }

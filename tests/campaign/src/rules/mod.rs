@@ -132,8 +132,8 @@ fn calm_from(played: &Played) -> DateTime<Utc> {
     played.quiet_from + trouble_lasts(&played.scenario)
 }
 
-/// Whether no drain depends on an operation: it only explains why a drain waits, or is none of the
-/// drainer's.
+/// Returns whether no drain depends on an operation: it only explains why a drain waits, or is none
+/// of the drainer's.
 fn is_dispensable(operation: Operation) -> bool {
     matches!(
         operation,

@@ -1,5 +1,5 @@
-//! Where the tasks of a cluster's services may be placed, as a history goes on: hosts, groups, tasks and what services want,
-//! by what happened, and none of the calculator's code.
+//! Where the tasks of a cluster's services may be placed, as a history goes on: hosts, groups,
+//! tasks and what services want, by what happened, and none of the calculator's code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,8 @@ pub(super) struct Placing<'a> {
     hosts: BTreeMap<&'a ContainerInstanceArn, &'a DescribedContainerInstance>,
     tasks: BTreeMap<&'a TaskArn, Task<'a>>,
     changed: DateTime<Utc>,
-    /// When something last changed that no host shows: what services want, and which tasks are protected.
+    /// When something last changed that no host shows: what services want, and which tasks are
+    /// protected.
     demand_changed: DateTime<Utc>,
 }
 
@@ -48,7 +49,7 @@ struct Group {
     desired: u64,
     /// The most that it may have.
     most: u64,
-    /// Whether ECS scales it, so that nobody else says what it is missing.
+    /// True if ECS scales it, so that nobody else says what it is missing.
     scaled_by_ecs: bool,
     deleted: bool,
 }
@@ -66,7 +67,7 @@ enum Phase {
 }
 
 impl Phase {
-    /// Whether its group counts on it.
+    /// Returns whether its group counts on it.
     fn serves(self) -> bool {
         matches!(self, Self::Launching | Self::InService)
     }
@@ -85,7 +86,7 @@ struct Task<'a> {
     protected_until: Option<DateTime<Utc>>,
 }
 
-/// What is left on a host while tasks are placed.
+/// The room on a host while tasks are placed.
 #[derive(Debug, Clone)]
 struct Room {
     group: String,
@@ -250,7 +251,8 @@ impl<'a> Placing<'a> {
         found.map(|group| group.instances.insert(instance.to_owned(), phase)).is_some()
     }
 
-    /// Counts a task of a service that was placed, or one that goes and was of some deployment. The deployment is the answer.
+    /// Counts a task of a service that was placed, or one that goes and was of some deployment. The
+    /// deployment is the answer.
     fn count(&mut self, service: Option<&str>, gone: Option<u32>) -> u32 {
         let Some(service) = self.services.iter_mut().find(|it| Some(it.name.as_str()) == service) else {
             return 0;
@@ -268,18 +270,18 @@ impl<'a> Placing<'a> {
         service.deployments
     }
 
-    /// Whether nothing that matters changed since.
+    /// Returns whether nothing that matters changed since.
     pub(super) fn is_still_since(&self, time: DateTime<Utc>) -> bool {
         self.changed < time
     }
 
-    /// Whether what services want has not changed since.
+    /// Returns whether what services want has not changed since.
     pub(super) fn wants_the_same_since(&self, time: DateTime<Utc>) -> bool {
         self.demand_changed < time
     }
 
-    /// Whether something names a group's capacity provider since: a service, or a host of the group. One that joined before
-    /// the provider was created does not.
+    /// Returns whether something names a group's capacity provider since: a service, or a host of
+    /// the group. One that joined before the provider was created does not.
     pub(super) fn shows_provider(&self, group: &str, since: DateTime<Utc>) -> bool {
         let mut services = self.services.iter();
         let by_service = services.any(|it| it.plan.by_provider && it.only_on.as_deref() == Some(group));
@@ -332,7 +334,8 @@ impl<'a> Placing<'a> {
         self.hosts.values().filter(|host| self.takes_tasks(host)).map(|host| self.room(host)).collect()
     }
 
-    /// Whether its EC2 instance is connected under another name since: nothing runs under the former.
+    /// Returns whether its EC2 instance is connected under another name since: nothing runs under
+    /// the former.
     fn is_left_behind(&self, host: &DescribedContainerInstance) -> bool {
         let anew = |it: &&DescribedContainerInstance| {
             it.ec2_instance_id == host.ec2_instance_id && it.arn != host.arn && it.agent_connected
@@ -360,8 +363,8 @@ impl<'a> Placing<'a> {
         host.status == ContainerInstanceStatus::Active && host.agent_connected && serves
     }
 
-    /// Whether as many hosts of each group can go, whichever they are, and each task is placed, whatever ECS picks: an
-    /// adversary tries. How it was proven wrong is the error.
+    /// Returns whether as many hosts of each group can go, whichever they are, and each task is
+    /// placed, whatever ECS picks: an adversary tries. How it was proven wrong is the error.
     pub(super) fn can_go(
         &self,
         removable: &[(String, u64)],
@@ -400,8 +403,8 @@ impl<'a> Placing<'a> {
         self.strand(&going, picks, now)
     }
 
-    /// Whether this very host can go and each task is placed, whatever ECS picks: an adversary tries. How it was proven wrong
-    /// is the error.
+    /// Returns whether this very host can go and each task is placed, whatever ECS picks: an
+    /// adversary tries. How it was proven wrong is the error.
     pub(super) fn can_lose(
         &self,
         instance: &Ec2InstanceId,
@@ -416,7 +419,8 @@ impl<'a> Placing<'a> {
         Ok(())
     }
 
-    /// Whether nothing but its tasks' need of room keeps a host: no attribute, no zone of which it is the last, no deployment.
+    /// Returns whether nothing but its tasks' need of room keeps a host: no attribute, no zone of
+    /// which it is the last, no deployment.
     pub(super) fn is_of_none_that_stays(&self, instance: &Ec2InstanceId) -> Result<(), String> {
         for host in self.registrations(instance) {
             if host.attributes.contains_key(KEEP) {
@@ -439,7 +443,7 @@ impl<'a> Placing<'a> {
         Ok(())
     }
 
-    /// What an EC2 instance is registered as, those registrations left out that its agent has left behind.
+    /// The registrations of an EC2 instance, without those that its agent has left behind.
     fn registrations(
         &self,
         instance: &Ec2InstanceId,
@@ -448,7 +452,7 @@ impl<'a> Placing<'a> {
         own.filter(|host| !self.is_left_behind(host))
     }
 
-    /// Whether tasks of a former deployment run.
+    /// Returns whether tasks of a former deployment run.
     fn is_deployed(&self, service: &Service<'_>) -> bool {
         let mut own = self.tasks.values().filter(|task| task.service.as_deref() == Some(&service.name));
         own.any(|task| task.deployment < service.deployments)
@@ -535,8 +539,9 @@ impl<'a> Placing<'a> {
         of_groups.map(|host| self.empty(host)).any(|room| room.takes(service))
     }
 
-    /// Whether more hosts are missing than could be: no task waits and one more of each kind has room; or no task that waits,
-    /// and none of the headroom, could be placed on a host of the group.
+    /// Returns an error if more hosts are missing than could be. That is where no task waits and
+    /// one more of each kind has room. It is also where no waiting task, and none of the headroom,
+    /// could be placed on a host of the group.
     pub(super) fn may_be_missing(&self, group: &str) -> Result<(), String> {
         let listed = |host| self.phase_of(host).is_some_and(|(_, phase)| phase != Phase::LeavingUnlisted);
         let listed = self.of_group(group).filter(|host| listed(host));
@@ -547,7 +552,8 @@ impl<'a> Placing<'a> {
         let rooms = self.rooms();
         let reason = self.to_place().any(|(service, tasks)| {
             let waits = tasks > 0 || self.has_task_on_gone(service);
-            // It takes no task of its own service into account: an instance more is not asked for apart.
+            // It takes no task of its own service into account: an instance more is not asked for
+            // apart.
             let has_room = || rooms.iter().any(|room| room.takes_one_more(service));
             let wanted = match self.headroom {
                 HeadroomPlan::None => waits,
@@ -559,7 +565,8 @@ impl<'a> Placing<'a> {
         if reason { Ok(()) } else { Err(format!("a host of {group} is missing for no task")) }
     }
 
-    /// Whether ECS still counts a task of a service on an instance that is gone, and that its group still lists.
+    /// Returns whether ECS still counts a task of a service on an instance that is gone, and that
+    /// its group still lists.
     fn has_task_on_gone(&self, service: &Service<'_>) -> bool {
         let is_gone = |host: &&DescribedContainerInstance| {
             self.listed_as(host).is_some_and(|(_, phase)| phase == Phase::Gone)
@@ -569,8 +576,9 @@ impl<'a> Placing<'a> {
         own.any(|task| self.hosts.get(task.host).is_some_and(is_gone))
     }
 
-    /// The tasks that wait, those on hosts that leave and that nothing replaces yet included.
-    /// Amid a deployment those of the former one count in full: ECS does not tell which deployment replaces them.
+    /// The tasks that wait, including those on hosts that leave and that nothing replaces yet. Amid
+    /// a deployment those of the former one count in full: ECS does not show which deployment
+    /// replaces them.
     pub(super) fn waiting_tasks(&self) -> u64 {
         let of_former = self.tasks_that_leave().filter(|task| {
             let service = task.service.as_deref().and_then(|name| self.replica(name));
@@ -579,8 +587,9 @@ impl<'a> Placing<'a> {
         of_former.fold(self.to_place().map(|(_, tasks)| tasks).sum(), |count, _| count + 1)
     }
 
-    /// The hosts of a group that are of a status, and whose agent is connected or not where that is asked. None while one of
-    /// them leaves: on its way to a warm pool a host is not among its group's any more.
+    /// The hosts of a group that are of a status, and whose agent is connected or not where that is
+    /// asked. None while one of them leaves: on its way to a warm pool a host is not among its
+    /// group's any more.
     pub(super) fn hosts(
         &self,
         group: &str,
@@ -599,8 +608,8 @@ impl<'a> Placing<'a> {
         Some(counted.fold(0, |count, _| count + 1))
     }
 
-    /// The services with a task that fits on no host, however empty. None where a group has no host in service that shows it:
-    /// what hosts were like is kept only while the function is warm.
+    /// The services with a task that fits on no host, however empty. None where a group has no host
+    /// in service that shows it: what hosts were like is kept only while the function is warm.
     pub(super) fn unplaceable_services(&self) -> Option<u64> {
         let in_service = |host| self.phase_of(host).is_some_and(|(_, phase)| phase == Phase::InService);
         let shows = |group: &String| self.of_group(group).any(in_service);
@@ -619,7 +628,8 @@ impl<'a> Placing<'a> {
         self.replicas().map(|service| (service.desired * u64::from(percent)).div_ceil(100)).sum()
     }
 
-    /// A service whose task waits, though a group that may have more hosts could take it, and none of them is coming.
+    /// A service whose task waits, though a group that may have more hosts could take it, and none
+    /// of them is coming.
     pub(super) fn left_waiting(&self) -> Option<&str> {
         let is_whole = |(name, group): (&String, &Group)| {
             let there = group.instances.iter().filter(|(_, phase)| phase.serves());
@@ -686,6 +696,6 @@ impl Room {
     }
 }
 
-/// How long nothing may have changed for a task that waits to be said to be left waiting: placing it, and what ECS tells
-/// of it, take a while.
+/// A waiting task counts as left waiting once nothing has changed for this long. Placing it, and
+/// ECS's report of it, take a while.
 pub(super) const SETTLED: TimeDelta = TimeDelta::seconds(90);

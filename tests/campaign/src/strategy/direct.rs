@@ -1,4 +1,5 @@
-//! Direct scaling, in part of the histories that have a calculator. It is drawn after all else: the others stay as they were.
+//! Direct scaling, in part of the histories that have a calculator. It is drawn after all else: the
+//! others stay as they were.
 
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -87,7 +88,8 @@ impl Drawn {
                 service.spreads_over_zones = *spreads && !service.daemon;
             }
         }
-        // Hosts are removed only once they have been removable for minutes, and ten minutes after a scale-out.
+        // Hosts are removed only once they have been removable for minutes, and ten minutes after a
+        // scale-out.
         scenario.quiet_after_seconds = scenario.quiet_after_seconds.max(self.quiet_after_seconds);
         let quiet_after = scenario.quiet_after_seconds;
         scenario.happenings.extend(self.happenings.into_iter().map(|drawn| drawn.within(quiet_after)));

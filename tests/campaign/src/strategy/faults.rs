@@ -89,7 +89,8 @@ pub(super) fn of_direct_scaling() -> impl Strategy<Value = Vec<Drawn>> {
 }
 
 fn one() -> BoxedStrategy<Option<Operation>> {
-    // Few drains get as far as to stop tasks. What direct scaling alone calls is drawn with it.
+    // Few drains get as far as to stop tasks. The calls that only direct scaling makes are drawn
+    // with it.
     let of_all = Operation::ALL.iter().filter(|call| !Operation::OF_DIRECT_SCALING.contains(*call));
     let called = of_all.copied().chain([Operation::StopTask; 3]).collect::<Vec<_>>();
     select(called).prop_map(Some).boxed()

@@ -167,8 +167,8 @@ pub(crate) fn task() -> TaskPlan {
     }
 }
 
-/// Six hosts of which three hold all tasks, and a calculator that scales them directly: it has nothing to do for ten minutes,
-/// and then removes one host after another.
+/// Six hosts of which three hold all tasks, and a calculator that scales them directly: it has
+/// nothing to do for ten minutes, and then removes one host after another.
 pub(crate) fn directly() -> Scenario {
     let mut scenario = measured();
     scenario.clusters[0].groups[0].hosts = 6;

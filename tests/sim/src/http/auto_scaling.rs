@@ -1,14 +1,11 @@
 //! Auto Scaling: the Query protocol of 2011-01-01, form in, XML out.
 
-use std::collections::BTreeMap;
-
+use super::form::{Form, members, required};
 use super::{Answer, auto_scaling_groups, group_scaling, xml};
 use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::hook::LifecycleHook;
 use crate::world::auto_scaling::lifecycle_action::ActionReference;
 use crate::world::{ACCOUNT, ApiError, Operation};
-
-pub(super) type Form = BTreeMap<String, String>;
 
 /// Answers a request; none, where a fault leaves it without.
 pub(super) fn answer(world: &SharedWorld, body: &[u8], request_id: &str) -> Option<Answer> {
@@ -53,7 +50,8 @@ fn call(world: &SharedWorld, action: &str, form: &Form) -> Result<Called<String>
     }
 }
 
-/// Members that the world does not know are refused: an answer that overlooked them would be a wrong one.
+/// Members that the world does not know are refused: an answer that overlooked them would be a
+/// wrong one.
 fn refuse_unknown(action: &str, form: &Form) -> Result<(), ApiError> {
     const ACTION: [&str; 4] =
         ["AutoScalingGroupName", "LifecycleHookName", "LifecycleActionToken", "InstanceId"];
@@ -111,25 +109,6 @@ fn reference(form: &Form) -> Result<ActionReference<'_>, ApiError> {
         token: form.get("LifecycleActionToken").map(String::as_str),
         instance_id: form.get("InstanceId").map(String::as_str),
     })
-}
-
-/// A list as the Query protocol writes it: `NAME.member.1`, ...
-pub(super) fn members(form: &Form, name: &str) -> Vec<String> {
-    let prefix = format!("{name}.member.");
-    let members = form.iter().filter(|(name, _)| name.starts_with(&prefix));
-    members.map(|(_, value)| value.clone()).collect()
-}
-
-/// The most that a page is to hold.
-pub(super) fn max_records(form: &Form) -> Result<Option<i64>, ApiError> {
-    let number = form.get("MaxRecords").map(|number| number.parse()).transpose();
-    number.map_err(|_| ApiError::validation("MaxRecords must be a number."))
-}
-
-pub(super) fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, ApiError> {
-    form.get(name)
-        .map(String::as_str)
-        .ok_or_else(|| ApiError::validation(format!("1 validation error detected: {name} must not be null")))
 }
 
 fn member(group: &str, hook: &LifecycleHook) -> String {

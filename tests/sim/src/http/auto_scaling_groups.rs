@@ -1,6 +1,6 @@
 //! Auto Scaling: groups, and what they did and are doing.
 
-use super::auto_scaling::{Form, max_records, members, required};
+use super::form::{Form, max_records, members, required};
 use super::xml;
 use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::activity::ScalingActivity;
@@ -48,7 +48,8 @@ pub(super) fn describe_scaling_activities(
     }))
 }
 
-/// What the world knows of a group, and the members that AWS requires beside (botocore, `AutoScalingGroup`).
+/// The world's figures of a group, and the members that AWS requires beside (botocore,
+/// `AutoScalingGroup`).
 fn group(group: &DescribedGroup, with_instances: bool) -> String {
     let zones: String = group.zones.iter().map(|zone| xml::element("member", zone)).collect();
     let shown = group.instances.iter().filter(|_| with_instances);

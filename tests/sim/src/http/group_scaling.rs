@@ -2,8 +2,8 @@
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 
-use super::auto_scaling::{Form, max_records, required};
 use super::auto_scaling_groups::activity_members;
+use super::form::{Form, max_records, required};
 use super::xml;
 use crate::shared::{Called, SharedWorld};
 use crate::world::auto_scaling::instance_refresh::DescribedRefresh;
@@ -31,7 +31,7 @@ pub(super) fn terminate_instance(world: &SharedWorld, form: &Form) -> Result<Cal
     let decrement = decrement.ok_or_else(|| {
         ApiError::validation("1 validation error detected: shouldDecrementDesiredCapacity must not be null")
     })?;
-    // What is no id of an instance is the id of none.
+    // A text that is no instance id belongs to no instance.
     let unknown = format!("Instance Id not found - No managed instance found for instance ID: {id}");
     let id: Ec2InstanceId = id.parse().map_err(|_| ApiError::validation(unknown))?;
     Ok(world.call(None, Operation::TerminateInstanceInAutoScalingGroup, |world| {

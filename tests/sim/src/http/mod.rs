@@ -1,12 +1,12 @@
 //! The HTTP face: a world's ECS and Auto Scaling APIs on the wire, for real processes.
 //!
-//! Point them at it with `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_AUTO_SCALING`, and any credentials: signatures
-//! are not checked.
+//! Point them at it with `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_AUTO_SCALING`, and any
+//! credentials: signatures are not checked.
 //!
-//! | room | purpose |
+//! | module | purpose |
 //! | --- | --- |
-//! | `ecs`, `ecs_tasks`, `ecs_services`, `ecs_shapes`, `ecs_service_shapes` | ECS: AWS JSON 1.1 |
-//! | `auto_scaling`, `auto_scaling_groups`, `group_scaling`, `xml` | Auto Scaling: the Query protocol |
+//! | `ecs`, `ecs_tasks`, `ecs_services`, `ecs_answer`, `ecs_shapes`, `ecs_service_shapes` | ECS: AWS JSON 1.1 |
+//! | `auto_scaling`, `auto_scaling_groups`, `group_scaling`, `form`, `xml` | Auto Scaling: the Query protocol |
 
 mod auto_scaling;
 mod auto_scaling_groups;
@@ -16,6 +16,7 @@ mod ecs_service_shapes;
 mod ecs_services;
 mod ecs_shapes;
 mod ecs_tasks;
+mod form;
 mod group_scaling;
 mod xml;
 
@@ -36,8 +37,8 @@ use crate::shared::SharedWorld;
 
 /// A world's API on a port of this machine, served on a thread of its own until this is dropped.
 ///
-/// Nothing ticks in the background: whatever asks the world something, a request or a look at it, finds all that is
-/// due by then done, each at its own time.
+/// Nothing ticks in the background. Every request and every read of the world first plays
+/// everything that is due by then, each at its own time.
 #[derive(Debug)]
 pub struct Face {
     address: SocketAddr,
@@ -62,7 +63,8 @@ struct Server {
 }
 
 impl Face {
-    /// Serves a world on a free port of 127.0.0.1. Its time is to be the wall clock's, scaled or not.
+    /// Serves a world on a free port of 127.0.0.1. Its time must be the wall clock's, scaled or
+    /// not.
     pub fn start(world: SharedWorld) -> io::Result<Self> {
         Self::start_on(world, SocketAddr::from(([127, 0, 0, 1], 0)))
     }
@@ -86,7 +88,7 @@ impl Face {
         Ok(Self { address, world, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// What `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_AUTO_SCALING` are set to.
+    /// The value of `AWS_ENDPOINT_URL_ECS` and `AWS_ENDPOINT_URL_AUTO_SCALING`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

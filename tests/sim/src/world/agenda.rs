@@ -1,4 +1,4 @@
-//! What is due to happen, and when.
+//! The agenda: things that are due, and their times.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::lambda::Pending;
 
-/// Names one entry of the agenda, so that what has been overtaken can be told from what is still meant.
+/// Names one entry of the agenda, so that the world can ignore entries that later events have
+/// overtaken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
@@ -19,15 +20,15 @@ pub(crate) struct Ticket(u64);
 pub(crate) enum Transition {
     /// A task has been long enough in its status.
     Task { cluster: String, task: TaskArn },
-    /// A cluster's service scheduler takes a look.
+    /// A cluster's service scheduler runs.
     ServiceScheduler { cluster: String },
-    /// A stopped task is no longer told of.
+    /// ECS forgets a stopped task.
     ForgetTask { cluster: String, task: TaskArn },
-    /// A deregistered container instance is no longer told of.
+    /// ECS forgets a deregistered container instance.
     ForgetContainerInstance { cluster: String, container_instance: ContainerInstanceArn },
     /// A container instance has all that it registers with.
     Registered { cluster: String, container_instance: ContainerInstanceArn },
-    /// An agent disconnects or connects by itself.
+    /// An agent disconnects or connects on its own.
     AgentFlap { cluster: String, container_instance: ContainerInstanceArn, connected: bool },
     /// A launched EC2 instance is up.
     InService { group: String, instance: Ec2InstanceId },
@@ -39,7 +40,7 @@ pub(crate) enum Transition {
     Balance { group: String },
     /// A group balances its zones, where they are uneven.
     RebalanceZones { group: String },
-    /// An instance refresh takes a look.
+    /// An instance refresh takes its next step.
     InstanceRefresh { group: String },
     /// An alarm is evaluated.
     EvaluateAlarm { alarm: String },
@@ -51,7 +52,7 @@ pub(crate) enum Transition {
     Submission { cluster: String, number: u64 },
     /// ECS publishes the reservation of a capacity provider.
     ManagedScaling { provider: String },
-    /// An event reaches its function, or tries again.
+    /// An event reaches its function, for the first time or as a retry.
     EventArrives(Box<Pending>),
     /// A schedule invokes its function.
     Schedule { function: Arc<str>, every_seconds: u32, input: Option<Arc<Value>> },

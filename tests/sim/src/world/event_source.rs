@@ -101,7 +101,7 @@ impl World {
 }
 
 impl EventSources {
-    /// Whether a rule passes on events of this `detail-type`.
+    /// Returns whether a rule passes on events of this `detail-type`.
     pub(crate) fn wants(&self, detail_type: &str) -> bool {
         self.rules.iter().any(|(rule, _)| rule.detail_types.contains(&detail_type))
     }

@@ -1,5 +1,5 @@
-//! What AWS would send out. Where no function of the world gets it, a driver takes it and delivers it: once, twice,
-//! late or never.
+//! Messages that AWS sends out. Where no function of the world gets one, a driver takes it and
+//! delivers it: once, twice, late or never.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use super::spot::SpotNotice;
 pub struct Emission {
     /// When.
     pub at: DateTime<Utc>,
-    /// What.
+    /// The message.
     pub what: Emitted,
 }
 
-/// What AWS sends out.
+/// A message of AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Emitted {
     /// A message to a topic's subscribers.
@@ -40,28 +40,30 @@ pub enum Emitted {
     ServiceAction {
         /// The event's id.
         id: String,
-        /// What it is about.
+        /// The lifecycle action's event.
         action: ServiceAction,
     },
     /// `ECS Deployment State Change`, to EventBridge.
     DeploymentStateChange {
         /// The event's id.
         id: String,
-        /// What it is about.
+        /// The lifecycle action's event.
         change: DeploymentStateChange,
     },
-    /// `EC2 Instance-terminate Lifecycle Action` or `EC2 Instance-launch Lifecycle Action`, to EventBridge.
+    /// `EC2 Instance-terminate Lifecycle Action` or `EC2 Instance-launch Lifecycle Action`, to
+    /// EventBridge.
     LifecycleAction {
         /// The event's id.
         id: String,
-        /// What it is about.
+        /// The lifecycle action's event.
         event: LifecycleActionEvent,
     },
-    /// `EC2 Spot Instance Interruption Warning` or `EC2 Instance Rebalance Recommendation`, to EventBridge.
+    /// `EC2 Spot Instance Interruption Warning` or `EC2 Instance Rebalance Recommendation`, to
+    /// EventBridge.
     SpotNotice {
         /// The event's id.
         id: String,
-        /// What it tells.
+        /// EC2's announcement.
         notice: SpotNotice,
         /// The instance that it is about.
         instance: Ec2InstanceId,

@@ -1,4 +1,4 @@
-//! Setting a group's capacity, terminating by id, and what a refresh tells of itself.
+//! Setting a group's capacity, terminating by id, and the description of a refresh.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_core::ports::GroupScaling;

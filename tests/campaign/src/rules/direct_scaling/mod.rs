@@ -1,4 +1,5 @@
-//! Direct scaling does to groups what it should, and no more. The truth of the world decides, at the moment of each act.
+//! Direct scaling does to groups what it should, and no more. The truth of the world decides, at
+//! the moment of each act.
 //!
 //! | module | what holds |
 //! | --- | --- |
@@ -9,30 +10,34 @@
 //!
 //! Nothing is done by a calculator that only publishes, or in a dry run. Every act:
 //!
-//! - leaves a group alone of which `Launch`, `Terminate` or `AlarmNotification` is suspended, that is being refreshed, or that
-//!   ECS scales by a provider that a host or a service names: from the lag of reads after that began.
+//! - leaves a group alone of which `Launch`, `Terminate` or `AlarmNotification` is suspended, that
+//!   is being refreshed, or that ECS scales by a provider that a host or a service names: from the
+//!   lag of reads after that began.
 //!
 //! A capacity is set:
 //!
-//! - within the group's limits: Auto Scaling refuses none for another reason than that the group is gone;
-//! - upwards alone, unless somebody else changed it meanwhile, and by no more hosts than tasks wait, with the headroom: where nothing changed since the invocation may
-//!   have seen the cluster;
+//! - within the group's limits: Auto Scaling refuses none for another reason than that the group is
+//!   gone;
+//! - upwards alone, unless somebody else changed it meanwhile, and by no more hosts than tasks
+//!   wait, with the headroom: where nothing changed since the invocation may have seen the cluster;
 //! - without an instance that goes for it.
 //!
 //! A termination:
 //!
 //! - is of the one instance that was named, and of none that leaves already: one request, one host;
 //! - leaves each task a place, whatever ECS picks: an adversary tries;
-//! - is of no host with a standalone or a protected task, none that is protected from scale-in or has the attribute
-//!   `fleetkeeper.keep`, and not of the last one of its zone while a service spreads its tasks over zones;
+//! - is of no host with a standalone or a protected task, none that is protected from scale-in or
+//!   has the attribute `fleetkeeper.keep`, and not of the last one of its zone while a service
+//!   spreads its tasks over zones;
 //! - is of no host of a service that is being deployed;
 //! - comes ten minutes or more after the group was scaled out;
-//! - comes once the environment has been there for `SCALE_IN_MINUTES`: until then it cannot know that the host was removable
-//!   all the time;
+//! - comes once the environment has been there for `SCALE_IN_MINUTES`: until then it cannot know
+//!   that the host was removable all the time;
 //! - is one of `MAX_DRAINING_HOSTS` of the group at once at most, for each invocation that runs.
 //!
-//! What must be known for it was known where the invocation could: what services want did not change since it may have seen
-//! the cluster, and no host changed since it read hosts for the last time.
+//! What must be known for it was known where the invocation could: what services want did not
+//! change since it may have seen the cluster, and no host changed since it read hosts for the last
+//! time.
 
 mod raises;
 mod removals;
@@ -60,7 +65,7 @@ impl Rule for DirectScaling {
         let Some(plan) = &played.scenario.calculator else { return Ok(()) };
         let breach = |at, how| Breach { rule: self.name(), at, how };
         let mut truth = Truth::of(played);
-        // What is wrong with the termination that was requested last, if it comes about.
+        // The fault of the termination that was requested last, if it happens.
         let mut requested: Option<removals::Requested<'_>> = None;
         for entry in played.world.history().entries() {
             let acted = truth.invocation(entry).map(|_| acts(entry));
@@ -95,7 +100,7 @@ impl Rule for DirectScaling {
     }
 }
 
-/// What of an invocation's doings changes a group.
+/// The action of an invocation that changes a group.
 fn acts(entry: &Entry) -> Option<&'static str> {
     match &entry.what {
         Occurrence::ApiCalled { operation: Operation::SetDesiredCapacity, .. } => Some("a capacity set"),

@@ -4,7 +4,8 @@ use fleetkeeper_sim::world::history::Entry;
 
 use super::truth::Truth;
 
-/// A group's desired capacity is about to change by the calculator's doing: a termination decrements it, a request sets it.
+/// A group's desired capacity is about to change by the calculator's doing: a termination
+/// decrements it, a request sets it.
 pub(super) fn sets(
     truth: &Truth<'_>,
     entry: &Entry,

@@ -1,7 +1,7 @@
 //! How often direct scaling changes its mind.
 //!
-//! In the quiet end, where nobody does anything, a group settles: what the calculator and its alarms do to it turns from out to
-//! in or back at most [`TURNS_MAX`] times.
+//! In the quiet end, where nobody does anything, a group settles: what the calculator and its
+//! alarms do to it turns from out to in or back at most [`TURNS_MAX`] times.
 
 use std::collections::BTreeMap;
 

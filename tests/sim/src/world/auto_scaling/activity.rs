@@ -98,8 +98,8 @@ impl ScalingActivity {
 }
 
 impl World {
-    /// `DescribeScalingActivities` of a group, one page of at most 100: those in progress before all others, the newest
-    /// first of either.
+    /// `DescribeScalingActivities` of a group, one page of at most 100: those in progress before
+    /// all others, the newest first of either.
     pub fn describe_scaling_activities(
         &self,
         group: &str,
@@ -152,7 +152,7 @@ impl World {
         self.begin_activity(group, event, event.words().1, id);
     }
 
-    /// What a group did about an instance is done.
+    /// A group's activity for an instance ends.
     pub(crate) fn end_activity(&mut self, group: &str, id: &Ec2InstanceId) {
         let now = self.now;
         if let Some(group) = self.groups.get_mut(group) {
@@ -194,8 +194,8 @@ impl Group {
     }
 }
 
-/// The place that a token names. An activity that ends between two pages is met again among those that have ended: none
-/// is skipped.
+/// The place that a token names. An activity that ends between two pages is met again among those
+/// that have ended: none is skipped.
 fn place_of(token: &str) -> Result<(bool, Reverse<u64>), ApiError> {
     let place = match token.split_once(':') {
         Some(("in-progress", number)) => number.parse().ok().map(|number| (false, Reverse(number))),

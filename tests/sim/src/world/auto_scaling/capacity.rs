@@ -9,8 +9,8 @@ use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 impl World {
-    /// `SetDesiredCapacity`, in capacity units where instances have weights: instances are launched,
-    /// or terminated by the group's termination policy. It ignores the cooldown.
+    /// `SetDesiredCapacity`, in capacity units where instances have weights: instances are
+    /// launched, or terminated by the group's termination policy. It ignores the cooldown.
     pub fn set_desired_capacity(&mut self, group: &str, desired: u32) -> Result<(), ApiError> {
         let found = self.group(group)?;
         let (min, max) = (found.settings.min_size, found.settings.max_size);
@@ -26,8 +26,8 @@ impl World {
         Err(ApiError::validation(said))
     }
 
-    /// `SetDesiredCapacity` with `HonorCooldown`: AWS refuses it while an activity is in progress or
-    /// the cooldown of a simple scaling policy lasts.
+    /// `SetDesiredCapacity` with `HonorCooldown`: AWS refuses it while an activity is in progress
+    /// or the cooldown of a simple scaling policy lasts.
     pub fn set_desired_capacity_after_cooldown(&mut self, group: &str, desired: u32) -> Result<(), ApiError> {
         if self.group(group)?.cools_down(self.now) {
             let said = "The group is within its cooldown, or a scaling activity is in progress.";
@@ -68,7 +68,8 @@ impl World {
         self.record(Occurrence::DesiredCapacity { group: group.to_owned(), desired_capacity: desired });
     }
 
-    /// Launches what is missing, from the warm pool first. Terminates what is too much, or sends it to the warm pool.
+    /// Launches what is missing, from the warm pool first. Terminates what is too much, or sends it
+    /// to the warm pool.
     pub(crate) fn balance(&mut self, name: &str) {
         let Some(group) = self.groups.get(name) else { return };
         let mut has = group.units(|instance| instance.state.counts());
@@ -128,7 +129,7 @@ impl Group {
         (u64::from(self.settings.max_size) + self.surge()).saturating_sub(terminating)
     }
 
-    /// How many units it is to have right now.
+    /// The units that it should have right now.
     fn wanted(&self) -> u64 {
         u64::from(self.desired_capacity) + self.surge()
     }

@@ -10,10 +10,11 @@ use super::processes::ScalingProcess;
 use super::termination_policy::TerminationPolicy;
 use crate::world::{ApiError, World};
 
-/// Groups on a page by default, and names in a request (API reference, `DescribeAutoScalingGroups`).
+/// Groups on a page by default, and names in a request (API reference,
+/// `DescribeAutoScalingGroups`).
 const GROUPS_PAGE: usize = 50;
 
-/// A group as `DescribeAutoScalingGroups` tells of it.
+/// A group as `DescribeAutoScalingGroups` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribedGroup {
     /// Its name.
@@ -26,7 +27,7 @@ pub struct DescribedGroup {
     pub desired_capacity: u32,
     /// The types of its mixed instances policy and their weights, if it has one.
     pub mixed_instances: Option<Vec<(String, Option<u32>)>>,
-    /// Whether scale-in protection is on for new instances.
+    /// True if scale-in protection is on for new instances.
     pub new_instances_protected: bool,
     /// Its suspended processes.
     pub suspended_processes: Vec<ScalingProcess>,
@@ -34,13 +35,13 @@ pub struct DescribedGroup {
     pub zones: Vec<String>,
     /// Which instance a scale-in takes.
     pub termination_policy: TerminationPolicy,
-    /// Whether it is behind a load balancer: it has a target group.
+    /// True if it is behind a load balancer: it has a target group.
     pub has_load_balancer: bool,
     /// Its instances, without those of its warm pool.
     pub instances: Vec<DescribedInstance>,
 }
 
-/// An instance of a group as `DescribeAutoScalingGroups` tells of it.
+/// An instance of a group as `DescribeAutoScalingGroups` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribedInstance {
     /// Its id.
@@ -60,8 +61,8 @@ pub struct DescribedInstance {
 }
 
 impl World {
-    /// `DescribeAutoScalingGroups`: all groups, or those named; a name that no group has is passed over. All of them on
-    /// one page.
+    /// `DescribeAutoScalingGroups`: all groups, or those named; a name that no group has is passed
+    /// over. All of them on one page.
     #[must_use]
     pub fn describe_auto_scaling_groups(&self, names: &[String]) -> Vec<DescribedGroup> {
         let groups = self.groups.values();
@@ -69,7 +70,8 @@ impl World {
         wanted.map(Group::described).collect()
     }
 
-    /// The same in pages: 50 groups by default and 100 at most, for as many names as a page may hold.
+    /// The same in pages: 50 groups by default and 100 at most, for as many names as a page may
+    /// hold.
     pub fn describe_auto_scaling_groups_page(
         &self,
         names: &[String],

@@ -26,11 +26,11 @@ use crate::world::{ApiError, World};
 pub struct AutoScalingGroup {
     /// Its name.
     pub name: String,
-    /// What it launches.
+    /// The instance type that it launches.
     pub instance_type: InstanceType,
     /// Its instance types, if it has a mixed instances policy: they are launched instead.
     pub mixed_instances: Option<MixedInstances>,
-    /// Whether scale-in protection is on for new instances.
+    /// True if scale-in protection is on for new instances.
     pub new_instances_protected: bool,
     /// The cluster that its instances register to; without one they never do.
     pub cluster: Option<String>,
@@ -48,24 +48,25 @@ pub struct AutoScalingGroup {
     pub termination_policy: TerminationPolicy,
     /// Where a scale-in sends its instances; without one they are terminated.
     pub warm_pool: Option<WarmPool>,
-    /// `TerminateHookAbandon: retain`: an abandoned termination parks its instance instead of ending it.
+    /// `TerminateHookAbandon: retain`: an abandoned termination parks its instance instead of
+    /// ending it.
     pub retains_abandoned: bool,
     /// How long connections drain before the termination hooks run; none without a load balancer.
     pub connection_draining_seconds: Option<u32>,
     /// How long it lists an instance as `Terminating:Proceed` after its last termination hook.
     pub lingering_seconds: u32,
-    /// Whether it replaces a terminating instance as late as AWS was recorded to.
+    /// True if it replaces a terminating instance as late as AWS was recorded to.
     pub replaces_as_recorded: bool,
-    /// Whether a retained instance that is terminated by hand runs its hooks again.
+    /// True if a retained instance that is terminated by hand runs its hooks again.
     pub retained_run_hooks_again: bool,
     /// The status reason of its terminations, which follows their description.
     pub status_reason: Option<String>,
-    /// What it makes of terminating an instance that is on its way out.
+    /// AWS's answer to terminating an instance that is on its way out.
     pub terminated_again: TerminatedAgain,
-    /// How long after a termination by id it balances its zones, where they are uneven; none where it
-    /// does so only when it is told to.
+    /// Seconds from a termination by id until the group balances its zones, where they are uneven.
+    /// None where it does so only on request.
     pub rebalances_after_seconds: Option<u32>,
-    /// Whether its lifecycle notices and events lack the `Action` member, as they did before 2026.
+    /// True if its lifecycle notices and events lack the `Action` member, as they did before 2026.
     pub without_action_member: bool,
 }
 
@@ -242,7 +243,7 @@ pub(crate) struct Group {
     pub(crate) desired_capacity: u32,
     pub(crate) type_sequence: TypeSequence,
     pub(crate) suspended: BTreeSet<ScalingProcess>,
-    /// Whether what it launches joins its cluster.
+    /// True if the instances that it launches join its cluster.
     pub(crate) launches_join: bool,
     pub(crate) hooks: BTreeMap<String, LifecycleHook>,
     pub(crate) instances: BTreeMap<Ec2InstanceId, GroupInstance>,
@@ -258,7 +259,8 @@ pub(crate) struct Group {
     pub(crate) launch_template_version: u64,
     pub(crate) policies: BTreeMap<String, StepScalingPolicy>,
     pub(crate) simple_policies: BTreeMap<String, SimpleScalingPolicy>,
-    /// What zone rebalancing launched, until it is in service and another instance is terminated.
+    /// Instances that zone rebalancing launched, until each is in service and another instance is
+    /// terminated.
     pub(crate) rebalancing: BTreeSet<Ec2InstanceId>,
     /// While a policy's instances are launched: their warm-up.
     pub(crate) scaling_out_with_warmup: Option<u32>,

@@ -16,7 +16,7 @@ pub(crate) struct GroupInstance {
     pub(crate) protected_from_scale_in: bool,
     /// The version of the launch template that it was launched from.
     pub(crate) launch_template_version: u64,
-    /// Whether it joins its group's cluster.
+    /// True if it joins its group's cluster.
     pub(crate) joins: bool,
     /// When it was launched or, back from a warm pool, started.
     pub(crate) launched_at: DateTime<Utc>,
@@ -29,7 +29,7 @@ pub(crate) struct GroupInstance {
 }
 
 impl GroupInstance {
-    /// What it is of the capacity.
+    /// Its units of the capacity.
     pub(crate) fn units(&self) -> u32 {
         self.weighted_capacity.unwrap_or(1)
     }
@@ -93,7 +93,8 @@ impl LifecycleState {
         }
     }
 
-    /// Whether such an instance counts towards the desired capacity: one that is on its way out no longer does.
+    /// Returns whether such an instance counts towards the desired capacity: one that is on its way
+    /// out no longer does.
     #[must_use]
     pub const fn counts(self) -> bool {
         matches!(
@@ -106,7 +107,8 @@ impl LifecycleState {
         )
     }
 
-    /// Whether it is on its way out of service: held back by a hook, before it or right after it.
+    /// Returns whether it is on its way out of service: held back by a hook, before it or right
+    /// after it.
     #[must_use]
     pub const fn is_leaving(self) -> bool {
         matches!(
@@ -115,8 +117,8 @@ impl LifecycleState {
         )
     }
 
-    /// Whether it is in the warm pool, or on its way in or out: `DescribeWarmPool` tells of it, and
-    /// `DescribeAutoScalingGroups` does not.
+    /// Returns whether it is in the warm pool, or on its way in or out. `DescribeWarmPool` shows it
+    /// then, and `DescribeAutoScalingGroups` does not.
     #[must_use]
     pub const fn is_of_warm_pool(self) -> bool {
         matches!(
@@ -129,7 +131,7 @@ impl LifecycleState {
         )
     }
 
-    /// Whether it was parked when its way out was abandoned.
+    /// Returns whether it was parked when its way out was abandoned.
     #[must_use]
     pub const fn is_retained(self) -> bool {
         matches!(
@@ -138,8 +140,8 @@ impl LifecycleState {
         )
     }
 
-    /// Where an abandoned action parks an instance that waited in this state; none where it waits for nothing that
-    /// could be abandoned so.
+    /// Where an abandoned action parks an instance that waited in this state; none where it waits
+    /// for nothing that could be abandoned so.
     pub(crate) const fn retained(self) -> Option<Self> {
         match self {
             Self::TerminatingWait => Some(Self::TerminatingRetained),

@@ -1,4 +1,5 @@
-//! Instance refresh: all instances of a group are replaced, some at a time, by those of a new version of its launch template.
+//! Instance refresh: all instances of a group are replaced, some at a time, by those of a new
+//! version of its launch template.
 
 use std::collections::BTreeSet;
 
@@ -20,15 +21,15 @@ const REFRESHES_PAGE: usize = 50;
 #[derive(Debug, Clone)]
 pub(crate) struct InstanceRefresh {
     min_healthy_percent: u32,
-    /// What is still to be taken out of service.
+    /// The instances that are still to be taken out of service.
     old: BTreeSet<Ec2InstanceId>,
-    /// What was taken out in the wave under way.
+    /// The instances that the wave under way took out.
     leaving: BTreeSet<Ec2InstanceId>,
-    /// A look at it is on the agenda.
+    /// The agenda has its next step.
     due: bool,
 }
 
-/// A refresh as `DescribeInstanceRefreshes` tells of it.
+/// A refresh as `DescribeInstanceRefreshes` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribedRefresh {
     /// Which of the group's: from 1.
@@ -77,9 +78,11 @@ impl World {
         Ok(Page { items, next })
     }
 
-    /// `StartInstanceRefresh`: every instance that the group has now and that is not protected from scale-in is terminated, through its hooks, and replaced.
-    /// So many instances go at once as leave the minimum healthy percentage of the desired capacity in service, at
-    /// least one; at 100 a replacement is launched ahead of each. A wave begins once those of the last are gone.
+    /// `StartInstanceRefresh`. It terminates, through its hooks, and replaces every instance that
+    /// the group has now and that is not protected from scale-in. A wave leaves the minimum healthy
+    /// percentage of the desired capacity in service, and takes at least one instance. At 100
+    /// percent the group launches a replacement ahead of each. A wave begins once the instances of
+    /// the last are gone.
     pub fn instance_refresh(&mut self, group: &str, min_healthy_percent: u32) -> Result<(), ApiError> {
         let now = self.now;
         let found = self.group_mut(group)?;
@@ -108,7 +111,8 @@ impl World {
         Ok(())
     }
 
-    /// Something changed that a refresh may wait for: it takes a look once everything of this moment has happened.
+    /// Something changed that a refresh may wait for. It takes its next step once everything of
+    /// this moment has happened.
     pub(crate) fn go_on_with_refresh(&mut self, group: &str) {
         let Some(refresh) = self.groups.get_mut(group).and_then(|found| found.refresh.as_mut()) else {
             return;
@@ -139,7 +143,7 @@ impl World {
 }
 
 impl Group {
-    /// What is terminated now; none where no refresh is under way.
+    /// The instances that are terminated now; none where no refresh is under way.
     fn next_wave(&mut self) -> Option<Vec<Ec2InstanceId>> {
         let in_service = |state: LifecycleState| state == LifecycleState::InService;
         let healthy = self.units(|instance| in_service(instance.state));

@@ -11,7 +11,8 @@ use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 impl World {
-    /// One more instance of the type that the group launches next, in service at once, past its launch hooks.
+    /// One more instance of the type that the group launches next, in service at once, past its
+    /// launch hooks.
     pub fn launch_now(&mut self, group: &str) -> Result<Ec2InstanceId, ApiError> {
         let (instance_type, _) = self.group_mut(group)?.next_type();
         self.launch_now_of_type(group, instance_type)
@@ -35,7 +36,8 @@ impl World {
         Ok(id)
     }
 
-    /// The group launches an instance: one from its warm pool, or else a new one; what it is of the capacity.
+    /// The group launches an instance: one from its warm pool, or else a new one; what it is of the
+    /// capacity.
     pub(crate) fn launch_one(&mut self, name: &str) -> Option<u32> {
         let (instance, seconds) = if let Some(warm) = self.start_warm_instance(name) {
             warm
@@ -95,8 +97,8 @@ impl World {
         }
     }
 
-    /// An instance comes in service, and its agent registers: no sooner, as if the agent waited for the launch hooks,
-    /// so that an abandoned launch never has tasks.
+    /// An instance comes in service, and its agent registers: no sooner, as if the agent waited for
+    /// the launch hooks, so that an abandoned launch never has tasks.
     pub(crate) fn enter_service(&mut self, name: &str, id: &Ec2InstanceId) {
         let now = self.now;
         let Some(group) = self.groups.get_mut(name) else { return };

@@ -76,7 +76,8 @@ fn warms_up(instance: &GroupInstance, policy: &StepScalingPolicy, now: DateTime<
     warms_up_for(instance, policy.estimated_instance_warmup_seconds, now)
 }
 
-/// Whether an instance that a policy added warms up: meanwhile no step scaling policy removes any.
+/// Returns whether an instance that a policy added warms up: meanwhile no step scaling policy
+/// removes any.
 fn scale_out_warms_up(instance: &GroupInstance, now: DateTime<Utc>) -> bool {
     instance.scale_out_warmup_seconds.is_some_and(|seconds| warms_up_for(instance, seconds, now))
 }

@@ -3,8 +3,8 @@
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
-/// A process of a group. All are shown as suspended; the world honours `Launch`, `Terminate`, `AlarmNotification` and
-/// `AZRebalance`.
+/// A process of a group. All are shown as suspended; the world honours `Launch`, `Terminate`,
+/// `AlarmNotification` and `AZRebalance`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScalingProcess {
     /// Adds instances.
@@ -57,8 +57,8 @@ impl World {
         self.record(Occurrence::ProcessesSuspended { group, processes, suspended });
     }
 
-    /// Whether instances that a group launches from now on join its cluster. With broken user data they come in
-    /// service, and never register.
+    /// Sets whether instances that a group launches from now on join its cluster. With broken user
+    /// data they come in service, and never register.
     pub fn set_launches_join(&mut self, group: &str, join: bool) -> Result<(), ApiError> {
         self.group_mut(group)?.launches_join = join;
         Ok(())

@@ -28,8 +28,8 @@ impl World {
         Ok(())
     }
 
-    /// A termination by id may have left the zones uneven: the group balances them by itself, where it
-    /// is set to (API reference, "`TerminateInstanceInAutoScalingGroup`").
+    /// A termination by id may have left the zones uneven. The group balances them on its own,
+    /// where it is set to (API reference, "`TerminateInstanceInAutoScalingGroup`").
     pub(crate) fn rebalance_zones_later(&mut self, group: &str) {
         let after = self.groups.get(group).and_then(|found| found.settings.rebalances_after_seconds);
         if let Some(seconds) = after {

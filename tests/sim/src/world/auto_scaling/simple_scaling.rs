@@ -71,7 +71,7 @@ impl World {
 }
 
 impl Group {
-    /// Whether an activity is in progress, or the cooldown after the last one lasts.
+    /// Returns whether an activity is in progress, or the cooldown after the last one lasts.
     pub(super) fn cools_down(&self, now: DateTime<Utc>) -> bool {
         let Some(seconds) = self.cooldown_seconds else { return false };
         let under_way = |state: LifecycleState| {

@@ -12,8 +12,9 @@ use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
 impl World {
-    /// `TerminateInstanceInAutoScalingGroup`. Without `decrement` a replacement is launched at once. What the group
-    /// has retained or keeps in its warm pool is none of its capacity: there is nothing to decrement or replace.
+    /// `TerminateInstanceInAutoScalingGroup`. Without `decrement` a replacement is launched at
+    /// once. What the group has retained or keeps in its warm pool is none of its capacity: there
+    /// is nothing to decrement or replace.
     pub fn terminate_instance(
         &mut self,
         group: &str,
@@ -23,7 +24,8 @@ impl World {
         self.terminate_instances(group, std::slice::from_ref(instance), decrement)
     }
 
-    /// Many calls of `TerminateInstanceInAutoScalingGroup` at one time. If one of them is an error, none is made.
+    /// Many calls of `TerminateInstanceInAutoScalingGroup` at one time. If one of them is an error,
+    /// none is made.
     pub fn terminate_instances(
         &mut self,
         group: &str,
@@ -79,7 +81,8 @@ impl World {
         Ok(())
     }
 
-    /// An instance is to be terminated, or to go to the warm pool: in either case the termination hooks hold it back.
+    /// An instance leaves service, for its termination or for the warm pool. In either case the
+    /// termination hooks hold it back.
     pub(crate) fn take_out_of_service(&mut self, group: &str, id: &Ec2InstanceId, to: Place) {
         let Some(found) = self.groups.get(group) else { return };
         let Some(instance) = found.instances.get(id) else { return };
@@ -117,7 +120,8 @@ impl World {
                     {
                         (Place::WarmPool, Some(LifecycleState::WarmedTerminatingWait))
                     }
-                    // What is not up yet has nothing to drain, and what is retained has been through its hooks.
+                    // An instance that is not up yet has nothing to drain, and a retained one has
+                    // been through its hooks.
                     _ => (Place::AutoScalingGroup, None),
                 }
             }

@@ -6,8 +6,8 @@ use super::activity::ScalingActivity;
 use crate::world::history::Occurrence;
 use crate::world::{ApiError, World};
 
-/// What AWS makes of terminating an instance that is on its way out already. No page says, so worlds
-/// draw it.
+/// AWS's answer to terminating an instance that is on its way out already. No page documents it, so
+/// worlds draw it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TerminatedAgain {
     /// It decrements the desired capacity again: another instance follows.
@@ -20,9 +20,9 @@ pub enum TerminatedAgain {
 }
 
 impl World {
-    /// `TerminateInstanceInAutoScalingGroup` with one `InstanceId`. Cooldown and scale-in protection
-    /// do not hold it off, and neither does a suspended `Terminate` process. The group balances its
-    /// zones afterwards, where it is set to.
+    /// `TerminateInstanceInAutoScalingGroup` with one `InstanceId`. Cooldown and scale-in
+    /// protection do not hold it off, and neither does a suspended `Terminate` process. The group
+    /// balances its zones afterwards, where it is set to.
     pub fn terminate_instance_by_id(
         &mut self,
         instance: &Ec2InstanceId,

@@ -15,7 +15,7 @@ pub struct CapacityProvider {
     pub name: String,
     /// Its group's name.
     pub group: String,
-    /// Whether it was created with the group's name instead of its ARN: AWS takes and shows both.
+    /// True if it was created with the group's name instead of its ARN: AWS takes and shows both.
     pub named_by_name: bool,
     /// True if ECS manages the group's scaling.
     pub managed_scaling: bool,

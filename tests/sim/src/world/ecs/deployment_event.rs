@@ -1,11 +1,10 @@
-//! `ECS Deployment State Change`: what ECS tells of a service's deployments.
+//! `ECS Deployment State Change`: ECS's events of a service's deployments.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::event::iso;
-use crate::world::outbox::Emitted;
-use crate::world::{ACCOUNT, REGION, World};
+use crate::world::{ACCOUNT, REGION};
 
 /// The event's `detail-type`.
 pub(crate) const DEPLOYMENT_STATE_CHANGE: &str = "ECS Deployment State Change";
@@ -17,13 +16,13 @@ pub struct DeploymentStateChange {
     pub cluster: String,
     /// Its service's name.
     pub service: String,
-    /// Whether the service has what the deployment wants.
+    /// True if the service has what the deployment wants.
     pub completed: bool,
 }
 
 impl DeploymentStateChange {
-    /// The event as EventBridge delivers it (developer guide, "ecs_service_deployment_events"). Unlike
-    /// other events it names no cluster but in its service's ARN.
+    /// The event as EventBridge delivers it (developer guide, "`ecs_service_deployment_events`").
+    /// Unlike other events it names no cluster but in its service's ARN.
     #[must_use]
     pub fn event(&self, id: &str, at: DateTime<Utc>) -> Value {
         let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:service/{}/{}", self.cluster, self.service);
@@ -50,18 +49,5 @@ impl DeploymentStateChange {
                 "reason": format!("ECS deployment {deployment} {reason}."),
             },
         })
-    }
-}
-
-impl World {
-    /// Sends an event of a deployment, where a rule waits for such events.
-    pub(super) fn tell_deployment(&mut self, cluster: &str, service: &str, completed: bool) {
-        if !self.event_sources.wants(DEPLOYMENT_STATE_CHANGE) {
-            return;
-        }
-        let (cluster, service) = (cluster.to_owned(), service.to_owned());
-        let id = self.ids.uuid();
-        let change = DeploymentStateChange { cluster, service, completed };
-        self.emit(Emitted::DeploymentStateChange { id, change });
     }
 }

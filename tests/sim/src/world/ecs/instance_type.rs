@@ -169,8 +169,8 @@ const CAPABILITIES: [&str; 4] = [
 /// The capability that awsvpc tasks require.
 pub(crate) const TASK_ENI: &str = "ecs.capability.task-eni";
 
-/// Whether a type has AWS's own processors: a `g` behind the generation, as in `m6g` and `c7gn`. A
-/// `g` before it, as in `g5`, has graphics.
+/// Returns whether a type has AWS's own processors: a `g` behind the generation, as in `m6g` and
+/// `c7gn`. A `g` before it, as in `g5`, has graphics.
 fn is_arm(name: &str) -> bool {
     let family = name.split('.').next().unwrap_or_default();
     let options = family.trim_start_matches(|c: char| c.is_ascii_alphabetic());

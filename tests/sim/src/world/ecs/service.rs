@@ -74,7 +74,7 @@ pub struct Service {
     pub(crate) steady: bool,
     /// True if the scheduler has nothing to do about it until something changes.
     pub(crate) settled: bool,
-    /// Whether a deployment is under way.
+    /// True if a deployment is under way.
     pub(crate) deploying: bool,
     /// The scheduler's events.
     pub(crate) events: ServiceEvents,
@@ -255,7 +255,7 @@ impl World {
         let arn = task_definition.arn();
         found.begin_deployment(task_definition, None);
         self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
-        self.tell_deployment(cluster, service, false);
+        self.emit_deployment(cluster, service, false);
         self.request_service_scheduler(cluster);
         Ok(())
     }
@@ -273,7 +273,7 @@ impl World {
         let arn = definition.arn();
         found.begin_deployment(definition, Some(strategy));
         self.record(Occurrence::DeploymentStarted { service: service.to_owned(), task_definition: arn });
-        self.tell_deployment(cluster, service, false);
+        self.emit_deployment(cluster, service, false);
         self.request_service_scheduler(cluster);
         Ok(())
     }

@@ -11,6 +11,7 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
 
 use super::candidates::Candidates;
+use super::deployment_event::{DEPLOYMENT_STATE_CHANGE, DeploymentStateChange};
 use super::placement::Placing;
 use super::placement_mode::PlacementMode;
 use super::plan::{Plan, Start, Starting};
@@ -246,7 +247,7 @@ impl World {
             let deployed = std::mem::take(&mut known.deploying);
             self.emit_service_action(cluster, service, ServiceActionName::SteadyState);
             if deployed {
-                self.tell_deployment(cluster, service, true);
+                self.emit_deployment(cluster, service, true);
             }
         }
     }
@@ -255,5 +256,16 @@ impl World {
         let action = ServiceAction { cluster: cluster.to_owned(), service: service.to_owned(), name };
         let id = self.ids.uuid();
         self.emit(Emitted::ServiceAction { id, action });
+    }
+
+    /// Sends an event of a deployment, where a rule waits for such events.
+    pub(super) fn emit_deployment(&mut self, cluster: &str, service: &str, completed: bool) {
+        if !self.event_sources.wants(DEPLOYMENT_STATE_CHANGE) {
+            return;
+        }
+        let (cluster, service) = (cluster.to_owned(), service.to_owned());
+        let id = self.ids.uuid();
+        let change = DeploymentStateChange { cluster, service, completed };
+        self.emit(Emitted::DeploymentStateChange { id, change });
     }
 }

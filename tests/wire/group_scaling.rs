@@ -1,10 +1,7 @@
 //! What direct scaling asks of Auto Scaling, on the wire as by the simulated ports.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use axum::Router;
-use axum::http::StatusCode;
 use chrono::{SubsecRound, Utc};
 use fleetkeeper_aws::auto_scaling::AutoScaling;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
@@ -16,9 +13,8 @@ use fleetkeeper_sim::http::Face;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::{AutoScalingGroup, InstanceType, SharedWorld, SimulatedAws, World};
 use fleetkeeper_tests::requests::Requests;
-use tokio::net::TcpListener;
 
-use crate::ports::sdk_at;
+use crate::ports::{Failing, sdk_at};
 
 /// Three hosts of a group of 2 to 4, and a group that is being refreshed.
 fn world() -> (World, Vec<Ec2InstanceId>) {
@@ -107,15 +103,7 @@ async fn a_termination_is_sent_once_and_a_capacity_until_it_is_answered() {
     groups.set_desired_capacity("hosts", 4).await.unwrap();
     assert_eq!(calls(Operation::SetDesiredCapacity), 2);
 
-    let requests = Arc::new(AtomicUsize::new(0));
-    let counted = requests.clone();
-    let fail = move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        async { (StatusCode::INTERNAL_SERVER_ERROR, "") }
-    };
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(async { axum::serve(listener, Router::new().fallback(fail)).await });
+    let Failing { url, requests, server } = Failing::start().await;
     let groups = AutoScaling::new(&sdk_at(&url).await);
     let error = groups.terminate_and_decrement("hosts", &hosts[0]).await.unwrap_err();
     assert_eq!((error.kind, requests.load(Ordering::Relaxed)), (CallErrorKind::Unavailable, 1));

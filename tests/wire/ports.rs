@@ -42,6 +42,7 @@ use fleetkeeper_tests::ministack::Ministack;
 use fleetkeeper_tests::requests::Requests;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 pub(crate) async fn sdk_at(url: &str) -> SdkConfig {
     sdk::loader().endpoint_url(url).region(Region::new("us-east-1")).test_credentials().load().await
@@ -493,19 +494,32 @@ async fn a_throttled_call_is_tried_again_by_the_sdk_and_a_refused_one_is_not() {
     assert_eq!(list().await.unwrap_err().kind, CallErrorKind::Throttled);
 }
 
+/// A server that answers each request with an error that may come after its effect.
+pub(crate) struct Failing {
+    pub(crate) url: String,
+    pub(crate) requests: Arc<AtomicUsize>,
+    pub(crate) server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Failing {
+    pub(crate) async fn start() -> Self {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counted = requests.clone();
+        let fail = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async { (StatusCode::INTERNAL_SERVER_ERROR, "") }
+        };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async { axum::serve(listener, Router::new().fallback(fail)).await });
+        Self { url, requests, server }
+    }
+}
+
 /// SNS may have taken a message although it answers with an error: the SDK must not publish it again.
 #[tokio::test]
 async fn a_publish_that_fails_is_not_retried_by_the_sdk() {
-    let requests = Arc::new(AtomicUsize::new(0));
-    let counted = requests.clone();
-    let fail = move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        async { (StatusCode::INTERNAL_SERVER_ERROR, "") }
-    };
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(async { axum::serve(listener, Router::new().fallback(fail)).await });
-
+    let Failing { url, requests, server } = Failing::start().await;
     let config = sdk_at(&url).await;
     let topic = "arn:aws:sns:us-east-1:111122223333:lifecycle";
     let error = Sns::new(&config).publish(topic, "{}", 2, false).await.unwrap_err();

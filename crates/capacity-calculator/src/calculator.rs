@@ -23,6 +23,7 @@ use crate::metrics::metric_data;
 use crate::report;
 use crate::scaled::Scaled;
 use crate::scaling::Scaler;
+use crate::scaling_report;
 use crate::seen::Seen;
 use crate::snapshot::Reader;
 use crate::summary::{
@@ -118,9 +119,9 @@ where
         let reader = Reader { ecs, auto_scaling, clock, paces, cluster: &cluster, warm: &warm, until };
         let scaler = Scaler::new(&reader, config.dry_run);
         let decider = Decider { reader: &reader, scaler: &scaler, config };
-        let decided = Box::pin(decider.decide()).await?;
-        let (snapshot, direct) = (&decided.snapshot, &decided.direct);
-        let mut figures = self.figures(&cluster, &decided, &warm);
+        let looked_at = Box::pin(decider.decide()).await?;
+        let (snapshot, direct) = (&looked_at.snapshot, &looked_at.direct);
+        let mut figures = self.figures(&cluster, &looked_at, &warm);
         let published = self.put(&metric_data(&figures, &cluster), &cluster, until).await?;
         if let Some(direct) = direct {
             Box::pin(scaler.remove(direct, &snapshot.groups)).await;
@@ -209,7 +210,7 @@ fn report_left_alone(cluster: &Cluster, direct: &DirectDecision, warm: &Warm) {
         if let Some(why) = group.held_back.as_ref().filter(|why| why.is_hands_off())
             && warm.is_first("group_left_alone", &format!("{} {}", why.code(), group.group))
         {
-            report::group_left_alone(cluster, &group.group, why);
+            scaling_report::group_left_alone(cluster, &group.group, why);
         }
     }
 }

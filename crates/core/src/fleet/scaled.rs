@@ -208,6 +208,12 @@ fn hosts_are_removed_from_the_zone_with_most_hosts_counted_anew_each_time() {
     assert_eq!(scene.removed(), [1, 0, 2, 3]);
     // The host of the smaller zone is cheaper, and stays.
     let mut scene = Scene::of(&[0, 1, 1]).zones(&["a", "b", "b"]);
+    let planned = |decided: &GroupScalingDecision| {
+        let ids = decided.removable.iter().map(|removal| removal.instance.as_str());
+        ids.map(|id| id.chars().last().unwrap()).collect::<String>()
+    };
+    // Once one is gone from the larger zone, the other zone may lose one, too.
+    assert_eq!(planned(&scene.decide_at(0)), "10");
     assert_eq!(scene.removed(), [1]);
 }
 

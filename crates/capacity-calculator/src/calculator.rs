@@ -23,6 +23,7 @@ use crate::metrics::metric_data;
 use crate::report;
 use crate::scaled::Scaled;
 use crate::scaling::Scaler;
+use crate::scaling_report;
 use crate::seen::{HOLD, Seen, URGENT_HOLD};
 use crate::snapshot::Reader;
 use crate::summary::{
@@ -218,7 +219,7 @@ fn report_left_alone(cluster: &Cluster, direct: &DirectDecision, warm: &Warm) {
         if let Some(why) = group.held_back.as_ref().filter(|why| why.is_hands_off())
             && warm.is_first("group_left_alone", &format!("{} {}", why.code(), group.group))
         {
-            report::group_left_alone(cluster, &group.group, why);
+            scaling_report::group_left_alone(cluster, &group.group, why);
         }
     }
 }

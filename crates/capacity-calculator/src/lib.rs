@@ -19,6 +19,7 @@
 //! | `metrics` | what was worked out, as CloudWatch metrics |
 //! | `summary` | the answer to whoever invoked it |
 //! | `report` | what happened, as log lines |
+//! | `scaling_report` | direct scaling, as log lines |
 //! | `error` | what went wrong, by a stable name |
 //!
 //! The decisions are [`fleetkeeper_core::fleet`]'s, the book's figures
@@ -61,6 +62,7 @@ mod metrics;
 mod report;
 mod scaled;
 mod scaling;
+mod scaling_report;
 mod seen;
 mod services;
 mod snapshot;

@@ -17,8 +17,8 @@ use fleetkeeper_core::time_left::within;
 use futures_util::{StreamExt, stream};
 
 use crate::calls::EcsReads;
-use crate::report;
 use crate::scaled::{NotDone, NotDoneReason, Scaled};
+use crate::scaling_report as report;
 use crate::snapshot::Reader;
 
 /// Reads of refreshes at a time.

@@ -157,18 +157,11 @@ impl ContainerInstances for Ecs {
         let newer = u64::from(self.changed_from.get().is_some_and(|from| number >= from));
         for arn in arns {
             let fails = self.failing_first.is_none_or(|first| number < first);
-            match self.failing.get(&arn.0).filter(|_| fails) {
-                Some(reason) => answer.failures.push(Failure {
-                    arn: arn.0.clone(),
-                    reason: (*reason).to_owned(),
-                    detail: String::new(),
-                }),
-                None => {
-                    let found = self.pages.iter().flatten().find(|one| one.arn == *arn).cloned();
-                    answer
-                        .items
-                        .extend(found.map(|one| ContainerInstance { version: one.version + newer, ..one }));
-                }
+            if let Some(reason) = self.failing.get(&arn.0).filter(|_| fails) {
+                let (reason, detail) = ((*reason).to_owned(), String::new());
+                answer.failures.push(Failure { arn: arn.0.clone(), reason, detail });
+            } else if let Some(one) = self.pages.iter().flatten().find(|one| one.arn == *arn) {
+                answer.items.push(ContainerInstance { version: one.version + newer, ..one.clone() });
             }
         }
         Ok(answer)

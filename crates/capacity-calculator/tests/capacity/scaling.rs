@@ -46,7 +46,7 @@ fn schedule() -> Value {
     json!({"detail-type": "Scheduled Event"})
 }
 
-fn placement_failure(at: String) -> Value {
+fn placement_failure(at: &str) -> Value {
     let detail = json!({"clusterArn": CLUSTER_ARN, "eventName": "SERVICE_TASK_PLACEMENT_FAILURE"});
     json!({"detail-type": "ECS Service Action", "time": at, "detail": detail})
 }
@@ -122,7 +122,7 @@ async fn a_placement_failure_is_acted_on_within_two_seconds_of_a_snapshot() {
     let quiet = calculator.clock.now();
     // The test's container instances take a second to be described, and everything else nearly
     // nothing.
-    let failed = placement_failure(quiet.to_rfc3339());
+    let failed = placement_failure(&quiet.to_rfc3339());
     let summary = published(&calculator, failed).await.unwrap();
     assert_eq!(summary.trigger.kind, "ECS Service Action SERVICE_TASK_PLACEMENT_FAILURE");
     let took = calculator.clock.now() - quiet;
@@ -135,7 +135,7 @@ async fn a_placement_failure_is_acted_on_within_two_seconds_of_a_snapshot() {
 async fn a_storm_of_placement_failures_costs_a_snapshot_each_two_seconds_until_one_covers_it() {
     let calculator = full();
     for _ in 0..200 {
-        let failed = placement_failure(begin().to_rfc3339());
+        let failed = placement_failure(&begin().to_rfc3339());
         let begins = calculator.clock.now();
         let ends = begins + chrono::TimeDelta::seconds(60);
         let invocation = fleetkeeper_core::invocation::Invocation { begins, ends, deadline_known: true };

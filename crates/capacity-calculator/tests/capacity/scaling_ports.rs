@@ -28,8 +28,8 @@ impl Scaling {
     pub(crate) fn described(&self, groups: &RefCell<Vec<AutoScalingGroup>>) -> Vec<AutoScalingGroup> {
         let mut changes = self.changes.borrow_mut();
         match changes.take() {
-            Some((0, changed)) => *groups.borrow_mut() = changed,
-            Some((reads, changed)) => *changes = Some((reads - 1, changed)),
+            Some((0, next)) => *groups.borrow_mut() = next,
+            Some((reads, next)) => *changes = Some((reads - 1, next)),
             None => {}
         }
         groups.borrow().clone()
@@ -57,7 +57,7 @@ impl GroupScaling for AutoScaling {
         self.scaling
             .calls
             .borrow_mut()
-            .push(format!("terminate {group} {}", id.as_str().trim_start_matches(&['i', '-', '0'])));
+            .push(format!("terminate {group} {}", id.as_str().trim_start_matches(['i', '-', '0'])));
         let operation = "autoscaling:TerminateInstanceInAutoScalingGroup";
         self.scaling.terminate_mood.get().settle(operation, group).await?;
         self.change(group, |it| {

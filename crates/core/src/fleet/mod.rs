@@ -14,9 +14,12 @@
 //! | `certificate` | whether tasks that must move are all placed, wherever ECS places them |
 //! | `scale_in` | how many hosts each group can lose, whichever they are |
 //! | `decision` | what is decided, with the reasons |
-//! | `direct` | what direct scaling does to each group, and why it does no more |
+//! | `direct` | what direct scaling does to each group |
+//! | `direct_decision` | what is to be done to each group, with the reasons for no more |
 //! | `scale_out_target` | the desired capacity that a group is raised to |
 //! | `removal_plan` | which hosts can be removed one after another |
+//! | `drain_cost` | what it costs to drain a host |
+//! | `zones` | the hosts of a group by Availability Zone |
 //! | `max_draining` | how many hosts of a group may drain at once |
 //! | `scaling_memory` | what direct scaling keeps from one decision to the next |
 
@@ -24,6 +27,8 @@ mod amounts;
 mod certificate;
 mod decision;
 mod direct;
+mod direct_decision;
+mod drain_cost;
 mod eligibility;
 mod headroom;
 mod hosts;
@@ -37,6 +42,7 @@ mod scaling_memory;
 mod snapshot;
 mod task_kind;
 mod waiting_tasks;
+mod zones;
 
 #[cfg(test)]
 mod adversary;
@@ -61,9 +67,8 @@ pub use decision::{
     Decision, GroupDecision, GroupHosts, Held, HeldReason, Missing, MissingReason, NotUnderstood, Removable,
     Unplaceable,
 };
-pub use direct::{
-    Direct, DirectDecision, DirectSettings, GroupScalingDecision, HeldBack, Removal, suspended,
-};
+pub use direct::{Direct, DirectSettings, suspended};
+pub use direct_decision::{DirectDecision, GroupScalingDecision, HeldBack, Removal};
 use fixedbitset::FixedBitSet;
 pub use headroom::{Headroom, NotAHeadroom};
 pub use max_draining::{MaxDraining, NotAMaxDraining};

@@ -4,7 +4,7 @@
 //! host of it is certified together with those before it, with the hosts that leave already, and with the plans of the
 //! groups that come after its own in the order of preference.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use fixedbitset::FixedBitSet;
 
@@ -12,8 +12,10 @@ use super::Fleet;
 use super::amounts::Amounts;
 use super::certificate::{Asked, Moving, Rooms, all_are_placed};
 use super::decision::{Held, HeldReason};
+use super::drain_cost::Cost;
 use super::hosts::{Host, Standing};
-use super::scale_in::{HELD_MAX, ZONE, must_move, reason_to_keep};
+use super::scale_in::{HELD_MAX, must_move, reason_to_keep};
+use super::zones::Zones;
 use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use crate::lifecycle::GroupInstance;
 
@@ -41,73 +43,11 @@ pub(super) struct Plan {
     pub(super) held_by: Vec<Held>,
 }
 
-/// A host that may be removed, with what it costs to drain: its tasks, their size, the age of its launch template and its
-/// own.
+/// A host that may be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     is_new: bool,
     cost: Cost,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Cost {
-    tasks: u64,
-    /// The largest share of the largest host that the tasks take together, in millionths.
-    size: u64,
-    /// None, of a launch configuration, is older than any.
-    launch_template_version: Option<u64>,
-    registered_at: Option<chrono::DateTime<chrono::Utc>>,
-    host: usize,
-}
-
-/// The hosts of a group by Availability Zone, as Auto Scaling counts them.
-#[derive(Debug, Clone)]
-pub(super) struct Zones<'a> {
-    /// Instances that are there or are launched.
-    instances: BTreeMap<&'a str, u64>,
-    /// Those that run tasks.
-    serving: BTreeMap<&'a str, u64>,
-}
-
-impl<'a> Zones<'a> {
-    pub(super) fn of(fleet: &Fleet<'a>, number: usize) -> Self {
-        let (mut instances, mut serving) = (BTreeMap::new(), BTreeMap::new());
-        let group = fleet.snapshot.groups.get(number);
-        let there = group.into_iter().flat_map(|group| &group.instances);
-        for instance in
-            there.filter(|it| it.is_to_serve() && !fleet.memory.is_terminating(it, fleet.snapshot.began))
-        {
-            *instances.entry(instance.availability_zone.as_str()).or_default() += 1;
-        }
-        for host in fleet.hosts.iter().filter(|host| host.group == Some(number) && host.serves()) {
-            let zone = host.of_group.map(|it| it.availability_zone.as_str());
-            *serving.entry(zone.unwrap_or_default()).or_default() += 1;
-        }
-        Self { instances, serving }
-    }
-
-    /// Whether no zone has more instances: Auto Scaling would even out what a removal elsewhere leaves.
-    pub(super) fn has_most(&self, host: &Host<'_>) -> bool {
-        let most = self.instances.values().max().copied().unwrap_or(0);
-        self.instances.get(zone(host)).copied().unwrap_or(0) == most
-    }
-
-    /// Whether it is the last host of its zone.
-    fn is_last(&self, host: &Host<'_>) -> bool {
-        self.serving.get(zone(host)).copied().unwrap_or(0) <= 1
-    }
-
-    pub(super) fn remove(&mut self, host: &Host<'_>) {
-        for zones in [&mut self.instances, &mut self.serving] {
-            if let Some(hosts) = zones.get_mut(zone(host)) {
-                *hosts = hosts.saturating_sub(1);
-            }
-        }
-    }
-}
-
-fn zone<'a>(host: &Host<'a>) -> &'a str {
-    host.of_group.map(|it| it.availability_zone.as_str()).unwrap_or_default()
 }
 
 /// The plans of all groups, in the groups' order. The group that is preferred for new hosts shrinks last.
@@ -342,40 +282,6 @@ impl<'a> Fleet<'a> {
             .filter(|it| it.is_to_serve() && self.memory.is_terminating(it, self.snapshot.began));
         let asked: u64 = asked.map(|it| u64::from(it.weight).max(1)).sum();
         u64::from(group.desired.saturating_sub(group.minimum)).saturating_sub(asked)
-    }
-
-    fn cost(&self, number: usize, host: &Host<'_>) -> Cost {
-        let moved = self.moved_from(number);
-        let (mut tasks, mut needs) = (0, Amounts::default());
-        for (kind, moved) in moved.iter() {
-            tasks += moved;
-            if let Some(kind) = self.kinds.all.get(kind) {
-                needs = needs.plus(&Amounts(kind.needs.0.map(|need| need.saturating_mul(moved))));
-            }
-        }
-        let shares = needs.0.iter().zip(self.largest.0);
-        let size = shares.map(|(needed, most)| needed.saturating_mul(1_000_000) / most.max(1)).max();
-        Cost {
-            tasks,
-            size: size.unwrap_or(0),
-            launch_template_version: host.of_group.and_then(|it| it.launch_template_version),
-            registered_at: host.instance.registered_at,
-            host: number,
-        }
-    }
-
-    /// Where a host is the last of its zone, a service of two tasks or more with one there whose placement strategy names
-    /// the zones.
-    pub(super) fn spread_until(&self, host: &Host<'_>, zones: &Zones<'_>) -> Option<String> {
-        if !zones.is_last(host) {
-            return None;
-        }
-        let spread = |name: &str| {
-            let service = self.snapshot.services.iter().find(|service| service.name == name);
-            service.is_some_and(|it| it.desired >= 2 && it.spreads_over.iter().any(|field| field == ZONE))
-        };
-        let tasks = host.tasks.unwrap_or_default().iter();
-        tasks.filter_map(|task| task.service.as_deref()).find(|service| spread(service)).map(str::to_owned)
     }
 
     /// A service with a task that waits, other than for a host that leaves, and that a host of the group could take.

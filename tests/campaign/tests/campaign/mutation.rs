@@ -113,7 +113,7 @@ pub(crate) enum Mutation {
     ManagedScalingUnseen,
     /// Each host that goes is asked for again.
     FightsItself,
-    /// Each capacity that is set is one less than before.
+    /// Each capacity that is set is less than before.
     LowersInstead,
 }
 
@@ -231,10 +231,11 @@ impl ContainerInstances for Mutant {
                 answer.items.push(ContainerInstance { arn, status, ..other });
             }
         }
-        if self.has(Mutation::DrainingUnseen) {
-            answer.items.retain(|instance| instance.status != ContainerInstanceStatus::Draining);
-        }
         for instance in &mut answer.items {
+            if self.has(Mutation::DrainingUnseen) && instance.status == ContainerInstanceStatus::Draining {
+                // As if its agent were away for a while.
+                (instance.status, instance.agent_connected) = (ContainerInstanceStatus::Active, false);
+            }
             if self.has(Mutation::ProtectionUnseen) {
                 instance.attributes.0.remove("fleetkeeper.keep");
             }
@@ -523,7 +524,7 @@ impl GroupScaling for Mutant {
     async fn set_desired_capacity(&self, group: &str, desired: u32) -> Result<(), CallError> {
         let desired = match self.mutation {
             Mutation::AsksForAThousandMore => desired + 1000,
-            Mutation::LowersInstead => desired.saturating_sub(2),
+            Mutation::LowersInstead => desired.saturating_sub(5),
             _ => desired,
         };
         self.aws.set_desired_capacity(group, desired).await

@@ -50,8 +50,8 @@ pub(super) struct Group {
     pub(super) protected: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     /// When the desired capacity rose last, and has not fallen since.
     pub(super) raised: Option<DateTime<Utc>>,
-    /// When the desired capacity last changed.
-    pub(super) desired_changed: Option<DateTime<Utc>>,
+    /// Each change of the desired capacity, and whose it was.
+    desired_changes: Vec<(DateTime<Utc>, Option<InvocationId>)>,
 }
 
 impl Group {
@@ -65,6 +65,7 @@ impl Group {
 /// An invocation of the calculator.
 #[derive(Debug)]
 pub(super) struct Invocation<'a> {
+    id: InvocationId,
     environment: EnvironmentId,
     started: DateTime<Utc>,
     /// When it read hosts and groups for the last time.
@@ -156,9 +157,11 @@ impl<'a> Truth<'a> {
         if known { Err("ECS scales it".to_owned()) } else { Ok(()) }
     }
 
-    /// Whether a group's desired capacity was another one when an invocation may have seen it.
+    /// Whether somebody else changed a group's desired capacity since an invocation may have seen it.
     pub(super) fn is_overtaken(&self, group: &Group, invocation: &Invocation<'_>) -> bool {
-        group.desired_changed.is_some_and(|at| at >= self.seen_from(invocation))
+        let from = self.seen_from(invocation);
+        let mut since = group.desired_changes.iter().rev().take_while(|(at, _)| *at >= from);
+        since.any(|(_, by)| *by != Some(invocation.id))
     }
 
     pub(super) fn see(&mut self, entry: &'a Entry) {
@@ -169,6 +172,7 @@ impl<'a> Truth<'a> {
             {
                 self.environments.entry(*environment).or_insert(entry.at);
                 let begun = Invocation {
+                    id: *invocation,
                     environment: *environment,
                     started: entry.at,
                     hosts_read: None,
@@ -224,7 +228,7 @@ impl<'a> Truth<'a> {
             }
             Occurrence::DesiredCapacity { desired_capacity, .. } => {
                 group.raised = if *desired_capacity > group.desired { Some(entry.at) } else { None };
-                group.desired_changed = Some(entry.at);
+                group.desired_changes.push((entry.at, entry.by));
                 group.desired = *desired_capacity;
             }
             Occurrence::ScaleInProtection { instances, protected: true, .. } => {

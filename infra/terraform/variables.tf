@@ -137,7 +137,7 @@ variable "scale_out_seconds" {
 
   validation {
     condition     = contains([10, 20, 30, 60, 120, 180, 300, 600], var.scale_out_seconds)
-    error_message = "scale_out_seconds must be 10, 20, 30, 60, 120, 180, 300 or 600."
+    error_message = "scale_out_seconds must be one of 10, 20, 30, 60, 120, 180, 300, 600."
   }
 }
 

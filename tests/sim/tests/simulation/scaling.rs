@@ -75,7 +75,7 @@ fn a_breach_that_lasts_adds_one_instance_per_warm_up() {
     let mut world = fleetkeeper(2);
     minutes(&mut world, OUT, 1.0, 1);
     assert_eq!(desired(&world), 3);
-    // The alarm repeats its action each minute: 2 minutes of launch and 1 of warm-up.
+    // The alarm repeats its action each minute: two minutes of launch, half a one of warm-up.
     minutes(&mut world, OUT, 1.0, 2);
     assert_eq!(desired(&world), 3);
     minutes(&mut world, OUT, 1.0, 1);

@@ -38,8 +38,8 @@ impl Seen {
         self.0.borrow_mut().insert(cluster.name().to_owned(), Snapshot { began, versions });
     }
 
-    /// When the last snapshot began, where an event comes within `hold` of that. A schedule is never
-    /// held.
+    /// When the last snapshot began, where an event comes within `hold` of that. A schedule is
+    /// never held.
     pub(crate) fn holds(
         &self,
         cluster: &Cluster,

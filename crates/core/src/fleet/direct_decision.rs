@@ -1,4 +1,4 @@
-//! What is to be done to each group by direct scaling, with the reasons for no more.
+//! The decisions of direct scaling on each group, with the reasons for no more.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,17 +10,17 @@ use super::decision::Held;
 use super::scale_out_target::CapacityTarget;
 use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 
-/// What is to be done, in the groups' order.
+/// The decisions on all groups, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DirectDecision {
     /// For each group.
     pub groups: Vec<GroupScalingDecision>,
-    /// The container instances that the removals rely on: those that go, and those whose room is counted. Each with its
-    /// version, which changes with every task there.
+    /// The container instances that the removals rely on: those that are removed, and those whose
+    /// room is counted. Each with its version, which changes with every task there.
     pub relies_on: BTreeMap<ContainerInstanceArn, u64>,
 }
 
-/// What is to be done to one group.
+/// The decision on one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupScalingDecision {
     /// Its name.
@@ -33,7 +33,7 @@ pub struct GroupScalingDecision {
     pub removable: Vec<Removal>,
     /// Why nothing more is done; none where everything is.
     pub held_back: Option<HeldBack>,
-    /// What holds single hosts.
+    /// Reasons that hold single hosts.
     pub held_by: Vec<Held>,
 }
 
@@ -72,7 +72,7 @@ pub enum HeldBack {
         /// The capacity provider.
         capacity_provider: String,
     },
-    /// The group is missing hosts, or nobody can tell: none is removed.
+    /// The group is missing hosts, or nobody can know: none is removed.
     HostsMissing,
     /// A task waits that hosts of the group could take: none is removed.
     TasksWait {
@@ -86,7 +86,8 @@ pub enum HeldBack {
     },
     /// Hosts are launched that are not there yet: none is removed.
     HostsComing,
-    /// The group has more instances than its desired capacity: Auto Scaling is about to terminate some.
+    /// The group has more instances than its desired capacity: Auto Scaling is about to terminate
+    /// some.
     GroupShrinks,
     /// As many hosts drain as may at once.
     EnoughDraining {
@@ -107,7 +108,7 @@ pub enum HeldBack {
 }
 
 impl HeldBack {
-    /// Whether the group is left alone altogether, and not only kept from losing hosts.
+    /// True if the group is left alone altogether, and not only kept from losing hosts.
     #[must_use]
     pub fn is_hands_off(&self) -> bool {
         matches!(

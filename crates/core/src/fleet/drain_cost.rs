@@ -1,4 +1,4 @@
-//! What it costs to drain a host.
+//! The cost of draining a host.
 
 use chrono::{DateTime, Utc};
 
@@ -6,7 +6,8 @@ use super::Fleet;
 use super::amounts::Amounts;
 use super::hosts::Host;
 
-/// What it costs to drain a host: its tasks, their size, the age of its launch template and its own.
+/// The cost of draining a host: its tasks, their size, the age of its launch template and its
+/// own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cost {
     pub(super) tasks: u64,
@@ -19,7 +20,7 @@ pub(super) struct Cost {
 }
 
 impl Fleet<'_> {
-    /// What it costs to drain a host.
+    /// The cost of draining a host.
     pub(super) fn cost(&self, number: usize, host: &Host<'_>) -> Cost {
         let moved = self.moved_from(number);
         let (mut tasks, mut needs) = (0, Amounts::default());

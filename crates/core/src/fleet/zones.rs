@@ -32,13 +32,14 @@ impl<'a> Zones<'a> {
         Self { instances, serving }
     }
 
-    /// Whether no zone has more instances: Auto Scaling would even out what a removal elsewhere leaves.
+    /// True if no zone has more instances: Auto Scaling would even out what a removal elsewhere
+    /// leaves.
     pub(super) fn has_most(&self, host: &Host<'_>) -> bool {
         let most = self.instances.values().max().copied().unwrap_or(0);
         self.instances.get(zone(host)).copied().unwrap_or(0) == most
     }
 
-    /// Whether it is the last host of its zone.
+    /// True if it is the last host of its zone.
     pub(super) fn is_last(&self, host: &Host<'_>) -> bool {
         self.serving.get(zone(host)).copied().unwrap_or(0) <= 1
     }
@@ -57,8 +58,8 @@ fn zone<'a>(host: &Host<'a>) -> &'a str {
 }
 
 impl Fleet<'_> {
-    /// Where a host is the last of its zone, a service of two tasks or more with one there whose placement strategy names
-    /// the zones.
+    /// Where a host is the last of its zone, a service of two tasks or more with one there whose
+    /// placement strategy names the zones.
     pub(super) fn spread_until(&self, host: &Host<'_>, zones: &Zones<'_>) -> Option<String> {
         if !zones.is_last(host) {
             return None;

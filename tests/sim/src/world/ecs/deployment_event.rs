@@ -22,7 +22,7 @@ pub struct DeploymentStateChange {
 }
 
 impl DeploymentStateChange {
-    /// The event as EventBridge delivers it (developer guide, "ecs_service_deployment_events"). Unlike
+    /// The event as EventBridge delivers it (developer guide, "`ecs_service_deployment_events`"). Unlike
     /// other events it names no cluster but in its service's ARN.
     #[must_use]
     pub fn event(&self, id: &str, at: DateTime<Utc>) -> Value {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::SecondsFormat;
-use fleetkeeper_core::container_instance::ContainerInstanceArn;
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
 use serde_json::Value;
 
@@ -75,21 +75,8 @@ impl fmt::Display for Occurrence {
             | Self::InstanceRefresh { .. }
             | Self::AlarmState { .. }
             | Self::PolicyExecuted { .. } => self.fmt_of_group(f),
-            Self::ActionOpened { hook, instance, token, .. } => {
-                write!(f, "hook {hook}: {instance} waits, token {token}")
-            }
-            Self::ActionHeartbeat { hook, instance, deadline, .. } => {
-                let until = deadline.to_rfc3339_opts(SecondsFormat::Secs, true);
-                write!(f, "hook {hook}: {instance} heartbeat, waits until {until}")
-            }
-            Self::ActionEnded { hook, instance, end: ActionEnd::Completed(result), .. } => {
-                write!(f, "hook {hook}: {instance} completed with {result}")
-            }
-            Self::ActionEnded { hook, instance, end: ActionEnd::Expired(result), .. } => {
-                write!(f, "hook {hook}: {instance} ran out, {result}")
-            }
-            Self::ActionEnded { hook, instance, end: ActionEnd::NotificationRefused(result), .. } => {
-                write!(f, "hook {hook}: {instance} notification refused, {result}")
+            Self::ActionOpened { .. } | Self::ActionHeartbeat { .. } | Self::ActionEnded { .. } => {
+                self.fmt_of_hook(f)
             }
             Self::ContainerInstanceRegistered { cluster, container_instance, ec2_instance_id } => {
                 write!(f, "cluster {cluster}: {ec2_instance_id} registered as {}", host(container_instance))
@@ -218,7 +205,7 @@ impl Occurrence {
                 write!(f, "group {group}: {} {now}", names.join(", "))
             }
             Self::ScaleInProtection { group, instances, protected } => {
-                let names: Vec<_> = instances.iter().map(|id| id.as_str()).collect();
+                let names: Vec<_> = instances.iter().map(Ec2InstanceId::as_str).collect();
                 let now = if *protected { "protected" } else { "not protected" };
                 write!(f, "group {group}: {} {now} from scale-in", names.join(", "))
             }
@@ -236,6 +223,29 @@ impl Occurrence {
             Self::AlarmState { alarm, from, to } => write!(f, "alarm {alarm}: {from}, now {to}"),
             Self::PolicyExecuted { group, policy, alarm, from, to } => {
                 write!(f, "group {group}: policy {policy} at alarm {alarm}, {from} -> {to}")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What happens at a hook.
+    fn fmt_of_hook(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ActionOpened { hook, instance, token, .. } => {
+                write!(f, "hook {hook}: {instance} waits, token {token}")
+            }
+            Self::ActionHeartbeat { hook, instance, deadline, .. } => {
+                let until = deadline.to_rfc3339_opts(SecondsFormat::Secs, true);
+                write!(f, "hook {hook}: {instance} heartbeat, waits until {until}")
+            }
+            Self::ActionEnded { hook, instance, end: ActionEnd::Completed(result), .. } => {
+                write!(f, "hook {hook}: {instance} completed with {result}")
+            }
+            Self::ActionEnded { hook, instance, end: ActionEnd::Expired(result), .. } => {
+                write!(f, "hook {hook}: {instance} ran out, {result}")
+            }
+            Self::ActionEnded { hook, instance, end: ActionEnd::NotificationRefused(result), .. } => {
+                write!(f, "hook {hook}: {instance} notification refused, {result}")
             }
             _ => Ok(()),
         }

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use fleetkeeper_sim::world::ecs::cluster_arn;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EventId, InvocationEnd, InvocationId};
 use serde_json::Value;
+
+use crate::scenario::Scenario;
+use crate::set_up::cluster_name;
 
 /// The transition that the drainer's notices are about.
 const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
@@ -58,6 +62,23 @@ pub(super) struct Notice<'a> {
 #[derive(Debug)]
 pub(super) struct Sweep {
     pub(super) group: String,
+}
+
+/// The ARNs of a scenario's clusters.
+pub(super) fn clusters(scenario: &Scenario) -> Vec<String> {
+    (0..scenario.clusters.len()).map(|number| cluster_arn(&cluster_name(number))).collect()
+}
+
+/// The cluster that an event of the calculator names: by its own member or, of a deployment, in its service's ARN. None for a
+/// schedule.
+pub(super) fn cluster_of<'a>(payload: &'a Value, clusters: &'a [String]) -> Option<&'a str> {
+    let named = payload.pointer("/detail/clusterArn").and_then(Value::as_str);
+    named.or_else(|| {
+        let service = payload.pointer("/resources/0")?.as_str()?;
+        let name = service.split_once(":service/")?.1.split('/').next()?;
+        let found = clusters.iter().find(|arn| arn.rsplit('/').next() == Some(name));
+        found.map(String::as_str)
+    })
 }
 
 /// All invocations, oldest first.

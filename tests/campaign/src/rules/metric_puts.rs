@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::demand::Demand;
 use super::fleet::Fleet;
+use super::invocations::{cluster_of, clusters as clusters_of};
 use super::placing::Placing;
 use super::read_lag;
 use super::worst_case::WorstCases;
@@ -116,6 +117,7 @@ pub(super) fn each_metric_put(
     let mut demand = Demand::of(&played.scenario);
     let mut placing = Placing::of(&played.scenario);
     let of_schedule = cluster_arn(&cluster_name(0));
+    let named_clusters = clusters_of(&played.scenario);
     let mut readers: BTreeMap<InvocationId, Reader<'_>> = BTreeMap::new();
     for entry in played.world.history().entries() {
         demand.see(entry);
@@ -143,7 +145,7 @@ pub(super) fn each_metric_put(
                 let Some((by, reader)) = entry.by.and_then(|by| readers.get(&by).map(|it| (by, it))) else {
                     continue;
                 };
-                let named = reader.payload.pointer("/detail/clusterArn").and_then(Value::as_str);
+                let named = cluster_of(reader.payload, &named_clusters);
                 let Some((cluster, fleet)) = fleets.get(named.unwrap_or(&of_schedule)) else { continue };
                 let seen_from = reader.started - read_lag(&played.scenario);
                 let (reads, cluster) = (reader.reads, *cluster);

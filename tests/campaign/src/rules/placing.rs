@@ -551,7 +551,7 @@ impl<'a> Placing<'a> {
         }
         let rooms = self.rooms();
         let reason = self.to_place().any(|(service, tasks)| {
-            let waits = tasks > 0 || self.has_task_on_gone(service);
+            let waits = tasks > 0 || self.has_task_on_gone(service) || self.former_tasks_leave(service);
             // It takes no task of its own service into account: an instance more is not asked for
             // apart.
             let has_room = || rooms.iter().any(|room| room.takes_one_more(service));
@@ -563,6 +563,13 @@ impl<'a> Placing<'a> {
             wanted && empty.iter().any(|room| room.takes(service))
         });
         if reason { Ok(()) } else { Err(format!("a host of {group} is missing for no task")) }
+    }
+
+    /// Returns whether a task of a former deployment of a service is on a host that leaves: it
+    /// counts in full, as in [`waiting_tasks`](Self::waiting_tasks).
+    fn former_tasks_leave(&self, service: &Service<'_>) -> bool {
+        let own = |task: &&Task<'_>| task.service.as_deref() == Some(service.name.as_str());
+        self.tasks_that_leave().filter(own).any(|task| task.deployment < service.deployments)
     }
 
     /// Returns whether ECS still counts a task of a service on an instance that is gone, and that

@@ -250,11 +250,15 @@ impl<'a> Truth<'a> {
                 }
             }
             Occurrence::InstanceTerminated { instance, .. }
-            | Occurrence::InstanceInWarmPool { instance, .. }
-            | Occurrence::InstanceRetained { instance, .. } => {
+            | Occurrence::InstanceInWarmPool { instance, .. } => {
                 if group.instances.remove(instance) {
                     group.ended.push(entry.at);
                 }
+                group.leaving.remove(instance);
+                group.removed.remove(instance);
+            }
+            // It no longer leaves, and its group still lists it.
+            Occurrence::InstanceRetained { instance, .. } => {
                 group.leaving.remove(instance);
                 group.removed.remove(instance);
             }

@@ -14,6 +14,7 @@ use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use serde_json::Value;
 
 use super::{WithinTheBucket, page_size};
+use crate::rules::invocations::{self, cluster_of};
 use crate::rules::{Breach, Rule, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
@@ -52,9 +53,10 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
         return Ok(());
     }
     let of_schedule = cluster_arn(&cluster_name(0));
+    let named_clusters = invocations::clusters(&played.scenario);
     let page = page_size(played);
     let lag = read_lag(&played.scenario);
-    let clusters = played.scenario.clusters.iter().enumerate().map(|(number, cluster)| {
+    let members = played.scenario.clusters.iter().enumerate().map(|(number, cluster)| {
         let constrained = cluster.services.iter().filter(|service| !service.by_provider);
         let groups = cluster.groups.len();
         let groups: BTreeSet<_> =
@@ -62,7 +64,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
         let expressions = groups.len();
         (cluster_arn(&cluster_name(number)), Members { expressions, ..Members::default() })
     });
-    let mut clusters: BTreeMap<String, Members<'_>> = clusters.collect();
+    let mut clusters: BTreeMap<String, Members<'_>> = members.collect();
     let mut homes: BTreeMap<&TaskArn, &str> = BTreeMap::new();
     let mut on: BTreeMap<&ContainerInstanceArn, &str> = BTreeMap::new();
     let mut looks: BTreeMap<InvocationId, Look<'_>> = BTreeMap::new();
@@ -99,7 +101,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
             Occurrence::InvocationStarted { invocation, function, payload, .. }
                 if function.as_ref() == CALCULATOR =>
             {
-                let named = payload.pointer("/detail/clusterArn").and_then(Value::as_str);
+                let named = cluster_of(payload, &named_clusters);
                 let cluster = named.unwrap_or(&of_schedule);
                 if let Some(members) = clusters.get_mut(cluster) {
                     looks.insert(*invocation, members.look(cluster, entry.at - lag));

@@ -12,6 +12,7 @@ use fleetkeeper_sim::world::lambda::invocation::{EnvironmentId, InvocationEnd, I
 use serde_json::Value;
 
 use super::{WithinTheBucket, is_read};
+use crate::rules::invocations::{cluster_of, clusters};
 use crate::rules::{Breach, Rule, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
@@ -66,6 +67,7 @@ impl Versions {
 
 pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let of_schedule = cluster_arn(&cluster_name(0));
+    let named_clusters = clusters(&played.scenario);
     let lag = read_lag(&played.scenario);
     let mut instances: BTreeMap<&ContainerInstanceArn, Versions> = BTreeMap::new();
     // The last snapshot of each cluster that each environment published.
@@ -80,7 +82,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
             (Occurrence::InvocationStarted { invocation, function, environment, payload, .. }, _)
                 if function.as_ref() == CALCULATOR =>
             {
-                let named = payload.pointer("/detail/clusterArn").and_then(Value::as_str);
+                let named = cluster_of(payload, &named_clusters);
                 let cluster = named.unwrap_or(&of_schedule);
                 let snapshots = seen.entry(*environment).or_default();
                 let last = snapshots.iter().find(|snapshot| snapshot.cluster == cluster);

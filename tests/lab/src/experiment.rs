@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::stage::{Conditions, Unplayable};
 use crate::trace::Trace;
 
-/// What is compared.
+/// An experiment: the traces and the policies that it compares.
 #[derive(Debug, Clone)]
 pub struct Experiment {
     /// The traces, for each seed the same ones or drawn anew.
@@ -26,7 +26,7 @@ pub struct Experiment {
     pub seeds: Vec<u64>,
     /// How ECS places tasks.
     pub placement: PlacementMode,
-    /// Whether the service scheduler backs off.
+    /// True if the service scheduler backs off.
     pub backs_off: bool,
     /// How many runs at once.
     pub jobs: usize,
@@ -63,7 +63,7 @@ pub struct TraceOutcome {
     pub policies: Vec<PolicyOutcome>,
 }
 
-/// What came of a trace under a policy, over all seeds.
+/// The results of a trace under a policy, over all seeds.
 #[derive(Debug, Clone, Serialize)]
 pub struct PolicyOutcome {
     /// The policy's name.

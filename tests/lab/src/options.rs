@@ -9,10 +9,10 @@ use fleetkeeper_sim::PlacementMode;
 use lexopt::prelude::{Long, Short, ValueExt};
 use lexopt::{Arg, Error, Parser};
 
-/// What is asked for.
+/// The command of the caller.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// What can be asked for.
+    /// Prints the usage.
     Help,
     /// An experiment.
     Play(Box<Options>),
@@ -72,7 +72,7 @@ const PLACEMENTS: [Placement; 3] = [
     Placement { name: "random", mode: PlacementMode::Random },
 ];
 
-/// What differs from the defaults of direct scaling.
+/// The differences from the defaults of direct scaling.
 #[derive(Debug, Default)]
 struct Directly {
     scale_in_minutes: Option<u32>,

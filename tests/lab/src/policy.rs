@@ -1,4 +1,4 @@
-//! What adds hosts to a group, and removes them.
+//! Policies: they add hosts to a group, and remove them.
 
 use std::fmt::Write;
 
@@ -39,7 +39,7 @@ pub enum Policy {
     },
 }
 
-/// What can be set of Fleetkeeper's alarms and policies.
+/// The settings of Fleetkeeper's alarms and policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tuning {
     /// `ScaleOutSeconds`.
@@ -63,7 +63,7 @@ impl Default for Tuning {
 }
 
 impl Tuning {
-    /// What differs from the template.
+    /// The settings that differ from the template's.
     fn differences(self) -> String {
         let shipped = Self::default();
         let mut said = String::new();
@@ -152,7 +152,7 @@ impl Policy {
         }
     }
 
-    /// Whether the functions run.
+    /// Returns whether the functions run.
     #[must_use]
     pub fn has_functions(&self) -> bool {
         self.managed_scaling().is_none()
@@ -167,7 +167,7 @@ impl Policy {
         }
     }
 
-    /// Whether the calculator acts on the group itself.
+    /// Returns whether the calculator acts on the group itself.
     #[must_use]
     pub fn is_direct(&self) -> bool {
         matches!(self, Self::Direct { .. })
@@ -210,7 +210,8 @@ impl Policy {
                 let simple = |name, adjustment| SimpleScalingPolicy::new(name, adjustment).cooldown(COOLDOWN);
                 world.put_simple_scaling_policy(GROUP, simple(OUT, 1))?;
                 world.put_simple_scaling_policy(GROUP, simple(IN, -1))?;
-                // One period each, as in the book; the statistics are those that its text argues for.
+                // One period each, as in the book; the statistics are those that its text argues
+                // for.
                 let (out, remove) = (scaling.scale_out_alarm(), scaling.scale_in_alarm().periods(1, 60));
                 for (mut alarm, policy) in [(out, OUT), (remove, IN)] {
                     alarm.actions.clear();

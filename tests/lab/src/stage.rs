@@ -41,14 +41,14 @@ const HOSTS_MAX: u32 = 2000;
 /// Every trace begins on 23 November 2026 at 9:00.
 const SINCE_THE_EPOCH: TimeDelta = TimeDelta::seconds(1_795_424_400);
 
-/// What is the same for all policies.
+/// The conditions that are the same for all policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conditions {
-    /// What decides all that is drawn.
+    /// The seed of everything that is drawn.
     pub seed: u64,
     /// How ECS places tasks.
     pub placement: PlacementMode,
-    /// Whether the service scheduler backs off where tasks find no room.
+    /// True if the service scheduler backs off where tasks find no room.
     pub backs_off: bool,
 }
 
@@ -175,7 +175,7 @@ pub(crate) fn lead(seed: u64) -> TimeDelta {
 /// The template's heartbeat timeout.
 const HEARTBEAT_SECONDS: u32 = 900;
 
-/// What runs the functions in a world.
+/// The driver that runs the functions in a world.
 pub(crate) fn driver(world: &SharedWorld, policy: &Policy) -> Result<Driver, SettingError> {
     let driver = Driver::new(world.clone());
     if !policy.has_functions() {

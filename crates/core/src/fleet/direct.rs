@@ -1,4 +1,4 @@
-//! What direct scaling does to each group, and why it does no more.
+//! Direct scaling's action on each group, and the reason why it is no larger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +18,12 @@ use super::zones::Zones;
 use crate::container_instance::ContainerInstanceArn;
 use crate::lifecycle::{AutoScalingGroup, InstanceRefreshStatus};
 
-/// The processes that a person suspends to keep a group as it is: while one is, nobody scales the group.
+/// The processes that a person suspends to keep a group as it is: while one is, nobody scales the
+/// group.
 const PROCESSES: [&str; 3] = ["Launch", "Terminate", "AlarmNotification"];
 
-/// Hosts are observed this long before they could go after a scale-out: the schedule decides each minute. Earlier there is
-/// no plan, and no task is read for one, while a burst is met.
+/// Hosts are observed this long before they could go after a scale-out: the schedule decides each
+/// minute. Earlier there is no plan, and no task is read for one, while a burst is met.
 const EARLY: TimeDelta = TimeDelta::minutes(1);
 
 /// Hosts of a group that are observed at most, unless more may drain at once.
@@ -37,18 +38,19 @@ pub struct DirectSettings {
     pub max_draining: MaxDraining,
 }
 
-/// What direct scaling decides by, beside the snapshot.
+/// The inputs of direct scaling beside the snapshot.
 #[derive(Debug, Clone, Copy)]
 pub struct Direct<'a> {
     /// How groups are scaled.
     pub settings: DirectSettings,
-    /// What is kept of the groups, this snapshot included.
+    /// The memory of the groups, this snapshot included.
     pub memory: &'a ScalingMemory,
     /// The newest instance refresh of each group. A group that is not among them could not be read.
     pub refreshes: &'a BTreeMap<String, Option<InstanceRefreshStatus>>,
 }
 
-/// Why a group is left alone by what its own description says. It is asked again right before a call.
+/// Why a group is left alone by what its own description says. It is asked again right before a
+/// call.
 #[must_use]
 pub fn suspended(group: &AutoScalingGroup) -> Option<HeldBack> {
     let process = PROCESSES.iter().find(|process| group.suspended.contains(**process))?;
@@ -56,7 +58,8 @@ pub fn suspended(group: &AutoScalingGroup) -> Option<HeldBack> {
 }
 
 impl Fleet<'_> {
-    /// The container instances whose tasks must be read before [`scale`](Self::scale) can tell all that it could.
+    /// The container instances whose tasks must be read before [`scale`](Self::scale) can decide
+    /// all that it could.
     #[must_use]
     pub fn tasks_needed_to_scale(
         &self,
@@ -124,7 +127,8 @@ impl Fleet<'_> {
         }
     }
 
-    /// What the plan of each group may take: as many hosts as can go while the last of them is observed.
+    /// What the plan of each group may take: as many hosts as can go while the last of them is
+    /// observed.
     fn allowed(&self, decision: &Decision, direct: &Direct<'_>) -> Vec<Allowed> {
         let DirectSettings { scale_in_after, max_draining } = direct.settings;
         let minutes = u64::try_from(scale_in_after.num_minutes()).unwrap_or(0);
@@ -233,7 +237,8 @@ impl Fleet<'_> {
         if is_coming || there < u64::from(group.desired) {
             return Some(HeldBack::HostsComing);
         }
-        // A group with weights has more than its desired capacity where it could lose no instance without having less.
+        // A group with weights has more than its desired capacity where it could lose no instance
+        // without having less.
         let lightest =
             group.instances.iter().filter(|it| it.is_to_serve()).map(|it| u64::from(it.weight).max(1));
         let spare = there - u64::from(group.desired);
@@ -249,7 +254,8 @@ impl Fleet<'_> {
         Some(Removal { instance, tasks, removable_since: since })
     }
 
-    /// What the proof for these removals relies on, all of them together; none where there is no proof.
+    /// The hosts that the proof for these removals relies on, all of them together. None where
+    /// there is no proof.
     fn relies_on(&self, removed: &BTreeSet<usize>) -> Option<BTreeMap<ContainerInstanceArn, u64>> {
         if removed.is_empty() {
             return Some(BTreeMap::new());

@@ -1,4 +1,5 @@
-//! What each Auto Scaling group of a cluster is missing and can lose, from what tasks really need.
+//! How many hosts each Auto Scaling group of a cluster is missing and can lose, computed from the
+//! tasks' own needs.
 //!
 //! | module | purpose |
 //! | --- | --- |
@@ -90,7 +91,7 @@ use crate::service::SchedulingStrategy;
 #[derive(Debug, Clone, Copy)]
 struct Room {
     host: usize,
-    /// Whether no task of its service is there, as far as it is known.
+    /// True if no task of its service is there, as far as it is known.
     apart: bool,
 }
 
@@ -110,7 +111,7 @@ pub struct Fleet<'a> {
     rooms: Vec<usize>,
     /// For each kind, and each of its domains, those of these hosts with room for one of its tasks.
     rooms_of: Vec<Vec<Vec<Room>>>,
-    /// The hosts of each group, the smallest first: all that tell what a new one is like.
+    /// The hosts of each group that show what a new one is like, the smallest first.
     by_size: Vec<Vec<usize>>,
     /// The hosts of each group that joined last, the last one first: at most two.
     newest: Vec<Vec<usize>>,
@@ -167,8 +168,8 @@ impl<'a> Fleet<'a> {
         fleet
     }
 
-    /// The container instances whose tasks must be read before [`decide`](Self::decide) can tell all that it could. Those
-    /// that the snapshot has already are not among them.
+    /// The container instances whose tasks must be read before [`decide`](Self::decide) can decide
+    /// all that it could. Those that the snapshot has already are not among them.
     #[must_use]
     pub fn tasks_needed(&self) -> BTreeSet<ContainerInstanceArn> {
         let mut needed = scale_in::tasks_needed(self);
@@ -207,8 +208,8 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// What the services may start that may be placed on hosts of a group, or on any host: what the book's figures are
-    /// about.
+    /// What the services may start that may be placed on hosts of a group, or on any host: what the
+    /// book's figures are about.
     #[must_use]
     pub fn demanded(&self, group: Option<&str>) -> Vec<Demanded> {
         let number = group.and_then(|group| self.snapshot.groups.iter().position(|it| it.name == group));
@@ -246,8 +247,8 @@ impl<'a> Fleet<'a> {
         hosts
     }
 
-    /// The tasks that fit on no host, however empty except for its daemons. Where nobody knows what a group's hosts are
-    /// like, they may fit there.
+    /// The tasks that fit on no host, however empty except for its daemons. Where nobody knows what
+    /// a group's hosts are like, they may fit there.
     fn unplaceable(&self) -> Vec<Unplaceable> {
         let groups = self.snapshot.groups.iter().enumerate();
         let unknown: Vec<&str> = groups
@@ -268,7 +269,7 @@ impl<'a> Fleet<'a> {
         unplaceable.collect()
     }
 
-    /// What the largest host lacks that a task may be placed on.
+    /// The resources that the largest eligible host lacks for a task.
     fn lacking(&self, kind: &TaskKind) -> String {
         let hosts = kind.domains.iter().flat_map(FixedBitSet::ones).filter_map(|host| self.hosts.get(host));
         let largest = hosts.max_by_key(|host| (host.empty.0[1], host.empty.0[0]));
@@ -291,7 +292,8 @@ impl<'a> Fleet<'a> {
         tasks
     }
 
-    /// The kinds of which one more task is to have room: those of services that want at least one.
+    /// The kinds that the headroom must have room for one more task of: those of services that want
+    /// at least one.
     fn kinds_of_one_more(&self) -> Vec<usize> {
         if self.headroom != Headroom::One {
             return Vec::new();
@@ -303,14 +305,15 @@ impl<'a> Fleet<'a> {
         wanted.map(|(number, _)| number).collect()
     }
 
-    /// Whether a host of some group has room for a task of a kind, were none there. What no group can ever take is neither
-    /// waited for nor kept room for.
+    /// Returns whether a host of some group has room for a task of a kind, were none there. A task
+    /// that no group can ever take neither waits nor gets headroom.
     fn fits_some_group(&self, kind: usize) -> bool {
         let fits = |kind| self.by_size.iter().flatten().any(|host| self.fits_when_empty(kind, *host));
         self.kinds.turn_out(kind).any(fits)
     }
 
-    /// How many groups can take tasks of a kind, then how many hosts: the fewer, the more constrained.
+    /// How many groups can take tasks of a kind, then how many hosts: the fewer, the more
+    /// constrained.
     fn choices(&self, kind: usize) -> (usize, usize) {
         let Some(it) = self.kinds.all.get(kind) else { return (0, 0) };
         let groups = self.by_size.iter();
@@ -320,7 +323,7 @@ impl<'a> Fleet<'a> {
         (groups, hosts.map_or(0, |hosts| hosts.count_ones(..)))
     }
 
-    /// Whether tasks of `other` may take room from those of `kind`.
+    /// Returns whether tasks of `other` may take room from those of `kind`.
     fn may_block(&self, other: usize, kind: usize) -> bool {
         self.blocking.get(kind).is_some_and(|blocking| blocking.contains(other))
     }
@@ -334,7 +337,8 @@ fn being_deployed(snapshot: &Snapshot) -> BTreeSet<&str> {
     services.map(|service| service.name.as_str()).collect()
 }
 
-/// Those with most room first, by the resource that is scarcest there: proofs are short where there is much.
+/// Those with most room first, by the resource that is scarcest there: proofs are short where there
+/// is much.
 fn rooms(hosts: &[Host<'_>], largest: &Amounts) -> Vec<usize> {
     let rooms = hosts.iter().enumerate();
     let rooms = rooms.filter(|(_, host)| host.standing == Standing::TakesTasks);

@@ -1,8 +1,10 @@
-//! Which hosts of each group can be removed one after another, those that are cheapest to drain first.
+//! Which hosts of each group can be removed one after another, those that are cheapest to drain
+//! first.
 //!
-//! A plan is a concrete choice, unlike the figure of `scale_in`: it passes over hosts that are held and takes others. Each
-//! host of it is certified together with those before it, with the hosts that leave already, and with the plans of the
-//! groups that come after its own in the order of preference.
+//! A plan is a concrete choice, unlike the figure of `scale_in`: it skips hosts that are held and
+//! takes others. Each host of it is certified together with those before it and with the hosts that
+//! leave already. It is also certified with the plans of the groups that come after its own in the
+//! order of preference.
 
 use std::collections::BTreeSet;
 
@@ -19,19 +21,20 @@ use super::zones::Zones;
 use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use crate::lifecycle::GroupInstance;
 
-/// Certificates of one group's plan that may fail before the plan ends. The cheapest hosts come first: where these cannot
-/// go, few others can.
+/// Certificates of one group's plan that may fail before the plan ends. The cheapest hosts come
+/// first: where these cannot go, few others can.
 const FAILURES_MAX: usize = 32;
 
 /// Hosts with tasks whose tasks are read for the plan of one group.
 const READ_MAX: usize = 200;
 
-/// What one group's plan may take.
+/// The bounds of one group's plan.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Allowed {
     /// Hosts at most: none for a group that is left alone.
     pub(super) hosts: usize,
-    /// Hosts that were removable before: they are asked first, so that a plan lasts from one decision to the next.
+    /// Hosts that were removable before: they are asked first, so that a plan lasts from one
+    /// decision to the next.
     pub(super) before: BTreeSet<usize>,
 }
 
@@ -39,7 +42,7 @@ pub(super) struct Allowed {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plan {
     pub(super) hosts: Vec<usize>,
-    /// What holds other hosts. Some of them, where they are many.
+    /// The reasons that hold other hosts: of some of them, where they are many.
     pub(super) held_by: Vec<Held>,
 }
 
@@ -50,7 +53,8 @@ struct Candidate {
     cost: Cost,
 }
 
-/// The plans of all groups, in the groups' order. The group that is preferred for new hosts shrinks last.
+/// The plans of all groups, in the groups' order. The group that is preferred for new hosts shrinks
+/// last.
 pub(super) fn plans(fleet: &Fleet<'_>, allowed: &[Allowed]) -> Vec<Plan> {
     let must_move = must_move(fleet);
     let mut removal = Removal::new(fleet);
@@ -72,7 +76,8 @@ pub(super) fn plans(fleet: &Fleet<'_>, allowed: &[Allowed]) -> Vec<Plan> {
     plans
 }
 
-/// The container instances whose tasks must be read for the plans: those of the hosts that are cheapest by their counts.
+/// The container instances whose tasks must be read for the plans: those of the hosts that are
+/// cheapest by their counts.
 pub(super) fn tasks_needed(fleet: &Fleet<'_>, allowed: &[Allowed]) -> BTreeSet<ContainerInstanceArn> {
     let free = fleet.free();
     let mut needed = BTreeSet::new();
@@ -96,14 +101,16 @@ pub(super) fn tasks_needed(fleet: &Fleet<'_>, allowed: &[Allowed]) -> BTreeSet<C
     needed.into_iter().filter_map(|host| fleet.unread(host)).collect()
 }
 
-/// A glance at sums, before tasks are read: whether all other hosts have what the tasks on a host take.
+/// A glance at sums, before tasks are read: whether all other hosts have what the tasks on a host
+/// take.
 fn has_room_elsewhere(host: &Host<'_>, free: &Amounts) -> bool {
     // Network interfaces and ports are freed otherwise than they are counted here.
     let taken = host.empty.minus(&host.free);
     taken.0.iter().zip(free.minus(&host.free).0).take(3).all(|(taken, left)| *taken <= left)
 }
 
-/// Whether Auto Scaling can terminate a host as one in service, and why it is held where it is.
+/// Returns whether Auto Scaling can terminate a host as one in service, and why it is held where it
+/// is.
 fn is_candidate(host: &Host<'_>) -> Result<(), Option<HeldReason>> {
     let Some(member) = host.of_group.filter(|it| it.lifecycle_state == "InService") else { return Err(None) };
     match host.standing {
@@ -253,8 +260,8 @@ fn weight(host: &Host<'_>) -> u64 {
     host.of_group.map_or(1, |it| u64::from(it.weight).max(1))
 }
 
-/// A service with a task on a host that is being deployed: its tasks are about to be replaced where they are. A daemon's
-/// tasks go with their host in any case.
+/// A service with a task on a host that is being deployed: its tasks are about to be replaced where
+/// they are. A daemon's tasks go with their host in any case.
 fn being_deployed(fleet: &Fleet<'_>, host: &Host<'_>) -> Option<HeldReason> {
     let mut services = host.tasks.unwrap_or_default().iter().filter_map(|task| task.service.as_deref());
     let found = services.find(|service| fleet.being_deployed.contains(service))?;
@@ -273,7 +280,8 @@ impl<'a> Fleet<'a> {
         rooms.fold(Amounts::default(), |free, host| free.plus(&host.free))
     }
 
-    /// The capacity units that a group can lose: down to its minimum, as if hosts whose termination was asked for were gone.
+    /// The capacity units that a group can lose: down to its minimum, as if hosts whose termination
+    /// was asked for were gone.
     fn units_to_spare(&self, number: usize) -> u64 {
         let Some(group) = self.snapshot.groups.get(number) else { return 0 };
         let asked = group
@@ -284,7 +292,8 @@ impl<'a> Fleet<'a> {
         u64::from(group.desired.saturating_sub(group.minimum)).saturating_sub(asked)
     }
 
-    /// A service with a task that waits, other than for a host that leaves, and that a host of the group could take.
+    /// A service with a task that waits, other than for a host that leaves, and that a host of the
+    /// group could take.
     pub(super) fn waits_for(&self, number: usize) -> Option<&str> {
         let waiting = super::waiting_tasks::waiting_tasks(self.snapshot, &self.kinds);
         let sizes = self.by_size.get(number)?;

@@ -69,8 +69,8 @@ pub(super) fn clusters(scenario: &Scenario) -> Vec<String> {
     (0..scenario.clusters.len()).map(|number| cluster_arn(&cluster_name(number))).collect()
 }
 
-/// The cluster that an event of the calculator names: by its own member or, of a deployment, in its service's ARN. None for a
-/// schedule.
+/// The cluster that an event of the calculator names: by its own member or, of a deployment, in
+/// its service's ARN. None for a schedule.
 pub(super) fn cluster_of<'a>(payload: &'a Value, clusters: &'a [String]) -> Option<&'a str> {
     let named = payload.pointer("/detail/clusterArn").and_then(Value::as_str);
     named.or_else(|| {

@@ -1,4 +1,4 @@
-//! What came of a trace under a policy.
+//! The figures of a trace under a policy.
 //!
 //! | module | purpose |
 //! | --- | --- |
@@ -12,7 +12,7 @@ pub mod tally;
 
 use serde::Serialize;
 
-/// What came of one run.
+/// The figures of one run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Figures {
     /// From each launch to the end of the instance, in hours.
@@ -63,7 +63,7 @@ pub struct Minute {
 #[serde(into = "Quantiles")]
 pub struct Waits(Vec<u32>);
 
-/// What a document says of waits.
+/// The quantiles of waits that a document has.
 #[derive(Debug, Clone, Serialize)]
 struct Quantiles {
     tasks: usize,

@@ -33,7 +33,7 @@ pub struct Killed {
     pub at: DateTime<Utc>,
 }
 
-/// What is known so far.
+/// The figures so far.
 #[derive(Debug, Clone)]
 pub struct Tally {
     figures: Figures,

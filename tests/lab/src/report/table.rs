@@ -99,7 +99,7 @@ pub fn minutes(outcome: &TraceOutcome) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What the trace is.
+/// The trace's description.
 #[must_use]
 pub fn head(outcome: &TraceOutcome) -> String {
     let TraceOutcome { trace, hours, host, bound_host_hours, .. } = outcome;

@@ -200,6 +200,7 @@ pub struct WarmPoolPlan {
 
 /// A service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one property that services have or not")]
 pub struct ServicePlan {
     /// True if it is a DAEMON service: one task a host, whatever it wants else.
     pub daemon: bool,

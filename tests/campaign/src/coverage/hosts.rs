@@ -106,6 +106,15 @@ impl Hosts {
             {
                 seen.insert(Seen::DeployedMeanwhile);
             }
+            Occurrence::PolicyExecuted { from, to, .. } => {
+                seen.insert(if to > from { Seen::ScaledOut } else { Seen::ScaledIn });
+            }
+            _ => self.look_at_direct_scaling(entry, seen),
+        }
+    }
+
+    fn look_at_direct_scaling(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
+        match &entry.what {
             Occurrence::InstanceRefresh { group, in_progress }
             | Occurrence::ProcessesSuspended { group, suspended: in_progress, .. } => {
                 if matches!(entry.what, Occurrence::InstanceRefresh { .. }) {
@@ -134,9 +143,6 @@ impl Hosts {
             }
             Occurrence::RebalancingZones { .. } if self.removed_directly => {
                 seen.insert(Seen::ZonesRebalanced);
-            }
-            Occurrence::PolicyExecuted { from, to, .. } => {
-                seen.insert(if to > from { Seen::ScaledOut } else { Seen::ScaledIn });
             }
             _ => {}
         }

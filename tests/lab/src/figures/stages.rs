@@ -46,10 +46,10 @@ impl Launches {
             Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
                 self.joined.insert(container_instance.clone(), (ec2_instance_id.clone(), entry.at));
             }
-            Occurrence::MetricDataPut { values, .. } => {
-                if values.iter().any(|put| put.name == "MissingHosts" && put.value > 0.0) {
-                    self.missing.push(entry.at);
-                }
+            Occurrence::MetricDataPut { values, .. }
+                if values.iter().any(|put| put.name == "MissingHosts" && put.value > 0.0) =>
+            {
+                self.missing.push(entry.at);
             }
             _ => {}
         }

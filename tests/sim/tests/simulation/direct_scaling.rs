@@ -148,7 +148,7 @@ fn zones(world: &World) -> Vec<usize> {
     let serving = |zone: &&str| {
         instances.iter().filter(|it| it.zone == **zone && it.state.as_str() == "InService").count()
     };
-    ZONES.iter().map(|zone| serving(zone)).collect()
+    ZONES.iter().map(serving).collect()
 }
 
 /// Three hosts in each zone. Two of the second one go.

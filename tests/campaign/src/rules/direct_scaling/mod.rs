@@ -115,8 +115,8 @@ fn acts(entry: &Entry) -> Option<&'static str> {
 fn refused(truth: &Truth<'_>, operation: Operation, outcome: &CallOutcome) -> Result<(), String> {
     let beyond =
         operation == Operation::SetDesiredCapacity && *outcome == CallOutcome::Failed("ValidationError");
-    match beyond && !truth.any_deleted() {
-        true => Err("set a capacity beyond the group's limits".to_owned()),
-        false => Ok(()),
+    if beyond && !truth.any_deleted() {
+        return Err("set a capacity beyond the group's limits".to_owned());
     }
+    Ok(())
 }

@@ -27,8 +27,8 @@ pub(super) fn sets(
     }
     truth.placing.may_be_missing(name).map_err(|how| set(&how))?;
     let waiting = truth.placing.waiting_tasks() + truth.placing.headroom_tasks() + 1;
-    match u64::from(to - from) > waiting {
-        true => Err(set(&format!("{waiting} tasks wait, with the headroom"))),
-        false => Ok(()),
+    if u64::from(to - from) > waiting {
+        return Err(set(&format!("{waiting} tasks wait, with the headroom")));
     }
+    Ok(())
 }

@@ -11,7 +11,6 @@ use fleetkeeper_sim::world::ecs::cluster_arn;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
-use serde_json::Value;
 
 use super::{WithinTheBucket, page_size};
 use crate::rules::invocations::{self, cluster_of};

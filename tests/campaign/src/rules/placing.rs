@@ -23,6 +23,8 @@ pub(super) struct Placing<'a> {
     groups: BTreeMap<String, Group>,
     hosts: BTreeMap<&'a ContainerInstanceArn, &'a DescribedContainerInstance>,
     tasks: BTreeMap<&'a TaskArn, Task<'a>>,
+    /// The instances that are protected from scale-in.
+    protected: BTreeSet<&'a Ec2InstanceId>,
     changed: DateTime<Utc>,
     /// When something last changed that no host shows: what services want, and which tasks are
     /// protected.
@@ -148,6 +150,7 @@ impl<'a> Placing<'a> {
             groups: plans.iter().enumerate().map(|(it, plan)| (group_name(0, it), group(plan))).collect(),
             hosts: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            protected: BTreeSet::new(),
             changed: DateTime::UNIX_EPOCH,
             demand_changed: DateTime::UNIX_EPOCH,
         }
@@ -225,6 +228,16 @@ impl<'a> Placing<'a> {
             Occurrence::InstanceInWarmPool { group, instance } => {
                 let found = self.groups.get_mut(group);
                 found.map(|group| group.instances.remove(instance.as_str())).is_some()
+            }
+            Occurrence::ScaleInProtection { instances, protected, .. } => {
+                for instance in instances {
+                    if *protected {
+                        self.protected.insert(instance);
+                    } else {
+                        self.protected.remove(instance);
+                    }
+                }
+                true
             }
             Occurrence::GroupDeleted { group } => {
                 let found = self.groups.get_mut(group);
@@ -334,6 +347,10 @@ impl<'a> Placing<'a> {
         self.hosts.values().filter(|host| self.takes_tasks(host)).map(|host| self.room(host)).collect()
     }
 
+    fn is_protected(&self, host: &DescribedContainerInstance) -> bool {
+        self.protected.iter().any(|instance| **instance == host.ec2_instance_id)
+    }
+
     /// Returns whether its EC2 instance is connected under another name since: nothing runs under
     /// the former.
     fn is_left_behind(&self, host: &DescribedContainerInstance) -> bool {
@@ -386,9 +403,10 @@ impl<'a> Placing<'a> {
     ) -> Result<(), String> {
         let mut going: BTreeSet<&ContainerInstanceArn> = BTreeSet::new();
         for (group, hosts) in removable {
-            // Auto Scaling takes none that leaves already, and none on standby.
+            // Auto Scaling takes none that leaves already, none on standby, and none that is protected.
             let in_use = |host: &&DescribedContainerInstance| {
                 host.status == ContainerInstanceStatus::Active
+                    && !self.is_protected(host)
                     && self.phase_of(host).is_some_and(|(_, phase)| phase.serves())
             };
             let mut left: Vec<_> = self.of_group(group).filter(in_use).collect();

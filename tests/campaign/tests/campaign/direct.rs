@@ -2,7 +2,7 @@
 
 use fleetkeeper_campaign::direct_plan::{Again, DrainingAtOnce, Process};
 use fleetkeeper_campaign::rules::{DirectScaling, Rule, check};
-use fleetkeeper_campaign::scenario::{HeadroomPlan, Scenario, StandalonePlan, What, Wrong};
+use fleetkeeper_campaign::scenario::{Scenario, StandalonePlan, What, Wrong};
 use fleetkeeper_campaign::stage::{Played, play, play_with};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
@@ -97,16 +97,6 @@ fn an_answer_that_is_lost_is_no_second_host() {
 }
 
 #[test]
-fn a_host_that_tasks_need_is_seen() {
-    let mut scenario = directly();
-    // Tasks of half a host each: one of the hosts can go, and then none.
-    scenario.clusters[0].services[0].tasks = 9;
-    scenario.clusters[0].services[0].task.cpu = 1024;
-    scenario.calculator.as_mut().unwrap().headroom = HeadroomPlan::None;
-    is_seen(Mutation::TwiceTheRoom, &scenario, "has no place");
-}
-
-#[test]
 fn a_host_that_must_stay_is_seen() {
     let protected = |what: fn(usize) -> What| {
         let mut scenario = directly();
@@ -184,17 +174,6 @@ fn a_group_that_grows_and_shrinks_without_end_is_seen() {
     let mut scenario = directly();
     scenario.quiet_seconds = 7200;
     is_seen(Mutation::FightsItself, &scenario, "");
-}
-
-#[test]
-fn a_host_of_a_service_that_is_being_deployed_is_seen() {
-    let mut scenario = directly();
-    // A deployment that lasts: its tasks take long to be healthy, and the former ones stay until then.
-    let service = &mut scenario.clusters[0].services[0];
-    (service.minimum_percent, service.maximum_percent) = (100, 200);
-    service.task.healthy_seconds = 1800;
-    scenario.happenings.push(at(30, What::Deploy));
-    is_seen(Mutation::DeploymentUnseen, &scenario, "is being deployed");
 }
 
 #[test]

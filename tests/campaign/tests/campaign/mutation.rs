@@ -93,16 +93,12 @@ pub(crate) enum Mutation {
     RemovesTwo,
     /// Each termination is requested twice.
     TerminatesTwice,
-    /// Another host goes than the one that was chosen.
-    TerminatesAnother,
     /// Scale-in protection and `fleetkeeper.keep` are not seen.
     ProtectionUnseen,
     /// Standalone tasks seem to be a service's.
     StandaloneUnseen,
     /// No service seems to spread its tasks over zones.
     SpreadUnseen,
-    /// No service seems to be deployed.
-    DeploymentUnseen,
     /// No host seems to drain or to be terminated.
     DrainingUnseen,
     /// No process seems to be suspended.
@@ -386,9 +382,6 @@ impl Services for Mutant {
             if self.has(Mutation::SpreadUnseen) {
                 service.spreads_over.clear();
             }
-            if self.has(Mutation::DeploymentUnseen) {
-                service.deployments.truncate(1);
-            }
         }
         Ok(answer)
     }
@@ -532,14 +525,7 @@ impl GroupScaling for Mutant {
 
     async fn terminate_and_decrement(&self, group: &str, id: &Ec2InstanceId) -> Result<(), CallError> {
         let described = self.aws.describe_group(group).await?;
-        let desired = described.as_ref().map_or(0, |group| group.desired);
-        if self.has(Mutation::TerminatesAnother) {
-            let others = described.into_iter().flat_map(|group| group.instances);
-            let mut others =
-                others.filter(|it| it.ec2_instance_id != *id && it.lifecycle_state == "InService");
-            let other = others.next().map_or_else(|| id.clone(), |it| it.ec2_instance_id);
-            return self.aws.terminate_and_decrement(group, &other).await;
-        }
+        let desired = described.map_or(0, |group| group.desired);
         self.aws.terminate_and_decrement(group, id).await?;
         match self.mutation {
             Mutation::RemovesTwo => self.aws.set_desired_capacity(group, desired.saturating_sub(2)).await,

@@ -729,7 +729,11 @@ impl GroupDrains {
             self.ended(&id, as_of);
         }
         let coordinates = self.coordinates || self.view.most_waiting() > FEW;
-        if self.role == Role::Own && coordinates || self.own_is_over() && self.role != Role::Standby {
+        // A lower message that began later coordinates, too: two would read everything twice.
+        let lowest = self.view.waiting().keys().next();
+        let another_may = self.role == Role::Coordinator && lowest < self.own.as_ref();
+        let own_is_over = self.own_is_over() && self.role != Role::Standby;
+        if self.role == Role::Own && coordinates || another_may || own_is_over {
             self.reconsiders = true;
             self.probes.clear();
         }

@@ -24,7 +24,7 @@ pub fn filled(page: &str, mut table: impl FnMut(&[String]) -> Option<String>) ->
 }
 
 fn options(line: &str) -> Option<Vec<String>> {
-    let words = line.strip_prefix("<!-- lab ")?.strip_suffix(" -->")?;
+    let words = line.strip_prefix("<!-- lab ")?.strip_suffix("-->")?;
     Some(words.split_whitespace().map(str::to_owned).collect())
 }
 

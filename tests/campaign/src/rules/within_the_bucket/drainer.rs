@@ -59,6 +59,9 @@ struct Delivery<'a> {
 struct Bucket {
     used: f64,
     at: Option<DateTime<Utc>>,
+    /// How many worked on the same drains at once lately, and until when: the burst of each may
+    /// have been used up, whoever reads now.
+    copies: Option<(u32, DateTime<Utc>)>,
 }
 
 pub(super) fn check(played: &Played) -> Result<(), Breach> {
@@ -150,6 +153,11 @@ impl Bucket {
     /// One read while this many invocations work on the same message; how much of the burst is used
     /// then.
     fn read(&mut self, now: DateTime<Utc>, copies: u32) -> f64 {
+        let lately = self.copies.filter(|(_, until)| now < *until).map_or(1, |(copies, _)| copies);
+        if copies >= lately {
+            self.copies = Some((copies, now + WINDOW));
+        }
+        let copies = copies.max(lately);
         let since = self.at.replace(now).map_or(0.0, |at| (now - at).as_seconds_f64());
         self.used = (self.used - since * GROUP_PER_SECOND).max(0.0) + 1.0 / f64::from(copies.max(1));
         self.used

@@ -634,11 +634,13 @@ impl<'a> Placing<'a> {
     }
 
     /// The services with a task that fits on no host, however empty. None where a group has no host
-    /// in service that shows it: what hosts were like is kept only while the function is warm.
+    /// in service that shows it: the function keeps what hosts were like only while it is warm.
+    /// Nor where a host is in no group, in the warm pool say: its daemons are its former group's.
     pub(super) fn unplaceable_services(&self) -> Option<u64> {
         let in_service = |host| self.phase_of(host).is_some_and(|(_, phase)| phase == Phase::InService);
         let shows = |group: &String| self.of_group(group).any(in_service);
-        if !self.groups.keys().all(shows) {
+        let unlisted = self.hosts.values().any(|host| self.phase_of(host).is_none());
+        if !self.groups.keys().all(shows) || unlisted {
             return None;
         }
         let empty: Vec<Room> = self.hosts.values().map(|host| self.empty(host)).collect();

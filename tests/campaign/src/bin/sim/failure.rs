@@ -15,15 +15,15 @@ use fleetkeeper_campaign::strategy::scenario_tree;
 
 use crate::progress::Progress;
 
-/// Reports all of them, and shrinks the first of each rule.
+/// Reports all of them, and then shrinks the first of each rule, which may take minutes.
 pub(crate) fn tell(failures: &[(u64, Failed)]) {
-    let mut shrunk = BTreeSet::new();
     let commit = if failures.is_empty() { String::new() } else { commit() };
     for (seed, failed) in failures {
         println!("\nseed {seed}, commit {commit}\n  {failed}\n  again: make sim SEED={seed}");
-        if shrunk.insert(failed.rule) {
-            report_smallest(*seed, failed);
-        }
+    }
+    let mut shrunk = BTreeSet::new();
+    for (seed, failed) in failures.iter().filter(|(_, failed)| shrunk.insert(failed.rule)) {
+        report_smallest(*seed, failed);
     }
 }
 
@@ -31,7 +31,7 @@ fn report_smallest(seed: u64, failed: &Failed) {
     let progress = Progress::new(0, Instant::now());
     let smallest = shrink(scenario_tree(seed), failed.clone(), &RULES, |plays| progress.shrinking(plays));
     progress.done();
-    println!("  shrunk, {} played: {}", smallest.plays, smallest.failed);
+    println!("\nseed {seed} shrunk, {} played: {}", smallest.plays, smallest.failed);
     match write(seed, &smallest.scenario) {
         Ok(file) => println!("  again: make sim REPLAY={}", file.display()),
         Err(error) => println!("  it could not be written down: {error}"),

@@ -189,11 +189,14 @@ impl Seen {
         // makes once and that changes nothing.
         match self {
             Self::EventAgeExceeded | Self::TimedOut => false,
+            // Seeds below `DIRECT_FROM` draw no direct scaling.
+            Self::ScaledOutDirectly | Self::HostRemoved | Self::HandsOff | Self::ZonesRebalanced => false,
+            Self::Fault(call, _) => !Operation::OF_DIRECT_SCALING.contains(&call),
             Self::DrainerDied(AwaitPoint::Request(call) | AwaitPoint::Answer(call)) => {
                 call != Operation::DescribeTaskDefinition
             }
             Self::CalculatorDied(AwaitPoint::Request(call) | AwaitPoint::Answer(call)) => {
-                call != Operation::DescribeCapacityProviders
+                call != Operation::DescribeCapacityProviders && !Operation::OF_DIRECT_SCALING.contains(&call)
             }
             _ => true,
         }

@@ -403,7 +403,8 @@ impl<'a> Placing<'a> {
     ) -> Result<(), String> {
         let mut going: BTreeSet<&ContainerInstanceArn> = BTreeSet::new();
         for (group, hosts) in removable {
-            // Auto Scaling takes none that leaves already, none on standby, and none that is protected.
+            // Auto Scaling takes none that leaves already, none on standby, and none that is
+            // protected.
             let in_use = |host: &&DescribedContainerInstance| {
                 host.status == ContainerInstanceStatus::Active
                     && !self.is_protected(host)

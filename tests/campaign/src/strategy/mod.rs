@@ -45,7 +45,7 @@ pub fn scenario_of(seed: u64) -> Scenario {
 #[must_use]
 pub fn scenario_tree(seed: u64) -> ScenarioTree {
     thread_local! {
-        static SCENARIOS: BoxedStrategy<Scenario> = scenario();
+        static SCENARIOS: [BoxedStrategy<Scenario>; 2] = [false, true].map(scenario);
     }
     let mut bytes = [0; 32];
     for (byte, of_seed) in bytes.iter_mut().zip(seed.to_le_bytes()) {
@@ -53,7 +53,11 @@ pub fn scenario_tree(seed: u64) -> ScenarioTree {
     }
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    Box::new(Seeded { seed, tree: SCENARIOS.with(|scenarios| draw(scenarios, &mut runner)) })
+    Box::new(Seeded {
+        seed,
+        tree: SCENARIOS
+            .with(|[alarms, direct]| draw(if seed < DIRECT_FROM { alarms } else { direct }, &mut runner)),
+    })
 }
 
 fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Tree {
@@ -61,14 +65,18 @@ fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Tree {
     strategy.new_tree(runner).expect("a scenario")
 }
 
+/// Seeds from here on draw direct scaling, too. Its histories take longer, and fewer of them are
+/// known to hold every rule.
+pub const DIRECT_FROM: u64 = 1_000_000;
+
 /// What comes first is shrunk first: a scenario is calmed, then made smaller and so quicker to
 /// play, then simpler.
-fn scenario() -> BoxedStrategy<Scenario> {
+fn scenario(scales_directly: bool) -> BoxedStrategy<Scenario> {
     let wrong = (disorder::disorder(), faults::faults(), api::api());
     let begins_with = (calculator::calculator(), cluster::clusters(), drainer::drainer());
     let last = (placing::placing(), direct::direct());
     (wrong, begins_with, happenings::happenings(), length::quiet_after(), last)
-        .prop_map(|(wrong, begins_with, happenings, quiet_after_seconds, (placing, direct))| {
+        .prop_map(move |(wrong, begins_with, happenings, quiet_after_seconds, (placing, direct))| {
             let (disorder, faults, api) = wrong;
             let (calculator, clusters, drainer) = begins_with;
             let calculator = calculator.map(|drawn| drawn.of(&clusters));
@@ -79,7 +87,7 @@ fn scenario() -> BoxedStrategy<Scenario> {
             let faults = faults.map(|fault| chains.bound_fault(fault)).collect();
             let api = api::within(api, &clusters);
             let quiet_seconds = length::quiet(&clusters, &drainer);
-            direct.of(placing.of(Scenario {
+            let scenario = placing.of(Scenario {
                 seed: 0,
                 clusters,
                 drainer,
@@ -91,7 +99,8 @@ fn scenario() -> BoxedStrategy<Scenario> {
                 places: Places::default(),
                 quiet_after_seconds,
                 quiet_seconds,
-            }))
+            });
+            if scales_directly { direct.of(scenario) } else { scenario }
         })
         .boxed()
 }

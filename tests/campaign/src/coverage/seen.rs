@@ -186,11 +186,14 @@ impl Seen {
     pub fn expected(self) -> bool {
         // No history is as long as an event's greatest age, 6 hours. Both functions end before
         // their timeout, whichever call does not answer. A function seldom dies in a call that it
-        // makes once and that changes nothing.
+        // makes once and that changes nothing. Seeds below `DIRECT_FROM` draw no direct scaling.
         match self {
-            Self::EventAgeExceeded | Self::TimedOut => false,
-            // Seeds below `DIRECT_FROM` draw no direct scaling.
-            Self::ScaledOutDirectly | Self::HostRemoved | Self::HandsOff | Self::ZonesRebalanced => false,
+            Self::EventAgeExceeded
+            | Self::TimedOut
+            | Self::ScaledOutDirectly
+            | Self::HostRemoved
+            | Self::HandsOff
+            | Self::ZonesRebalanced => false,
             Self::Fault(call, _) => !Operation::OF_DIRECT_SCALING.contains(&call),
             Self::DrainerDied(AwaitPoint::Request(call) | AwaitPoint::Answer(call)) => {
                 call != Operation::DescribeTaskDefinition

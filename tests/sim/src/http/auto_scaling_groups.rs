@@ -27,9 +27,7 @@ pub(super) fn describe_auto_scaling_groups(
     let with_instances = form.get("IncludeInstances").is_none_or(|wanted| wanted != "false");
     Ok(world.call(None, Operation::DescribeAutoScalingGroups, |world| {
         let page = world.describe_auto_scaling_groups_page(&names, max_records, token)?;
-        let groups: String = page.items.iter().map(|it| group(it, with_instances)).collect();
-        let next = page.next.map_or_else(String::new, |next| xml::element("NextToken", &next.0));
-        Ok(format!("<AutoScalingGroups>{groups}</AutoScalingGroups>{next}"))
+        Ok(xml::page("AutoScalingGroups", &page, |it| group(it, with_instances)))
     }))
 }
 
@@ -42,9 +40,7 @@ pub(super) fn describe_scaling_activities(
     let token = form.get("NextToken").map(String::as_str);
     Ok(world.call(None, Operation::DescribeScalingActivities, |world| {
         let page = world.describe_scaling_activities(group, max_records, token)?;
-        let activities: String = page.items.iter().map(|it| activity(group, it)).collect();
-        let next = page.next.map_or_else(String::new, |next| xml::element("NextToken", &next.0));
-        Ok(format!("<Activities>{activities}</Activities>{next}"))
+        Ok(xml::page("Activities", &page, |it| activity(group, it)))
     }))
 }
 

@@ -50,9 +50,7 @@ pub(super) fn describe_instance_refreshes(
     let token = form.get("NextToken").map(String::as_str);
     Ok(world.call(None, Operation::DescribeInstanceRefreshes, |world| {
         let page = world.describe_instance_refreshes(group, max_records, token)?;
-        let refreshes: String = page.items.iter().map(|it| refresh(group, it)).collect();
-        let next = page.next.map_or_else(String::new, |next| xml::element("NextToken", &next.0));
-        Ok(format!("<InstanceRefreshes>{refreshes}</InstanceRefreshes>{next}"))
+        Ok(xml::page("InstanceRefreshes", &page, |it| refresh(group, it)))
     }))
 }
 

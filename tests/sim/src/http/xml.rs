@@ -1,5 +1,7 @@
 //! The Query protocol's XML answers.
 
+use fleetkeeper_core::ports::Page;
+
 use crate::world::ApiError;
 
 const NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
@@ -10,6 +12,13 @@ const WITHOUT_RESULT: &str = "SetDesiredCapacity";
 /// An element with text in it.
 pub(super) fn element(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>", escaped(text))
+}
+
+/// A page of a list, and the token of the next.
+pub(super) fn page<T>(list: &str, page: &Page<T>, item: impl FnMut(&T) -> String) -> String {
+    let items: String = page.items.iter().map(item).collect();
+    let next = page.next.as_ref().map_or_else(String::new, |next| element("NextToken", &next.0));
+    format!("<{list}>{items}</{list}>{next}")
 }
 
 /// An operation's answer: its result is XML already.

@@ -16,7 +16,7 @@
 //! | `scale_in` | how many hosts each group can lose, whichever they are |
 //! | `decision` | what is decided, with the reasons |
 //! | `direct` | what direct scaling does to each group |
-//! | `direct_decision` | what is to be done to each group, with the reasons for no more |
+//! | `direct_decision` | the decisions of direct scaling, with the reasons for no more |
 //! | `scale_out_target` | the desired capacity that a group is raised to |
 //! | `removal_plan` | which hosts can be removed one after another |
 //! | `drain_cost` | what it costs to drain a host |

@@ -140,7 +140,7 @@ impl<'a> Truth<'a> {
         invocation.reader.reads().told() && self.placing.is_still_since(self.seen_from(invocation))
     }
 
-    /// Why a group is to be left alone, where an invocation could know.
+    /// The reason to leave a group alone, where an invocation could know it.
     pub(super) fn hands_off(&self, name: &str, invocation: &Invocation<'_>) -> Result<(), String> {
         let Some(group) = self.group(name) else { return Ok(()) };
         let from = self.seen_from(invocation);

@@ -13,6 +13,10 @@ use crate::ports::{CallError, CallErrorKind};
 /// A failed read of the group is retried after this long.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
+/// A read of the hooks that failed is retried after this long: it takes a call's whole time where
+/// no answer comes, and meanwhile nothing else is done.
+const HOOKS_RETRY_PAUSE: Duration = Duration::from_secs(20);
+
 /// A read that AWS refuses is retried after this long: a permission may be added while a drain goes
 /// on.
 const REFUSED_RETRY_PAUSE: Duration = Duration::from_secs(60);
@@ -137,7 +141,10 @@ impl GroupView {
     ) {
         match answer {
             Ok(hooks) => self.hooks = Some(hooks),
-            Err(_) => self.hooks_retry_at = Some(now + REFUSED_RETRY_PAUSE),
+            Err(error) if error.kind == CallErrorKind::Refused => {
+                self.hooks_retry_at = Some(now + REFUSED_RETRY_PAUSE);
+            }
+            Err(_) => self.hooks_retry_at = Some(now + HOOKS_RETRY_PAUSE),
         }
     }
 }

@@ -10,7 +10,8 @@
 //!   waited, and its own instance was the lowest with an open action at the drainer's hook. It
 //!   cannot see more than two readings of the group: those of both may have waited at once. A
 //!   republished message may from the start: others may have been delegated to it. A sweep may act
-//!   on all of its group, but on none whose action was opened less than [`YOUNG`] before.
+//!   on all of its group, but on none whose action was opened less than [`YOUNG`] before. It names
+//!   the instance: an action may have superseded, since the sweep began, one that was old enough.
 //! - Where more than three of a group wait, and a heartbeat was not answered or denied an action,
 //!   the invocation may not know that another message coordinates: it may act on others.
 //! - Where more than three of a group wait, a heartbeat of a lower instance's action may ask
@@ -90,9 +91,21 @@ struct Request {
 
 impl Request {
     /// Returns whether it may act on an action by now.
-    fn covers(&self, token: &str, action: &LifecycleAction<'_>, now: DateTime<Utc>) -> bool {
+    fn covers(
+        &self,
+        token: &str,
+        action: &LifecycleAction<'_>,
+        actions: &BTreeMap<&str, LifecycleAction<'_>>,
+        now: DateTime<Utc>,
+    ) -> bool {
         let others = self.place.as_ref().is_some_and(|place| {
-            let old = !place.is_sweep() || now >= action.opened + YOUNG;
+            let superseded = || {
+                let mut earlier = actions.values().filter(|it| it.instance == action.instance);
+                earlier.any(|it| {
+                    it.opened + YOUNG <= now && it.opened < action.opened && it.is_open_at(self.started)
+                })
+            };
+            let old = !place.is_sweep() || now >= action.opened + YOUNG || superseded();
             let unanswered = self.slow_calls && place.most_waiting > ALONE_AT_MOST;
             place.group == action.group && (place.may_act_on_others(now) || unanswered) && old
         });
@@ -141,7 +154,7 @@ impl Now<'_> {
                 let probes = matches!(entry.what, Occurrence::ActionHeartbeat { .. });
                 match self.actions.get(token.as_str()) {
                     Some(action)
-                        if !(request.covers(token, action, entry.at)
+                        if !(request.covers(token, action, self.actions, entry.at)
                             || probes && request.may_probe(action)) =>
                     {
                         Err(format!("acts on {}, which is none of its own", action.instance))
@@ -173,7 +186,7 @@ impl Now<'_> {
         let mut of_instance = self.actions.iter().filter(|(_, action)| action.instance == instance);
         of_instance.any(|(token, action)| {
             let open = action.is_open_before(self.position) || action.is_open_at(request.started);
-            request.covers(token, action, now) && open
+            request.covers(token, action, self.actions, now) && open
         })
     }
 }

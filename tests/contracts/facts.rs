@@ -55,6 +55,7 @@ impl Stage {
                 "retained run hooks again" => made.retained_running_hooks_again(),
                 "lingers" => made.lingering(30),
                 "warm pool" => made.warm_pool(WarmPool::new()),
+                "warm pool as recorded" => made.warm_pool(WarmPool::new().keeping_abandoned()),
                 other => panic!("no setting {other}"),
             };
         }

@@ -32,13 +32,17 @@ use fleetkeeper_core::task_needs::TaskNeeds;
 use fleetkeeper_tests::http;
 use fleetkeeper_tests::process::{Server, free_port};
 use fleetkeeper_tests::repository::{sample_event, tool};
+use fleetkeeper_tests::requests::{Relay, Requests};
 use lifecycle_drainer::{Adapters, Config, Drainer};
 use serde_json::{Value, json};
 
 use crate::ports::sdk_at;
 
+/// Moto behind a relay, whose requests are the adapters'.
 struct Moto {
     url: String,
+    requests: Requests,
+    relay: Relay,
     _server: Server,
 }
 
@@ -50,7 +54,9 @@ impl Moto {
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
         let ready = || http::answers(&format!("{url}/moto-api/data.json"));
         let server = Server::start("moto", command, ready).unwrap();
-        Self { url, _server: server }
+        let requests = Requests::default();
+        let relay = requests.relay(&url).unwrap();
+        Self { url, requests, relay, _server: server }
     }
 
     fn ecs(&self, operation: &str, input: &Value) -> Value {
@@ -118,7 +124,7 @@ async fn tasks_on(ecs: &Ecs, cluster: &Cluster, host: &ContainerInstance) -> Vec
 async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     let moto = Moto::start();
     moto.cluster_of(120);
-    let ecs = Ecs::new(&sdk_at(&moto.url).await);
+    let ecs = Ecs::new(&sdk_at(&moto.relay.url()).await);
     let cluster: Cluster = "demo".parse().unwrap();
     let all = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     assert_eq!((all.items.len(), all.failures.len()), (120, 0));
@@ -170,13 +176,14 @@ async fn what_moto_says_is_read_alike_and_a_task_takes_its_room() {
     let after = read::container_instances(&ecs, &cluster, &ContainerInstanceQuery::All).await.unwrap();
     let report = figures(&after.items, &worst).unwrap();
     assert_eq!((report.placeable_containers, report.hosts), (237, 119));
+    moto.requests.check(&["ecs:ListContainerInstances", "ecs:DescribeContainerInstances"]).unwrap();
 }
 
 #[tokio::test]
 async fn a_stopped_task_gives_its_room_back_and_a_groups_instances_are_read() {
     let moto = Moto::start();
     moto.cluster_of(1);
-    let config = sdk_at(&moto.url).await;
+    let config = sdk_at(&moto.relay.url()).await;
     let ecs = Ecs::new(&config);
     let cluster: Cluster = "demo".parse().unwrap();
     let containers = json!([
@@ -276,6 +283,7 @@ impl AutoScalingGroups for OneWaits {
             suspended: BTreeSet::new(),
             instances: vec![instance.clone()],
             has_load_balancer: false,
+            has_warm_pool: false,
         };
         Ok(names.iter().map(group).collect())
     }
@@ -294,7 +302,7 @@ async fn among_all_that_a_filter_let_through_only_the_right_one_is_drained() {
     let moto = Moto::start();
     let ids = moto.cluster_of(105);
     moto.group_of("demo-asg", 0);
-    let config = sdk_at(&moto.url).await;
+    let config = sdk_at(&moto.relay.url()).await;
     let ports = Adapters {
         ecs: Ecs::new(&config),
         auto_scaling: OneWaits(ids[73].parse().unwrap()),
@@ -326,4 +334,5 @@ async fn among_all_that_a_filter_let_through_only_the_right_one_is_drained() {
         .collect();
     assert_eq!(draining, [ids[73].as_str()]);
     assert_eq!(all.items.len(), 105);
+    moto.requests.check(&["ecs:UpdateContainerInstancesState"]).unwrap();
 }

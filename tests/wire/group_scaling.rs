@@ -89,7 +89,9 @@ async fn groups_are_scaled_on_the_wire_as_by_the_simulated_ports() {
 async fn a_termination_is_sent_once_and_a_capacity_until_it_is_answered() {
     let (world, hosts) = world();
     let face = Face::start(SharedWorld::in_real_time(world)).unwrap();
-    let groups = AutoScaling::new(&sdk_at(&face.url()).await);
+    let requests = Requests::default();
+    let relay = requests.relay(&face.url()).unwrap();
+    let groups = AutoScaling::new(&sdk_at(&relay.url()).await);
     let calls = |operation: Operation| {
         let calls = face.world().with(|world| world.history().api_calls());
         calls.get(&operation).copied().unwrap_or(0)
@@ -102,6 +104,7 @@ async fn a_termination_is_sent_once_and_a_capacity_until_it_is_answered() {
     assert_eq!(calls(Operation::TerminateInstanceInAutoScalingGroup), 1);
     groups.set_desired_capacity("hosts", 4).await.unwrap();
     assert_eq!(calls(Operation::SetDesiredCapacity), 2);
+    requests.check(&["autoscaling:SetDesiredCapacity"]).unwrap();
 
     let Failing { url, requests, server } = Failing::start().await;
     let groups = AutoScaling::new(&sdk_at(&url).await);

@@ -417,7 +417,9 @@ async fn so_do_services_tasks_and_groups() {
 #[tokio::test]
 async fn services_and_tasks_are_read_from_the_emulator_alike() {
     let emulator = Ministack::start().unwrap();
-    let config = sdk_at(emulator.url()).await;
+    let requests = Requests::default();
+    let relay = requests.relay(emulator.url()).unwrap();
+    let config = sdk_at(&relay.url()).await;
     let ecs = Ecs::new(&config);
     let call = |operation: &str, input: &serde_json::Value| {
         let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
@@ -462,13 +464,16 @@ async fn services_and_tasks_are_read_from_the_emulator_alike() {
 
     let activities = AutoScaling::new(&config).describe_scaling_activities("none", None).await.unwrap();
     assert_eq!((activities.items, activities.next), (Vec::new(), None));
+    requests.check(&["ecs:ListServices", "ecs:StopTask"]).unwrap();
 }
 
 #[tokio::test]
 async fn a_throttled_call_is_tried_again_by_the_sdk_and_a_refused_one_is_not() {
     let (world, _) = world();
     let face = Face::start(SharedWorld::in_real_time(world)).unwrap();
-    let ecs = Ecs::new(&sdk_at(&face.url()).await);
+    let requests = Requests::default();
+    let relay = requests.relay(&face.url()).unwrap();
+    let ecs = Ecs::new(&sdk_at(&relay.url()).await);
     let cluster: Cluster = "demo".parse().unwrap();
     let calls = || {
         let calls = face.world().with(|world| world.history().api_calls());
@@ -495,6 +500,7 @@ async fn a_throttled_call_is_tried_again_by_the_sdk_and_a_refused_one_is_not() {
         faults.plant(operation, When::Always, Fault::Throttled);
     });
     assert_eq!(list().await.unwrap_err().kind, CallErrorKind::Throttled);
+    requests.check(&["ecs:ListContainerInstances"]).unwrap();
 }
 
 /// A server that answers each request with an error that may come after its effect.
@@ -599,7 +605,9 @@ async fn a_minutes_statistics_are_those_of_the_simulated_world() {
     let minute = Utc::now().timestamp() / 60 * 60 - 60;
     let mut world = World::new(Utc::now());
     let emulator = Ministack::start().unwrap();
-    let cloudwatch = CloudWatch::new(&sdk_at(emulator.url()).await);
+    let requests = Requests::default();
+    let relay = requests.relay(emulator.url()).unwrap();
+    let cloudwatch = CloudWatch::new(&sdk_at(&relay.url()).await);
     let dimensions = [("ClusterName", "demo")];
     for (second, value) in [(5, 4.0), (20, 1.0), (59, 2.5), (60, 9.0)] {
         let at = chrono::DateTime::from_timestamp(minute + second, 0).unwrap();
@@ -629,4 +637,5 @@ async fn a_minutes_statistics_are_those_of_the_simulated_world() {
         assert_eq!(there, [value], "{name}");
         assert_eq!(world.metric_statistic(&metric, statistic, from, 60), Some(value), "{name}");
     }
+    requests.check(&["cloudwatch:PutMetricData"]).unwrap();
 }

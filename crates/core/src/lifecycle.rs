@@ -58,6 +58,9 @@ pub struct AutoScalingGroup {
     /// True if a load balancer or another traffic source is attached. Its connection draining then
     /// comes before the hook: a termination's activity starts earlier than its lifecycle action.
     pub has_load_balancer: bool,
+    /// True if it has a warm pool. An instance on its way there is not among its instances, whether
+    /// or not tasks still run on it.
+    pub has_warm_pool: bool,
 }
 
 impl AutoScalingGroup {
@@ -184,6 +187,7 @@ impl AutoScalingGroup {
             suspended: BTreeSet::new(),
             instances: Vec::new(),
             has_load_balancer: false,
+            has_warm_pool: false,
         }
     }
 }

@@ -196,6 +196,9 @@ pub struct WarmPoolPlan {
     pub start_seconds: u32,
     /// True if an agent that is back registers anew.
     pub registers_anew: bool,
+    /// True if ABANDON on the way to the pool does not keep an instance out of it.
+    #[serde(default)]
+    pub keeps_abandoned: bool,
 }
 
 /// A service.

@@ -171,8 +171,8 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
         .registering_for(plan.registering_seconds);
     let mut group =
         AutoScalingGroup::new(name, of_type).in_cluster(cluster).launching_in(plan.launch_seconds);
-    if let Some(WarmPoolPlan { start_seconds, registers_anew }) = plan.warm_pool {
-        group = group.warm_pool(WarmPool { start_seconds, registers_anew });
+    if let Some(WarmPoolPlan { start_seconds, registers_anew, keeps_abandoned }) = plan.warm_pool {
+        group = group.warm_pool(WarmPool { start_seconds, registers_anew, keeps_abandoned });
     }
     if plan.retains_abandoned {
         group = group.retaining_abandoned();

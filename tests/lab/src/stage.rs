@@ -80,7 +80,7 @@ pub(crate) fn set_up(trace: &Trace, policy: &Policy, conditions: Conditions) -> 
     let group = AutoScalingGroup::new(GROUP, of_type).in_cluster(CLUSTER).sizes(0, HOSTS_MAX);
     let group = group.in_zones(&["us-east-1a", "us-east-1b", "us-east-1c"]);
     let group = group.launching_as(LaunchTimes::of_ecs_hosts(conditions.seed));
-    let pool = WarmPool { start_seconds: WARM_START_SECONDS, registers_anew: false };
+    let pool = WarmPool::new().starting_in(WARM_START_SECONDS);
     world.add_group(if policy.warm_pool() > 0 { group.warm_pool(pool) } else { group });
     if let Some(scaling) = policy.managed_scaling() {
         world.create_capacity_provider(CapacityProvider::new(PROVIDER, GROUP).scaling(scaling))?;

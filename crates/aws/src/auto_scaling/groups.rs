@@ -71,6 +71,7 @@ fn group(group: &SdkGroup) -> AutoScalingGroup {
         has_load_balancer: !(group.load_balancer_names().is_empty()
             && group.target_group_arns().is_empty()
             && group.traffic_sources().is_empty()),
+        has_warm_pool: group.warm_pool_configuration().is_some(),
     }
 }
 

@@ -235,6 +235,7 @@ pub(crate) fn group(name: &str, hosts: impl IntoIterator<Item = usize>) -> AutoS
         suspended: BTreeSet::new(),
         instances,
         has_load_balancer: false,
+        has_warm_pool: false,
     }
 }
 

@@ -154,6 +154,7 @@ fn group(number: usize) -> AutoScalingGroup {
         suspended: BTreeSet::new(),
         instances: Vec::new(),
         has_load_balancer: false,
+        has_warm_pool: false,
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) enum Standing {
     Disconnected,
     /// It is DRAINING, or its group terminates it: its tasks need another place.
     Leaving,
-    /// It was in a group, and is in none now. Its tasks may need another place.
+    /// It was in a group, or may be on its way to a warm pool, and is in none now. Its tasks may
+    /// need another place.
     LeftGroup,
     /// It is in none of the groups, on standby, or in another state that takes no tasks.
     NoRoom,
@@ -147,6 +148,7 @@ pub(super) fn hosts<'a>(
     daemons: &[TaskKind],
 ) -> Vec<Host<'a>> {
     let observed = observed_network_interfaces(candidates);
+    let pools = WarmPools::of(snapshot);
     let host = |(index, candidate): (usize, &Candidate<'a>)| {
         let Candidate { instance, group, of_group, remembered } = *candidate;
         let least = observed.get(&(instance.instance_type(), instance.is_trunked())).copied();
@@ -167,7 +169,7 @@ pub(super) fn hosts<'a>(
             standing: if remembered.is_some() {
                 Standing::Remembered
             } else {
-                standing(instance, of_group, memory, snapshot.began)
+                standing(instance, of_group, memory, &pools, snapshot.began)
             },
             empty,
             free,
@@ -193,16 +195,41 @@ fn observed_network_interfaces<'a>(candidates: &[Candidate<'a>]) -> BTreeMap<(Op
     observed
 }
 
+/// The warm pools of the cluster's groups. Their groups do not show the instances on the way there,
+/// which a function that has just started has not seen before.
+struct WarmPools<'a> {
+    /// The types of their groups' instances. None for any type: nothing shows a group's.
+    types: Vec<Option<&'a str>>,
+}
+
+impl<'a> WarmPools<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        let pools = snapshot.groups.iter().filter(|group| group.has_warm_pool);
+        let types = pools.flat_map(|group| {
+            let of_instances = group.instances.iter().map(|it| Some(it.instance_type.as_str()));
+            of_instances.chain(group.instances.is_empty().then_some(None))
+        });
+        Self { types: types.collect() }
+    }
+
+    /// Returns whether an instance that is in no group may be on its way to one of them.
+    fn may_take(&self, instance: &ContainerInstance) -> bool {
+        self.types.iter().any(|it| it.is_none() || *it == instance.instance_type())
+    }
+}
+
 fn standing(
     instance: &ContainerInstance,
     member: Option<&GroupInstance>,
     memory: &Memory,
+    pools: &WarmPools<'_>,
     now: DateTime<Utc>,
 ) -> Standing {
     let Some(member) = member else {
         return match instance.status {
             ContainerInstanceStatus::Draining => Standing::Leaving,
             _ if memory.was_member(&instance.ec2_instance_id) => Standing::LeftGroup,
+            _ if pools.may_take(instance) => Standing::LeftGroup,
             _ => Standing::NoRoom,
         };
     };

@@ -633,6 +633,13 @@ fn a_host_that_left_its_group_may_leave_its_tasks_without_a_place() {
     // Where nobody saw it in the group, it is somebody else's.
     cluster.memory = super::Memory::default();
     assert_eq!(cluster.figures("web").1, 1);
+    // Unless it may be one of a warm pool's, by its type.
+    cluster.group_mut("web").has_warm_pool = true;
+    for (of_group, removable) in [("m5.large", 0), ("c6i.large", 1)] {
+        let instances = &mut cluster.group_mut("web").instances;
+        instances.iter_mut().for_each(|it| of_group.clone_into(&mut it.instance_type));
+        assert_eq!(cluster.figures("web").1, removable, "{of_group}");
+    }
 }
 
 #[test]

@@ -87,8 +87,11 @@ fn takes() -> impl Strategy<Value = Takes> {
 }
 
 fn warm_pool() -> impl Strategy<Value = WarmPoolPlan> {
-    (5_u32..=60, any::<bool>())
-        .prop_map(|(start_seconds, registers_anew)| WarmPoolPlan { start_seconds, registers_anew })
+    (5_u32..=60, any::<bool>()).prop_map(|(start_seconds, registers_anew)| WarmPoolPlan {
+        start_seconds,
+        registers_anew,
+        keeps_abandoned: start_seconds % 2 == 0,
+    })
 }
 
 /// CPU units and MiB as an instance registers them: some memory is the system's.

@@ -68,6 +68,7 @@ fn group(group: &DescribedGroup, with_instances: bool) -> String {
         format!("<SuspendedProcesses>{suspended}</SuspendedProcesses>"),
         xml::element("NewInstancesProtectedFromScaleIn", &group.new_instances_protected.to_string()),
         group.mixed_instances.as_deref().map(mixed_instances_policy).unwrap_or_default(),
+        group.has_warm_pool.then(warm_pool).unwrap_or_default(),
     ];
     format!("<member>{}</member>", elements.concat())
 }
@@ -100,6 +101,17 @@ fn mixed_instances_policy(types: &[(String, Option<u32>)]) -> String {
     format!(
         "<MixedInstancesPolicy><LaunchTemplate><Overrides>{overrides}</Overrides></LaunchTemplate></MixedInstancesPolicy>"
     )
+}
+
+/// The default pool size (botocore, `WarmPoolConfiguration`) and what a scale-in sends there.
+fn warm_pool() -> String {
+    let reuse = xml::element("ReuseOnScaleIn", "true");
+    let elements = [
+        xml::element("MinSize", "0"),
+        xml::element("PoolState", "Stopped"),
+        format!("<InstanceReusePolicy>{reuse}</InstanceReusePolicy>"),
+    ];
+    format!("<WarmPoolConfiguration>{}</WarmPoolConfiguration>", elements.concat())
 }
 
 fn target_group(group: &str) -> String {

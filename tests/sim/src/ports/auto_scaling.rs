@@ -129,6 +129,7 @@ fn described_group(group: DescribedGroup) -> AutoScalingGroup {
         suspended: group.suspended_processes.into_iter().map(|it| it.as_str().to_owned()).collect(),
         instances: group.instances.into_iter().map(instance).collect(),
         has_load_balancer: group.has_load_balancer,
+        has_warm_pool: group.has_warm_pool,
     }
 }
 

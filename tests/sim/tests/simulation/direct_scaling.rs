@@ -111,7 +111,7 @@ fn what_no_group_has_in_use_is_refused() {
     assert_eq!(world.terminate_instance_by_id(&id(0), true).unwrap_err().code, "ValidationError");
 
     let mut world =
-        world_of_group(|group| group.warm_pool(WarmPool { start_seconds: 10, registers_anew: true }));
+        world_of_group(|group| group.warm_pool(WarmPool::new().starting_in(10).registering_anew()));
     let host = world.launch_now("hosts").unwrap();
     world.set_desired_capacity("hosts", 0).unwrap();
     complete_drain(&mut world, "CONTINUE");

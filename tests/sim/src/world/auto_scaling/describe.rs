@@ -37,6 +37,8 @@ pub struct DescribedGroup {
     pub termination_policy: TerminationPolicy,
     /// True if it is behind a load balancer: it has a target group.
     pub has_load_balancer: bool,
+    /// True if it has a warm pool.
+    pub has_warm_pool: bool,
     /// Its instances, without those of its warm pool.
     pub instances: Vec<DescribedInstance>,
 }
@@ -121,6 +123,7 @@ impl Group {
             suspended_processes: self.suspended.iter().copied().collect(),
             zones: self.settings.zones.clone(),
             termination_policy: self.settings.termination_policy.clone(),
+            has_warm_pool: self.settings.warm_pool.is_some(),
             has_load_balancer: self.settings.connection_draining_seconds.is_some(),
             instances: instances.collect(),
         }

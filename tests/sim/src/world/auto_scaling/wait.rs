@@ -148,6 +148,7 @@ impl World {
         let Some(found) = self.groups.get_mut(group) else { return };
         found.actions.retain(|_, action| action.instance != *id);
         let retains = found.settings.retains_abandoned && abandoned;
+        let keeps = found.settings.warm_pool.as_ref().is_some_and(|pool| pool.keeps_abandoned);
         let Some(state) = found.instances.get(id).map(|instance| instance.state) else { return };
         match (state, state.retained().filter(|_| retains)) {
             (_, Some(retained)) => self.retain_instance(group, id, retained),
@@ -158,7 +159,7 @@ impl World {
                 self.balance(group);
             }
             (LifecycleState::PendingWait, _) => self.enter_service(group, id),
-            (LifecycleState::WarmedPendingWait, _) if !abandoned => self.enter_warm_pool(group, id),
+            (LifecycleState::WarmedPendingWait, _) if keeps || !abandoned => self.enter_warm_pool(group, id),
             _ => self.end_instance(group, id),
         }
     }

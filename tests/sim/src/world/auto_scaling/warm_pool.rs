@@ -21,6 +21,9 @@ pub struct WarmPool {
     pub start_seconds: u32,
     /// True if an agent that is back has lost its state and registers anew.
     pub registers_anew: bool,
+    /// True if an instance enters the pool after ABANDON as after CONTINUE. AWS does not say; a
+    /// public record of its behavior (radkawar/stackd, 2026) says so.
+    pub keeps_abandoned: bool,
 }
 
 impl WarmPool {
@@ -29,7 +32,7 @@ impl WarmPool {
     /// still is: DRAINING stays until somebody sets it back or the instance is deregistered.
     #[must_use]
     pub fn new() -> Self {
-        Self { start_seconds: 30, registers_anew: false }
+        Self { start_seconds: 30, registers_anew: false, keeps_abandoned: false }
     }
 
     /// With agents that have lost their state when they are back, and register a container instance
@@ -37,6 +40,13 @@ impl WarmPool {
     #[must_use]
     pub fn registering_anew(mut self) -> Self {
         self.registers_anew = true;
+        self
+    }
+
+    /// That an instance enters after ABANDON, too.
+    #[must_use]
+    pub fn keeping_abandoned(mut self) -> Self {
+        self.keeps_abandoned = true;
         self
     }
 

@@ -12,7 +12,7 @@ use crate::scenario::{GroupOptions, Scenario};
 
 #[derive(Debug, Clone)]
 pub(super) struct Drawn {
-    plan: Option<DirectPlan>,
+    plan: DirectPlan,
     keeps_alarms: bool,
     is_scheduled: bool,
     /// Of each group, counted round.
@@ -34,7 +34,8 @@ struct Group {
     scaled_by_ecs: bool,
 }
 
-pub(super) fn direct() -> impl Strategy<Value = Drawn> {
+/// For part of the histories.
+pub(super) fn direct() -> impl Strategy<Value = Option<Drawn>> {
     let most = prop_oneof![
         2 => (1_u32..=3).prop_map(DrainingAtOnce::Hosts),
         2 => prop_oneof![Just(10_u32), 1..=100_u32].prop_map(DrainingAtOnce::Percent),
@@ -51,7 +52,10 @@ pub(super) fn direct() -> impl Strategy<Value = Drawn> {
     (calculator, vec(group(), 3..=3), services, wrong, 1500_u32..=4200).prop_map(|drawn| {
         let ((plan, keeps_alarms, is_scheduled), groups, spreads, (happenings, faults), quiet) = drawn;
         let quiet_after_seconds = quiet;
-        Drawn { plan, keeps_alarms, is_scheduled, groups, spreads, happenings, faults, quiet_after_seconds }
+        let plan = plan?;
+        let drawn =
+            Drawn { plan, keeps_alarms, is_scheduled, groups, spreads, happenings, faults, quiet_after_seconds };
+        Some(drawn)
     })
 }
 
@@ -66,11 +70,17 @@ fn group() -> impl Strategy<Value = Group> {
 }
 
 impl Drawn {
+    /// Hosts are removed only once they have been removable for minutes, and ten minutes after a
+    /// scale-out.
+    pub(super) fn quiet_after(&self, drawn_seconds: u32) -> u32 {
+        drawn_seconds.max(self.quiet_after_seconds)
+    }
+
     pub(super) fn of(self, mut scenario: Scenario) -> Scenario {
-        let Some(calculator) = scenario.calculator.as_mut().filter(|_| self.plan.is_some()) else {
+        let Some(calculator) = scenario.calculator.as_mut() else {
             return scenario;
         };
-        calculator.direct = self.plan;
+        calculator.direct = Some(self.plan);
         calculator.scales &= self.keeps_alarms;
         calculator.scheduled |= self.is_scheduled;
         for cluster in &mut scenario.clusters {
@@ -88,9 +98,6 @@ impl Drawn {
                 service.spreads_over_zones = *spreads && !service.daemon;
             }
         }
-        // Hosts are removed only once they have been removable for minutes, and ten minutes after a
-        // scale-out.
-        scenario.quiet_after_seconds = scenario.quiet_after_seconds.max(self.quiet_after_seconds);
         let quiet_after = scenario.quiet_after_seconds;
         scenario.happenings.extend(self.happenings.into_iter().map(|drawn| drawn.within(quiet_after)));
         scenario.faults.extend(self.faults.into_iter().map(|drawn| drawn.within(quiet_after)));

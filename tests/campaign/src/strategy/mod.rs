@@ -80,6 +80,9 @@ fn scenario(scales_directly: bool) -> BoxedStrategy<Scenario> {
             let (disorder, faults, api) = wrong;
             let (calculator, clusters, drainer) = begins_with;
             let calculator = calculator.map(|drawn| drawn.of(&clusters));
+            let direct = calculator.as_ref().and_then(|_| direct.filter(|_| scales_directly));
+            let quiet_after_seconds =
+                direct.as_ref().map_or(quiet_after_seconds, |direct| direct.quiet_after(quiet_after_seconds));
             let happenings = happenings.into_iter().map(|drawn| drawn.within(quiet_after_seconds)).collect();
             let chains = Chains::of(&clusters, &drainer, quiet_after_seconds);
             let disorder = chains.bound_disorder(disorder);
@@ -100,7 +103,10 @@ fn scenario(scales_directly: bool) -> BoxedStrategy<Scenario> {
                 quiet_after_seconds,
                 quiet_seconds,
             });
-            if scales_directly { direct.of(scenario) } else { scenario }
+            match direct {
+                Some(direct) => direct.of(scenario),
+                None => scenario,
+            }
         })
         .boxed()
 }

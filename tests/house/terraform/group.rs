@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use fleetkeeper_tests::repository::in_repository;
-use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::comparison::{by_the_module, made_by, snake};
-use super::module::{Module, attribute};
-use super::{another, assert_is_parameter, examples, probes, taken, typed};
+use super::module::Module;
+use super::{another, assert_is_parameter, examples, probes, taken, typed, waits_for};
 use crate::template::{GROUP, Stack, exports, members, translated};
 
-const FOLDER: &str = "infra/terraform/group";
+pub(super) const FOLDER: &str = "infra/terraform/group";
 
 /// The name of the main stack. The module of the functions is given as a whole in its place.
 const STACK: &str = "FleetkeeperStack";
@@ -26,19 +25,15 @@ fn parameters() -> impl Iterator<Item = (&'static String, &'static Value)> {
 fn fleetkeeper() -> Value {
     let exports = exports(&[]);
     let module = Module::read_from(FOLDER);
-    let (_, block) = module.blocks("variable").find(|(at, _)| at[0] == "fleetkeeper").unwrap();
-    let members = attribute(block, "type").unwrap().to_string();
-    let member = Regex::new("([a-z_]+) = string").unwrap();
-    let wanted: BTreeSet<_> =
-        member.captures_iter(&members).map(|found| found.get(1).unwrap().as_str()).collect();
+    let wanted = module.members("fleetkeeper");
     let main = Module::read();
-    let outputs: BTreeSet<_> = main.blocks("output").map(|(at, _)| at[0]).collect();
+    let outputs: BTreeSet<_> = main.blocks("output").map(|(at, _)| at[0].to_owned()).collect();
     assert!(wanted.len() >= 8 && wanted.is_subset(&outputs), "{wanted:?}");
     let exported = |output: &str| {
         let export = exports.iter().find(|(name, _)| snake(name).replace("fleetkeeper-", "") == output);
         export.unwrap_or_else(|| panic!("the main template does not export {output}")).1.clone()
     };
-    wanted.into_iter().map(|output| (output.to_owned(), exported(output))).collect()
+    wanted.iter().map(|output| (output.clone(), exported(output))).collect()
 }
 
 #[test]
@@ -63,6 +58,17 @@ fn the_same_parameters_give_the_same_resources() {
             assert_eq!(&made[at], value, "{at:?}: the module on the left, the template on the right");
         }
     }
+}
+
+#[test]
+fn what_waits_in_the_template_waits_in_the_module() {
+    let module = Module::read_from(FOLDER);
+    let set = parameters().map(|(name, _)| (snake(name), json!("7")));
+    let only = [("name".to_owned(), json!("fleetkeeper")), ("fleetkeeper".to_owned(), fleetkeeper())];
+    let made = module.with(&set.chain(only).collect());
+    let hook = &made[&("aws_autoscaling_lifecycle_hook".to_owned(), "terminating_hook".to_owned())];
+    let stack = Stack::of(GROUP, &[]);
+    assert_eq!(waits_for(hook), stack.depends_on("TerminatingHook"));
 }
 
 #[test]

@@ -33,8 +33,8 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
         Condition = { ArnEquals = { "ecs:cluster" = local.cluster_arn } }
       },
       {
-        Sid      = "ReadTaskDefinitionsAndGroups"
-        Effect   = "Allow"
+        Sid    = "ReadTaskDefinitionsAndGroups"
+        Effect = "Allow"
         Action = [
           "ecs:DescribeTaskDefinition",
           "autoscaling:DescribeAutoScalingGroups",

@@ -1,4 +1,5 @@
-# Operators' alarms. Each says what to do, and notifies alarm_topic_arn.
+# Operators' alarms. Each says what to do, and notifies alarm_topic_arn. The alarm on a group that
+# stays short is the group's.
 
 resource "aws_cloudwatch_metric_alarm" "operators" {
   # Each with what differs from the values below.
@@ -25,21 +26,11 @@ resource "aws_cloudwatch_metric_alarm" "operators" {
     capacity_silent = {
       alarm_description   = "The calculator has published nothing about the Auto Scaling group for ten minutes, so the group is not scaled. The calculator's log gives the cause at level ERROR, such as a refused call. If the log has no line, look at the function's errors and throttles, and at its schedule."
       metric_name         = "ActiveHosts"
-      dimensions          = local.group_dimensions
+      dimensions          = { ClusterName = var.cluster_name, AutoScalingGroupName = var.auto_scaling_group_name }
       statistic           = "SampleCount"
       comparison_operator = "LessThanThreshold"
       evaluation_periods  = 10
       treat_missing_data  = "breaching"
-    }
-    group_stays_short = {
-      alarm_description   = "The Auto Scaling group has been short of hosts for 30 minutes. Either the group is at its maximum, or its launches fail, or launched instances do not join the cluster. The group's activities show which, and the calculator's log names the waiting tasks."
-      metric_name         = "MissingHosts"
-      dimensions          = local.group_dimensions
-      statistic           = "Minimum"
-      comparison_operator = "GreaterThanThreshold"
-      threshold           = 0
-      period              = 300
-      evaluation_periods  = 6
     }
     tasks_keep_waiting = {
       alarm_description   = "Tasks of the cluster have been waiting for 30 minutes. Hosts that were asked for may not come: look at the groups' activities for launches that fail. The calculator's log has what it asked for, and a call that AWS refused, at level ERROR. A deployment whose tasks fail at their start waits, too."
@@ -69,5 +60,5 @@ resource "aws_cloudwatch_metric_alarm" "operators" {
   period              = lookup(each.value, "period", 60)
   evaluation_periods  = lookup(each.value, "evaluation_periods", 1)
   treat_missing_data  = lookup(each.value, "treat_missing_data", "notBreaching")
-  alarm_actions       = local.alarm_actions
+  alarm_actions       = var.alarm_topic_arn == "" ? [] : [var.alarm_topic_arn]
 }

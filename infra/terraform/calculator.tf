@@ -69,7 +69,7 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
           "autoscaling:SetDesiredCapacity",
           "autoscaling:TerminateInstanceInAutoScalingGroup",
         ]
-        Resource = "arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.auto_scaling_group_name}"
+        Resource = local.group_arn
       },
     ])
   })

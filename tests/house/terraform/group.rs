@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::comparison::{by_the_module, made_by, snake};
 use super::module::Module;
 use super::{another, assert_is_parameter, examples, probes, taken, typed, waits_for};
-use crate::template::{GROUP, Stack, exports, members, translated};
+use crate::template::{GROUP, Stack, exports, members, template, translated};
 
 pub(super) const FOLDER: &str = "infra/terraform/group";
 
@@ -20,10 +20,13 @@ fn parameters() -> impl Iterator<Item = (&'static String, &'static Value)> {
     members(&translated(GROUP)["Parameters"]).iter().filter(|(name, _)| *name != STACK)
 }
 
+/// Not the parameter's name, which would be in Terraform's spelling in a description.
+const CLUSTER: [(&str, &str); 1] = [("ClusterName", "demo")];
+
 /// What the module of the functions gives: its outputs, with the values that the main template
 /// exports.
 fn fleetkeeper() -> Value {
-    let exports = exports(&[]);
+    let exports = exports(&CLUSTER);
     let module = Module::read_from(FOLDER);
     let wanted = module.members("fleetkeeper");
     let main = Module::read();
@@ -51,7 +54,7 @@ fn the_same_parameters_give_the_same_resources() {
             }
         }
         let set: Vec<_> = set.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let template = made_by(&Stack::of(GROUP, &set), translated(GROUP));
+        let template = made_by(&Stack::beside(exports(&CLUSTER), GROUP, &set), translated(GROUP));
         let made = by_the_module(&module, &variables);
         assert_eq!(made.keys().collect::<Vec<_>>(), template.keys().collect::<Vec<_>>());
         for (at, value) in &template {
@@ -74,10 +77,13 @@ fn what_waits_in_the_template_waits_in_the_module() {
 #[test]
 fn variables_are_the_parameters() {
     let module = Module::read_from(FOLDER);
-    let own = ["fleetkeeper", "name"].map(str::to_owned);
-    let all: BTreeSet<_> = parameters().map(|(name, _)| snake(name)).chain(own).collect();
-    assert_eq!(module.variables().keys().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), all);
-    for (name, parameter) in parameters() {
+    let own = ["fleetkeeper", "name", "first_group"].map(str::to_owned);
+    // Only the module of the functions gives this one, for its own group.
+    let of_main = members(&template()["Parameters"]).iter().filter(|(name, _)| *name == "Draining");
+    let all: Vec<_> = parameters().chain(of_main).collect();
+    let names: BTreeSet<_> = all.iter().map(|(name, _)| snake(name)).chain(own).collect();
+    assert_eq!(module.variables().keys().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), names);
+    for (name, parameter) in all {
         assert_is_parameter(&module, name, parameter);
         for value in probes(parameter) {
             let takes = module.takes(&snake(name), &value);

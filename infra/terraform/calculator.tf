@@ -33,8 +33,8 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
         Condition = { ArnEquals = { "ecs:cluster" = local.cluster_arn } }
       },
       {
-        Sid      = "ReadTaskDefinitionsAndGroups"
-        Effect   = "Allow"
+        Sid    = "ReadTaskDefinitionsAndGroups"
+        Effect = "Allow"
         Action = [
           "ecs:DescribeTaskDefinition",
           "autoscaling:DescribeAutoScalingGroups",
@@ -69,7 +69,7 @@ resource "aws_iam_role_policy" "capacity_calculator_role" {
           "autoscaling:SetDesiredCapacity",
           "autoscaling:TerminateInstanceInAutoScalingGroup",
         ]
-        Resource = "arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.auto_scaling_group_name}"
+        Resource = local.group_arn
       },
     ])
   })

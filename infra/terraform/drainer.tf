@@ -30,27 +30,6 @@ resource "aws_iam_role_policy" "lifecycle_hook_role" {
   })
 }
 
-resource "aws_autoscaling_lifecycle_hook" "terminating_hook" {
-  count = var.draining == "On" ? 1 : 0
-
-  name                    = "${var.name}-drain"
-  autoscaling_group_name  = var.auto_scaling_group_name
-  lifecycle_transition    = "autoscaling:EC2_INSTANCE_TERMINATING"
-  default_result          = var.on_drain_timeout == "abandon" ? "ABANDON" : "CONTINUE"
-  heartbeat_timeout       = var.heartbeat_timeout_seconds
-  notification_target_arn = aws_sns_topic.lifecycle_topic.arn
-  role_arn                = aws_iam_role.lifecycle_hook_role.arn
-  notification_metadata   = "{\"cluster\": \"${var.cluster_name}\"}"
-
-  # Created last and deleted first: a notice that no function receives is lost. Creating the hook
-  # publishes a test message, which needs the role's policy.
-  depends_on = [
-    aws_sns_topic_subscription.lifecycle_drainer_notice,
-    aws_lambda_permission.lifecycle_drainer_notice_permission,
-    aws_iam_role_policy.lifecycle_hook_role,
-  ]
-}
-
 resource "aws_iam_role" "lifecycle_drainer_role" {
   name_prefix          = "${var.name}-drainer-"
   permissions_boundary = local.permissions_boundary
@@ -101,7 +80,7 @@ resource "aws_iam_role_policy" "lifecycle_drainer_role" {
           "autoscaling:RecordLifecycleActionHeartbeat",
           "autoscaling:CompleteLifecycleAction",
         ]
-        Resource = "arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.auto_scaling_group_name}"
+        Resource = local.group_arn
       },
       {
         Sid      = "Republish"
@@ -213,31 +192,6 @@ resource "aws_lambda_permission" "lifecycle_drainer_spot_interruption_permission
   function_name = aws_lambda_function.lifecycle_drainer.function_name
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.lifecycle_drainer_spot_interruption.arn
-}
-
-resource "aws_cloudwatch_event_rule" "lifecycle_drainer_sweep" {
-  name                = "${var.name}-sweep"
-  state               = var.draining == "On" ? "ENABLED" : "DISABLED"
-  schedule_expression = "rate(1 minute)"
-}
-
-resource "aws_cloudwatch_event_target" "lifecycle_drainer_sweep" {
-  rule = aws_cloudwatch_event_rule.lifecycle_drainer_sweep.name
-  arn  = aws_lambda_function.lifecycle_drainer.arn
-  input = var.draining == "On" ? jsonencode({
-    sweep = {
-      cluster = var.cluster_name
-      group   = var.auto_scaling_group_name
-      hook    = aws_autoscaling_lifecycle_hook.terminating_hook[0].name
-    }
-  }) : "{}"
-}
-
-resource "aws_lambda_permission" "lifecycle_drainer_sweep_permission" {
-  action        = "lambda:InvokeFunction"
-  function_name = aws_lambda_function.lifecycle_drainer.function_name
-  principal     = "events.amazonaws.com"
-  source_arn    = aws_cloudwatch_event_rule.lifecycle_drainer_sweep.arn
 }
 
 resource "aws_cloudwatch_log_group" "lifecycle_drainer_logs" {

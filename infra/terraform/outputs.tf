@@ -15,7 +15,7 @@ output "lifecycle_topic_arn" {
 
 output "lifecycle_hook_name" {
   description = "Name of the hook that holds an instance while it is drained. Null without the hook."
-  value       = var.draining == "On" ? aws_autoscaling_lifecycle_hook.terminating_hook[0].name : null
+  value       = module.group.lifecycle_hook_name
 }
 
 output "lifecycle_drainer_name" {

@@ -77,19 +77,25 @@ fn by_the_templates(set: &BTreeMap<String, String>) -> BTreeMap<(String, String)
     made
 }
 
+/// Once with the defaults, and with other values for every way to scale and to drain, because these
+/// two decide which resources there are.
 #[test]
 fn the_same_parameters_give_the_same_resources() {
     let module = Module::read();
-    for differently in [false, true] {
+    let decided = ["Off", "Alarms", "Direct"].map(|scaling| ["On", "DryRun"].map(|it| Some((scaling, it))));
+    for decided in decided.into_iter().flatten().chain([None]) {
         let mut parameters = BTreeMap::new();
         let mut variables: BTreeMap<_, _> =
             TERRAFORM_ONLY.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         for (name, parameter) in shared() {
-            if differently || parameter["Default"].is_null() {
-                let value = another(parameter);
-                variables.insert(snake(name), typed(&module, &snake(name), &value));
-                parameters.insert(name.clone(), value);
-            }
+            let value = match (name.as_str(), decided) {
+                ("Scaling", Some((scaling, _))) => scaling.to_owned(),
+                ("Draining", Some((_, draining))) => draining.to_owned(),
+                (_, None) if !parameter["Default"].is_null() => continue,
+                _ => another(parameter),
+            };
+            variables.insert(snake(name), typed(&module, &snake(name), &value));
+            parameters.insert(name.clone(), value);
         }
         let (template, made) = (by_the_templates(&parameters), by_the_module(&module, &variables));
         for (at, said) in &template {
@@ -101,6 +107,12 @@ fn the_same_parameters_give_the_same_resources() {
     }
 }
 
+/// The resources that a resource of a module waits for, as the template names them.
+fn waits_for(resource: &Value) -> Vec<String> {
+    let addresses = resource["depends_on"].as_array().unwrap().iter();
+    addresses.map(|it| logical_id(it.as_str().unwrap().split_once('.').unwrap().1)).collect()
+}
+
 #[test]
 fn what_waits_in_the_template_waits_in_the_module() {
     let module = Module::read();
@@ -108,21 +120,17 @@ fn what_waits_in_the_template_waits_in_the_module() {
     let required = shared().filter(|(_, parameter)| parameter["Default"].is_null()).map(set);
     let only = TERRAFORM_ONLY.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
     let made = module.with(&required.chain(only).collect());
-    let waits_for = |of_type: &str, name: &str| -> Vec<&str> {
-        let on = made[&(of_type.to_owned(), name.to_owned())]["depends_on"].as_array();
-        on.into_iter().flatten().map(|it| it["address"].as_str().unwrap()).collect()
-    };
-    let hook = waits_for("aws_autoscaling_lifecycle_hook", "terminating_hook");
+    let of = |of_type: &str, name: &str| &made[&(of_type.to_owned(), name.to_owned())];
+    let hook = of("aws_autoscaling_lifecycle_hook", "terminating_hook");
     let stack = Stack::with(&[]);
     for logical in stack.depends_on("TerminatingHook") {
-        let there = hook.iter().any(|it| logical_id(it.split_once('.').unwrap().1) == logical);
-        assert!(there, "the hook does not wait for {logical}");
+        assert!(waits_for(hook).iter().any(|it| it == logical), "the hook does not wait for {logical}");
     }
     // Roles of the template have their policies in them; here these are resources of their own.
-    assert!(hook.contains(&"aws_iam_role_policy.lifecycle_hook_role"), "{hook:?}");
-    let config = "lifecycle_drainer_event_invoke_config";
-    let config = waits_for("aws_lambda_function_event_invoke_config", config);
-    assert_eq!(config, ["aws_iam_role_policy.lifecycle_drainer_role"]);
+    let policy = json!("aws_iam_role_policy.lifecycle_hook_role");
+    assert!(hook["depends_on"].as_array().unwrap().contains(&policy), "{hook}");
+    let config = of("aws_lambda_function_event_invoke_config", "lifecycle_drainer_event_invoke_config");
+    assert_eq!(config["depends_on"], json!(["aws_iam_role_policy.lifecycle_drainer_role"]));
 }
 
 #[test]
@@ -233,17 +241,13 @@ fn the_module_takes_what_the_template_takes() {
 
 #[test]
 fn every_variable_is_used() {
-    let module = Module::read();
-    let used: Vec<_> = module
-        .text
-        .iter()
-        .filter(|(file, _)| *file != "variables.tf")
-        .map(|(_, text)| text.as_str())
-        .collect();
-    let used = used.join("\n");
-    for variable in module.variables().keys() {
-        let reference = Regex::new(&format!("var\\.{variable}\\b")).unwrap();
-        assert!(reference.is_match(&used), "{variable} is not used");
+    for module in [Module::read(), Module::read_from(group::FOLDER)] {
+        let files = module.text.iter().filter(|(file, _)| *file != "variables.tf");
+        let used = files.map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n");
+        for variable in module.variables().keys() {
+            let reference = Regex::new(&format!("var\\.{variable}\\b")).unwrap();
+            assert!(reference.is_match(&used), "{variable} is not used");
+        }
     }
 }
 

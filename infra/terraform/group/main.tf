@@ -1,4 +1,5 @@
-# A further Auto Scaling group of a cluster that ../ serves: the resources of ../../group.yaml.
+# A further Auto Scaling group of a cluster that ../ serves: the resources of ../../group.yaml. The
+# module ../ creates those of its first group with this one, too.
 
 data "aws_caller_identity" "current" {}
 
@@ -10,6 +11,8 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.id
   account_id = data.aws_caller_identity.current.account_id
+  group_arn  = "arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.auto_scaling_group_name}"
+  drains     = var.draining == "On"
 
   group_dimensions = {
     ClusterName          = var.fleetkeeper.cluster_name
@@ -17,8 +20,10 @@ locals {
   }
 }
 
-# The role of the functions allows the first group only.
+# The roles of the functions allow the first group only.
 resource "aws_iam_role_policy" "drain_this_group" {
+  count = var.first_group ? 0 : 1
+
   name = "${var.name}-hook"
   role = var.fleetkeeper.lifecycle_drainer_role_name
   policy = jsonencode({
@@ -30,13 +35,13 @@ resource "aws_iam_role_policy" "drain_this_group" {
         "autoscaling:RecordLifecycleActionHeartbeat",
         "autoscaling:CompleteLifecycleAction",
       ]
-      Resource = "arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.auto_scaling_group_name}"
+      Resource = local.group_arn
     }]
   })
 }
 
 resource "aws_iam_role_policy" "scale_this_group" {
-  count = var.scaling == "Direct" ? 1 : 0
+  count = var.scaling == "Direct" && !var.first_group ? 1 : 0
 
   name = "${var.name}-scaling"
   role = var.fleetkeeper.capacity_calculator_role_name
@@ -49,12 +54,14 @@ resource "aws_iam_role_policy" "scale_this_group" {
         "autoscaling:SetDesiredCapacity",
         "autoscaling:TerminateInstanceInAutoScalingGroup",
       ]
-      Resource = "arn:${local.partition}:autoscaling:${local.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.auto_scaling_group_name}"
+      Resource = local.group_arn
     }]
   })
 }
 
 resource "aws_autoscaling_lifecycle_hook" "terminating_hook" {
+  count = local.drains ? 1 : 0
+
   name                    = "${var.name}-drain"
   autoscaling_group_name  = var.auto_scaling_group_name
   lifecycle_transition    = "autoscaling:EC2_INSTANCE_TERMINATING"
@@ -70,19 +77,20 @@ resource "aws_autoscaling_lifecycle_hook" "terminating_hook" {
 
 resource "aws_cloudwatch_event_rule" "sweep" {
   name                = "${var.name}-sweep"
+  state               = local.drains ? "ENABLED" : "DISABLED"
   schedule_expression = "rate(1 minute)"
 }
 
 resource "aws_cloudwatch_event_target" "sweep" {
   rule = aws_cloudwatch_event_rule.sweep.name
   arn  = var.fleetkeeper.lifecycle_drainer_arn
-  input = jsonencode({
+  input = local.drains ? jsonencode({
     sweep = {
       cluster = var.fleetkeeper.cluster_name
       group   = var.auto_scaling_group_name
-      hook    = aws_autoscaling_lifecycle_hook.terminating_hook.name
+      hook    = aws_autoscaling_lifecycle_hook.terminating_hook[0].name
     }
-  })
+  }) : "{}"
 }
 
 resource "aws_lambda_permission" "sweep_permission" {

@@ -1,8 +1,20 @@
 # The group's scaling: metrics -> alarms -> policies -> Auto Scaling.
 
+locals {
+  # Hosts that each step adds or removes. No step exceeds the metric: a step begins as many hosts
+  # above the alarm's threshold, and ends where the next begins. The first begins at the threshold.
+  hosts = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 65, 80, 100]
+
+  steps = [for index, hosts in local.hosts : {
+    hosts       = hosts
+    lower_bound = index == 0 ? 0 : hosts
+    upper_bound = index + 1 < length(local.hosts) ? local.hosts[index + 1] : null
+  }]
+}
+
 resource "aws_cloudwatch_metric_alarm" "scale_out_alarm" {
   alarm_name          = "${var.name}-scale-out"
-  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} is short of hosts for the waiting tasks of the cluster and the headroom. With Scaling set to Alarms, hosts are added."
+  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} is short of hosts for the waiting tasks of the cluster ${var.fleetkeeper.cluster_name} and the headroom. With Scaling set to Alarms, hosts are added."
   namespace           = var.fleetkeeper.metric_namespace
   metric_name         = "MissingHosts"
   dimensions          = local.group_dimensions
@@ -17,7 +29,7 @@ resource "aws_cloudwatch_metric_alarm" "scale_out_alarm" {
 
 resource "aws_cloudwatch_metric_alarm" "scale_in_alarm" {
   alarm_name          = "${var.name}-scale-in"
-  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} can remove hosts, whichever ones it picks: their tasks, the waiting tasks and the headroom fit elsewhere. With Scaling set to Alarms, hosts are removed. If this lasts, the group is at its minimum. In a group with weights, RemovableHosts counts capacity units."
+  alarm_description   = "The Auto Scaling group ${var.auto_scaling_group_name} of the cluster ${var.fleetkeeper.cluster_name} can remove hosts, whichever ones it picks: their tasks, the waiting tasks and the headroom fit elsewhere. With Scaling set to Alarms, hosts are removed. If this lasts, the group is at its minimum. In a group with weights, RemovableHosts counts capacity units."
   namespace           = var.fleetkeeper.metric_namespace
   metric_name         = "RemovableHosts"
   dimensions          = local.group_dimensions
@@ -40,123 +52,14 @@ resource "aws_autoscaling_policy" "scale_out_policy" {
   metric_aggregation_type   = "Minimum"
   estimated_instance_warmup = 30
 
-  step_adjustment {
-    metric_interval_lower_bound = 0
-    metric_interval_upper_bound = 2
-    scaling_adjustment          = 1
-  }
+  dynamic "step_adjustment" {
+    for_each = local.steps
 
-  step_adjustment {
-    metric_interval_lower_bound = 2
-    metric_interval_upper_bound = 3
-    scaling_adjustment          = 2
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 3
-    metric_interval_upper_bound = 4
-    scaling_adjustment          = 3
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 4
-    metric_interval_upper_bound = 5
-    scaling_adjustment          = 4
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 5
-    metric_interval_upper_bound = 6
-    scaling_adjustment          = 5
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 6
-    metric_interval_upper_bound = 7
-    scaling_adjustment          = 6
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 7
-    metric_interval_upper_bound = 8
-    scaling_adjustment          = 7
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 8
-    metric_interval_upper_bound = 10
-    scaling_adjustment          = 8
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 10
-    metric_interval_upper_bound = 12
-    scaling_adjustment          = 10
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 12
-    metric_interval_upper_bound = 15
-    scaling_adjustment          = 12
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 15
-    metric_interval_upper_bound = 18
-    scaling_adjustment          = 15
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 18
-    metric_interval_upper_bound = 22
-    scaling_adjustment          = 18
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 22
-    metric_interval_upper_bound = 27
-    scaling_adjustment          = 22
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 27
-    metric_interval_upper_bound = 33
-    scaling_adjustment          = 27
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 33
-    metric_interval_upper_bound = 40
-    scaling_adjustment          = 33
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 40
-    metric_interval_upper_bound = 50
-    scaling_adjustment          = 40
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 50
-    metric_interval_upper_bound = 65
-    scaling_adjustment          = 50
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 65
-    metric_interval_upper_bound = 80
-    scaling_adjustment          = 65
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 80
-    metric_interval_upper_bound = 100
-    scaling_adjustment          = 80
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 100
-    scaling_adjustment          = 100
+    content {
+      metric_interval_lower_bound = step_adjustment.value.lower_bound
+      metric_interval_upper_bound = step_adjustment.value.upper_bound
+      scaling_adjustment          = step_adjustment.value.hosts
+    }
   }
 }
 
@@ -169,123 +72,14 @@ resource "aws_autoscaling_policy" "scale_in_policy" {
   adjustment_type         = "ChangeInCapacity"
   metric_aggregation_type = "Minimum"
 
-  step_adjustment {
-    metric_interval_lower_bound = 0
-    metric_interval_upper_bound = 2
-    scaling_adjustment          = -1
-  }
+  dynamic "step_adjustment" {
+    for_each = local.steps
 
-  step_adjustment {
-    metric_interval_lower_bound = 2
-    metric_interval_upper_bound = 3
-    scaling_adjustment          = -2
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 3
-    metric_interval_upper_bound = 4
-    scaling_adjustment          = -3
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 4
-    metric_interval_upper_bound = 5
-    scaling_adjustment          = -4
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 5
-    metric_interval_upper_bound = 6
-    scaling_adjustment          = -5
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 6
-    metric_interval_upper_bound = 7
-    scaling_adjustment          = -6
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 7
-    metric_interval_upper_bound = 8
-    scaling_adjustment          = -7
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 8
-    metric_interval_upper_bound = 10
-    scaling_adjustment          = -8
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 10
-    metric_interval_upper_bound = 12
-    scaling_adjustment          = -10
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 12
-    metric_interval_upper_bound = 15
-    scaling_adjustment          = -12
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 15
-    metric_interval_upper_bound = 18
-    scaling_adjustment          = -15
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 18
-    metric_interval_upper_bound = 22
-    scaling_adjustment          = -18
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 22
-    metric_interval_upper_bound = 27
-    scaling_adjustment          = -22
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 27
-    metric_interval_upper_bound = 33
-    scaling_adjustment          = -27
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 33
-    metric_interval_upper_bound = 40
-    scaling_adjustment          = -33
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 40
-    metric_interval_upper_bound = 50
-    scaling_adjustment          = -40
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 50
-    metric_interval_upper_bound = 65
-    scaling_adjustment          = -50
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 65
-    metric_interval_upper_bound = 80
-    scaling_adjustment          = -65
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 80
-    metric_interval_upper_bound = 100
-    scaling_adjustment          = -80
-  }
-
-  step_adjustment {
-    metric_interval_lower_bound = 100
-    scaling_adjustment          = -100
+    content {
+      metric_interval_lower_bound = step_adjustment.value.lower_bound
+      metric_interval_upper_bound = step_adjustment.value.upper_bound
+      scaling_adjustment          = -step_adjustment.value.hosts
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 # The parameters of ../../group.yaml, with the same defaults and bounds. The module of the functions
-# replaces FleetkeeperStack.
+# replaces FleetkeeperStack. The last two variables are for its own call of this module.
 
 variable "name" {
   description = "Prefix of all names. It must differ from that of the module of the functions."
@@ -100,4 +100,21 @@ variable "alarm_topic_arn" {
     condition     = length(regexall("^$|^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.alarm_topic_arn)) == 1
     error_message = "alarm_topic_arn must be the ARN of an SNS topic, or empty."
   }
+}
+
+variable "draining" {
+  description = "On creates the lifecycle hook, and the drainer drains each instance that Auto Scaling terminates. DryRun creates no hook, and the drainer only logs what it would do when you invoke it."
+  type        = string
+  default     = "On"
+
+  validation {
+    condition     = contains(["On", "DryRun"], var.draining)
+    error_message = "draining must be one of On, DryRun."
+  }
+}
+
+variable "first_group" {
+  description = "True only in the call by the module of the functions, whose roles allow its own group."
+  type        = bool
+  default     = false
 }

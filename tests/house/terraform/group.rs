@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use fleetkeeper_tests::repository::in_repository;
-use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::comparison::{by_the_module, made_by, snake};
-use super::module::{Module, attribute};
-use super::{another, assert_is_parameter, examples, probes, taken, typed};
-use crate::template::{GROUP, Stack, exports, members, translated};
+use super::module::Module;
+use super::{another, assert_is_parameter, examples, probes, taken, typed, waits_for};
+use crate::template::{GROUP, Stack, exports, members, template, translated};
 
-const FOLDER: &str = "infra/terraform/group";
+pub(super) const FOLDER: &str = "infra/terraform/group";
 
 /// The name of the main stack. The module of the functions is given as a whole in its place.
 const STACK: &str = "FleetkeeperStack";
@@ -21,24 +20,23 @@ fn parameters() -> impl Iterator<Item = (&'static String, &'static Value)> {
     members(&translated(GROUP)["Parameters"]).iter().filter(|(name, _)| *name != STACK)
 }
 
+/// Not the parameter's name, which would be in Terraform's spelling in a description.
+const CLUSTER: [(&str, &str); 1] = [("ClusterName", "demo")];
+
 /// What the module of the functions gives: its outputs, with the values that the main template
 /// exports.
 fn fleetkeeper() -> Value {
-    let exports = exports(&[]);
+    let exports = exports(&CLUSTER);
     let module = Module::read_from(FOLDER);
-    let (_, block) = module.blocks("variable").find(|(at, _)| at[0] == "fleetkeeper").unwrap();
-    let members = attribute(block, "type").unwrap().to_string();
-    let member = Regex::new("([a-z_]+) = string").unwrap();
-    let wanted: BTreeSet<_> =
-        member.captures_iter(&members).map(|found| found.get(1).unwrap().as_str()).collect();
+    let wanted = module.members("fleetkeeper");
     let main = Module::read();
-    let outputs: BTreeSet<_> = main.blocks("output").map(|(at, _)| at[0]).collect();
+    let outputs: BTreeSet<_> = main.blocks("output").map(|(at, _)| at[0].to_owned()).collect();
     assert!(wanted.len() >= 8 && wanted.is_subset(&outputs), "{wanted:?}");
     let exported = |output: &str| {
         let export = exports.iter().find(|(name, _)| snake(name).replace("fleetkeeper-", "") == output);
         export.unwrap_or_else(|| panic!("the main template does not export {output}")).1.clone()
     };
-    wanted.into_iter().map(|output| (output.to_owned(), exported(output))).collect()
+    wanted.iter().map(|output| (output.clone(), exported(output))).collect()
 }
 
 #[test]
@@ -56,7 +54,7 @@ fn the_same_parameters_give_the_same_resources() {
             }
         }
         let set: Vec<_> = set.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let template = made_by(&Stack::of(GROUP, &set), translated(GROUP));
+        let template = made_by(&Stack::beside(exports(&CLUSTER), GROUP, &set), translated(GROUP));
         let made = by_the_module(&module, &variables);
         assert_eq!(made.keys().collect::<Vec<_>>(), template.keys().collect::<Vec<_>>());
         for (at, value) in &template {
@@ -66,12 +64,26 @@ fn the_same_parameters_give_the_same_resources() {
 }
 
 #[test]
+fn what_waits_in_the_template_waits_in_the_module() {
+    let module = Module::read_from(FOLDER);
+    let set = parameters().map(|(name, _)| (snake(name), json!("7")));
+    let only = [("name".to_owned(), json!("fleetkeeper")), ("fleetkeeper".to_owned(), fleetkeeper())];
+    let made = module.with(&set.chain(only).collect());
+    let hook = &made[&("aws_autoscaling_lifecycle_hook".to_owned(), "terminating_hook".to_owned())];
+    let stack = Stack::of(GROUP, &[]);
+    assert_eq!(waits_for(hook), stack.depends_on("TerminatingHook"));
+}
+
+#[test]
 fn variables_are_the_parameters() {
     let module = Module::read_from(FOLDER);
-    let own = ["fleetkeeper", "name"].map(str::to_owned);
-    let all: BTreeSet<_> = parameters().map(|(name, _)| snake(name)).chain(own).collect();
-    assert_eq!(module.variables().keys().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), all);
-    for (name, parameter) in parameters() {
+    let own = ["fleetkeeper", "name", "first_group"].map(str::to_owned);
+    // Only the module of the functions gives this one, for its own group.
+    let of_main = members(&template()["Parameters"]).iter().filter(|(name, _)| *name == "Draining");
+    let all: Vec<_> = parameters().chain(of_main).collect();
+    let names: BTreeSet<_> = all.iter().map(|(name, _)| snake(name)).chain(own).collect();
+    assert_eq!(module.variables().keys().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), names);
+    for (name, parameter) in all {
         assert_is_parameter(&module, name, parameter);
         for value in probes(parameter) {
             let takes = module.takes(&snake(name), &value);

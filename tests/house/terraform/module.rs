@@ -1,6 +1,6 @@
 //! The Terraform module, and what Terraform would make of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use fleetkeeper_tests::repository::in_repository;
@@ -25,8 +25,19 @@ const REFERENCES: [(&str, &[(&str, &str)]); 9] = [
 ];
 const CUT: &str = "{}.Arn without :*";
 
+/// Resources of the module that another one calls, and the names that they have there. In the main
+/// template SAM names the sweep after its function.
+const IN_A_CALL: [(&str, &str); 2] =
+    [("sweep", "lifecycle_drainer_sweep"), ("sweep_permission", "lifecycle_drainer_sweep_permission")];
+
+/// Resources, by their types and names.
+pub(crate) type Resources = BTreeMap<(String, String), Value>;
+
 /// Every file of the module.
 pub(crate) struct Module {
+    folder: String,
+    /// Names that differ from those in the files.
+    names: &'static [(&'static str, &'static str)],
     pub(crate) text: BTreeMap<String, String>,
     pub(crate) body: Body,
 }
@@ -49,7 +60,7 @@ impl Module {
         }
         let all: Vec<&str> = text.values().map(String::as_str).collect();
         let body = hcl::parse(&all.join("\n")).unwrap();
-        Self { text, body }
+        Self { folder: folder.to_owned(), names: &[], text, body }
     }
 
     /// Blocks of a kind, by their labels.
@@ -66,19 +77,68 @@ impl Module {
             .collect()
     }
 
-    /// The resources that these variables give, with the defaults of all others: by their types and
-    /// names.
-    pub(crate) fn with(&self, set: &BTreeMap<String, Value>) -> BTreeMap<(String, String), Value> {
-        let context = self.context(set);
-        let of = |block: &Block| contents(block.body(), &context);
-        self.blocks("output").for_each(|(_, output)| drop(of(output)));
-        let resources = self.blocks("resource").map(|(at, block)| ((at[0].into(), at[1].into()), of(block)));
-        resources
-            .filter_map(|(at, mut resource)| {
-                let count = resource.as_object_mut().unwrap().remove("count");
-                count.is_none_or(|count| count == 1).then_some((at, resource))
-            })
-            .collect()
+    /// The members of a variable whose type is an object.
+    pub(crate) fn members(&self, variable: &str) -> BTreeSet<String> {
+        let (_, block) = self.blocks("variable").find(|(at, _)| at[0] == variable).unwrap();
+        let Some(Expression::FuncCall(of_type)) = attribute(block, "type") else { return BTreeSet::new() };
+        let Expression::Object(members) = &of_type.args[0] else { panic!("{of_type:?}") };
+        members.keys().map(ToString::to_string).collect()
+    }
+
+    /// The resources that these variables give, with the defaults of all others. Those of the
+    /// modules that this one calls are among them.
+    pub(crate) fn with(&self, set: &BTreeMap<String, Value>) -> Resources {
+        self.made(set).0
+    }
+
+    /// The resources, and the outputs.
+    fn made(&self, set: &BTreeMap<String, Value>) -> (Resources, Value) {
+        let mut context = self.context(set);
+        let mut made = Vec::new();
+        let mut modules = Map::new();
+        for (at, call) in self.blocks("module") {
+            let (resources, outputs) = self.called(call, &context);
+            made.extend(resources);
+            modules.insert(at[0].to_owned(), outputs);
+        }
+        declare(&mut context, "module", &modules.into());
+        for (at, block) in self.blocks("resource") {
+            for (name, mut resource) in instances(self.named(at[1]), block, &context) {
+                let waits_for = resource.get("depends_on").map(addresses).unwrap_or_default();
+                resource.insert("depends_on".into(), waits_for.into());
+                made.push(((at[0].to_owned(), name), resource.into()));
+            }
+        }
+        let count = made.len();
+        let made: Resources = made.into_iter().collect();
+        assert_eq!(made.len(), count, "two resources have one name: {:?}", made.keys());
+        let output = |block: &Block| evaluated(attribute(block, "value").unwrap(), &context);
+        let outputs = self.blocks("output").map(|(at, block)| (at[0].to_owned(), output(block)));
+        (made, outputs.collect())
+    }
+
+    /// The resources and the outputs of a module that this one calls.
+    fn called(&self, call: &Block, context: &Context<'static>) -> (Resources, Value) {
+        let mut given = contents(call.body(), context);
+        let source = given.remove("source").unwrap();
+        let waits_for = given.remove("depends_on").as_ref().map(addresses).unwrap_or_default();
+        let mut module = Self::read_from(&format!("{}/{}", self.folder, source.as_str().unwrap()));
+        module.names = &IN_A_CALL;
+        for (variable, value) in &given {
+            let members: BTreeSet<_> =
+                value.as_object().into_iter().flatten().map(|(name, _)| name).collect();
+            assert_eq!(members, module.members(variable).iter().collect(), "{variable} of {source}");
+        }
+        let (mut resources, outputs) = module.made(&given.into_iter().collect());
+        for resource in resources.values_mut() {
+            resource["depends_on"].as_array_mut().unwrap().extend(waits_for.iter().cloned().map(Value::from));
+        }
+        (resources, outputs)
+    }
+
+    /// The name of a resource, as it is compared.
+    fn named<'a>(&self, name: &'a str) -> &'a str {
+        self.names.iter().find(|(here, _)| *here == name).map_or(name, |(_, there)| there)
     }
 
     /// Returns whether the module accepts a variable's value.
@@ -98,8 +158,9 @@ impl Module {
             let known = variables.insert(name.as_str(), Some(value.clone()));
             assert!(known.is_some(), "the module has no variable {name}");
         }
+        let given = |name: &str, value: Option<Value>| value.unwrap_or_else(|| panic!("{name} is not given"));
         let variables: Map<_, _> =
-            variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+            variables.into_iter().map(|(name, value)| (name.to_owned(), given(name, value))).collect();
         declare(&mut context, "var", &variables.into());
         let known = json!({
             "aws_caller_identity": {"current": {"account_id": "111122223333"}},
@@ -122,7 +183,7 @@ impl Module {
             let attributes = attributes.map(|(_, attributes)| *attributes).unwrap_or_default();
             let mut referred = json!({"address": format!("{}.{}", at[0], at[1])});
             for (name, pattern) in attributes {
-                referred[*name] = pattern.replace("{}", &logical_id(at[1])).into();
+                referred[*name] = pattern.replace("{}", &logical_id(self.named(at[1]))).into();
             }
             // With a count, a resource is a list.
             let referred = if attribute(block, "count").is_some() { json!([referred]) } else { referred };
@@ -146,14 +207,63 @@ pub(crate) fn attribute<'a>(block: &'a Block, name: &str) -> Option<&'a Expressi
 }
 
 /// A body's attributes, and a list for each kind of block in it.
-fn contents(body: &Body, context: &Context<'_>) -> Value {
+fn contents(body: &Body, context: &Context<'static>) -> Map<String, Value> {
     let mut found: Map<String, Value> =
         body.attributes().map(|it| (it.key().to_owned(), evaluated(it.expr(), context))).collect();
     for block in body.blocks() {
-        let list = found.entry(block.identifier()).or_insert_with(|| json!([]));
-        list.as_array_mut().unwrap().push(contents(block.body(), context));
+        let (kind, made) = if block.identifier() == "dynamic" {
+            let kind = block.labels()[0].as_str();
+            let inner = block.body().blocks().find(|inner| inner.identifier() == "content").unwrap();
+            let each = for_each(block, kind, context).unwrap().into_iter();
+            (kind, each.map(|(_, context)| contents(inner.body(), &context)).collect())
+        } else {
+            (block.identifier(), vec![contents(block.body(), context)])
+        };
+        let list = found.entry(kind).or_insert_with(|| json!([]));
+        list.as_array_mut().unwrap().extend(made.into_iter().map(Value::from));
     }
-    found.into()
+    found
+}
+
+/// The resources that a block gives: one or none by its count, or one for each key, which then is
+/// its name.
+fn instances(name: &str, block: &Block, context: &Context<'static>) -> Vec<(String, Map<String, Value>)> {
+    let each = for_each(block, "each", context).unwrap_or_else(|| vec![(name.into(), context.clone())]);
+    let mut made = Vec::new();
+    for (name, context) in each {
+        let mut resource = contents(block.body(), &context);
+        resource.remove("for_each");
+        match resource.remove("count").map(|count| count.as_u64()) {
+            None | Some(Some(1)) => made.push((name.as_str().unwrap().to_owned(), resource)),
+            Some(Some(0)) => {}
+            other => panic!("the count of {name} is {other:?}"),
+        }
+    }
+    made
+}
+
+/// For each key of a block's collection the context in which the block is evaluated.
+fn for_each(block: &Block, each: &str, context: &Context<'static>) -> Option<Vec<(Value, Context<'static>)>> {
+    let with = |key: Value, value: Value| {
+        let mut context = context.clone();
+        declare(&mut context, each, &json!({"key": key, "value": value}));
+        (key, context)
+    };
+    Some(match evaluated(attribute(block, "for_each")?, context) {
+        Value::Array(items) => {
+            items.into_iter().enumerate().map(|(index, value)| with(index.into(), value)).collect()
+        }
+        Value::Object(members) => members.into_iter().map(|(name, value)| with(name.into(), value)).collect(),
+        neither => panic!("{neither}"),
+    })
+}
+
+/// The addresses of resources that are referred to, each as one or as a list.
+fn addresses(referred: &Value) -> Vec<String> {
+    match referred {
+        Value::Array(items) => items.iter().flat_map(addresses).collect(),
+        one => vec![one["address"].as_str().unwrap().to_owned()],
+    }
 }
 
 pub(crate) fn evaluated(expression: &Expression, context: &Context<'_>) -> Value {
@@ -168,7 +278,7 @@ fn declare(context: &mut Context<'_>, name: &str, value: &Value) {
 /// Those of Terraform's functions that the module calls.
 fn functions() -> Context<'static> {
     let mut context = Context::new();
-    let functions: [(&str, usize, hcl::eval::Func); 8] = [
+    let functions: [(&str, usize, hcl::eval::Func); 10] = [
         ("concat", 2, |arguments| {
             let lists = arguments.iter().map(|list| list.as_array().ok_or("no list"));
             Ok(lists.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().cloned().collect())
@@ -185,9 +295,16 @@ fn functions() -> Context<'static> {
             serde_json::to_string(&arguments[0]).map(Into::into).map_err(|it| it.to_string())
         }),
         ("length", 1, |arguments| Ok(arguments[0].as_array().ok_or("no list")?.len().into())),
+        ("lookup", 3, |arguments| {
+            let members = arguments[0].as_object().ok_or("no object")?;
+            Ok(members.get(text(&arguments, 1)?).unwrap_or(&arguments[2]).clone())
+        }),
         ("regexall", 2, |arguments| {
             let pattern = Regex::new(text(&arguments, 0)?).map_err(|it| it.to_string())?;
             Ok(pattern.find_iter(text(&arguments, 1)?).map(|it| hcl::Value::from(it.as_str())).collect())
+        }),
+        ("replace", 3, |arguments| {
+            Ok(text(&arguments, 0)?.replace(text(&arguments, 1)?, text(&arguments, 2)?).into())
         }),
         ("startswith", 2, |arguments| Ok(text(&arguments, 0)?.starts_with(text(&arguments, 1)?).into())),
     ];

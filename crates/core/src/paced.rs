@@ -15,6 +15,9 @@ use crate::ports::{
 use crate::task::{DesiredStatus, Task, TaskArn};
 use crate::time_left::between;
 
+/// A short invocation makes up for its burst at a pace that is this many times slower at most.
+const SLOWED_MAX: i32 = 5;
+
 /// How fast reads may go, and how far they have come.
 #[derive(Debug)]
 pub struct Pace {
@@ -33,13 +36,31 @@ impl Pace {
 
     /// Waits until the next read may go.
     pub async fn turn(&self, clock: &impl Clock) {
+        self.turn_each(self.interval, clock).await;
+    }
+
+    /// The same for an invocation in which one read goes each `interval`.
+    async fn turn_each(&self, interval: TimeDelta, clock: &impl Clock) {
         let now = clock.now();
-        let used_until = self.used_until.get().max(now - self.interval * self.burst) + self.interval;
+        let used_until = self.used_until.get().max(now - interval * self.burst) + interval;
         self.used_until.set(used_until);
         let wait = between(now, used_until);
         if wait > Duration::ZERO {
             clock.sleep(wait).await;
         }
+    }
+
+    /// Between two reads of an invocation that lasts this long and begins with the whole burst. In
+    /// all it makes no more reads than this pace allows without a burst.
+    fn interval_over(&self, lasts: TimeDelta) -> TimeDelta {
+        let burst = (self.interval * self.burst).num_milliseconds();
+        let most = self.interval * SLOWED_MAX;
+        let left = lasts.num_milliseconds() - burst;
+        if left <= 0 {
+            return most;
+        }
+        let interval = self.interval.num_milliseconds().saturating_mul(lasts.num_milliseconds()) / left;
+        TimeDelta::milliseconds(interval).min(most)
     }
 }
 
@@ -49,17 +70,27 @@ pub struct Paced<'a, Ecs, C> {
     ecs: &'a Ecs,
     clock: &'a C,
     pace: Rc<Pace>,
+    interval: TimeDelta,
 }
 
 impl<'a, Ecs, C: Clock> Paced<'a, Ecs, C> {
     /// ECS at this pace.
     #[must_use]
     pub fn new(ecs: &'a Ecs, clock: &'a C, pace: Rc<Pace>) -> Self {
-        Self { ecs, clock, pace }
+        let interval = pace.interval;
+        Self { ecs, clock, pace, interval }
+    }
+
+    /// The same in an invocation that lasts this long. Invocations that follow one another take
+    /// turns in two environments, and each finds the whole burst there.
+    #[must_use]
+    pub fn over(self, lasts: TimeDelta) -> Self {
+        let interval = self.pace.interval_over(lasts);
+        Self { interval, ..self }
     }
 
     async fn turn(&self) {
-        self.pace.turn(self.clock).await;
+        self.pace.turn_each(self.interval, self.clock).await;
     }
 }
 
@@ -155,6 +186,20 @@ mod tests {
         clock.sleep(Duration::from_secs(3600)).now_or_never().unwrap();
         assert_eq!(turns(&paced, 16), [0; 16]);
         assert_eq!(turns(&paced, 2), [300, 600]);
+    }
+
+    #[test]
+    fn invocations_in_a_row_make_up_for_their_bursts() {
+        // 7 s allow 7 / 0.1 = 70 reads: 30 at once, and 40 in 7 s. A long invocation has hundreds,
+        // and hardly waits longer. Where the burst alone is too much, the pace is a fifth.
+        let pace = Rc::new(Pace::new(TimeDelta::milliseconds(100), 30));
+        for (lasts, interval) in [(7, 175), (50, 106), (890, 100), (3, 500), (0, 500)] {
+            let lasts = TimeDelta::seconds(lasts);
+            assert_eq!(pace.interval_over(lasts), TimeDelta::milliseconds(interval), "{lasts}");
+        }
+        let clock = StandingClock::new();
+        let paced = Paced::new(&(), &clock, pace).over(TimeDelta::seconds(7));
+        assert_eq!(turns(&paced, 71).last(), Some(&7175));
     }
 
     #[test]

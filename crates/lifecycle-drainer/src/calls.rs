@@ -34,10 +34,11 @@ pub(crate) struct Paces {
 impl Default for Paces {
     fn default() -> Self {
         Self {
-            // Half of what ECS gives an account: of a few messages that each drain their own, or of
-            // a coordinator.
-            own: Rc::new(Pace::new(TimeDelta::milliseconds(300), 16)),
-            coordinator: Rc::new(Pace::new(TimeDelta::milliseconds(100), 30)),
+            // All drains of a group use half of what ECS gives an account: ten a second. A sweep
+            // may run beside three messages that each drain their own: 4 x 2.5 = 10. Or it runs
+            // beside a coordinator: 2.5 + 7.4 = 9.9.
+            own: Rc::new(Pace::new(TimeDelta::milliseconds(400), 12)),
+            coordinator: Rc::new(Pace::new(TimeDelta::milliseconds(135), 30)),
             // Auto Scaling's rates are not published, and DescribeAutoScalingGroups is known to be
             // throttled.
             auto_scaling: Pace::new(TimeDelta::milliseconds(40), 40),
@@ -51,12 +52,15 @@ pub(crate) struct Calls<'a, P: Ports> {
     pub(crate) cluster: &'a Cluster,
     /// The end of the invocation's work.
     until: DateTime<Utc>,
+    /// How long it may work.
+    lasts: TimeDelta,
     paces: &'a Paces,
 }
 
 impl<'a, P: Ports> Calls<'a, P> {
     pub(crate) fn new(ports: &'a P, paces: &'a Paces, cluster: &'a Cluster, until: DateTime<Utc>) -> Self {
-        Self { ports, cluster, until, paces }
+        let lasts = until - ports.clock().now();
+        Self { ports, cluster, until, lasts, paces }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -66,7 +70,7 @@ impl<'a, P: Ports> Calls<'a, P> {
     /// ECS, its reads paced: those of a coordinator faster.
     pub(crate) fn reads(&self, coordinates: bool) -> Paced<'a, P::Ecs, P::Clock> {
         let pace = if coordinates { &self.paces.coordinator } else { &self.paces.own };
-        Paced::new(self.ports.ecs(), self.ports.clock(), pace.clone())
+        Paced::new(self.ports.ecs(), self.ports.clock(), pace.clone()).over(self.lasts)
     }
 
     /// A call on the cluster.

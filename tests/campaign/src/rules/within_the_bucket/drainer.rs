@@ -256,8 +256,11 @@ impl Delivery<'_> {
         Ok(())
     }
 
+    /// The tasks of a ghost stay RUNNING in ECS's eyes. The drainer does not wait for them, so they
+    /// do not slow its polls.
     fn note_stopping(&mut self, occupancy: &Occupancy<'_>, stopping: &BTreeSet<&TaskArn>) {
-        let on = self.instances.iter().flat_map(|instance| occupancy.of(instance));
+        let on =
+            self.instances.iter().flat_map(|instance| occupancy.of(instance)).filter(|it| !it.is_ghost());
         self.only_stopping |= on.flat_map(|it| it.unfinished.keys()).all(|task| stopping.contains(*task));
     }
 

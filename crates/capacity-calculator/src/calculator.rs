@@ -75,7 +75,8 @@ where
     /// seconds of it, reads nothing; a placement failure waits for these seconds. A call without an
     /// answer [`DEADLINE_MARGIN`] before the invocation's end is an error.
     ///
-    /// With direct scaling, groups are raised before the metrics are put, and hosts removed after.
+    /// With direct scaling, groups are raised before the metrics are put, and hosts removed after,
+    /// by the schedule alone: events of one change may be handled at the same time.
     /// A call on a group that fails is an error of that group only, in the answer and in the log.
     ///
     /// Either all metrics are put, with one timestamp, or it is an error. Nothing is retried here:
@@ -128,7 +129,11 @@ where
         let mut figures = self.figures(&cluster, &looked_at, &warm);
         let published = self.put(&metric_data(&figures, &cluster), &cluster, until).await?;
         if let Some(direct) = direct {
-            Box::pin(scaler.remove(direct, &snapshot.groups)).await;
+            if trigger.is_change() {
+                scaler.leave_removals(direct);
+            } else {
+                Box::pin(scaler.remove(direct, &snapshot.groups)).await;
+            }
             report_left_alone(&cluster, direct, &warm);
             add_scaling(&mut figures, direct, scaler.into_done(), config.dry_run);
         }

@@ -65,6 +65,9 @@ pub struct NotDone {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "code")]
 pub enum NotDoneReason {
+    /// Hosts are removed by the schedule alone. Events of a change may be handled at the same time,
+    /// and none knows of what another removes.
+    WaitsForSchedule,
     /// A host that the removal relies on has changed since the snapshot: the next one decides anew.
     ClusterChanged,
     /// The group has changed since the snapshot: the next one decides anew.
@@ -85,13 +88,14 @@ impl NotDoneReason {
     /// Returns whether the next snapshot decides anew, without an error.
     #[must_use]
     pub fn is_put_off(&self) -> bool {
-        matches!(self, Self::ClusterChanged | Self::GroupChanged)
+        matches!(self, Self::WaitsForSchedule | Self::ClusterChanged | Self::GroupChanged)
     }
 }
 
 impl fmt::Display for NotDoneReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::WaitsForSchedule => f.write_str("waits-for-schedule"),
             Self::ClusterChanged => f.write_str("cluster-changed"),
             Self::GroupChanged => f.write_str("group-changed"),
             Self::Refused { error } => write!(f, "refused: {error}"),

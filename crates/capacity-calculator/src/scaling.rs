@@ -136,6 +136,13 @@ where
         self.not_done(group, None, NotDoneReason::CallFailed { error });
     }
 
+    /// Leaves the hosts that are due to the schedule.
+    pub(crate) fn leave_removals(&self, direct: &DirectDecision) {
+        for decided in direct.groups.iter().filter(|it| !it.remove.is_empty()) {
+            self.not_done(&decided.group, None, NotDoneReason::WaitsForSchedule);
+        }
+    }
+
     /// Removes the hosts that are due, if what their removal relies on is as the snapshot has it.
     pub(crate) async fn remove(&self, direct: &DirectDecision, snapshot: &[AutoScalingGroup]) {
         let due: Vec<_> = direct.groups.iter().filter(|it| !it.remove.is_empty()).collect();

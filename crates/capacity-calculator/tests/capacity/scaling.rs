@@ -202,6 +202,20 @@ async fn a_group_that_has_changed_since_the_snapshot_loses_no_host_this_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_of_the_cluster_leaves_removals_to_the_schedule() {
+    let calculator = idle();
+    minutes(&calculator, LONG_ENOUGH - 2).await.unwrap();
+    calculator.clock.sleep(Duration::from_secs(120)).await;
+    let change =
+        json!({"detail": {"clusterArn": CLUSTER_ARN, "containerInstanceArn": "arn:new", "version": 1}});
+    let summary = published(&calculator, change).await.unwrap();
+    assert_eq!(calls(&calculator), Vec::<String>::new());
+    assert_eq!(scaling(&summary)["notDone"], json!([{"reason": {"code": "waits-for-schedule"}}]));
+    published(&calculator, schedule()).await.unwrap();
+    assert_eq!(calls(&calculator), ["terminate a 2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_was_lost_is_not_a_second_host() {
     let calculator = idle();
     let lost = &calculator.auto_scaling.scaling;

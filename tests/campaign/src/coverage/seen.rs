@@ -186,20 +186,20 @@ impl Seen {
     pub fn expected(self) -> bool {
         // No history is as long as an event's greatest age, 6 hours. Both functions end before
         // their timeout, whichever call does not answer. A function seldom dies in a call that it
-        // makes once and that changes nothing. Seeds below `DIRECT_FROM` draw no direct scaling.
+        // makes once and that changes nothing. It seldom removes a host or reads a task definition,
+        // and more seldom while that call hangs.
         match self {
             Self::EventAgeExceeded
             | Self::TimedOut
-            | Self::ScaledOutDirectly
-            | Self::HostRemoved
-            | Self::HandsOff
-            | Self::ZonesRebalanced => false,
-            Self::Fault(call, _) => !Operation::OF_DIRECT_SCALING.contains(&call),
+            | Self::Fault(
+                Operation::TerminateInstanceInAutoScalingGroup | Operation::DescribeTaskDefinition,
+                Wrong::Hang,
+            ) => false,
             Self::DrainerDied(AwaitPoint::Request(call) | AwaitPoint::Answer(call)) => {
                 call != Operation::DescribeTaskDefinition
             }
             Self::CalculatorDied(AwaitPoint::Request(call) | AwaitPoint::Answer(call)) => {
-                call != Operation::DescribeCapacityProviders && !Operation::OF_DIRECT_SCALING.contains(&call)
+                call != Operation::DescribeCapacityProviders
             }
             _ => true,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use fleetkeeper_sim::world::ecs::cluster_arn;
 use fleetkeeper_sim::world::history::{Entry, Occurrence};
-use fleetkeeper_sim::world::lambda::invocation::{EventId, InvocationEnd, InvocationId};
+use fleetkeeper_sim::world::lambda::invocation::{EnvironmentId, EventId, InvocationEnd, InvocationId};
 use serde_json::Value;
 
 use crate::scenario::Scenario;
@@ -18,6 +18,7 @@ const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
 #[derive(Debug)]
 pub(super) struct Invocation<'a> {
     pub(super) function: &'a str,
+    pub(super) environment: EnvironmentId,
     pub(super) event: EventId,
     pub(super) attempt: u32,
     pub(super) started: DateTime<Utc>,
@@ -86,9 +87,18 @@ pub(super) fn invocations(entries: &[Entry]) -> BTreeMap<InvocationId, Invocatio
     let mut all = BTreeMap::new();
     for (position, entry) in entries.iter().enumerate() {
         match &entry.what {
-            Occurrence::InvocationStarted { invocation, function, event, attempt, payload, .. } => {
+            Occurrence::InvocationStarted {
+                invocation,
+                function,
+                environment,
+                event,
+                attempt,
+                payload,
+                ..
+            } => {
                 let begun = Invocation {
                     function,
+                    environment: *environment,
                     event: *event,
                     attempt: *attempt,
                     started: entry.at,

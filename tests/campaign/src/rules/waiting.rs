@@ -57,6 +57,8 @@ pub(super) struct Place {
     knows_until: Option<DateTime<Utc>>,
     /// The coordinating messages of others meanwhile, by their instances.
     pub(super) coordinators: BTreeSet<String>,
+    /// True if one of them was there when it started.
+    pub(super) found_coordinator: bool,
     /// When it read its group, and how many waited then, its own instance included until its action
     /// is over.
     pub(super) readings: Vec<(DateTime<Utc>, usize)>,
@@ -234,6 +236,7 @@ impl Place {
             knows_from: None,
             knows_until: None,
             coordinators: BTreeSet::new(),
+            found_coordinator: false,
             readings: Vec::new(),
             last_read: instance_alone,
             many_by_readings: false,
@@ -307,6 +310,7 @@ impl Place {
                     self.knows_until = self.knows_until.or(Some(now));
                 }
                 self.coordinators.insert(other.to_owned());
+                self.found_coordinator |= now == self.started;
                 self.coordinates_since = None;
             }
             None => self.coordinates_since = None,

@@ -53,8 +53,16 @@ pub(super) fn direct() -> impl Strategy<Value = Option<Drawn>> {
         let ((plan, keeps_alarms, is_scheduled), groups, spreads, (happenings, faults), quiet) = drawn;
         let quiet_after_seconds = quiet;
         let plan = plan?;
-        let drawn =
-            Drawn { plan, keeps_alarms, is_scheduled, groups, spreads, happenings, faults, quiet_after_seconds };
+        let drawn = Drawn {
+            plan,
+            keeps_alarms,
+            is_scheduled,
+            groups,
+            spreads,
+            happenings,
+            faults,
+            quiet_after_seconds,
+        };
         Some(drawn)
     })
 }

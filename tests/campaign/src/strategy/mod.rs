@@ -45,7 +45,7 @@ pub fn scenario_of(seed: u64) -> Scenario {
 #[must_use]
 pub fn scenario_tree(seed: u64) -> ScenarioTree {
     thread_local! {
-        static SCENARIOS: [BoxedStrategy<Scenario>; 2] = [false, true].map(scenario);
+        static SCENARIOS: BoxedStrategy<Scenario> = scenario();
     }
     let mut bytes = [0; 32];
     for (byte, of_seed) in bytes.iter_mut().zip(seed.to_le_bytes()) {
@@ -53,11 +53,7 @@ pub fn scenario_tree(seed: u64) -> ScenarioTree {
     }
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    Box::new(Seeded {
-        seed,
-        tree: SCENARIOS
-            .with(|[alarms, direct]| draw(if seed < DIRECT_FROM { alarms } else { direct }, &mut runner)),
-    })
+    Box::new(Seeded { seed, tree: SCENARIOS.with(|scenarios| draw(scenarios, &mut runner)) })
 }
 
 fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Tree {
@@ -65,22 +61,18 @@ fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Tree {
     strategy.new_tree(runner).expect("a scenario")
 }
 
-/// Seeds from here on draw direct scaling, too. Its histories take longer, and fewer of them are
-/// known to hold every rule.
-pub const DIRECT_FROM: u64 = 1_000_000;
-
 /// What comes first is shrunk first: a scenario is calmed, then made smaller and so quicker to
 /// play, then simpler.
-fn scenario(scales_directly: bool) -> BoxedStrategy<Scenario> {
+fn scenario() -> BoxedStrategy<Scenario> {
     let wrong = (disorder::disorder(), faults::faults(), api::api());
     let begins_with = (calculator::calculator(), cluster::clusters(), drainer::drainer());
     let last = (placing::placing(), direct::direct());
     (wrong, begins_with, happenings::happenings(), length::quiet_after(), last)
-        .prop_map(move |(wrong, begins_with, happenings, quiet_after_seconds, (placing, direct))| {
+        .prop_map(|(wrong, begins_with, happenings, quiet_after_seconds, (placing, direct))| {
             let (disorder, faults, api) = wrong;
             let (calculator, clusters, drainer) = begins_with;
             let calculator = calculator.map(|drawn| drawn.of(&clusters));
-            let direct = calculator.as_ref().and_then(|_| direct.filter(|_| scales_directly));
+            let direct = calculator.as_ref().and_then(|_| direct);
             let quiet_after_seconds =
                 direct.as_ref().map_or(quiet_after_seconds, |direct| direct.quiet_after(quiet_after_seconds));
             let happenings = happenings.into_iter().map(|drawn| drawn.within(quiet_after_seconds)).collect();

@@ -122,6 +122,34 @@ fn the_last_host_of_a_zone_over_which_tasks_are_spread_is_seen() {
 }
 
 #[test]
+fn a_host_whose_tasks_have_no_other_place_is_seen() {
+    let mut scenario = directly();
+    // More than five hosts hold.
+    scenario.clusters[0].services[0].tasks = 41;
+    is_seen(Mutation::AllIsFree, &scenario, "has no place");
+}
+
+#[test]
+fn a_host_of_a_service_that_is_being_deployed_is_seen() {
+    let mut scenario = directly();
+    let service = &mut scenario.clusters[0].services[0];
+    // One task on each host, and one after the other is replaced, for some twenty minutes.
+    service.tasks = 6;
+    (service.minimum_percent, service.maximum_percent) = (100, 120);
+    service.task.healthy_seconds = 180;
+    scenario.happenings.push(at(50, What::Deploy));
+    is_seen(Mutation::DeploymentUnseen, &scenario, "is being deployed");
+}
+
+#[test]
+fn a_host_that_goes_soon_after_its_group_grew_is_seen() {
+    let mut scenario = directly();
+    scenario.quiet_after_seconds = 400;
+    scenario.happenings.push(at(300, What::SetDesiredCapacity(7)));
+    is_seen(Mutation::GrowthUnseen, &scenario, "was scaled out");
+}
+
+#[test]
 fn more_hosts_at_once_than_may_drain_are_seen() {
     let mut scenario = directly();
     // A job that nothing moves keeps each drain open.

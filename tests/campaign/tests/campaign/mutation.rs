@@ -99,6 +99,12 @@ pub(crate) enum Mutation {
     StandaloneUnseen,
     /// No service seems to spread its tasks over zones.
     SpreadUnseen,
+    /// Every host seems to be free.
+    AllIsFree,
+    /// No service seems to be deployed.
+    DeploymentUnseen,
+    /// A group seems to stay as it was first.
+    GrowthUnseen,
     /// No host seems to drain or to be terminated.
     DrainingUnseen,
     /// No process seems to be suspended.
@@ -235,6 +241,10 @@ impl ContainerInstances for Mutant {
             if self.has(Mutation::ProtectionUnseen) {
                 instance.attributes.0.remove("fleetkeeper.keep");
             }
+            if self.has(Mutation::AllIsFree) {
+                instance.remaining.cpu = instance.registered.cpu;
+                instance.remaining.memory = instance.registered.memory;
+            }
             if self.has(Mutation::TwiceTheRoom) {
                 instance.remaining.cpu.0 *= 2;
                 instance.remaining.memory.0 *= 2;
@@ -339,6 +349,12 @@ impl AutoScalingGroups for Mutant {
             Mutation::DrainingUnseen => {
                 described.instances.retain(|instance| !instance.lifecycle_state.starts_with("Terminating"));
             }
+            Mutation::GrowthUnseen => {
+                let first = memory.group.get_or_insert_with(|| described.clone());
+                described.desired = described.desired.min(first.desired);
+                let ids: BTreeSet<_> = first.ids().collect();
+                described.instances.retain(|it| ids.contains(it.ec2_instance_id.as_str()));
+            }
             Mutation::DenialBelieved if memory.denied => {
                 described.instances.retain(|instance| !instance.waits_to_terminate());
             }
@@ -381,6 +397,13 @@ impl Services for Mutant {
         for service in &mut answer.items {
             if self.has(Mutation::SpreadUnseen) {
                 service.spreads_over.clear();
+            }
+            if self.has(Mutation::DeploymentUnseen) && !service.deployments.is_empty() {
+                let others = service.deployments.split_off(1);
+                let newest = &mut service.deployments[0];
+                newest.desired += others.iter().map(|it| it.desired).sum::<u32>();
+                newest.running += others.iter().map(|it| it.running).sum::<u32>();
+                newest.pending += others.iter().map(|it| it.pending).sum::<u32>();
             }
         }
         Ok(answer)

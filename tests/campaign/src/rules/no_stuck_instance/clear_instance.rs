@@ -105,7 +105,7 @@ impl Watch<'_> {
         for duty in self.story.duties.get(token).into_iter().flatten() {
             let until = duty.until.map_or(now, |until| until.min(now));
             let takes = time_to_complete(&self.story.played.scenario, duty, calls, gone);
-            let from = duty.from.max(ready).max(action.opened).max(self.story.calm_since(duty));
+            let from = duty.from.max(ready).max(action.opened).max(self.story.calm_since(duty, until));
             let late = until - from > takes;
             if late && self.story.is_found_or_known_gone(&self.membership, action, from, now) {
                 let by = duty.by.map_or("no sweep".to_owned(), |id| format!("[{}] never", id.0));

@@ -7,12 +7,14 @@ use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstan
 use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::Occurrence;
+use fleetkeeper_sim::world::lambda::invocation::EnvironmentId;
 
 use super::{Duty, Story, breach, time_to_complete};
 use crate::rules::Breach;
 use crate::rules::lifecycle_actions::LifecycleAction;
 use crate::rules::occupancy::Occupancy;
 use crate::scenario::OnTimeout;
+use crate::set_up::group_name;
 use crate::stage::DRAINER;
 
 /// Of the invocations that begin after a drain timeout this many may leave the action open.
@@ -61,10 +63,11 @@ pub(super) fn ends(story: &Story<'_>) -> Result<(), Breach> {
             if !duty.own && (unread || too_many_pages(duty.waiting, page)) || !is_sure(story, action) {
                 continue;
             }
-            ends_in_time(story, action, duty, until, calls, ran.get(action.instance))?;
+            let drain_ends = action.drain_ends() + known_late(story, action, duty, until);
+            ends_in_time(story, action, duty, (drain_ends, until), calls, ran.get(action.instance))?;
             let leaves = duty.until.is_some_and(|ended| ended < until) && duty.own && duty.waiting <= 1;
             let by_policy = story.played.scenario.drainer.on_drain_timeout != OnTimeout::StopTasks;
-            let began_late = duty.from >= action.drain_ends().max(story.calm_since(duty));
+            let began_late = duty.from >= drain_ends.max(story.calm_since(duty, until));
             let began = duty.from;
             let runs = |task: &Ran| {
                 let until = |at: Option<DateTime<Utc>>| at.is_none_or(|at| Some(at) > duty.until);
@@ -87,13 +90,13 @@ fn ends_in_time(
     story: &Story<'_>,
     action: &LifecycleAction<'_>,
     duty: &Duty,
-    until: DateTime<Utc>,
+    (drain_ends, until): (DateTime<Utc>, DateTime<Utc>),
     calls: usize,
     ran: Option<&Vec<Ran>>,
 ) -> Result<(), Breach> {
     let scenario = &story.played.scenario;
     let until = duty.until.map_or(until, |ended| ended.min(until));
-    let from = action.drain_ends().max(story.calm_since(duty)).max(duty.from);
+    let from = drain_ends.max(story.calm_since(duty, until)).max(duty.from);
     let takes = time_to_complete(scenario, duty, calls, true);
     let stops = scenario.drainer.on_drain_timeout == OnTimeout::StopTasks;
     let ends = if stops { from.max(action.hook_ends()) } else { from };
@@ -111,6 +114,33 @@ fn ends_in_time(
         return breach(from + takes + TimeDelta::seconds(1), how);
     }
     Ok(())
+}
+
+/// How much later than its start an action behind a load balancer seems to have begun, for what has
+/// no notice of it. The group's activities begin with the connection draining, an hour before the
+/// action at most, so the first look of an environment at the group counts.
+fn known_late(
+    story: &Story<'_>,
+    action: &LifecycleAction<'_>,
+    duty: &Duty,
+    until: DateTime<Utc>,
+) -> TimeDelta {
+    let mut groups = story.played.scenario.clusters.iter().enumerate().flat_map(|(cluster, plan)| {
+        plan.groups.iter().enumerate().map(move |(number, group)| (group_name(cluster, number), group))
+    });
+    let group = groups.find(|(name, _)| name == action.group).map(|(_, group)| group);
+    if duty.own || group.is_none_or(|group| group.options.connection_draining_seconds.is_none()) {
+        return TimeDelta::zero();
+    }
+    let mut first: BTreeMap<EnvironmentId, DateTime<Utc>> = BTreeMap::new();
+    for (id, place) in &story.places {
+        let looks = place.group == action.group && (action.opened..=until).contains(&place.started);
+        if let Some(invocation) = story.invocations.get(id).filter(|_| looks) {
+            let first = first.entry(invocation.environment).or_insert(place.started);
+            *first = place.started.min(*first);
+        }
+    }
+    first.into_values().max().map_or(TimeDelta::zero(), |first| first - action.opened)
 }
 
 fn is_sure(story: &Story<'_>, action: &LifecycleAction<'_>) -> bool {

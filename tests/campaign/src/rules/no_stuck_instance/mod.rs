@@ -7,8 +7,8 @@
 //!
 //! **When.** An instance is *clear* from the time on at which every task on it has STOPPED; ghosts
 //! do not count. The world is *calm* from [`trouble_lasts`] after it became quiet. For an
-//! invocation whose calls ECS's request rates refuse, it is calm as long after the last of them. An
-//! action that an invocation must end does end within [`time_to_complete`] of three things: the
+//! invocation whose calls ECS's request rates refuse, it is calm as long after the last of them, and
+//! for sweeps after the last one that was refused to any of them. An action that an invocation must end does end within [`time_to_complete`] of three things: the
 //! instance is clear, the world is calm, and the invocation has started.
 //!
 //! ```text
@@ -145,6 +145,8 @@ struct Story<'a> {
     /// The last call of each invocation that was not answered as asked: once it is quiet, by ECS's
     /// request rates.
     last_trouble: BTreeMap<InvocationId, DateTime<Utc>>,
+    /// When ECS's request rates refused a sweep's calls.
+    sweeps_refused: Vec<DateTime<Utc>>,
 }
 
 impl<'a> Story<'a> {
@@ -154,6 +156,7 @@ impl<'a> Story<'a> {
         let invocations = invocations(entries);
         let places = places(entries);
         let duties = duties(played, &actions, &invocations, &places);
+        let sweeps_refused = sweeps_refused(played, &places);
         Self {
             played,
             actions,
@@ -163,12 +166,16 @@ impl<'a> Story<'a> {
             sure: sure(&played.scenario),
             calm_from: calm_from(played),
             last_trouble: last_trouble(entries),
+            sweeps_refused,
         }
     }
 
-    /// Since when the world has been calm for what has a duty.
-    fn calm_since(&self, duty: &Duty) -> DateTime<Utc> {
-        let own = duty.by.and_then(|id| self.last_trouble.get(&id));
+    /// Since when the world has been calm, by a time, for what has a duty.
+    fn calm_since(&self, duty: &Duty, by: DateTime<Utc>) -> DateTime<Utc> {
+        let own = match &duty.by {
+            Some(id) => self.last_trouble.get(id),
+            None => self.sweeps_refused.iter().rev().find(|at| **at <= by),
+        };
         let own = own.map(|at| *at + trouble_lasts(&self.played.scenario));
         own.map_or(self.calm_from, |own| own.max(self.calm_from))
     }
@@ -256,6 +263,21 @@ fn sure(scenario: &Scenario) -> BTreeMap<String, bool> {
         }
     }
     sure
+}
+
+fn sweeps_refused(played: &Played, places: &BTreeMap<InvocationId, Place>) -> Vec<DateTime<Utc>> {
+    if played.scenario.api.request_rates.is_none() {
+        return Vec::new();
+    }
+    let entries = played.world.history().entries().iter();
+    let refused = entries.filter(|entry| {
+        let throttled = matches!(
+            &entry.what,
+            Occurrence::ApiCalled { outcome: CallOutcome::Failed("ThrottlingException"), .. }
+        );
+        throttled && entry.by.and_then(|by| places.get(&by)).is_some_and(Place::is_sweep)
+    });
+    refused.map(|entry| entry.at).collect()
 }
 
 fn last_trouble(entries: &[Entry]) -> BTreeMap<InvocationId, DateTime<Utc>> {

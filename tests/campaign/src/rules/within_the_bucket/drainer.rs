@@ -134,6 +134,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                 {
                     let copies = copies_of_a_message(&deliveries, &group)
                         + u32::from(one_was_republished(&deliveries, &group));
+                    let copies = copies.max(coordinators(&deliveries, &group, entry.at));
                     let used = buckets.entry(group.clone()).or_default().read(entry.at, copies);
                     if used > GROUP_BURST {
                         return breach(
@@ -173,6 +174,15 @@ fn copies_of_a_message(deliveries: &BTreeMap<InvocationId, Delivery<'_>>, group:
         *copies.entry(&place.instance).or_default() += 1;
     }
     copies.into_values().max().unwrap_or(1)
+}
+
+/// How many messages may coordinate a group at once: of several whose own actions end together none
+/// knows to which of them the others were delegated.
+fn coordinators(deliveries: &BTreeMap<InvocationId, Delivery<'_>>, group: &str, now: DateTime<Utc>) -> u32 {
+    let places = deliveries.values().filter_map(|delivery| delivery.place.as_ref());
+    let may =
+        places.filter(|place| place.group == group && !place.is_sweep() && place.may_act_on_others(now));
+    u32::try_from(may.count()).unwrap_or(u32::MAX)
 }
 
 /// Returns whether a republished message of a group is among several that are worked on: it may
@@ -235,7 +245,8 @@ impl Delivery<'_> {
         let Some(place) = &self.place else { return Ok(()) };
         let began_alone = place.most_waiting > place.coordinators.len() + 3;
         let at_once = now - place.started < TimeDelta::seconds(5);
-        if answered(end, "outcome") == Some("delegated") && self.has_read && began_alone && at_once {
+        let delegates = answered(end, "outcome") == Some("delegated") && place.found_coordinator;
+        if delegates && self.has_read && began_alone && at_once {
             return Err("reads what it delegates".to_owned());
         }
         let costs = page_size(played) < 100 || self.costs.0 > 1;

@@ -636,8 +636,9 @@ fn a_host_that_left_its_group_may_leave_its_tasks_without_a_place() {
     // Unless it may be one of a warm pool's, by its type.
     cluster.group_mut("web").has_warm_pool = true;
     for (of_group, removable) in [("m5.large", 0), ("c6i.large", 1)] {
-        let instances = &mut cluster.group_mut("web").instances;
-        instances.iter_mut().for_each(|it| of_group.clone_into(&mut it.instance_type));
+        for instance in &mut cluster.group_mut("web").instances {
+            of_group.clone_into(&mut instance.instance_type);
+        }
         assert_eq!(cluster.figures("web").1, removable, "{of_group}");
     }
 }

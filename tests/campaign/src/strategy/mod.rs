@@ -72,7 +72,7 @@ fn scenario() -> BoxedStrategy<Scenario> {
             let (disorder, faults, api) = wrong;
             let (calculator, clusters, drainer) = begins_with;
             let calculator = calculator.map(|drawn| drawn.of(&clusters));
-            let direct = calculator.as_ref().and_then(|_| direct);
+            let direct = calculator.as_ref().and(direct);
             let quiet_after_seconds =
                 direct.as_ref().map_or(quiet_after_seconds, |direct| direct.quiet_after(quiet_after_seconds));
             let happenings = happenings.into_iter().map(|drawn| drawn.within(quiet_after_seconds)).collect();

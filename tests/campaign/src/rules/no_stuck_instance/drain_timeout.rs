@@ -117,8 +117,8 @@ fn ends_in_time(
 }
 
 /// How much later than its start an action behind a load balancer seems to have begun, for what has
-/// no notice of it. The group's activities begin with the connection draining, an hour before the
-/// action at most, so the first look of an environment at the group counts.
+/// no notice of it. The group's activities begin with the connection draining, up to an hour before
+/// the action. So the time counts at which an environment first read the group.
 fn known_late(
     story: &Story<'_>,
     action: &LifecycleAction<'_>,

@@ -7,9 +7,10 @@
 //!
 //! **When.** An instance is *clear* from the time on at which every task on it has STOPPED; ghosts
 //! do not count. The world is *calm* from [`trouble_lasts`] after it became quiet. For an
-//! invocation whose calls ECS's request rates refuse, it is calm as long after the last of them, and
-//! for sweeps after the last one that was refused to any of them. An action that an invocation must end does end within [`time_to_complete`] of three things: the
-//! instance is clear, the world is calm, and the invocation has started.
+//! invocation whose calls ECS's request rates refuse, it is calm as long after the last of them.
+//! For the sweeps it is calm as long after the last call that was refused to any of them. An action
+//! that an invocation must end does end within [`time_to_complete`] of three things: the instance
+//! is clear, the world is calm, and the invocation has started.
 //!
 //! ```text
 //! 40 s + 4 polls + 60 ms * calls         one instance that waits alone

@@ -444,7 +444,10 @@ impl GroupDrains {
             coordinates: self.coordinates,
             waiting: &waiting,
             were_many: self.view.most_waiting() > FEW,
-            lowest_is_new: self.took_all && waiting.first().is_some_and(|id| !self.sessions.contains_key(id)),
+            lowest_is_new: self.took_all
+                && waiting
+                    .first()
+                    .is_some_and(|id| !self.sessions.contains_key(id) && self.view.is_below_all_before(id)),
             only_hook: match self.view.hooks() {
                 Some(_) => Some(!self.other_hooks()),
                 None => (!self.view.may_read_hooks(now)).then_some(false),
@@ -506,8 +509,8 @@ impl GroupDrains {
         self.view.read_at()?;
         let new: BTreeMap<Ec2InstanceId, Option<DateTime<Utc>>> = match self.role {
             Role::Undecided | Role::Own => return None,
-            // New ones of a few are their own messages'.
-            Role::Coordinator if self.took_all && self.waiting() <= FEW => return None,
+            // New ones of a few are their own messages', unless these found more.
+            Role::Coordinator if self.took_all && self.view.most_waiting() <= FEW => return None,
             Role::Coordinator => {
                 let new = self.view.waiting().keys().filter(|id| !self.sessions.contains_key(*id));
                 new.map(|id| (id.clone(), self.standby.first_seen(id))).collect()

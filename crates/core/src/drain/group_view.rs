@@ -49,6 +49,13 @@ impl GroupView {
         self.waited.iter().filter(|id| !self.waiting.contains_key(id)).count() + self.waiting.len()
     }
 
+    /// Returns whether an instance is below all that waited when the group was read before: its
+    /// message delegated to none of them.
+    #[must_use]
+    pub(super) fn is_below_all_before(&self, id: &Ec2InstanceId) -> bool {
+        self.waited.first().is_none_or(|lowest| id <= lowest)
+    }
+
     /// The group's other instances.
     #[must_use]
     pub(super) fn others(&self) -> &BTreeSet<Ec2InstanceId> {

@@ -79,7 +79,8 @@ pub(super) struct Standing<'a> {
     /// True if more than a few waited at once, perhaps, since the group was read before: drains may
     /// have been delegated.
     pub(super) were_many: bool,
-    /// True if the lowest of them began to wait while this invocation coordinated.
+    /// True if the lowest of them began to wait while this invocation coordinated, below all that
+    /// waited then.
     pub(super) lowest_is_new: bool,
     /// True if no other hook can hold the group's instances. None: its hooks can be read and were
     /// not.

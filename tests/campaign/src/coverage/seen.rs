@@ -200,6 +200,7 @@ impl Seen {
             }
             Self::CalculatorDied(AwaitPoint::Request(call) | AwaitPoint::Answer(call)) => {
                 call != Operation::DescribeCapacityProviders
+                    && call != Operation::TerminateInstanceInAutoScalingGroup
             }
             _ => true,
         }

@@ -184,6 +184,31 @@ fn an_instance_that_is_terminated_while_a_sweep_saw_it_replaced_waits_anew() {
     assert_eq!(drains.sessions()[&id(2)].schedule().began, at(0));
 }
 
+/// Those that began to wait while a coordinator's others still waited left their drains to the
+/// lowest of these, whose message had left its own to the coordinator.
+#[test]
+fn what_began_to_wait_among_the_last_drains_is_taken_along() {
+    for new in [&[7][..], &[6, 7, 8, 9]] {
+        let mut drains = drains(1, &[1, 2, 3, 4]);
+        drains.hooks_read(Ok(vec![hook("drain"), hook("other")]), at(0));
+        let _ = drains.next(at(0));
+        drains.activities_read(Ok(BTreeMap::new()));
+        let _ = drains.next(at(0));
+        let completed = |drains: &mut GroupDrains, number, now| {
+            let reason = CompleteReason::NotInCluster;
+            drains.completion_answered(&id(number), reason, Ok(LifecycleActionState::Active), now);
+        };
+        completed(&mut drains, 1, at(1));
+        drains.group_read(Ok(Some(group(&[2, 3, 4]))), at(1), at(1));
+        let _ = drains.next(at(1));
+        for number in [2, 3, 4] {
+            completed(&mut drains, number, at(20));
+        }
+        drains.group_read(Ok(Some(group(new))), at(21), at(21));
+        assert_eq!(drains.next(at(21)), GroupAction::ReadActivities(new.iter().map(|it| id(*it)).collect()));
+    }
+}
+
 #[test]
 fn a_coordinator_goes_on_after_its_own_drain_and_is_republished_for_the_others() {
     let mut drains = drains(1, &[1, 2, 3, 4]);

@@ -269,7 +269,8 @@ async fn where_the_group_cannot_be_read_for_long_the_messages_begin_at_different
     });
     begins.sort_unstable();
     assert_eq!(begins.len(), 20);
-    assert!(begins[0] >= 15 && begins[19] <= 91, "{begins:?}");
+    // The spread ends at 90 s, and the reads before an instance is set DRAINING take their turns.
+    assert!(begins[0] >= 15 && begins[19] <= 95, "{begins:?}");
     let at_once = begins.chunk_by(|one, other| one == other).map(<[i64]>::len).max();
     assert!(at_once <= Some(6), "{begins:?}");
 }

@@ -184,8 +184,8 @@ fn an_instance_that_is_terminated_while_a_sweep_saw_it_replaced_waits_anew() {
     assert_eq!(drains.sessions()[&id(2)].schedule().began, at(0));
 }
 
-/// Those that began to wait while a coordinator's others still waited left their drains to the
-/// lowest of these, whose message had left its own to the coordinator.
+/// A message that comes while a coordinator's other instances wait leaves its drain to the lowest
+/// of them. The message of that one has left its own to the coordinator.
 #[test]
 fn what_began_to_wait_among_the_last_drains_is_taken_along() {
     for new in [&[7][..], &[6, 7, 8, 9]] {

@@ -129,11 +129,7 @@ where
         let mut figures = self.figures(&cluster, &looked_at, &warm);
         let published = self.put(&metric_data(&figures, &cluster), &cluster, until).await?;
         if let Some(direct) = direct {
-            if trigger.is_change() {
-                scaler.leave_removals(direct);
-            } else {
-                Box::pin(scaler.remove(direct, &snapshot.groups)).await;
-            }
+            Box::pin(scaler.remove(direct, &snapshot.groups, trigger.is_change())).await;
             report_left_alone(&cluster, direct, &warm);
             add_scaling(&mut figures, direct, scaler.into_done(), config.dry_run);
         }

@@ -136,15 +136,14 @@ where
         self.not_done(group, None, NotDoneReason::CallFailed { error });
     }
 
-    /// Leaves the hosts that are due to the schedule.
-    pub(crate) fn leave_removals(&self, direct: &DirectDecision) {
-        for decided in direct.groups.iter().filter(|it| !it.remove.is_empty()) {
-            self.not_done(&decided.group, None, NotDoneReason::WaitsForSchedule);
-        }
-    }
-
     /// Removes the hosts that are due, if what their removal relies on is as the snapshot has it.
-    pub(crate) async fn remove(&self, direct: &DirectDecision, snapshot: &[AutoScalingGroup]) {
+    /// After a change of the cluster it leaves them to the schedule.
+    pub(crate) async fn remove(
+        &self,
+        direct: &DirectDecision,
+        snapshot: &[AutoScalingGroup],
+        after_a_change: bool,
+    ) {
         let due: Vec<_> = direct.groups.iter().filter(|it| !it.remove.is_empty()).collect();
         if due.is_empty() {
             return;
@@ -154,6 +153,9 @@ where
                 self.not_done(&decided.group, None, reason.clone());
             }
         };
+        if after_a_change {
+            return put_off(&NotDoneReason::WaitsForSchedule);
+        }
         match self.has_changed(&direct.relies_on).await {
             Ok(false) => {}
             Ok(true) => return put_off(&NotDoneReason::ClusterChanged),

@@ -199,7 +199,7 @@ fn observed_network_interfaces<'a>(candidates: &[Candidate<'a>]) -> BTreeMap<(Op
 /// which a function that has just started has not seen before.
 struct WarmPools<'a> {
     /// The types of their groups' instances. None for any type: nothing shows a group's.
-    types: Vec<Option<&'a str>>,
+    types: BTreeSet<Option<&'a str>>,
 }
 
 impl<'a> WarmPools<'a> {
@@ -214,7 +214,7 @@ impl<'a> WarmPools<'a> {
 
     /// Returns whether an instance that is in no group may be on its way to one of them.
     fn may_take(&self, instance: &ContainerInstance) -> bool {
-        self.types.iter().any(|it| it.is_none() || *it == instance.instance_type())
+        self.types.contains(&None) || self.types.contains(&instance.instance_type())
     }
 }
 

@@ -248,17 +248,18 @@ impl Session {
             let check = !unfinished.is_empty() && !self.last_check_done;
             return if check { Step::DescribeTasks(unfinished) } else { Step::End };
         }
+        let completion = self.completion(cluster_is_right, now);
+        let may_complete = self.troubles.retry_at(Kind::Complete, now).is_none();
         if self.heartbeat_due_at(now) <= now {
-            return Step::Heartbeat;
+            // Where a heartbeat fails, a completion shows whether an action is open that is said to
+            // be gone.
+            let asks = may_complete && self.waiting.asked_in_vain_at().is_some();
+            return completion.filter(|_| asks).map_or(Step::Heartbeat, Step::Complete);
         }
-        let step = match self.completion(cluster_is_right, now) {
-            Some(reason)
-                if self.troubles.retry_at(Kind::Complete, now).is_none() && self.said_gone_at().is_none() =>
-            {
-                Step::Complete(reason)
-            }
+        let step = match completion {
+            Some(reason) if may_complete && self.said_gone_at().is_none() => Step::Complete(reason),
             Some(_) => Step::Wait(
-                self.troubles.retry_at(Kind::Complete, now).unwrap_or(now + STOPPING_POLL_INTERVAL),
+                self.troubles.retry_at(Kind::Complete, now).unwrap_or_else(|| self.heartbeat_due_at(now)),
             ),
             None => self.poll(cluster_is_right, now),
         };

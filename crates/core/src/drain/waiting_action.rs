@@ -78,6 +78,12 @@ impl WaitingAction {
         self.last_heartbeat.is_some()
     }
 
+    /// When a heartbeat failed since Auto Scaling last said that the action is gone.
+    pub(super) fn asked_in_vain_at(&self) -> Option<DateTime<Utc>> {
+        let said = self.said_gone_at()?;
+        self.tried.filter(|tried| *tried > said)
+    }
+
     /// When the hook may have run out: heartbeats failed since the last one that was recorded.
     pub(super) fn may_have_run_out(&self, timeout: Duration) -> Option<DateTime<Utc>> {
         self.last_heartbeat.filter(|_| self.failing_since.is_some()).map(|last| last + timeout)
@@ -100,12 +106,14 @@ impl WaitingAction {
 
     /// When the next heartbeat is due.
     pub(super) fn heartbeat_due_at(&self, interval: Duration, now: DateTime<Utc>) -> DateTime<Utc> {
+        let retry = |tried: DateTime<Utc>| tried + HEARTBEAT_RETRY.min(interval / 2);
         if let State::SaidGone { times, at } = self.state {
-            return at + (ASK_AGAIN * times).min(ASK_AGAIN_MAX);
+            let due = at + (ASK_AGAIN * times).min(ASK_AGAIN_MAX);
+            return self.asked_in_vain_at().map_or(due, |tried| due.max(retry(tried)));
         }
         let due =
             self.last_heartbeat.filter(|_| self.state != State::Unknown).map_or(now, |last| last + interval);
-        self.tried.map_or(due, |tried| due.max(tried + HEARTBEAT_RETRY.min(interval / 2)))
+        self.tried.map_or(due, |tried| due.max(retry(tried)))
     }
 
     /// A heartbeat that was sent at `began` was answered, or not.
@@ -224,6 +232,19 @@ mod tests {
         assert!(!action.heartbeats_fail(timeout, at(460)));
         action.heartbeat(Some(LifecycleActionState::Active), at(460), at(461));
         assert_eq!(action.heartbeat_due_at(INTERVAL, at(461)), at(760));
+    }
+
+    #[test]
+    fn a_failed_heartbeat_of_an_action_that_is_said_to_be_gone_is_retried_as_late_as_any_other() {
+        let mut action = WaitingAction::fresh(at(0));
+        action.completion(CompleteReason::Drained, LifecycleActionState::Gone, at(100));
+        assert_eq!(action.heartbeat_due_at(INTERVAL, at(100)), at(102));
+        for tried in [102, 112, 122] {
+            action.heartbeat(None, at(tried), at(tried));
+            assert_eq!(action.heartbeat_due_at(INTERVAL, at(tried)), at(tried + 10));
+        }
+        action.heartbeat(Some(LifecycleActionState::Gone), at(132), at(132));
+        assert_eq!(action.heartbeat_due_at(INTERVAL, at(132)), at(136));
     }
 
     #[test]

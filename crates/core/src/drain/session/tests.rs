@@ -122,6 +122,29 @@ fn a_drain_is_confirmed_by_one_round_and_completed() {
 }
 
 #[test]
+fn where_heartbeats_fail_a_completion_asks_again_for_an_action_that_is_said_to_be_gone() {
+    let mut session = draining(&[]);
+    session.found_active(false, at(5));
+    session.listed(&arn(), &TaskLists { running: tasks(&[]), stopped: tasks(&[]) }, at(5), at(5));
+    assert_eq!(next(&session, 5), Step::Complete(CompleteReason::Drained));
+    for (said, asked, again) in [(5, 7, 17), (17, 21, 31), (31, 37, 47)] {
+        session.completed(CompleteReason::Drained, LifecycleActionState::Gone, at(said));
+        // The group never shows instances on their way to a warm pool.
+        session.group_shows(true, Some(4), at(said));
+        assert_eq!(next(&session, said), Step::Wait(at(asked)));
+        assert_eq!(next(&session, asked), Step::Heartbeat, "one that is recorded keeps the hook open");
+        session.heartbeat(None, at(asked), at(asked));
+        assert_eq!(next(&session, asked), Step::Wait(at(again)));
+        assert_eq!(next(&session, again), Step::Complete(CompleteReason::Drained));
+    }
+    failed(&mut session, Kind::Complete, 47);
+    assert_eq!(next(&session, 47), Step::Heartbeat);
+    session.completed(CompleteReason::Drained, LifecycleActionState::Gone, at(50));
+    session.group_shows(true, Some(4), at(50));
+    assert_eq!(next(&session, 50), Step::End);
+}
+
+#[test]
 fn a_confirming_round_that_shows_something_new_is_no_confirmation() {
     let mut session = draining(&[]);
     session.found_active(false, at(5));

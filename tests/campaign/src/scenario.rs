@@ -35,6 +35,14 @@ pub struct Scenario {
     pub quiet_seconds: u32,
 }
 
+impl Scenario {
+    /// Returns whether a fault has Auto Scaling say of an open action that it has ended.
+    #[must_use]
+    pub fn denies_open_actions(&self) -> bool {
+        self.faults.iter().any(|plan| plan.fault == Wrong::NoActiveAction)
+    }
+}
+
 /// A cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClusterPlan {

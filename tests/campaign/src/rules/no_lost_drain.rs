@@ -48,7 +48,7 @@ use super::invocations::{
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::waiting::{ALONE_AT_MOST, Place, places, to_warm_pool};
 use super::{Breach, Rule};
-use crate::scenario::{Scenario, Wrong};
+use crate::scenario::Scenario;
 use crate::stage::{DRAINER, Played};
 
 /// See the module.
@@ -265,7 +265,7 @@ fn wrongly_gone(played: &Played) -> BTreeSet<InvocationId> {
     let scenario = &played.scenario;
     let mut groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
     let explained = groups.any(|group| group.other_hook_seconds.is_some() || group.warm_pool.is_some());
-    let denied = scenario.faults.iter().any(|fault| fault.fault == Wrong::NoActiveAction);
+    let denied = scenario.denies_open_actions();
     let misled = |entry: &Entry| match &entry.what {
         Occurrence::ApiCalled { outcome: CallOutcome::Failed("ValidationError"), .. } => entry.by,
         _ => None,

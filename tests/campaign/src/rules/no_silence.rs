@@ -32,7 +32,7 @@ use super::invocations::{Invocation, answered, invocations, notices, sweep_of};
 use super::lifecycle_actions::{How, LifecycleAction, lifecycle_actions};
 use super::occupancy::Occupancy;
 use super::{Breach, Rule, longest_lag};
-use crate::scenario::{Metadata, Wrong};
+use crate::scenario::Metadata;
 use crate::stage::{DRAINER, HOOK, Played};
 
 /// See the module.
@@ -204,7 +204,7 @@ fn cuts<'a>(
     let mut evidence = Evidence::with_lag(longest_lag(&played.scenario));
     let mut occupancy = Occupancy::default();
     let mut cuts = Vec::new();
-    let denied = played.scenario.faults.iter().any(|plan| plan.fault == Wrong::NoActiveAction);
+    let denied = played.scenario.denies_open_actions();
     let mut stopping: BTreeSet<&TaskArn> = BTreeSet::new();
     for (position, entry) in entries.iter().enumerate() {
         // An instance that is gone has the tasks that it had before.

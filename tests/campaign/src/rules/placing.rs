@@ -8,9 +8,10 @@ use fleetkeeper_core::container_instance::{
     ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId, Port,
 };
 use fleetkeeper_core::task::TaskArn;
+use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::container_instance::DescribedContainerInstance;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
-use fleetkeeper_sim::world::history::{Entry, Occurrence};
+use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 
 use crate::scenario::{GroupPlan, HeadroomPlan, Scenario, ServicePlan, TaskPlan};
 use crate::set_up::{GROUP_MOST, group_name, service_name};
@@ -29,6 +30,8 @@ pub(super) struct Placing<'a> {
     /// When something last changed that no host shows: what services want, and which tasks are
     /// protected.
     demand_changed: DateTime<Utc>,
+    /// When the calculator was last left without a clear answer to a termination that it requested.
+    termination_unclear: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug)]
@@ -123,6 +126,9 @@ const ZONE: &str = "ecs.availability-zone";
 /// How often the adversary tries each put. Puts are many.
 const TRIES: u64 = 6;
 
+/// Reads of a group show a termination within this time.
+const TERMINATION_SHOWN: TimeDelta = TimeDelta::minutes(2);
+
 impl<'a> Placing<'a> {
     pub(super) fn of(scenario: &'a Scenario) -> Self {
         let first = scenario.clusters.first();
@@ -153,6 +159,7 @@ impl<'a> Placing<'a> {
             protected: BTreeSet::new(),
             changed: DateTime::UNIX_EPOCH,
             demand_changed: DateTime::UNIX_EPOCH,
+            termination_unclear: None,
         }
     }
 
@@ -242,6 +249,14 @@ impl<'a> Placing<'a> {
             Occurrence::GroupDeleted { group } => {
                 let found = self.groups.get_mut(group);
                 found.map(|group| group.deleted = true).is_some()
+            }
+            Occurrence::ApiCalled {
+                operation: Operation::TerminateInstanceInAutoScalingGroup,
+                outcome:
+                    CallOutcome::Failed("InternalFailure") | CallOutcome::AnswerLost(_) | CallOutcome::Hung,
+            } => {
+                self.termination_unclear = Some(entry.at);
+                false
             }
             _ => false,
         };
@@ -561,7 +576,13 @@ impl<'a> Placing<'a> {
     /// Returns an error if more hosts are missing than could be. That is where no task waits and
     /// one more of each kind has room. It is also where no waiting task, and none of the headroom,
     /// could be placed on a host of the group.
-    pub(super) fn may_be_missing(&self, group: &str) -> Result<(), String> {
+    ///
+    /// After a termination without a clear answer nobody can say whether the host leaves, until
+    /// reads of its group must show it: its tasks may need another host, or none.
+    pub(super) fn may_be_missing(&self, group: &str, now: DateTime<Utc>) -> Result<(), String> {
+        if self.termination_unclear.is_some_and(|at| now < at + TERMINATION_SHOWN) {
+            return Ok(());
+        }
         let listed = |host| self.phase_of(host).is_some_and(|(_, phase)| phase != Phase::LeavingUnlisted);
         let listed = self.of_group(group).filter(|host| listed(host));
         let empty: Vec<Room> = listed.map(|host| self.empty(host)).collect();

@@ -25,7 +25,7 @@ pub(super) fn sets(
     if !truth.is_still(invocation) {
         return Ok(());
     }
-    truth.placing.may_be_missing(name).map_err(|how| set(&how))?;
+    truth.placing.may_be_missing(name, entry.at).map_err(|how| set(&how))?;
     let waiting = truth.placing.waiting_tasks() + truth.placing.headroom_tasks() + 1;
     if u64::from(to - from) > waiting {
         return Err(set(&format!("{waiting} tasks wait, with the headroom")));

@@ -92,7 +92,7 @@ fn missing_hosts(put: &MetricPut<'_>) -> Result<(), String> {
         return Err(format!("put {total} MissingHosts of all groups where {waiting} tasks wait"));
     }
     for (group, _) in put.of_groups("MissingHosts").filter(|(_, value)| *value > 0.0) {
-        placing.may_be_missing(group)?;
+        placing.may_be_missing(group, put.at)?;
     }
     let quiet = placing.is_still_since(put.seen_from - SETTLED);
     match placing.left_waiting().filter(|_| total == 0.0 && quiet && groups > 0.0) {

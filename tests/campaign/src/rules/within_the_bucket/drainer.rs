@@ -34,10 +34,14 @@ const LONE_CALLS: i64 = 12;
 /// The calls of a diagnosis: services, protections, the group, its activities.
 const DIAGNOSIS: i64 = 5;
 
+/// The heartbeats in a minute of each instance that waits, failed ones included.
+const HEARTBEATS: usize = 20;
+
 #[derive(Default)]
 struct Delivery<'a> {
     instances: Vec<&'a Ec2InstanceId>,
     reads: VecDeque<DateTime<Utc>>,
+    heartbeats: VecDeque<DateTime<Utc>>,
     /// What may make it read everything anew: changes of its instance, and calls that failed.
     reasons: VecDeque<DateTime<Utc>>,
     changes: usize,
@@ -212,6 +216,18 @@ impl Delivery<'_> {
         if *operation == Operation::Publish && (slow || *outcome != CallOutcome::Answered) {
             self.doubtful += 1;
         }
+        if *operation == Operation::RecordLifecycleActionHeartbeat {
+            self.heartbeats.push_back(entry.at);
+            forget(&mut self.heartbeats, entry.at - WINDOW);
+            let waiting = self.place.as_ref().map_or(0, |place| place.most_waiting);
+            let most = HEARTBEATS * (waiting + 2);
+            if self.heartbeats.len() > most {
+                return Err(format!(
+                    "sends {} heartbeats in a minute, of {most} at most",
+                    self.heartbeats.len()
+                ));
+            }
+        }
         if !is_read(*operation) {
             return Ok(());
         }
@@ -246,7 +262,10 @@ impl Delivery<'_> {
         let began_alone = place.most_waiting > place.coordinators.len() + 3;
         let at_once = now - place.started < TimeDelta::seconds(5);
         let delegates = answered(end, "outcome") == Some("delegated") && place.found_coordinator;
-        if delegates && self.has_read && began_alone && at_once {
+        // Auto Scaling may have said of the coordinator's action that it has ended, and later that
+        // it is open.
+        let misled = played.scenario.denies_open_actions();
+        if delegates && self.has_read && began_alone && at_once && !misled {
             return Err("reads what it delegates".to_owned());
         }
         let costs = page_size(played) < 100 || self.costs.0 > 1;

@@ -32,6 +32,9 @@
 //!
 //! calls in all, where its instance's tasks fit on one page.
 //!
+//! **Heartbeats.** In any [`WINDOW`] an invocation sends at most 20 for each instance that waits,
+//! and 40 more, whatever Auto Scaling answers.
+//!
 //! **Publishing.** An invocation publishes a message once. Where it does not know whether AWS took
 //! it, it does so once more, and no further.
 //!

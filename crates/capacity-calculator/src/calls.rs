@@ -23,9 +23,6 @@ impl<Ecs> EcsReads for Ecs where
 {
 }
 
-/// Reads lag behind what happens by less than this.
-pub(crate) const SETTLE: Duration = Duration::from_secs(5);
-
 /// What ECS lists and does not find is asked for again after this long: reads lag, most of all
 /// where an instance has just registered, which is what wakes this function.
 const MISSING_PAUSE: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::evidence::{Evidence, LAG_ALLOWANCE, TaskLists};
+use super::evidence::{Evidence, TaskLists};
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::schedule::Schedule;
@@ -18,7 +18,7 @@ use crate::container_instance::{
 };
 use crate::drain::diagnosis::{Diagnosis, next_diagnosis};
 use crate::lifecycle::{LifecycleAction, LifecycleActionState};
-use crate::ports::CallError;
+use crate::ports::{CallError, READS_LAG_MAX};
 use crate::task::{Task, TaskArn};
 
 /// Stopping tasks are polled this often: they end within seconds.
@@ -357,7 +357,7 @@ impl Session {
     }
 
     fn absence_allowance(&self) -> Duration {
-        if self.evidence.was_deregistered() { LAG_ALLOWANCE } else { self.request.absence_allowance }
+        if self.evidence.was_deregistered() { READS_LAG_MAX } else { self.request.absence_allowance }
     }
 
     /// A registration whose status may still change to one that takes tasks.
@@ -486,7 +486,7 @@ impl Session {
         let due = match self.evidence.absent_since() {
             None => found_at + self.request.poll_interval,
             Some(since) => {
-                let (soon, believed) = (since + LAG_ALLOWANCE, since + self.absence_allowance());
+                let (soon, believed) = (since + READS_LAG_MAX, since + self.absence_allowance());
                 [soon, believed].into_iter().find(|at| *at > found_at).unwrap_or(found_at + SEARCH_INTERVAL)
             }
         };

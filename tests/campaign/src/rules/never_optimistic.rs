@@ -3,8 +3,8 @@
 //!
 //! `PlaceableContainers` is at most the sum, over the container instances, of the most worst-case
 //! containers that each had room for at any time. The time is from 5 s before the invocation began
-//! until it put. The 5 s are `SETTLE`, the longest that reads are assumed to lag. A read is not of
-//! one instant, and network interfaces are read after everything else.
+//! until it put. The 5 s are `READS_LAG_MAX`, the longest that reads are assumed to lag. A read is
+//! not of one instant, and network interfaces are read after everything else.
 //!
 //! Where no instance changed meanwhile, the figure is exactly the number that fits, host by host.
 //! For identical containers that is the best that any placement can do.

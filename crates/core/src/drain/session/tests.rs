@@ -110,7 +110,7 @@ fn stopping_tasks_are_polled_every_two_seconds() {
 fn a_drain_is_confirmed_by_one_round_and_completed() {
     let mut session = draining(&["t"]);
     session.polled(&[task("t", "STOPPED")], &BTreeSet::new(), at(2));
-    assert_eq!(next(&session, 2), Step::Wait(at(5)), "the lag allowance");
+    assert_eq!(next(&session, 2), Step::Wait(at(5)), "reads may lag until then");
     assert_eq!(next(&session, 5), Step::FindActive);
     session.found_active(false, at(5));
     assert_eq!(next(&session, 5), Step::List(vec![arn()]));

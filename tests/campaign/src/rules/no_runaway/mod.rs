@@ -7,9 +7,9 @@
 //!   or where ECS did not describe an instance for another reason than that it is MISSING;
 //!
 //! and none of the book's figures where the worst-case container fits on no host, however empty.
-//! That is from 5 s before the invocation began until it put (`SETTLE`, the longest that reads are
-//! assumed to lag). A host took tasks all that time (ACTIVE, agent connected), and the container
-//! fitted on the registered resources of none.
+//! That is from 5 s before the invocation began until it put (`READS_LAG_MAX`, the longest that
+//! reads are assumed to lag). A host took tasks all that time (ACTIVE, agent connected), and the
+//! container fitted on the registered resources of none.
 //!
 //! It puts none of the book's figures where it could know that there is no worst-case container.
 //!

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::evidence::{Evidence, TaskLists};
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
-use super::schedule::Schedule;
+use super::schedule::{STOPPING_TAKES, Schedule};
 use super::troubles::{Kind, Trouble, Troubles};
 use super::waiting_action::WaitingAction;
 use crate::container_instance::{
@@ -38,11 +38,8 @@ const SEARCH_INTERVAL: Duration = Duration::from_secs(20);
 /// takes tasks.
 const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Tasks of which nothing is seen any more are waited for this long after the drain timeout: for as
-/// long as a deregistration delay and a stop timeout of usual length take.
-const UNSEEN_PATIENCE: Duration = Duration::from_secs(450);
-
-/// An invocation waits for such tasks at least this long after it first listed them.
+/// An invocation waits for tasks of which nothing is seen any more at least this long after it
+/// first listed them.
 const UNSEEN_AT_LEAST: Duration = Duration::from_secs(30);
 
 /// No older look at an instance is what the hook of a drain whose time is up is completed on.
@@ -326,8 +323,9 @@ impl Session {
         let (running, stopping, missing) = self.evidence.counts();
         let only_missing = (running, stopping) == (0, 0) && missing > 0;
         let unseen = only_missing || running + stopping > 0 && !self.evidence.agent_connected();
-        // A drain may be begun only after its time: then, too, an agent that is away may come back.
-        let for_long = now >= deadline + UNSEEN_PATIENCE
+        // Tasks that were asked to stop have stopped by then. A drain may be begun only after its
+        // time: then, too, an agent that is away may come back.
+        let for_long = now >= deadline + STOPPING_TAKES
             && self.evidence.first_listed_at().is_some_and(|at| now >= at + UNSEEN_AT_LEAST);
         now >= self.schedule().last_moment() || unseen && for_long
     }

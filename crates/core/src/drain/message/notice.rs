@@ -13,10 +13,7 @@ use super::metadata::read_metadata;
 use super::unreadable::UnreadableMessage;
 use crate::cluster::Cluster;
 use crate::container_instance::Ec2InstanceId;
-use crate::lifecycle::{LifecycleAction, LifecycleActionId};
-
-/// The transition that the drainer drains for.
-pub(super) const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+use crate::lifecycle::{LifecycleAction, LifecycleActionId, TERMINATING};
 
 /// Auto Scaling sends this once to each new hook target, with no other member of a lifecycle
 /// message.

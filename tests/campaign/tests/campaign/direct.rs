@@ -74,7 +74,7 @@ fn a_termination_that_is_requested_twice_is_seen() {
         let mut scenario = directly();
         scenario.clusters[0].groups[0].options.terminated_again = again;
         if words.is_empty() {
-            // Where AWS passes over it, nothing comes of it.
+            // Where AWS ignores or refuses it, it removes no second host.
             let played = play_with(&scenario, &With(Mutation::TerminatesTwice)).unwrap();
             DirectScaling.check(&played).unwrap();
         } else {
@@ -83,7 +83,7 @@ fn a_termination_that_is_requested_twice_is_seen() {
     }
 }
 
-/// Whatever AWS makes of it, the calculator sends none twice.
+/// The calculator sends no termination twice, even where AWS would refuse or ignore the second.
 #[test]
 fn an_answer_that_is_lost_is_no_second_host() {
     for again in [Again::Decremented, Again::Ignored, Again::Refused] {

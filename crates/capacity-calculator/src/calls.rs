@@ -72,8 +72,8 @@ const PROTECTION_INTERVAL: TimeDelta = TimeDelta::milliseconds(25);
 /// cluster.
 const GROUPS_INTERVAL: TimeDelta = TimeDelta::milliseconds(500);
 
-/// Hosts that go in one decision are some per cent of a group. The reads of EC2 Auto Scaling share
-/// its limit with these calls.
+/// Hosts that one decision removes are some per cent of a group. The reads of EC2 Auto Scaling
+/// share its limit with these calls.
 const SCALING_INTERVAL: TimeDelta = TimeDelta::milliseconds(200);
 
 /// The pace of each kind of read, kept from one invocation to the next. ECS counts them separately

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_group_and_a_worst_case_only_services_and_tasks_are_published() {
+    fn without_a_group_and_a_worst_case_container_only_services_and_tasks_are_published() {
         let unplaceable = |service: &str, revision: u32| Unplaceable {
             service: service.to_owned(),
             task_definition: TaskDefinitionArn(format!("{service}:{revision}")),

@@ -259,12 +259,12 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         for arn in hosts {
             let Some(on_host) = tasks.get_mut(arn) else { continue };
             let of_services = on_host.iter_mut().filter(|task| task.service.is_some());
-            let mut told = of_services.map(|task| {
+            let mut known = of_services.map(|task| {
                 let protection = protected.get(&task.arn);
                 task.protected = protection.copied().unwrap_or_default();
                 protection.is_some()
             });
-            if !told.all(|told| told) {
+            if !known.all(|known| known) {
                 tasks.remove(arn);
                 unread += 1;
             }

@@ -42,8 +42,8 @@ const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
 /// first listed them.
 const UNSEEN_AT_LEAST: Duration = Duration::from_secs(30);
 
-/// No older look at an instance is what the hook of a drain whose time is up is completed on.
-const LAST_LOOK: Duration = Duration::from_secs(15);
+/// The hook of a drain whose time is up is completed on no older snapshot of its instance.
+const FRESH_SNAPSHOT: Duration = Duration::from_secs(15);
 
 /// The next step of a drain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -307,9 +307,9 @@ impl Session {
             }
         }
         let fails = |kind| self.troubles.retry_at(kind, now).is_some();
-        let looked = (self.has_looked_for_active(now) || fails(Kind::FindActive))
+        let searched = (self.has_searched_for_active(now) || fails(Kind::FindActive))
             && (self.was_described_lately(now) || fails(Kind::Describe));
-        (self.policy_is_done(now) && looked).then_some(CompleteReason::TimeUp(policy))
+        (self.policy_is_done(now) && searched).then_some(CompleteReason::TimeUp(policy))
     }
 
     /// Returns whether the policy `stop-tasks` has run, and there is nothing more to wait for.
@@ -330,17 +330,17 @@ impl Session {
         now >= self.schedule().last_moment() || unseen && for_long
     }
 
-    /// Returns whether ACTIVE registrations were looked for just before, and none was new: an agent
-    /// that lost its state may have registered the instance anew since it was found. Those that
-    /// cannot be set DRAINING are known.
-    fn has_looked_for_active(&self, now: DateTime<Utc>) -> bool {
-        self.evidence.none_active_since(now - LAST_LOOK) || !self.evidence.active().is_empty()
+    /// Returns whether ACTIVE registrations were searched for just before, and none was new: an
+    /// agent that lost its state may have registered the instance anew since it was found. Those
+    /// that cannot be set DRAINING are known.
+    fn has_searched_for_active(&self, now: DateTime<Utc>) -> bool {
+        self.evidence.none_active_since(now - FRESH_SNAPSHOT) || !self.evidence.active().is_empty()
     }
 
     /// Returns whether the registrations were described just before: an agent that was away may be
     /// back, and report what stops.
     fn was_described_lately(&self, now: DateTime<Utc>) -> bool {
-        self.evidence.described_at().is_some_and(|at| at >= now - LAST_LOOK)
+        self.evidence.described_at().is_some_and(|at| at >= now - FRESH_SNAPSHOT)
     }
 
     fn was_asked_to_stop(&self, task: &TaskArn) -> bool {
@@ -403,7 +403,8 @@ impl Session {
         }
         if policy == OnDrainTimeout::StopTasks && time_is_up {
             let is_done = self.policy_is_done(now);
-            if (is_done || !self.stops_listed) && !self.has_looked_for_active(now) && may(Kind::FindActive) {
+            if (is_done || !self.stops_listed) && !self.has_searched_for_active(now) && may(Kind::FindActive)
+            {
                 return Step::FindActive;
             }
             if is_done && !self.was_described_lately(now) && may(Kind::Describe) {

@@ -183,7 +183,7 @@ mod tests {
         memory.observe_removable("web", &[id(0), id(1)], at(2));
         assert_eq!((since(&memory, 0, 3), since(&memory, 1, 3)), (Some(at(2)), Some(at(0))));
         assert_eq!(since(&memory, 2, 3), None);
-        // Nobody looked for more than three minutes.
+        // The calculator took no snapshot for more than three minutes.
         assert_eq!((since(&memory, 1, 5), since(&memory, 1, 6)), (Some(at(0)), None));
         memory.observe_removable("web", &[id(1)], at(6));
         assert_eq!(since(&memory, 1, 6), Some(at(6)));

@@ -35,7 +35,7 @@ pub struct Notice {
     pub time: DateTime<Utc>,
     /// Where the instance comes from, as Auto Scaling wrote it. Older messages have none.
     pub origin: Option<String>,
-    /// Where the instance goes. Older messages have none.
+    /// The instance's destination. Older messages have none.
     pub destination: Option<Destination>,
     /// True if an instance refresh replaces the instance's root volume (`Action` is
     /// `ReplaceRootVolume`). The instance then stays in its group and keeps its EC2 instance id.

@@ -132,12 +132,12 @@ impl<'a> Truth<'a> {
         let read = invocation.hosts_read.zip(invocation.groups_read).map(|(hosts, groups)| hosts.min(groups));
         let same = self.placing.wants_the_same_since(self.seen_from(invocation));
         let still = read.is_some_and(|read| self.placing.is_still_since(read - self.lag));
-        invocation.reader.reads().told() && same && still
+        invocation.reader.reads().are_true() && same && still
     }
 
     /// Returns whether nothing at all changed since an invocation may have seen the cluster.
     pub(super) fn is_still(&self, invocation: &Invocation<'_>) -> bool {
-        invocation.reader.reads().told() && self.placing.is_still_since(self.seen_from(invocation))
+        invocation.reader.reads().are_true() && self.placing.is_still_since(self.seen_from(invocation))
     }
 
     /// The reason to leave a group alone, where an invocation could know it.

@@ -57,13 +57,13 @@ fn metrics(put: &MetricPut<'_>) -> Result<(), String> {
         return Err("put metric data though ECS had not described an instance".to_owned());
     }
     missing_hosts(put)?;
-    if !put.worst_case_is_known() {
+    if !put.worst_case_container_is_known() {
         return Ok(());
     }
     let too_small = put.fleet.too_small_since.is_some_and(|since| since < put.seen_from);
-    let told = put.value("ContainerCapacity").is_some();
-    if told && too_small && put.fleet.has_host_since(put.seen_from) {
-        return Err("put ContainerCapacity though the worst case fits on no host".to_owned());
+    let is_put = put.value("ContainerCapacity").is_some();
+    if is_put && too_small && put.fleet.has_host_since(put.seen_from) {
+        return Err("put ContainerCapacity though the worst-case container fits on no host".to_owned());
     }
     let of_a_worst_case = ["ContainerCapacity", "PlaceableContainers"];
     let named = of_a_worst_case.into_iter().find(|name| put.value(name).is_some());

@@ -110,8 +110,8 @@ def main():
     try:
         found = findings(str(Path(options.checkov).absolute()), paths)
         # With some templates only, the exceptions of the others do not matter.
-        looked_at = {name_of(path) for path in paths} if options.templates else None
-        excepted = {key for key in exceptions(options.exceptions) if looked_at is None or key[0] in looked_at}
+        checked = {name_of(path) for path in paths} if options.templates else None
+        excepted = {key for key in exceptions(options.exceptions) if checked is None or key[0] in checked}
     except (SecurityError, TranslateError, OSError) as error:
         sys.exit(f"security: {error}")
     for template, resource, check in sorted(set(found) - excepted):

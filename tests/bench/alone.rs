@@ -1,11 +1,11 @@
 //! What is measured of the calculator alone: all that it does by default, which Python does not,
-//! and many looks in a row.
+//! and many snapshots in a row.
 
 use fleetkeeper_tests::Error;
 
 use crate::cluster::Cluster;
-use crate::looks::{Process, Scene};
 use crate::package::{Packages, Subject};
+use crate::snapshots::{Process, Scene};
 use crate::tls::Tls;
 
 /// The most memory of a process at the most hosts.
@@ -38,9 +38,9 @@ pub(crate) fn print(packages: &Packages, tls: &Tls) -> Result<(), Error> {
     print_course(hosts, &scene.measure(packages, Subject::Fleetkeeper, warm)?);
     println!(
         "
-warm: the second warm look. peak: VmHWM, the most since the start.
+warm: the second warm snapshot. peak: VmHWM, the most since the start.
 Reads are paced on purpose, 50 at once and then one each 100 ms: above 2,500 hosts, 1,250 where tasks are read, that is
-how long a look takes; and between the two lists of tasks there are 5 s. A CPU is one of this machine: Lambda gives a
+how long a snapshot takes; and between the two lists of tasks there are 5 s. A CPU is one of this machine: Lambda gives a
 function of 256 MiB about a seventh of one.
 "
     );
@@ -65,7 +65,7 @@ pub(crate) fn print_grouped(packages: &Packages, tls: &Tls) -> Result<(), Error>
 }
 
 fn print_head() {
-    println!("            API calls    ms of a look    ms on a CPU        peak MiB");
+    println!("            API calls    ms of a snapshot    ms on a CPU        peak MiB");
     println!("  hosts    cold  warm    cold    warm    cold   warm   start  cold  warm");
 }
 
@@ -86,14 +86,17 @@ fn print_row(hosts: u32, measured: &Process) {
     );
 }
 
-/// How the peak goes on, look after look.
+/// How the peak goes on, snapshot after snapshot.
 fn print_course(hosts: u32, measured: &Process) {
-    let looks: Vec<_> = std::iter::once(&measured.cold).chain(&measured.warm).collect();
+    let snapshots: Vec<_> = std::iter::once(&measured.cold).chain(&measured.warm).collect();
     let peaks = [1, 10, 30, 100, 200, 300].into_iter().filter_map(|number: usize| {
-        let look = looks.get(number - 1)?;
-        Some(format!("{} KiB after {number}", look.peak_kib))
+        let snapshot = snapshots.get(number - 1)?;
+        Some(format!("{} KiB after {number}", snapshot.peak_kib))
     });
-    println!("\none process, {hosts} hosts, look after look\npeak: {}", peaks.collect::<Vec<_>>().join(", "));
+    println!(
+        "\none process, {hosts} hosts, snapshot after snapshot\npeak: {}",
+        peaks.collect::<Vec<_>>().join(", ")
+    );
 }
 
 fn mib(kib: u64) -> u64 {

@@ -118,7 +118,7 @@ impl Cluster {
             calls.push(("DescribeTaskDefinition", self.services()));
         }
         if self.grouped {
-            // Every host could go: the tasks of all are read, and described once.
+            // Every host could be removed: the tasks of all are read, and described once.
             calls.extend([
                 ("DescribeAutoScalingGroups", 1),
                 ("ListTasks", tasks),

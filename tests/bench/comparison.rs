@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use fleetkeeper_tests::Error;
 use fleetkeeper_tests::performance::spread::{Comparison, Spread};
-use fleetkeeper_tests::performance::{Drains, Figures, Looks, Machine};
+use fleetkeeper_tests::performance::{Drains, Figures, Machine, Snapshots};
 use fleetkeeper_tests::repository::{package, tool};
 
 use crate::aws::LATENCY;
 use crate::cluster::{Cluster, PAGE};
 use crate::computation;
 use crate::drains::{self, Tasks};
-use crate::looks::{Look, Process, Scene};
 use crate::package::{Packages, Subject};
+use crate::snapshots::{Process, Scene, Snapshot};
 use crate::tls::Tls;
 
 /// Hosts, whether over TLS, pairs, warm invocations of each process.
-const LOOKS: [(u32, bool, u32, u32); 5] =
+const SNAPSHOTS: [(u32, bool, u32, u32); 5] =
     [(1, true, 9, 9), (100, true, 9, 9), (100, false, 9, 9), (1_000, true, 5, 5), (5_000, true, 3, 2)];
 
-/// Instances that go, what runs on each, pairs.
+/// Instances that are terminated, what runs on each, pairs.
 const DRAINS: [(u32, Tasks, u32); 4] =
     [(1, Tasks::Jobs, 5), (10, Tasks::Jobs, 3), (100, Tasks::Jobs, 1), (10, Tasks::Service, 3)];
 
@@ -32,12 +32,12 @@ pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> 
     for name in Packages::NAMES {
         zip_bytes.insert(name.to_owned(), fs::metadata(package(name)?)?.len());
     }
-    let looks = LOOKS.into_iter().map(|(hosts, over_tls, rounds, warm)| {
-        eprintln!("looks at {hosts} hosts: {rounds} pairs");
-        looks(packages, hosts, (tls, over_tls), (rounds, warm))
+    let snapshots = SNAPSHOTS.into_iter().map(|(hosts, over_tls, rounds, warm)| {
+        eprintln!("snapshots of {hosts} hosts: {rounds} pairs");
+        snapshots(packages, hosts, (tls, over_tls), (rounds, warm))
             .map_err(|error| format!("{hosts} hosts: {error}").into())
     });
-    let looks = looks.collect::<Result<_, Error>>()?;
+    let snapshots = snapshots.collect::<Result<_, Error>>()?;
     let drains = DRAINS.into_iter().map(|(instances, tasks, rounds)| {
         eprintln!("drains of {instances} instances with {}: {rounds} pairs", tasks.name());
         drains(packages, (instances, tasks), rounds, tls)
@@ -47,7 +47,7 @@ pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> 
         machine: machine()?,
         call_latency_ms: u64::try_from(LATENCY.as_millis())?,
         zip_bytes,
-        looks,
+        snapshots,
         drains: drains.collect::<Result<_, Error>>()?,
         computations,
     })
@@ -93,12 +93,12 @@ impl<T> Measured<T> {
     }
 }
 
-fn looks(
+fn snapshots(
     packages: &Packages,
     hosts: u32,
     (tls, over_tls): (&Tls, bool),
     (rounds, warm): (u32, u32),
-) -> Result<Looks, Error> {
+) -> Result<Snapshots, Error> {
     let scene = Scene::set(Cluster { hosts, awsvpc: false, given: true, grouped: false }, tls, over_tls)?;
     let mut subjects = vec![Subject::Fleetkeeper, Subject::Python];
     if hosts <= PAGE {
@@ -123,17 +123,17 @@ fn looks(
         // The cost of a wrong answer compares with nothing.
         measured.theirs.clear();
     }
-    Ok(Looks {
+    Ok(Snapshots {
         hosts,
         tls: over_tls,
         rounds,
         start: measured.compared(|it| millis(it.started_in))?,
         first_answer: measured.compared(|it| millis(it.started_in + it.cold.took))?,
-        warm_answer: measured.compared(|it| warm_median(it, |look| look.took))?,
-        warm_calling: measured.compared(|it| warm_median(it, |look| look.calling))?,
-        peak: measured.compared(|it| it.warm.last().map_or(f64::NAN, |look| mib(look.peak_kib)))?,
+        warm_answer: measured.compared(|it| warm_median(it, |snapshot| snapshot.took))?,
+        warm_calling: measured.compared(|it| warm_median(it, |snapshot| snapshot.calling))?,
+        peak: measured.compared(|it| it.warm.last().map_or(f64::NAN, |snapshot| mib(snapshot.peak_kib)))?,
         first_answer_cpu: measured.compared(|it| millis(it.start_on_cpu + it.cold.on_cpu))?,
-        warm_answer_cpu: measured.compared(|it| warm_median(it, |look| look.on_cpu))?,
+        warm_answer_cpu: measured.compared(|it| warm_median(it, |snapshot| snapshot.on_cpu))?,
         calls,
         python_calls,
     })
@@ -165,8 +165,8 @@ fn drains(
     })
 }
 
-fn warm_median(process: &Process, of: impl Fn(&Look) -> Duration) -> f64 {
-    let all: Vec<_> = process.warm.iter().map(|look| millis(of(look))).collect();
+fn warm_median(process: &Process, of: impl Fn(&Snapshot) -> Duration) -> f64 {
+    let all: Vec<_> = process.warm.iter().map(|snapshot| millis(of(snapshot))).collect();
     Spread::of(&all).map_or(f64::NAN, |spread| spread.median)
 }
 

@@ -1,4 +1,5 @@
-//! The drainer: instances that go at one time, each with a task that ends a while after its notice.
+//! The drainer: instances that are terminated at one time, each with a task that ends a while after
+//! its notice.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -80,7 +81,7 @@ pub(crate) fn measure(
     (instances, tasks): (u32, Tasks),
     tls: &Tls,
 ) -> Result<Drains, Error> {
-    let (world, going) = world(instances, tasks)?;
+    let (world, terminated) = world(instances, tasks)?;
     let world = SharedWorld::in_real_time(world);
     let aws = Aws::start(world.clone(), Changes::Live, tls, true)?;
     let variables = [("ECS_CLUSTER", NAME), ("LIFECYCLE_TOPIC_ARN", TOPIC)];
@@ -93,12 +94,12 @@ pub(crate) fn measure(
     if tasks == Tasks::Jobs {
         let job = TaskDefinition::new("job", TASK_CPU, TASK_MEMORY);
         let job = job.pending(1).stopping(0).running_for(JOB_SECONDS + LEAD_SECONDS - 1);
-        for host in &going {
+        for host in &terminated {
             world.with(|world| world.start_task(NAME, &job, host))?;
         }
         thread::sleep(Duration::from_secs(LEAD_SECONDS.into()));
     }
-    world.with(|world| world.terminate_instances(GROUP, &going, true))?;
+    world.with(|world| world.terminate_instances(GROUP, &terminated, true))?;
     let notices = world.with(World::take_outbox).into_iter().filter_map(|emission| {
         let message = emission.sns_message()?.clone();
         matches!(message.origin, Origin::LifecycleHook { .. }).then_some(message.message)
@@ -121,7 +122,7 @@ pub(crate) fn measure(
 
     let peaks = environments.iter().map(Environment::peak_kib).collect::<Result<Vec<_>, _>>()?;
     let calls = aws.take_calls();
-    let (late, killed) = world.with(|world| evidence(world.history(), &going));
+    let (late, killed) = world.with(|world| evidence(world.history(), &terminated));
     let drains = Drains {
         billed: durations.iter().sum(),
         on_cpu: on_cpu(&environments)?.saturating_sub(cpu_before),
@@ -158,14 +159,14 @@ fn world(instances: u32, tasks: Tasks) -> Result<(World, Vec<Ec2InstanceId>), Er
     world.advance_seconds(120);
     world.take_outbox();
     world.limit_request_rates();
-    let going: Vec<_> = match tasks {
+    let terminated: Vec<_> = match tasks {
         Tasks::Jobs => hosts.into_iter().take(usize::try_from(instances)?).collect(),
         Tasks::Service => hosts_of_tasks(world.history()).into_values().cloned().collect(),
     };
-    if going.len() == usize::try_from(instances)? {
-        Ok((world, going))
+    if terminated.len() == usize::try_from(instances)? {
+        Ok((world, terminated))
     } else {
-        Err(format!("{instances} tasks are on {} hosts", going.len()).into())
+        Err(format!("{instances} tasks are on {} hosts", terminated.len()).into())
     }
 }
 
@@ -180,7 +181,7 @@ fn sns_event(notice: &str) -> Result<Value, Error> {
 }
 
 /// How late the hooks were completed, and how many tasks were killed.
-fn evidence(history: &History, going: &[Ec2InstanceId]) -> (Option<Duration>, usize) {
+fn evidence(history: &History, terminated: &[Ec2InstanceId]) -> (Option<Duration>, usize) {
     let host_of = hosts_of_tasks(history);
     let mut ended: BTreeMap<_, DateTime<Utc>> = BTreeMap::new();
     let mut late = Vec::new();
@@ -197,7 +198,7 @@ fn evidence(history: &History, going: &[Ec2InstanceId]) -> (Option<Duration>, us
         }
     }
     let killed = history.killed_tasks().len();
-    let all = late.len() + killed == going.len() && !late.is_empty();
+    let all = late.len() + killed == terminated.len() && !late.is_empty();
     let count = u32::try_from(late.len()).unwrap_or(u32::MAX);
     (all.then(|| late.iter().sum::<Duration>() / count), killed)
 }

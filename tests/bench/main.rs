@@ -10,7 +10,7 @@
 //! | [`aws`] | AWS as a function reaches it, each call answered after the same time |
 //! | [`server`], [`tls`] | how both are served |
 //! | [`cluster`] | the clusters, and the calls of a snapshot of one |
-//! | [`looks`] | the calculator, snapshot by snapshot |
+//! | [`snapshots`] | the calculator, snapshot by snapshot |
 //! | [`drains`] | the drainer, with instances that terminate at one time |
 //! | [`comparison`] | pair by pair |
 //! | [`computation`] | the figures of the first half |
@@ -30,10 +30,10 @@ mod comparison;
 mod computation;
 mod drains;
 mod environment;
-mod looks;
 mod package;
 mod runtime_api;
 mod server;
+mod snapshots;
 mod tls;
 
 use std::fs;

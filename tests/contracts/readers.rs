@@ -37,7 +37,7 @@ fn runner() -> TestRunner {
 
 /// Arbitrary texts, and texts that resemble what a reader accepts.
 fn texts() -> impl Strategy<Value = String> {
-    let telling = [
+    let significant = [
         "",
         "\n",
         "\u{0}",
@@ -62,7 +62,7 @@ fn texts() -> impl Strategy<Value = String> {
     ];
     prop_oneof![
         3 => any::<String>(),
-        2 => proptest::sample::select(telling.to_vec()).prop_map(str::to_owned),
+        2 => proptest::sample::select(significant.to_vec()).prop_map(str::to_owned),
         1 => "[ -~]{0,300}",
     ]
 }

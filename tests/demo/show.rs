@@ -95,8 +95,8 @@ impl Show {
         meanwhile: &mut dyn FnMut(&Stack),
     ) -> Result<(), Error> {
         let started = Instant::now();
-        let look = || has_happened(&self.stack).then_some(());
-        let waited = wait_for_meanwhile(what, seconds, look, || {
+        let poll = || has_happened(&self.stack).then_some(());
+        let waited = wait_for_meanwhile(what, seconds, poll, || {
             meanwhile(&self.stack);
             if self.on_terminal {
                 print!("\r\x1b[2K  … waiting for {what}, {} s", started.elapsed().as_secs());

@@ -340,8 +340,8 @@ fn the_page_names_what_there_is() {
     let asked: BTreeSet<_> = asked.filter(|name| name.starts_with(char::is_uppercase)).collect();
     assert_eq!(asked, outputs, "the page asks for every output, and for no other");
     let given = page.split("--parameter-overrides ").skip(1).map(word);
-    let told = ["HostImage", "HostsInService", "MaxHosts", "MinTasks", "MaxTasks"];
-    for name in given.chain(told) {
+    let reported = ["HostImage", "HostsInService", "MaxHosts", "MinTasks", "MaxTasks"];
+    for name in given.chain(reported) {
         assert!(parameters.contains(name), "there is no parameter {name}");
         assert!(page.contains(&format!("`{name}")), "{name} is missing");
     }

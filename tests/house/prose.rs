@@ -30,6 +30,11 @@ fn it_names_the_file_the_line_and_the_better_word() {
         ("words.md", "# Page\n\nThe host is to go.\n", 3, "\"is to go\": say must, can, may or will"),
         ("words.md", "The drainer tells why.\n", 1, "\"tells\": say report, log, publish, say"),
         ("words.md", "- The task finds no place.\n", 1, "say be placed"),
+        ("words.md", "A host that no task needs goes after five minutes.\n", 1, "say terminate"),
+        ("words.md", "No host may go.\n", 1, "say terminate"),
+        ("words.md", "It gives every task a place.\n", 1, "say be placed"),
+        ("words.md", "No older look is believed.\n", 1, "say poll, snapshot"),
+        ("words.md", "The drainer takes it for another one.\n", 1, "say assume"),
         ("words.md", "| a | it has to stop |\n", 1, "\"has to\": say must"),
         ("clause.md", "Fine.\nWhat fails is retried.\n", 2, "a clause as the subject"),
         ("long.md", LONG, 1, "a sentence of 26 words, at most 25"),
@@ -43,6 +48,7 @@ fn it_names_the_file_the_line_and_the_better_word() {
             "say must",
         ),
         ("tool.py", "\"\"\"Mend the zips.\"\"\"\n", 1, "say fix"),
+        ("names.rs", "#[test]\nfn a_host_has_to_go() {}\n", 2, "say must"),
         ("code.rs", "fn a() {}\n\n/// What is read.\nfn b() {}\n", 3, "a clause as the subject"),
     ] {
         assert_found(name, text, line, message);

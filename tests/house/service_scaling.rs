@@ -71,7 +71,7 @@ fn by_steps_it_is_the_books() {
 }
 
 #[test]
-fn without_data_no_task_comes_or_goes() {
+fn without_data_no_task_is_started_or_stopped() {
     let template = translated(TEMPLATE);
     let resources = template["Resources"].as_object().unwrap();
     let alarms: Vec<_> = resources.iter().filter(|(_, it)| it["Type"] == "AWS::CloudWatch::Alarm").collect();

@@ -208,7 +208,7 @@ async fn a_burst_of_events_costs_one_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_worst_case_is_discovered_and_a_task_that_waits_is_a_missing_host() {
+async fn the_worst_case_container_is_discovered_and_a_waiting_task_is_a_missing_host() {
     // Two hosts of 2,048 units and 3,767 MiB; of the larger task one fits on each.
     let (mut world, _) = world_of_hosts(2, 600);
     world.create_service(CLUSTER, Service::new("web", 1, web())).unwrap();
@@ -218,7 +218,10 @@ async fn the_worst_case_is_discovered_and_a_task_that_waits_is_a_missing_host() 
     world.advance_seconds(120);
     let calculator = calculator_with(world, &[&OF_GROUP[..], &[("HEADROOM", "none")]].concat());
     let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
-    assert_eq!(summary.figures.capacity.unwrap().worst_case.to_string(), "1500 CPU units, 1500 MiB");
+    assert_eq!(
+        summary.figures.capacity.unwrap().worst_case_container.to_string(),
+        "1500 CPU units, 1500 MiB"
+    );
     assert_eq!((summary.figures.waiting_tasks, summary.figures.groups.len()), (1, 1));
     assert_eq!(summary.figures.groups[0].decision.missing.units, Some(1));
     assert_eq!(calculator.calls(Operation::DescribeTaskDefinition), 3);
@@ -233,7 +236,7 @@ async fn the_worst_case_is_discovered_and_a_task_that_waits_is_a_missing_host() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_is_removable_can_go_and_every_task_runs_again() {
+async fn a_removable_host_is_removed_and_every_task_runs_again() {
     let (mut world, hosts) = world_of_hosts(3, 600);
     world.create_service(CLUSTER, Service::new("web", 3, web())).unwrap();
     world.advance_seconds(120);
@@ -290,7 +293,7 @@ async fn while_a_deployment_is_in_progress_the_old_task_definition_counts_too() 
     let calculator = calculator_with(world, &OF_GROUP);
     let worst = async || {
         let summary = calculator.answer(sample_event("scheduled-event.json")).await.unwrap();
-        summary.figures.capacity.unwrap().worst_case.to_string()
+        summary.figures.capacity.unwrap().worst_case_container.to_string()
     };
     assert_eq!(worst().await, "1000 CPU units, 500 MiB");
     calculator.world(|world| world.advance_seconds(600));

@@ -100,22 +100,22 @@ pub fn free_port() -> Result<u16, Error> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// Waits until `look` finds something, for `seconds` at most. This is how a test waits for another
+/// Waits until `poll` finds something, for `seconds` at most. This is how a test waits for another
 /// process: by what has happened, with a bound.
-pub fn wait_for<T>(what: &str, seconds: u64, look: impl FnMut() -> Option<T>) -> Result<T, Error> {
-    wait_for_meanwhile(what, seconds, look, || {})
+pub fn wait_for<T>(what: &str, seconds: u64, poll: impl FnMut() -> Option<T>) -> Result<T, Error> {
+    wait_for_meanwhile(what, seconds, poll, || {})
 }
 
 /// The same, with an action between two polls.
 pub fn wait_for_meanwhile<T>(
     what: &str,
     seconds: u64,
-    mut look: impl FnMut() -> Option<T>,
+    mut poll: impl FnMut() -> Option<T>,
     mut meanwhile: impl FnMut(),
 ) -> Result<T, Error> {
     let until = Instant::now() + Duration::from_secs(seconds);
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = poll() {
             return Ok(found);
         }
         if Instant::now() >= until {

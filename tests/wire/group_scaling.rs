@@ -33,7 +33,7 @@ fn world() -> (World, Vec<Ec2InstanceId>) {
     (world, hosts)
 }
 
-fn told<T: std::fmt::Debug>(answer: Result<T, CallError>) -> String {
+fn answered<T: std::fmt::Debug>(answer: Result<T, CallError>) -> String {
     match answer {
         Ok(answer) => format!("{answer:?}"),
         Err(error) => format!("{:?} {}", error.kind, error.operation),
@@ -43,14 +43,14 @@ fn told<T: std::fmt::Debug>(answer: Result<T, CallError>) -> String {
 async fn transcript(aws: &(impl GroupScaling + AutoScalingGroups), hosts: &[Ec2InstanceId]) -> Vec<String> {
     let mut said = Vec::new();
     for group in ["hosts", "refreshed", "none"] {
-        said.push(told(aws.newest_instance_refresh(group).await));
+        said.push(answered(aws.newest_instance_refresh(group).await));
     }
     for (group, desired) in [("hosts", 4), ("hosts", 4), ("hosts", 5), ("none", 1)] {
-        said.push(told(aws.set_desired_capacity(group, desired).await));
+        said.push(answered(aws.set_desired_capacity(group, desired).await));
     }
     let unknown: Ec2InstanceId = "i-0ffffffffffffffff".parse().unwrap();
     for id in [&hosts[0], &hosts[1], &hosts[2], &unknown] {
-        said.push(told(aws.terminate_and_decrement("hosts", id).await));
+        said.push(answered(aws.terminate_and_decrement("hosts", id).await));
     }
     let group = aws.describe_group("hosts").await.unwrap().unwrap();
     let mut states: Vec<_> =

@@ -190,8 +190,8 @@ async fn more(
 
     for definition in ["web:1", "large:1", "model:1", "model:2", "none:1"] {
         let arn = format!("arn:aws:ecs:us-east-1:111122223333:task-definition/{definition}");
-        let told = ecs.describe_task_definition(&TaskDefinitionArn(arn)).await;
-        said.push(told.map_or_else(|error| short(&error), |told| format!("{told:?}")));
+        let described = ecs.describe_task_definition(&TaskDefinitionArn(arn)).await;
+        said.push(described.map_or_else(|error| short(&error), |described| format!("{described:?}")));
     }
 
     // One that is stopped twice, and one that is not there: both are as good as stopped.
@@ -468,7 +468,7 @@ async fn services_and_tasks_are_read_from_the_emulator_alike() {
 }
 
 #[tokio::test]
-async fn a_throttled_call_is_tried_again_by_the_sdk_and_a_refused_one_is_not() {
+async fn a_throttled_call_is_retried_by_the_sdk_and_a_refused_one_is_not() {
     let (world, _) = world();
     let face = Face::start(SharedWorld::in_real_time(world)).unwrap();
     let requests = Requests::default();

@@ -124,9 +124,9 @@ where
         let reader = Reader { ecs, auto_scaling, clock, paces, cluster: &cluster, warm: &warm, until };
         let scaler = Scaler::new(&reader, config.dry_run);
         let decider = Decider { reader: &reader, scaler: &scaler, config };
-        let looked_at = Box::pin(decider.decide()).await?;
-        let (snapshot, direct) = (&looked_at.snapshot, &looked_at.direct);
-        let mut figures = self.figures(&cluster, &looked_at, &warm);
+        let decided = Box::pin(decider.decide()).await?;
+        let (snapshot, direct) = (&decided.snapshot, &decided.direct);
+        let mut figures = self.figures(&cluster, &decided, &warm);
         let published = self.put(&metric_data(&figures, &cluster), &cluster, until).await?;
         if let Some(direct) = direct {
             Box::pin(scaler.remove(direct, &snapshot.groups, trigger.is_change())).await;

@@ -23,9 +23,6 @@ impl<Ecs> EcsReads for Ecs where
 {
 }
 
-/// Reads lag behind what happens by less than this.
-pub(crate) const SETTLE: Duration = Duration::from_secs(5);
-
 /// What ECS lists and does not find is asked for again after this long: reads lag, most of all
 /// where an instance has just registered, which is what wakes this function.
 const MISSING_PAUSE: Duration = Duration::from_secs(2);
@@ -75,8 +72,8 @@ const PROTECTION_INTERVAL: TimeDelta = TimeDelta::milliseconds(25);
 /// cluster.
 const GROUPS_INTERVAL: TimeDelta = TimeDelta::milliseconds(500);
 
-/// Hosts that go in one decision are some per cent of a group. The reads of EC2 Auto Scaling share
-/// its limit with these calls.
+/// Hosts that one decision removes are some per cent of a group. The reads of EC2 Auto Scaling
+/// share its limit with these calls.
 const SCALING_INTERVAL: TimeDelta = TimeDelta::milliseconds(200);
 
 /// The pace of each kind of read, kept from one invocation to the next. ECS counts them separately

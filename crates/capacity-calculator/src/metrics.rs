@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use fleetkeeper_core::capacity::float;
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::fleet::MissingReason;
+use fleetkeeper_core::metric_namespace::CLUSTER_DIMENSION;
 use fleetkeeper_core::ports::{MetricDatum, MetricUnit};
 
 use crate::summary::{BookFigures, Figures, GroupFigures};
-
-/// The dimension that every metric has: the cluster's name, not its ARN.
-const CLUSTER_NAME: &str = "ClusterName";
 
 /// The second dimension of a group's metrics.
 const GROUP_NAME: &str = "AutoScalingGroupName";
@@ -69,7 +67,7 @@ impl Dimensions<'_> {
     }
 
     fn datum(&self, name: &'static str, unit: MetricUnit, value: f64) -> MetricDatum {
-        let cluster = (CLUSTER_NAME, self.cluster.name().to_owned());
+        let cluster = (CLUSTER_DIMENSION, self.cluster.name().to_owned());
         let group = self.group.map(|group| (GROUP_NAME, group.to_owned()));
         MetricDatum { name, dimensions: [cluster].into_iter().chain(group).collect(), unit, value }
     }
@@ -102,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_group_and_a_worst_case_only_services_and_tasks_are_published() {
+    fn without_a_group_and_a_worst_case_container_only_services_and_tasks_are_published() {
         let unplaceable = |service: &str, revision: u32| Unplaceable {
             service: service.to_owned(),
             task_definition: TaskDefinitionArn(format!("{service}:{revision}")),

@@ -102,7 +102,7 @@ pub(crate) fn agents_disconnected(cluster: &Cluster, hosts: usize, first: &str) 
 /// The worst-case container of a cluster, or of a group, fits on none of the hosts.
 pub(crate) fn fits_no_host(cluster: &Cluster, group: Option<&str>, why: &FitsNoHost) {
     warn!(
-        event = "worst_case_fits_no_host",
+        event = "worst_case_container_fits_no_host",
         cluster = cluster.name(),
         group,
         reason = %why,
@@ -225,7 +225,7 @@ fn of_cluster(summary: &Summary) {
         containerInstance = container_instance.as_ref().map(tracing::field::display),
         version,
         placementFailure = reason,
-        worstCase = report.map(|report| tracing::field::display(&report.worst_case)),
+        worstCaseContainer = report.map(|report| tracing::field::display(&report.worst_case_container)),
         containerCapacity = report.map(|report| report.container_capacity),
         containerCapacityBoundBy = bound_by(|report| report.container_capacity_bound_by),
         idleHostCapacity = report.map(|report| report.idle_host_capacity),

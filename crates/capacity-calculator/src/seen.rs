@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn};
+use fleetkeeper_core::ports::READS_LAG_MAX;
 
-use crate::calls::SETTLE;
 use crate::trigger::Trigger;
 
 /// Events buy at most one snapshot in this time: a cluster in constant change would otherwise cost
@@ -60,7 +60,7 @@ impl Seen {
         let snapshot = seen.get(cluster.name())?;
         let covered = match (&trigger.container_instance, trigger.version) {
             (Some(arn), Some(version)) => snapshot.versions.get(arn).is_some_and(|seen| *seen >= version),
-            _ => trigger.failed_placement.is_some_and(|at| at + SETTLE <= snapshot.began),
+            _ => trigger.failed_placement.is_some_and(|at| at + READS_LAG_MAX <= snapshot.began),
         };
         covered.then_some(snapshot.began)
     }

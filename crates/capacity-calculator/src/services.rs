@@ -66,9 +66,10 @@ async fn describe(
 /// service's name.
 fn not_described(asked_for: &[String], answer: &Answer<Service>) -> Vec<Failure> {
     let name = |arn: &String| arn.rsplit('/').next().unwrap_or_default().to_owned();
-    let told: BTreeSet<_> = answer.items.iter().map(|service| service.name.clone()).collect();
+    let described: BTreeSet<_> = answer.items.iter().map(|service| service.name.clone()).collect();
     let failed: BTreeSet<_> = answer.failures.iter().map(|failure| name(&failure.arn)).collect();
-    let absent = asked_for.iter().filter(|arn| !told.contains(&name(arn)) && !failed.contains(&name(arn)));
+    let absent =
+        asked_for.iter().filter(|arn| !described.contains(&name(arn)) && !failed.contains(&name(arn)));
     absent.map(|arn| Failure::not_described(arn)).collect()
 }
 

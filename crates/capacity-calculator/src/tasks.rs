@@ -11,7 +11,8 @@ use fleetkeeper_core::fleet::{PlacedTask, Snapshot};
 use fleetkeeper_core::network_interfaces::count_network_interfaces;
 use fleetkeeper_core::paced::{Pace, Paced};
 use fleetkeeper_core::ports::{
-    Answer, CallError, Clock, ContainerInstances, DESCRIBE_MAX, TaskProtections, Tasks, TasksOf,
+    Answer, CallError, Clock, ContainerInstances, DESCRIBE_MAX, READS_LAG_MAX, TaskProtections, Tasks,
+    TasksOf,
 };
 use fleetkeeper_core::read::{self, DESCRIBES_IN_FLIGHT};
 use fleetkeeper_core::service::{Deployment, Launch};
@@ -19,7 +20,7 @@ use fleetkeeper_core::task::{DesiredStatus, Task, TaskArn};
 use fleetkeeper_core::time_left::within;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::calls::{SETTLE, find_missing};
+use crate::calls::find_missing;
 use crate::report;
 
 /// The most tasks that are read for their network interfaces.
@@ -97,7 +98,7 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         // A task that leaves the first list is on the second one from then on. A read may be older
         // than one that was made before it: only one that is made later than reads lag misses no
         // task that the first one did.
-        self.clock.sleep(SETTLE).await;
+        self.clock.sleep(READS_LAG_MAX).await;
         let left = most.saturating_sub(running.len());
         let stopped = self.list(TasksOf::Cluster, DesiredStatus::Stopped, left).await?;
         if running.len() + stopped.len() > most {
@@ -117,7 +118,7 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         };
         // A task that ECS does not describe counts as holding one, by the instances' own counts of
         // tasks.
-        count_network_interfaces(instances, &tasks, began - SETTLE);
+        count_network_interfaces(instances, &tasks, began - READS_LAG_MAX);
         (listed.whole, listed.stopped) = (Some(running), stopped);
         Ok(())
     }
@@ -258,12 +259,12 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         for arn in hosts {
             let Some(on_host) = tasks.get_mut(arn) else { continue };
             let of_services = on_host.iter_mut().filter(|task| task.service.is_some());
-            let mut told = of_services.map(|task| {
+            let mut known = of_services.map(|task| {
                 let protection = protected.get(&task.arn);
                 task.protected = protection.copied().unwrap_or_default();
                 protection.is_some()
             });
-            if !told.all(|told| told) {
+            if !known.all(|known| known) {
                 tasks.remove(arn);
                 unread += 1;
             }

@@ -8,6 +8,9 @@ use chrono::{DateTime, Utc};
 
 use crate::container_instance::Ec2InstanceId;
 
+/// The transition that the drainer drains for.
+pub const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+
 /// One instance's wait at one lifecycle hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LifecycleAction {
@@ -138,7 +141,7 @@ pub struct ScalingActivity {
     pub ended: Option<DateTime<Utc>>,
 }
 
-/// A hook on the transition `autoscaling:EC2_INSTANCE_TERMINATING`.
+/// A hook on the transition [`TERMINATING`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LifecycleHook {
     /// Its name.

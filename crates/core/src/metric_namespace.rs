@@ -1,4 +1,4 @@
-//! `METRIC_NAMESPACE`, the variable that both functions have.
+//! `METRIC_NAMESPACE`, the variable that both functions have, and their metrics' dimension.
 
 use crate::setting::{SettingError, Settings};
 
@@ -7,6 +7,9 @@ const DEFAULT: &str = "ECS/Fleetkeeper";
 
 const ACCEPTED: &str = "a CloudWatch namespace that is not AWS's own (1 to 255 letters, digits, spaces and . - _ / # :, \
                         not blank, not starting with a colon or with AWS/)";
+
+/// The dimension that every metric has. Its value is the cluster's name, not its ARN.
+pub const CLUSTER_DIMENSION: &str = "ClusterName";
 
 /// The metrics' namespace.
 pub fn metric_namespace(settings: &Settings<'_>) -> Result<String, SettingError> {

@@ -1,5 +1,5 @@
 //! What the figures of capacity allocate: a cluster of thousands of hosts and hundreds of task
-//! definitions is looked at in a function of 256 MiB, each minute.
+//! definitions is decided on in a function of 256 MiB, each minute.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(clippy::indexing_slicing, reason = "an index modulo the length")]

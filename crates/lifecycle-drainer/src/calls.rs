@@ -14,10 +14,10 @@ use futures_util::stream::{self, StreamExt};
 use crate::ports::Ports;
 
 /// A call that has not answered by then is given up: the next heartbeat may be due.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The same for a list of a whole cluster, which has many pages.
-const LONG_PATIENCE: Duration = Duration::from_secs(15);
+const PAGES_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Calls of a batch under way at once.
 const IN_FLIGHT: usize = 8;
@@ -80,7 +80,7 @@ impl<'a, P: Ports> Calls<'a, P> {
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, Arc<CallError>> {
         let resource = format!("cluster {}", self.cluster);
-        self.bounded(PATIENCE, operation, &resource, call).await
+        self.bounded(CALL_TIMEOUT, operation, &resource, call).await
     }
 
     /// A call on the cluster that reads many pages.
@@ -90,7 +90,7 @@ impl<'a, P: Ports> Calls<'a, P> {
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, Arc<CallError>> {
         let resource = format!("cluster {}", self.cluster);
-        self.bounded(LONG_PATIENCE, operation, &resource, call).await
+        self.bounded(PAGES_TIMEOUT, operation, &resource, call).await
     }
 
     /// A call on Auto Scaling.
@@ -104,17 +104,17 @@ impl<'a, P: Ports> Calls<'a, P> {
             self.paces.auto_scaling.turn(self.ports.clock()).await;
             call.await
         };
-        self.bounded(PATIENCE, operation, resource, paced).await
+        self.bounded(CALL_TIMEOUT, operation, resource, paced).await
     }
 
     async fn bounded<T>(
         &self,
-        patience: Duration,
+        timeout: Duration,
         operation: &'static str,
         resource: &str,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, Arc<CallError>> {
-        let until = self.until.min(self.now() + patience);
+        let until = self.until.min(self.now() + timeout);
         within(self.ports.clock(), until, operation, resource, call).await.map_err(Arc::new)
     }
 

@@ -209,8 +209,8 @@ impl<P: Ports> Drainer<P> {
         let (ecs, clock) = (self.ports.ecs(), self.ports.clock());
         let dry_run = self.config.dry_run;
         let interrupted = Interrupted { ecs, clock, cluster, interruption, dry_run };
-        let looked_after = interrupted.run(invocation).instrument(span).boxed_local();
-        looked_after.await.map(RecordOutcome::Interruption)
+        let handled = interrupted.run(invocation).instrument(span).boxed_local();
+        handled.await.map(RecordOutcome::Interruption)
     }
 
     /// The cluster that an event names, or `ECS_CLUSTER`.

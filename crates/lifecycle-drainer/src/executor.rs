@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::drain::{
-    Batch, CompleteReason, GroupAction, GroupDrains, Kind, LAG_ALLOWANCE, OnDrainTimeout, Report, Role,
-    STOPPED_REASON, TaskLists,
+    Batch, CompleteReason, GroupAction, GroupDrains, Kind, OnDrainTimeout, Report, Role, STOPPED_REASON,
+    TaskLists,
 };
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
@@ -16,7 +16,7 @@ use fleetkeeper_core::lifecycle::{LifecycleAction, LifecycleActionResult, Lifecy
 use fleetkeeper_core::paced::Paced;
 use fleetkeeper_core::ports::{
     AutoScalingGroups, CallError, Clock, ContainerInstanceDraining, ContainerInstanceQuery, LifecycleActions,
-    NotificationTopic, TaskStopping, TasksOf, UPDATE_STATE_MAX,
+    NotificationTopic, READS_LAG_MAX, TaskStopping, TasksOf, UPDATE_STATE_MAX,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::task::{DesiredStatus, TaskArn};
@@ -521,12 +521,12 @@ impl<'a, P: Ports> Executor<'a, P> {
     /// for both, drains would be republished without end.
     fn refuse_too_short_an_invocation(&self) -> Result<(), RecordError> {
         let works_until = works_until(self.invocation, self.config);
-        if self.invocation.begins + LAG_ALLOWANCE + self.config.poll_interval < works_until {
+        if self.invocation.begins + READS_LAG_MAX + self.config.poll_interval < works_until {
             return Ok(());
         }
         let error = RecordError::TooShort {
             seconds: between(self.invocation.begins, self.invocation.ends).as_secs(),
-            confirm: LAG_ALLOWANCE.as_secs(),
+            confirm: READS_LAG_MAX.as_secs(),
             margin: self.config.deadline_margin.as_secs(),
             poll: self.config.poll_interval.as_secs(),
         };

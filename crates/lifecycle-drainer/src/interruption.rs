@@ -14,23 +14,20 @@ use fleetkeeper_core::ports::{
 use fleetkeeper_core::read;
 use fleetkeeper_core::time_left::within;
 
-use crate::calls::error_of;
+use crate::calls::{CALL_TIMEOUT, error_of};
 use crate::error::RecordError;
 use crate::executor::RETURN_RESERVE;
 use crate::outcome::InterruptionSummary;
 
 /// How long the drainer retries failed calls, of a Spot Instance's two minutes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RETRIES_LAST: Duration = Duration::from_secs(60);
 
 /// How long the drainer waits for a REGISTERING instance to become ACTIVE, and retries meanwhile. A
 /// Spot Instance has about twenty seconds left after that.
-const REGISTERING_PATIENCE: Duration = Duration::from_secs(100);
+const REGISTERING_MAX: Duration = Duration::from_secs(100);
 
 /// Between two polls of the instance.
 const PAUSE: Duration = Duration::from_secs(2);
-
-/// The longest that one call may take.
-const CALL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An interruption and what handles it.
 pub(crate) struct Interrupted<'a, Ecs, C> {
@@ -63,13 +60,13 @@ enum Polled {
 impl<Ecs: ContainerInstances + ContainerInstanceDraining, C: Clock> Interrupted<'_, Ecs, C> {
     pub(crate) async fn run(self, invocation: Invocation) -> Result<InterruptionSummary, RecordError> {
         let ends = invocation.ends - RETURN_RESERVE;
-        let mut until = ends.min(invocation.begins + PATIENCE);
+        let mut until = ends.min(invocation.begins + RETRIES_LAST);
         let mut registering = false;
         loop {
             let polled = self.poll(until).await;
             if matches!(polled, Ok(Polled::Registering)) && !registering {
                 registering = true;
-                until = ends.min(invocation.begins + REGISTERING_PATIENCE);
+                until = ends.min(invocation.begins + REGISTERING_MAX);
                 tracing::info!(event = "interruption_registering", "instance is REGISTERING: waiting");
             }
             let is_last = self.clock.now() + PAUSE >= until;
@@ -153,7 +150,7 @@ impl<Ecs: ContainerInstances + ContainerInstanceDraining, C: Clock> Interrupted<
         operation: &'static str,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
-        let until = until.min(self.clock.now() + CALL_PATIENCE);
+        let until = until.min(self.clock.now() + CALL_TIMEOUT);
         within(self.clock, until, operation, &format!("cluster {}", self.cluster), call).await
     }
 }

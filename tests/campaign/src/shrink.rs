@@ -20,28 +20,28 @@ pub struct Shrunk {
 /// Playing more than this for one failure takes longer than it helps.
 pub const PLAYS_MAX: u32 = 2_000;
 
-/// Shrinks a scenario that breaks a rule, `first` the way it does. `look` is called before each
+/// Shrinks a scenario that breaks a rule, `first` the way it does. `report` is called before each
 /// play with how many there were.
 pub fn shrink(
     mut tree: impl ValueTree<Value = Scenario>,
     first: Failed,
     rules: &[&dyn Rule],
-    look: impl Fn(u32),
+    report: impl Fn(u32),
 ) -> Shrunk {
     let mut shrunk = Shrunk { scenario: tree.current(), failed: first, plays: 0 };
     let mut goes_on = tree.simplify();
     while goes_on && shrunk.plays < PLAYS_MAX {
-        look(shrunk.plays);
+        report(shrunk.plays);
         goes_on = if shrunk.accepts(tree.current(), rules) { tree.simplify() } else { tree.complicate() };
     }
-    cut_the_tail(&mut shrunk, rules, look);
+    cut_the_tail(&mut shrunk, rules, report);
     shrunk
 }
 
 /// Halves the quiet time, as long as that changes nothing.
-fn cut_the_tail(shrunk: &mut Shrunk, rules: &[&dyn Rule], look: impl Fn(u32)) {
+fn cut_the_tail(shrunk: &mut Shrunk, rules: &[&dyn Rule], report: impl Fn(u32)) {
     while shrunk.scenario.quiet_seconds > 0 {
-        look(shrunk.plays);
+        report(shrunk.plays);
         let quiet_seconds = shrunk.scenario.quiet_seconds / 2;
         if !shrunk.accepts(Scenario { quiet_seconds, ..shrunk.scenario.clone() }, rules) {
             break;

@@ -32,7 +32,7 @@ pub(crate) fn write(page: &Path, given: &Options) -> Result<(), Box<dyn Error>> 
         if !played.contains_key(&run) {
             println!("{}", run.join(" "));
             let bar = progress::Bar::new();
-            let outcomes = experiment(&options)?.run(&|progress| bar.look(progress))?;
+            let outcomes = experiment(&options)?.run(&|progress| bar.report(progress))?;
             bar.done();
             played.insert(run.clone(), outcomes);
         }

@@ -120,17 +120,17 @@ impl Experiment {
         let results: Mutex<Vec<(Run, Result<Figures, Unplayable>)>> = Mutex::new(Vec::new());
         let work = || {
             while let Some(run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let told = Mutex::new(0_u64);
-                let tell = |seconds: u32| {
+                let reported = Mutex::new(0_u64);
+                let report = |seconds: u32| {
                     let weight = self.weight(*run, seconds);
-                    let mut told = lock(&told);
+                    let mut reported = lock(&reported);
                     let mut done = lock(&done);
-                    *done += weight.saturating_sub(*told);
-                    *told = weight.max(*told);
+                    *done += weight.saturating_sub(*reported);
+                    *reported = weight.max(*reported);
                     progress(Progress { done: *done, of });
                 };
-                let result = self.play(*run, &tell);
-                tell(u32::MAX);
+                let result = self.play(*run, &report);
+                report(u32::MAX);
                 lock(&results).push((*run, result));
             }
         };
@@ -174,14 +174,14 @@ impl Experiment {
         u64::from(seconds.min(length)) * weight
     }
 
-    fn play(&self, run: Run, tell: &dyn Fn(u32)) -> Result<Figures, Unplayable> {
+    fn play(&self, run: Run, report: &dyn Fn(u32)) -> Result<Figures, Unplayable> {
         let (Some(trace), Some(policy), Some(seed)) =
             (self.trace(run), self.policies.get(run.policy), self.seeds.get(run.seed))
         else {
             return Ok(Figures::default());
         };
         let conditions = Conditions { seed: *seed, placement: self.placement, backs_off: self.backs_off };
-        play(trace, policy, conditions, tell)
+        play(trace, policy, conditions, report)
     }
 
     fn outcomes(&self, figures: &[(Run, Figures)]) -> Vec<TraceOutcome> {

@@ -51,7 +51,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let experiment = experiment(options)?;
     let bar = Bar::new();
-    let outcomes = experiment.run(&|progress| bar.look(progress))?;
+    let outcomes = experiment.run(&|progress| bar.report(progress))?;
     bar.done();
     for outcome in &outcomes {
         println!("{}\n", table::terminal(outcome));

@@ -18,8 +18,8 @@ use crate::stage::{self, CLUSTER, Conditions, GROUP, PROVIDER, Unplayable};
 use crate::trace::{BatchAs, Event, Trace};
 use crate::workers::Workers;
 
-/// How often workers look for work, in seconds.
-const WORKERS_LOOK_SECONDS: i64 = 5;
+/// How often workers poll for work, in seconds.
+const WORKERS_POLL_SECONDS: i64 = 5;
 
 /// After how many seconds an owner runs a standalone task again.
 const RETRY_SECONDS: u32 = 60;
@@ -108,16 +108,16 @@ impl Run<'_> {
             while let Some((_, event)) = events.next_if(|(second, _)| self.time(*second) <= now) {
                 driver.world().with(|world| self.happens(event, world))?;
             }
-            driver.world().with(|world| self.look(world))?;
+            driver.world().with(|world| self.observe(world))?;
             let mut next = minute.min(ends);
             if let Some((second, _)) = events.peek() {
                 next = next.min(self.time(*second));
             }
             if self.workers.iter().any(|workers| !workers.is_idle()) {
-                next = next.min(now + TimeDelta::seconds(WORKERS_LOOK_SECONDS));
+                next = next.min(now + TimeDelta::seconds(WORKERS_POLL_SECONDS));
             }
             driver.run_until(next).await;
-            driver.world().with(|world| self.look(world))?;
+            driver.world().with(|world| self.observe(world))?;
         }
         let since: Vec<DateTime<Utc>> = self.waiting().collect();
         Ok(self.tally.end(ends, since.into_iter()))
@@ -165,7 +165,7 @@ impl Run<'_> {
     }
 
     /// Takes in what happened, and lets workers work.
-    fn look(&mut self, world: &mut World) -> Result<(), ApiError> {
+    fn observe(&mut self, world: &mut World) -> Result<(), ApiError> {
         world.take_history().entries().iter().for_each(|entry| self.tally.add(entry));
         for started in world.take_started_submissions(CLUSTER) {
             if let Some(submitted) = self.submitted.remove(&started.number) {

@@ -10,22 +10,22 @@ pub(crate) struct Bar {
     began: Instant,
     every: Duration,
     on_terminal: bool,
-    told: Mutex<Instant>,
+    reported: Mutex<Instant>,
 }
 
 impl Bar {
     pub(crate) fn new() -> Self {
         let (began, on_terminal) = (Instant::now(), stderr().is_terminal());
         let every = if on_terminal { Duration::from_millis(250) } else { Duration::from_secs(10) };
-        Self { began, every, on_terminal, told: Mutex::new(began) }
+        Self { began, every, on_terminal, reported: Mutex::new(began) }
     }
 
-    pub(crate) fn look(&self, progress: Progress) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.elapsed() < self.every {
+    pub(crate) fn report(&self, progress: Progress) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.elapsed() < self.every {
             return;
         }
-        *told = Instant::now();
+        *reported = Instant::now();
         let Progress { done, of } = progress;
         let percent = (done * 100).checked_div(of).unwrap_or(0);
         let took = u128::from(self.began.elapsed().as_secs());

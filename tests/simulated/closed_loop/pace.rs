@@ -27,7 +27,7 @@ async fn from_two_tasks_to_a_hundred_and_fifty_in_less_than_eight_minutes() {
 
 /// And back, without a task that loses its place.
 #[tokio::test(start_paused = true)]
-async fn what_is_not_needed_any_more_goes_and_nothing_waits_meanwhile() {
+async fn hosts_that_are_not_needed_are_removed_and_nothing_waits_meanwhile() {
     for mode in [PlacementMode::SpreadOverZones, PlacementMode::Random, PlacementMode::BinpackMemory] {
         let mut world = world(mode);
         world.add_group(group("hosts", 2048, 7700, 200));

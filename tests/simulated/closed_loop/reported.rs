@@ -27,7 +27,7 @@ async fn a_daemon_that_leaves_too_little_room_adds_no_host() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_all_services_want_none_the_group_goes_down_to_its_minimum() {
+async fn where_all_services_want_none_the_group_shrinks_to_its_minimum() {
     let mut world = world(PlacementMode::Random);
     world.add_group(group("hosts", 2048, 3767, 30));
     world.create_service(CLUSTER, Service::daemon("agent", task("agent", 1100, 256))).unwrap();
@@ -219,7 +219,7 @@ async fn windows_tasks_get_windows_hosts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_groups_that_shrink_at_once_leave_each_task_its_place() {
+async fn two_groups_that_shrink_at_once_leave_no_task_waiting() {
     for mode in MODES {
         let mut world = world(mode);
         for name in ["one", "two"] {

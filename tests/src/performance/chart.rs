@@ -18,9 +18,9 @@ const INSTANCES: u32 = 100;
 /// An SVG with a bar for each ratio, as far as they were measured.
 #[must_use]
 pub fn svg(figures: &Figures) -> String {
-    let looks = figures.looks.iter().find(|looks| looks.tls && looks.hosts == HOSTS);
+    let snapshots = figures.snapshots.iter().find(|snapshots| snapshots.tls && snapshots.hosts == HOSTS);
     let drains = figures.drains.iter().find(|it| it.instances == INSTANCES);
-    let of_looks = looks.into_iter().flat_map(|it| {
+    let of_snapshots = snapshots.into_iter().flat_map(|it| {
         [
             ("start to first poll".to_owned(), &it.start),
             (format!("CPU to first answer, {HOSTS} hosts"), &it.first_answer_cpu),
@@ -35,7 +35,7 @@ pub fn svg(figures: &Figures) -> String {
             (format!("API calls of {INSTANCES} drains at once"), &it.calls_made),
         ]
     });
-    let bars: Vec<_> = of_looks.chain(of_drains).filter_map(|(label, it)| bar(label, it)).collect();
+    let bars: Vec<_> = of_snapshots.chain(of_drains).filter_map(|(label, it)| bar(label, it)).collect();
     let longest = bars.iter().map(|(_, ratio)| *ratio).fold(1.0, f64::max);
     let rows: f64 = bars.iter().map(|_| ROW).sum();
     let height = TOP + rows + 12.0;

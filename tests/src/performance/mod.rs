@@ -29,7 +29,7 @@ pub struct Figures {
     /// Sizes of the packages, zipped, in bytes.
     pub zip_bytes: BTreeMap<String, u64>,
     /// The calculator.
-    pub looks: Vec<Looks>,
+    pub snapshots: Vec<Snapshots>,
     /// The drainer.
     pub drains: Vec<Drains>,
     /// The computation on its own.
@@ -54,7 +54,7 @@ pub struct Machine {
 /// the smallest function on the same SDKs, which makes the same calls except those about services.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Looks {
+pub struct Snapshots {
     /// Hosts of the cluster.
     pub hosts: u32,
     /// Set if AWS was reached over TLS.
@@ -86,7 +86,7 @@ pub struct Looks {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Drains {
-    /// Instances that go.
+    /// Instances that are terminated.
     pub instances: u32,
     /// The tasks on them.
     pub tasks: String,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::spread::{Comparison, Spread};
-use super::{Computation, Drains, Figures, Looks};
+use super::{Computation, Drains, Figures, Snapshots};
 
 /// A row's name, and what is in it.
 type Row<T> = (&'static str, fn(&T) -> &Comparison);
@@ -32,7 +32,7 @@ pub fn tables(figures: &Figures) -> String {
         &mut out,
         "| | hosts | Fleetkeeper | Python | ratio | smallest |\n| --- | --- | --- | --- | --- | --- |",
     );
-    let rows: [Row<Looks>; 7] = [
+    let rows: [Row<Snapshots>; 7] = [
         ("start to first poll, ms", |it| &it.start),
         ("start to first answer, ms", |it| &it.first_answer),
         ("CPU until then, ms", |it| &it.first_answer_cpu),
@@ -42,16 +42,16 @@ pub fn tables(figures: &Figures) -> String {
         ("peak memory, MiB", |it| &it.peak),
     ];
     for (name, of) in rows {
-        for looks in &figures.looks {
-            let transport = if looks.tls { "" } else { ", without TLS" };
-            let smallest = format!(" {} |", optional(of(looks).smallest));
-            row(&mut out, name, &format!("{}{transport}", looks.hosts), of(looks), &smallest);
+        for snapshots in &figures.snapshots {
+            let transport = if snapshots.tls { "" } else { ", without TLS" };
+            let smallest = format!(" {} |", optional(of(snapshots).smallest));
+            row(&mut out, name, &format!("{}{transport}", snapshots.hosts), of(snapshots), &smallest);
         }
     }
     line(&mut out, "\n| calls of a warm answer | Fleetkeeper | Python |\n| --- | --- | --- |");
-    for looks in figures.looks.iter().filter(|looks| looks.tls) {
-        let (ours, theirs) = (calls(&looks.calls), calls(&looks.python_calls));
-        line(&mut out, &format!("| {} hosts | {ours} | {theirs} |", looks.hosts));
+    for snapshots in figures.snapshots.iter().filter(|snapshots| snapshots.tls) {
+        let (ours, theirs) = (calls(&snapshots.calls), calls(&snapshots.python_calls));
+        line(&mut out, &format!("| {} hosts | {ours} | {theirs} |", snapshots.hosts));
     }
     line(&mut out, "\n### The drainer\n");
     line(&mut out, "| | instances | Fleetkeeper | Python | ratio |\n| --- | --- | --- | --- | --- |");

@@ -12,6 +12,7 @@ use aws_sdk_autoscaling::error::{ProvideErrorMetadata, SdkError};
 use fleetkeeper_core::drain::drain_timeout_of;
 use fleetkeeper_core::lifecycle::{
     LifecycleAction, LifecycleActionId, LifecycleActionResult, LifecycleActionState, LifecycleHook,
+    TERMINATING,
 };
 use fleetkeeper_core::ports::{CallError, LifecycleActions};
 
@@ -20,8 +21,6 @@ use crate::call_error::{call_error, service_answer};
 /// The message of the `ValidationError` that both calls give for an action that is no longer there.
 /// Neither it nor the code is modelled, and malformed requests have the same code.
 const NO_ACTIVE_ACTION: &str = "No active Lifecycle Action found";
-
-const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
 
 /// EC2 Auto Scaling.
 #[derive(Debug, Clone)]

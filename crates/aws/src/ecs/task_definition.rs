@@ -21,13 +21,13 @@ impl TaskDefinitions for Ecs {
             .send()
             .await
             .map_err(|error| call_error("ecs:DescribeTaskDefinition", arn, error))?;
-        let told = answer.task_definition();
+        let described = answer.task_definition();
         Ok(TaskDefinition {
-            arn: told
+            arn: described
                 .and_then(SdkTaskDefinition::task_definition_arn)
                 .map_or_else(|| arn.clone(), |arn| TaskDefinitionArn(arn.to_owned())),
-            needs: told.map(needs).unwrap_or_default(),
-            host: told.map(host).unwrap_or_default(),
+            needs: described.map(needs).unwrap_or_default(),
+            host: described.map(host).unwrap_or_default(),
         })
     }
 }
@@ -159,8 +159,8 @@ mod tests {
             let needs = needs(&definition(mode.clone()).build());
             let numbers =
                 |ports: &std::collections::BTreeSet<Port>| ports.iter().map(|port| port.0).collect();
-            let told: (Vec<u16>, Vec<u16>) = (numbers(&needs.tcp_ports), numbers(&needs.udp_ports));
-            assert_eq!(told, (tcp, udp), "{mode:?}");
+            let described: (Vec<u16>, Vec<u16>) = (numbers(&needs.tcp_ports), numbers(&needs.udp_ports));
+            assert_eq!(described, (tcp, udp), "{mode:?}");
             assert_eq!(needs.network_interface, mode == NetworkMode::Awsvpc);
         }
     }

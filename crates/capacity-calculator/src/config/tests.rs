@@ -60,7 +60,7 @@ fn what_is_not_set_is_left_to_discover() {
 }
 
 #[test]
-fn a_worst_case_of_nothing_is_refused() {
+fn a_worst_case_container_of_nothing_is_refused() {
     let nothing = [
         ("CONTAINER_MAX_CPU", "0"),
         ("CONTAINER_MAX_MEMORY", "0"),

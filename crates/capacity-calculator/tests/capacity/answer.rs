@@ -70,7 +70,7 @@ async fn the_answer_is_short_and_says_what_binds() {
                 "containerInstance": host(0).arn.0,
                 "version": 7,
             },
-            "worstCase": "250 CPU units, 400 MiB, TCP 80",
+            "worstCaseContainer": "250 CPU units, 400 MiB, TCP 80",
             "containerCapacity": 1,
             "containerCapacityBoundBy": "TCP_PORTS",
             "idleHostCapacity": 1.0,

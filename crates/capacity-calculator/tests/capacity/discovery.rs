@@ -32,11 +32,11 @@ async fn a_variable_wins_over_what_is_discovered_and_leaves_the_rest_to_it() {
     let ecs = hosts(1).with(service("web", &["web:1"], 2), &needs(400, 100));
     let calculator = only(ecs, CloudWatch::default(), &[("CONTAINER_MAX_CPU", "700")]);
     let summary = published(&calculator, state_change()).await.unwrap();
-    assert_eq!(summary.figures.capacity.unwrap().worst_case.to_string(), "700 CPU units, 100 MiB");
+    assert_eq!(summary.figures.capacity.unwrap().worst_case_container.to_string(), "700 CPU units, 100 MiB");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_worst_case_is_the_most_of_all_that_may_be_started_deployments_in_progress_included() {
+async fn the_worst_case_container_has_the_most_of_all_that_may_start_deployments_in_progress_included() {
     let with_port = TaskNeeds { tcp_ports: [Port(8080)].into(), ..needs(100, 500) };
     let ecs = hosts(3)
         .with(service("web", &["web:1", "web:2"], 2), &needs(400, 100))
@@ -44,13 +44,13 @@ async fn the_worst_case_is_the_most_of_all_that_may_be_started_deployments_in_pr
     let calculator = only(ecs, CloudWatch::default(), &[]);
     let summary = published(&calculator, state_change()).await.unwrap();
     let report = summary.figures.capacity.unwrap();
-    assert_eq!(report.worst_case.to_string(), "400 CPU units, 500 MiB, TCP 8080");
+    assert_eq!(report.worst_case_container.to_string(), "400 CPU units, 500 MiB, TCP 8080");
     // One on each host: of the port there is one.
     assert_eq!(report.placeable_containers, 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn daemons_and_services_that_are_gone_or_on_fargate_are_no_worst_case() {
+async fn daemons_and_deleted_or_fargate_services_are_no_worst_case_container() {
     let large = needs(1000, 900);
     let mut fargate = service("fargate", &["fargate:1"], 1);
     fargate.deployments[0].launch = Launch::Elsewhere;
@@ -61,14 +61,14 @@ async fn daemons_and_services_that_are_gone_or_on_fargate_are_no_worst_case() {
         .with(Service { active: false, ..service("gone", &["gone:1"], 1) }, &large);
     let calculator = only(ecs, CloudWatch::default(), &[]);
     let summary = published(&calculator, state_change()).await.unwrap();
-    assert_eq!(summary.figures.capacity.unwrap().worst_case.to_string(), "100 CPU units, 100 MiB");
+    assert_eq!(summary.figures.capacity.unwrap().worst_case_container.to_string(), "100 CPU units, 100 MiB");
     // The room beside daemons rests on their task definitions, too.
     let read: Vec<_> = calculator.ecs.defined.take().into_iter().map(|it| it.0).collect();
     assert_eq!(read, ["agent:1", "web:1"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fits_on_no_host_is_left_out_of_the_worst_case_and_unplaceable() {
+async fn what_fits_on_no_host_is_left_out_of_the_worst_case_container_and_unplaceable() {
     let ecs = hosts(2)
         .with(service("web", &["web:1"], 2), &needs(100, 100))
         .with(running(service("huge", &["huge:1"], 9), 0), &needs(100, 5000));
@@ -80,11 +80,11 @@ async fn what_fits_on_no_host_is_left_out_of_the_worst_case_and_unplaceable() {
         to_value(&summary).unwrap()["unplaceable"],
         json!([{"service": "huge", "taskDefinition": "huge:1", "lacks": "MEMORY"}])
     );
-    assert_eq!(summary.figures.capacity.unwrap().worst_case.to_string(), "100 CPU units, 100 MiB");
+    assert_eq!(summary.figures.capacity.unwrap().worst_case_container.to_string(), "100 CPU units, 100 MiB");
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_worst_case_no_figure_of_the_book_is_published() {
+async fn without_a_worst_case_container_no_figure_of_the_book_is_published() {
     let calculator = only(hosts(3), CloudWatch::default(), &[("AUTO_SCALING_GROUPS", "a")]);
     let summary = published(&calculator, state_change()).await.unwrap();
     assert!(summary.figures.capacity.is_none());
@@ -96,7 +96,7 @@ async fn without_a_worst_case_no_figure_of_the_book_is_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worst_case_that_fits_on_no_host_silences_the_books_figures_alone() {
+async fn a_worst_case_container_that_fits_on_no_host_holds_back_the_books_figures_alone() {
     // Each fits on a host, both in one do not: a host has one of the ports.
     let mut ecs = hosts(2);
     ecs.pages[0][0].registered.tcp_ports_taken = [Port(80)].into();

@@ -76,9 +76,9 @@ async fn a_group_is_raised_to_what_is_there_and_what_is_missing() {
     let calculator = full();
     let summary = published(&calculator, schedule()).await.unwrap();
     assert_eq!(calls(&calculator), ["set a 3"]);
-    let told = scaling(&summary);
-    assert_eq!(told["desiredCapacity"], json!({"from": 2, "to": 3}));
-    assert_eq!(told["heldBack"], json!({"code": "hosts-missing"}));
+    let reported = scaling(&summary);
+    assert_eq!(reported["desiredCapacity"], json!({"from": 2, "to": 3}));
+    assert_eq!(reported["heldBack"], json!({"code": "hosts-missing"}));
     // What was asked for is coming: nothing more is.
     published(&calculator, schedule()).await.unwrap();
     assert_eq!(calls(&calculator), Vec::<String>::new());
@@ -153,8 +153,8 @@ async fn a_host_is_removed_after_ten_minutes_of_quiet_and_five_of_being_removabl
     assert_eq!(scaling(&early)["heldBack"]["code"], "scaled-out");
     let summary = minutes(&calculator, 2).await.unwrap();
     assert_eq!(calls(&calculator), ["terminate a 2"]);
-    let told = scaling(&summary);
-    assert_eq!(told["removed"][0]["instance"], host(2).ec2_instance_id);
+    let reported = scaling(&summary);
+    assert_eq!(reported["removed"][0]["instance"], host(2).ec2_instance_id);
     // The next one waits until this one has drained.
     let next = minutes(&calculator, 3).await.unwrap();
     assert_eq!(calls(&calculator), Vec::<String>::new());
@@ -222,10 +222,10 @@ async fn an_answer_that_was_lost_is_not_a_second_host() {
     lost.terminate_mood.set(Mood::Fails(CallErrorKind::Unavailable));
     lost.is_stale.set(true);
     let summary = minutes(&calculator, LONG_ENOUGH).await.unwrap();
-    let told = scaling(&summary);
+    let reported = scaling(&summary);
     assert_eq!(calls(&calculator), ["terminate a 2"]);
-    assert_eq!(told["notDone"][0]["reason"]["code"], "call-failed");
-    assert_eq!(told["notDone"][0]["instance"], host(2).ec2_instance_id);
+    assert_eq!(reported["notDone"][0]["reason"]["code"], "call-failed");
+    assert_eq!(reported["notDone"][0]["instance"], host(2).ec2_instance_id);
     // The group shows the host in service, and it counts as one that drains: reads may lag.
     let next = minutes(&calculator, 1).await.unwrap();
     assert_eq!(scaling(&next)["heldBack"]["code"], "enough-draining");
@@ -246,10 +246,10 @@ async fn a_refusal_is_reported_and_other_groups_go_on() {
     calculator.auto_scaling.scaling.terminate_mood.set(Mood::Fails(CallErrorKind::Refused));
     let summary = minutes(&calculator, LONG_ENOUGH).await.unwrap();
     assert_eq!(calls(&calculator), ["terminate a 2", "terminate b 3"]);
-    let told = to_value(&summary).unwrap();
+    let reported = to_value(&summary).unwrap();
     for group in [0, 1] {
-        let not_done = &told["groups"][group]["scaling"]["notDone"][0];
-        assert_eq!(not_done["reason"]["code"], "refused", "{told:#}");
+        let not_done = &reported["groups"][group]["scaling"]["notDone"][0];
+        assert_eq!(not_done["reason"]["code"], "refused", "{reported:#}");
     }
     assert_eq!(calculator.metrics.puts.borrow().len(), usize::try_from(LONG_ENOUGH).unwrap());
 }
@@ -259,9 +259,9 @@ async fn a_capacity_that_could_not_be_set_is_an_error_of_its_group_with_its_caus
     let calculator = full();
     calculator.auto_scaling.scaling.set_mood.set(Mood::Fails(CallErrorKind::Throttled));
     let summary = published(&calculator, schedule()).await.unwrap();
-    let told = scaling(&summary);
-    assert_eq!(told["desiredCapacity"], Value::Null);
-    let error = told["notDone"][0]["reason"]["error"].as_str().unwrap();
+    let reported = scaling(&summary);
+    assert_eq!(reported["desiredCapacity"], Value::Null);
+    let error = reported["notDone"][0]["reason"]["error"].as_str().unwrap();
     assert!(error.starts_with("autoscaling:SetDesiredCapacity on a was throttled: Rate exceeded"), "{error}");
     assert_eq!(calculator.metrics.puts.borrow().len(), 1);
 }
@@ -314,14 +314,17 @@ async fn a_process_that_is_suspended_right_before_the_call_stops_it() {
 async fn a_dry_run_says_what_it_would_do_and_changes_nothing() {
     let dry = [&DIRECT[..], &[("FLEETKEEPER_DRY_RUN", "true")]].concat();
     let calculator = only(with_tasks(&[2, 2], 5), CloudWatch::default(), &dry);
-    let told = scaling(&published(&calculator, schedule()).await.unwrap());
-    assert_eq!((&told["dryRun"], &told["desiredCapacity"]), (&json!(true), &json!({"from": 2, "to": 3})));
+    let reported = scaling(&published(&calculator, schedule()).await.unwrap());
+    assert_eq!(
+        (&reported["dryRun"], &reported["desiredCapacity"]),
+        (&json!(true), &json!({"from": 2, "to": 3}))
+    );
     assert_eq!(calls(&calculator), Vec::<String>::new());
 
     let calculator = only(with_tasks(&[1, 1, 0], 2), CloudWatch::default(), &dry);
     for _ in 0..2 {
-        let told = scaling(&minutes(&calculator, LONG_ENOUGH).await.unwrap());
-        assert_eq!(told["removed"][0]["instance"], host(2).ec2_instance_id);
+        let reported = scaling(&minutes(&calculator, LONG_ENOUGH).await.unwrap());
+        assert_eq!(reported["removed"][0]["instance"], host(2).ec2_instance_id);
     }
     assert_eq!(calls(&calculator), Vec::<String>::new());
     assert!(!calculator.metrics.puts.borrow().is_empty());
@@ -355,7 +358,7 @@ async fn by_metrics_no_group_is_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_protected_task_keeps_its_host_and_the_next_one_goes() {
+async fn a_protected_task_keeps_its_host_and_the_next_one_is_removed() {
     let mut ecs = with_tasks(&[2, 1, 1], 4);
     ecs.protected.insert(task(2, 1).arn);
     let calculator = only(ecs, CloudWatch::default(), &DIRECT);
@@ -366,7 +369,7 @@ async fn a_protected_task_keeps_its_host_and_the_next_one_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deployment_is_looked_at_as_a_change() {
+async fn a_deployment_counts_as_a_change() {
     let calculator = full();
     let service = "arn:aws:ecs:us-east-1:111122223333:service/demo/web";
     let detail = json!({"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS"});

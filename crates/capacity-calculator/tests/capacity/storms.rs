@@ -32,9 +32,9 @@ async fn the_answer_says_which_snapshot_has_it() {
     calculator.handle(change(&host(0), 7), invocation(60)).await.unwrap();
     let covered = calculator.handle(change(&host(0), 6), invocation(60)).await.unwrap();
     assert!(matches!(covered, Outcome::Covered(_)));
-    let told = to_value(&covered).unwrap();
+    let reported = to_value(&covered).unwrap();
     assert_eq!(
-        (&told["cluster"], &told["coveredBySnapshotOf"]),
+        (&reported["cluster"], &reported["coveredBySnapshotOf"]),
         (&json!("demo"), &to_value(begin()).unwrap())
     );
 }

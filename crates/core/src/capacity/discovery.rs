@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_case_has_the_most_of_each_resource_and_all_ports() {
+    fn the_worst_case_container_has_the_most_of_each_resource_and_all_ports() {
         let all = vec![
             demanded("cpu", &worst(900, 100).with_tcp([80])),
             demanded("memory", &worst(100, 900).with_tcp([443])),
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_host_all_counts_and_without_demand_there_is_no_worst_case() {
+    fn without_a_host_all_counts_and_without_demand_there_is_no_worst_case_container() {
         assert_eq!(discovered(vec![demanded("web", &worst(1, 1))], &[]), Some(worst(1, 1)));
         assert_eq!(discovered(Vec::new(), &[host(1000, 1000)]), None);
         assert_eq!(discovered(vec![demanded("huge", &worst(5000, 1))], &[host(1000, 1000)]), None);

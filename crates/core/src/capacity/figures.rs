@@ -29,7 +29,7 @@ pub fn figures<'a>(
     let binds = |resource| if hosts.is_empty() { None } else { resource };
     let placeable = |host: &&ContainerInstance| least(worst.demands().map(|demand| demand.now(host)));
     Ok(Report {
-        worst_case: worst.clone(),
+        worst_case_container: worst.clone(),
         container_capacity: container_capacity.map_or(0, |least| least.container_capacity),
         container_capacity_bound_by: binds(container_capacity.map(|least| least.resource)),
         idle_host_capacity: idle_host_capacity.map_or(0.0, |least| least.0),

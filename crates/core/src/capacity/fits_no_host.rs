@@ -12,7 +12,7 @@ use crate::container_instance::ContainerInstance;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FitsNoHost {
     /// The container.
-    pub worst_case: Box<WorstCaseContainer>,
+    pub worst_case_container: Box<WorstCaseContainer>,
     /// How many hosts there are.
     pub hosts: usize,
     /// The host that comes nearest: it fails in the fewest resources, and is the largest of those.
@@ -35,7 +35,7 @@ impl FitsNoHost {
         });
         let Some(host) = nearest else { return Ok(()) };
         Err(Self {
-            worst_case: Box::new(worst.clone()),
+            worst_case_container: Box::new(worst.clone()),
             hosts: hosts.len(),
             largest_host: Box::new(host.clone()),
             fails_in: worst.lacking_on_empty(host).collect(),
@@ -67,7 +67,7 @@ impl fmt::Display for FitsNoHost {
             f,
             "the worst-case container ({}) fits on none of {} ACTIVE, connected hosts: even empty, the largest, \
              {host} ({} CPU units, {} MiB",
-            self.worst_case, self.hosts, registered.cpu.0, registered.memory.0,
+            self.worst_case_container, self.hosts, registered.cpu.0, registered.memory.0,
         )?;
         write_ports(f, ", its agent keeps TCP", &registered.tcp_ports_taken)?;
         write_ports(f, ", its agent keeps UDP", &registered.udp_ports_taken)?;

@@ -12,7 +12,7 @@ use super::worst_case::WorstCaseContainer;
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The container that is counted.
-    pub worst_case: WorstCaseContainer,
+    pub worst_case_container: WorstCaseContainer,
     /// Container capacity: the least, over resources, of the containers that fit on all hosts
     /// together as far as the one resource goes.
     pub container_capacity: u64,

@@ -152,14 +152,14 @@ mod tests {
     use crate::capacity::fixture::{host, worst};
 
     #[test]
-    fn a_resource_that_the_worst_case_does_not_use_is_no_demand() {
+    fn a_resource_that_the_worst_case_container_does_not_use_is_no_demand() {
         let demands: Vec<_> = worst(0, 400).demands().collect();
         assert_eq!(demands, [Demand::Memory(NonZeroU64::new(400).unwrap())]);
         assert_eq!(worst(0, 400).resources().collect::<Vec<_>>(), [Resource::Memory]);
     }
 
     #[test]
-    fn a_port_that_the_agent_keeps_is_not_to_be_had_even_if_ecs_does_not_list_it_as_in_use() {
+    fn a_port_that_the_agent_keeps_is_not_free_even_if_ecs_does_not_list_it_as_in_use() {
         let mut host = host(1024, 993);
         host.registered.tcp_ports_taken.insert(Port(22));
         let ssh = Demand::TcpPort(Port(22));

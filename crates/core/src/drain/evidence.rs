@@ -14,11 +14,8 @@ use chrono::{DateTime, Utc};
 use crate::container_instance::{
     ContainerInstance, ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId,
 };
+use crate::ports::READS_LAG_MAX;
 use crate::task::{DesiredStatus, Task, TaskArn};
-
-/// The confirming lists are read at least this long after DRAINING and after the first lists. A
-/// task that was placed or began to stop just before may not be on a list yet.
-pub const LAG_ALLOWANCE: Duration = Duration::from_secs(5);
 
 /// Reads that contradict what is known are stale; they delay a drain for at most this long.
 const STALE_READS_LAST: Duration = Duration::from_secs(60);
@@ -234,8 +231,9 @@ impl Evidence {
         self.absent_since = Some(at);
     }
 
-    /// When the confirming round may begin: every known task has been seen STOPPED, and the lag
-    /// allowance has passed.
+    /// When the confirming round may begin: every known task has been seen STOPPED, and
+    /// [`READS_LAG_MAX`] has passed since DRAINING and since the first lists. A task that was
+    /// placed or began to stop just before may not be on those yet.
     #[must_use]
     pub fn confirm_from(&self) -> Option<DateTime<Utc>> {
         let registrations: Vec<_> = self.registrations().collect();
@@ -245,7 +243,7 @@ impl Evidence {
         let lists =
             registrations.iter().map(|it| self.first_lists.get(&it.arn)).collect::<Option<Vec<_>>>()?;
         let settled = lists.into_iter().copied().chain(self.set_draining).max()?;
-        Some(self.all_stopped_at.map_or(settled + LAG_ALLOWANCE, |at| at.max(settled + LAG_ALLOWANCE)))
+        Some(self.all_stopped_at.map_or(settled + READS_LAG_MAX, |at| at.max(settled + READS_LAG_MAX)))
     }
 
     /// Returns whether the confirming round has asked for ACTIVE registrations and found none.
@@ -279,7 +277,7 @@ impl Evidence {
         self.counted.is_some_and(|(at, counted)| {
             let running_then = self.tasks.values().filter(|known| {
                 let began_to_stop = known.task.as_ref().and_then(|task| task.stopping_at.or(task.stopped_at));
-                began_to_stop.is_none_or(|began| began + LAG_ALLOWANCE >= at)
+                began_to_stop.is_none_or(|began| began + READS_LAG_MAX >= at)
             });
             u64::try_from(running_then.count()).unwrap_or(u64::MAX) < counted
         })

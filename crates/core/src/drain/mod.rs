@@ -38,7 +38,7 @@ pub use diagnosis::{
     SERVICES_NAMED_MAX, ServiceDiagnosis, StandaloneTasks, diagnose, next_diagnosis, protections_to_ask,
     services_to_describe,
 };
-pub use evidence::{Evidence, LAG_ALLOWANCE, STOPPED_REASON, TaskLists};
+pub use evidence::{Evidence, STOPPED_REASON, TaskLists};
 pub use group::{GroupAction, GroupDrains, GroupRequest};
 pub use message::{
     ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, Notice, Sweep,

@@ -6,10 +6,10 @@ use std::str::FromStr;
 /// The policy for an instance that still runs tasks when its drain timeout has passed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnDrainTimeout {
-    /// Stop what is left in an orderly way, wait for it, then let the instance go: CONTINUE.
+    /// Stop what is left in an orderly way, wait for it, then complete the hook: CONTINUE.
     #[default]
     StopTasks,
-    /// Let the instance go as it is: CONTINUE.
+    /// Complete the hook, whatever still runs: CONTINUE.
     Continue,
     /// Give the action up: ABANDON, which a group's instance lifecycle policy may answer by keeping
     /// the instance.

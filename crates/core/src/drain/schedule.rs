@@ -22,10 +22,9 @@ const HOOK_LONGEST: Duration = Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX);
 /// The drainer completes an action this long before its hook's global timeout does.
 const HOOK_RESERVE: Duration = Duration::from_secs(30);
 
-/// Tasks are stopped this long before the hook's own end, where that comes before the drain
-/// timeout: ELB's default deregistration delay of 300 s, the longest stop timeout of Fargate, 120
-/// s, and 30 s more.
-const STOPS_TAKE: Duration = Duration::from_secs(450);
+/// Tasks that are asked to stop may take this long: ELB's default deregistration delay of 300 s,
+/// the longest stop timeout of Fargate, 120 s, and 30 s more.
+pub(super) const STOPPING_TAKES: Duration = Duration::from_secs(450);
 
 /// Heartbeats in a heartbeat timeout: two may fail before the hook runs out.
 const HEARTBEATS_PER_TIMEOUT: u32 = 3;
@@ -64,7 +63,7 @@ impl Schedule {
     pub fn deadline(&self, policy: OnDrainTimeout) -> DateTime<Utc> {
         let most = self.hook_lasts().saturating_sub(HOOK_RESERVE);
         let most = match policy {
-            OnDrainTimeout::StopTasks => most.saturating_sub(STOPS_TAKE).max(most / 2),
+            OnDrainTimeout::StopTasks => most.saturating_sub(STOPPING_TAKES).max(most / 2),
             OnDrainTimeout::Continue | OnDrainTimeout::Abandon => most,
         };
         self.began + self.drain_timeout.min(most)

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::evidence::{Evidence, LAG_ALLOWANCE, TaskLists};
+use super::evidence::{Evidence, TaskLists};
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
-use super::schedule::Schedule;
+use super::schedule::{STOPPING_TAKES, Schedule};
 use super::troubles::{Kind, Trouble, Troubles};
 use super::waiting_action::WaitingAction;
 use crate::container_instance::{
@@ -18,7 +18,7 @@ use crate::container_instance::{
 };
 use crate::drain::diagnosis::{Diagnosis, next_diagnosis};
 use crate::lifecycle::{LifecycleAction, LifecycleActionState};
-use crate::ports::CallError;
+use crate::ports::{CallError, READS_LAG_MAX};
 use crate::task::{Task, TaskArn};
 
 /// Stopping tasks are polled this often: they end within seconds.
@@ -38,15 +38,12 @@ const SEARCH_INTERVAL: Duration = Duration::from_secs(20);
 /// takes tasks.
 const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Tasks of which nothing is seen any more are waited for this long after the drain timeout: for as
-/// long as a deregistration delay and a stop timeout of usual length take.
-const UNSEEN_PATIENCE: Duration = Duration::from_secs(450);
-
-/// An invocation waits for such tasks at least this long after it first listed them.
+/// An invocation waits for tasks of which nothing is seen any more at least this long after it
+/// first listed them.
 const UNSEEN_AT_LEAST: Duration = Duration::from_secs(30);
 
-/// No older look at an instance is what the hook of a drain whose time is up is completed on.
-const LAST_LOOK: Duration = Duration::from_secs(15);
+/// The hook of a drain whose time is up is completed on no older snapshot of its instance.
+const FRESH_SNAPSHOT: Duration = Duration::from_secs(15);
 
 /// The next step of a drain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -311,9 +308,9 @@ impl Session {
             }
         }
         let fails = |kind| self.troubles.retry_at(kind, now).is_some();
-        let looked = (self.has_looked_for_active(now) || fails(Kind::FindActive))
+        let searched = (self.has_searched_for_active(now) || fails(Kind::FindActive))
             && (self.was_described_lately(now) || fails(Kind::Describe));
-        (self.policy_is_done(now) && looked).then_some(CompleteReason::TimeUp(policy))
+        (self.policy_is_done(now) && searched).then_some(CompleteReason::TimeUp(policy))
     }
 
     /// Returns whether the policy `stop-tasks` has run, and there is nothing more to wait for.
@@ -327,23 +324,24 @@ impl Session {
         let (running, stopping, missing) = self.evidence.counts();
         let only_missing = (running, stopping) == (0, 0) && missing > 0;
         let unseen = only_missing || running + stopping > 0 && !self.evidence.agent_connected();
-        // A drain may be begun only after its time: then, too, an agent that is away may come back.
-        let for_long = now >= deadline + UNSEEN_PATIENCE
+        // Tasks that were asked to stop have stopped by then. A drain may be begun only after its
+        // time: then, too, an agent that is away may come back.
+        let for_long = now >= deadline + STOPPING_TAKES
             && self.evidence.first_listed_at().is_some_and(|at| now >= at + UNSEEN_AT_LEAST);
         now >= self.schedule().last_moment() || unseen && for_long
     }
 
-    /// Returns whether ACTIVE registrations were looked for just before, and none was new: an agent
-    /// that lost its state may have registered the instance anew since it was found. Those that
-    /// cannot be set DRAINING are known.
-    fn has_looked_for_active(&self, now: DateTime<Utc>) -> bool {
-        self.evidence.none_active_since(now - LAST_LOOK) || !self.evidence.active().is_empty()
+    /// Returns whether ACTIVE registrations were searched for just before, and none was new: an
+    /// agent that lost its state may have registered the instance anew since it was found. Those
+    /// that cannot be set DRAINING are known.
+    fn has_searched_for_active(&self, now: DateTime<Utc>) -> bool {
+        self.evidence.none_active_since(now - FRESH_SNAPSHOT) || !self.evidence.active().is_empty()
     }
 
     /// Returns whether the registrations were described just before: an agent that was away may be
     /// back, and report what stops.
     fn was_described_lately(&self, now: DateTime<Utc>) -> bool {
-        self.evidence.described_at().is_some_and(|at| at >= now - LAST_LOOK)
+        self.evidence.described_at().is_some_and(|at| at >= now - FRESH_SNAPSHOT)
     }
 
     fn was_asked_to_stop(&self, task: &TaskArn) -> bool {
@@ -358,7 +356,7 @@ impl Session {
     }
 
     fn absence_allowance(&self) -> Duration {
-        if self.evidence.was_deregistered() { LAG_ALLOWANCE } else { self.request.absence_allowance }
+        if self.evidence.was_deregistered() { READS_LAG_MAX } else { self.request.absence_allowance }
     }
 
     /// A registration whose status may still change to one that takes tasks.
@@ -406,7 +404,8 @@ impl Session {
         }
         if policy == OnDrainTimeout::StopTasks && time_is_up {
             let is_done = self.policy_is_done(now);
-            if (is_done || !self.stops_listed) && !self.has_looked_for_active(now) && may(Kind::FindActive) {
+            if (is_done || !self.stops_listed) && !self.has_searched_for_active(now) && may(Kind::FindActive)
+            {
                 return Step::FindActive;
             }
             if is_done && !self.was_described_lately(now) && may(Kind::Describe) {
@@ -487,7 +486,7 @@ impl Session {
         let due = match self.evidence.absent_since() {
             None => found_at + self.request.poll_interval,
             Some(since) => {
-                let (soon, believed) = (since + LAG_ALLOWANCE, since + self.absence_allowance());
+                let (soon, believed) = (since + READS_LAG_MAX, since + self.absence_allowance());
                 [soon, believed].into_iter().find(|at| *at > found_at).unwrap_or(found_at + SEARCH_INTERVAL)
             }
         };

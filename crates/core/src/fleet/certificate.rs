@@ -48,7 +48,7 @@ impl Moving {
 pub(super) struct Rooms {
     /// The hosts that are removed.
     pub(super) without: FixedBitSet,
-    /// How many hosts of each group go.
+    /// The number of hosts that each group loses.
     pub(super) fewer: Vec<u64>,
 }
 
@@ -332,7 +332,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// A sum over hosts without the largest terms of the groups of which hosts go, whichever they are.
+/// A sum over hosts without the largest terms of the groups that lose hosts, whichever they lose.
 struct Sum<'a, Term> {
     rooms: &'a Rooms,
     total: Term,

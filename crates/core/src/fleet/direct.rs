@@ -127,8 +127,8 @@ impl Fleet<'_> {
         }
     }
 
-    /// What the plan of each group may take: as many hosts as can go while the last of them is
-    /// observed.
+    /// What the plan of each group may take: as many hosts as can be removed while the last of them
+    /// is observed.
     fn allowed(&self, decision: &Decision, direct: &Direct<'_>) -> Vec<Allowed> {
         let DirectSettings { scale_in_after, max_draining } = direct.settings;
         let minutes = u64::try_from(scale_in_after.num_minutes()).unwrap_or(0);

@@ -10,7 +10,7 @@ use crate::lifecycle::GroupInstance;
 use crate::service::Service;
 use crate::task::TaskDefinition;
 
-/// A host as far as eligibility goes.
+/// A host, as far as it decides on eligibility.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate<'a> {
     pub(super) instance: &'a ContainerInstance,

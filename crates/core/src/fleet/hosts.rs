@@ -58,7 +58,7 @@ impl Host<'_> {
     }
 
     /// Returns whether its tasks must be placed elsewhere, or may need that.
-    pub(super) fn goes(&self) -> bool {
+    pub(super) fn leaves(&self) -> bool {
         matches!(self.standing, Standing::Leaving | Standing::LeftGroup)
     }
 

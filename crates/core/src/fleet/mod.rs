@@ -173,7 +173,7 @@ impl<'a> Fleet<'a> {
     #[must_use]
     pub fn tasks_needed(&self) -> BTreeSet<ContainerInstanceArn> {
         let mut needed = scale_in::tasks_needed(self);
-        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.goes());
+        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.leaves());
         needed.extend(leaving.filter_map(|(host, _)| self.unread(host)));
         // A task that is kept apart from the others of its service may wait while there is room.
         for (kind, tasks) in self.kinds.all.iter().zip(&self.waiting) {

@@ -91,9 +91,9 @@ fn no_task_is_left_over_by_a_plan_or_by_any_part_of_it() {
         let cluster = world.cluster();
         let (missing, decided) = scale(&cluster, MaxDraining::Percent(100));
         let (planned, removed) = planned(&cluster, &decided);
-        let told = |why: String| format!("{why}\n{planned:?}\n{decided:#?}\n{world:#?}");
-        is_true(&world, &planned).map_err(told)?;
-        is_true(&world, &removed).map_err(told)?;
+        let failed = |why: String| format!("{why}\n{planned:?}\n{decided:#?}\n{world:#?}");
+        is_true(&world, &planned).map_err(failed)?;
+        is_true(&world, &removed).map_err(failed)?;
         let count = |cell: &Cell<u32>, so: bool| cell.set(cell.get() + u32::from(so));
         count(&any, !planned.is_empty());
         count(&several, planned.len() > 1);
@@ -120,7 +120,7 @@ fn no_task_is_left_over_by_a_plan_or_by_any_part_of_it() {
 }
 
 /// Carries plans out one decision after another: each host's tasks are placed before the next
-/// decision, on any host with room. How many hosts go.
+/// decision, on any host with room. Returns the number of hosts removed.
 fn carry_out(world: &World, draws: &mut Draws<'_>) -> Result<usize, String> {
     let (mut world, mut steps) = (world.clone(), 0);
     loop {

@@ -133,9 +133,9 @@ impl Play {
             if missing.iter().zip(&removable).any(|(missing, removable)| *missing > 0 && *removable > 0) {
                 return failed("a group is missing hosts and can lose some");
             }
-            let (are_missing, can_go) =
+            let (are_missing, can_shrink) =
                 (missing.iter().any(|it| *it > 0), removable.iter().any(|it| *it > 0));
-            if !are_missing && !can_go {
+            if !are_missing && !can_shrink {
                 return Ok((grown, shrunk));
             }
             if are_missing && shrunk > 0 {
@@ -152,7 +152,7 @@ impl Play {
                 return failed("hosts are missing though no task waits");
             }
             grown += u32::from(are_missing);
-            shrunk += u32::from(can_go);
+            shrunk += u32::from(can_shrink);
             if grown > ROUNDS_OF_GROWTH || grown + shrunk > most {
                 return failed("no end");
             }
@@ -173,7 +173,7 @@ impl Play {
             world.remove(&removed);
             world.drain();
             world.place(draws);
-            if can_go && world.waits(first) {
+            if can_shrink && world.waits(first) {
                 return Err(format!("a task waits without {removed:?}: {removable:?}\n{before}\n{world:?}"));
             }
         }

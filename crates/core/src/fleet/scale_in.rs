@@ -27,15 +27,15 @@ pub(super) const ZONE: &str = "attribute:ecs.availability-zone";
 /// the others may lose.
 pub(super) fn removable(fleet: &Fleet<'_>) -> Vec<Removable> {
     let fewer = vec![0; fleet.snapshot.groups.len()];
-    let mut going = Going { moving: Moving::default(), fewer, doubtful: None };
+    let mut losses = Losses { moving: Moving::default(), fewer, doubtful: None };
     let must_move = must_move(fleet);
     if let Ok(must_move) = &must_move {
-        going.moving = must_move.clone();
+        losses.moving = must_move.clone();
     }
     let mut of_groups: Vec<Removable> = Vec::new();
     for number in (0..fleet.snapshot.groups.len()).rev() {
         of_groups.push(match &must_move {
-            Ok(_) => of_group(fleet, number, &mut going),
+            Ok(_) => of_group(fleet, number, &mut losses),
             Err(held) => Removable { held_by: vec![held.clone()], ..Removable::default() },
         });
     }
@@ -48,7 +48,7 @@ pub(super) fn tasks_needed(fleet: &Fleet<'_>) -> BTreeSet<ContainerInstanceArn> 
     let mut needed: BTreeSet<usize> = BTreeSet::new();
     for number in 0..fleet.snapshot.groups.len() {
         let candidates: Vec<usize> = fleet.candidates(number).collect();
-        if most_by_size(fleet, number, candidates.len()) > 0 && any_could_go(fleet, &candidates) {
+        if most_by_size(fleet, number, candidates.len()) > 0 && any_may_be_removable(fleet, &candidates) {
             needed.extend(candidates);
         }
     }
@@ -64,7 +64,7 @@ pub(super) fn tasks_needed(fleet: &Fleet<'_>) -> BTreeSet<ContainerInstanceArn> 
 
 /// A glance at sums, before tasks are read: what runs on each host is no more than what all the
 /// others have left.
-fn any_could_go(fleet: &Fleet<'_>, candidates: &[usize]) -> bool {
+fn any_may_be_removable(fleet: &Fleet<'_>, candidates: &[usize]) -> bool {
     let rooms = fleet.rooms.iter().filter_map(|host| fleet.hosts.get(*host));
     let free = rooms.fold(Amounts::default(), |free, host| free.plus(&host.free));
     candidates.iter().filter_map(|host| Some((host, fleet.hosts.get(*host)?))).all(|(host, it)| {
@@ -76,7 +76,8 @@ fn any_could_go(fleet: &Fleet<'_>, candidates: &[usize]) -> bool {
     })
 }
 
-struct Going {
+/// The hosts that groups may lose, as far as they are decided.
+struct Losses {
     moving: Moving,
     /// Of each group.
     fewer: Vec<u64>,
@@ -84,7 +85,7 @@ struct Going {
     doubtful: Option<Asked>,
 }
 
-impl Going {
+impl Losses {
     fn with(&self, number: usize, hosts: u64) -> Vec<u64> {
         let mut fewer = self.fewer.clone();
         if let Some(fewer) = fewer.get_mut(number) {
@@ -93,12 +94,13 @@ impl Going {
         fewer
     }
 
-    fn go(&mut self, number: usize, hosts: u64) {
+    fn add(&mut self, number: usize, hosts: u64) {
         self.fewer = self.with(number, hosts);
     }
 }
 
-/// What must move whichever hosts go: the tasks that wait, and those of hosts that leave.
+/// The tasks that must move whichever hosts are removed: the tasks that wait, and those of hosts
+/// that leave.
 pub(super) fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
     let mut moving = Moving::default();
     for (kind, tasks) in (0..).zip(fleet.to_place()) {
@@ -113,7 +115,7 @@ pub(super) fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
         }
     }
     for (number, host) in fleet.hosts.iter().enumerate() {
-        if !host.goes() || host.instance.tasks() == 0 {
+        if !host.leaves() || host.instance.tasks() == 0 {
             continue;
         }
         let held = |reason| Held { instance: Some(host.instance.ec2_instance_id.clone()), reason };
@@ -131,7 +133,7 @@ pub(super) fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
     Ok(moving)
 }
 
-fn of_group(fleet: &Fleet<'_>, number: usize, going: &mut Going) -> Removable {
+fn of_group(fleet: &Fleet<'_>, number: usize, losses: &mut Losses) -> Removable {
     let Some(group) = fleet.snapshot.groups.get(number) else { return Removable::default() };
     let nothing = |held_by| Removable { held_by, ..Removable::default() };
     let because = |reason| nothing(vec![Held { instance: None, reason }]);
@@ -152,21 +154,21 @@ fn of_group(fleet: &Fleet<'_>, number: usize, going: &mut Going) -> Removable {
         Err(held) => return nothing(vec![held]),
     };
     let moved: Vec<Moving> = candidates.iter().map(|host| fleet.moved_from(*host)).collect();
-    let (hosts, held_by) = match largest_choice(fleet, number, &moved, going, most) {
-        0 => match each_alone(fleet, number, &candidates, &moved, going) {
+    let (hosts, held_by) = match largest_choice(fleet, number, &moved, losses, most) {
+        0 => match each_alone(fleet, number, &candidates, &moved, losses) {
             Ok(()) => (1, Vec::new()),
             Err(held) => (0, held),
         },
         hosts => (hosts, Vec::new()),
     };
     if hosts > 0 {
-        going.moving.add_all(&largest_of(&moved, hosts));
-        going.go(number, hosts);
+        losses.moving.add_all(&largest_of(&moved, hosts));
+        losses.add(number, hosts);
     }
     Removable { hosts, units: hosts * least_weight(group), held_by }
 }
 
-/// The most hosts that may go before the group is at its minimum.
+/// The most hosts that may be removed before the group is at its minimum.
 fn most_by_size(fleet: &Fleet<'_>, number: usize, candidates: usize) -> u64 {
     let Some(group) = fleet.snapshot.groups.get(number) else { return 0 };
     let units = u64::from(group.desired.saturating_sub(group.minimum));
@@ -244,20 +246,20 @@ fn most_by_zone(fleet: &Fleet<'_>, number: usize, candidates: &[usize]) -> Resul
     Ok(most)
 }
 
-/// The most hosts of which any choice can go at once: a superset of what each choice moves, without
-/// the room of any.
-fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], going: &mut Going, most: u64) -> u64 {
-    let mut can_go = |hosts: u64| {
-        let mut moving = going.moving.clone();
+/// The most hosts of which any choice can be removed at once: a superset of what each choice moves,
+/// without the room of any.
+fn largest_choice(fleet: &Fleet<'_>, number: usize, moved: &[Moving], losses: &mut Losses, most: u64) -> u64 {
+    let mut can_lose = |hosts: u64| {
+        let mut moving = losses.moving.clone();
         moving.add_all(&largest_of(moved, hosts));
-        let rooms = Rooms { fewer: going.with(number, hosts), ..Rooms::default() };
-        all_are_placed(fleet, &rooms, &moving, &fleet.one_more, &mut going.doubtful)
+        let rooms = Rooms { fewer: losses.with(number, hosts), ..Rooms::default() };
+        all_are_placed(fleet, &rooms, &moving, &fleet.one_more, &mut losses.doubtful)
     };
     // Any larger choice moves more tasks, and leaves less room.
     let (mut can, mut cannot) = (0, most + 1);
     while can + 1 < cannot {
         let middle = if can == 0 { 1 } else { (can * 2).min(can + (cannot - can) / 2).max(can + 1) };
-        if can_go(middle) { can = middle } else { cannot = middle }
+        if can_lose(middle) { can = middle } else { cannot = middle }
     }
     can
 }
@@ -282,29 +284,29 @@ fn each_alone(
     number: usize,
     candidates: &[usize],
     moved: &[Moving],
-    going: &mut Going,
+    losses: &mut Losses,
 ) -> Result<(), Vec<Held>> {
     // A task that is placed where the most moves that any one host holds, without the largest room,
     // is so with each host.
-    let mut most = going.moving.clone();
+    let mut most = losses.moving.clone();
     most.add_all(&largest_of(moved, 1));
-    let any = Rooms { fewer: going.with(number, 1), ..Rooms::default() };
+    let any = Rooms { fewer: losses.with(number, 1), ..Rooms::default() };
     let whichever = Certificate::new(fleet, &any, &most);
     let mut known: BTreeMap<Asked, bool> = BTreeMap::new();
     let mut rooms =
-        Rooms { without: FixedBitSet::with_capacity(fleet.hosts.len()), fewer: going.fewer.clone() };
+        Rooms { without: FixedBitSet::with_capacity(fleet.hosts.len()), fewer: losses.fewer.clone() };
     for (host, moved) in candidates.iter().zip(moved) {
-        let mut moving = going.moving.clone();
+        let mut moving = losses.moving.clone();
         moving.add_all(moved);
         rooms.without.clear();
         rooms.without.insert(*host);
         let certificate = Certificate::new(fleet, &rooms, &moving);
-        for asked in Asked::all(&moving, &fleet.one_more, going.doubtful) {
+        for asked in Asked::all(&moving, &fleet.one_more, losses.doubtful) {
             if known.get(&asked) == Some(&true) {
                 continue;
             }
             if !certificate.places(asked, &fleet.one_more) {
-                going.doubtful = Some(asked);
+                losses.doubtful = Some(asked);
                 let instance = fleet.hosts.get(*host).map(|it| it.instance.ec2_instance_id.clone());
                 let kind = fleet.kinds.all.get(asked.kind());
                 let service = kind.map(|it| it.service.clone()).unwrap_or_default();
@@ -337,7 +339,7 @@ impl Fleet<'_> {
         Some(host.instance.arn.clone())
     }
 
-    /// The tasks that need another place when a host goes.
+    /// The tasks that must be placed elsewhere when a host is removed.
     pub(super) fn moved_from(&self, host: usize) -> Moving {
         let mut moving = Moving::default();
         let tasks = self.hosts.get(host).and_then(|host| host.tasks).unwrap_or_default();

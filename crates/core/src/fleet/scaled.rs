@@ -114,7 +114,7 @@ fn waiting_tasks_raise_the_group_at_once() {
 }
 
 #[test]
-fn a_host_goes_once_it_has_been_removable_for_five_minutes() {
+fn a_host_is_removed_once_it_has_been_removable_for_five_minutes() {
     let mut scene = Scene::of(&[2, 1, 0]);
     let early = scene.decide_at(0);
     let until = Scene::start() + TimeDelta::minutes(5);
@@ -141,7 +141,7 @@ fn a_host_that_was_not_removable_in_between_starts_anew() {
 }
 
 #[test]
-fn the_cheapest_host_goes_first() {
+fn the_cheapest_host_is_removed_first() {
     // Empty, then fewest tasks.
     assert_eq!(Scene::of(&[2, 1, 0, 1]).at_once(2).removed(), [2, 1]);
     // Among as many tasks the smallest.
@@ -259,12 +259,12 @@ fn hosts_that_drain_count_against_how_many_may_at_once() {
     let decided = scene.decide();
     assert_eq!(decided.held_back, Some(HeldBack::EnoughDraining { draining: 1, most: 1 }));
     // One that terminates without a container instance counts, one that is retained does not.
-    for (state, goes) in [("Terminating:Proceed", false), ("Terminating:Retained", true)] {
+    for (state, is_removed) in [("Terminating:Proceed", false), ("Terminating:Retained", true)] {
         let mut scene = Scene::of(&[0, 0, 0]).at_once(1);
         scene.cluster.group_mut("web").instances[2].lifecycle_state = state.to_owned();
         scene.cluster.group_mut("web").desired = 2;
         scene.cluster.snapshot.container_instances.pop();
-        assert_eq!(!scene.decide().remove.is_empty(), goes, "{state}");
+        assert_eq!(!scene.decide().remove.is_empty(), is_removed, "{state}");
     }
 }
 
@@ -342,7 +342,7 @@ fn a_group_is_left_alone_with_the_reason() {
 }
 
 #[test]
-fn no_host_goes_within_ten_minutes_of_a_scale_out() {
+fn no_host_is_removed_within_ten_minutes_of_a_scale_out() {
     let mut scene = Scene::of(&[1, 0, 0]);
     scene.cluster.group_mut("web").desired = 4;
     scene.observe_at(-1);
@@ -374,7 +374,7 @@ fn a_cold_start_waits_as_after_a_scale_out() {
 }
 
 #[test]
-fn no_host_goes_while_a_task_waits_or_the_group_changes() {
+fn no_host_is_removed_while_a_task_waits_or_the_group_changes() {
     let mut scene = Scene::of(&[1, 0, 0]);
     scene.cluster.service_mut("api").desired += 1;
     scene.cluster.service_mut("api").deployments[0].desired += 1;

@@ -17,7 +17,7 @@ pub const AFTER_SCALE_OUT: TimeDelta = TimeDelta::minutes(10);
 const BREAK_MAX: TimeDelta = TimeDelta::minutes(3);
 
 /// Reads of a group lag behind a desired capacity that was set by less than this.
-const READS_LAG: TimeDelta = TimeDelta::seconds(60);
+const GROUP_READS_LAG_MAX: TimeDelta = TimeDelta::seconds(60);
 
 /// The memory of a cluster's groups.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +59,7 @@ impl ScalingMemory {
                 kept.scaled_out_at = now.max(kept.scaled_out_at);
             }
             // One that is gone from one read and back in the next was not launched in between.
-            kept.instances.retain(|_, read_at| now - *read_at < READS_LAG * 3);
+            kept.instances.retain(|_, read_at| now - *read_at < GROUP_READS_LAG_MAX * 3);
             kept.desired = group.desired;
         }
         self.groups.retain(|name, _| snapshot.groups.iter().any(|group| group.name == *name));
@@ -90,7 +90,7 @@ impl ScalingMemory {
     /// A desired capacity that was set so short a time ago that reads may not have it.
     pub(super) fn asked(&self, group: &str, now: DateTime<Utc>) -> Option<u32> {
         let (desired, at) = self.groups.get(group)?.asked?;
-        (now - at < READS_LAG).then_some(desired)
+        (now - at < GROUP_READS_LAG_MAX).then_some(desired)
     }
 
     /// Since when a host has been removable in every decision. None where the last decision is too
@@ -183,7 +183,7 @@ mod tests {
         memory.observe_removable("web", &[id(0), id(1)], at(2));
         assert_eq!((since(&memory, 0, 3), since(&memory, 1, 3)), (Some(at(2)), Some(at(0))));
         assert_eq!(since(&memory, 2, 3), None);
-        // Nobody looked for more than three minutes.
+        // The calculator took no snapshot for more than three minutes.
         assert_eq!((since(&memory, 1, 5), since(&memory, 1, 6)), (Some(at(0)), None));
         memory.observe_removable("web", &[id(1)], at(6));
         assert_eq!(since(&memory, 1, 6), Some(at(6)));

@@ -47,7 +47,7 @@ fn a_new_host_has_its_daemons_on_it() {
 }
 
 #[test]
-fn where_all_services_want_none_nothing_is_missing_and_all_can_go() {
+fn where_all_services_want_none_nothing_is_missing_and_all_are_removable() {
     let cluster = Cluster::new()
         .headroom("one")
         .group("web", 2, 2048, 3840)
@@ -95,7 +95,7 @@ fn hosts_that_have_not_joined_are_coming_and_after_ten_minutes_stop_the_figure()
 }
 
 #[test]
-fn agents_that_lost_their_connection_add_no_host_and_their_room_lets_none_go() {
+fn agents_that_lost_their_connection_add_no_host_and_make_none_removable() {
     let mut cluster =
         Cluster::new().headroom("one").group("web", 3, 1000, 1000).service("api", 3, needs(500, 500));
     for host in 0..3 {
@@ -244,11 +244,11 @@ fn a_host_without_a_required_attribute_is_no_room() {
 }
 
 #[test]
-fn what_two_groups_can_lose_can_go_at_once() {
+fn two_groups_can_lose_their_removable_hosts_at_once() {
     let mut cluster =
         Cluster::new().group("a", 2, 1000, 1000).group("b", 1, 1000, 1000).service("api", 3, needs(500, 500));
     (0..3).for_each(|host| cluster.run("api", host, 1));
-    // Three tasks, six places: one host can go.
+    // Three tasks, and room for six: one host is removable.
     assert_eq!((cluster.figures("a").1, cluster.figures("b").1), (0, 1));
 }
 
@@ -620,7 +620,7 @@ fn a_task_that_leaves_amid_a_deployment_keeps_its_room_though_no_host_fits_both_
 }
 
 #[test]
-fn a_host_that_left_its_group_may_leave_its_tasks_without_a_place() {
+fn a_host_that_left_its_group_may_leave_its_tasks_waiting() {
     let mut cluster = Cluster::new().group("web", 3, 1000, 1000).service("api", 2, needs(1000, 1000));
     cluster.run("api", 0, 1);
     cluster.run("api", 1, 1);

@@ -1,11 +1,17 @@
 //! ECS.
 
+use std::time::Duration;
+
 use super::{Answer, CallError, Page, PageToken};
 use crate::capacity_provider::CapacityProvider;
 use crate::cluster::Cluster;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
 use crate::service::{Service, ServiceArn};
 use crate::task::{DesiredStatus, Task, TaskArn, TaskDefinition, TaskDefinitionArn, TaskProtection};
+
+/// The longest that reads of ECS are assumed to lag behind what happened. They are eventually
+/// consistent (API reference, `RunTask`), and ECS publishes no bound.
+pub const READS_LAG_MAX: Duration = Duration::from_secs(5);
 
 /// The most container instances or tasks that one describe call takes, and the most ARNs on one
 /// page of a list.

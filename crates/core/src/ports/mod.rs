@@ -24,8 +24,8 @@ pub use auto_scaling::{AutoScalingGroups, GROUPS_MAX, GroupScaling, LifecycleAct
 pub use cloudwatch::{METRIC_DATA_MAX, MetricDatum, MetricUnit, Metrics, StorageResolution};
 pub use ecs::{
     CapacityProviders, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances, DESCRIBE_MAX,
-    FILTER_MAX, SERVICES_MAX, STOP_REASON_MAX, Services, TaskDefinitions, TaskProtections, TaskStopping,
-    Tasks, TasksOf, UPDATE_STATE_MAX,
+    FILTER_MAX, READS_LAG_MAX, SERVICES_MAX, STOP_REASON_MAX, Services, TaskDefinitions, TaskProtections,
+    TaskStopping, Tasks, TasksOf, UPDATE_STATE_MAX,
 };
 pub use embedded_metrics::EmbeddedMetrics;
 pub use sns::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE, NotificationTopic};

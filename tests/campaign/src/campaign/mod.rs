@@ -39,9 +39,9 @@ pub struct Campaign<'a> {
 pub const FAILURES_MAX: usize = 10;
 
 impl Campaign<'_> {
-    /// Plays all seeds, or those up to the tenth that fails. `look` is called now and then with
+    /// Plays all seeds, or those up to the tenth that fails. `report` is called now and then with
     /// the tally so far.
-    pub fn run(&self, look: impl Fn(&Tally) + Sync) -> Tally {
+    pub fn run(&self, report: impl Fn(&Tally) + Sync) -> Tally {
         panics::catch_quietly();
         let next = AtomicU64::new(0);
         let stop = AtomicBool::new(false);
@@ -58,7 +58,7 @@ impl Campaign<'_> {
                 if sum.tally.failures.len() >= FAILURES_MAX {
                     stop.store(true, Ordering::Relaxed);
                 }
-                look(&sum.tally);
+                report(&sum.tally);
             }
         };
         std::thread::scope(|threads| {

@@ -7,7 +7,7 @@ use std::sync::Once;
 
 thread_local! {
     static PLAYING: Cell<bool> = const { Cell::new(false) };
-    static TOLD: RefCell<Option<String>> = const { RefCell::new(None) };
+    static REPORTED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// From now on [`catch`] keeps the panics of a played history. Others are printed as before.
@@ -19,7 +19,7 @@ pub(super) fn catch_quietly() {
             if PLAYING.get() {
                 // One line, whatever the message is.
                 let text = panic.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-                TOLD.with_borrow_mut(|told| *told = Some(text));
+                REPORTED.with_borrow_mut(|reported| *reported = Some(text));
             } else {
                 before(panic);
             }
@@ -32,6 +32,6 @@ pub(super) fn catch<T>(play: impl FnOnce() -> T) -> Result<T, String> {
     PLAYING.set(true);
     let played = catch_unwind(AssertUnwindSafe(play));
     PLAYING.set(false);
-    let told = TOLD.with_borrow_mut(Option::take);
-    played.map_err(|_| told.unwrap_or_else(|| "panicked".to_owned()))
+    let reported = REPORTED.with_borrow_mut(Option::take);
+    played.map_err(|_| reported.unwrap_or_else(|| "panicked".to_owned()))
 }

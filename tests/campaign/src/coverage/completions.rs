@@ -26,7 +26,7 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn look(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
+    pub(super) fn observe(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
         match &entry.what {
             Occurrence::InvocationStarted { invocation, function, payload, .. }
                 if function.as_ref() == DRAINER =>

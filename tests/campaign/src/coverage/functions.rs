@@ -35,7 +35,7 @@ struct Invocation {
 const LATE: TimeDelta = TimeDelta::seconds(2);
 
 impl Functions {
-    pub(super) fn look(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
+    pub(super) fn observe(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
         match &entry.what {
             Occurrence::InvocationStarted { cold, hops, .. } => {
                 seen.insert(if *cold { Seen::ColdStart } else { Seen::WarmStart });
@@ -111,7 +111,7 @@ impl Functions {
                 self.done.insert(invocation.event);
                 seen.extend(shown_by(answer));
                 if invocation.is(CALCULATOR) && !invocation.put {
-                    seen.insert(Seen::AnsweredWithoutLook);
+                    seen.insert(Seen::AnsweredWithoutSnapshot);
                 }
             }
             InvocationEnd::Failed(_) if invocation.is(CALCULATOR) && !invocation.put => {

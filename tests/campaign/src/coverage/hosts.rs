@@ -36,7 +36,7 @@ struct Host {
 }
 
 impl Hosts {
-    pub(super) fn look(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
+    pub(super) fn observe(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
         match &entry.what {
             Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
                 self.of.insert(container_instance.clone(), ec2_instance_id.clone());
@@ -109,11 +109,11 @@ impl Hosts {
             Occurrence::PolicyExecuted { from, to, .. } => {
                 seen.insert(if to > from { Seen::ScaledOut } else { Seen::ScaledIn });
             }
-            _ => self.look_at_direct_scaling(entry, seen),
+            _ => self.observe_direct_scaling(entry, seen),
         }
     }
 
-    fn look_at_direct_scaling(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
+    fn observe_direct_scaling(&mut self, entry: &Entry, seen: &mut BTreeSet<Seen>) {
         match &entry.what {
             Occurrence::InstanceRefresh { group, in_progress }
             | Occurrence::ProcessesSuspended { group, suspended: in_progress, .. } => {

@@ -31,9 +31,9 @@ pub fn seen(played: &Played) -> BTreeSet<Seen> {
     let (mut functions, mut hosts) = (Functions::default(), Hosts::default());
     let mut completions = Completions::default();
     for entry in played.world.history().entries() {
-        functions.look(entry, &mut seen);
-        hosts.look(entry, &mut seen);
-        completions.look(entry, &mut seen);
+        functions.observe(entry, &mut seen);
+        hosts.observe(entry, &mut seen);
+        completions.observe(entry, &mut seen);
     }
     seen
 }

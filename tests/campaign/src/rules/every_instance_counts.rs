@@ -2,8 +2,8 @@
 //! the cluster.
 //!
 //! The rule covers a cluster of which no container instance changed from 5 s before the invocation
-//! began. That is `SETTLE`, the longest that reads are assumed to lag. The calculator puts the
-//! cluster's exact `ContainerCapacity`, whatever the size of a page, and none where there is no
+//! began. That is `READS_LAG_MAX`, the longest that reads are assumed to lag. The calculator puts
+//! the cluster's exact `ContainerCapacity`, whatever the size of a page, and none where there is no
 //! worst-case container.
 //!
 //! It also puts the exact `ActiveHosts`, `DrainingHosts` and `DisconnectedHosts` of each group that

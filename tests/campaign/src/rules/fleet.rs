@@ -158,7 +158,7 @@ impl<'a> Fleet<'a> {
 
     /// Returns whether there was only one worst-case container since, whichever of the hosts
     /// somebody saw.
-    pub(super) fn has_one_worst_case_since(&self, time: DateTime<Utc>) -> bool {
+    pub(super) fn has_one_worst_case_container_since(&self, time: DateTime<Utc>) -> bool {
         !self.worst_cases.depends_on_hosts() || self.took_turns.is_none_or(|last| last < time)
     }
 

@@ -62,15 +62,15 @@ impl MetricPut<'_> {
     /// Returns whether the invocation could know the cluster as it is: nothing changed since it may
     /// have seen it, and all reads were true.
     pub(super) fn is_known(&self) -> bool {
-        let told = !(self.reads.failed || self.reads.untold || self.reads.misled);
-        told && self.fleet.is_still_since(self.seen_from) && self.worst_case_is_known()
+        let are_true = !(self.reads.failed || self.reads.untold || self.reads.misled);
+        are_true && self.fleet.is_still_since(self.seen_from) && self.worst_case_container_is_known()
     }
 
     /// Returns whether the invocation could know no other worst-case container than the present
     /// one.
-    pub(super) fn worst_case_is_known(&self) -> bool {
-        let told = !(self.reads.misled && self.fleet.discovers());
-        told && self.fleet.has_one_worst_case_since(self.seen_from)
+    pub(super) fn worst_case_container_is_known(&self) -> bool {
+        let are_true = !(self.reads.misled && self.fleet.discovers());
+        are_true && self.fleet.has_one_worst_case_container_since(self.seen_from)
     }
 
     /// The highest sum of the desired counts at any time that the invocation may have seen.
@@ -81,8 +81,8 @@ impl MetricPut<'_> {
     /// The places for tasks, where the invocation could know them: nothing that matters changed
     /// since it may have seen the cluster, and all reads were true.
     pub(super) fn known_placing(&self) -> Option<&Placing<'_>> {
-        let told = !(self.reads.failed || self.reads.untold || self.reads.misled);
-        self.placing.filter(|placing| told && placing.is_still_since(self.seen_from))
+        let are_true = !(self.reads.failed || self.reads.untold || self.reads.misled);
+        self.placing.filter(|placing| are_true && placing.is_still_since(self.seen_from))
     }
 
     /// The value of the cluster's metric of a name.
@@ -102,11 +102,11 @@ pub(super) fn number(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// Goes through a history and looks at each time that the calculator put metric data. The first
-/// complaint is the answer, with its time.
+/// Checks each time of a history that the calculator put metric data. The first complaint is the
+/// answer, with its time.
 pub(super) fn each_metric_put(
     played: &Played,
-    look: impl Fn(&MetricPut<'_>) -> Result<(), String>,
+    check: impl Fn(&MetricPut<'_>) -> Result<(), String>,
 ) -> Result<(), (DateTime<Utc>, String)> {
     let Some(plan) = &played.scenario.calculator else { return Ok(()) };
     let clusters = played.scenario.clusters.iter().enumerate();
@@ -152,7 +152,7 @@ pub(super) fn each_metric_put(
                 let (placing, at) = (Some(&placing).filter(|_| cluster == 0), entry.at);
                 let put =
                     MetricPut { seen_from, values, fleet, reads, placing, at, demand: &demand, cluster };
-                look(&put).map_err(|how| (entry.at, format!("[{}] {how}", by.0)))?;
+                check(&put).map_err(|how| (entry.at, format!("[{}] {how}", by.0)))?;
             }
             _ => {}
         }
@@ -162,7 +162,7 @@ pub(super) fn each_metric_put(
 
 impl Reads {
     /// Returns whether all of them are true.
-    pub(super) fn told(self) -> bool {
+    pub(super) fn are_true(self) -> bool {
         !(self.failed || self.untold || self.misled)
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! `PlaceableContainers` is at most the sum, over the container instances, of the most worst-case
 //! containers that each had room for at any time. The time is from 5 s before the invocation began
-//! until it put. The 5 s are `SETTLE`, the longest that reads are assumed to lag. A read is not of
-//! one instant, and network interfaces are read after everything else.
+//! until it put. The 5 s are `READS_LAG_MAX`, the longest that reads are assumed to lag. A read is
+//! not of one instant, and network interfaces are read after everything else.
 //!
 //! Where no instance changed meanwhile, the figure is exactly the number that fits, host by host.
 //! For identical containers that is the best that any placement can do.
@@ -42,11 +42,11 @@ impl Rule for NeverOptimistic {
 
 fn promises(put: &MetricPut<'_>) -> Result<(), String> {
     can_be_placed(put)?;
-    can_go(put)
+    are_removable(put)
 }
 
 fn can_be_placed(put: &MetricPut<'_>) -> Result<(), String> {
-    if !put.worst_case_is_known() || put.fleet.worst.is_none() {
+    if !put.worst_case_container_is_known() || put.fleet.worst.is_none() {
         return Ok(());
     }
     // Where the worst-case container fits on no host there is no figure of it.
@@ -68,7 +68,7 @@ fn can_be_placed(put: &MetricPut<'_>) -> Result<(), String> {
     Ok(())
 }
 
-fn can_go(put: &MetricPut<'_>) -> Result<(), String> {
+fn are_removable(put: &MetricPut<'_>) -> Result<(), String> {
     let removable = put.of_groups("RemovableHosts").filter(|(_, value)| *value > 0.0);
     let removable: Vec<_> = removable.map(|(group, value)| (group.to_owned(), whole(value))).collect();
     for (group, hosts) in &removable {
@@ -79,7 +79,9 @@ fn can_go(put: &MetricPut<'_>) -> Result<(), String> {
     }
     let Some(placing) = put.known_placing().filter(|_| !removable.is_empty()) else { return Ok(()) };
     let seed = put.at.timestamp().unsigned_abs();
-    placing.can_go(&removable, seed, put.at).map_err(|how| format!("put RemovableHosts {removable:?}: {how}"))
+    placing
+        .are_removable(&removable, seed, put.at)
+        .map_err(|how| format!("put RemovableHosts {removable:?}: {how}"))
 }
 
 /// A count of hosts that a metric has.

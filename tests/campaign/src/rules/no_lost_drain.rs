@@ -130,7 +130,7 @@ impl Drains<'_> {
             let coordinated = self.places.get(&id).is_some_and(|place| !place.coordinators.is_empty());
             let own = self.actions.get(notice.token.as_str());
             let released = delegated && coordinated || self.wrongly_gone.contains(&id);
-            if let Some(action) = own.filter(|action| !released && has_to_go_on(action, ended)) {
+            if let Some(action) = own.filter(|action| !released && must_go_on(action, ended)) {
                 return Err(format!("[{}] returned and left {} to nobody", id.0, action.instance));
             }
             self.leaves_others_alive(&notice.group, id, delegated, ended)?;
@@ -154,7 +154,7 @@ impl Drains<'_> {
         let mut of_group =
             self.actions.iter().filter(|(token, action)| action.group == group && known(token));
         let left = of_group.find(|(token, action)| {
-            has_to_go_on(action, ended) && !self.is_unknown_to_its_coordinator(token, ended)
+            must_go_on(action, ended) && !self.is_unknown_to_its_coordinator(token, ended)
         });
         let Some((token, left)) = left else { return Ok(()) };
         if self.is_alive(group, id, ended) || self.is_queued(token) || given_up {
@@ -230,7 +230,7 @@ impl Drains<'_> {
 }
 
 /// Returns whether an action is open, and not just about to be ended by its hook's timeout.
-fn has_to_go_on(action: &LifecycleAction<'_>, ended: Ended<'_>) -> bool {
+fn must_go_on(action: &LifecycleAction<'_>, ended: Ended<'_>) -> bool {
     let open = action.opened <= ended.at && action.is_open_before(ended.position);
     open && ended.at < action.expires_after(ended.at) - HEARTBEAT_UNDER_WAY
 }

@@ -395,9 +395,10 @@ impl<'a> Placing<'a> {
         host.status == ContainerInstanceStatus::Active && host.agent_connected && serves
     }
 
-    /// Returns whether as many hosts of each group can go, whichever they are, and each task is
-    /// placed, whatever ECS picks: an adversary tries. How it was proven wrong is the error.
-    pub(super) fn can_go(
+    /// Returns whether as many hosts of each group can be removed, whichever they are, and each
+    /// task is placed, whatever ECS picks: an adversary tries. How it was proven wrong is the
+    /// error.
+    pub(super) fn are_removable(
         &self,
         removable: &[(String, u64)],
         seed: u64,
@@ -416,7 +417,7 @@ impl<'a> Placing<'a> {
         picks: &mut Picks,
         now: DateTime<Utc>,
     ) -> Result<(), String> {
-        let mut going: BTreeSet<&ContainerInstanceArn> = BTreeSet::new();
+        let mut removed: BTreeSet<&ContainerInstanceArn> = BTreeSet::new();
         for (group, hosts) in removable {
             // Auto Scaling takes none that leaves already, none on standby, and none that is
             // protected.
@@ -431,14 +432,14 @@ impl<'a> Placing<'a> {
                     break;
                 }
                 let host = left.swap_remove(picks.one_of(left.len()));
-                going.insert(&host.arn);
+                removed.insert(&host.arn);
             }
         }
-        self.strand(&going, picks, now)
+        self.strand(&removed, picks, now)
     }
 
-    /// Returns whether this very host can go and each task is placed, whatever ECS picks: an
-    /// adversary tries. How it was proven wrong is the error.
+    /// Returns whether this very host can be removed and each task is placed, whatever ECS picks:
+    /// an adversary tries. How it was proven wrong is the error.
     pub(super) fn can_lose(
         &self,
         instance: &Ec2InstanceId,
@@ -446,9 +447,9 @@ impl<'a> Placing<'a> {
         now: DateTime<Utc>,
     ) -> Result<(), String> {
         let own = self.registrations(instance);
-        let going: BTreeSet<&ContainerInstanceArn> = own.map(|host| &host.arn).collect();
+        let removed: BTreeSet<&ContainerInstanceArn> = own.map(|host| &host.arn).collect();
         for attempt in 0..4 * TRIES {
-            self.strand(&going, &mut Picks(seed ^ (attempt << 48)), now)?;
+            self.strand(&removed, &mut Picks(seed ^ (attempt << 48)), now)?;
         }
         Ok(())
     }
@@ -495,12 +496,12 @@ impl<'a> Placing<'a> {
     /// Places all that must move once these hosts are gone, in any order, on any host with room.
     fn strand(
         &self,
-        going: &BTreeSet<&'a ContainerInstanceArn>,
+        removed: &BTreeSet<&'a ContainerInstanceArn>,
         picks: &mut Picks,
         now: DateTime<Utc>,
     ) -> Result<(), String> {
         let mut moving: Vec<&Service<'a>> = Vec::new();
-        for task in self.tasks.values().filter(|task| going.contains(task.host)) {
+        for task in self.tasks.values().filter(|task| removed.contains(task.host)) {
             let Some(host) = self.hosts.get(task.host) else { continue };
             let Some(name) = task.service.as_deref() else {
                 return Err(format!("{} has a standalone task", host.ec2_instance_id));
@@ -517,7 +518,7 @@ impl<'a> Placing<'a> {
         let mut rooms: Vec<Room> = self
             .hosts
             .values()
-            .filter(|host| self.takes_tasks(host) && !going.contains(&host.arn))
+            .filter(|host| self.takes_tasks(host) && !removed.contains(&host.arn))
             .map(|host| self.room(host))
             .collect();
         while !moving.is_empty() {
@@ -529,7 +530,7 @@ impl<'a> Placing<'a> {
                 return Err(format!(
                     "a task of {} has no place once {} hosts are gone",
                     service.name,
-                    going.len()
+                    removed.len()
                 ));
             };
             room.place(service);

@@ -40,7 +40,7 @@ fn few_hosts() -> BoxedStrategy<u32> {
     (1_u32..=10).boxed()
 }
 
-/// The groups share the hosts as evenly as it goes.
+/// The groups share the hosts as evenly as possible.
 fn share(hosts: u32, groups: Vec<GroupPlan>) -> Vec<GroupPlan> {
     let mut sharing = u32::try_from(groups.len()).unwrap_or(1);
     let mut left = hosts;

@@ -42,7 +42,7 @@ fn grows() -> Scenario {
 }
 
 #[test]
-fn hosts_that_no_task_needs_go_and_others_come_where_some_are_needed() {
+fn hosts_that_no_task_needs_are_removed_and_missing_ones_launched() {
     let played = shipped(&directly());
     assert!(removals(&played) >= 3, "{}", played.world.history());
     let played = shipped(&grows());
@@ -74,7 +74,7 @@ fn a_termination_that_is_requested_twice_is_seen() {
         let mut scenario = directly();
         scenario.clusters[0].groups[0].options.terminated_again = again;
         if words.is_empty() {
-            // Where AWS passes over it, nothing comes of it.
+            // Where AWS ignores or refuses it, it removes no second host.
             let played = play_with(&scenario, &With(Mutation::TerminatesTwice)).unwrap();
             DirectScaling.check(&played).unwrap();
         } else {
@@ -83,7 +83,7 @@ fn a_termination_that_is_requested_twice_is_seen() {
     }
 }
 
-/// Whatever AWS makes of it, the calculator sends none twice.
+/// The calculator sends no termination twice, even where AWS would refuse or ignore the second.
 #[test]
 fn an_answer_that_is_lost_is_no_second_host() {
     for again in [Again::Decremented, Again::Ignored, Again::Refused] {
@@ -142,7 +142,7 @@ fn a_host_of_a_service_that_is_being_deployed_is_seen() {
 }
 
 #[test]
-fn a_host_that_goes_soon_after_its_group_grew_is_seen() {
+fn a_host_removed_soon_after_its_group_grew_is_seen() {
     let mut scenario = directly();
     scenario.quiet_after_seconds = 400;
     scenario.happenings.push(at(300, What::SetDesiredCapacity(7)));
@@ -165,7 +165,7 @@ fn more_hosts_at_once_than_may_drain_are_seen() {
 }
 
 #[test]
-fn a_host_that_goes_before_its_environment_can_know_is_seen() {
+fn a_host_removed_before_its_environment_can_know_is_seen() {
     let mut played = shipped(&directly());
     let plan = played.scenario.calculator.as_mut().unwrap().direct.as_mut().unwrap();
     plan.scale_in_minutes = 60;

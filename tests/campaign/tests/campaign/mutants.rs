@@ -83,7 +83,7 @@ fn a_host_is_given_away_that_is_needed() {
 }
 
 #[test]
-fn a_host_is_missing_though_hosts_can_go() {
+fn a_host_is_missing_though_hosts_are_removable() {
     is_seen_among(Mutation::MissesOneMore, &measured(), "never optimistic");
     is_seen_among(Mutation::MissesOneMore, &measured(), "no runaway");
 }
@@ -135,7 +135,7 @@ fn a_page_that_is_listed_twice_is_one_read_too_many() {
 
 #[test]
 fn a_snapshot_for_each_event_reads_too_much() {
-    is_seen(Mutation::AlwaysLooks, &storm(), "within the bucket");
+    is_seen(Mutation::AlwaysReads, &storm(), "within the bucket");
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(crate) enum Mutation {
     PromisesTwice,
     /// One host more is said to be removable.
     RemovesOneMore,
-    /// One host is missing, though hosts can go.
+    /// One host is missing, though hosts are removable.
     MissesOneMore,
     /// Half of what a task definition needs is seen.
     NeedsHalf,
@@ -65,7 +65,7 @@ pub(crate) enum Mutation {
     ListsTwice,
     /// Events are never known to be of what was seen: all instances seem to be at their first
     /// version.
-    AlwaysLooks,
+    AlwaysReads,
     /// Reads do not wait for their turn.
     NeverWaits,
     /// An instance of a lower id seems to wait, with an open action, that no message is about.
@@ -89,7 +89,7 @@ pub(crate) enum Mutation {
     GoneIsCompleted,
     /// A group is asked for a thousand hosts more than are missing.
     AsksForAThousandMore,
-    /// With each host that goes, Auto Scaling is left to pick another one.
+    /// With each host that is removed, Auto Scaling is left to pick another one.
     RemovesTwo,
     /// Each termination is requested twice.
     TerminatesTwice,
@@ -113,7 +113,7 @@ pub(crate) enum Mutation {
     RefreshUnseen,
     /// No capacity provider seems to be scaled by ECS.
     ManagedScalingUnseen,
-    /// Each host that goes is asked for again.
+    /// Each host that is removed is asked for again.
     FightsItself,
     /// Each capacity that is set is less than before.
     LowersInstead,
@@ -251,7 +251,7 @@ impl ContainerInstances for Mutant {
                 instance.registered.cpu.0 *= 2;
                 instance.registered.memory.0 *= 2;
             }
-            if self.has(Mutation::AlwaysLooks) {
+            if self.has(Mutation::AlwaysReads) {
                 instance.version = 0;
             }
             if self.has(Mutation::AnyHostLargeEnough) {

@@ -142,7 +142,7 @@ impl FleetkeeperScaling {
         }
     }
 
-    /// Never more instances than can go; by the book's signals, one.
+    /// Never more instances than are removable; by the book's signals, one.
     #[must_use]
     pub fn scale_in_policy(&self) -> StepScalingPolicy {
         let policy = |steps: &[StepAdjustment]| {

@@ -171,7 +171,7 @@ fn a_daemons_new_task_starts_when_the_hosts_old_one_has_stopped() {
 }
 
 #[test]
-fn a_deployment_is_told_of_where_a_rule_waits_for_it() {
+fn a_deployment_is_reported_where_a_rule_waits_for_it() {
     let (mut world, _) = two_hosts_with_web(50, 200);
     let arn = fleetkeeper_sim::world::ecs::cluster_arn("demo");
     world.create_function(LambdaFunction::new("calculator", 60));

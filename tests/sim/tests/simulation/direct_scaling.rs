@@ -184,7 +184,7 @@ fn zones_that_a_termination_left_uneven_are_balanced_by_the_group() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_is_told_of_until_it_ended() {
+async fn a_refresh_is_reported_until_it_ended() {
     let (mut world, _) = world_of_hosts(1);
     let versions = |world: &World| {
         let groups = world.describe_auto_scaling_groups(&[]);

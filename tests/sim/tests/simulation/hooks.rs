@@ -101,7 +101,7 @@ fn bad_parameters_have_the_same_code_and_another_message() {
 }
 
 #[test]
-fn without_completion_the_instance_goes_at_its_timeout_with_all_that_runs_on_it() {
+fn without_completion_the_instance_is_terminated_at_its_timeout_with_all_that_runs_on_it() {
     let (mut world, hosts) = two_hosts_with_web(100, 200);
     world.terminate_instance("hosts", &hosts[0], true).unwrap();
     world.advance_seconds(599);

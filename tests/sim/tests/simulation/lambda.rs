@@ -234,7 +234,7 @@ async fn a_message_may_come_twice_and_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_dies_where_it_waits_and_is_tried_again() {
+async fn a_function_dies_where_it_waits_and_is_retried() {
     let mut met = std::collections::BTreeSet::new();
     for seed in 0..40 {
         let mut driver = sent_to(Code::Republish, function(), |world| {

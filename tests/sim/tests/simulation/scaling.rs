@@ -105,7 +105,7 @@ fn a_scale_in_is_blocked_while_a_scale_out_warms_up() {
 }
 
 #[test]
-fn a_burst_is_made_up_for_and_no_step_is_more_than_the_metric_says() {
+fn a_burst_is_caught_up_with_and_no_step_is_more_than_the_metric_says() {
     for (missing, added) in [
         (1.0, 1),
         (3.9, 3),

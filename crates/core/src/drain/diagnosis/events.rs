@@ -258,7 +258,7 @@ mod tests {
     fn the_latest_event_is_shown_in_one_line_of_bounded_length() {
         let of =
             |message: &str| latest(&service("w", 1).with_events([(0, message), (-1, "old")]), at(0)).unwrap();
-        assert_eq!(of("told\nthis \t twice"), "(service w) told this twice");
+        assert_eq!(of("said\nthis \t twice"), "(service w) said this twice");
         let exact = "ü".repeat(SHOWN_CHARS - "(service w) ".len());
         assert_eq!(of(&exact), format!("(service w) {exact}"));
         let shown = of(&format!("{exact}ü"));

@@ -1,4 +1,4 @@
-//! Where an instance goes when it leaves its group.
+//! The destination of an instance that leaves its group.
 
 use std::fmt;
 

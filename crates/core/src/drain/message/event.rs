@@ -6,9 +6,10 @@ use super::Message;
 use super::ignored::Ignored;
 use super::interruption::{rebalance, spot_interruption};
 use super::member::{detail, text_of};
-use super::notice::{TERMINATING, read_lifecycle_message};
+use super::notice::read_lifecycle_message;
 use super::sweep::read_sweep;
 use super::unreadable::UnreadableMessage;
+use crate::lifecycle::TERMINATING;
 
 const AUTO_SCALING: &str = "aws.autoscaling";
 const EC2: &str = "aws.ec2";

@@ -13,10 +13,7 @@ use super::metadata::read_metadata;
 use super::unreadable::UnreadableMessage;
 use crate::cluster::Cluster;
 use crate::container_instance::Ec2InstanceId;
-use crate::lifecycle::{LifecycleAction, LifecycleActionId};
-
-/// The transition that the drainer drains for.
-pub(super) const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
+use crate::lifecycle::{LifecycleAction, LifecycleActionId, TERMINATING};
 
 /// Auto Scaling sends this once to each new hook target, with no other member of a lifecycle
 /// message.
@@ -38,7 +35,7 @@ pub struct Notice {
     pub time: DateTime<Utc>,
     /// Where the instance comes from, as Auto Scaling wrote it. Older messages have none.
     pub origin: Option<String>,
-    /// Where the instance goes. Older messages have none.
+    /// The instance's destination. Older messages have none.
     pub destination: Option<Destination>,
     /// True if an instance refresh replaces the instance's root volume (`Action` is
     /// `ReplaceRootVolume`). The instance then stays in its group and keeps its EC2 instance id.

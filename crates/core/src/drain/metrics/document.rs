@@ -5,9 +5,7 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::DrainMetrics;
-
-/// The dimension of each metric of a cluster. Its value is the cluster's name, not its ARN.
-const CLUSTER_NAME: &str = "ClusterName";
+use crate::metric_namespace::CLUSTER_DIMENSION;
 
 /// A property has at most this many characters. A document has at most 1 MB, and an error's chain
 /// can quote any input.
@@ -32,13 +30,13 @@ pub(super) fn document(metrics: &DrainMetrics) -> Value {
             "Timestamp": metrics.at.timestamp_millis(),
             "CloudWatchMetrics": [{
                 "Namespace": metrics.namespace,
-                "Dimensions": [[CLUSTER_NAME]],
+                "Dimensions": [[CLUSTER_DIMENSION]],
                 "Metrics": definitions,
             }],
         }),
     );
     document.insert("timestamp".to_owned(), metrics.at.to_rfc3339_opts(SecondsFormat::Millis, true).into());
-    document.insert(CLUSTER_NAME.to_owned(), metrics.cluster.clone().into());
+    document.insert(CLUSTER_DIMENSION.to_owned(), metrics.cluster.clone().into());
     for (metric, value) in &metrics.values {
         document.insert(metric.name().to_owned(), (*value).into());
     }

@@ -110,7 +110,7 @@ fn stopping_tasks_are_polled_every_two_seconds() {
 fn a_drain_is_confirmed_by_one_round_and_completed() {
     let mut session = draining(&["t"]);
     session.polled(&[task("t", "STOPPED")], &BTreeSet::new(), at(2));
-    assert_eq!(next(&session, 2), Step::Wait(at(5)), "the lag allowance");
+    assert_eq!(next(&session, 2), Step::Wait(at(5)), "reads may lag until then");
     assert_eq!(next(&session, 5), Step::FindActive);
     session.found_active(false, at(5));
     assert_eq!(next(&session, 5), Step::List(vec![arn()]));
@@ -212,7 +212,7 @@ fn what_runs_at_the_drain_timeout_is_stopped_and_waited_for_past_it() {
 fn tasks_that_never_stop_are_waited_for_up_to_the_hooks_own_end() {
     let mut session = stopping_past_its_time();
     for (seconds, completes) in [(1_100, false), (89_969, false), (89_970, true)] {
-        assert_eq!(completes_after_a_last_look(&mut session, seconds), completes, "{seconds}");
+        assert_eq!(completes_after_a_fresh_snapshot(&mut session, seconds), completes, "{seconds}");
     }
 }
 
@@ -226,10 +226,10 @@ fn stopping_past_its_time() -> Session {
 }
 
 /// Returns whether the drain completes the hook once it has asked for new registrations.
-fn completes_after_a_last_look(session: &mut Session, seconds: i64) -> bool {
+fn completes_after_a_fresh_snapshot(session: &mut Session, seconds: i64) -> bool {
     heartbeat(session, seconds);
     let step = next(session, seconds);
-    assert!(!matches!(step, Step::Complete(_)), "{seconds}: without looking for new registrations");
+    assert!(!matches!(step, Step::Complete(_)), "{seconds}: without a search for new registrations");
     if step == Step::FindActive {
         session.found_active(false, at(seconds));
         assert_eq!(next(session, seconds), Step::Describe(vec![arn()]));
@@ -239,7 +239,7 @@ fn completes_after_a_last_look(session: &mut Session, seconds: i64) -> bool {
 }
 
 #[test]
-fn where_new_registrations_cannot_be_looked_for_the_hook_still_ends() {
+fn where_new_registrations_cannot_be_searched_for_the_hook_still_ends() {
     let mut session = stopping_past_its_time();
     heartbeat(&mut session, 89_970);
     assert_eq!(next(&session, 89_970), Step::FindActive);
@@ -295,7 +295,7 @@ fn an_agent_that_is_gone_reports_no_stop_and_is_not_waited_for_as_long() {
     session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
     session.stop_answered(&TaskArn("t".to_owned()));
     for (seconds, completes) in [(1_049, false), (1_050, true)] {
-        assert_eq!(completes_after_a_last_look(&mut session, seconds), completes, "{seconds}");
+        assert_eq!(completes_after_a_fresh_snapshot(&mut session, seconds), completes, "{seconds}");
     }
 }
 
@@ -328,7 +328,7 @@ fn a_drain_that_begins_after_its_time_waits_for_an_agent_that_is_away() {
     session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(2_000), at(2_000));
     session.stop_answered(&TaskArn("t".to_owned()));
     assert!(!matches!(next(&session, 2_001), Step::Complete(_)));
-    assert!(completes_after_a_last_look(&mut session, 2_030));
+    assert!(completes_after_a_fresh_snapshot(&mut session, 2_030));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use fleetkeeper_campaign::strategy::scenario_tree;
 use crate::progress::Progress;
 
 /// Reports all of them, and then shrinks the first of each rule, which may take minutes.
-pub(crate) fn tell(failures: &[(u64, Failed)]) {
+pub(crate) fn report(failures: &[(u64, Failed)]) {
     let commit = if failures.is_empty() { String::new() } else { commit() };
     for (seed, failed) in failures {
         println!("\nseed {seed}, commit {commit}\n  {failed}\n  again: make sim SEED={seed}");

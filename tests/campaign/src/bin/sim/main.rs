@@ -44,10 +44,10 @@ fn main() -> ExitCode {
 fn play(campaign: &Campaign<'_>) -> ExitCode {
     let began = Instant::now();
     let progress = Progress::new(campaign.seeds, began);
-    let tally = campaign.run(|tally| progress.look(tally));
+    let tally = campaign.run(|tally| progress.report(tally));
     progress.done();
     summary::print(&tally, began.elapsed());
-    failure::tell(&tally.failures);
+    failure::report(&tally.failures);
     let unseen = summary::unseen(&tally);
     for state in &unseen {
         println!("never seen in {} histories: {state}", tally.histories);

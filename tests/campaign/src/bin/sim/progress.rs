@@ -11,22 +11,22 @@ pub(crate) struct Progress {
     began: Instant,
     every: Duration,
     on_terminal: bool,
-    told: Mutex<Instant>,
+    reported: Mutex<Instant>,
 }
 
 impl Progress {
     pub(crate) fn new(seeds: u64, began: Instant) -> Self {
         let on_terminal = stderr().is_terminal();
         let every = if on_terminal { Duration::from_millis(250) } else { Duration::from_secs(10) };
-        Self { seeds, began, every, on_terminal, told: Mutex::new(began) }
+        Self { seeds, began, every, on_terminal, reported: Mutex::new(began) }
     }
 
-    pub(crate) fn look(&self, tally: &Tally) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.elapsed() < self.every {
+    pub(crate) fn report(&self, tally: &Tally) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.elapsed() < self.every {
             return;
         }
-        *told = Instant::now();
+        *reported = Instant::now();
         let a_second = per_second(tally.histories, self.began.elapsed());
         let left = self.seeds.saturating_sub(tally.histories).checked_div(a_second).unwrap_or(0);
         let line = format!(

@@ -35,7 +35,7 @@ pub(crate) fn print(tally: &Tally, took: Duration) {
     }
 }
 
-/// Sights that a campaign of this size should have had and lacks.
+/// Corner cases that a campaign of this size should have covered and did not.
 pub(crate) fn unseen(tally: &Tally) -> Vec<Seen> {
     if tally.histories < SEEDS_MIN {
         return Vec::new();

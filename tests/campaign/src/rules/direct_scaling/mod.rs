@@ -20,12 +20,12 @@
 //!   gone;
 //! - upwards alone, unless somebody else changed it meanwhile, and by no more hosts than tasks
 //!   wait, with the headroom: where nothing changed since the invocation may have seen the cluster;
-//! - without an instance that goes for it.
+//! - without an instance that is terminated for it.
 //!
 //! A termination:
 //!
 //! - is of the one instance that was named, and of none that leaves already: one request, one host;
-//! - leaves each task a place, whatever ECS picks: an adversary tries;
+//! - leaves each task room, whatever ECS picks: an adversary tries;
 //! - is of no host with a standalone or a protected task, none that is protected from scale-in or
 //!   has the attribute `fleetkeeper.keep`, and not of the last one of its zone while a service
 //!   spreads its tasks over zones;

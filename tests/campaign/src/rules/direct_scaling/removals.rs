@@ -25,7 +25,7 @@ pub(super) fn requested<'a>(
     instance: &'a Ec2InstanceId,
 ) -> Requested<'a> {
     let judged = truth.group(group).zip(truth.invocation(entry));
-    let may = judged.map_or(Ok(()), |(of, by)| may_go(truth, group, of, by, instance, entry.at));
+    let may = judged.map_or(Ok(()), |(of, by)| may_be_removed(truth, group, of, by, instance, entry.at));
     Requested { instance, came_about: false, may }
 }
 
@@ -52,7 +52,7 @@ pub(super) fn terminates(
     requested.may.clone().map_err(|how| format!("terminated {instance} of {group}: {how}"))
 }
 
-fn may_go(
+fn may_be_removed(
     truth: &Truth<'_>,
     name: &str,
     group: &Group,

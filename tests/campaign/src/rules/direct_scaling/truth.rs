@@ -1,4 +1,4 @@
-//! Groups as they really are, and who has known what since when.
+//! The true state of groups, and since when an invocation of the calculator could know it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::scenario::Scenario;
 use crate::set_up::{cluster_name, group_name};
 use crate::stage::{CALCULATOR, Played};
 
-/// What matters to the rule, as a history goes on.
+/// The facts that the rule needs, as a history goes on.
 #[derive(Debug)]
 pub(super) struct Truth<'a> {
     pub(super) placing: Placing<'a>,
@@ -41,16 +41,16 @@ pub(super) struct Group {
     pub(super) refreshed_since: Option<DateTime<Utc>>,
     /// Its instances, those that leave included.
     instances: BTreeSet<Ec2InstanceId>,
-    /// When each was terminated that it had. It lists it a while longer.
+    /// When each former instance was terminated. The group lists it a while longer.
     ended: Vec<DateTime<Utc>>,
     lists_for: TimeDelta,
     pub(super) leaving: BTreeSet<Ec2InstanceId>,
-    /// What leaves by direct scaling.
+    /// Those of them that leave by direct scaling.
     pub(super) removed: BTreeSet<Ec2InstanceId>,
     pub(super) protected: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     /// When the desired capacity rose last, and has not fallen since.
     pub(super) raised: Option<DateTime<Utc>>,
-    /// Each change of the desired capacity, and whose it was.
+    /// Each change of the desired capacity, and the invocation that made it.
     desired_changes: Vec<(DateTime<Utc>, Option<InvocationId>)>,
 }
 
@@ -120,24 +120,24 @@ impl<'a> Truth<'a> {
         invocation.started - self.lag
     }
 
-    /// How long its environment has been there.
+    /// The age of its environment.
     pub(super) fn age(&self, invocation: &Invocation<'_>, now: DateTime<Utc>) -> TimeDelta {
         let since = self.environments.get(&invocation.environment);
         since.map_or(TimeDelta::zero(), |since| now - *since)
     }
 
-    /// Whether an invocation could know the cluster as it is: all its reads told the truth, what services want did not change
-    /// since it may have seen it, and no host since it read them last.
+    /// Returns whether an invocation could know the cluster as it is. All its reads were true, the
+    /// services' demand is what it may have seen first, and the hosts are what it read last.
     pub(super) fn is_known(&self, invocation: &Invocation<'_>) -> bool {
         let read = invocation.hosts_read.zip(invocation.groups_read).map(|(hosts, groups)| hosts.min(groups));
         let same = self.placing.wants_the_same_since(self.seen_from(invocation));
         let still = read.is_some_and(|read| self.placing.is_still_since(read - self.lag));
-        invocation.reader.reads().told() && same && still
+        invocation.reader.reads().are_true() && same && still
     }
 
-    /// Whether nothing at all changed since an invocation may have seen the cluster.
+    /// Returns whether nothing at all changed since an invocation may have seen the cluster.
     pub(super) fn is_still(&self, invocation: &Invocation<'_>) -> bool {
-        invocation.reader.reads().told() && self.placing.is_still_since(self.seen_from(invocation))
+        invocation.reader.reads().are_true() && self.placing.is_still_since(self.seen_from(invocation))
     }
 
     /// The reason to leave a group alone, where an invocation could know it.
@@ -157,7 +157,8 @@ impl<'a> Truth<'a> {
         if known { Err("ECS scales it".to_owned()) } else { Ok(()) }
     }
 
-    /// Whether somebody else changed a group's desired capacity since an invocation may have seen it.
+    /// Returns whether somebody else changed a group's desired capacity since an invocation may
+    /// have seen it.
     pub(super) fn is_overtaken(&self, group: &Group, invocation: &Invocation<'_>) -> bool {
         let from = self.seen_from(invocation);
         let mut since = group.desired_changes.iter().rev().take_while(|(at, _)| *at >= from);

@@ -7,9 +7,9 @@
 //!   or where ECS did not describe an instance for another reason than that it is MISSING;
 //!
 //! and none of the book's figures where the worst-case container fits on no host, however empty.
-//! That is from 5 s before the invocation began until it put (`SETTLE`, the longest that reads are
-//! assumed to lag). A host took tasks all that time (ACTIVE, agent connected), and the container
-//! fitted on the registered resources of none.
+//! That is from 5 s before the invocation began until it put (`READS_LAG_MAX`, the longest that
+//! reads are assumed to lag). A host took tasks all that time (ACTIVE, agent connected), and the
+//! container fitted on the registered resources of none.
 //!
 //! It puts none of the book's figures where it could know that there is no worst-case container.
 //!
@@ -57,13 +57,13 @@ fn metrics(put: &MetricPut<'_>) -> Result<(), String> {
         return Err("put metric data though ECS had not described an instance".to_owned());
     }
     missing_hosts(put)?;
-    if !put.worst_case_is_known() {
+    if !put.worst_case_container_is_known() {
         return Ok(());
     }
     let too_small = put.fleet.too_small_since.is_some_and(|since| since < put.seen_from);
-    let told = put.value("ContainerCapacity").is_some();
-    if told && too_small && put.fleet.has_host_since(put.seen_from) {
-        return Err("put ContainerCapacity though the worst case fits on no host".to_owned());
+    let is_put = put.value("ContainerCapacity").is_some();
+    if is_put && too_small && put.fleet.has_host_since(put.seen_from) {
+        return Err("put ContainerCapacity though the worst-case container fits on no host".to_owned());
     }
     let of_a_worst_case = ["ContainerCapacity", "PlaceableContainers"];
     let named = of_a_worst_case.into_iter().find(|name| put.value(name).is_some());

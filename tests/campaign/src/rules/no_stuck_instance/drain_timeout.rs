@@ -134,8 +134,8 @@ fn known_late(
     }
     let mut first: BTreeMap<EnvironmentId, DateTime<Utc>> = BTreeMap::new();
     for (id, place) in &story.places {
-        let looks = place.group == action.group && (action.opened..=until).contains(&place.started);
-        if let Some(invocation) = story.invocations.get(id).filter(|_| looks) {
+        let concerned = place.group == action.group && (action.opened..=until).contains(&place.started);
+        if let Some(invocation) = story.invocations.get(id).filter(|_| concerned) {
             let first = first.entry(invocation.environment).or_insert(place.started);
             *first = place.started.min(*first);
         }

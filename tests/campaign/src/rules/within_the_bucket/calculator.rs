@@ -22,7 +22,7 @@ use crate::stage::{CALCULATOR, Played};
 const MISSING_TRIES: usize = 3;
 
 /// How long ECS shows a task that has STOPPED.
-const TOLD_OF: TimeDelta = TimeDelta::hours(1);
+const STOPPED_SHOWN_FOR: TimeDelta = TimeDelta::hours(1);
 
 /// The resources of a cluster that a snapshot can find.
 #[derive(Default)]
@@ -35,7 +35,7 @@ struct Members<'a> {
     stopped: VecDeque<DateTime<Utc>>,
 }
 
-struct Look<'a> {
+struct Snapshot<'a> {
     cluster: &'a str,
     instances: usize,
     lists: usize,
@@ -66,7 +66,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let mut clusters: BTreeMap<String, Members<'_>> = members.collect();
     let mut homes: BTreeMap<&TaskArn, &str> = BTreeMap::new();
     let mut on: BTreeMap<&ContainerInstanceArn, &str> = BTreeMap::new();
-    let mut looks: BTreeMap<InvocationId, Look<'_>> = BTreeMap::new();
+    let mut snapshots: BTreeMap<InvocationId, Snapshot<'_>> = BTreeMap::new();
     for entry in played.world.history().entries() {
         match &entry.what {
             Occurrence::ContainerInstanceChanged(to) => {
@@ -77,8 +77,10 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                         members.left.push_back(entry.at);
                     }
                 } else if members.instances.insert(&to.arn) {
-                    for look in looks.values_mut().filter(|look| look.cluster == to.cluster_arn) {
-                        look.instances += 1;
+                    for snapshot in
+                        snapshots.values_mut().filter(|snapshot| snapshot.cluster == to.cluster_arn)
+                    {
+                        snapshot.instances += 1;
                     }
                 }
             }
@@ -87,8 +89,8 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                 let Some(members) = clusters.get_mut(cluster) else { continue };
                 homes.insert(task, cluster);
                 members.tasks += 1;
-                for look in looks.values_mut().filter(|look| look.cluster == cluster) {
-                    look.tasks += 1;
+                for snapshot in snapshots.values_mut().filter(|snapshot| snapshot.cluster == cluster) {
+                    snapshot.tasks += 1;
                 }
             }
             Occurrence::TaskStatus { task, status: LastStatus::Stopped } => {
@@ -103,19 +105,20 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                 let named = cluster_of(payload, &named_clusters);
                 let cluster = named.unwrap_or(&of_schedule);
                 if let Some(members) = clusters.get_mut(cluster) {
-                    looks.insert(*invocation, members.look(cluster, entry.at - lag));
+                    snapshots.insert(*invocation, members.snapshot(cluster, entry.at - lag));
                 }
             }
             Occurrence::InvocationEnded { invocation, .. } => {
-                looks.remove(invocation);
+                snapshots.remove(invocation);
             }
             Occurrence::ApiCalled { operation, .. } => {
-                let Some((by, look)) = entry.by.and_then(|by| looks.get_mut(&by).map(|look| (by, look)))
+                let Some((by, snapshot)) =
+                    entry.by.and_then(|by| snapshots.get_mut(&by).map(|snapshot| (by, snapshot)))
                 else {
                     continue;
                 };
-                look.calls(*operation);
-                look.is_within(page).map_err(|how| breach(entry, by, &how))?;
+                snapshot.calls(*operation);
+                snapshot.is_within(page).map_err(|how| breach(entry, by, &how))?;
             }
             _ => {}
         }
@@ -130,12 +133,12 @@ fn breach(entry: &Entry, by: InvocationId, how: &str) -> Breach {
 impl Members<'_> {
     /// The resources that a snapshot may find, whose first read is as old as `from`. A list that
     /// lags still has those that just left.
-    fn look<'a>(&mut self, cluster: &'a str, from: DateTime<Utc>) -> Look<'a> {
+    fn snapshot<'a>(&mut self, cluster: &'a str, from: DateTime<Utc>) -> Snapshot<'a> {
         forget(&mut self.left, from);
-        let told_of = self.stopped.len();
-        forget(&mut self.stopped, from - TOLD_OF);
-        self.tasks -= told_of - self.stopped.len();
-        Look {
+        let shown = self.stopped.len();
+        forget(&mut self.stopped, from - STOPPED_SHOWN_FOR);
+        self.tasks -= shown - self.stopped.len();
+        Snapshot {
             cluster,
             instances: self.instances.len() + self.left.len(),
             lists: 0,
@@ -155,7 +158,7 @@ fn forget(times: &mut VecDeque<DateTime<Utc>>, before: DateTime<Utc>) {
     }
 }
 
-impl Look<'_> {
+impl Snapshot<'_> {
     fn calls(&mut self, operation: Operation) {
         let count = match operation {
             Operation::ListContainerInstances => &mut self.lists,

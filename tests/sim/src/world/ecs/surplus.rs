@@ -13,7 +13,7 @@ use super::Cluster;
 use super::placement_mode::PlacementMode;
 use super::task::Task;
 
-/// Puts those that go first to the front.
+/// Puts those that ECS stops first to the front.
 pub(super) fn order(cluster: &Cluster, mode: PlacementMode, tasks: &mut [&Task], now: DateTime<Utc>) {
     match mode {
         PlacementMode::FewestTasks | PlacementMode::Random => {

@@ -1,4 +1,4 @@
-//! The end of a task: what is kept of it, and what becomes of it when its host goes first.
+//! The end of a task: what is kept of it, and what becomes of it when its host is terminated first.
 
 use std::sync::Arc;
 

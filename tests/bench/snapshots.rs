@@ -1,4 +1,4 @@
-//! The calculator, look by look: a cold invocation, and warm ones.
+//! The calculator, snapshot by snapshot: a cold invocation, and warm ones.
 
 use std::thread;
 use std::time::Duration;
@@ -25,14 +25,14 @@ pub(crate) struct Process {
     pub(crate) start_on_cpu: Duration,
     /// The most memory before the first event.
     pub(crate) peak_kib: u64,
-    pub(crate) cold: Look,
+    pub(crate) cold: Snapshot,
     /// In their order.
-    pub(crate) warm: Vec<Look>,
+    pub(crate) warm: Vec<Snapshot>,
 }
 
 /// An invocation, and what there has been by its end.
 #[derive(Debug)]
-pub(crate) struct Look {
+pub(crate) struct Snapshot {
     pub(crate) took: Duration,
     pub(crate) on_cpu: Duration,
     /// How long at least one call was under way.
@@ -62,21 +62,21 @@ impl Scene {
         let what = (subject, Function::CapacityCalculator);
         let environment = Environment::start(packages, what, &self.aws, self.cluster.variables())?;
         let (start_on_cpu, peak_kib) = (environment.on_cpu()?, environment.peak_kib()?);
-        let cold = self.look(&environment, subject, 0)?;
+        let cold = self.snapshot(&environment, subject, 0)?;
         // The calculator's pace recovers from one snapshot before the next.
         let pause = INTERVAL * AT_ONCE.min(self.cluster.paced_reads());
         let warm = (1..=warm).map(|number| {
             if subject == Subject::Fleetkeeper {
                 thread::sleep(pause);
             }
-            self.look(&environment, subject, number)
+            self.snapshot(&environment, subject, number)
         });
         let warm = warm.collect::<Result<_, _>>()?;
         Ok(Process { started_in: environment.started_in, start_on_cpu, peak_kib, cold, warm })
     }
 
-    /// One invocation, by an event that no look has seen yet.
-    fn look(&self, environment: &Environment, subject: Subject, number: u32) -> Result<Look, Error> {
+    /// One invocation, by an event that no snapshot has seen yet.
+    fn snapshot(&self, environment: &Environment, subject: Subject, number: u32) -> Result<Snapshot, Error> {
         let mut event = self.event.clone();
         let version = event.pointer_mut("/detail/version").ok_or("the event has no version")?;
         *version = json!(1_000_000 + number);
@@ -92,13 +92,13 @@ impl Scene {
         let (calling, calls) = (aws::under_way(&calls), aws::count(&calls));
         let peak_kib = environment.peak_kib()?;
         if subject != Subject::Python && answer.get("hosts") != Some(&json!(self.cluster.hosts)) {
-            return Err(format!("it does not tell of all hosts: {answer}").into());
+            return Err(format!("it does not report all hosts: {answer}").into());
         }
         if subject == Subject::Fleetkeeper {
             self.check(&calls, peak_kib, number == 0)?;
         }
         let container_capacity = answer.get("containerCapacity").and_then(Value::as_i64);
-        Ok(Look { took, on_cpu, calling, peak_kib, calls, container_capacity })
+        Ok(Snapshot { took, on_cpu, calling, peak_kib, calls, container_capacity })
     }
 
     /// No time is judged. Figures that do not depend on this computer are.

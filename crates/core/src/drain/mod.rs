@@ -8,17 +8,21 @@
 //! | `waiting_action`, `troubles` | its lifecycle action, and its failed calls |
 //! | `schedule`, `on_drain_timeout` | its times, and what happens when they are over |
 //! | `reason` | why a drain waits, and why its hook is completed |
-//! | `role`, `group_view`, `standby` | who drains what of a group, and what is known of it |
-//! | `batch`, `group`, `cluster_lists` | the drains of one invocation, as a state machine |
+//! | `role`, `assignment` | who drains what of a group |
+//! | `group_view`, `standby` | what is known of the group |
+//! | `group`, `group_request` | the drains of one invocation, as a state machine |
+//! | `batch`, `cluster_lists`, `waits` | their calls together, and what each waits for |
 //! | `report` | what happened, for the log, the metrics and the answer |
 //! | `diagnosis` | why a drain waits |
 //! | `metrics` | the drains' metrics |
 
+mod assignment;
 mod batch;
 mod cluster_lists;
 mod diagnosis;
 mod evidence;
 mod group;
+mod group_request;
 mod group_view;
 mod message;
 mod metrics;
@@ -31,6 +35,7 @@ mod session;
 mod standby;
 mod troubles;
 mod waiting_action;
+mod waits;
 
 pub use batch::Batch;
 pub use diagnosis::{
@@ -39,7 +44,8 @@ pub use diagnosis::{
     services_to_describe,
 };
 pub use evidence::{Evidence, STOPPED_REASON, TaskLists};
-pub use group::{GroupAction, GroupDrains, GroupRequest};
+pub use group::{GroupAction, GroupDrains};
+pub use group_request::GroupRequest;
 pub use message::{
     ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, Notice, Sweep,
     UnreadableMessage, drain_timeout_of, is_event, message_text, read_event, read_message,

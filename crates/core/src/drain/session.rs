@@ -246,18 +246,17 @@ impl Session {
             return if check { Step::DescribeTasks(unfinished) } else { Step::End };
         }
         let completion = self.completion(cluster_is_right, now);
-        let may_complete = self.troubles.retry_at(Kind::Complete, now).is_none();
+        let retry = self.troubles.retry_at(Kind::Complete, now);
+        let retry = retry.max(self.waiting.completion_waits_until().filter(|until| *until > now));
         if self.heartbeat_due_at(now) <= now {
             // Where a heartbeat fails, a completion shows whether an action is open that is said to
             // be gone.
-            let asks = may_complete && self.waiting.asked_in_vain_at().is_some();
+            let asks = retry.is_none() && self.waiting.asked_in_vain_at().is_some();
             return completion.filter(|_| asks).map_or(Step::Heartbeat, Step::Complete);
         }
         let step = match completion {
-            Some(reason) if may_complete && self.said_gone_at().is_none() => Step::Complete(reason),
-            Some(_) => Step::Wait(
-                self.troubles.retry_at(Kind::Complete, now).unwrap_or_else(|| self.heartbeat_due_at(now)),
-            ),
+            Some(reason) if retry.is_none() && self.said_gone_at().is_none() => Step::Complete(reason),
+            Some(_) => Step::Wait(retry.unwrap_or_else(|| self.heartbeat_due_at(now))),
             None => self.poll(cluster_is_right, now),
         };
         match step {

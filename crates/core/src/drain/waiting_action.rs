@@ -17,6 +17,10 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// The longest pause before it is asked for again.
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(60);
 
+/// The longest pause before a hook is completed again of which a heartbeat says that it is open,
+/// and a completion that it is not.
+const COMPLETE_AGAIN_MAX: Duration = Duration::from_secs(20);
+
 /// The state of the action, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -45,6 +49,8 @@ pub(super) struct WaitingAction {
     failing_since: Option<DateTime<Utc>>,
     /// A completion whose answer was lost.
     uncertain: Option<CompleteReason>,
+    /// How many completions found no action, and when the last one did.
+    denied: Option<(u32, DateTime<Utc>)>,
 }
 
 impl WaitingAction {
@@ -62,6 +68,7 @@ impl WaitingAction {
             reported: false,
             failing_since: None,
             uncertain: None,
+            denied: None,
         }
     }
 
@@ -102,6 +109,11 @@ impl WaitingAction {
     /// When Auto Scaling last said that it is gone, where nothing else is known since.
     pub(super) fn said_gone_at(&self) -> Option<DateTime<Utc>> {
         if let State::SaidGone { at, .. } = self.state { Some(at) } else { None }
+    }
+
+    /// Until when no completion is sent: one that found no action is retried later each time.
+    pub(super) fn completion_waits_until(&self) -> Option<DateTime<Utc>> {
+        self.denied.map(|(times, at)| at + (ASK_AGAIN * times).min(COMPLETE_AGAIN_MAX))
     }
 
     /// When the next heartbeat is due.
@@ -155,7 +167,10 @@ impl WaitingAction {
     ) {
         match answer {
             LifecycleActionState::Active => self.state = State::Completed(reason),
-            LifecycleActionState::Gone => self.said_gone(now),
+            LifecycleActionState::Gone => {
+                self.denied = Some((self.denied.map_or(1, |(times, _)| times.saturating_add(1)), now));
+                self.said_gone(now);
+            }
         }
     }
 
@@ -245,6 +260,21 @@ mod tests {
         }
         action.heartbeat(Some(LifecycleActionState::Gone), at(132), at(132));
         assert_eq!(action.heartbeat_due_at(INTERVAL, at(132)), at(136));
+    }
+
+    #[test]
+    fn a_completion_that_finds_no_action_is_sent_later_each_time() {
+        let mut action = WaitingAction::fresh(at(0));
+        assert_eq!(action.completion_waits_until(), None);
+        for (denied, until) in [(10, 12), (12, 16), (16, 22), (22, 30)] {
+            action.completion(CompleteReason::Drained, LifecycleActionState::Gone, at(denied));
+            action.heartbeat(Some(LifecycleActionState::Active), at(denied + 1), at(denied + 1));
+            assert_eq!(action.completion_waits_until(), Some(at(until)));
+        }
+        for _ in 0..100 {
+            action.completion(CompleteReason::Drained, LifecycleActionState::Gone, at(100));
+        }
+        assert_eq!(action.completion_waits_until(), Some(at(120)));
     }
 
     #[test]

@@ -1,6 +1,11 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::lifecycle::GroupInstance;
-use crate::ports::CallErrorKind;
+use crate::drain::on_drain_timeout::OnDrainTimeout;
+use crate::drain::reason::CompleteReason;
+use crate::drain::troubles::Kind;
+use crate::lifecycle::{AutoScalingGroup, GroupInstance, LifecycleActionState, LifecycleHook};
+use crate::ports::{CallError, CallErrorKind};
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()

@@ -1,0 +1,404 @@
+//! What came of an invocation's actions, recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::{GROUP_LAG, GroupDrains, REFUSAL_PATIENCE};
+use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
+use crate::drain::diagnosis::Diagnosis;
+use crate::drain::evidence::TaskLists;
+use crate::drain::reason::CompleteReason;
+use crate::drain::report::Report;
+use crate::drain::role::{FEW, Role};
+use crate::drain::schedule::Schedule;
+use crate::drain::session::Session;
+use crate::drain::troubles::Kind;
+use crate::lifecycle::{AutoScalingGroup, LifecycleActionState, LifecycleHook};
+use crate::ports::CallError;
+use crate::task::{Task, TaskArn};
+
+/// Where another hook may hold an instance, an action is over after this many answers that say so.
+const GONE_ANSWERS: u32 = 3;
+
+impl GroupDrains {
+    /// The group was read, from `began` to `now`. The answer may be as old as its call, and as new
+    /// as its end: an action that was denied since it began may be gone already, and an instance
+    /// has not waited for longer than since its end.
+    pub fn group_read(
+        &mut self,
+        answer: Result<Option<AutoScalingGroup>, Arc<CallError>>,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        let read = answer.is_ok();
+        let as_of = if read { began } else { now };
+        self.group_due = if read { as_of + self.group_interval() } else { as_of };
+        if let Err(error) = &answer {
+            self.reports.push(Report::CallFailed(None, error.clone(), 1));
+        }
+        self.view.see(answer, as_of);
+        if !read {
+            return;
+        }
+        if self.view.is_gone() {
+            self.reports.push(Report::NoGroup);
+            self.sessions.values_mut().for_each(Session::group_is_gone);
+            return;
+        }
+        self.standby.see_waiting(self.view.waiting(), now);
+        if self.assignment.is(Role::Standby) {
+            let hooks = self.standby.hooks().map(<[LifecycleHook]>::to_vec);
+            if let Some(hooks) = hooks {
+                self.view.see_hooks(Ok(hooks), now);
+            }
+        }
+        self.sessions.values_mut().for_each(|session| session.set_blind(false));
+        let other_hooks = self.other_hooks();
+        let mut completed = Vec::new();
+        // Another lifecycle state is another wait, of which only the message about it has the
+        // token. A termination supersedes the replacement of a root volume, say.
+        let (own, held_in, waiting) = (self.request.own(), &self.held_in, self.view.waiting());
+        let waits_on =
+            |id: &Ec2InstanceId| waiting.get(id).is_none_or(|state| held_in.get(id) == Some(state));
+        self.sessions.retain(|id, session| session.end().is_some() || own == Some(id) || waits_on(id));
+        let to_warm_pool = self.request.to_warm_pool();
+        for (id, session) in self.sessions.iter_mut().filter(|(_, session)| session.end().is_none()) {
+            let is_own = self.request.own() == Some(id);
+            let (state, held_in) = (self.view.waiting().get(id), self.held_in.get(id));
+            let waits = state == held_in;
+            // The group never shows an instance on its way to the warm pool.
+            let unseen = is_own && to_warm_pool;
+            // The next sweep asks again.
+            let answers = if self.assignment.is(Role::Standby) { 1 } else { GONE_ANSWERS };
+            let believed = (other_hooks || unseen).then_some(answers);
+            session.group_shows(waits || unseen, believed, as_of);
+            if session.end().is_some() {
+                completed.push(id.clone());
+            }
+            // A group may be slow to show that an instance waits, and never shows it in two states.
+            let young = as_of < session.schedule().began + GROUP_LAG;
+            let doubtful = state.is_some() || !young || !is_own;
+            if !waits && doubtful {
+                session.doubt();
+            }
+        }
+        for id in completed {
+            self.ended(&id, as_of);
+        }
+        let coordinates = self.assignment.coordinates() || self.view.most_waiting() > FEW;
+        // A lower message that began later coordinates, too: two would read everything twice.
+        let lowest = self.view.waiting().keys().next();
+        let another_may = self.assignment.is(Role::Coordinator) && lowest < self.request.own();
+        let own_is_over = self.own_is_over() && !self.assignment.is(Role::Standby);
+        if self.assignment.is(Role::Own) && coordinates || another_may || own_is_over {
+            self.assignment.doubt();
+        }
+    }
+
+    /// The hooks were read.
+    pub fn hooks_read(&mut self, answer: Result<Vec<LifecycleHook>, Arc<CallError>>, now: DateTime<Utc>) {
+        if let Err(error) = &answer {
+            self.reports.push(Report::CallFailed(None, error.clone(), 1));
+        }
+        if let Ok(hooks) = &answer {
+            self.standby.see_hooks(hooks);
+            if hooks.iter().all(|hook| hook.name != self.request.hook) {
+                self.reports.push(Report::NoHook);
+            }
+        }
+        self.view.see_hooks(answer, now);
+        if let Some(read) = self.view.read_at().filter(|_| self.group_due > now) {
+            self.group_due = self.group_due.max(read + self.group_interval());
+        }
+        let hook = self.hook_timeouts();
+        for session in self.sessions.values_mut() {
+            let schedule = Schedule { hook, ..*session.schedule() };
+            session.reschedule(schedule);
+        }
+    }
+
+    /// The group's activities were read: since when instances are being terminated, as far as they
+    /// say.
+    pub fn activities_read(
+        &mut self,
+        answer: Result<BTreeMap<Ec2InstanceId, DateTime<Utc>>, Arc<CallError>>,
+    ) {
+        let activities = answer.unwrap_or_else(|error| {
+            self.reports.push(Report::CallFailed(None, error, 1));
+            BTreeMap::new()
+        });
+        self.activities = Some(activities);
+    }
+
+    /// Takes in the answer whether another instance's action is open.
+    pub fn probe_answered(
+        &mut self,
+        id: Ec2InstanceId,
+        answer: Result<LifecycleActionState, Arc<CallError>>,
+    ) {
+        let state = answer.map_err(|error| {
+            self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
+        });
+        self.assignment.probed(id, state.ok());
+    }
+
+    /// A heartbeat was answered, sent at `began`.
+    pub fn heartbeat_answered(
+        &mut self,
+        id: &Ec2InstanceId,
+        answer: Result<LifecycleActionState, Arc<CallError>>,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        match answer {
+            Ok(state) => {
+                if state == LifecycleActionState::Active && session.said_gone_at().is_some() {
+                    // It may be another action: the group shows.
+                    self.group_due = self.group_due.min(now);
+                }
+                session.heartbeat(Some(state), began, now);
+            }
+            Err(error) => {
+                session.heartbeat(None, began, now);
+                self.group_due = self.group_due.min(now);
+                self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
+            }
+        }
+        if session.heartbeats_fail(now) {
+            self.reports.push(Report::HeartbeatsFail(id.clone()));
+        }
+        self.after_the_action(id, now);
+    }
+
+    /// A completion was answered.
+    pub fn completion_answered(
+        &mut self,
+        id: &Ec2InstanceId,
+        reason: CompleteReason,
+        answer: Result<LifecycleActionState, Arc<CallError>>,
+        now: DateTime<Utc>,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        match answer {
+            Ok(state) => session.completed(reason, state, now),
+            Err(error) => {
+                if error.may_have_taken_effect() {
+                    session.completion_is_uncertain(reason, now);
+                }
+                session.failed(Kind::Complete, error.clone(), now);
+                self.group_due = self.group_due.min(now);
+                self.failed(id, Kind::Complete, error);
+            }
+        }
+        self.after_the_action(id, now);
+    }
+
+    fn after_the_action(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>) {
+        let Some(session) = self.sessions.get(id) else { return };
+        if session.said_gone_at().is_some() {
+            // The group must agree.
+            self.group_due = self.group_due.min(now);
+        }
+        if session.end().is_some() {
+            self.ended(id, now);
+        }
+    }
+
+    /// A call for drains failed: the whole of it, or for one of them.
+    pub fn call_failed(
+        &mut self,
+        id: &Ec2InstanceId,
+        kind: Kind,
+        error: &Arc<CallError>,
+        now: DateTime<Utc>,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.failed(kind, error.clone(), now);
+        self.failed(id, kind, error.clone());
+    }
+
+    fn failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: Arc<CallError>) {
+        let Some(trouble) = self.sessions.get(id).and_then(|session| session.trouble_with(kind)) else {
+            return;
+        };
+        let for_long = trouble.was_refused_for(REFUSAL_PATIENCE);
+        self.reports.push(Report::CallFailed(Some(id.clone()), error.clone(), trouble.tries));
+        if for_long && !self.drains_alone(id) && self.refused_reported.insert(id.clone()) {
+            self.reports.push(Report::Refused(id.clone(), error));
+        }
+    }
+
+    /// A call reached some of a drain's resources, or without a failure, all of them.
+    fn reached(
+        &mut self,
+        id: &Ec2InstanceId,
+        kind: Kind,
+        failure: Option<&Arc<CallError>>,
+        now: DateTime<Utc>,
+    ) {
+        match (failure, self.sessions.get_mut(id)) {
+            (Some(error), _) => self.call_failed(id, kind, error, now),
+            (None, Some(session)) => session.succeeded(kind),
+            (None, None) => {}
+        }
+    }
+
+    /// A change of a drain, and what it then waits for.
+    fn change(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>, change: impl FnOnce(&mut Session)) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        change(session);
+        let Some(reason) = session.waiting_for(now) else { return };
+        if self.waits.observe(id, &reason) {
+            self.reports.push(Report::Waiting(id.clone(), reason));
+        }
+    }
+
+    /// The cluster was asked for instances: what it described of each, and how many more it listed.
+    pub fn found(
+        &mut self,
+        id: &Ec2InstanceId,
+        described: &[ContainerInstance],
+        unresolved: usize,
+        now: DateTime<Utc>,
+    ) {
+        if described.iter().any(|it| it.ec2_instance_id == id.as_str()) {
+            self.cluster_is_right = Some(true);
+        }
+        self.reached(id, Kind::Find, None, now);
+        self.change(id, now, |session| session.found(described, unresolved, now));
+    }
+
+    /// The cluster was asked for ACTIVE registrations of an instance.
+    pub fn found_active(&mut self, id: &Ec2InstanceId, any: bool, now: DateTime<Utc>) {
+        self.reached(id, Kind::FindActive, None, now);
+        self.change(id, now, |session| session.found_active(any, now));
+    }
+
+    /// Registrations were described.
+    pub fn described(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], now: DateTime<Utc>) {
+        self.reached(id, Kind::Describe, None, now);
+        self.change(id, now, |session| session.described(described, now));
+    }
+
+    /// Registrations were set DRAINING.
+    pub fn was_set_draining(
+        &mut self,
+        id: &Ec2InstanceId,
+        answered: &[ContainerInstance],
+        failure: Option<&Arc<CallError>>,
+        now: DateTime<Utc>,
+    ) {
+        if !answered.is_empty() {
+            let arns = answered.iter().map(|it| it.arn.clone()).collect();
+            self.reports.push(Report::SetDraining(id.clone(), arns));
+        }
+        if self.assignment.is(Role::Standby) && !answered.is_empty() {
+            self.standby.has_set_draining(id);
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.take_over();
+            }
+        }
+        self.reached(id, Kind::SetDraining, failure, now);
+        self.change(id, now, |session| session.was_set_draining(answered, now));
+    }
+
+    /// Both lists of a registration were read, from `began` to `now`.
+    pub fn listed(
+        &mut self,
+        id: &Ec2InstanceId,
+        on: &ContainerInstanceArn,
+        lists: &TaskLists,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        self.reached(id, Kind::List, None, now);
+        self.change(id, now, |session| session.listed(on, lists, began, now));
+    }
+
+    /// Both lists of the whole cluster were read, from `began` to `now`.
+    pub fn cluster_listed(
+        &mut self,
+        of: Vec<(Ec2InstanceId, Vec<ContainerInstanceArn>)>,
+        lists: TaskLists,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        self.cluster_lists.read(of, lists, began, now);
+        self.assign_lists();
+    }
+
+    /// The cluster's lists are too long to be read: each instance's are read separately for a
+    /// while.
+    pub fn cluster_lists_are_too_long(&mut self, now: DateTime<Utc>) {
+        self.cluster_lists.are_too_long(now);
+    }
+
+    /// Tasks of the cluster's lists were described. Where one is not found, its instance cannot be
+    /// known: the lists of each instance are read instead.
+    pub fn placed(&mut self, described: &[Task], all_found: bool, now: DateTime<Utc>) {
+        self.cluster_lists.place(described, all_found, now);
+        self.assign_lists();
+    }
+
+    fn assign_lists(&mut self) {
+        for of in self.cluster_lists.take() {
+            self.listed(&of.id, &of.on, &of.lists, of.began, of.ended);
+        }
+    }
+
+    /// Tasks were described.
+    pub fn polled(
+        &mut self,
+        id: &Ec2InstanceId,
+        described: &[Task],
+        missing: &BTreeSet<String>,
+        failure: Option<&Arc<CallError>>,
+        now: DateTime<Utc>,
+    ) {
+        self.reached(id, Kind::DescribeTasks, failure, now);
+        self.change(id, now, |session| session.polled(described, missing, now));
+    }
+
+    /// A task was asked to stop.
+    pub fn stop_answered(&mut self, id: &Ec2InstanceId, task: &TaskArn, now: DateTime<Utc>) {
+        self.reports.push(Report::TaskStopped(id.clone(), task.clone()));
+        self.reached(id, Kind::StopTasks, None, now);
+        self.change(id, now, |session| session.stop_answered(task));
+    }
+
+    /// Takes in the answer whether another instance of the group is in the cluster.
+    pub fn cluster_proven(&mut self, answer: Result<bool, Arc<CallError>>, now: DateTime<Utc>) {
+        match answer {
+            Ok(right) => {
+                self.cluster_is_right = Some(right);
+                let wrong: Vec<_> = self
+                    .unended()
+                    .filter(|it| it.is_in_no_known_cluster(self.cluster_is_right, now))
+                    .filter(|it| !self.drains_alone(it.ec2_instance_id()))
+                    .map(|it| it.ec2_instance_id().clone())
+                    .collect();
+                self.reports.extend(wrong.into_iter().map(Report::WrongCluster));
+            }
+            Err(error) => {
+                let seeking = self.unended().filter(|it| it.evidence().absent_since().is_some());
+                let seeking: Vec<_> = seeking.map(|it| it.ec2_instance_id().clone()).collect();
+                for id in seeking {
+                    self.call_failed(&id, Kind::ProveCluster, &error, now);
+                }
+            }
+        }
+    }
+
+    /// A diagnosis was tried, and perhaps made.
+    pub fn diagnosed(&mut self, id: &Ec2InstanceId, diagnosis: Option<Diagnosis>, now: DateTime<Utc>) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let news = diagnosis.as_ref().filter(|it| session.diagnosis().is_none_or(|(_, known)| known != *it));
+        if let Some(news) = news {
+            self.reports.push(Report::Diagnosed(id.clone(), news.clone()));
+        }
+        session.diagnosed(diagnosis, now);
+    }
+}

@@ -10,7 +10,7 @@
 //! | [`config`] | the function's variables |
 //! | [`record`] | the records of an event |
 //! | `drainer` | each record to its work |
-//! | `executor` | the loop that carries out the decisions |
+//! | `executor` | the loop that carries out the decisions, and the calls on each service |
 //! | `calls` | the calls on AWS, paced and bounded in time |
 //! | `diagnosis` | the reads that explain why a drain waits |
 //! | `report` | reports, as log lines and metrics |

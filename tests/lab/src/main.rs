@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use fleetkeeper_lab::experiment::{Experiment, TraceOutcome};
 use fleetkeeper_lab::report::document::Document;
 use fleetkeeper_lab::report::{page, table};
-use fleetkeeper_lab::trace::{csv, shipped};
+use fleetkeeper_lab::trace::{Trace, csv, shipped};
 
 use options::{Command, Options};
 use progress::Bar;
@@ -64,15 +64,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn experiment(options: &Options) -> Result<Experiment, Box<dyn Error>> {
-    let adapt = |trace: fleetkeeper_lab::trace::Trace| {
-        let mut trace = match &options.host {
-            Some(host) => trace.on_hosts(host.clone()),
+    let adapt = |trace: Trace| {
+        let trace = match options.hours {
+            Some(hours) => trace.cut_to(hours.saturating_mul(3600)),
             None => trace,
         };
-        if let Some(hours) = options.hours {
-            trace = trace.cut_to(hours.saturating_mul(3600));
-        }
-        trace
+        trace.on_each(&options.hosts)
     };
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
     let drawn = |seed: u64| shipped::all(seed).into_iter().filter(|trace| wanted(&trace.name));
@@ -80,9 +77,9 @@ fn experiment(options: &Options) -> Result<Experiment, Box<dyn Error>> {
         Some(path) => {
             let read = csv::read(path)?.into_iter().filter(|trace| wanted(&trace.name));
             let read = read.map(|trace| trace.running_batch_as(options.batch_as));
-            vec![read.map(adapt).collect()]
+            vec![read.flat_map(adapt).collect()]
         }
-        None => options.seeds.iter().map(|seed| drawn(*seed).map(adapt).collect()).collect(),
+        None => options.seeds.iter().map(|seed| drawn(*seed).flat_map(adapt).collect()).collect(),
     };
     if traces.iter().all(Vec::is_empty) {
         return Err("no trace has such a name".into());

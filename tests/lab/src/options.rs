@@ -27,7 +27,7 @@ pub(crate) struct Options {
     pub(crate) placement: Placement,
     pub(crate) backs_off: bool,
     pub(crate) batch_as: BatchAs,
-    pub(crate) host: Option<HostType>,
+    pub(crate) hosts: Vec<HostType>,
     pub(crate) hours: Option<u32>,
     pub(crate) policies: Vec<Policy>,
     pub(crate) timeline: bool,
@@ -52,7 +52,7 @@ lab [OPTIONS]                  compare scaling policies on the shipped traces
 --placement spread|binpack|random   how ECS places tasks (spread)
 --back-off                     with the service scheduler's back-off after placement failures
 --batch workers|standalone     how the batch tasks of files are run (workers)
---host NAME:CPU:MEMORY[:GPUS]  on this host type instead of one that the trace's tasks suggest
+--host NAME:CPU:MEMORY[:GPUS]  on this host type instead of one that the trace's tasks suggest; may be repeated
 --hours N                      the first N hours of each trace
 --headroom VALUE[,VALUE...]    Fleetkeeper with these HEADROOMs instead of one and 10%
 --scale-out-seconds N          Fleetkeeper with this period of the alarm that adds hosts
@@ -104,7 +104,7 @@ impl Command {
             placement: spread,
             backs_off: false,
             batch_as: BatchAs::Workers,
-            host: None,
+            hosts: Vec::new(),
             hours: None,
             policies: Policy::compared(),
             timeline: false,
@@ -123,7 +123,7 @@ impl Command {
                 Long("placement") => options.placement = placement(&mut words)?,
                 Long("back-off") => options.backs_off = true,
                 Long("batch") => options.batch_as = batch(&mut words)?,
-                Long("host") => options.host = Some(host(&mut words)?),
+                Long("host") => options.hosts.push(host(&mut words)?),
                 Long("hours") => {
                     let hours = number(&mut words, "--hours", "a whole number from 1 to 8784", 8784)?;
                     options.hours = u32::try_from(hours).ok();

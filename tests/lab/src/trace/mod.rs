@@ -122,11 +122,19 @@ impl Trace {
         self
     }
 
-    /// The same on other hosts.
+    /// The same on each of these host types, named by it where there are several: as it is without
+    /// any.
     #[must_use]
-    pub fn on_hosts(mut self, host: HostType) -> Self {
-        self.host = host;
-        self
+    pub fn on_each(self, hosts: &[HostType]) -> Vec<Self> {
+        if hosts.is_empty() {
+            return vec![self];
+        }
+        let on = |host: &HostType| {
+            let name =
+                if hosts.len() > 1 { format!("{}-{}", self.name, host.name) } else { self.name.clone() };
+            Self { name, host: host.clone(), ..self.clone() }
+        };
+        hosts.iter().map(on).collect()
     }
 
     /// Its first seconds.
@@ -135,5 +143,25 @@ impl Trace {
         self.events.retain(|(second, _)| *second < seconds);
         self.seconds = self.seconds.min(seconds);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_played_on_each_host_type_and_named_by_it_where_there_are_several() {
+        let trace = shipped::all(1).swap_remove(0);
+        let (name, suggested) = (trace.name.clone(), trace.host.clone());
+        let (small, large) = (HostType::new("small", 1024, 2000, 0), HostType::new("large", 8192, 16_000, 0));
+        let on = |hosts: &[HostType]| {
+            let traces = trace.clone().on_each(hosts).into_iter();
+            traces.map(|it| (it.name, it.host)).collect::<Vec<_>>()
+        };
+        assert_eq!(on(&[]), [(name.clone(), suggested)]);
+        assert_eq!(on(&[small.clone()]), [(name.clone(), small.clone())]);
+        let both = [(format!("{name}-small"), small.clone()), (format!("{name}-large"), large.clone())];
+        assert_eq!(on(&[small, large]), both);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
@@ -26,62 +26,47 @@ async fn after_a_minute(world: (World, Vec<Ec2InstanceId>)) -> Value {
     answer
 }
 
-/// Asserts what an answer says a drain waits for, and the cause of each service and standalone
-/// task.
-fn assert_why(answer: &Value, expected: Expect) {
+/// The wait of a drain as its answer has it: for what, and each service and standalone task.
+fn why(answer: &Value) -> String {
     let of = |name: &str| answer["why"][name].as_array().unwrap().iter().map(Value::to_string);
-    let lines =
-        std::iter::once(answer["waitingFor"].to_string()).chain(of("services")).chain(of("standalone"));
-    expected.assert_eq(&lines.collect::<Vec<_>>().join("\n"));
+    let first = std::iter::once(answer["waitingFor"].to_string());
+    first.chain(of("services")).chain(of("standalone")).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_room_is_diagnosed_with_the_resource_that_is_lacking() {
-    for (task, expected) in [
-        (
-            TaskDefinition::new("web", 2048, 512),
-            expect![[r#"
-            "tasks running: 1"
-            {"cause":"no-room","detail":"no room for the replacement (CPU)","name":"web","pending":0,"running":1,"stopping":0}"#]],
-        ),
-        (
-            TaskDefinition::new("web", 512, 3700),
-            expect![[r#"
-            "tasks running: 1"
-            {"cause":"no-room","detail":"no room for the replacement (memory)","name":"web","pending":0,"running":1,"stopping":0}"#]],
-        ),
-        (
-            TaskDefinition::new("web", 512, 512).tcp_port(80),
-            expect![[r#"
-            "tasks running: 1"
-            {"cause":"no-room","detail":"no room for the replacement (a host port)","name":"web","pending":0,"running":1,"stopping":0}"#]],
-        ),
+    let mut answers = Vec::new();
+    for task in [
+        TaskDefinition::new("web", 2048, 512),
+        TaskDefinition::new("web", 512, 3700),
+        TaskDefinition::new("web", 512, 512).tcp_port(80),
     ] {
-        assert_why(&after_a_minute(two_hosts_with(Service::new("web", 2, task), 600)).await, expected);
+        answers.push(why(&after_a_minute(two_hosts_with(Service::new("web", 2, task), 600)).await));
     }
+    expect![[r#"
+        "tasks running: 1"
+        {"cause":"no-room","detail":"no room for the replacement (CPU)","name":"web","pending":0,"running":1,"stopping":0}
+        "tasks running: 1"
+        {"cause":"no-room","detail":"no room for the replacement (memory)","name":"web","pending":0,"running":1,"stopping":0}
+        "tasks running: 1"
+        {"cause":"no-room","detail":"no room for the replacement (a host port)","name":"web","pending":0,"running":1,"stopping":0}"#]].assert_eq(&answers.join("\n"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn percentages_that_let_nothing_move_are_diagnosed() {
     let answer = after_a_minute(two_hosts_with(Service::new("web", 4, web()).percents(100, 100), 600)).await;
-    assert_why(
-        &answer,
-        expect![[r#"
+    expect![[r#"
         "tasks running: 2"
-        {"cause":"no-leeway","detail":"minimum 100 % and maximum 100 % of 4 let ECS neither stop nor start a task first: it will not drain until they are changed","name":"web","pending":0,"running":2,"stopping":0}"#]],
-    );
+        {"cause":"no-leeway","detail":"minimum 100 % and maximum 100 % of 4 let ECS neither stop nor start a task first: it will not drain until they are changed","name":"web","pending":0,"running":2,"stopping":0}"#]].assert_eq(&why(&answer));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deregistration_delay_is_diagnosed() {
     let slow = web().deregistration_delay(600);
     let answer = after_a_minute(two_hosts_with(Service::new("web", 4, slow), 600)).await;
-    assert_why(
-        &answer,
-        expect![[r#"
+    expect![[r#"
         "tasks stopping: 2"
-        {"cause":"deregistration-delay","detail":"waiting for the deregistration delay of its target group","name":"web","pending":0,"running":0,"stopping":2}"#]],
-    );
+        {"cause":"deregistration-delay","detail":"waiting for the deregistration delay of its target group","name":"web","pending":0,"running":0,"stopping":2}"#]].assert_eq(&why(&answer));
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,12 +78,10 @@ async fn standalone_tasks_are_diagnosed() {
     world.advance_seconds(30);
     world.take_outbox();
     let answer = after_a_minute((world, hosts)).await;
-    assert_why(
-        &answer,
-        expect![[r#"
+    expect![[r#"
         "tasks running: 2"
-        {"group":"family:batch","stopping":0,"tasks":2}"#]],
-    );
+        {"group":"family:batch","stopping":0,"tasks":2}"#]]
+    .assert_eq(&why(&answer));
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,12 +93,9 @@ async fn protected_tasks_are_diagnosed_with_the_end_of_their_protection() {
         world.protect_task(CLUSTER, task, until).unwrap();
     }
     let answer = after_a_minute((world, hosts)).await;
-    assert_why(
-        &answer,
-        expect![[r#"
+    expect![[r#"
         "tasks running: 2"
-        {"cause":"protected","detail":"protected until 2026-11-22 12:01 UTC","name":"web","pending":0,"running":2,"stopping":0}"#]],
-    );
+        {"cause":"protected","detail":"protected until 2026-11-22 12:01 UTC","name":"web","pending":0,"running":2,"stopping":0}"#]].assert_eq(&why(&answer));
     assert_eq!(answer["why"]["protectedTasks"], 2);
     let diagnosed: DateTime<Utc> = answer["why"]["protectedUntil"].as_str().unwrap().parse().unwrap();
     assert_eq!(diagnosed, until);

@@ -86,7 +86,6 @@ measure:
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin measure-drains
 
 bench: tools host-packages
-	$(LAMBDA_BUILD) --package fleetkeeper-aws --bin smallest-function $(call flag,$(HOST_ARCH)) --lambda-dir $(HOST_PACKAGES)
 	cargo bench --locked --package fleetkeeper-core --bench capacity --bench fleet
 	cargo run --locked --profile sim --package fleetkeeper-tests --bin bench-functions
 

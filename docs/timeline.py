@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw the first two acts of the demo's timeline as an SVG.
+"""Draw three acts of the demo's timeline as an SVG: the first two and the last.
 
     target/debug/demo | docs/timeline.py > docs/demo.svg
 """
@@ -8,7 +8,7 @@ import re
 import sys
 from html import escape
 
-ACTS = 2
+ACTS = (1, 2, 5)
 MOST_LINES = 30
 WIDTH, ROW, LEFT = 960, 20, 16
 MOST_LETTERS = 100
@@ -18,14 +18,14 @@ COLOURS = {"drainer": "#0f6e84", "calculator": "#8250df", "CloudWatch": "#bc4c00
 
 
 def acts(lines):
-    """Yield the title and the timeline of each act. A line is a time, an actor and a text."""
+    """Yield the title and the timeline of each act that is drawn. A line is a time, an actor and a text."""
     title, found = None, []
     for line in lines:
-        begins = re.match(r"Act \d+ · .*$", line)
+        begins = re.match(r"Act (\d+) · .*$", line)
         if begins:
             if title:
                 yield title, found
-            title, found = begins[0], []
+            title, found = begins[0] if int(begins[1]) in ACTS else None, []
         event = re.match(r"  ( ?\d+:\d\d\.\d)  (.{12})  (.*)$", line)
         if title and event:
             found.append(tuple(part.strip() for part in event.groups()))
@@ -50,7 +50,7 @@ def text(x, y, said, more=""):
 
 def svg(lines):
     drawn, y = [], 0
-    for title, found in list(acts(lines))[:ACTS]:
+    for title, found in acts(lines):
         y += 2 * ROW
         drawn.append(text(LEFT, y, title, ' font-weight="bold" fill="#1f2328"'))
         for time, who, said in shown(found):

@@ -32,7 +32,7 @@ BANNED = [
     ),
     (r"\b(?:lets?|letting) (?:it |them |an? \w+ )?go\b", "complete the hook"),
     (r"\bhand(?:s|ed|ing)? (?:it |them )?on\b", "republish"),
-    (r"\b(?:finds?|found|ha[sd]|have|get|gets|gives?|without) (?:a|no|its|their) place\b", "be placed"),
+    (r"\b(?:finds?|found|ha[sd]|have|gets?|gives?|needs?|without) (?:a|no|its|their|another|no other) place\b", "be placed"),
     (r"\b(?:gives?|giving|have|has|finds?|leaves?)(?: \w+){1,6} (?:a|no|its|their) place\b", "be placed"),
     (r"\b(?:a|the|each|every|last|next|first|one|two|its|their|older|fresh|another) looks?\b", "poll, snapshot"),
     (r"\bsights?\b", "poll, snapshot"),

@@ -30,7 +30,6 @@ const PUT_METRIC_DATA: &str = "PutMetricData";
 pub(crate) struct Aws {
     server: Server,
     desk: Arc<Desk>,
-    over_tls: bool,
     bundle: PathBuf,
 }
 
@@ -61,35 +60,26 @@ struct Kept {
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     operation: String,
-    from: Instant,
-    until: Instant,
     is_throttled: bool,
 }
 
 impl Aws {
-    /// Serves a world, over TLS or not.
-    pub(crate) fn start(
-        world: SharedWorld,
-        changes: Changes,
-        tls: &Tls,
-        over_tls: bool,
-    ) -> Result<Self, Error> {
+    /// Serves a world.
+    pub(crate) fn start(world: SharedWorld, changes: Changes, tls: &Tls) -> Result<Self, Error> {
         let desk = Arc::new(Desk { changes, answers: Mutex::default(), calls: Mutex::default() });
         let router = http::router(world)
             .fallback(|| async { StatusCode::NOT_FOUND })
             .layer(from_fn_with_state(Arc::clone(&desk), attend));
-        let server = Server::start(router, over_tls.then(|| tls.acceptor()))?;
-        Ok(Self { server, desk, over_tls, bundle: tls.bundle() })
+        let server = Server::start(router, Some(tls.acceptor()))?;
+        Ok(Self { server, desk, bundle: tls.bundle() })
     }
 
     /// The environment variables with which a function reaches it, in whichever language.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        let scheme = if self.over_tls { "https" } else { "http" };
         let bundle = self.bundle.display().to_string();
         vec![
-            ("AWS_ENDPOINT_URL", format!("{scheme}://{}", self.server.address)),
-            // One file, as on Amazon Linux, and read in any case: a client that never speaks TLS
-            // does not know that yet.
+            ("AWS_ENDPOINT_URL", format!("https://{}", self.server.address)),
+            // One file, as on Amazon Linux.
             ("SSL_CERT_FILE", bundle.clone()),
             ("AWS_CA_BUNDLE", bundle),
         ]
@@ -115,19 +105,6 @@ pub(crate) fn throttled(calls: &[Call]) -> usize {
     calls.iter().filter(|call| call.is_throttled).count()
 }
 
-/// How long at least one of the calls was under way.
-pub(crate) fn under_way(calls: &[Call]) -> Duration {
-    let mut spans: Vec<_> = calls.iter().map(|call| (call.from, call.until)).collect();
-    spans.sort_unstable();
-    let (mut sum, mut reached) = (Duration::ZERO, None);
-    for (from, until) in spans {
-        let from = reached.map_or(from, |reached: Instant| reached.max(from));
-        sum += until.saturating_duration_since(from);
-        reached = Some(reached.map_or(until, |reached| reached.max(until)));
-    }
-    sum
-}
-
 async fn attend(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response<Body> {
     let from = Instant::now();
     let (parts, body) = request.into_parts();
@@ -140,7 +117,7 @@ async fn attend(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> 
     };
     tokio::time::sleep_until((from + LATENCY).into()).await;
     let is_throttled = answer.status == StatusCode::BAD_REQUEST && answer.is_throttling();
-    lock(&desk.calls).push(Call { operation, from, until: Instant::now(), is_throttled });
+    lock(&desk.calls).push(Call { operation, is_throttled });
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;

@@ -27,32 +27,16 @@ const HOSTS_A_SERVICE: u32 = 100;
 pub(crate) const PAGE: u32 = 100;
 const SERVICES: u32 = 10;
 
+/// Tasks to a host.
+const TASKS_A_HOST: u32 = 2;
+
 /// A cluster of ACTIVE and connected hosts, with a REPLICA service for each hundred.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cluster {
     pub(crate) hosts: u32,
-    /// True if the services' tasks have network interfaces of their own: the calculator then reads
-    /// the tasks.
-    pub(crate) awsvpc: bool,
-    /// True if variables give the worst-case container. Otherwise the calculator discovers it in
-    /// the services' task definitions.
-    pub(crate) given: bool,
-    /// True if the calculator knows the group: it then works out what the group is missing and can
-    /// lose.
-    pub(crate) grouped: bool,
 }
 
 impl Cluster {
-    /// Two tasks a host; of those that are read no more than one, as above 5,000 they no longer
-    /// are.
-    pub(crate) const fn tasks_a_host(awsvpc: bool) -> u32 {
-        if awsvpc { 1 } else { 2 }
-    }
-
-    fn tasks(self) -> u32 {
-        self.hosts * Self::tasks_a_host(self.awsvpc)
-    }
-
     fn services(self) -> u32 {
         self.hosts.div_ceil(HOSTS_A_SERVICE)
     }
@@ -69,8 +53,8 @@ impl Cluster {
         let services: Vec<_> = (0..self.services()).map(|number| format!("service-{number}")).collect();
         for service in &services {
             let task = TaskDefinition::new(service, TASK_CPU, TASK_MEMORY);
-            let task = if self.awsvpc { task.awsvpc() } else { task };
-            world.create_service(NAME, Service::new(service, self.tasks() / self.services(), task))?;
+            let tasks = self.hosts * TASKS_A_HOST / self.services();
+            world.create_service(NAME, Service::new(service, tasks, task))?;
         }
         world.advance_seconds(120);
         if let Some(service) = services.iter().find(|service| !world.is_steady(NAME, service)) {
@@ -84,63 +68,25 @@ impl Cluster {
         Ok((world, of_instance.ok_or("no host of the cluster ever changed")?))
     }
 
-    /// The calculator's variables.
-    pub(crate) const fn variables(self) -> &'static [(&'static str, &'static str)] {
-        if self.given {
-            &[
-                ("ECS_CLUSTER", NAME),
-                ("CONTAINER_MAX_CPU", "512"),
-                ("CONTAINER_MAX_MEMORY", "1024"),
-                ("TCP_PORT_RESOURCES", "none"),
-                ("UDP_PORT_RESOURCES", "none"),
-                ("CONTAINER_MAX_GPU", "0"),
-                ("CONTAINER_USES_ENI", "false"),
-            ]
-        } else if self.grouped {
-            &[("ECS_CLUSTER", NAME), ("AUTO_SCALING_GROUPS", GROUP)]
-        } else {
-            &[("ECS_CLUSTER", NAME)]
-        }
-    }
-
     /// The exact calls of one snapshot. Task definitions never change: only a cold invocation reads
     /// them.
     pub(crate) fn calls(self, cold: bool) -> Calls {
-        let (hosts, tasks) = (self.hosts.div_ceil(PAGE), self.tasks().div_ceil(PAGE));
-        let mut calls = vec![
-            ("ListContainerInstances", hosts),
-            ("DescribeContainerInstances", hosts),
+        let calls = [
+            ("ListContainerInstances", self.hosts.div_ceil(PAGE)),
+            ("DescribeContainerInstances", self.hosts.div_ceil(PAGE)),
             ("ListServices", self.services().div_ceil(PAGE)),
             ("DescribeServices", self.services().div_ceil(SERVICES)),
             ("PutMetricData", 1),
+            ("DescribeTaskDefinition", if cold { self.services() } else { 0 }),
         ];
-        if cold {
-            calls.push(("DescribeTaskDefinition", self.services()));
-        }
-        if self.grouped {
-            // Every host could be removed: the tasks of all are read, and described once.
-            calls.extend([
-                ("DescribeAutoScalingGroups", 1),
-                ("ListTasks", tasks),
-                ("GetTaskProtection", tasks),
-            ]);
-            if cold {
-                calls.push(("DescribeTasks", tasks));
-            }
-        }
-        if self.awsvpc {
-            // One page more: of the tasks desired STOPPED, of which there are none.
-            calls.extend([("ListTasks", tasks + 1), ("DescribeTasks", tasks)]);
-        }
-        calls.into_iter().map(|(operation, count)| (operation.to_owned(), count)).collect()
+        let made = calls.into_iter().filter(|(_, count)| *count > 0);
+        made.map(|(operation, count)| (operation.to_owned(), count)).collect()
     }
 
-    /// A snapshot's reads of container instances and tasks, which share one pace. The others have
-    /// paces of their own, and take less of them.
-    pub(crate) fn paced_reads(self) -> u32 {
-        let paced = ["ListContainerInstances", "DescribeContainerInstances", "ListTasks", "DescribeTasks"];
-        let calls = self.calls(false);
-        paced.iter().filter_map(|operation| calls.get(*operation)).sum()
+    /// A snapshot's reads of container instances, which share one pace. The others have paces of
+    /// their own, and take less of them.
+    pub(crate) const fn paced_reads(self) -> u32 {
+        2 * self.hosts.div_ceil(PAGE)
     }
 }
 

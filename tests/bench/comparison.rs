@@ -12,29 +12,26 @@ use fleetkeeper_tests::repository::{package, tool};
 
 use crate::aws::LATENCY;
 use crate::cluster::{Cluster, PAGE};
-use crate::computation;
 use crate::drains::{self, Tasks};
 use crate::package::{Packages, Subject};
-use crate::snapshots::{Process, Scene, Snapshot};
+use crate::snapshots::{Process, Scene};
 use crate::tls::Tls;
 
-/// Hosts, whether over TLS, pairs, warm invocations of each process.
-const SNAPSHOTS: [(u32, bool, u32, u32); 5] =
-    [(1, true, 9, 9), (100, true, 9, 9), (100, false, 9, 9), (1_000, true, 5, 5), (5_000, true, 3, 2)];
+/// Hosts, pairs, warm invocations of each process.
+const SNAPSHOTS: [(u32, u32, u32); 4] = [(1, 9, 9), (100, 9, 9), (1_000, 5, 5), (5_000, 3, 2)];
 
 /// Instances that are terminated, what runs on each, pairs.
 const DRAINS: [(u32, Tasks, u32); 4] =
     [(1, Tasks::Jobs, 5), (10, Tasks::Jobs, 3), (100, Tasks::Jobs, 1), (10, Tasks::Service, 3)];
 
 pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> {
-    let computations = computation::read()?;
     let mut zip_bytes = BTreeMap::new();
     for name in Packages::NAMES {
         zip_bytes.insert(name.to_owned(), fs::metadata(package(name)?)?.len());
     }
-    let snapshots = SNAPSHOTS.into_iter().map(|(hosts, over_tls, rounds, warm)| {
+    let snapshots = SNAPSHOTS.into_iter().map(|(hosts, rounds, warm)| {
         eprintln!("snapshots of {hosts} hosts: {rounds} pairs");
-        snapshots(packages, hosts, (tls, over_tls), (rounds, warm))
+        snapshots(packages, hosts, tls, (rounds, warm))
             .map_err(|error| format!("{hosts} hosts: {error}").into())
     });
     let snapshots = snapshots.collect::<Result<_, Error>>()?;
@@ -49,27 +46,23 @@ pub(crate) fn compare(packages: &Packages, tls: &Tls) -> Result<Figures, Error> 
         zip_bytes,
         snapshots,
         drains: drains.collect::<Result<_, Error>>()?,
-        computations,
     })
 }
+
+const SUBJECTS: [Subject; 2] = [Subject::Fleetkeeper, Subject::Python];
 
 /// The measurements of each, round by round.
 struct Measured<T> {
     ours: Vec<T>,
     theirs: Vec<T>,
-    smallest: Vec<T>,
 }
 
 impl<T> Measured<T> {
-    /// All subjects in each round, by turns in one order or the other.
-    fn by_turns(
-        rounds: u32,
-        subjects: &[Subject],
-        mut measure: impl FnMut(Subject) -> Result<T, Error>,
-    ) -> Result<Self, Error> {
-        let mut measured = Self { ours: Vec::new(), theirs: Vec::new(), smallest: Vec::new() };
+    /// Both in each round, by turns in one order or the other.
+    fn by_turns(rounds: u32, mut measure: impl FnMut(Subject) -> Result<T, Error>) -> Result<Self, Error> {
+        let mut measured = Self { ours: Vec::new(), theirs: Vec::new() };
         for round in 0..rounds {
-            let mut order = subjects.to_vec();
+            let mut order = SUBJECTS;
             if round % 2 == 1 {
                 order.reverse();
             }
@@ -77,7 +70,6 @@ impl<T> Measured<T> {
                 let of_subject = match subject {
                     Subject::Fleetkeeper => &mut measured.ours,
                     Subject::Python => &mut measured.theirs,
-                    Subject::Smallest => &mut measured.smallest,
                 };
                 of_subject.push(measure(subject)?);
             }
@@ -86,56 +78,39 @@ impl<T> Measured<T> {
     }
 
     fn compared(&self, of: impl Fn(&T) -> f64) -> Result<Comparison, Error> {
-        let [ours, theirs, smallest] =
-            [&self.ours, &self.theirs, &self.smallest].map(|them| them.iter().map(&of).collect::<Vec<_>>());
-        let compared = Comparison::of(&ours, &theirs).ok_or("nothing was measured")?;
-        Ok(compared.with_smallest(&smallest))
+        let [ours, theirs] = [&self.ours, &self.theirs].map(|them| them.iter().map(&of).collect::<Vec<_>>());
+        Ok(Comparison::of(&ours, &theirs).ok_or("nothing was measured")?)
     }
 }
 
 fn snapshots(
     packages: &Packages,
     hosts: u32,
-    (tls, over_tls): (&Tls, bool),
+    tls: &Tls,
     (rounds, warm): (u32, u32),
 ) -> Result<Snapshots, Error> {
-    let scene = Scene::set(Cluster { hosts, awsvpc: false, given: true, grouped: false }, tls, over_tls)?;
-    let mut subjects = vec![Subject::Fleetkeeper, Subject::Python];
-    if hosts <= PAGE {
-        subjects.push(Subject::Smallest);
+    let scene = Scene::set(Cluster { hosts }, tls)?;
+    // Files come from the disk, and the answers are made: what both have ready from here on.
+    for subject in SUBJECTS {
+        scene.measure(packages, subject, 1)?;
     }
-    // Files come from the disk, and the answers are made: what all have ready from here on.
-    for subject in &subjects {
-        scene.measure(packages, *subject, 1)?;
-    }
-    let mut measured =
-        Measured::by_turns(rounds, &subjects, |subject| scene.measure(packages, subject, warm))?;
+    let mut measured = Measured::by_turns(rounds, |subject| scene.measure(packages, subject, warm))?;
     let right = |process: &Process| process.cold.container_capacity;
     let is_right = measured.ours.iter().map(right).eq(measured.theirs.iter().map(right));
     if hosts <= PAGE && !is_right {
         return Err("the two do not answer the same".into());
     }
-    let calls = |them: &[Process]| {
-        them.first().and_then(|it| it.warm.last()).map(|it| it.calls.clone()).unwrap_or_default()
-    };
-    let (calls, python_calls) = (calls(&measured.ours), calls(&measured.theirs));
     if !is_right {
         // The cost of a wrong answer compares with nothing.
         measured.theirs.clear();
     }
     Ok(Snapshots {
         hosts,
-        tls: over_tls,
         rounds,
         start: measured.compared(|it| millis(it.started_in))?,
         first_answer: measured.compared(|it| millis(it.started_in + it.cold.took))?,
-        warm_answer: measured.compared(|it| warm_median(it, |snapshot| snapshot.took))?,
-        warm_calling: measured.compared(|it| warm_median(it, |snapshot| snapshot.calling))?,
-        peak: measured.compared(|it| it.warm.last().map_or(f64::NAN, |snapshot| mib(snapshot.peak_kib)))?,
-        first_answer_cpu: measured.compared(|it| millis(it.start_on_cpu + it.cold.on_cpu))?,
-        warm_answer_cpu: measured.compared(|it| warm_median(it, |snapshot| snapshot.on_cpu))?,
-        calls,
-        python_calls,
+        warm_answer: measured.compared(warm_answer)?,
+        peak: measured.compared(|it| mib(it.peak_kib))?,
     })
 }
 
@@ -145,28 +120,24 @@ fn drains(
     rounds: u32,
     tls: &Tls,
 ) -> Result<Drains, Error> {
-    let measured = Measured::by_turns(rounds, &[Subject::Fleetkeeper, Subject::Python], |subject| {
-        drains::measure(packages, subject, (instances, tasks), tls)
-    })?;
-    let last_calls = |them: &[drains::Drains]| them.last().map(|it| it.calls.clone()).unwrap_or_default();
+    let measured =
+        Measured::by_turns(rounds, |subject| drains::measure(packages, subject, (instances, tasks), tls))?;
     Ok(Drains {
         instances,
         tasks: tasks.name().to_owned(),
         rounds,
         billed: measured.compared(|it| millis(it.billed))?,
-        cpu: measured.compared(|it| millis(it.on_cpu))?,
         peak: measured.compared(|it| mib(it.peak_kib))?,
         late: measured.compared(|it| it.late.map_or(f64::NAN, millis))?,
-        calls_made: measured.compared(|it| it.calls.values().copied().map(f64::from).sum())?,
+        calls_made: measured.compared(|it| number(it.calls))?,
         calls_throttled: measured.compared(|it| number(it.throttled))?,
         tasks_killed: measured.compared(|it| number(it.killed))?,
-        calls: last_calls(&measured.ours),
-        python_calls: last_calls(&measured.theirs),
     })
 }
 
-fn warm_median(process: &Process, of: impl Fn(&Snapshot) -> Duration) -> f64 {
-    let all: Vec<_> = process.warm.iter().map(|snapshot| millis(of(snapshot))).collect();
+/// The median of a process's warm answers.
+fn warm_answer(process: &Process) -> f64 {
+    let all: Vec<_> = process.warm.iter().map(|snapshot| millis(snapshot.took)).collect();
     Spread::of(&all).map_or(f64::NAN, |spread| spread.median)
 }
 

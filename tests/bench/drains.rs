@@ -18,7 +18,7 @@ use fleetkeeper_tests::Error;
 use fleetkeeper_tests::repository::sample_event;
 use serde_json::{Value, json};
 
-use crate::aws::{self, Aws, Calls, Changes};
+use crate::aws::{self, Aws, Changes};
 use crate::cluster::{GROUP, NAME, TASK_CPU, TASK_MEMORY, of_type};
 use crate::environment::Environment;
 use crate::package::{Function, Packages, Subject};
@@ -61,10 +61,9 @@ impl Tasks {
 pub(crate) struct Drains {
     /// Sum of the invocations' durations, which is what Lambda bills.
     pub(crate) billed: Duration,
-    pub(crate) on_cpu: Duration,
     /// Of the process that took most.
     pub(crate) peak_kib: u64,
-    pub(crate) calls: Calls,
+    pub(crate) calls: usize,
     pub(crate) throttled: usize,
     /// From a task's end to its hook's completion, on average over those that were not killed; none
     /// where all were.
@@ -83,13 +82,12 @@ pub(crate) fn measure(
 ) -> Result<Drains, Error> {
     let (world, terminated) = world(instances, tasks)?;
     let world = SharedWorld::in_real_time(world);
-    let aws = Aws::start(world.clone(), Changes::Live, tls, true)?;
+    let aws = Aws::start(world.clone(), Changes::Live, tls)?;
     let variables = [("ECS_CLUSTER", NAME), ("LIFECYCLE_TOPIC_ARN", TOPIC)];
     let what = (subject, Function::LifecycleDrainer);
     let mut environments: Vec<_> = (0..instances)
         .map(|_| Environment::start(packages, what, &aws, &variables))
         .collect::<Result<_, _>>()?;
-    let cpu_before = on_cpu(&environments)?;
 
     if tasks == Tasks::Jobs {
         let job = TaskDefinition::new("job", TASK_CPU, TASK_MEMORY);
@@ -125,9 +123,8 @@ pub(crate) fn measure(
     let (late, killed) = world.with(|world| evidence(world.history(), &terminated));
     let drains = Drains {
         billed: durations.iter().sum(),
-        on_cpu: on_cpu(&environments)?.saturating_sub(cpu_before),
         peak_kib: peaks.into_iter().max().unwrap_or_default(),
-        calls: aws::count(&calls),
+        calls: calls.len(),
         throttled: aws::throttled(&calls),
         late,
         killed,
@@ -136,10 +133,6 @@ pub(crate) fn measure(
         return Err(format!("not every task came to its end: {drains:?}").into());
     }
     Ok(drains)
-}
-
-fn on_cpu(environments: &[Environment]) -> Result<Duration, Error> {
-    environments.iter().map(Environment::on_cpu).sum()
 }
 
 /// Hosts of a group with a termination hook, in a Region that throttles as ECS does, and those that

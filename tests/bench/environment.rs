@@ -62,26 +62,10 @@ impl Environment {
 
     /// The most memory that it has had so far, in KiB.
     pub(crate) fn peak_kib(&self) -> Result<u64, Error> {
-        let status = self.proc("status")?;
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
-        Ok(kib.ok_or("/proc tells of no VmHWM")?.parse()?)
-    }
-
-    /// How long its threads have been on a CPU so far.
-    pub(crate) fn on_cpu(&self) -> Result<Duration, Error> {
-        let mut sum = Duration::ZERO;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            // One that has just ended is no longer there: it did little.
-            let Ok(schedstat) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-            let nanoseconds = schedstat.split_whitespace().next().ok_or("/proc tells of no CPU time")?;
-            sum += Duration::from_nanos(nanoseconds.parse()?);
-        }
-        Ok(sum)
-    }
-
-    fn proc(&self, file: &str) -> Result<String, Error> {
-        let path = format!("/proc/{}/{file}", self.process.id());
-        fs::read_to_string(&path).map_err(|error| format!("{path}: {error}").into())
+        Ok(kib.ok_or("/proc has no VmHWM")?.parse()?)
     }
 }

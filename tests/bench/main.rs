@@ -4,7 +4,7 @@
 //!
 //! | module | purpose |
 //! | --- | --- |
-//! | [`package`] | the subjects: the packages, the alternative, and the smallest function |
+//! | [`package`] | the subjects: the packages and the alternative |
 //! | [`environment`] | an execution environment of Lambda: a process, and its runtime API |
 //! | [`runtime_api`] | Lambda's runtime API, for one process |
 //! | [`aws`] | AWS as a function reaches it, each call answered after the same time |
@@ -13,8 +13,6 @@
 //! | [`snapshots`] | the calculator, snapshot by snapshot |
 //! | [`drains`] | the drainer, with instances that terminate at one time |
 //! | [`comparison`] | pair by pair |
-//! | [`computation`] | the figures of the first half |
-//! | [`alone`] | the measurements of the calculator alone |
 //!
 //! It fails where an invocation of ours does. It also fails where one made other calls than it
 //! should, killed a task, or took more memory than the template gives it. No time is judged: that
@@ -23,11 +21,9 @@
 // This binary is for a person at a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod alone;
 mod aws;
 mod cluster;
 mod comparison;
-mod computation;
 mod drains;
 mod environment;
 mod package;
@@ -49,13 +45,8 @@ const FIGURES: &str = "target/bench/performance.json";
 fn main() -> ExitCode {
     let ran = match std::env::args().nth(1).as_deref() {
         None => run(),
-        Some("groups") => groups(),
         Some("publish") => page::publish(FIGURES),
-        Some(other) => {
-            let accepted =
-                "nothing, to measure all, groups, to measure the calculator with its group alone, or publish";
-            Err(format!("{other} is not accepted: {accepted}").into())
-        }
+        Some(other) => Err(format!("{other} is not accepted: nothing, to measure, or publish").into()),
     };
     match ran {
         Ok(()) => ExitCode::SUCCESS,
@@ -66,17 +57,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn groups() -> Result<(), Error> {
-    alone::print_grouped(&package::Packages::unpack()?, &tls::Tls::new()?)
-}
-
 fn run() -> Result<(), Error> {
-    let packages = package::Packages::unpack()?;
-    let tls = tls::Tls::new()?;
-    let figures = comparison::compare(&packages, &tls)?;
+    let figures = comparison::compare(&package::Packages::unpack()?, &tls::Tls::new()?)?;
     let path = in_repository(FIGURES);
     fs::create_dir_all(in_repository("target/bench"))?;
     fs::write(&path, serde_json::to_string_pretty(&figures)? + "\n")?;
     println!("\n{}\n{} has them\n", table::tables(&figures), path.display());
-    alone::print(&packages, &tls)
+    Ok(())
 }

@@ -22,14 +22,9 @@ pub(crate) enum Subject {
     Fleetkeeper,
     /// The handlers in `tests/bench/python`, under Lambda's own runtime client for Python.
     Python,
-    /// The three calls of the calculator on their own, on the same SDKs.
-    Smallest,
 }
 
-/// The package of the smallest function.
-const SMALLEST: &str = "smallest-function";
-
-/// Fleetkeeper's packages and the smallest function's, unpacked.
+/// Fleetkeeper's packages, unpacked.
 #[derive(Debug)]
 pub(crate) struct Packages {
     folder: TempDir,
@@ -62,8 +57,8 @@ impl Function {
 
 impl Packages {
     /// Their names.
-    pub(crate) const NAMES: [&str; 3] =
-        [Function::LifecycleDrainer.name(), Function::CapacityCalculator.name(), SMALLEST];
+    pub(crate) const NAMES: [&str; 2] =
+        [Function::LifecycleDrainer.name(), Function::CapacityCalculator.name()];
 
     pub(crate) fn unpack() -> Result<Self, Error> {
         let packages = Self { folder: TempDir::new()? };
@@ -85,8 +80,7 @@ impl Packages {
     /// The command that Lambda would start.
     pub(crate) fn command(&self, subject: Subject, function: Function) -> Result<Command, Error> {
         Ok(match subject {
-            Subject::Fleetkeeper => self.bootstrap(function.name()),
-            Subject::Smallest => self.bootstrap(SMALLEST),
+            Subject::Fleetkeeper => Command::new(self.folder.path().join(function.name()).join("bootstrap")),
             Subject::Python => {
                 let mut python = Command::new(tool("python")?);
                 let module = function.name().replace('-', "_");
@@ -96,9 +90,5 @@ impl Packages {
                 python
             }
         })
-    }
-
-    fn bootstrap(&self, name: &str) -> Command {
-        Command::new(self.folder.path().join(name).join("bootstrap"))
     }
 }

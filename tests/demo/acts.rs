@@ -13,6 +13,10 @@ use crate::cluster::{ARM_GROUP, ARM_SERVICE, CLUSTER, GROUP, SERVICE, add_arm_gr
 use crate::show::{NAMESPACE, Show};
 use crate::timeline::Who;
 
+/// The outputs of the stack that name the functions' log groups.
+const DRAINER: &str = "LifecycleDrainerLogGroup";
+const CALCULATOR: &str = "CapacityCalculatorLogGroup";
+
 /// The service grows beyond its hosts.
 pub(crate) fn scale_out(show: &mut Show) -> Result<(), Error> {
     show.act(
@@ -60,7 +64,7 @@ pub(crate) fn rolling_replacement(show: &mut Show) -> Result<(), Error> {
     show.wait_for("the new host", 60, |stack| metric(stack, "ActiveHosts") == Some(4.0))?;
     show.world(|world| world.terminate_instance(GROUP, &old, true))?;
     show.wait_for("the end of the drain", 120, |stack| actions_ended(stack) == 1)?;
-    show.wait_for("its log", 60, |stack| logged(stack, "drain_completed") == 1)?;
+    show.wait_for("its log", 60, |stack| logged(stack, DRAINER, "drain_completed") == 1)?;
     show.wait_for("its metrics", 60, |stack| {
         metric(stack, "ActiveHosts") == Some(3.0) && metric(stack, "DrainingHosts") == Some(0.0)
     })?;
@@ -69,7 +73,7 @@ pub(crate) fn rolling_replacement(show: &mut Show) -> Result<(), Error> {
     check_drain(show, 1);
     show.check(
         "the drainer republished the message and continued in the next invocation",
-        logged(&show.stack, "drain_republished") >= 1,
+        logged(&show.stack, DRAINER, "drain_republished") >= 1,
     );
     show.check("5 tasks run again", show.world(|world| world.is_steady(CLUSTER, SERVICE)));
     Ok(())
@@ -105,7 +109,7 @@ pub(crate) fn scale_in(show: &mut Show) -> Result<(), Error> {
     );
     show.world(|world| world.set_desired_capacity(GROUP, 2))?;
     show.wait_for("the end of the drain", 120, |stack| actions_ended(stack) == 2)?;
-    show.wait_for("its log", 60, |stack| logged(stack, "drain_completed") == 2)?;
+    show.wait_for("its log", 60, |stack| logged(stack, DRAINER, "drain_completed") == 2)?;
     show.wait_for("its metrics", 60, |stack| {
         metric(stack, "ActiveHosts") == Some(2.0) && metric(stack, "PlaceableContainers") == Some(2.0)
     })?;
@@ -153,15 +157,44 @@ pub(crate) fn other_architecture(show: &mut Show) -> Result<(), Error> {
     Ok(())
 }
 
-/// The checks over all acts.
-pub(crate) fn curtain(show: &mut Show) -> Result<(), Error> {
+/// Without alarms and policies: the calculator sets the capacity.
+pub(crate) fn direct_scaling(show: &mut Show) -> Result<(), Error> {
+    show.act(
+        "Act 5 · Direct scaling",
+        "The stack anew, with Scaling=Direct: no alarm and no policy exists. ECS reports that it cannot place the fifth task, and\n\
+         the calculator itself raises the group's desired capacity. Removing a host would take ten quiet minutes after this\n\
+         scale-out: this act removes none.",
+    );
+    show.world(|world| world.set_desired_count(CLUSTER, SERVICE, 5))?;
+    show.wait_for("the capacity that the calculator sets", 30, |stack| capacity_set(stack).is_some())?;
+    show.wait_for("the fifth task", 60, |stack| stack.world(|world| world.is_steady(CLUSTER, SERVICE)))?;
+    show.wait_for("its log", 60, |stack| {
+        logged(stack, CALCULATOR, "desired_capacity_set") > 0
+            && metric(stack, "PlaceableContainers") == Some(1.0)
+    })?;
+    show.timeline()?;
+    println!();
+    let (took, capacities) = capacity_set(&show.stack).ok_or("the calculator has set no capacity")?;
+    show.check(
+        format!("within 5 s of the placement failure the calculator set the capacity: {took:.1} s"),
+        took < 5.0,
+    );
+    show.check("it raised the capacity once, from 2 to 3", capacities == [3]);
+    show.check(
+        "with the third host 5 tasks run, and PlaceableContainers is 1",
+        metric(&show.stack, "PlaceableContainers") == Some(1.0),
+    );
+    Ok(())
+}
+
+/// The checks over all acts of a deployment.
+pub(crate) fn curtain(show: &mut Show, operations: &[&str]) -> Result<(), Error> {
     println!();
     show.check(
         "no task was killed with its host",
         show.world(|world| world.history().killed_tasks().is_empty()),
     );
-    let operations = ["ecs:UpdateContainerInstancesState", "sns:Publish", "cloudwatch:PutMetricData"];
-    let accepted = show.stack.requests.check(&operations);
+    let accepted = show.stack.requests.check(operations);
     if let Err(faults) = &accepted {
         println!("{faults}");
     }
@@ -223,9 +256,28 @@ fn actions_ended(stack: &Stack) -> usize {
     })
 }
 
-/// How often the drainer logged an event.
-fn logged(stack: &Stack, event: &str) -> usize {
-    let lines = stack.output("LifecycleDrainerLogGroup").and_then(|group| stack.emulator.log_lines(group));
+/// The seconds from the first placement failure to the first desired capacity that was set after
+/// it, and all of those.
+fn capacity_set(stack: &Stack) -> Option<(f64, Vec<u32>)> {
+    stack.world(|world| {
+        let entries = world.history().entries().iter();
+        let mut entries =
+            entries.skip_while(|entry| !matches!(entry.what, Occurrence::PlacementFailed { .. }));
+        let failed = entries.next()?.at;
+        let set: Vec<_> = entries
+            .filter_map(|entry| match entry.what {
+                Occurrence::DesiredCapacity { desired_capacity, .. } => Some((entry.at, desired_capacity)),
+                _ => None,
+            })
+            .collect();
+        let took = (set.first()?.0 - failed).as_seconds_f64();
+        Some((took, set.into_iter().map(|(_, capacity)| capacity).collect()))
+    })
+}
+
+/// How often a function logged an event.
+fn logged(stack: &Stack, of: &str, event: &str) -> usize {
+    let lines = stack.output(of).and_then(|group| stack.emulator.log_lines(group));
     lines
         .unwrap_or_default()
         .iter()

@@ -1,6 +1,6 @@
 //! `make demo`: a small cluster lives through a scale-out, the replacement of a host and a
-//! scale-in. Then a second group joins. Both functions are deployed from the template and run as in
-//! Lambda.
+//! scale-in. Then a second group joins. At last the calculator scales a group itself. Both
+//! functions are deployed from the template and run as in Lambda.
 //!
 //! | module | purpose |
 //! | --- | --- |
@@ -39,6 +39,10 @@ fn play() -> Result<bool, Error> {
     acts::rolling_replacement(&mut show)?;
     acts::scale_in(&mut show)?;
     acts::other_architecture(&mut show)?;
-    acts::curtain(&mut show)?;
+    let of_both = ["ecs:UpdateContainerInstancesState", "sns:Publish", "cloudwatch:PutMetricData"];
+    acts::curtain(&mut show, &of_both)?;
+    show.deploy_anew()?;
+    acts::direct_scaling(&mut show)?;
+    acts::curtain(&mut show, &["autoscaling:SetDesiredCapacity", "cloudwatch:PutMetricData"])?;
     Ok(show.close())
 }

@@ -1,10 +1,12 @@
 //! What is on the screen: progress, each act's timeline, checks, the end.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_sim::World;
+use fleetkeeper_sim::world::Operation;
 use fleetkeeper_tests::Error;
 use fleetkeeper_tests::process::wait_for_meanwhile;
 use fleetkeeper_tests::stack::{Settings, Stack};
@@ -23,12 +25,29 @@ pub(crate) struct Show {
     /// Lines of neither the world's history nor a log.
     notes: Vec<Line>,
     checks: Vec<Check>,
+    /// Calls of AWS in worlds that were replaced.
+    calls: BTreeMap<Operation, u32>,
     on_terminal: bool,
 }
 
 struct Check {
     what: String,
     holds: bool,
+}
+
+/// Deploys the template and a new world, with these parameters beside those that all acts share.
+fn deploy(parameters: &[(&'static str, &str)]) -> Result<Stack, Error> {
+    let of = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
+    let shared = [("ClusterName", CLUSTER), ("AutoScalingGroupName", GROUP)];
+    let variables = [("POLL_INTERVAL_SECONDS", "1"), ("DEADLINE_MARGIN_SECONDS", "3")];
+    let settings = Settings {
+        name: NAMESPACE,
+        parameters: shared.iter().chain(parameters).map(of).collect(),
+        variables: variables.iter().map(of).collect(),
+        // In place of 900: a drain outlasts it and continues in the next invocation.
+        drainer_timeout_seconds: Some(12),
+    };
+    Stack::deploy(cluster::world()?, &settings)
 }
 
 impl Show {
@@ -41,21 +60,11 @@ impl Show {
         );
         println!("· starting the emulator and deploying infra/template.yaml with both functions' packages …");
         let started = Instant::now();
-        let of = |name, value: &str| (name, value.to_owned());
-        let settings = Settings {
-            name: NAMESPACE,
-            parameters: vec![
-                of("ClusterName", CLUSTER),
-                of("AutoScalingGroupName", GROUP),
-                of("FurtherAutoScalingGroupNames", ARM_GROUP),
-                of("ScaleOutSeconds", "60"),
-                of("ScaleInMinutes", "1"),
-            ],
-            variables: vec![of("POLL_INTERVAL_SECONDS", "1"), of("DEADLINE_MARGIN_SECONDS", "3")],
-            // In place of 900: a drain outlasts it and continues in the next invocation.
-            drainer_timeout_seconds: Some(12),
-        };
-        let stack = Stack::deploy(cluster::world()?, &settings)?;
+        let stack = deploy(&[
+            ("FurtherAutoScalingGroupNames", ARM_GROUP),
+            ("ScaleOutSeconds", "60"),
+            ("ScaleInMinutes", "1"),
+        ])?;
         println!(
             "· ready after {:.1} s: 2 hosts with room for 2 containers each, service web with 3 tasks.",
             started.elapsed().as_secs_f32()
@@ -67,8 +76,23 @@ impl Show {
             shown_until: now,
             notes: Vec::new(),
             checks: Vec::new(),
+            calls: BTreeMap::new(),
             on_terminal: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         })
+    }
+
+    /// Replaces the stack and its world by new ones, in which the calculator scales the group.
+    pub(crate) fn deploy_anew(&mut self) -> Result<(), Error> {
+        self.count_calls();
+        self.stack = deploy(&[("Scaling", "Direct")])?;
+        self.shown_until = Utc::now();
+        Ok(())
+    }
+
+    fn count_calls(&mut self) {
+        for (operation, count) in self.stack.world(|world| world.history().api_calls()) {
+            *self.calls.entry(operation).or_default() += count;
+        }
     }
 
     pub(crate) fn act(&self, title: &str, about: &str) {
@@ -147,7 +171,7 @@ impl Show {
     }
 
     /// The end: whether all that was checked holds.
-    pub(crate) fn close(self) -> bool {
+    pub(crate) fn close(mut self) -> bool {
         let held = self.checks.iter().filter(|check| check.holds).count();
         println!("\n{}", self.bold("The end"));
         println!(
@@ -158,8 +182,9 @@ impl Show {
         for check in self.checks.iter().filter(|check| !check.holds) {
             println!("  {} {}", self.mark(false), check.what);
         }
-        let calls = self.world(|world| world.history().api_calls());
-        let calls: Vec<_> = calls.iter().map(|(operation, count)| format!("{count} {operation}")).collect();
+        self.count_calls();
+        let calls: Vec<_> =
+            self.calls.iter().map(|(operation, count)| format!("{count} {operation}")).collect();
         println!("  API calls: {}\n", calls.join(", "));
         held == self.checks.len()
     }

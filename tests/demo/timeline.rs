@@ -133,6 +133,9 @@ fn of_history(entry: &Entry, names: &Names) -> Option<Line> {
         Occurrence::ApiCalled { operation: Operation::CompleteLifecycleAction, .. } => {
             (Who::Drainer, "→ autoscaling:CompleteLifecycleAction".to_owned())
         }
+        Occurrence::ApiCalled { operation: Operation::SetDesiredCapacity, .. } => {
+            (Who::Calculator, "→ autoscaling:SetDesiredCapacity".to_owned())
+        }
         _ => return None,
     };
     Some(Line { at: entry.at, who, text })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use expect_test::expect;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
@@ -25,48 +26,47 @@ async fn after_a_minute(world: (World, Vec<Ec2InstanceId>)) -> Value {
     answer
 }
 
-/// That answer's only service.
-fn service(answer: &Value) -> &Value {
-    let services = answer["why"]["services"].as_array().unwrap();
-    assert_eq!(services.len(), 1, "{answer}");
-    &services[0]
+/// The wait of a drain as its answer has it: for what, and each service and standalone task.
+fn why(answer: &Value) -> String {
+    let of = |name: &str| answer["why"][name].as_array().unwrap().iter().map(Value::to_string);
+    let first = std::iter::once(answer["waitingFor"].to_string());
+    first.chain(of("services")).chain(of("standalone")).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_room_is_diagnosed_with_the_resource_that_is_lacking() {
-    for (task, lacking) in [
-        (TaskDefinition::new("web", 2048, 512), "CPU"),
-        (TaskDefinition::new("web", 512, 3700), "memory"),
-        (TaskDefinition::new("web", 512, 512).tcp_port(80), "a host port"),
+    let mut answers = Vec::new();
+    for task in [
+        TaskDefinition::new("web", 2048, 512),
+        TaskDefinition::new("web", 512, 3700),
+        TaskDefinition::new("web", 512, 512).tcp_port(80),
     ] {
-        let answer = after_a_minute(two_hosts_with(Service::new("web", 2, task), 600)).await;
-        assert_eq!(
-            (&service(&answer)["cause"], &service(&answer)["running"]),
-            (&json!("no-room"), &json!(1))
-        );
-        let detail = format!("no room for the replacement ({lacking})");
-        assert_eq!(service(&answer)["detail"], detail);
-        assert_eq!(answer["waitingFor"], "tasks running: 1");
+        answers.push(why(&after_a_minute(two_hosts_with(Service::new("web", 2, task), 600)).await));
     }
+    expect![[r#"
+        "tasks running: 1"
+        {"cause":"no-room","detail":"no room for the replacement (CPU)","name":"web","pending":0,"running":1,"stopping":0}
+        "tasks running: 1"
+        {"cause":"no-room","detail":"no room for the replacement (memory)","name":"web","pending":0,"running":1,"stopping":0}
+        "tasks running: 1"
+        {"cause":"no-room","detail":"no room for the replacement (a host port)","name":"web","pending":0,"running":1,"stopping":0}"#]].assert_eq(&answers.join("\n"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn percentages_that_let_nothing_move_are_diagnosed() {
     let answer = after_a_minute(two_hosts_with(Service::new("web", 4, web()).percents(100, 100), 600)).await;
-    assert_eq!(service(&answer)["cause"], "no-leeway");
-    let detail = service(&answer)["detail"].as_str().unwrap();
-    assert!(detail.contains("minimum 100 % and maximum 100 % of 4"), "{detail}");
-    assert_eq!(answer["waitingFor"], "tasks running: 2");
+    expect![[r#"
+        "tasks running: 2"
+        {"cause":"no-leeway","detail":"minimum 100 % and maximum 100 % of 4 let ECS neither stop nor start a task first: it will not drain until they are changed","name":"web","pending":0,"running":2,"stopping":0}"#]].assert_eq(&why(&answer));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deregistration_delay_is_diagnosed() {
     let slow = web().deregistration_delay(600);
     let answer = after_a_minute(two_hosts_with(Service::new("web", 4, slow), 600)).await;
-    let service = service(&answer);
-    assert_eq!((&service["cause"], &service["stopping"]), (&json!("deregistration-delay"), &json!(2)));
-    assert!(service["detail"].as_str().unwrap().contains("deregistration delay"), "{answer}");
-    assert_eq!(answer["waitingFor"], "tasks stopping: 2");
+    expect![[r#"
+        "tasks stopping: 2"
+        {"cause":"deregistration-delay","detail":"waiting for the deregistration delay of its target group","name":"web","pending":0,"running":0,"stopping":2}"#]].assert_eq(&why(&answer));
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,9 +78,10 @@ async fn standalone_tasks_are_diagnosed() {
     world.advance_seconds(30);
     world.take_outbox();
     let answer = after_a_minute((world, hosts)).await;
-    let standalone = json!([{"group": "family:batch", "tasks": 2, "stopping": 0}]);
-    assert_eq!((&answer["why"]["standalone"], &answer["why"]["services"]), (&standalone, &json!([])));
-    assert_eq!(answer["waitingFor"], "tasks running: 2");
+    expect![[r#"
+        "tasks running: 2"
+        {"group":"family:batch","stopping":0,"tasks":2}"#]]
+    .assert_eq(&why(&answer));
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,7 +93,9 @@ async fn protected_tasks_are_diagnosed_with_the_end_of_their_protection() {
         world.protect_task(CLUSTER, task, until).unwrap();
     }
     let answer = after_a_minute((world, hosts)).await;
-    assert_eq!(service(&answer)["cause"], "protected");
+    expect![[r#"
+        "tasks running: 2"
+        {"cause":"protected","detail":"protected until 2026-11-22 12:01 UTC","name":"web","pending":0,"running":2,"stopping":0}"#]].assert_eq(&why(&answer));
     assert_eq!(answer["why"]["protectedTasks"], 2);
     let diagnosed: DateTime<Utc> = answer["why"]["protectedUntil"].as_str().unwrap().parse().unwrap();
     assert_eq!(diagnosed, until);

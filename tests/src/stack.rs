@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use fleetkeeper_sim::http::Face;
-use fleetkeeper_sim::world::outbox::{Emission, Emitted};
+use fleetkeeper_sim::world::outbox::Emission;
 use fleetkeeper_sim::world::sns::Origin;
 use fleetkeeper_sim::{SharedWorld, World};
 use serde_json::{Map, Value, json};
@@ -119,16 +119,26 @@ impl Drop for Stack {
     }
 }
 
-/// The template's rule takes the state changes of container instances and no other event.
 fn deliver(emulator: &Ministack, topic: &str, calculator: &str, emission: &Emission) -> Result<(), Error> {
-    let ruled = matches!(emission.what, Emitted::ContainerInstanceStateChange { .. });
-    match (emission.sns_message(), emission.event().filter(|_| ruled)) {
+    match (emission.sns_message(), emission.event().filter(wakes_the_calculator)) {
         // A function's own publish goes to the emulator's topic directly.
         (Some(message), _) if message.origin != Origin::Publish => {
             emulator.publish(topic, message.subject.as_deref(), &message.message)
         }
         (_, Some(event)) => emulator.invoke_later(calculator, &event),
         _ => Ok(()),
+    }
+}
+
+/// Returns whether one of the template's rules takes an event: a state change of a container
+/// instance or of a deployment, or a placement failure.
+fn wakes_the_calculator(event: &Value) -> bool {
+    match event.get("detail-type").and_then(Value::as_str) {
+        Some("ECS Container Instance State Change" | "ECS Deployment State Change") => true,
+        Some("ECS Service Action") => {
+            event.pointer("/detail/eventName").is_some_and(|name| name == "SERVICE_TASK_PLACEMENT_FAILURE")
+        }
+        _ => false,
     }
 }
 

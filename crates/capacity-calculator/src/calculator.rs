@@ -123,8 +123,7 @@ where
         let Self { ecs, auto_scaling, clock, paces, config, .. } = self;
         let reader = Reader { ecs, auto_scaling, clock, paces, cluster: &cluster, warm: &warm, until };
         let scaler = Scaler::new(&reader, config.dry_run);
-        let decider = Decider { reader: &reader, scaler: &scaler, config };
-        let decided = Box::pin(decider.decide()).await?;
+        let decided = Box::pin(Decider { reader: &reader, scaler: &scaler, config }.decide()).await?;
         let (snapshot, direct) = (&decided.snapshot, &decided.direct);
         let mut figures = self.figures(&cluster, &decided, &warm);
         let published = self.put(&metric_data(&figures, &cluster), &cluster, until).await?;

@@ -248,7 +248,7 @@ fn in_json(reason: &MissingReason) -> String {
     serde_json::to_string(reason).unwrap_or_default()
 }
 
-/// `i-1: a task of web would have no place`
+/// `i-1: a task of web would be unplaced`
 fn in_words(held: &HeldHost) -> String {
     let HeldHost { instance, reason } = held;
     instance.as_ref().map_or_else(|| reason.to_string(), |instance| format!("{instance}: {reason}"))

@@ -82,7 +82,8 @@ fn experiment(options: &Options) -> Result<Experiment, Box<dyn Error>> {
         None => options.seeds.iter().map(|seed| drawn(*seed).flat_map(adapt).collect()).collect(),
     };
     if traces.iter().all(Vec::is_empty) {
-        return Err("no trace has such a name".into());
+        let only = options.only.join(",");
+        return Err(format!("--only={only:?} is not accepted: no trace has such a name").into());
     }
     Ok(Experiment {
         traces,

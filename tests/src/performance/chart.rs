@@ -18,19 +18,18 @@ const INSTANCES: u32 = 100;
 /// An SVG with a bar for each ratio, as far as they were measured.
 #[must_use]
 pub fn svg(figures: &Figures) -> String {
-    let snapshots = figures.snapshots.iter().find(|snapshots| snapshots.tls && snapshots.hosts == HOSTS);
+    let snapshots = figures.snapshots.iter().find(|snapshots| snapshots.hosts == HOSTS);
     let drains = figures.drains.iter().find(|it| it.instances == INSTANCES);
     let of_snapshots = snapshots.into_iter().flat_map(|it| {
         [
             ("start to first poll".to_owned(), &it.start),
-            (format!("CPU to first answer, {HOSTS} hosts"), &it.first_answer_cpu),
-            (format!("CPU of a warm answer, {HOSTS} hosts"), &it.warm_answer_cpu),
+            (format!("start to first answer, {HOSTS} hosts"), &it.first_answer),
+            (format!("warm answer, {HOSTS} hosts"), &it.warm_answer),
             (format!("peak memory, {HOSTS} hosts"), &it.peak),
         ]
     });
     let of_drains = drains.into_iter().flat_map(|it| {
         [
-            (format!("CPU of {INSTANCES} drains at once"), &it.cpu),
             (format!("billed time of {INSTANCES} drains at once"), &it.billed),
             (format!("API calls of {INSTANCES} drains at once"), &it.calls_made),
         ]

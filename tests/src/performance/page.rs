@@ -28,7 +28,7 @@ pub fn read(path: &str) -> Result<Figures, Error> {
 /// The page with these figures in it.
 pub fn page_with(page: &str, figures: &Figures) -> Result<String, Error> {
     let marks = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = marks.ok_or_else(|| format!("{PAGE} has no place for figures"))?;
+    let (before, after) = marks.ok_or_else(|| format!("{PAGE} has no marks for figures"))?;
     Ok(format!("{before}{BEGIN}{}{END}{after}", table::tables(figures)))
 }
 

@@ -14,7 +14,7 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// The same thing measured of both, pair by pair, and of what bounds it.
+/// The same thing measured of both, pair by pair.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
@@ -24,9 +24,6 @@ pub struct Comparison {
     pub python: Option<Spread>,
     /// Python's in ours, pair by pair.
     pub ratio: Option<Spread>,
-    /// The least that a function on the same SDKs takes, where that was measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub smallest: Option<Spread>,
 }
 
 impl Spread {
@@ -51,14 +48,7 @@ impl Comparison {
             fleetkeeper: Spread::of(fleetkeeper)?,
             python: Spread::of(python),
             ratio: Spread::of(&ratios),
-            smallest: None,
         })
-    }
-
-    /// Beside what the smallest function takes.
-    #[must_use]
-    pub fn with_smallest(self, smallest: &[f64]) -> Self {
-        Self { smallest: Spread::of(smallest), ..self }
     }
 }
 

@@ -1,10 +1,9 @@
 //! The figures as a table, in Markdown.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::spread::{Comparison, Spread};
-use super::{Computation, Drains, Figures, Snapshots};
+use super::{Drains, Figures, Snapshots};
 
 /// A row's name, and what is in it.
 type Row<T> = (&'static str, fn(&T) -> &Comparison);
@@ -18,8 +17,7 @@ pub fn tables(figures: &Figures) -> String {
         &mut out,
         &format!(
             "{} x {} ({}), beside {}. Each call of AWS takes {} ms. Medians, least and most of the pairs in brackets; the \
-             ratio is the median of the pairs' own, Python's in Fleetkeeper's. The smallest is a function on the same SDKs that makes \
-             the calls for one page of hosts, and does nothing else.",
+             ratio is the median of the pairs' own, Python's in Fleetkeeper's.",
             machine.processors,
             machine.processor,
             machine.architecture,
@@ -28,36 +26,22 @@ pub fn tables(figures: &Figures) -> String {
         ),
     );
     line(&mut out, "\n### The calculator\n");
-    line(
-        &mut out,
-        "| | hosts | Fleetkeeper | Python | ratio | smallest |\n| --- | --- | --- | --- | --- | --- |",
-    );
-    let rows: [Row<Snapshots>; 7] = [
+    line(&mut out, "| | hosts | Fleetkeeper | Python | ratio |\n| --- | --- | --- | --- | --- |");
+    let rows: [Row<Snapshots>; 4] = [
         ("start to first poll, ms", |it| &it.start),
         ("start to first answer, ms", |it| &it.first_answer),
-        ("CPU until then, ms", |it| &it.first_answer_cpu),
         ("warm answer, ms", |it| &it.warm_answer),
-        ("of that with a call under way, ms", |it| &it.warm_calling),
-        ("CPU of a warm answer, ms", |it| &it.warm_answer_cpu),
         ("peak memory, MiB", |it| &it.peak),
     ];
     for (name, of) in rows {
         for snapshots in &figures.snapshots {
-            let transport = if snapshots.tls { "" } else { ", without TLS" };
-            let smallest = format!(" {} |", optional(of(snapshots).smallest));
-            row(&mut out, name, &format!("{}{transport}", snapshots.hosts), of(snapshots), &smallest);
+            row(&mut out, name, &snapshots.hosts.to_string(), of(snapshots));
         }
-    }
-    line(&mut out, "\n| calls of a warm answer | Fleetkeeper | Python |\n| --- | --- | --- |");
-    for snapshots in figures.snapshots.iter().filter(|snapshots| snapshots.tls) {
-        let (ours, theirs) = (calls(&snapshots.calls), calls(&snapshots.python_calls));
-        line(&mut out, &format!("| {} hosts | {ours} | {theirs} |", snapshots.hosts));
     }
     line(&mut out, "\n### The drainer\n");
     line(&mut out, "| | instances | Fleetkeeper | Python | ratio |\n| --- | --- | --- | --- | --- |");
-    let rows: [Row<Drains>; 7] = [
+    let rows: [Row<Drains>; 6] = [
         ("billed, ms", |it| &it.billed),
-        ("CPU, ms", |it| &it.cpu),
         ("peak memory of a process, MiB", |it| &it.peak),
         ("hook completed after the end of the last task, ms", |it| &it.late),
         ("API calls", |it| &it.calls_made),
@@ -66,22 +50,8 @@ pub fn tables(figures: &Figures) -> String {
     ];
     for (name, of) in rows {
         for drains in &figures.drains {
-            row(&mut out, name, &format!("{} with {}", drains.instances, drains.tasks), of(drains), "");
+            row(&mut out, name, &format!("{} with {}", drains.instances, drains.tasks), of(drains));
         }
-    }
-    line(&mut out, "\n| calls | Fleetkeeper | Python |\n| --- | --- | --- |");
-    for drains in &figures.drains {
-        let (ours, theirs) = (calls(&drains.calls), calls(&drains.python_calls));
-        line(
-            &mut out,
-            &format!("| {} instances with {} | {ours} | {theirs} |", drains.instances, drains.tasks),
-        );
-    }
-    line(&mut out, "\n### The computation by itself\n");
-    line(&mut out, "| | hosts | us | ns a host |\n| --- | --- | --- | --- |");
-    for Computation { name, hosts, took } in &figures.computations {
-        let a_host = amount(took.median * 1000.0 / f64::from(*hosts));
-        line(&mut out, &format!("| `{name}` | {hosts} | {} | {a_host} |", spread(took)));
     }
     line(&mut out, "\n### The packages\n\n| package | zipped, MiB |\n| --- | --- |");
     for (function, bytes) in &figures.zip_bytes {
@@ -91,10 +61,10 @@ pub fn tables(figures: &Figures) -> String {
     out
 }
 
-fn row(out: &mut String, name: &str, size: &str, compared: &Comparison, further: &str) {
+fn row(out: &mut String, name: &str, size: &str, compared: &Comparison) {
     let (ours, python, ratio) =
         (spread(&compared.fleetkeeper), optional(compared.python), optional(compared.ratio));
-    line(out, &format!("| {name} | {size} | {ours} | {python} | {ratio} |{further}"));
+    line(out, &format!("| {name} | {size} | {ours} | {python} | {ratio} |"));
 }
 
 fn optional(it: Option<Spread>) -> String {
@@ -113,13 +83,6 @@ fn amount(it: f64) -> String {
         little if little < 10.0 && little.fract() != 0.0 => format!("{it:.1}"),
         _ => format!("{it:.0}"),
     }
-}
-
-fn calls(calls: &BTreeMap<String, u32>) -> String {
-    if calls.is_empty() {
-        return "-".to_owned();
-    }
-    calls.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
 fn line(out: &mut String, text: &str) {

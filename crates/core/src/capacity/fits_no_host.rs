@@ -80,6 +80,8 @@ impl std::error::Error for FitsNoHost {}
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
     use crate::capacity::figures;
     use crate::capacity::fixture::{host, worst};
@@ -92,18 +94,14 @@ mod tests {
     #[test]
     fn names_the_container_the_largest_host_and_what_fails() {
         let hosts = [host(512, 400).named("i-small"), host(1024, 993).named("i-large")];
-        assert_eq!(
-            said(&hosts, &worst(2000, 400)),
-            "the worst-case container (2000 CPU units, 400 MiB) fits on none of 2 ACTIVE, connected hosts: even empty, \
-             the largest, i-large (1024 CPU units, 993 MiB), has too little of CPU"
-        );
-        assert!(said(&hosts, &worst(2000, 4000)).ends_with("has too little of CPU MEMORY"));
+        expect!["the worst-case container (2000 CPU units, 400 MiB) fits on none of 2 ACTIVE, connected hosts: even empty, the largest, i-large (1024 CPU units, 993 MiB), has too little of CPU"].assert_eq(&said(&hosts, &worst(2000, 400)));
+        expect!["the worst-case container (2000 CPU units, 4000 MiB) fits on none of 2 ACTIVE, connected hosts: even empty, the largest, i-large (1024 CPU units, 993 MiB), has too little of CPU MEMORY"].assert_eq(&said(&hosts, &worst(2000, 4000)));
     }
 
     #[test]
     fn every_resource_on_some_host_is_not_all_resources_on_one() {
         let hosts = [host(4096, 500).named("i-cpu"), host(500, 4096).named("i-memory")];
-        assert!(said(&hosts, &worst(1000, 1000)).contains("the largest, i-cpu"));
+        expect!["the worst-case container (1000 CPU units, 1000 MiB) fits on none of 2 ACTIVE, connected hosts: even empty, the largest, i-cpu (4096 CPU units, 500 MiB), has too little of MEMORY"].assert_eq(&said(&hosts, &worst(1000, 1000)));
         assert!(figures(&[hosts[0].clone(), hosts[1].clone(), host(1000, 1000)], &worst(1000, 1000)).is_ok());
     }
 
@@ -111,9 +109,7 @@ mod tests {
     fn a_port_that_every_agent_keeps_fails_and_is_shown() {
         let mut agent = host(1024, 993).named("i-1");
         agent.registered.tcp_ports_taken = [Port(22), Port(2375)].into();
-        assert!(said(&[agent], &worst(250, 400).with_tcp([22])).ends_with(
-            "i-1 (1024 CPU units, 993 MiB, its agent keeps TCP 22 2375), has too little of TCP_PORTS"
-        ));
+        expect!["the worst-case container (250 CPU units, 400 MiB, TCP 22) fits on none of 1 ACTIVE, connected hosts: even empty, the largest, i-1 (1024 CPU units, 993 MiB, its agent keeps TCP 22 2375), has too little of TCP_PORTS"].assert_eq(&said(&[agent], &worst(250, 400).with_tcp([22])));
     }
 
     #[test]

@@ -174,7 +174,7 @@ pub enum HeldReason {
     },
     /// A task could be left unplaced.
     #[serde(rename_all = "camelCase")]
-    NoPlace {
+    Unplaced {
         /// Its service.
         service: String,
     },
@@ -211,7 +211,7 @@ impl fmt::Display for HeldReason {
             Self::ProtectedTask => f.write_str("protected-task"),
             Self::Kept => f.write_str("kept"),
             Self::LastInZone { service } => write!(f, "last-in-zone for {service}"),
-            Self::NoPlace { service } => write!(f, "a task of {service} would have no place"),
+            Self::Unplaced { service } => write!(f, "a task of {service} would be unplaced"),
             Self::ConstraintNotUnderstood { service } => write!(f, "constraint of {service} not understood"),
             Self::TasksNotRead => f.write_str("tasks-not-read"),
             Self::AtMinimum => f.write_str("at-minimum"),

@@ -17,7 +17,7 @@ pub enum Headroom {
 
 /// A text that is no headroom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("none, one, or a share from 1% to 100% is accepted")]
+#[error("none, one, or a share from 1% to 100%")]
 pub struct NotAHeadroom;
 
 impl FromStr for Headroom {

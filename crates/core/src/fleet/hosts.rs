@@ -20,10 +20,10 @@ pub(super) enum Standing {
     /// It is in a group, and its agent is not connected: its tasks run on, and ECS places none
     /// there until it is back.
     Disconnected,
-    /// It is DRAINING, or its group terminates it: its tasks need another place.
+    /// It is DRAINING, or its group terminates it: its tasks must be placed elsewhere.
     Leaving,
     /// It was in a group, or may be on its way to a warm pool, and is in none now. Its tasks may
-    /// need another place.
+    /// need placement elsewhere.
     LeftGroup,
     /// It is in none of the groups, on standby, or in another state that takes no tasks.
     NoRoom,

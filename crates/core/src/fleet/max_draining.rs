@@ -33,7 +33,7 @@ impl MaxDraining {
 
 /// A text that is no number or share of hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a number of hosts from 1 to 5000, or a share from 1% to 100% is accepted")]
+#[error("a number of hosts from 1 to 5000, or a share from 1% to 100%")]
 pub struct NotAMaxDraining;
 
 /// The most container instances that a cluster can have (service quotas).

@@ -136,7 +136,7 @@ fn carry_out(world: &World, draws: &mut Draws<'_>) -> Result<usize, String> {
         world.remove(&removed);
         world.place(draws);
         if world.kinds.iter().any(|kind| kind.waiting > 0) {
-            return Err(format!("a task has no place without {removed:?}\n{before}\n{world:?}"));
+            return Err(format!("a task is unplaced without {removed:?}\n{before}\n{world:?}"));
         }
         steps += removed.len();
     }

@@ -248,7 +248,7 @@ impl<'a> Removal<'a> {
         let kind = self.doubtful.and_then(|asked| self.fleet.kinds.all.get(asked.kind()));
         let service = kind.map(|it| it.service.clone()).unwrap_or_default();
         let instance = self.fleet.hosts.get(host).map(|it| it.instance.ec2_instance_id.clone());
-        Held { instance, reason: HeldReason::NoPlace { service } }
+        Held { instance, reason: HeldReason::Unplaced { service } }
     }
 }
 

@@ -310,7 +310,7 @@ fn each_alone(
                 let instance = fleet.hosts.get(*host).map(|it| it.instance.ec2_instance_id.clone());
                 let kind = fleet.kinds.all.get(asked.kind());
                 let service = kind.map(|it| it.service.clone()).unwrap_or_default();
-                return Err(vec![Held { instance, reason: HeldReason::NoPlace { service } }]);
+                return Err(vec![Held { instance, reason: HeldReason::Unplaced { service } }]);
             }
             known.entry(asked).or_insert_with(|| whichever.places(asked, &fleet.one_more));
         }

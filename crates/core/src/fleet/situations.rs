@@ -175,7 +175,7 @@ fn a_group_that_a_service_is_pinned_to_keeps_its_hosts_though_another_is_idle() 
     (0..3).for_each(|host| cluster.run("pinned", host, 2));
     assert_eq!(cluster.figures("a"), (Some(0), 0));
     assert_eq!(cluster.figures("b"), (Some(0), 8));
-    assert_eq!(held(&cluster, "a"), [HeldReason::NoPlace { service: "pinned".to_owned() }]);
+    assert_eq!(held(&cluster, "a"), [HeldReason::Unplaced { service: "pinned".to_owned() }]);
 }
 
 #[test]
@@ -576,7 +576,7 @@ mod documented {
         cluster = cluster.service("large", 1, needs(0, 2000)).service("small", 1, needs(0, 1000));
         cluster.run("large", 2, 1);
         cluster.run("small", 2, 1);
-        assert_eq!(held(&cluster, "web"), [HeldReason::NoPlace { service: "large".to_owned() }]);
+        assert_eq!(held(&cluster, "web"), [HeldReason::Unplaced { service: "large".to_owned() }]);
         // The third host alone, whichever Auto Scaling would pick of the others.
         for instance in &mut cluster.group_mut("web").instances[..2] {
             instance.protected = true;

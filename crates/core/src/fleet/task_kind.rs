@@ -84,7 +84,7 @@ pub(super) struct TaskKinds {
     /// The daemons' kinds.
     pub(super) daemons: Vec<TaskKind>,
     /// Services that have tasks on other than the cluster's EC2 instances, daemons, and those that
-    /// are not ACTIVE: their tasks need no other place.
+    /// are not ACTIVE: their tasks need not be placed elsewhere.
     unconcerned: BTreeSet<String>,
 }
 

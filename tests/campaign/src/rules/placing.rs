@@ -528,7 +528,7 @@ impl<'a> Placing<'a> {
             let Some(room) = fitting.get(picks.one_of(fitting.len())).and_then(|at| rooms.get_mut(*at))
             else {
                 return Err(format!(
-                    "a task of {} has no place once {} hosts are gone",
+                    "a task of {} is unplaced once {} hosts are gone",
                     service.name,
                     removed.len()
                 ));

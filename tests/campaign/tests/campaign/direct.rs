@@ -122,11 +122,11 @@ fn the_last_host_of_a_zone_over_which_tasks_are_spread_is_seen() {
 }
 
 #[test]
-fn a_host_whose_tasks_have_no_other_place_is_seen() {
+fn a_host_whose_tasks_fit_nowhere_else_is_seen() {
     let mut scenario = directly();
     // More than five hosts hold.
     scenario.clusters[0].services[0].tasks = 41;
-    is_seen(Mutation::AllIsFree, &scenario, "has no place");
+    is_seen(Mutation::AllIsFree, &scenario, "is unplaced");
 }
 
 #[test]

@@ -115,6 +115,8 @@ fn drain_timeout(members: &Map<String, Value>) -> Result<Option<Duration>, Unrea
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
 
     fn read(text: &str) -> Result<Metadata, UnreadableMessage> {
@@ -187,18 +189,23 @@ mod tests {
 
     #[test]
     fn a_malformed_value_of_our_keys_is_an_error_that_names_the_key() {
-        for (text, part) in [
-            (r#"{"cluster": 5}"#, "cluster: 5 is not accepted: a cluster's name or ARN"),
-            (r#"{"cluster": "a b"}"#, "cluster: \"a b\" is not accepted"),
-            (r#"{"drainTimeoutSeconds": "600"}"#, "drainTimeoutSeconds: \"600\" is not accepted"),
-            (r#"{"drainTimeoutSeconds": 0}"#, "drainTimeoutSeconds: 0 is not accepted"),
-            (r#"{"drainTimeoutSeconds": 1.5}"#, "drainTimeoutSeconds: 1.5 is not accepted"),
-            (r#"{"drainTimeoutSeconds": 172801}"#, "whole seconds from 1 to 172800"),
-        ] {
-            let error = read(text).unwrap_err().to_string();
-            assert!(error.contains("NotificationMetadata") && error.contains(part), "{error}");
-            assert_eq!(drain_timeout_of(Some(text)), None);
-        }
+        let malformed = [
+            r#"{"cluster": 5}"#,
+            r#"{"cluster": "a b"}"#,
+            r#"{"drainTimeoutSeconds": "600"}"#,
+            r#"{"drainTimeoutSeconds": 0}"#,
+            r#"{"drainTimeoutSeconds": 1.5}"#,
+            r#"{"drainTimeoutSeconds": 172801}"#,
+        ];
+        let errors = malformed.map(|text| read(text).unwrap_err().to_string());
+        expect![[r#"
+            invalid NotificationMetadata: cluster: 5 is not accepted: a cluster's name or ARN
+            invalid NotificationMetadata: cluster: "a b" is not accepted: a cluster's name (1 to 255 letters, digits, hyphens and underscores) or its ARN (arn:aws:ecs:REGION:ACCOUNT:cluster/NAME)
+            invalid NotificationMetadata: drainTimeoutSeconds: "600" is not accepted: whole seconds from 1 to 172800
+            invalid NotificationMetadata: drainTimeoutSeconds: 0 is not accepted: whole seconds from 1 to 172800
+            invalid NotificationMetadata: drainTimeoutSeconds: 1.5 is not accepted: whole seconds from 1 to 172800
+            invalid NotificationMetadata: drainTimeoutSeconds: 172801 is not accepted: whole seconds from 1 to 172800"#]].assert_eq(&errors.join("\n"));
+        assert!(malformed.iter().all(|text| drain_timeout_of(Some(text)).is_none()));
     }
 
     #[test]

@@ -105,8 +105,11 @@ fn notice(fields: &Map<String, Value>) -> Result<Notice, UnreadableMessage> {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
     use crate::drain::message::read_message;
+    use crate::drain::message::unreadable::ACCEPTED_EVENTS;
 
     fn terminating(change: impl FnOnce(&mut Map<String, Value>)) -> String {
         let mut fields = serde_json::json!({
@@ -197,48 +200,50 @@ mod tests {
         let launching = terminating(|fields| {
             fields.insert("LifecycleTransition".into(), "autoscaling:EC2_INSTANCE_LAUNCHING".into());
         });
-        for (text, reason) in [
-            (
-                r#"{"Event": "autoscaling:TEST_NOTIFICATION", "Service": "AWS Auto Scaling"}"#,
-                "test notification",
-            ),
-            (r#"{"LifecycleTransition": "autoscaling:TEST_NOTIFICATION"}"#, "test notification"),
-            (r#"{"Event": "autoscaling:EC2_INSTANCE_TERMINATE", "Progress": 50}"#, "ordinary"),
-            (&launching, "autoscaling:EC2_INSTANCE_LAUNCHING"),
-        ] {
-            let Message::Ignored(ignored) = read_message(text).unwrap() else {
-                panic!("not ignored: {text}")
-            };
-            assert!(ignored.to_string().contains(reason), "{ignored}");
-        }
+        let reasons = [
+            r#"{"Event": "autoscaling:TEST_NOTIFICATION", "Service": "AWS Auto Scaling"}"#,
+            r#"{"LifecycleTransition": "autoscaling:TEST_NOTIFICATION"}"#,
+            r#"{"Event": "autoscaling:EC2_INSTANCE_TERMINATE", "Progress": 50}"#,
+            &launching,
+        ]
+        .map(|text| match read_message(text).unwrap() {
+            Message::Ignored(ignored) => ignored.to_string(),
+            other => panic!("not ignored: {other:?}"),
+        });
+        expect![[r#"
+            a test notification of Auto Scaling
+            a test notification of Auto Scaling
+            an ordinary Auto Scaling notification, autoscaling:EC2_INSTANCE_TERMINATE
+            a lifecycle action of another transition, autoscaling:EC2_INSTANCE_LAUNCHING"#]]
+        .assert_eq(&reasons.join("\n"));
     }
 
     #[test]
-    fn an_unreadable_message_names_all_that_was_missing() {
+    fn an_unreadable_message_names_all_that_was_missing_or_malformed() {
         let lacking = terminating(|fields| {
             fields.remove("EC2InstanceId");
             fields.insert("LifecycleActionToken".into(), "".into());
         });
-        for (text, part) in [
-            ("Service: AWS Auto Scaling", "not a JSON object"),
-            ("[]", "not a JSON object"),
-            ("{}", "missing LifecycleTransition"),
-            (r#"{"Event": "something:else"}"#, "missing LifecycleTransition"),
-            (&lacking, "missing EC2InstanceId, LifecycleActionToken"),
-        ] {
-            let error = read_message(text).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_instance_id_or_a_time_that_is_none_is_refused() {
-        for (field, value) in [("EC2InstanceId", "i-1 or true"), ("Time", "yesterday")] {
-            let text = terminating(|fields| {
-                fields.insert(field.into(), value.into());
-            });
-            let error = read_message(&text).unwrap_err().to_string();
-            assert!(error.contains(field) && error.contains("is not accepted"), "{error}");
-        }
+        let with = |field: &str, value: &str| {
+            terminating(|fields| drop(fields.insert(field.to_owned(), value.into())))
+        };
+        let errors = [
+            "Service: AWS Auto Scaling",
+            "[]",
+            "{}",
+            r#"{"Event": "something:else"}"#,
+            &lacking,
+            &with("EC2InstanceId", "i-1 or true"),
+            &with("Time", "yesterday"),
+        ]
+        .map(|text| read_message(text).unwrap_err().to_string().replace(ACCEPTED_EVENTS, "ACCEPTED_EVENTS"));
+        expect![[r#"
+            the message is not a JSON object; ACCEPTED_EVENTS
+            the message is not a JSON object; ACCEPTED_EVENTS
+            missing LifecycleTransition; ACCEPTED_EVENTS
+            missing LifecycleTransition; ACCEPTED_EVENTS
+            missing EC2InstanceId, LifecycleActionToken: required, as a text that is not empty
+            invalid EC2InstanceId: "i-1 or true" is not accepted: an EC2 instance id (i- and 8 or 17 lower-case hexadecimal digits)
+            invalid Time: "yesterday" is not accepted: an RFC 3339 time (premature end of input)"#]].assert_eq(&errors.join("\n"));
     }
 }

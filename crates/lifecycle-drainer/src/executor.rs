@@ -56,7 +56,7 @@ pub(crate) fn works_until(invocation: Invocation, config: &Config) -> DateTime<U
     invocation.ends - config.deadline_margin
 }
 
-impl<'a, P: Ports> Executor<'a, P> {
+impl<P: Ports> Executor<'_, P> {
     /// Drains until there is nothing more to do, or the invocation's time is up.
     pub(crate) async fn run(&mut self) -> Result<DrainSummary, RecordError> {
         self.refuse_too_short_an_invocation()?;

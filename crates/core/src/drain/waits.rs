@@ -1,4 +1,4 @@
-//! What each drain of an invocation waits for.
+//! The reasons that an invocation's drains wait.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ impl Waits {
         true
     }
 
-    /// What a drain waited for last, other than its confirmation.
+    /// The last reason that a drain waited, other than its confirmation.
     pub(super) fn last(&self, id: &Ec2InstanceId) -> Option<&WaitReason> {
         self.last.get(id)
     }

@@ -1,4 +1,4 @@
-//! What came of an invocation's actions, recorded.
+//! The recording of what came of an invocation's actions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

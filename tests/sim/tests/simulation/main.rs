@@ -37,6 +37,8 @@ mod http;
 #[cfg(test)]
 mod http_fleet;
 #[cfg(test)]
+mod lagging_groups;
+#[cfg(test)]
 mod lagging_reads;
 #[cfg(test)]
 mod lambda;

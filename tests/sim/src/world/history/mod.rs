@@ -170,6 +170,9 @@ pub enum Occurrence {
         last_page: bool,
         read_at: DateTime<Utc>,
     },
+    /// A read of groups that lagged was answered: groups as they were after all that happened by
+    /// then.
+    GroupsReadLate { as_of: DateTime<Utc> },
     /// A task that had not STOPPED lost its host: the evidence of an early kill.
     TaskKilled {
         task: TaskArn,

@@ -84,3 +84,5 @@ mod task_life;
 mod task_protection;
 #[cfg(test)]
 mod warm_pool;
+#[cfg(test)]
+mod zone_rebalancing;

@@ -12,6 +12,7 @@
 //! | `service_scheduler`, `plan`, `replica_plan`, `daemon_plan` | starts and stops services' tasks by ECS's rules |
 //! | `surplus` | the tasks that the scheduler stops first |
 //! | [`back_off`] | how long a service waits after its tasks found no room |
+//! | [`zone_rebalancing`] | services whose tasks ECS moves to emptier zones |
 //! | [`steadiness`] | services that have all their tasks |
 //! | [`constraint`], `cluster_query`, `eligibility` | the hosts that a task may be placed on |
 //! | [`capacity_provider`], [`strategy`], [`managed_scaling`] | capacity providers, and how ECS scales their groups |
@@ -69,6 +70,7 @@ pub(crate) mod task_lifecycle;
 pub mod task_protection;
 pub mod update_state;
 pub(crate) mod view;
+pub mod zone_rebalancing;
 
 use std::collections::{BTreeMap, BTreeSet};
 

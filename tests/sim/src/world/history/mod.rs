@@ -180,6 +180,8 @@ pub enum Occurrence {
         desired_status: DesiredStatus,
         last_status: LastStatus,
     },
+    /// A service's zones are being balanced: it started a task beyond its desired count.
+    RebalancingService { service: String, task: TaskArn },
     /// A service's task found no room.
     PlacementFailed { service: String, reason: &'static str },
     /// A message was published.

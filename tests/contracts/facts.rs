@@ -7,7 +7,8 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::world::ApiError;
 use fleetkeeper_sim::world::auto_scaling::lifecycle_action::ActionReference;
 use fleetkeeper_sim::{
-    ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, Service, TaskDefinition, WarmPool, World,
+    ActionResult, AutoScalingGroup, CapacityProvider, InstanceType, LifecycleHook, Service, TaskDefinition,
+    WarmPool, World,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -68,6 +69,8 @@ impl Stage {
                 "retains" => made.retaining_abandoned(),
                 "retained run hooks again" => made.retained_running_hooks_again(),
                 "lingers" => made.lingering(30),
+                // A setting of its capacity provider.
+                "managed draining" => made,
                 "warm pool" => made.warm_pool(WarmPool::new()),
                 "two zones" => made.in_zones(&["us-east-1a", "us-east-1b"]),
                 "warm pool as recorded" => made.warm_pool(WarmPool::new().keeping_abandoned()),
@@ -75,6 +78,10 @@ impl Stage {
             };
         }
         world.add_group(made);
+        if group.settings.iter().any(|setting| setting == "managed draining") {
+            let provider = CapacityProvider::new("hosts", "hosts").draining_within(5);
+            world.create_capacity_provider(provider).unwrap();
+        }
         for name in &group.hooks {
             let hook = match name.as_str() {
                 "ready" => LifecycleHook::launching(name, TOPIC),
@@ -109,6 +116,7 @@ impl Stage {
             }
             ("replace", "root volume") => self.world.replace_root_volume("hosts", &instance())?,
             ("wait", seconds) => self.world.advance_seconds(seconds.parse().unwrap()),
+            ("stop", "tasks") => self.world.set_desired_count("demo", "web", 0)?,
             ("heartbeat", "") => self.on_the_action(World::record_lifecycle_action_heartbeat)?,
             ("complete", "again") => {
                 self.on_the_action(|world, action| world.complete_lifecycle_action(action, "CONTINUE"))?;
@@ -166,6 +174,10 @@ impl Stage {
                     *zones.entry(host.zone).or_default() += on(&host.id);
                 }
                 json!(zones.values().map(usize::to_string).collect::<Vec<_>>().join(" "))
+            }
+            "status" => {
+                let host = self.instance.as_ref().and_then(|id| world.container_instance_of("demo", id));
+                json!(host.map(|host| host.status.to_string()))
             }
             "listed" => json!(world.describe_auto_scaling_groups(&[])[0].instances.len()),
             "notices" => {

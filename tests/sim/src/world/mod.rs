@@ -185,6 +185,7 @@ impl World {
                 Transition::SpotReclaim { group, instance } => self.reclaim_spot_instance(&group, &instance),
                 Transition::Submission { cluster, number } => self.submission_is_due(&cluster, number),
                 Transition::ManagedScaling { provider } => self.scale_by_reservation(&provider),
+                Transition::ManagedDraining { group, token } => self.step_managed_draining(&group, &token),
                 Transition::EventArrives(pending) => self.event_arrives(*pending),
                 Transition::Schedule { function, every_seconds, input } => {
                     self.schedule_ticks(function, every_seconds, input);

@@ -43,6 +43,8 @@ mod lagging_reads;
 #[cfg(test)]
 mod lambda;
 #[cfg(test)]
+mod managed_draining;
+#[cfg(test)]
 mod managed_scaling;
 #[cfg(test)]
 mod mixed_groups;

@@ -16,6 +16,7 @@
 //! | [`steadiness`] | services that have all their tasks |
 //! | [`constraint`], `cluster_query`, `eligibility` | the hosts that a task may be placed on |
 //! | [`capacity_provider`], [`strategy`], [`managed_scaling`] | capacity providers, and how ECS scales their groups |
+//! | [`managed_draining`] | how ECS drains their instances |
 //! | `placement`, `candidates`, [`placement_mode`] | the choice of a host |
 //! | [`list`], [`describe`], [`describe_services`], [`describe_task_definition`], [`update_state`], [`stop_task`] | the API operations |
 //! | `view`, [`lagging_copy`] | the state that a read sees |
@@ -43,6 +44,7 @@ pub mod ghost;
 pub mod instance_type;
 pub mod lagging_copy;
 pub mod list;
+pub mod managed_draining;
 pub mod managed_scaling;
 pub(crate) mod placement;
 pub mod placement_mode;

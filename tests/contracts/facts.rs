@@ -1,10 +1,15 @@
 //! Recorded and documented facts about AWS, replayed in the simulated world. `facts.json` lists
 //! each fact with its source.
 
+use std::collections::BTreeMap;
+
 use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::world::ApiError;
 use fleetkeeper_sim::world::auto_scaling::lifecycle_action::ActionReference;
-use fleetkeeper_sim::{ActionResult, AutoScalingGroup, InstanceType, LifecycleHook, WarmPool, World};
+use fleetkeeper_sim::{
+    ActionResult, AutoScalingGroup, CapacityProvider, InstanceType, LifecycleHook, Service, TaskDefinition,
+    WarmPool, World,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -16,6 +21,7 @@ struct Fact {
     says: String,
     source: String,
     group: Group,
+    service: Option<Tasks>,
     /// The steps, and the observations after each.
     play: Vec<(String, Map<String, Value>)>,
 }
@@ -27,6 +33,15 @@ struct Group {
     maximum: u32,
     #[serde(default)]
     settings: Vec<String>,
+}
+
+/// A service that runs from the start.
+#[derive(Deserialize)]
+struct Tasks {
+    tasks: u32,
+    maximum_percent: u32,
+    /// Seconds that its zones are uneven before ECS balances them.
+    rebalances_after: Option<u32>,
 }
 
 fn many() -> u32 {
@@ -43,7 +58,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn of(group: &Group) -> Self {
+    fn of(group: &Group, service: Option<&Tasks>) -> Self {
         let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
         world.add_cluster("demo");
         let mut made = AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 3767));
@@ -54,12 +69,19 @@ impl Stage {
                 "retains" => made.retaining_abandoned(),
                 "retained run hooks again" => made.retained_running_hooks_again(),
                 "lingers" => made.lingering(30),
+                // A setting of its capacity provider.
+                "managed draining" => made,
                 "warm pool" => made.warm_pool(WarmPool::new()),
+                "two zones" => made.in_zones(&["us-east-1a", "us-east-1b"]),
                 "warm pool as recorded" => made.warm_pool(WarmPool::new().keeping_abandoned()),
                 other => panic!("no setting {other}"),
             };
         }
         world.add_group(made);
+        if group.settings.iter().any(|setting| setting == "managed draining") {
+            let provider = CapacityProvider::new("hosts", "hosts").draining_within(5);
+            world.create_capacity_provider(provider).unwrap();
+        }
         for name in &group.hooks {
             let hook = match name.as_str() {
                 "ready" => LifecycleHook::launching(name, TOPIC),
@@ -68,6 +90,14 @@ impl Stage {
             };
             let hook = hook.heartbeat_timeout(600).default_result(ActionResult::Continue);
             world.put_lifecycle_hook("hosts", hook).unwrap();
+        }
+        if let Some(Tasks { tasks, maximum_percent, rebalances_after }) = service {
+            let web = TaskDefinition::new("web", 512, 512).pending(10).healthy_after(10).stopping(10);
+            let mut service = Service::new("web", *tasks, web).percents(100, *maximum_percent);
+            if let Some(seconds) = rebalances_after {
+                service = service.rebalancing_zones_after(*seconds);
+            }
+            world.create_service("demo", service).unwrap();
         }
         world.take_outbox();
         Self { world, instance: None, hook: group.hooks[0].clone(), token: String::new() }
@@ -86,6 +116,7 @@ impl Stage {
             }
             ("replace", "root volume") => self.world.replace_root_volume("hosts", &instance())?,
             ("wait", seconds) => self.world.advance_seconds(seconds.parse().unwrap()),
+            ("stop", "tasks") => self.world.set_desired_count("demo", "web", 0)?,
             ("heartbeat", "") => self.on_the_action(World::record_lifecycle_action_heartbeat)?,
             ("complete", "again") => {
                 self.on_the_action(|world, action| world.complete_lifecycle_action(action, "CONTINUE"))?;
@@ -131,6 +162,23 @@ impl Stage {
                 let states = world.instances("hosts").into_values();
                 json!(states.filter(|state| state.as_str() == "Pending").count())
             }
+            "tasks by zone" => {
+                let hosts = world.describe_auto_scaling_groups(&[])[0].instances.clone();
+                let tasks = world.tasks_of_service("demo", "web");
+                let on = |id: &Ec2InstanceId| {
+                    let host = world.container_instance_of("demo", id);
+                    host.map_or(0, |host| tasks.iter().filter(|it| it.container_instance == host.arn).count())
+                };
+                let mut zones: BTreeMap<String, usize> = BTreeMap::new();
+                for host in hosts {
+                    *zones.entry(host.zone).or_default() += on(&host.id);
+                }
+                json!(zones.values().map(usize::to_string).collect::<Vec<_>>().join(" "))
+            }
+            "status" => {
+                let host = self.instance.as_ref().and_then(|id| world.container_instance_of("demo", id));
+                json!(host.map(|host| host.status.to_string()))
+            }
             "listed" => json!(world.describe_auto_scaling_groups(&[])[0].instances.len()),
             "notices" => {
                 let sent = world.take_outbox();
@@ -151,7 +199,7 @@ fn the_world_does_what_aws_was_recorded_to_do() {
             "{}",
             fact.says
         );
-        let mut stage = Stage::of(&fact.group);
+        let mut stage = Stage::of(&fact.group, fact.service.as_ref());
         for (what, expected) in &fact.play {
             let refused = stage.play(what).err().map(|error| json!(error.code));
             let mut expected = expected.clone();

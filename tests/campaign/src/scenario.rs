@@ -169,6 +169,9 @@ pub struct GroupOptions {
     pub max_size: Option<u32>,
     /// True if its capacity provider says that ECS scales it.
     pub scaled_by_ecs: bool,
+    /// How soon ECS reacts to an instance that waits at a hook of ECS's own; none where its
+    /// capacity provider drains no instances.
+    pub drained_by_ecs_within: Option<u32>,
 }
 
 /// A hook's `NotificationMetadata` about the cluster.
@@ -233,6 +236,9 @@ pub struct ServicePlan {
     /// True if its placement strategy names the zone.
     #[serde(default)]
     pub spreads_over_zones: bool,
+    /// How many seconds its zones are uneven before ECS balances them; none where it does not.
+    #[serde(default)]
+    pub rebalances_zones_after: Option<u32>,
     /// Its tasks.
     pub task: TaskPlan,
 }
@@ -491,6 +497,18 @@ pub struct ApiPlan {
     pub request_rates: Option<u32>,
     /// Reads that may lag behind.
     pub lagging_reads: Option<LagPlan>,
+    /// Reads of groups that may lag behind.
+    #[serde(default)]
+    pub lagging_groups: Option<GroupLagPlan>,
+}
+
+/// Reads of groups and of their activities that may lag behind, each by a lag of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupLagPlan {
+    /// How far behind a read is, at most.
+    pub seconds: u32,
+    /// How many reads in a thousand lag.
+    pub per_mille: u32,
 }
 
 /// Reads that may be served by a copy that lags behind.

@@ -1,6 +1,7 @@
 //! The world that a history begins in.
 
 use chrono::{DateTime, Utc};
+use fleetkeeper_sim::world::auto_scaling::lagging_groups::LaggingGroupReads;
 use fleetkeeper_sim::world::auto_scaling::termination_policy::TerminationPolicy;
 use fleetkeeper_sim::world::auto_scaling::warm_pool::WarmPool;
 use fleetkeeper_sim::world::chance::Chance;
@@ -20,8 +21,8 @@ use serde_json::json;
 
 use crate::names::{CALCULATOR, DRAINER, HOOK, TOPIC};
 use crate::scenario::{
-    ApiPlan, ClusterPlan, FlappingPlan, GroupOptions, GroupPlan, LagPlan, Metadata, Places, Scenario,
-    ServicePlan, StandalonePlan, Takes, TaskPlan, WarmPoolPlan,
+    ApiPlan, ClusterPlan, FlappingPlan, GroupLagPlan, GroupOptions, GroupPlan, LagPlan, Metadata, Places,
+    Scenario, ServicePlan, StandalonePlan, Takes, TaskPlan, WarmPoolPlan,
 };
 
 /// When a history begins its hosts are up and its tasks running and healthy, as far as there is
@@ -75,7 +76,7 @@ fn placement_mode(places: Places) -> PlacementMode {
 
 /// AWS's disorder within its promises, until the quiet end begins.
 pub(crate) fn trouble(world: &mut World, scenario: &Scenario, until: DateTime<Utc>) -> Result<(), ApiError> {
-    let ApiPlan { filters_ignored, request_rates, lagging_reads, .. } = &scenario.api;
+    let ApiPlan { filters_ignored, request_rates, lagging_reads, lagging_groups, .. } = &scenario.api;
     if *filters_ignored {
         world.ignore_filters();
     }
@@ -92,6 +93,10 @@ pub(crate) fn trouble(world: &mut World, scenario: &Scenario, until: DateTime<Ut
             until,
             seed: scenario.seed,
         });
+    }
+    if let Some(GroupLagPlan { seconds, per_mille }) = *lagging_groups {
+        let (lag_seconds, share_per_mille) = (seconds, per_mille);
+        world.lag_group_reads(LaggingGroupReads { lag_seconds, share_per_mille, until, seed: scenario.seed });
     }
     for (number, plan) in scenario.clusters.iter().enumerate() {
         if let Some(FlappingPlan { every_seconds, for_seconds }) = plan.flapping_agents {
@@ -134,7 +139,7 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
         let of_group = group_name(number, group);
         add_group(world, &name, &of_group, plan)?;
         if !plan.options.scaled_by_ecs {
-            world.create_capacity_provider(CapacityProvider::new(&of_group, &of_group))?;
+            world.create_capacity_provider(capacity_provider(&of_group, plan))?;
         }
     }
     for (service, service_plan) in plan.services.iter().enumerate() {
@@ -148,6 +153,9 @@ fn add_cluster(world: &mut World, number: usize, plan: &ClusterPlan) -> Result<(
         };
         if service_plan.spreads_over_zones {
             service = service.placement_strategy("spread", Some("attribute:ecs.availability-zone"));
+        }
+        if let Some(seconds) = service_plan.rebalances_zones_after {
+            service = service.rebalancing_zones_after(seconds);
         }
         if service_plan.distinct {
             service = service.distinct_instance();
@@ -203,7 +211,7 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
     }
     if plan.options.scaled_by_ecs {
         // Hosts that are older than their provider do not name it.
-        world.create_capacity_provider(CapacityProvider::new(name, name).managing_scaling())?;
+        world.create_capacity_provider(capacity_provider(name, plan).managing_scaling())?;
     }
     for _ in 0..plan.hosts {
         world.launch_now(name)?;
@@ -220,6 +228,15 @@ fn add_group(world: &mut World, cluster: &str, name: &str, plan: &GroupPlan) -> 
         world.put_notification_configuration(name, TOPIC)?;
     }
     Ok(())
+}
+
+/// The capacity provider of a group, of the same name.
+fn capacity_provider(group: &str, plan: &GroupPlan) -> CapacityProvider {
+    let provider = CapacityProvider::new(group, group);
+    match plan.options.drained_by_ecs_within {
+        Some(seconds) => provider.draining_within(seconds),
+        None => provider,
+    }
 }
 
 /// The most instances of a group that has no limit of its own.

@@ -166,6 +166,11 @@ impl Future for Mortal<'_> {
         if let Poll::Ready(result) = self.work.poll_unpin(context) {
             return Poll::Ready(Lived::Finished(result));
         }
+        if let Some(Death::During(point)) = self.death
+            && self.aws.awaits(point)
+        {
+            return Poll::Ready(Lived::Died(point));
+        }
         let at = self.aws.await_point();
         let left = match &mut self.death {
             Some(Death::AtAwait(left)) => left,

@@ -57,6 +57,7 @@ pub use shared::SharedWorld;
 pub use world::World;
 pub use world::auto_scaling::group::AutoScalingGroup;
 pub use world::auto_scaling::hook::{ActionResult, LifecycleHook, LifecycleTransition};
+pub use world::auto_scaling::lagging_groups::LaggingGroupReads;
 pub use world::auto_scaling::launch_times::LaunchTimes;
 pub use world::auto_scaling::mixed_instances::MixedInstances;
 pub use world::auto_scaling::processes::ScalingProcess;

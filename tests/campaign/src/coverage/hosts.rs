@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::task::TaskArn;
 use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::ecs::managed_draining::MANAGED_DRAINING_HOOK;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
 use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
 
@@ -144,6 +145,12 @@ impl Hosts {
             Occurrence::RebalancingZones { .. } if self.removed_directly => {
                 seen.insert(Seen::ZonesRebalanced);
             }
+            Occurrence::RebalancingService { .. } => {
+                seen.insert(Seen::ServiceRebalanced);
+                if self.removed_directly {
+                    seen.insert(Seen::ServiceRebalancedMeanwhile);
+                }
+            }
             _ => {}
         }
     }
@@ -168,6 +175,10 @@ impl Host {
         self.hooks.remove(hook);
         if hook != HOOK {
             let ours = self.hooks.contains(HOOK);
+            if hook == MANAGED_DRAINING_HOOK {
+                seen.insert(if ours { Seen::DrainedByEcsFirst } else { Seen::DrainedByEcsLast });
+                return;
+            }
             seen.insert(if ours { Seen::OtherHookFirst } else { Seen::OtherHookLast });
             return;
         }

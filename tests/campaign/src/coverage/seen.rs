@@ -51,6 +51,8 @@ pub enum Seen {
     HookCompletedByHand,
     OtherHookFirst,
     OtherHookLast,
+    DrainedByEcsFirst,
+    DrainedByEcsLast,
     ActionAbandoned,
     HostLost,
     RegisteredAnew,
@@ -69,6 +71,8 @@ pub enum Seen {
     HostRemoved,
     HandsOff,
     ZonesRebalanced,
+    ServiceRebalanced,
+    ServiceRebalancedMeanwhile,
     /// The drainer died there.
     DrainerDied(AwaitPoint),
     /// The calculator died there.
@@ -78,7 +82,7 @@ pub enum Seen {
 }
 
 /// The states that are one each, and their names.
-const PLAIN: [(Seen, &str); 58] = [
+const PLAIN: [(Seen, &str); 62] = [
     (Seen::Duplicate, "an event delivered twice"),
     (Seen::SecondRun, "an event that was done, run once more"),
     (Seen::Late, "an event delivered late"),
@@ -119,6 +123,8 @@ const PLAIN: [(Seen, &str); 58] = [
     (Seen::HookCompletedByHand, "a hook completed by hand"),
     (Seen::OtherHookFirst, "another hook done first"),
     (Seen::OtherHookLast, "another hook done last"),
+    (Seen::DrainedByEcsFirst, "ECS's own draining hook done first"),
+    (Seen::DrainedByEcsLast, "ECS's own draining hook done last"),
     (Seen::ActionAbandoned, "an action that ended another with it"),
     (Seen::HostLost, "a host lost without notice"),
     (Seen::RegisteredAnew, "a host registered anew"),
@@ -137,9 +143,11 @@ const PLAIN: [(Seen, &str); 58] = [
     (Seen::HostRemoved, "a host removed by direct scaling"),
     (Seen::HandsOff, "direct scaling beside a suspended process or a refresh"),
     (Seen::ZonesRebalanced, "zones rebalanced after a host was removed"),
+    (Seen::ServiceRebalanced, "a service whose zones were balanced"),
+    (Seen::ServiceRebalancedMeanwhile, "a service whose zones were balanced after a host was removed"),
 ];
 
-const CALCULATOR_CALLS: [Operation; 13] = [
+const CALCULATOR_CALLS: [Operation; 14] = [
     Operation::ListContainerInstances,
     Operation::DescribeContainerInstances,
     Operation::ListTasks,
@@ -148,6 +156,7 @@ const CALCULATOR_CALLS: [Operation; 13] = [
     Operation::ListServices,
     Operation::DescribeServices,
     Operation::DescribeCapacityProviders,
+    Operation::GetTaskProtection,
     Operation::DescribeAutoScalingGroups,
     Operation::PutMetricData,
     Operation::SetDesiredCapacity,
@@ -171,6 +180,7 @@ pub fn all() -> Vec<Seen> {
     all.extend(of_drainer.flat_map(waits).map(Seen::DrainerDied));
     all.push(Seen::DrainerDied(AwaitPoint::Time));
     all.extend(CALCULATOR_CALLS.iter().flat_map(waits).map(Seen::CalculatorDied));
+    all.push(Seen::CalculatorDied(AwaitPoint::Time));
     for call in Operation::ALL {
         all.extend(WRONG.map(|wrong| Seen::Fault(call, wrong)));
         if call.is_on_several() {

@@ -113,7 +113,8 @@ const LAG_GRANTED: TimeDelta = TimeDelta::seconds(5);
 
 /// How far behind the truth the calculator's figures may be.
 fn read_lag(scenario: &Scenario) -> TimeDelta {
-    longest_lag(scenario).max(LAG_GRANTED)
+    let of_groups = scenario.api.lagging_groups.map_or(0, |plan| plan.seconds);
+    longest_lag(scenario).max(TimeDelta::seconds(i64::from(of_groups))).max(LAG_GRANTED)
 }
 
 /// How long trouble goes on when nothing goes wrong any more: calls that hang are given up, and

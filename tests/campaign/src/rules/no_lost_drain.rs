@@ -165,13 +165,13 @@ impl Drains<'_> {
 
     /// Returns whether an action was delegated to a message that has seen only a few wait since, or
     /// of which an invocation came to nothing. The same holds for a message that was itself
-    /// delegated so.
+    /// delegated so, and for one that ended its own drain and left the others to a lower one.
     fn is_unknown_to_its_coordinator(&self, token: &str, ended: Ended<'_>) -> bool {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut last = self.last_return(|notice| notice.token == token, ended);
         while let Some(answer) = last {
             let Some(coordinator) = answered(answer.how, "coordinator").filter(|it| seen.insert(it)) else {
-                return false;
+                return self.left_to_a_lost_one(&seen, ended);
             };
             if self.came_to_nothing(coordinator, ended) || self.sees_only_few(coordinator, answer, ended) {
                 return true;
@@ -179,6 +179,17 @@ impl Drains<'_> {
             last = self.last_return(|notice| notice.instance == coordinator, ended);
         }
         false
+    }
+
+    /// Returns whether one of these coordinated until a lower message did, of which an invocation
+    /// came to nothing. The retry of that invocation may find its own action over, completed by an
+    /// answer that was lost, and cannot know that it coordinated: the sweep finds the others.
+    fn left_to_a_lost_one(&self, coordinators: &BTreeSet<&str>, by: Ended<'_>) -> bool {
+        let its = |it: &&Place| it.instance.as_deref().is_some_and(|own| coordinators.contains(own));
+        self.places.values().filter(its).any(|place| {
+            let lower = |next: &&String| place.instance.as_ref().is_some_and(|own| *next < own);
+            place.coordinators.iter().filter(lower).any(|next| self.came_to_nothing(next, by))
+        })
     }
 
     /// The last invocation to end on a message.
@@ -264,7 +275,11 @@ fn first_given_up(entries: &[Entry]) -> Option<DateTime<Utc>> {
 fn wrongly_gone(played: &Played) -> BTreeSet<InvocationId> {
     let scenario = &played.scenario;
     let mut groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
-    let explained = groups.any(|group| group.other_hook_seconds.is_some() || group.warm_pool.is_some());
+    let explained = groups.any(|group| {
+        group.other_hook_seconds.is_some()
+            || group.options.drained_by_ecs_within.is_some()
+            || group.warm_pool.is_some()
+    });
     let denied = scenario.denies_open_actions();
     let misled = |entry: &Entry| match &entry.what {
         Occurrence::ApiCalled { outcome: CallOutcome::Failed("ValidationError"), .. } => entry.by,

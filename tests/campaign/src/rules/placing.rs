@@ -216,7 +216,11 @@ impl<'a> Placing<'a> {
             }
             Occurrence::InstanceTerminating { group, instance }
             | Occurrence::InstanceRetained { group, instance } => {
-                self.phase(group, instance.as_str(), Phase::Leaving)
+                let known = self.groups.get(group).and_then(|it| it.instances.get(instance.as_str()));
+                // Out of a warm pool, or on its way there: the group does not list it.
+                let unlisted = known.is_none_or(|phase| *phase == Phase::LeavingUnlisted);
+                let phase = if unlisted { Phase::LeavingUnlisted } else { Phase::Leaving };
+                self.phase(group, instance.as_str(), phase)
             }
             Occurrence::InstanceEnteringWarmPool { group, instance } => {
                 self.phase(group, instance.as_str(), Phase::LeavingUnlisted)

@@ -73,6 +73,8 @@ pub(super) struct Place {
     probe_failed: bool,
     /// True if a read of the group's activities failed.
     pub(super) activities_unread: bool,
+    /// How long it coordinates before it must know it.
+    found_within: TimeDelta,
 }
 
 impl<'a> Waiting<'a> {
@@ -123,12 +125,6 @@ impl<'a> Waiting<'a> {
         self.groups.get(group).is_some_and(|waiting| waiting.contains_key(id))
     }
 
-    /// Returns whether the group does not show an instance whose action at the drainer's hook may
-    /// be open.
-    fn waits_unlisted(&self, group: &str, id: &str) -> bool {
-        !self.shows(group, id) && !self.over.contains(id)
-    }
-
     /// The instance whose message coordinates its group, where one does.
     fn coordinator(&self, group: &str) -> Option<&'a str> {
         let waiting = self.groups.get(group).filter(|waiting| waiting.len() > ALONE_AT_MOST)?;
@@ -141,6 +137,33 @@ impl<'a> Waiting<'a> {
 
     fn of(&self, group: &str) -> BTreeSet<String> {
         self.groups.get(group).into_iter().flat_map(BTreeMap::keys).map(|id| (*id).to_owned()).collect()
+    }
+}
+
+/// How far behind the truth the group of a read was, at most.
+fn longest_lag_of_groups(entries: &[Entry]) -> TimeDelta {
+    let lags = entries.iter().filter_map(|entry| match &entry.what {
+        Occurrence::GroupsReadLate { as_of } => Some(entry.at - *as_of),
+        _ => None,
+    });
+    lags.max().unwrap_or_default()
+}
+
+/// The instances that waited, by group, each set with the time from which it holds.
+#[derive(Debug, Default)]
+struct Past<'a>(BTreeMap<&'a str, Vec<(DateTime<Utc>, BTreeSet<String>)>>);
+
+impl<'a> Past<'a> {
+    fn keep(&mut self, waiting: &Waiting<'_>, group: &'a str, now: DateTime<Utc>, lag: TimeDelta) {
+        if lag > TimeDelta::zero() {
+            self.0.entry(group).or_default().push((now, waiting.of(group)));
+        }
+    }
+
+    /// The instances that waited after all that happened by then.
+    fn of(&self, group: &str, as_of: DateTime<Utc>) -> BTreeSet<String> {
+        let of_group = self.0.get(group).map(Vec::as_slice).unwrap_or_default();
+        of_group.iter().rev().find(|(from, _)| *from <= as_of).map(|(_, ids)| ids.clone()).unwrap_or_default()
     }
 }
 
@@ -167,10 +190,13 @@ pub(super) fn to_warm_pool(entries: &[Entry]) -> BTreeSet<&str> {
 /// The places of all invocations of the drainer that were about a group. An event has one record.
 pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
     let mut waiting = Waiting::default();
+    let lag = longest_lag_of_groups(entries);
+    let mut past = Past::default();
     let mut running: BTreeMap<String, BTreeSet<InvocationId>> = BTreeMap::new();
     let mut places: BTreeMap<InvocationId, Place> = BTreeMap::new();
-    for entry in entries {
+    for (position, entry) in entries.iter().enumerate() {
         if let Some(group) = waiting.see(entry) {
+            past.keep(&waiting, group, entry.at, lag);
             for id in running.get(group).into_iter().flatten() {
                 if let Some(place) = places.get_mut(id) {
                     place.see(&waiting, entry.at);
@@ -186,6 +212,7 @@ pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
                 let Some((group, instance)) = about else { continue };
                 running.entry(group.clone()).or_default().insert(*invocation);
                 let mut place = Place::new(group, instance, entry.at);
+                place.found_within = FOUND_WITHIN + lag;
                 place.republished = attempt_of(payload) > 1;
                 place.see(&waiting, entry.at);
                 places.insert(*invocation, place);
@@ -203,9 +230,13 @@ pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
             } => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
                 let own = place.instance.as_deref();
-                let unlisted = own.is_some_and(|own| waiting.waits_unlisted(&place.group, own));
-                let count = waiting.count(&place.group) + usize::from(unlisted);
-                place.reads(count, waiting.of(&place.group), entry.at);
+                let listed = match entries.get(position + 1).map(|next| &next.what) {
+                    Some(Occurrence::GroupsReadLate { as_of }) => past.of(&place.group, *as_of),
+                    _ => waiting.of(&place.group),
+                };
+                let unlisted = own.is_some_and(|own| !listed.contains(own) && !waiting.over.contains(own));
+                let count = listed.len() + usize::from(unlisted);
+                place.reads(count, listed, entry.at);
             }
             Occurrence::ApiCalled { operation, outcome } if *outcome != CallOutcome::Answered => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
@@ -243,6 +274,7 @@ impl Place {
             group_unread: false,
             probe_failed: false,
             activities_unread: false,
+            found_within: FOUND_WITHIN,
         }
     }
 
@@ -320,14 +352,15 @@ impl Place {
     /// Reads its group. Between two readings, those of both may have waited at once.
     fn reads(&mut self, count: usize, waiting: BTreeSet<String>, now: DateTime<Utc>) {
         self.readings.push((now, count));
+        self.most_waiting = self.most_waiting.max(count);
         let is_lowest = waiting.first().is_none_or(|lowest| self.instance.as_ref() <= Some(lowest));
         self.many_by_readings |= is_lowest && self.last_read.union(&waiting).count() > ALONE_AT_MOST;
         self.last_read = waiting;
     }
 
     fn note_knowledge(&mut self, now: DateTime<Utc>) {
-        let since = self.coordinates_since.filter(|since| now >= *since + FOUND_WITHIN);
-        self.knows_from = self.knows_from.or_else(|| since.map(|since| since + FOUND_WITHIN));
+        let since = self.coordinates_since.filter(|since| now >= *since + self.found_within);
+        self.knows_from = self.knows_from.or_else(|| since.map(|since| since + self.found_within));
     }
 
     fn ends(&mut self, now: DateTime<Utc>) {

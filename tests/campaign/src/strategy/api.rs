@@ -21,6 +21,7 @@ pub(super) fn api() -> impl Strategy<Value = ApiPlan> {
             filters_ignored,
             request_rates,
             lagging_reads,
+            lagging_groups: None,
         })
 }
 

@@ -46,6 +46,8 @@ fn invocations(degree: Degree) -> impl Strategy<Value = Invocations> {
             killed_per_mille,
             killed_by_await,
             killed_in_the_act_per_mille: 500,
+            killed_in: None,
+            killed_in_per_mille: 0,
             twice_per_mille,
             recycled_per_mille,
         },

@@ -9,6 +9,7 @@
 //! | `chains` | bounds chains that would grow without end |
 //! | `placing` | where tasks may be placed, and where they are |
 //! | `direct` | direct scaling, and what its groups are like |
+//! | `lately` | options that came last |
 //! | `length` | how long it lasts |
 
 mod api;
@@ -21,6 +22,7 @@ mod drainer;
 mod faults;
 mod group;
 mod happenings;
+mod lately;
 mod length;
 mod placing;
 mod service;
@@ -66,9 +68,10 @@ fn draw<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Tree {
 fn scenario() -> BoxedStrategy<Scenario> {
     let wrong = (disorder::disorder(), faults::faults(), api::api());
     let begins_with = (calculator::calculator(), cluster::clusters(), drainer::drainer());
-    let last = (placing::placing(), direct::direct());
+    let last = (placing::placing(), direct::direct(), lately::lately());
     (wrong, begins_with, happenings::happenings(), length::quiet_after(), last)
-        .prop_map(|(wrong, begins_with, happenings, quiet_after_seconds, (placing, direct))| {
+        .prop_map(|(wrong, begins_with, happenings, quiet_after_seconds, last)| {
+            let (placing, direct, lately) = last;
             let (disorder, faults, api) = wrong;
             let (calculator, clusters, drainer) = begins_with;
             let calculator = calculator.map(|drawn| drawn.of(&clusters));
@@ -95,10 +98,11 @@ fn scenario() -> BoxedStrategy<Scenario> {
                 quiet_after_seconds,
                 quiet_seconds,
             });
-            match direct {
+            let scenario = match direct {
                 Some(direct) => direct.of(scenario),
                 None => scenario,
-            }
+            };
+            lately.of(scenario)
         })
         .boxed()
 }

@@ -32,6 +32,7 @@ fn service() -> impl Strategy<Value = Filling> {
             by_provider: false,
             distinct: false,
             spreads_over_zones: false,
+            rebalances_zones_after: None,
             task,
         };
         Filling { service, per_mille }

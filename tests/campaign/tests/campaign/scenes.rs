@@ -20,6 +20,7 @@ pub(crate) fn calm() -> Scenario {
                 by_provider: false,
                 distinct: false,
                 spreads_over_zones: false,
+                rebalances_zones_after: None,
                 daemon: false,
                 tasks: 4,
                 minimum_percent: 50,

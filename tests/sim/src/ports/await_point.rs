@@ -33,6 +33,10 @@ impl AwaitPoints {
         self.with(|calls| calls.last_key_value().map_or(AwaitPoint::Time, |(_, point)| *point))
     }
 
+    pub(super) fn any(&self, point: AwaitPoint) -> bool {
+        self.with(|calls| calls.values().any(|it| *it == point))
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<u64, AwaitPoint>) -> T) -> T {
         act(&mut self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -91,6 +91,11 @@ impl SimulatedAws {
         self.await_points.newest()
     }
 
+    /// Returns whether a call that is under way waits there.
+    pub(crate) fn awaits(&self, point: AwaitPoint) -> bool {
+        self.await_points.any(point)
+    }
+
     /// Makes a call, with its error in AWS's form.
     async fn ask<T>(
         &self,

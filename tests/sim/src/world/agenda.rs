@@ -52,6 +52,8 @@ pub(crate) enum Transition {
     Submission { cluster: String, number: u64 },
     /// ECS publishes the reservation of a capacity provider.
     ManagedScaling { provider: String },
+    /// ECS looks after an instance that waits at its hook.
+    ManagedDraining { group: String, token: String },
     /// An event reaches its function, for the first time or as a retry.
     EventArrives(Box<Pending>),
     /// A schedule invokes its function.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::World;
 use super::chance::Chance;
-use super::lambda::invocation::Death;
+use super::lambda::invocation::{AwaitPoint, Death};
+use super::{Operation, World};
 
 /// How bad it is. The default is a calm world: everything is delivered once and at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,13 @@ pub struct Invocations {
     /// wait for reads.
     #[serde(default)]
     pub killed_in_the_act_per_mille: u32,
+    /// The call that some die in: a rare one is seldom met by chance.
+    #[serde(default)]
+    pub killed_in: Option<Operation>,
+    /// This many in a thousand die on their way to that call or while they wait for its answer, if
+    /// they make it.
+    #[serde(default)]
+    pub killed_in_per_mille: u32,
     /// Lambda delivers this many events in a thousand once more after they came to an end.
     pub twice_per_mille: u32,
     /// This many environments in a thousand are not used again: the next invocation is a cold one.
@@ -73,7 +80,11 @@ pub(crate) struct Weather {
     deliveries: Chance,
     invocations: Chance,
     calls: Chance,
+    deaths_in_calls: Chance,
 }
+
+/// The stream of the draws of deaths in one call, apart from those of the world.
+const DEATHS_IN_CALLS: u64 = 103;
 
 impl Weather {
     pub(crate) fn calm() -> Self {
@@ -83,6 +94,7 @@ impl Weather {
             deliveries: Chance::new(0),
             invocations: Chance::new(0),
             calls: Chance::new(0),
+            deaths_in_calls: Chance::new(0),
         }
     }
 }
@@ -96,6 +108,7 @@ impl World {
             deliveries: Chance::stream(seed, 1),
             invocations: Chance::stream(seed, 2),
             calls: Chance::stream(seed, 3),
+            deaths_in_calls: Chance::stream(seed, DEATHS_IN_CALLS),
         };
     }
 
@@ -122,6 +135,24 @@ impl World {
 
     /// Where an invocation that begins now dies.
     pub(crate) fn draw_death(&mut self) -> Option<Death> {
+        let anywhere = self.draw_death_anywhere();
+        self.draw_death_in_call().or(anywhere)
+    }
+
+    fn draw_death_in_call(&mut self) -> Option<Death> {
+        let disturbed = self.is_disturbed();
+        let Weather { disorder, deaths_in_calls: chance, .. } = &mut self.weather;
+        let Invocations { killed_in, killed_in_per_mille, .. } = disorder.invocations;
+        let operation = killed_in.filter(|_| disturbed && chance.per_mille(killed_in_per_mille))?;
+        let point = if chance.per_mille(500) {
+            AwaitPoint::Request(operation)
+        } else {
+            AwaitPoint::Answer(operation)
+        };
+        Some(Death::During(point))
+    }
+
+    fn draw_death_anywhere(&mut self) -> Option<Death> {
         let disturbed = self.is_disturbed();
         let Weather { disorder, invocations: chance, .. } = &mut self.weather;
         let Invocations { killed_per_mille, killed_by_await, killed_in_the_act_per_mille, .. } =

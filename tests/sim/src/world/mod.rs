@@ -42,6 +42,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use agenda::{Agenda, Transition};
 use auto_scaling::group::Group;
+use auto_scaling::lagging_groups::LaggingGroups;
 use cloud_watch::MetricData;
 use cloud_watch::metric::MetricStore;
 use cloud_watch::watch::WatchedAlarm;
@@ -93,6 +94,7 @@ pub struct World {
     filters_ignored: bool,
     request_rates: RequestRates,
     lagging_copy: Option<LaggingCopy>,
+    lagging_groups: Option<LaggingGroups>,
     placement: PlacementChoice,
     capacity_providers: BTreeMap<String, CapacityProvider>,
     /// The latest data points of providers that ECS scales.
@@ -128,6 +130,7 @@ impl World {
             filters_ignored: false,
             request_rates: RequestRates::default(),
             lagging_copy: None,
+            lagging_groups: None,
             placement: PlacementChoice::default(),
             capacity_providers: BTreeMap::new(),
             reservations: BTreeMap::new(),
@@ -152,6 +155,7 @@ impl World {
     /// Lets time pass: what is due happens in order, each at its own time. Time never goes back.
     pub fn advance_to(&mut self, time: DateTime<Utc>) {
         while let Some((due, ticket, transition)) = self.agenda.take_due(time) {
+            self.keep_groups_until(due);
             self.now = self.now.max(due);
             match transition {
                 Transition::Task { cluster, task } => self.task_timer(&cluster, &task, ticket),
@@ -181,12 +185,14 @@ impl World {
                 Transition::SpotReclaim { group, instance } => self.reclaim_spot_instance(&group, &instance),
                 Transition::Submission { cluster, number } => self.submission_is_due(&cluster, number),
                 Transition::ManagedScaling { provider } => self.scale_by_reservation(&provider),
+                Transition::ManagedDraining { group, token } => self.step_managed_draining(&group, &token),
                 Transition::EventArrives(pending) => self.event_arrives(*pending),
                 Transition::Schedule { function, every_seconds, input } => {
                     self.schedule_ticks(function, every_seconds, input);
                 }
             }
         }
+        self.keep_groups_until(time);
         self.now = self.now.max(time);
     }
 

@@ -37,9 +37,13 @@ mod http;
 #[cfg(test)]
 mod http_fleet;
 #[cfg(test)]
+mod lagging_groups;
+#[cfg(test)]
 mod lagging_reads;
 #[cfg(test)]
 mod lambda;
+#[cfg(test)]
+mod managed_draining;
 #[cfg(test)]
 mod managed_scaling;
 #[cfg(test)]
@@ -82,3 +86,5 @@ mod task_life;
 mod task_protection;
 #[cfg(test)]
 mod warm_pool;
+#[cfg(test)]
+mod zone_rebalancing;

@@ -10,6 +10,7 @@ use fleetkeeper_core::ports::{DESCRIBE_MAX, Page, PageToken};
 
 use super::group::Group;
 use super::instance::LifecycleState;
+use super::lagging_groups::LaggingGroups;
 use super::notification::GroupEvent;
 use crate::world::{ApiError, World};
 
@@ -42,10 +43,16 @@ pub(crate) struct Activities {
 }
 
 impl Activities {
-    /// Those in progress before all others, the newest first of either.
-    fn in_order(&self) -> Vec<&ScalingActivity> {
-        let mut all: Vec<&ScalingActivity> = self.in_progress.iter().chain(&self.ended).collect();
-        all.sort_by_key(|activity| activity.place());
+    /// Those in progress before all others, the newest first of either. As of a time in the past,
+    /// those that began later are missing, and those that ended later are in progress.
+    fn in_order(&self, as_of: Option<DateTime<Utc>>) -> Vec<ScalingActivity> {
+        let all = self.in_progress.iter().chain(&self.ended);
+        let all = all.filter(|activity| as_of.is_none_or(|at| activity.began_at <= at));
+        let mut all: Vec<ScalingActivity> = all.cloned().collect();
+        for activity in &mut all {
+            activity.ended_at = activity.ended_at.filter(|ended| as_of.is_none_or(|at| *ended <= at));
+        }
+        all.sort_by_key(ScalingActivity::place);
         all
     }
 
@@ -114,11 +121,12 @@ impl World {
         let size = size.min(self.page_limit);
         let after = next_token.map(place_of).transpose()?;
         let found = self.group(group)?;
-        let all = found.activities.in_order().into_iter();
+        let as_of = self.lagging_groups.as_ref().and_then(LaggingGroups::serves);
+        let all = found.activities.in_order(as_of).into_iter();
         let mut items: Vec<ScalingActivity> = all
             .filter(|activity| after.is_none_or(|after| activity.place() > after))
             .take(size + 1)
-            .map(|activity| found.with_status(activity.clone()))
+            .map(|activity| found.with_status(activity))
             .collect();
         let more = items.len() > size;
         items.truncate(size);

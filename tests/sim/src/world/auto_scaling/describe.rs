@@ -5,6 +5,7 @@ use fleetkeeper_core::ports::{DESCRIBE_MAX, Page, PageToken};
 
 use super::group::Group;
 use super::instance::LifecycleState;
+use super::lagging_groups::LaggingGroups;
 use super::mixed_instances::MixedInstances;
 use super::processes::ScalingProcess;
 use super::termination_policy::TerminationPolicy;
@@ -67,6 +68,10 @@ impl World {
     /// over. All of them on one page.
     #[must_use]
     pub fn describe_auto_scaling_groups(&self, names: &[String]) -> Vec<DescribedGroup> {
+        if let Some(past) = self.lagging_groups.as_ref().and_then(LaggingGroups::serving) {
+            let wanted = past.iter().filter(|group| names.is_empty() || names.contains(&group.name));
+            return wanted.cloned().collect();
+        }
         let groups = self.groups.values();
         let wanted = groups.filter(|group| names.is_empty() || names.contains(&group.settings.name));
         wanted.map(Group::described).collect()
@@ -102,7 +107,7 @@ impl World {
 }
 
 impl Group {
-    fn described(&self) -> DescribedGroup {
+    pub(super) fn described(&self) -> DescribedGroup {
         let instances = self.instances.iter().filter(|(_, instance)| !instance.state.is_of_warm_pool());
         let instances = instances.map(|(id, instance)| DescribedInstance {
             id: id.clone(),

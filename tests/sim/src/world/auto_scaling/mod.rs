@@ -21,6 +21,7 @@
 //! | [`hook`], `wait` | hooks, and the actions that hold instances back at them |
 //! | [`lifecycle_action`] | the API operations on actions |
 //! | [`describe`], [`activity`] | what a group tells of its instances, and of what it did and is doing |
+//! | [`lagging_groups`] | reads of groups that lag behind the truth |
 //! | [`notice`], [`notification`], [`event`] | the messages to topics, and to EventBridge |
 
 pub mod activity;
@@ -33,6 +34,7 @@ pub mod group;
 pub mod hook;
 pub(crate) mod instance;
 pub mod instance_refresh;
+pub mod lagging_groups;
 pub mod launch;
 pub mod launch_times;
 pub mod lifecycle_action;

@@ -66,6 +66,7 @@ impl World {
         let old_form = self.groups.get(group).is_none_or(|found| found.settings.without_action_member);
         let action_member = (!old_form).then(|| notice::action(hook.transition, way));
         self.send_event(group, hook, id, &token, (way, action_member));
+        self.drain_by_ecs(group, &hook.name, &token);
         let topic = hook.notification_target_arn.clone().filter(|_| !hook.notification_is_refused);
         let Some(topic_arn) = topic else { return token };
         let request_id = self.ids.uuid();

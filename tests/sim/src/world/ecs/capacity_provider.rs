@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use fleetkeeper_core::ports::{Answer, PageToken};
 
 use super::describe::missing;
@@ -21,6 +22,8 @@ pub struct CapacityProvider {
     pub managed_scaling: bool,
     /// How ECS scales the group. A world can show managed scaling without playing it.
     pub scaling: Option<ManagedScaling>,
+    /// How soon ECS reacts, where it drains the group's instances.
+    pub managed_draining: Option<TimeDelta>,
 }
 
 impl CapacityProvider {
@@ -33,6 +36,7 @@ impl CapacityProvider {
             named_by_name: false,
             managed_scaling: false,
             scaling: None,
+            managed_draining: None,
         }
     }
 
@@ -104,6 +108,7 @@ impl World {
     pub fn create_capacity_provider(&mut self, provider: CapacityProvider) -> Result<(), ApiError> {
         self.group(&provider.group)?;
         self.begin_managed_scaling(&provider);
+        self.begin_managed_draining(&provider);
         self.capacity_providers.insert(provider.name.clone(), provider);
         Ok(())
     }

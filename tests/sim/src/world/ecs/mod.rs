@@ -12,9 +12,11 @@
 //! | `service_scheduler`, `plan`, `replica_plan`, `daemon_plan` | starts and stops services' tasks by ECS's rules |
 //! | `surplus` | the tasks that the scheduler stops first |
 //! | [`back_off`] | how long a service waits after its tasks found no room |
+//! | [`zone_rebalancing`] | services whose tasks ECS moves to emptier zones |
 //! | [`steadiness`] | services that have all their tasks |
 //! | [`constraint`], `cluster_query`, `eligibility` | the hosts that a task may be placed on |
 //! | [`capacity_provider`], [`strategy`], [`managed_scaling`] | capacity providers, and how ECS scales their groups |
+//! | [`managed_draining`] | how ECS drains their instances |
 //! | `placement`, `candidates`, [`placement_mode`] | the choice of a host |
 //! | [`list`], [`describe`], [`describe_services`], [`describe_task_definition`], [`update_state`], [`stop_task`] | the API operations |
 //! | `view`, [`lagging_copy`] | the state that a read sees |
@@ -42,6 +44,7 @@ pub mod ghost;
 pub mod instance_type;
 pub mod lagging_copy;
 pub mod list;
+pub mod managed_draining;
 pub mod managed_scaling;
 pub(crate) mod placement;
 pub mod placement_mode;
@@ -69,6 +72,7 @@ pub(crate) mod task_lifecycle;
 pub mod task_protection;
 pub mod update_state;
 pub(crate) mod view;
+pub mod zone_rebalancing;
 
 use std::collections::{BTreeMap, BTreeSet};
 

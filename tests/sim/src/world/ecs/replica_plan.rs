@@ -11,6 +11,9 @@
 //!
 //! Of several revisions that a service wants, each has these limits to itself.
 //!
+//! A task that was started to balance the zones counts beside those that the service wants until it
+//! is healthy. Then one in the fullest zone is too many.
+//!
 //! A rolling deployment replaces tasks by the same rules and within the same limits, after those
 //! that are drained.
 
@@ -72,8 +75,12 @@ fn plan_of(
     let mut healthy = count(leaving.iter().chain(&staying).filter(|task| task.is_healthy(now)));
     let desired = u64::from(revision.desired);
 
-    let too_many = count(staying.iter()).saturating_sub(desired);
+    // One that was started to balance the zones is too many only once it is healthy.
+    let starts_beside = |task: &&&Task| service.rebalancing.contains(&task.arn) && !task.is_healthy(now);
+    let started_beside = count(staying.iter().filter(starts_beside));
+    let too_many = count(staying.iter()).saturating_sub(desired).saturating_sub(started_beside);
     if too_many > 0 {
+        let mode = if service.is_rebalancing() { PlacementMode::SpreadOverZones } else { mode };
         surplus::order(cluster, mode, &mut staying, now);
     }
     let free = staying.iter().filter(|task| !task.is_protected(now));

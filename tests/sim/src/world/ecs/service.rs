@@ -1,8 +1,10 @@
 //! Services.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::task::TaskArn;
 
 use super::back_off::BackOff;
 use super::constraint::PlacementConstraint;
@@ -76,6 +78,12 @@ pub struct Service {
     pub(crate) settled: bool,
     /// True if a deployment is under way.
     pub(crate) deploying: bool,
+    /// How long its zones are uneven before ECS balances them; none where it does not.
+    pub(crate) zone_rebalancing: Option<TimeDelta>,
+    /// Since when its zones have been uneven.
+    pub(crate) uneven_since: Option<DateTime<Utc>>,
+    /// The tasks that were started to balance its zones and are not healthy yet.
+    pub(crate) rebalancing: BTreeSet<TaskArn>,
     /// The scheduler's events.
     pub(crate) events: ServiceEvents,
 }
@@ -103,6 +111,9 @@ impl Service {
             steady: false,
             settled: false,
             deploying: false,
+            zone_rebalancing: None,
+            uneven_since: None,
+            rebalancing: BTreeSet::new(),
             events: ServiceEvents::default(),
         }
     }

@@ -81,13 +81,14 @@ impl World {
         let (daemons, replicas): (Vec<&Service>, Vec<&Service>) = cluster
             .services
             .values()
-            .filter(|service| !service.settled)
+            .filter(|service| !service.settled || service.zone_rebalancing.is_some())
             .partition(|service| service.scheduling_strategy == SchedulingStrategy::Daemon);
         let services: Vec<String> =
             daemons.into_iter().chain(replicas).map(|service| service.name.clone()).collect();
         for service in services {
             self.schedule_service(name, &service);
             self.note_steadiness(name, &service);
+            self.rebalance_service_zones(name, &service);
         }
         self.place_provisioning(name);
     }
@@ -102,6 +103,7 @@ impl World {
             self.begin_stopping(cluster, task, StopCode::ServiceSchedulerInitiated);
         }
         self.log(cluster, service, |events, now| events.stopped(service, now, &plan.stop));
+        self.note_rebalanced(cluster, service);
         let mut started = Vec::new();
         let failure = match plan.start {
             Start::Anywhere(all) if all.iter().all(|starting| starting.count == 0) => {
@@ -184,6 +186,24 @@ impl World {
             capacity_provider: provider.map(str::to_owned),
         };
         Ok(Some(self.start_placed_task(cluster, &container_instance, wanted)))
+    }
+
+    /// Starts one more task of a service on a host, where it has room.
+    pub(super) fn place_to_rebalance(
+        &mut self,
+        cluster: &str,
+        service: &str,
+        host: &ContainerInstanceArn,
+    ) -> Option<TaskArn> {
+        let known = self.clusters.get(cluster)?.services.get(service)?;
+        let definition = Arc::clone(&known.task_definition);
+        let provider = known.capacity_provider_strategy.first().map(|item| item.provider.clone());
+        let wanted = (&definition, provider.as_deref());
+        let task = self.place(cluster, service, wanted, Where::Only(host)).ok()??;
+        let started = [task];
+        self.log(cluster, service, |events, now| events.started(service, now, &started));
+        let [task] = started;
+        Some(task)
     }
 
     /// Records that the scheduler could place a service's tasks, or failed to. While a failure

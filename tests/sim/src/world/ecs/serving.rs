@@ -13,8 +13,10 @@ impl World {
     ) -> Result<T, ApiError> {
         self.take_token(operation)?;
         self.choose_view(operation);
+        self.choose_view_of_groups(operation);
         let answer = run(self);
         self.return_to_truth();
+        self.return_to_true_groups(operation);
         answer
     }
 }

@@ -65,7 +65,7 @@ impl World {
 
     /// A REPLICA service's task that has not started yet stops at once where its instance is
     /// drained.
-    fn stop_pending_service_tasks(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
+    pub(super) fn stop_pending_service_tasks(&mut self, cluster: &str, arn: &ContainerInstanceArn) {
         let Some(found) = self.clusters.get(cluster) else { return };
         let Some(instance) = found.container_instances.get(arn) else { return };
         let pending: Vec<TaskArn> = found

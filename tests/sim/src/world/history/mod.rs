@@ -170,6 +170,9 @@ pub enum Occurrence {
         last_page: bool,
         read_at: DateTime<Utc>,
     },
+    /// A read of groups that lagged was answered: groups as they were after all that happened by
+    /// then.
+    GroupsReadLate { as_of: DateTime<Utc> },
     /// A task that had not STOPPED lost its host: the evidence of an early kill.
     TaskKilled {
         task: TaskArn,
@@ -177,6 +180,8 @@ pub enum Occurrence {
         desired_status: DesiredStatus,
         last_status: LastStatus,
     },
+    /// A service's zones are being balanced: it started a task beyond its desired count.
+    RebalancingService { service: String, task: TaskArn },
     /// A service's task found no room.
     PlacementFailed { service: String, reason: &'static str },
     /// A message was published.

@@ -104,6 +104,12 @@ impl fmt::Display for Occurrence {
             | Self::TaskStatus { .. }
             | Self::TaskProtected { .. }
             | Self::TaskKilled { .. } => self.fmt_of_task(f),
+            Self::GroupsReadLate { as_of } => {
+                write!(f, "read groups as of {}", as_of.format("%H:%M:%S%.3f"))
+            }
+            Self::RebalancingService { service, task } => {
+                write!(f, "service {service}: {task} balances its zones")
+            }
             Self::PlacementFailed { service, reason } => {
                 write!(f, "service {service}: no room for a task, {reason}")
             }

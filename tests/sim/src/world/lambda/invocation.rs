@@ -48,6 +48,8 @@ pub enum Death {
     AtAwait(u32),
     /// At the nth of its waits for a call that can't be taken back.
     InTheAct(u32),
+    /// At its first wait there, whatever else it waits for.
+    During(AwaitPoint),
 }
 
 /// How an invocation ended.

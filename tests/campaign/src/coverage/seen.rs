@@ -195,9 +195,9 @@ impl Seen {
     #[must_use]
     pub fn expected(self) -> bool {
         // No history is as long as an event's greatest age, 6 hours. Both functions end before
-        // their timeout, whichever call does not answer. A function seldom dies in a call that it
-        // makes once and that changes nothing. It seldom removes a host or reads a task definition,
-        // and more seldom while that call hangs.
+        // their timeout, whichever call does not answer. The drainer reads a task definition only
+        // where it stops tasks. The calculator seldom removes a host while that call hangs, and
+        // seldom waits for time alone.
         match self {
             Self::EventAgeExceeded
             | Self::TimedOut
@@ -208,10 +208,7 @@ impl Seen {
             Self::DrainerDied(AwaitPoint::Request(call) | AwaitPoint::Answer(call)) => {
                 call != Operation::DescribeTaskDefinition
             }
-            Self::CalculatorDied(AwaitPoint::Request(call) | AwaitPoint::Answer(call)) => {
-                call != Operation::DescribeCapacityProviders
-                    && call != Operation::TerminateInstanceInAutoScalingGroup
-            }
+            Self::CalculatorDied(at) => at != AwaitPoint::Time,
             _ => true,
         }
     }

@@ -165,7 +165,7 @@ impl Drains<'_> {
 
     /// Returns whether an action was delegated to a message that has seen only a few wait since, or
     /// of which an invocation came to nothing. The same holds for a message that was itself
-    /// delegated so, and for one that ended its own drain and left the others to a lower one.
+    /// delegated so. It holds for one that ended its own drain and left the others to a lower one.
     fn is_unknown_to_its_coordinator(&self, token: &str, ended: Ended<'_>) -> bool {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut last = self.last_return(|notice| notice.token == token, ended);

@@ -229,11 +229,15 @@ pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
                 outcome: CallOutcome::Answered,
             } => {
                 let Some(place) = entry.by.and_then(|by| places.get_mut(&by)) else { continue };
-                let own = place.instance.as_deref();
                 let listed = match entries.get(position + 1).map(|next| &next.what) {
-                    Some(Occurrence::GroupsReadLate { as_of }) => past.of(&place.group, *as_of),
+                    Some(Occurrence::GroupsReadLate { as_of }) => {
+                        let listed = past.of(&place.group, *as_of);
+                        place.reads_coordinator(&listed);
+                        listed
+                    }
                     _ => waiting.of(&place.group),
                 };
+                let own = place.instance.as_deref();
                 let unlisted = own.is_some_and(|own| !listed.contains(own) && !waiting.over.contains(own));
                 let count = listed.len() + usize::from(unlisted);
                 place.reads(count, listed, entry.at);
@@ -356,6 +360,14 @@ impl Place {
         let is_lowest = waiting.first().is_none_or(|lowest| self.instance.as_ref() <= Some(lowest));
         self.many_by_readings |= is_lowest && self.last_read.union(&waiting).count() > ALONE_AT_MOST;
         self.last_read = waiting;
+    }
+
+    /// Reads an older state of its group, by which a lower message may coordinate: it cannot know
+    /// better.
+    fn reads_coordinator(&mut self, listed: &BTreeSet<String>) {
+        let Some(own) = self.instance.as_deref().filter(|_| listed.len() > ALONE_AT_MOST) else { return };
+        let lower: Vec<String> = listed.iter().filter(|id| id.as_str() < own).cloned().collect();
+        self.coordinators.extend(lower);
     }
 
     fn note_knowledge(&mut self, now: DateTime<Utc>) {

@@ -204,6 +204,33 @@ impl<'a> Placing<'a> {
                 let found = self.tasks.get_mut(task);
                 found.map(|task| task.protected_until = Some(*until)).is_some()
             }
+            Occurrence::ApiCalled {
+                operation: Operation::TerminateInstanceInAutoScalingGroup,
+                outcome:
+                    CallOutcome::Failed("InternalFailure") | CallOutcome::AnswerLost(_) | CallOutcome::Hung,
+            } => {
+                self.termination_unclear = Some(entry.at);
+                false
+            }
+            _ => self.see_group(entry),
+        };
+        if changes {
+            self.changed = entry.at;
+            let no_host_shows = matches!(
+                entry.what,
+                Occurrence::DesiredCount { .. }
+                    | Occurrence::DeploymentStarted { .. }
+                    | Occurrence::TaskProtected { .. }
+            );
+            if no_host_shows {
+                self.demand_changed = entry.at;
+            }
+        }
+    }
+
+    /// Takes in a change of a group, or of an instance of it; returns whether it is one.
+    fn see_group(&mut self, entry: &'a Entry) -> bool {
+        match &entry.what {
             Occurrence::DesiredCapacity { group, desired_capacity } => {
                 let found = self.groups.get_mut(group);
                 found.map(|group| group.desired = u64::from(*desired_capacity)).is_some()
@@ -254,27 +281,7 @@ impl<'a> Placing<'a> {
                 let found = self.groups.get_mut(group);
                 found.map(|group| group.deleted = true).is_some()
             }
-            Occurrence::ApiCalled {
-                operation: Operation::TerminateInstanceInAutoScalingGroup,
-                outcome:
-                    CallOutcome::Failed("InternalFailure") | CallOutcome::AnswerLost(_) | CallOutcome::Hung,
-            } => {
-                self.termination_unclear = Some(entry.at);
-                false
-            }
             _ => false,
-        };
-        if changes {
-            self.changed = entry.at;
-            let no_host_shows = matches!(
-                entry.what,
-                Occurrence::DesiredCount { .. }
-                    | Occurrence::DeploymentStarted { .. }
-                    | Occurrence::TaskProtected { .. }
-            );
-            if no_host_shows {
-                self.demand_changed = entry.at;
-            }
         }
     }
 

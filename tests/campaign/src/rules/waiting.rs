@@ -149,21 +149,28 @@ fn longest_lag_of_groups(entries: &[Entry]) -> TimeDelta {
     lags.max().unwrap_or_default()
 }
 
-/// The instances that waited, by group, each set with the time from which it holds.
+/// The instances that waited in a group from some time on.
+#[derive(Debug)]
+struct WaitedFrom {
+    from: DateTime<Utc>,
+    ids: BTreeSet<String>,
+}
+
+/// The instances that waited, by group, each change of them.
 #[derive(Debug, Default)]
-struct Past<'a>(BTreeMap<&'a str, Vec<(DateTime<Utc>, BTreeSet<String>)>>);
+struct Past<'a>(BTreeMap<&'a str, Vec<WaitedFrom>>);
 
 impl<'a> Past<'a> {
     fn keep(&mut self, waiting: &Waiting<'_>, group: &'a str, now: DateTime<Utc>, lag: TimeDelta) {
         if lag > TimeDelta::zero() {
-            self.0.entry(group).or_default().push((now, waiting.of(group)));
+            self.0.entry(group).or_default().push(WaitedFrom { from: now, ids: waiting.of(group) });
         }
     }
 
     /// The instances that waited after all that happened by then.
     fn of(&self, group: &str, as_of: DateTime<Utc>) -> BTreeSet<String> {
         let of_group = self.0.get(group).map(Vec::as_slice).unwrap_or_default();
-        of_group.iter().rev().find(|(from, _)| *from <= as_of).map(|(_, ids)| ids.clone()).unwrap_or_default()
+        of_group.iter().rev().find(|it| it.from <= as_of).map(|it| it.ids.clone()).unwrap_or_default()
     }
 }
 

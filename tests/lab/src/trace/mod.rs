@@ -160,7 +160,7 @@ mod tests {
             traces.map(|it| (it.name, it.host)).collect::<Vec<_>>()
         };
         assert_eq!(on(&[]), [(name.clone(), suggested)]);
-        assert_eq!(on(&[small.clone()]), [(name.clone(), small.clone())]);
+        assert_eq!(on(std::slice::from_ref(&small)), [(name.clone(), small.clone())]);
         let both = [(format!("{name}-small"), small.clone()), (format!("{name}-large"), large.clone())];
         assert_eq!(on(&[small, large]), both);
     }

@@ -36,6 +36,13 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Returns whether another termination hook than the drainer's may hold instances of a group.
+    #[must_use]
+    pub fn has_other_hooks(&self) -> bool {
+        let mut groups = self.clusters.iter().flat_map(|cluster| &cluster.groups);
+        groups.any(|it| it.other_hook_seconds.is_some() || it.options.drained_by_ecs_within.is_some())
+    }
+
     /// Returns whether a fault has Auto Scaling say of an open action that it has ended.
     #[must_use]
     pub fn denies_open_actions(&self) -> bool {

@@ -115,8 +115,10 @@ impl Standing<'_> {
     fn after_its_end(&self, probes: &Probes) -> Placement {
         let Some(lowest) = self.waiting.first() else { return Placement::Own };
         let is_lower = lowest < self.own;
-        let were_many = self.own_drain == OwnDrain::Completed && self.waiting.len() >= FEW && !is_lower;
-        if !(self.coordinates || were_many) {
+        // Others may have ended with it.
+        let were_many = self.waiting.len() >= FEW || self.were_many;
+        let delegated = self.own_drain == OwnDrain::Completed && were_many && !is_lower;
+        if !(self.coordinates || delegated) {
             return Placement::Own;
         }
         let is_coordinated = self.waiting.len() > FEW && (is_lower || self.lowest_is_new);
@@ -286,6 +288,9 @@ mod tests {
         assert_eq!(over.placement([4, 5, 6], &[]), Placement::Coordinator);
         assert_eq!(over.placement([4, 5], &[]), Placement::Own);
         assert_eq!(over.placement([1, 4, 5, 6], &[]), Placement::Own, "they are delegated to another");
+        let with_another = Case { were_many: true, ..over };
+        assert_eq!(with_another.placement([4, 5], &[]), Placement::Coordinator, "another ended with it");
+        assert_eq!(with_another.placement([1, 4], &[]), Placement::Own);
         let late = after_its_end(3, OwnDrain::Over, false);
         assert_eq!(late.placement([4, 5, 6], &[]), Placement::Own, "another invocation completed it");
     }

@@ -275,11 +275,7 @@ fn first_given_up(entries: &[Entry]) -> Option<DateTime<Utc>> {
 fn wrongly_gone(played: &Played) -> BTreeSet<InvocationId> {
     let scenario = &played.scenario;
     let mut groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
-    let explained = groups.any(|group| {
-        group.other_hook_seconds.is_some()
-            || group.options.drained_by_ecs_within.is_some()
-            || group.warm_pool.is_some()
-    });
+    let explained = scenario.has_other_hooks() || groups.any(|group| group.warm_pool.is_some());
     let denied = scenario.denies_open_actions();
     let misled = |entry: &Entry| match &entry.what {
         Occurrence::ApiCalled { outcome: CallOutcome::Failed("ValidationError"), .. } => entry.by,

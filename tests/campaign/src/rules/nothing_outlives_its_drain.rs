@@ -7,6 +7,10 @@
 //!
 //! **A sweep** ends within 50 s of its start.
 //!
+//! Where another hook may hold an instance, its group does not show that its action at the
+//! drainer's hook has ended. The next heartbeat does: there is a third of the longest heartbeat
+//! timeout more.
+//!
 //! Time is counted from the invocation's last call that was not answered, where that is later: a
 //! call that hangs is given up after [`CALL_TAKES`]. Where calls may be slow there is as much time
 //! more.
@@ -59,7 +63,7 @@ impl Rule for NothingOutlivesItsDrain {
             } else {
                 last_end(&actions, place, token.as_deref(), ended).map(|end| {
                     let poll = TimeDelta::seconds(i64::from(played.scenario.drainer.poll_seconds));
-                    end + ENDS_WITHIN + poll * 2
+                    end + ENDS_WITHIN + poll * 2 + heartbeat_interval(&played.scenario)
                 })
             };
             let Some(limit) = limit else { continue };
@@ -93,6 +97,16 @@ fn last_end(
         last = last.max(action.ended.map(|end| end.at).filter(|end| *end <= ended)?);
     }
     Some(last)
+}
+
+/// The longest time between two heartbeats, where nothing else shows that an action has ended.
+fn heartbeat_interval(scenario: &Scenario) -> TimeDelta {
+    if !scenario.has_other_hooks() {
+        return TimeDelta::zero();
+    }
+    let groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
+    let longest = groups.map(|group| group.heartbeat_seconds).max().unwrap_or(0);
+    TimeDelta::seconds(i64::from(longest / 3))
 }
 
 fn slowness(scenario: &Scenario) -> TimeDelta {

@@ -228,8 +228,13 @@ fn the_last_host_of_a_zone_stays_for_a_service_that_spreads_over_zones() {
     assert!(reasons(&decided).iter().any(|(_, reason)| *reason == last), "{decided:?}");
     // With two hosts in the zone one of them goes.
     let mut scene = Scene::of(&[1, 1, 1]).zones(&["a", "b", "b"]).at_once(3);
-    scene.cluster.service_mut("api").spreads_over = vec![zone];
+    scene.cluster.service_mut("api").spreads_over = vec![zone.clone()];
     assert_eq!(scene.removed(), [1]);
+    // None goes while the agent of the other one is away.
+    let mut scene = Scene::of(&[1, 1, 1]).zones(&["a", "b", "b"]).at_once(3);
+    scene.cluster.service_mut("api").spreads_over = vec![zone];
+    scene.cluster.host_mut(2).agent_connected = false;
+    assert_eq!(scene.removed(), [0_usize; 0]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Fleet;
-use super::hosts::Host;
+use super::hosts::{Host, Standing};
 use super::scale_in::ZONE;
 
 /// The hosts of a group by Availability Zone, as Auto Scaling counts them.
@@ -11,7 +11,7 @@ use super::scale_in::ZONE;
 pub(super) struct Zones<'a> {
     /// Instances that are there or are launched.
     instances: BTreeMap<&'a str, u64>,
-    /// Those that run tasks.
+    /// Those that take tasks: one whose agent is away may not come back.
     serving: BTreeMap<&'a str, u64>,
 }
 
@@ -25,7 +25,11 @@ impl<'a> Zones<'a> {
         {
             *instances.entry(instance.availability_zone.as_str()).or_default() += 1;
         }
-        for host in fleet.hosts.iter().filter(|host| host.group == Some(number) && host.serves()) {
+        for host in fleet
+            .hosts
+            .iter()
+            .filter(|host| host.group == Some(number) && host.standing == Standing::TakesTasks)
+        {
             let zone = host.of_group.map(|it| it.availability_zone.as_str());
             *serving.entry(zone.unwrap_or_default()).or_default() += 1;
         }

@@ -21,7 +21,7 @@ struct Fact {
     says: String,
     source: String,
     group: Group,
-    service: Option<ServiceThere>,
+    service: Option<FirstService>,
     /// The steps, and the observations after each.
     play: Vec<(String, Map<String, Value>)>,
 }
@@ -37,7 +37,7 @@ struct Group {
 
 /// A service that runs from the start.
 #[derive(Deserialize)]
-struct ServiceThere {
+struct FirstService {
     tasks: u32,
     maximum_percent: u32,
     /// Seconds that its zones are uneven before ECS balances them.
@@ -58,7 +58,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn of(group: &Group, service: Option<&ServiceThere>) -> Self {
+    fn of(group: &Group, service: Option<&FirstService>) -> Self {
         let mut world = World::new("2026-11-22T10:00:00Z".parse().unwrap());
         world.add_cluster("demo");
         let mut made = AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 3767));
@@ -91,7 +91,7 @@ impl Stage {
             let hook = hook.heartbeat_timeout(600).default_result(ActionResult::Continue);
             world.put_lifecycle_hook("hosts", hook).unwrap();
         }
-        if let Some(ServiceThere { tasks, maximum_percent, rebalances_after }) = service {
+        if let Some(FirstService { tasks, maximum_percent, rebalances_after }) = service {
             let web = TaskDefinition::new("web", 512, 512).pending(10).healthy_after(10).stopping(10);
             let mut service = Service::new("web", *tasks, web).percents(100, *maximum_percent);
             if let Some(seconds) = rebalances_after {

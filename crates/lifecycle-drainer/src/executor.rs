@@ -1,5 +1,6 @@
 //! The loop that does what [`GroupDrains`] decides, and records what came of it.
 
+mod answer;
 mod auto_scaling;
 mod ecs;
 

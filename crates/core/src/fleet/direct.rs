@@ -192,9 +192,7 @@ impl Fleet<'_> {
         let (mut remove, mut zones) = (Vec::new(), Zones::of(self, number));
         while leaving + count(remove.len()) < most {
             let next = due.iter().position(|host| {
-                self.hosts
-                    .get(*host)
-                    .is_some_and(|it| zones.has_most(it) && self.spread_until(it, &zones).is_none())
+                self.hosts.get(*host).is_some_and(|it| zones.has_most(it) && zones.spread_until(it).is_none())
             });
             let Some(next) = next else { break };
             let host = due.remove(next);

@@ -14,6 +14,7 @@ use super::batch::{Batch, Next, next};
 use super::cluster_lists::ClusterLists;
 use super::group_request::GroupRequest;
 use super::group_view::GroupView;
+use super::reason::CompleteReason;
 use super::report::{Ended, Failure, Report};
 use super::role::{FEW, OwnDrain, Placement, Role, Standing};
 use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
@@ -41,6 +42,9 @@ const GROUP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A coordinator reads its group this often, for instances that begin to wait.
 const COORDINATOR_INTERVAL: Duration = Duration::from_secs(20);
+
+/// A call that has not answered by then is given up: the next heartbeat may be due.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Calls that AWS refuses are retried this long. New permissions and clusters take a while to be
 /// known everywhere.
@@ -291,6 +295,7 @@ impl GroupDrains {
         }
         let next = self.batch(now);
         let wake = match next {
+            Next::Batch(batch) if self.ends_on_an_old_view(&batch, now) => return GroupAction::ReadGroup,
             Next::Batch(batch) => return self.with_hooks_first(batch, now),
             Next::Wait(wake) => wake,
         };
@@ -331,6 +336,23 @@ impl GroupDrains {
 
     fn batch(&self, now: DateTime<Utc>) -> Next {
         next(self.unended(), self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
+    }
+
+    /// Returns whether a batch ends drains whose time is up, without their messages' tokens, on a
+    /// group that was read some time ago. What waits now may be another action of the instance,
+    /// which has time.
+    fn ends_on_an_old_view(&self, batch: &Batch, now: DateTime<Utc>) -> bool {
+        let is_other = |id: &Ec2InstanceId| self.request.own() != Some(id);
+        let ends = match batch {
+            Batch::StopTasks(tasks) => tasks.iter().any(|(id, _)| is_other(id)),
+            Batch::Complete(ready) => ready
+                .iter()
+                .any(|(id, _, reason)| is_other(id) && matches!(reason, CompleteReason::TimeUp(_))),
+            _ => false,
+        };
+        // A read takes no longer than that.
+        let is_old = self.view.read_at().is_none_or(|at| at + CALL_TIMEOUT < now);
+        ends && is_old && self.view.read_due(now) <= now
     }
 
     /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the
@@ -464,7 +486,7 @@ impl GroupDrains {
             self.assignment.is(Role::Coordinator) && self.view.hooks().is_some() && !self.other_hooks();
         let count = new.len();
         for (id, seen) in new {
-            let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now));
+            let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now), now);
             if activities.contains_key(&id) {
                 self.standby.began(&id, began);
             }
@@ -496,13 +518,18 @@ impl GroupDrains {
 
     /// When an action began for which there is no notice: never earlier than its notice can have
     /// been. A termination's activity begins with the connection draining of the group's load
-    /// balancer, which is over before the hook begins.
-    fn began(&self, activity: Option<DateTime<Utc>>, seen: DateTime<Utc>) -> DateTime<Utc> {
-        match activity {
-            None => seen,
-            Some(activity) if self.view.has_load_balancer() => seen.min(activity + CONNECTION_DRAINING_MAX),
-            Some(activity) => seen.min(activity),
-        }
+    /// balancer, which is over before the hook begins. What was seen before the activity was another
+    /// wait: a retained instance may be terminated again.
+    fn began(
+        &self,
+        activity: Option<DateTime<Utc>>,
+        seen: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        let Some(activity) = activity else { return seen };
+        let balancer = if self.view.has_load_balancer() { CONNECTION_DRAINING_MAX } else { Duration::ZERO };
+        let seen = if seen < activity { now } else { seen };
+        seen.min(activity + balancer)
     }
 
     fn drain_timeout(&self) -> Duration {

@@ -91,6 +91,11 @@ impl WaitingAction {
         self.tried.filter(|tried| *tried > said)
     }
 
+    /// Returns whether Auto Scaling was asked for the action since then, with or without an answer.
+    pub(super) fn was_asked_since(&self, time: DateTime<Utc>) -> bool {
+        self.tried.is_some_and(|tried| tried >= time)
+    }
+
     /// When the hook may have run out: heartbeats failed since the last one that was recorded.
     pub(super) fn may_have_run_out(&self, timeout: Duration) -> Option<DateTime<Utc>> {
         self.last_heartbeat.filter(|_| self.failing_since.is_some()).map(|last| last + timeout)

@@ -13,8 +13,9 @@
 //!   was refused, or where it ended sooner than it had to notice: within two polls and 90 s, or
 //!   half of the heartbeat timeout where that is longer. Where none of its heartbeats was answered
 //!   from then on, it cannot know, and publishes `DrainErrors` since the last that was. Of a task
-//!   that was stopping already ECS does not say how it ended: where AWS also denied that the action
-//!   was open, nothing could show that it was cut short.
+//!   that was stopping already ECS does not say how it ended. Nothing could show that it was cut
+//!   short where AWS also denied that the action was open, or where the invocation described tasks
+//!   before it next asked for the action: they may as well have stopped while it was open.
 //! - A sweep fails only where a call of its own was refused, or where its group is not in its
 //!   cluster.
 
@@ -82,6 +83,7 @@ impl Rule for NoSilence {
                 && ended.at >= cut.noticed_by
                 && !reports.reported_since(cut.by, reports.unheard_since(cut.by, cut.at))
                 && !reports.refused.contains(&cut.by)
+                && !(cut.was_stopping && reports.described_before_it_asked(cut.by, cut.at))
             {
                 let how = format!("[{}] passes over that {} was cut short", cut.by.0, cut.task);
                 return breach(ended.at, how);
@@ -109,6 +111,8 @@ struct Reports<'a> {
     refused: BTreeSet<InvocationId>,
     /// When each sent a heartbeat, and whether it was answered.
     heartbeats: BTreeMap<InvocationId, Vec<(DateTime<Utc>, bool)>>,
+    /// When each asked for an action or described tasks, and whether that were tasks.
+    looks: BTreeMap<InvocationId, Vec<(DateTime<Utc>, bool)>>,
 }
 
 impl<'a> Reports<'a> {
@@ -116,6 +120,13 @@ impl<'a> Reports<'a> {
         let mut reports = Self::default();
         for entry in entries {
             let Some(by) = entry.by else { continue };
+            if let Occurrence::ApiCalled { operation, .. } = &entry.what {
+                let of_tasks = *operation == Operation::DescribeTasks;
+                let asks = [Operation::RecordLifecycleActionHeartbeat, Operation::CompleteLifecycleAction];
+                if of_tasks || asks.contains(operation) {
+                    reports.looks.entry(by).or_default().push((entry.at, of_tasks));
+                }
+            }
             match &entry.what {
                 Occurrence::ActionEnded { token, end: ActionEnd::Completed(_), .. } => {
                     reports.completed.insert(token);
@@ -156,6 +167,11 @@ impl<'a> Reports<'a> {
         before.iter().rfind(|(_, answered)| *answered).map_or(DateTime::UNIX_EPOCH, |(at, _)| *at)
     }
 
+    fn described_before_it_asked(&self, by: InvocationId, ended: DateTime<Utc>) -> bool {
+        let mut since = self.looks.get(&by).into_iter().flatten().skip_while(|(at, _)| *at < ended);
+        since.next().is_some_and(|(_, of_tasks)| *of_tasks)
+    }
+
     fn reported_since(&self, by: InvocationId, time: DateTime<Utc>) -> bool {
         self.bad_ends.get(&by).into_iter().flatten().any(|at| *at >= time)
     }
@@ -169,7 +185,9 @@ fn reports_a_bad_end(document: &Value) -> bool {
 /// A drain that was cut short under an invocation.
 struct Cut<'a> {
     by: InvocationId,
+    /// One of its tasks: if there is one, one that ECS was not stopping.
     task: &'a TaskArn,
+    was_stopping: bool,
     at: DateTime<Utc>,
     noticed_by: DateTime<Utc>,
 }
@@ -212,13 +230,15 @@ fn cuts<'a>(
         if let Some((token, action)) = token.and_then(|token| Some((token, actions.get(token)?))) {
             let notices_within = (NOTICES_WITHIN + poll * 2).max(action.timeouts.heartbeat / 2);
             for by in works_on.get(token).into_iter().flatten() {
-                let mut on = occupancy.of(action.instance).filter(|it| !it.is_ghost());
-                let seen = |task: &&&TaskArn| {
-                    evidence.surely_listed(*by, task) && !(denied && stopping.contains(**task))
+                let on = occupancy.of(action.instance).filter(|it| !it.is_ghost());
+                let seen = |task: &&TaskArn| {
+                    evidence.surely_listed(*by, task) && !(denied && stopping.contains(*task))
                 };
-                let task = on.find_map(|it| it.unfinished.keys().find(seen).copied());
+                let tasks = on.flat_map(|it| it.unfinished.keys().copied()).filter(seen);
+                let task = tasks.min_by_key(|task| stopping.contains(*task));
                 let noticed_by = entry.at + notices_within;
-                cuts.extend(task.map(|task| Cut { by: *by, task, at: entry.at, noticed_by }));
+                let was_stopping = task.is_some_and(|task| stopping.contains(task));
+                cuts.extend(task.map(|task| Cut { by: *by, task, was_stopping, at: entry.at, noticed_by }));
             }
         }
         if let Occurrence::TaskStopping { task, .. } = &entry.what {

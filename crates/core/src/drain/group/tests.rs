@@ -85,6 +85,22 @@ fn an_instance_is_seen_to_wait_no_earlier_than_the_group_answers() {
     assert_eq!(sweep.into_standby(at(9)).first_seen(&id(1)), Some(at(9)));
 }
 
+/// A retained instance that is terminated again, seen by an environment that was idle between.
+#[test]
+fn what_was_seen_before_an_instances_termination_was_another_wait() {
+    let mut standby = Standby::default();
+    standby.see_waiting(&[(id(2), "Terminating:Wait".to_owned())].into(), at(-500));
+    let mut sweep = GroupDrains::new(request(None), standby);
+    assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);
+    sweep.group_read(Ok(Some(group(&[2]))), at(0), at(0));
+    assert_eq!(sweep.next(at(0)), GroupAction::ReadHooks);
+    sweep.hooks_read(Ok(vec![hook("drain")]), at(0));
+    assert_eq!(sweep.next(at(0)), GroupAction::ReadActivities([id(2)].into()));
+    sweep.activities_read(Ok([(id(2), at(-20))].into()));
+    assert!(matches!(sweep.next(at(0)), GroupAction::Batch(Batch::Heartbeat(_))));
+    assert_eq!(sweep.sessions()[&id(2)].schedule().began, at(-20));
+}
+
 #[test]
 fn few_messages_drain_their_own() {
     let mut drains = drains(3, &[1, 2, 3]);

@@ -79,10 +79,12 @@ impl ScalingMemory {
         kept.decided_at = now;
     }
 
-    /// Keeps that a desired capacity was set, or may have been.
+    /// Keeps that a desired capacity was set, or may have been. The same one again may be asked for
+    /// by this memory alone, and does not make it last longer.
     pub fn asked_for(&mut self, group: &str, desired: u32, now: DateTime<Utc>) {
+        let same = |(before, at): &(u32, _)| *before == desired && now - *at < GROUP_READS_LAG_MAX * 2;
         if let Some(kept) = self.groups.get_mut(group) {
-            kept.asked = Some((desired, now));
+            kept.asked = kept.asked.filter(same).or(Some((desired, now)));
             kept.scaled_out_at = now.max(kept.scaled_out_at);
         }
     }
@@ -165,6 +167,20 @@ mod tests {
         assert_eq!(memory.scaled_out_until("web", at(30)), Some(at(40)));
         assert_eq!(memory.scaled_out_until("web", at(40)), None);
         assert_eq!((memory.asked("web", at(30)), memory.asked("web", at(31))), (Some(5), None));
+    }
+
+    /// Each minute a call fails that may have taken effect, and meanwhile fewer hosts are missing.
+    #[test]
+    fn what_was_asked_for_in_vain_is_forgotten_though_it_is_asked_for_again() {
+        let mut memory = ScalingMemory::default();
+        memory.observe(&snapshot(0, 3, 3));
+        let second = TimeDelta::seconds(1);
+        memory.asked_for("web", 5, at(0));
+        assert_eq!(memory.asked("web", at(1) - second), Some(5));
+        memory.asked_for("web", 5, at(1));
+        assert_eq!(memory.asked("web", at(2) - second), None);
+        memory.asked_for("web", 4, at(2));
+        assert_eq!(memory.asked("web", at(2) + second), Some(4));
     }
 
     #[test]

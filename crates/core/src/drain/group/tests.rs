@@ -85,6 +85,34 @@ fn an_instance_is_seen_to_wait_no_earlier_than_the_group_answers() {
     assert_eq!(sweep.into_standby(at(9)).first_seen(&id(1)), Some(at(9)));
 }
 
+/// Another action may have superseded theirs, which only the group shows.
+#[test]
+fn drains_of_others_are_ended_at_their_timeout_on_a_fresh_view_of_the_group() {
+    let own = request(Some((1, 1)));
+    let policy = OnDrainTimeout::Continue;
+    let own = GroupRequest { policy, drain_timeout: Duration::from_secs(60), ..own };
+    let mut drains = GroupDrains::new(own, Standby::default());
+    assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
+    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0), at(0));
+    assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
+    drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+    assert!(matches!(drains.next(at(0)), GroupAction::ReadActivities(_)));
+    drains.activities_read(Ok(BTreeMap::new()));
+    assert_eq!(drains.next(at(0)), find(&[1, 2, 3, 4]));
+    assert_eq!(drains.next(at(55)), GroupAction::ReadGroup);
+    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(55), at(55));
+    assert_eq!(drains.next(at(66)), GroupAction::ReadGroup);
+    let mut replaced = group(&[1, 2, 3, 4]);
+    replaced.instances[1].lifecycle_state = "ReplacingRootVolume:Wait".to_owned();
+    drains.group_read(Ok(Some(replaced)), at(66), at(66));
+    // Meanwhile the second one waits anew: since when is asked for.
+    assert!(matches!(drains.next(at(66)), GroupAction::ReadActivities(_)));
+    drains.activities_read(Ok(BTreeMap::new()));
+    let GroupAction::Batch(Batch::Complete(ready)) = drains.next(at(66)) else { panic!() };
+    let ready: Vec<_> = ready.into_iter().map(|(id, ..)| id).collect();
+    assert_eq!(ready, [id(1), id(3), id(4)]);
+}
+
 /// A retained instance that is terminated again, seen by an environment that was idle between.
 #[test]
 fn what_was_seen_before_an_instances_termination_was_another_wait() {

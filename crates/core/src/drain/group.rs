@@ -132,7 +132,7 @@ impl GroupDrains {
                 in_passing: false,
             });
             sessions.insert(id.clone(), session);
-            held_in.insert(id, notice.held_in().to_owned());
+            held_in.extend(notice.held_in().map(|state| (id, state.to_owned())));
         }
         Self {
             assignment: Assignment::new(request.own.is_some(), request.coordinated),

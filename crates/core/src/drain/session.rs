@@ -57,7 +57,8 @@ pub enum Step {
 pub enum DrainEnd {
     /// The hook was completed.
     Completed(CompleteReason),
-    /// The action was over: somebody else completed it, or its instance or group is gone.
+    /// The action was over: somebody else completed it, its instance or group is gone, or the
+    /// instance's termination has superseded it.
     ActionGone,
     /// The action was over before these tasks had stopped.
     CutShort {
@@ -99,6 +100,7 @@ pub struct Session {
     troubles: Troubles,
     last_check_done: bool,
     is_blind: bool,
+    is_superseded: bool,
     diagnosis: Option<(DateTime<Utc>, Diagnosis)>,
     diagnosis_tried: Option<DateTime<Utc>>,
     end: Option<DrainEnd>,
@@ -118,6 +120,7 @@ impl Session {
             troubles: Troubles::default(),
             last_check_done: false,
             is_blind: false,
+            is_superseded: false,
             diagnosis: None,
             diagnosis_tried: None,
             end: None,
@@ -150,6 +153,12 @@ impl Session {
     /// Sets whether its group cannot be read.
     pub fn set_blind(&mut self, is_blind: bool) {
         self.is_blind = is_blind;
+    }
+
+    /// Sets whether the group shows that the instance's termination has superseded its action: the
+    /// message of that drains it.
+    pub fn set_superseded(&mut self, is_superseded: bool) {
+        self.is_superseded = is_superseded;
     }
 
     /// From now on the drain is worked on in full.
@@ -218,7 +227,7 @@ impl Session {
         }
         if self.waiting.is_over() || now >= self.schedule().hook_has_ended_by() {
             let unfinished = self.evidence.unfinished();
-            let check = !unfinished.is_empty() && !self.last_check_done;
+            let check = !unfinished.is_empty() && !self.last_check_done && !self.is_superseded;
             return if check { Step::DescribeTasks(unfinished) } else { Step::End };
         }
         let completion = self.completion(cluster_is_right, now);
@@ -389,6 +398,7 @@ impl Session {
         let run_out = self.waiting.may_have_run_out(self.schedule().heartbeat_timeout());
         let unfinished = self.evidence.unfinished().len() + self.evidence.killed(run_out);
         self.end.get_or_insert(match unfinished {
+            _ if self.is_superseded => DrainEnd::ActionGone,
             0 => DrainEnd::ActionGone,
             unfinished => DrainEnd::CutShort { unfinished },
         });

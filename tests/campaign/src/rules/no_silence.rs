@@ -16,6 +16,8 @@
 //!   that was stopping already ECS does not say how it ended. Nothing could show that it was cut
 //!   short where AWS also denied that the action was open, or where the invocation described tasks
 //!   before it next asked for the action: they may as well have stopped while it was open.
+//! - An invocation does not answer `cut-short` where a termination superseded the action of its
+//!   notice and the action of that is still open: the instance waits, and its tasks go on.
 //! - A sweep fails only where a call of its own was refused, or where its group is not in its
 //!   cluster.
 
@@ -69,6 +71,12 @@ impl Rule for NoSilence {
             {
                 return breach(ended.at, format!("[{}] reports that it completed action {token}", id.0));
             }
+            let cut_short = answered(ended.how, "outcome") == Some("cut-short");
+            let own = notices(invocation.payload).into_iter().next();
+            let own = own.filter(|_| cut_short).and_then(|notice| actions.get(notice.token.as_str()));
+            if own.is_some_and(|own| goes_on(&actions, own, ended.at)) {
+                return breach(ended.at, format!("[{}] reports as cut short what goes on", id.0));
+            }
             let sweeps = sweep_of(invocation.payload).is_some();
             let failed = matches!(ended.how, InvocationEnd::Failed(_));
             let excused = reports.refused.contains(id) || has_wrong_clusters(played);
@@ -91,6 +99,17 @@ impl Rule for NoSilence {
         }
         Ok(())
     }
+}
+
+/// Returns whether another action superseded an action, and was open all the time until now.
+fn goes_on(
+    actions: &BTreeMap<&str, LifecycleAction<'_>>,
+    own: &LifecycleAction<'_>,
+    now: DateTime<Utc>,
+) -> bool {
+    let Some(ended) = own.ended.filter(|ended| ended.how == How::Superseded) else { return false };
+    let mut others = actions.values().filter(|other| other.instance == own.instance);
+    others.any(|other| (ended.at..=now).contains(&other.opened) && other.is_open_at(now))
 }
 
 fn has_wrong_clusters(played: &Played) -> bool {

@@ -18,7 +18,7 @@ use super::reason::CompleteReason;
 use super::report::{Ended, Failure, Report};
 use super::role::{FEW, OwnDrain, Placement, Role, Standing};
 use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
-use super::session::{DrainEnd, DrainRequest, Session, Step};
+use super::session::{DrainRequest, Session, Step};
 use super::standby::Standby;
 use super::waits::Waits;
 use crate::container_instance::Ec2InstanceId;
@@ -405,10 +405,10 @@ impl GroupDrains {
         }
         let standing = Standing {
             own: &own,
-            own_drain: match self.own().and_then(Session::end) {
+            own_drain: match self.own().filter(|own| own.end().is_some()) {
                 None => OwnDrain::Open,
                 // Nothing was delegated to an instance that the group does not show.
-                Some(DrainEnd::Completed(_)) if !self.request.to_warm_pool() => OwnDrain::Completed,
+                Some(own) if own.was_worked_on() && !self.request.to_warm_pool() => OwnDrain::Ended,
                 Some(_) => OwnDrain::Over,
             },
             coordinates: self.assignment.coordinates(),

@@ -59,10 +59,11 @@ pub(super) type Probes = BTreeMap<Ec2InstanceId, Option<LifecycleActionState>>;
 pub(super) enum OwnDrain {
     /// It goes on.
     Open,
-    /// Its action was over.
+    /// Its action was over before this invocation worked on it.
     Over,
-    /// This invocation completed its hook.
-    Completed,
+    /// This invocation worked on it, and its action has ended, by whomever: a coordinator may have
+    /// completed it.
+    Ended,
 }
 
 /// A message and its group, as far as the invocation has read them.
@@ -120,7 +121,7 @@ impl Standing<'_> {
         let were_many = self.waiting.len() >= FEW || self.were_many;
         if !self.coordinates {
             let by_another = is_lower && self.only_hook == Some(true);
-            if self.own_drain != OwnDrain::Completed || !were_many || by_another {
+            if self.own_drain != OwnDrain::Ended || !were_many || by_another {
                 return Placement::Own;
             }
             let mut lower = self.waiting.range(..self.own);
@@ -284,7 +285,7 @@ mod tests {
 
     #[test]
     fn after_its_end_a_coordinator_leaves_many_to_a_lower_message_or_to_a_new_lowest() {
-        let over = after_its_end(3, OwnDrain::Completed, true);
+        let over = after_its_end(3, OwnDrain::Ended, true);
         assert_eq!(over.placement([1, 4, 5, 6], &[]), Placement::Probe(id(1)));
         assert_eq!(over.placement([1, 4, 5, 6], &[(1, OPEN)]), Placement::Delegated(id(1)));
         assert_eq!(over.placement([1, 4, 5, 6], &[(1, GONE)]), Placement::Coordinator);
@@ -295,7 +296,7 @@ mod tests {
 
     #[test]
     fn after_its_end_the_lowest_of_many_drains_what_may_have_been_delegated_to_it() {
-        let over = after_its_end(3, OwnDrain::Completed, false);
+        let over = after_its_end(3, OwnDrain::Ended, false);
         assert_eq!(over.placement([4, 5, 6], &[]), Placement::Coordinator);
         assert_eq!(over.placement([4, 5], &[]), Placement::Own);
         assert_eq!(over.placement([1, 4, 5, 6], &[(1, OPEN)]), Placement::Own, "they are delegated to it");
@@ -307,7 +308,7 @@ mod tests {
             assert_eq!(over.placement([1, 4, 5, 6], &[(1, answer)]), Placement::Coordinator);
         }
         let elsewhere: Vec<_> = (1..=10).map(|number| (number, GONE)).collect();
-        let above = after_its_end(20, OwnDrain::Completed, false);
+        let above = after_its_end(20, OwnDrain::Ended, false);
         assert_eq!(above.placement(1..=11, &elsewhere), Placement::Own, "nobody delegates past ten");
         let with_another = Case { were_many: true, ..over };
         assert_eq!(with_another.placement([4, 5], &[]), Placement::Coordinator, "another ended with it");

@@ -100,7 +100,6 @@ pub struct Session {
     troubles: Troubles,
     last_check_done: bool,
     is_blind: bool,
-    is_superseded: bool,
     diagnosis: Option<(DateTime<Utc>, Diagnosis)>,
     diagnosis_tried: Option<DateTime<Utc>>,
     end: Option<DrainEnd>,
@@ -120,7 +119,6 @@ impl Session {
             troubles: Troubles::default(),
             last_check_done: false,
             is_blind: false,
-            is_superseded: false,
             diagnosis: None,
             diagnosis_tried: None,
             end: None,
@@ -158,7 +156,7 @@ impl Session {
     /// Sets whether the group shows that the instance's termination has superseded its action: the
     /// message of that drains it.
     pub fn set_superseded(&mut self, is_superseded: bool) {
-        self.is_superseded = is_superseded;
+        self.waiting.set_superseded(is_superseded);
     }
 
     /// From now on the drain is worked on in full.
@@ -227,7 +225,7 @@ impl Session {
         }
         if self.waiting.is_over() || now >= self.schedule().hook_has_ended_by() {
             let unfinished = self.evidence.unfinished();
-            let check = !unfinished.is_empty() && !self.last_check_done && !self.is_superseded;
+            let check = !unfinished.is_empty() && !self.last_check_done && !self.waiting.is_superseded();
             return if check { Step::DescribeTasks(unfinished) } else { Step::End };
         }
         let completion = self.completion(cluster_is_right, now);
@@ -393,12 +391,19 @@ impl Session {
         self.waiting.was_open() || self.evidence.was_sought()
     }
 
+    /// Returns whether its hook was completed here, or its action was open and its instance sought.
+    #[must_use]
+    pub fn was_worked_on(&self) -> bool {
+        let completed = matches!(self.end, Some(DrainEnd::Completed(_)));
+        completed || self.waiting.was_open() && self.evidence.was_sought()
+    }
+
     /// The drain ended without a completion of its own.
     pub fn conclude(&mut self) {
         let run_out = self.waiting.may_have_run_out(self.schedule().heartbeat_timeout());
         let unfinished = self.evidence.unfinished().len() + self.evidence.killed(run_out);
         self.end.get_or_insert(match unfinished {
-            _ if self.is_superseded => DrainEnd::ActionGone,
+            _ if self.waiting.is_superseded() => DrainEnd::ActionGone,
             0 => DrainEnd::ActionGone,
             unfinished => DrainEnd::CutShort { unfinished },
         });

@@ -157,7 +157,8 @@ impl Drains<'_> {
             must_go_on(action, ended) && !self.is_unknown_to_its_coordinator(token, ended)
         });
         let Some((token, left)) = left else { return Ok(()) };
-        if self.is_alive(group, id, ended) || self.is_queued(token) || given_up {
+        let queued = self.is_queued(token) || self.coordinator_is_queued(token, ended);
+        if self.is_alive(group, id, ended) || queued || given_up {
             return Ok(());
         }
         Err(format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance))
@@ -226,6 +227,14 @@ impl Drains<'_> {
             about_it && it.ended.is_some_and(|ended| matches!(ended.how, InvocationEnd::Returned(_)))
         };
         self.queues && !self.invocations.values().any(returned)
+    }
+
+    /// The same for the message that an action was delegated to last.
+    fn coordinator_is_queued(&self, token: &str, ended: Ended<'_>) -> bool {
+        let answer = self.last_return(|notice| notice.token == token, ended);
+        let coordinator = answer.and_then(|answer| answered(answer.how, "coordinator"));
+        let began = |instance: &str| self.last_return(|notice| notice.instance == instance, ended).is_some();
+        self.queues && coordinator.is_some_and(|coordinator| !began(coordinator))
     }
 
     /// Returns whether another message of the group was alive when an invocation ended.

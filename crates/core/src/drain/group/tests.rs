@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::drain::on_drain_timeout::OnDrainTimeout;
 use crate::drain::reason::CompleteReason;
+use crate::drain::session::DrainEnd;
 use crate::drain::troubles::Kind;
 use crate::lifecycle::{AutoScalingGroup, GroupInstance, LifecycleActionState, LifecycleHook};
 use crate::ports::{CallError, CallErrorKind};

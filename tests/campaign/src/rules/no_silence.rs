@@ -17,7 +17,8 @@
 //!   short where AWS also denied that the action was open, or where the invocation described tasks
 //!   before it next asked for the action: they may as well have stopped while it was open.
 //! - An invocation does not answer `cut-short` where a termination superseded the action of its
-//!   notice and the action of that is still open: the instance waits, and its tasks go on.
+//!   notice and the action of that is still open: the instance waits, and its tasks go on. A
+//!   message without an `Action` may be taken for that of the termination.
 //! - A sweep fails only where a call of its own was refused, or where its group is not in its
 //!   cluster.
 
@@ -73,7 +74,8 @@ impl Rule for NoSilence {
             }
             let cut_short = answered(ended.how, "outcome") == Some("cut-short");
             let own = notices(invocation.payload).into_iter().next();
-            let own = own.filter(|_| cut_short).and_then(|notice| actions.get(notice.token.as_str()));
+            let own = own.filter(|notice| cut_short && notice.text.contains(r#""Action""#));
+            let own = own.and_then(|notice| actions.get(notice.token.as_str()));
             if own.is_some_and(|own| goes_on(&actions, own, ended.at)) {
                 return breach(ended.at, format!("[{}] reports as cut short what goes on", id.0));
             }

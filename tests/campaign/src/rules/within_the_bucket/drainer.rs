@@ -261,7 +261,12 @@ impl Delivery<'_> {
         let Some(place) = &self.place else { return Ok(()) };
         let began_alone = place.most_waiting > place.coordinators.len() + 3;
         let at_once = now - place.started < TimeDelta::seconds(5);
-        let delegates = answered(end, "outcome") == Some("delegated") && place.found_coordinator;
+        // Not to one that began to wait after it had read.
+        let to = answered(end, "coordinator");
+        let was_there = actions
+            .values()
+            .any(|action| to == Some(action.instance.as_str()) && action.opened <= place.started);
+        let delegates = answered(end, "outcome") == Some("delegated") && place.found_coordinator && was_there;
         // Auto Scaling may have said of the coordinator's action that it has ended, and later that
         // it is open.
         let misled = played.scenario.denies_open_actions();

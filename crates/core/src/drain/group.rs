@@ -19,7 +19,7 @@ use super::report::{Ended, Failure, Report};
 use super::role::{FEW, OwnDrain, Placement, Role, Standing};
 use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
 use super::session::{DrainRequest, Session, Step};
-use super::standby::Standby;
+use super::standby::{SWEPT_AFTER, Standby};
 use super::waits::Waits;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::LifecycleAction;
@@ -489,6 +489,10 @@ impl GroupDrains {
             let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now), now);
             if activities.contains_key(&id) {
                 self.standby.began(&id, began);
+                // It waits anew, for less long than was seen before.
+                if self.assignment.is(Role::Standby) && now < began + SWEPT_AFTER {
+                    continue;
+                }
             }
             let mut session = Session::new(DrainRequest {
                 ec2_instance_id: id.clone(),

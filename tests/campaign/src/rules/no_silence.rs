@@ -15,7 +15,8 @@
 //!   from then on, it cannot know, and publishes `DrainErrors` since the last that was. Of a task
 //!   that was stopping already ECS does not say how it ended. Nothing could show that it was cut
 //!   short where AWS also denied that the action was open, or where the invocation described tasks
-//!   before it next asked for the action: they may as well have stopped while it was open.
+//!   before it next asked for the action: they may as well have stopped while it was open. Where AWS
+//!   denied actions that were open, what was reported before the end counts as well.
 //! - An invocation does not answer `cut-short` where a termination superseded the action of its
 //!   notice and the action of that is still open: the instance waits, and its tasks go on. A
 //!   message without an `Action` may be taken for that of the termination.
@@ -61,6 +62,7 @@ impl Rule for NoSilence {
         let calls = &played.scenario.disorder.calls;
         let slow = calls.slow_per_mille > 0 && calls.slow_ms_max >= GIVEN_UP_AFTER_MS;
         let reports = Reports::of(entries, slow);
+        let denied = played.scenario.denies_open_actions();
         let breach = |at, how| Err(Breach { rule: self.name(), at, how });
         for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
             let Some(ended) = invocation.ended else { continue };
@@ -92,6 +94,7 @@ impl Rule for NoSilence {
                 && matches!(ended.how, InvocationEnd::Returned(_))
                 && ended.at >= cut.noticed_by
                 && !reports.reported_since(cut.by, reports.unheard_since(cut.by, cut.at))
+                && !(denied && reports.reported_since(cut.by, DateTime::UNIX_EPOCH))
                 && !reports.refused.contains(&cut.by)
                 && !(cut.was_stopping && reports.described_before_it_asked(cut.by, cut.at))
             {

@@ -126,8 +126,23 @@ fn what_was_seen_before_an_instances_termination_was_another_wait() {
     sweep.hooks_read(Ok(vec![hook("drain")]), at(0));
     assert_eq!(sweep.next(at(0)), GroupAction::ReadActivities([id(2)].into()));
     sweep.activities_read(Ok([(id(2), at(-20))].into()));
-    assert!(matches!(sweep.next(at(0)), GroupAction::Batch(Batch::Heartbeat(_))));
-    assert_eq!(sweep.sessions()[&id(2)].schedule().began, at(-20));
+    assert_eq!(sweep.next(at(0)), GroupAction::Return, "it is its message's, for two minutes");
+    assert_eq!(sweep.into_standby(at(0)).first_seen(&id(2)), Some(at(-20)));
+}
+
+#[test]
+fn a_coordinator_times_a_drain_by_the_activity_that_is_later_than_an_earlier_wait() {
+    let mut standby = Standby::default();
+    standby.see_waiting(&[(id(2), "Terminating:Wait".to_owned())].into(), at(-500));
+    let mut drains = GroupDrains::new(request(Some((1, 1))), standby);
+    assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
+    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0), at(0));
+    assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
+    drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+    assert_eq!(drains.next(at(0)), GroupAction::ReadActivities([id(2), id(3), id(4)].into()));
+    drains.activities_read(Ok([(id(2), at(-20))].into()));
+    assert!(matches!(drains.next(at(0)), GroupAction::Batch(_)));
+    assert_eq!(drains.sessions()[&id(2)].schedule().began, at(-20));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 
 use super::{GROUP_BURST, GROUP_PER_SECOND, STOPPING_POLL, WINDOW, WithinTheBucket, is_read, page_size};
 use crate::rules::invocations::{answered, notices};
-use crate::rules::lifecycle_actions::{LifecycleAction, lifecycle_actions};
+use crate::rules::lifecycle_actions::{How, LifecycleAction, lifecycle_actions};
 use crate::rules::occupancy::Occupancy;
 use crate::rules::waiting::{Place, places};
 use crate::rules::{Breach, Rule};
@@ -274,7 +274,12 @@ impl Delivery<'_> {
             return Err("reads what it delegates".to_owned());
         }
         let costs = page_size(played) < 100 || self.costs.0 > 1;
-        if !place.is_lone() || costs || !is_untroubled(&played.scenario) {
+        // A message without an `Action` cannot tell its action from the one that superseded it.
+        let superseded = actions.values().any(|action| {
+            let how = action.ended.map(|ended| ended.how);
+            place.is_about(action.instance.as_str()) && how == Some(How::Superseded)
+        });
+        if !place.is_lone() || costs || superseded || !is_untroubled(&played.scenario) {
             return Ok(());
         }
         let lasted = (now - place.started).num_seconds();

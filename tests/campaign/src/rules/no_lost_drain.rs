@@ -26,7 +26,9 @@
 //!   three instances waited: nothing in AWS shows a message that others were delegated to it, and
 //!   of a few it leaves each to its own;
 //! - those that were delegated to a message of which an invocation came to nothing: its knowledge
-//!   is lost, and the next may see only a few.
+//!   is lost, and the next may see only a few;
+//! - those that were delegated to a message that came late, and found its own action over: it
+//!   looks like a message that is delivered twice.
 //!
 //! The sweep is the only standby, and drains both.
 //!
@@ -174,7 +176,10 @@ impl Drains<'_> {
             let Some(coordinator) = answered(answer.how, "coordinator").filter(|it| seen.insert(it)) else {
                 return self.left_to_a_lost_one(&seen, ended);
             };
-            if self.came_to_nothing(coordinator, ended) || self.sees_only_few(coordinator, answer, ended) {
+            if self.came_to_nothing(coordinator, ended)
+                || self.sees_only_few(coordinator, answer, ended)
+                || self.came_too_late(coordinator, answer, ended)
+            {
                 return true;
             }
             last = self.last_return(|notice| notice.instance == coordinator, ended);
@@ -209,6 +214,19 @@ impl Drains<'_> {
         let few =
             |it: &Place| it.readings.iter().all(|(at, waiting)| *at < since.at || *waiting <= ALONE_AT_MOST);
         its.clone().next().is_some() && its.all(few)
+    }
+
+    /// Returns whether a coordinator's action was over before each of its invocations that could know
+    /// of what was delegated to it.
+    fn came_too_late(&self, coordinator: &str, since: Ended<'_>, by: Ended<'_>) -> bool {
+        let its = self.places.values().filter(|it| {
+            it.is_about(coordinator) && it.ended.is_none_or(|end| end > since.at) && it.started <= by.at
+        });
+        let over_by = |time| {
+            let mut own = self.actions.values().filter(|action| action.instance.as_str() == coordinator);
+            own.all(|action| action.ended.is_some_and(|ended| ended.at <= time))
+        };
+        its.clone().next().is_some() && its.map(|it| it.started).all(over_by)
     }
 
     /// Returns whether an invocation on the message of an instance failed, timed out or died.

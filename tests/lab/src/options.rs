@@ -95,7 +95,7 @@ impl Directly {
 }
 
 impl Options {
-    /// What ECS does.
+    /// The behaviour of ECS.
     pub(crate) const fn scheduler(&self) -> Scheduler {
         Scheduler {
             placement: self.placement.mode,

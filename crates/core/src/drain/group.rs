@@ -339,8 +339,8 @@ impl GroupDrains {
     }
 
     /// Returns whether a batch ends drains whose time is up, without their messages' tokens, on a
-    /// group that was read some time ago. What waits now may be another action of the instance,
-    /// which has time.
+    /// group that was read some time ago. Another action of an instance may wait by now, which has
+    /// more time.
     fn ends_on_an_old_view(&self, batch: &Batch, now: DateTime<Utc>) -> bool {
         let is_other = |id: &Ec2InstanceId| self.request.own() != Some(id);
         let ends = match batch {
@@ -522,8 +522,8 @@ impl GroupDrains {
 
     /// When an action began for which there is no notice: never earlier than its notice can have
     /// been. A termination's activity begins with the connection draining of the group's load
-    /// balancer, which is over before the hook begins. What was seen before the activity was another
-    /// wait: a retained instance may be terminated again.
+    /// balancer, which is over before the hook begins. A wait that was seen before the activity was
+    /// another one: a retained instance may be terminated again.
     fn began(
         &self,
         activity: Option<DateTime<Utc>>,

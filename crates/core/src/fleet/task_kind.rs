@@ -125,7 +125,7 @@ impl TaskKinds {
     ) {
         let mut own = Vec::new();
         for (number, deployment) in deployments.iter().enumerate() {
-            // The last deployment stands first: those before it start no task beyond what they have.
+            // The last deployment stands first: earlier ones start no task beyond what they have.
             let wanted = if number == 0 || deployment.task_set { deployment.desired.into() } else { 0 };
             let named = (service.name.clone(), deployment.definition.clone());
             if let Some(known) = self.by_definition.get(&named).and_then(|known| self.all.get_mut(*known)) {

@@ -62,9 +62,10 @@ impl<'a> Zones<'a> {
         services.find(|service| self.spread.contains(service)).map(str::to_owned)
     }
 
-    /// The hosts that Auto Scaling removes for certain before a zone's last one that takes tasks may
-    /// be among them. It terminates in the zone with most instances (user guide, "Control which Auto
-    /// Scaling instances terminate"). With a mixed instances policy the purchase options come first.
+    /// The hosts that Auto Scaling removes for certain before a zone's last one that takes tasks
+    /// may be among them. It terminates in the zone with most instances (user guide, "Control which
+    /// Auto Scaling instances terminate"). With a mixed instances policy the purchase options come
+    /// first.
     pub(super) fn others_before_the_last(&self, host: &Host<'_>, mixed: bool) -> u64 {
         let of = |zones: &BTreeMap<&str, u64>| zones.get(zone(host)).copied().unwrap_or(0);
         let (instances, serving) = (of(&self.instances), of(&self.serving));

@@ -30,8 +30,8 @@
 //! most 450 s earlier.
 //!
 //! Where a termination supersedes the replacement of a root volume, the policy may run by the
-//! former action's time for a while: as long as reads of the group may lag, and 10 s. What
-//! coordinates and what sweeps have no token, and cannot tell both apart before they read the group.
+//! former action's time for a while: as long as reads of the group may lag, and 10 s. A coordinator
+//! and a sweep have no token. They cannot know which of both they end before they read the group.
 
 use std::collections::{BTreeMap, BTreeSet};
 

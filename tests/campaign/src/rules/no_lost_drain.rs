@@ -216,8 +216,8 @@ impl Drains<'_> {
         its.clone().next().is_some() && its.all(few)
     }
 
-    /// Returns whether a coordinator's action was over before each of its invocations that could know
-    /// of what was delegated to it.
+    /// Returns whether a coordinator's action was over before each of its invocations that could
+    /// know of what was delegated to it.
     fn came_too_late(&self, coordinator: &str, since: Ended<'_>, by: Ended<'_>) -> bool {
         let its = self.places.values().filter(|it| {
             it.is_about(coordinator) && it.ended.is_none_or(|end| end > since.at) && it.started <= by.at

@@ -3,8 +3,8 @@
 //! **A drain.** An invocation of a notice ends within two polls and 90 s of the end of its action.
 //! A message whose action is not open at all ends within that of its own start. A message that
 //! coordinated at some time, or was republished, ends within that of the end of the last action of
-//! its group. One that does not say whether its instance is terminated cannot tell its action from
-//! one that superseded it, once it was republished: it may go on with that.
+//! its group. A message that does not say whether its instance is terminated may be taken for that
+//! of an action that superseded its own, once it was republished: it may go on with that.
 //!
 //! **A sweep** ends within 50 s of its start.
 //!

@@ -14,8 +14,8 @@
 //!   the instance: an action may have superseded, since the sweep began, one that was old enough.
 //! - Where more than three of a group wait, and a heartbeat was not answered or denied an action,
 //!   the invocation may not know that another message coordinates: it may act on others.
-//! - Where more than three of a group wait, or may have waited at once, a heartbeat of a lower instance's action may ask
-//!   whether that one coordinates.
+//! - Where more than three of a group wait, or may have waited at once, a heartbeat of a lower
+//!   instance's action may ask whether that one coordinates.
 //! - No action ends twice.
 //! - A message that is neither a termination notice nor a sweep leads to no API call: a test, a
 //!   launch, an ordinary notification, an unreadable text.

@@ -82,7 +82,7 @@ fn an_instance_with_a_task_is_protected_whatever_its_age() {
 
 /// The group chooses its oldest instances, and some of those run the tasks.
 #[test]
-fn without_protection_busy_instances_go_as_well_and_managed_draining_moves_their_tasks() {
+fn without_protection_busy_instances_are_removed_and_managed_draining_moves_their_tasks() {
     let scaling = ManagedScaling::to(100).without_protection();
     let provider = CapacityProvider::new("provider", "hosts").scaling(scaling);
     for (provider, kills) in [(provider.clone(), true), (provider.draining_within(5), false)] {

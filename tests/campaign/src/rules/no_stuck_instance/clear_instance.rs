@@ -84,8 +84,8 @@ impl Watch<'_> {
         Some(clear_since.max(self.story.calm_from))
     }
 
-    /// Returns whether small pages make so many reads of so many instances that none of the group's
-    /// invocations comes to an end with them.
+    /// Returns whether the instances take more reads, because of small pages, than an invocation
+    /// makes in its time.
     fn has_too_many_pages(&self, duty: &Duty) -> bool {
         let page = self.story.played.scenario.api.page_limit.unwrap_or(100).clamp(1, 100);
         duty.waiting > page * 20

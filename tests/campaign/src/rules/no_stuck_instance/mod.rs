@@ -80,7 +80,7 @@ const SWEPT_AFTER: TimeDelta = TimeDelta::seconds(180);
 /// Two more sweeps, and what each of them takes.
 const SWEEPS_TAKE: TimeDelta = TimeDelta::seconds(150);
 
-/// The longest pause of the sweeps between two looks at an instance that is DRAINING: somebody else
+/// The longest pause of the sweeps between two polls of an instance that is DRAINING: somebody else
 /// may drain it. An environment that did not set it DRAINING cannot know that nobody does.
 const SWEEPS_PAUSE_MAX: TimeDelta = TimeDelta::seconds(450);
 

@@ -3,8 +3,8 @@
 //! **A drain.** An invocation of a notice ends within two polls and 90 s of the end of its action.
 //! A message whose action is not open at all ends within that of its own start. A message that
 //! coordinated at some time, or was republished, ends within that of the end of the last action of
-//! its group. A message that does not say whether its instance is terminated may be taken for that
-//! of an action that superseded its own, once it was republished: it may go on with that.
+//! its group. Not every message says whether its instance is terminated. Once republished, such a
+//! message may go on with an action that superseded its own.
 //!
 //! **A sweep** ends within 50 s of its start.
 //!

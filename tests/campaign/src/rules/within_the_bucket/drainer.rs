@@ -274,7 +274,7 @@ impl Delivery<'_> {
             return Err("reads what it delegates".to_owned());
         }
         let costs = page_size(played) < 100 || self.costs.0 > 1;
-        // A message without an `Action` may be taken for that of an action that superseded its own.
+        // A message without an `Action` may go on with an action that superseded its own.
         let superseded = actions.values().any(|action| {
             let how = action.ended.map(|ended| ended.how);
             place.is_about(action.instance.as_str()) && how == Some(How::Superseded)

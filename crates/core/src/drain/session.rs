@@ -359,6 +359,12 @@ impl Session {
         }
     }
 
+    /// Returns whether a completion of its hook was sent and not answered.
+    #[must_use]
+    pub fn may_have_completed(&self) -> bool {
+        self.waiting.uncertain().is_some()
+    }
+
     /// Takes in the group, read at `now`. An action that was said to be gone is over where the
     /// group does not hold the instance any more. Where another hook explains the hold, it is over
     /// after `believed` answers.

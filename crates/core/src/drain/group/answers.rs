@@ -83,12 +83,13 @@ impl GroupDrains {
             // The next sweep asks again.
             let answers = if self.assignment.is(Role::Standby) { 1 } else { GONE_ANSWERS };
             let believed = (other_hooks || unseen).then_some(answers);
-            session.group_shows(waits || unseen, believed, as_of);
+            // A group may be slow to show that an instance waits, and never shows it in two states.
+            let young = as_of < session.schedule().began + GROUP_LAG;
+            let not_yet = young && state.is_none() && !session.may_have_completed();
+            session.group_shows(waits || unseen || not_yet, believed, as_of);
             if session.end().is_some() {
                 completed.push(id.clone());
             }
-            // A group may be slow to show that an instance waits, and never shows it in two states.
-            let young = as_of < session.schedule().began + GROUP_LAG;
             let doubtful = state.is_some() || !young || !is_own;
             if !waits && doubtful {
                 session.doubt();

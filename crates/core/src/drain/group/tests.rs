@@ -114,6 +114,18 @@ fn drains_of_others_are_ended_at_their_timeout_on_a_fresh_view_of_the_group() {
     assert_eq!(ready, [id(1), id(3), id(4)]);
 }
 
+/// AWS has denied actions that were open.
+#[test]
+fn a_denied_action_is_over_by_no_read_of_the_group_that_may_be_older_than_its_wait() {
+    let mut drains = drains(1, &[1]);
+    drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(5), at(5));
+    for (time, over) in [(9, false), (10, true)] {
+        drains.group_read(Ok(Some(group(&[]))), at(time), at(time));
+        let _ = drains.next(at(time));
+        assert_eq!(drains.own().unwrap().end().is_some(), over, "{time}");
+    }
+}
+
 /// A retained instance that is terminated again, seen by an environment that was idle between.
 #[test]
 fn what_was_seen_before_an_instances_termination_was_another_wait() {

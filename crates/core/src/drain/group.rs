@@ -393,7 +393,7 @@ impl GroupDrains {
         let listed = self.view.waiting().contains_key(&own);
         if self.assignment.is(Role::Undecided)
             && !(listed || is_over || was_republished)
-            && now < began + GROUP_LAG
+            && self.view.read_at().is_some_and(|at| at < began + GROUP_LAG)
             && !self.request.to_warm_pool()
         {
             self.group_due = now + GROUP_LAG_PAUSE;

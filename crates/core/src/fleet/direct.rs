@@ -77,7 +77,8 @@ impl Fleet<'_> {
         let mut removed = BTreeSet::new();
         let groups = decision.groups.iter().enumerate().zip(plans).map(|((number, decided), plan)| {
             let hands_off = self.hands_off(number, direct);
-            let asked = direct.memory.asked(&decided.group, self.snapshot.began);
+            let group = self.snapshot.groups.get(number);
+            let asked = group.and_then(|group| direct.memory.asked(group, self.snapshot.began));
             let raise = hands_off.is_none().then(|| target(self, number, &decided.missing, asked)).flatten();
             let (remove, held_back) = match hands_off {
                 Some(why) => (Vec::new(), Some(why)),

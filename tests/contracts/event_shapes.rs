@@ -142,7 +142,7 @@ fn lifecycle() -> Vec<Shape> {
         shape("terminate", lifecycle_event(TERMINATE, json!({})), ("drain", ID)),
         shape("terminate of 2015", lifecycle_event(TERMINATE, before_2021.clone()), ("drain", ID)).old(),
         shape("terminate with metadata", lifecycle_event(TERMINATE, json!({"NotificationMetadata": "additional-info"})), ("drain", "metadata_not_understood: Some")),
-        shape("terminate by a root volume", lifecycle_event(TERMINATE, root_volume), ("drain", "root_volume_replacement: true")),
+        shape("terminate by a root volume", lifecycle_event(TERMINATE, root_volume), ("drain", "root_volume_replacement: Some(true)")),
         shape("terminate to a warm pool", lifecycle_event(TERMINATE, to_pool), ("drain", "WarmPool")),
         shape("terminate as a test", lifecycle_event(TERMINATE, old(as_test)), ("ignored", "test notification")).old(),
         shape("terminate at no time", changed(lifecycle_event(TERMINATE, json!({})), json!({"time": "yyyy-mm-ddThh:mm:ssZ"})), ("error", "RFC 3339")).old(),

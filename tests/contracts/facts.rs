@@ -114,6 +114,7 @@ impl Stage {
             ("terminate", _) => {
                 self.world.terminate_instance("hosts", &instance(), rest == "and decrement")?;
             }
+            ("reclaim", "") => self.world.interrupt_spot_instance("hosts", &instance())?,
             ("replace", "root volume") => self.world.replace_root_volume("hosts", &instance())?,
             ("wait", seconds) => self.world.advance_seconds(seconds.parse().unwrap()),
             ("stop", "tasks") => self.world.set_desired_count("demo", "web", 0)?,

@@ -120,7 +120,7 @@ where
             let operation = "autoscaling:SetDesiredCapacity";
             let outcome = within(*clock, *until, operation, &named(&group.name), call).await;
             if outcome.as_ref().map_or_else(CallError::may_have_taken_effect, |()| true) {
-                warm.scaling.borrow_mut().asked_for(&group.name, target.to, clock.now());
+                warm.scaling.borrow_mut().asked_for(&group.name, target, clock.now());
             }
             if let Err(error) = outcome {
                 return self.not_raised(&group.name, target, &error);

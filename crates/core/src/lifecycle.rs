@@ -93,6 +93,12 @@ pub struct GroupInstance {
     pub launch_template_version: Option<u64>,
 }
 
+/// The `LifecycleState` of an instance whose termination a hook holds.
+pub const WAITS_TO_TERMINATE: &str = "Terminating:Wait";
+
+/// The `LifecycleState` of an instance that gets a new root volume, which a hook holds.
+pub const REPLACING_ROOT_VOLUME: &str = "ReplacingRootVolume:Wait";
+
 impl GroupInstance {
     /// Returns whether it is launched, or being launched, to take tasks.
     #[must_use]
@@ -105,7 +111,7 @@ impl GroupInstance {
     /// warm pool an instance is in `Warmed:Pending:Wait` instead, like one that was launched there.
     #[must_use]
     pub fn waits_to_terminate(&self) -> bool {
-        matches!(self.lifecycle_state.as_str(), "Terminating:Wait" | "ReplacingRootVolume:Wait")
+        matches!(self.lifecycle_state.as_str(), WAITS_TO_TERMINATE | REPLACING_ROOT_VOLUME)
     }
 }
 

@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::cluster::Cluster;
+use fleetkeeper_core::drain::CALL_TIMEOUT;
 use fleetkeeper_core::paced::{Pace, Paced};
 use fleetkeeper_core::ports::{CallError, CallErrorKind, Clock, Failure};
 use fleetkeeper_core::time_left::within;
 use futures_util::stream::{self, StreamExt};
 
 use crate::ports::Ports;
-
-/// A call that has not answered by then is given up: the next heartbeat may be due.
-pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The same for a list of a whole cluster, which has many pages.
 const PAGES_TIMEOUT: Duration = Duration::from_secs(15);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
-use fleetkeeper_core::drain::Interruption;
+use fleetkeeper_core::drain::{CALL_TIMEOUT, Interruption};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::{
@@ -14,7 +14,7 @@ use fleetkeeper_core::ports::{
 use fleetkeeper_core::read;
 use fleetkeeper_core::time_left::within;
 
-use crate::calls::{CALL_TIMEOUT, error_of};
+use crate::calls::error_of;
 use crate::error::RecordError;
 use crate::executor::RETURN_RESERVE;
 use crate::outcome::InterruptionSummary;

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_lifecycle_action_is_republished_to_the_configured_topic_as_the_same_notice() {
         let topic = TOPIC.parse().unwrap();
-        for (sample, replacement) in [(TERMINATING, false), (ROOT_VOLUME, true)] {
+        for (sample, replacement) in [(TERMINATING, Some(false)), (ROOT_VOLUME, Some(true))] {
             let delivery = deliver(event(sample), Some(&topic)).unwrap();
             assert_eq!(delivery.topic_arn.as_deref(), Some(TOPIC));
             assert_eq!(delivery.attempt, 1);

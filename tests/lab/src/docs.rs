@@ -12,11 +12,12 @@ use crate::options::{Command, Options};
 use crate::{experiment, progress};
 
 /// Plays what the page's tables are of, and writes them. Tables of files are written if their
-/// folder is given.
+/// folder is given. A picture shows the page's first table of its trace.
 pub(crate) fn write(page: &Path, given: &Options) -> Result<(), Box<dyn Error>> {
     let before = fs::read_to_string(page)?;
     let mut played: BTreeMap<Vec<String>, Vec<TraceOutcome>> = BTreeMap::new();
     let mut written: BTreeMap<Vec<String>, String> = BTreeMap::new();
+    let mut pictures: BTreeMap<String, String> = BTreeMap::new();
     for words in pages::tables(&before) {
         let Command::Play(mut options) = Command::read(lexopt::Parser::from_args(&words))? else { continue };
         if let Some(file) = &options.traces {
@@ -34,6 +35,11 @@ pub(crate) fn write(page: &Path, given: &Options) -> Result<(), Box<dyn Error>> 
             let bar = progress::Bar::new();
             let outcomes = experiment(&options)?.run(&|progress| bar.report(progress))?;
             bar.done();
+            for outcome in &outcomes {
+                if !pictures.contains_key(&outcome.trace) {
+                    pictures.insert(outcome.trace.clone(), chart::standalone(outcome)?);
+                }
+            }
             played.insert(run.clone(), outcomes);
         }
         let outcomes = played.get(&run).map(Vec::as_slice).unwrap_or_default();
@@ -41,10 +47,10 @@ pub(crate) fn write(page: &Path, given: &Options) -> Result<(), Box<dyn Error>> 
         written.insert(words, outcomes.iter().map(of).collect::<Vec<_>>().join("\n\n"));
     }
     fs::write(page, pages::filled(&before, |words| written.get(words).cloned()))?;
-    for outcome in played.values().flatten() {
-        let picture = page.with_file_name(format!("outcomes-{}.svg", outcome.trace));
+    for (trace, drawn) in pictures {
+        let picture = page.with_file_name(format!("outcomes-{trace}.svg"));
         if picture.exists() {
-            fs::write(picture, chart::standalone(outcome)?)?;
+            fs::write(picture, drawn)?;
         }
     }
     Ok(())

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use fleetkeeper_sim::PlacementMode;
 use serde::Serialize;
 
 use crate::bound::{self, Bound};
@@ -12,7 +11,7 @@ use crate::figures::stages::{self, Stages};
 use crate::figures::{Figures, Minute, Waits};
 use crate::play::play;
 use crate::policy::Policy;
-use crate::stage::{Conditions, Unplayable};
+use crate::stage::{Conditions, Scheduler, Unplayable};
 use crate::trace::Trace;
 
 /// An experiment: the traces and the policies that it compares.
@@ -24,10 +23,8 @@ pub struct Experiment {
     pub policies: Vec<Policy>,
     /// The seeds: of each, all that is drawn but the traces.
     pub seeds: Vec<u64>,
-    /// How ECS places tasks.
-    pub placement: PlacementMode,
-    /// True if the service scheduler backs off.
-    pub backs_off: bool,
+    /// ECS.
+    pub scheduler: Scheduler,
     /// How many runs at once.
     pub jobs: usize,
 }
@@ -180,8 +177,7 @@ impl Experiment {
         else {
             return Ok(Figures::default());
         };
-        let conditions = Conditions { seed: *seed, placement: self.placement, backs_off: self.backs_off };
-        play(trace, policy, conditions, report)
+        play(trace, policy, Conditions { seed: *seed, scheduler: self.scheduler }, report)
     }
 
     fn outcomes(&self, figures: &[(Run, Figures)]) -> Vec<TraceOutcome> {

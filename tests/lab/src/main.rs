@@ -89,8 +89,7 @@ fn experiment(options: &Options) -> Result<Experiment, Box<dyn Error>> {
         traces,
         policies: options.policies.clone(),
         seeds: options.seeds.clone(),
-        placement: options.placement.mode,
-        backs_off: options.backs_off,
+        scheduler: options.scheduler(),
         jobs: options.jobs,
     })
 }
@@ -103,7 +102,8 @@ fn write(
     let document = Document {
         seeds: &experiment.seeds,
         placement: options.placement.name,
-        back_off: experiment.backs_off,
+        back_off: options.backs_off,
+        balance_zones_s: options.balances_zones_after,
         traces: outcomes,
     };
     fs::create_dir_all(&options.out)?;

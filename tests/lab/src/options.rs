@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use fleetkeeper_lab::policy::{Policy, Tuning};
+use fleetkeeper_lab::stage::Scheduler;
 use fleetkeeper_lab::trace::{BatchAs, HostType};
 use fleetkeeper_sim::PlacementMode;
 use lexopt::prelude::{Long, Short, ValueExt};
@@ -26,6 +27,7 @@ pub(crate) struct Options {
     pub(crate) seeds: Vec<u64>,
     pub(crate) placement: Placement,
     pub(crate) backs_off: bool,
+    pub(crate) balances_zones_after: Option<u32>,
     pub(crate) batch_as: BatchAs,
     pub(crate) hosts: Vec<HostType>,
     pub(crate) hours: Option<u32>,
@@ -51,6 +53,7 @@ lab [OPTIONS]                  compare scaling policies on the shipped traces
 --seeds N                      with this many seeds (3)
 --placement spread|binpack|random   how ECS places tasks (spread)
 --back-off                     with the service scheduler's back-off after placement failures
+--balance-zones N              with Availability Zone rebalancing, N seconds after a service's zones become uneven
 --batch workers|standalone     how the batch tasks of files are run (workers)
 --host NAME:CPU:MEMORY[:GPUS]  on this host type instead of one that the trace's tasks suggest; may be repeated
 --hours N                      the first N hours of each trace
@@ -91,6 +94,17 @@ impl Directly {
     }
 }
 
+impl Options {
+    /// The behaviour of ECS.
+    pub(crate) const fn scheduler(&self) -> Scheduler {
+        Scheduler {
+            placement: self.placement.mode,
+            backs_off: self.backs_off,
+            balances_zones_after: self.balances_zones_after,
+        }
+    }
+}
+
 impl Command {
     pub(crate) fn read(mut words: Parser) -> Result<Self, Error> {
         let [spread, ..] = PLACEMENTS;
@@ -103,6 +117,7 @@ impl Command {
             seeds: vec![1, 2, 3],
             placement: spread,
             backs_off: false,
+            balances_zones_after: None,
             batch_as: BatchAs::Workers,
             hosts: Vec::new(),
             hours: None,
@@ -122,6 +137,9 @@ impl Command {
                 }
                 Long("placement") => options.placement = placement(&mut words)?,
                 Long("back-off") => options.backs_off = true,
+                Long("balance-zones") => {
+                    options.balances_zones_after = Some(small(&mut words, "--balance-zones")?);
+                }
                 Long("batch") => options.batch_as = batch(&mut words)?,
                 Long("host") => options.hosts.push(host(&mut words)?),
                 Long("hours") => {

@@ -14,10 +14,13 @@ use crate::stage::{CLUSTER, GROUP};
 pub enum Policy {
     /// The book's: `ContainerCapacity` and `IdleHostCapacity`, one host at a time, cooldown 600 s.
     Book,
-    /// A capacity provider with managed scaling and managed termination protection.
+    /// A capacity provider with managed scaling and managed draining.
     CapacityProvider {
         /// Its target capacity, in percent.
         target: u32,
+        /// With managed termination protection it removes empty hosts alone; without it, those that
+        /// the group's termination policy chooses.
+        protects: bool,
     },
     /// Fleetkeeper's metrics, alarms and step policies.
     Fleetkeeper {
@@ -96,6 +99,12 @@ impl Policy {
         }
     }
 
+    /// A capacity provider with managed scaling to this target, and managed termination protection.
+    #[must_use]
+    pub fn capacity_provider(target: u32) -> Self {
+        Self::CapacityProvider { target, protects: true }
+    }
+
     /// Direct scaling with the defaults, except for its headroom.
     #[must_use]
     pub fn direct(headroom: &str) -> Self {
@@ -112,8 +121,9 @@ impl Policy {
     pub fn compared() -> Vec<Self> {
         vec![
             Self::Book,
-            Self::CapacityProvider { target: 100 },
-            Self::CapacityProvider { target: 90 },
+            Self::capacity_provider(100),
+            Self::CapacityProvider { target: 100, protects: false },
+            Self::capacity_provider(90),
             Self::fleetkeeper("one"),
             Self::fleetkeeper("10%"),
             Self::direct("one"),
@@ -127,7 +137,8 @@ impl Policy {
     pub fn name(&self) -> String {
         match self {
             Self::Book => "book".to_owned(),
-            Self::CapacityProvider { target } => format!("capacity provider {target}"),
+            Self::CapacityProvider { target, protects: true } => format!("capacity provider {target}"),
+            Self::CapacityProvider { target, .. } => format!("capacity provider {target} unprotected"),
             Self::Fleetkeeper { headroom, tuning } => {
                 format!("Fleetkeeper {headroom}{}", tuning.differences())
             }
@@ -147,7 +158,8 @@ impl Policy {
     #[must_use]
     pub fn managed_scaling(&self) -> Option<ManagedScaling> {
         match self {
-            Self::CapacityProvider { target } => Some(ManagedScaling::to(*target)),
+            Self::CapacityProvider { target, protects: true } => Some(ManagedScaling::to(*target)),
+            Self::CapacityProvider { target, .. } => Some(ManagedScaling::to(*target).without_protection()),
             _ => None,
         }
     }

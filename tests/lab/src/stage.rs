@@ -46,10 +46,19 @@ const SINCE_THE_EPOCH: TimeDelta = TimeDelta::seconds(1_795_424_400);
 pub struct Conditions {
     /// The seed of everything that is drawn.
     pub seed: u64,
-    /// How ECS places tasks.
+    /// ECS.
+    pub scheduler: Scheduler,
+}
+
+/// How ECS schedules tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scheduler {
+    /// Where it places them.
     pub placement: PlacementMode,
-    /// True if the service scheduler backs off where tasks find no room.
+    /// True if it backs off where tasks of a service find no room.
     pub backs_off: bool,
+    /// With Availability Zone rebalancing: seconds until it balances a service's uneven zones.
+    pub balances_zones_after: Option<u32>,
 }
 
 /// Why a trace cannot be played.
@@ -70,10 +79,11 @@ pub enum Unplayable {
 pub(crate) fn set_up(trace: &Trace, policy: &Policy, conditions: Conditions) -> Result<World, ApiError> {
     let mut world = World::new(DateTime::<Utc>::UNIX_EPOCH + SINCE_THE_EPOCH);
     world.add_cluster(CLUSTER);
-    if conditions.backs_off {
+    let scheduler = conditions.scheduler;
+    if scheduler.backs_off {
         world.back_off_placements(CLUSTER)?;
     }
-    world.place_by(conditions.placement, conditions.seed);
+    world.place_by(scheduler.placement, conditions.seed);
     world.forget_metric_data();
     let host = &trace.host;
     let of_type = InstanceType::new(&host.name, host.cpu, host.memory).gpus(host.gpus);
@@ -83,7 +93,8 @@ pub(crate) fn set_up(trace: &Trace, policy: &Policy, conditions: Conditions) -> 
     let pool = WarmPool::new().starting_in(WARM_START_SECONDS);
     world.add_group(if policy.warm_pool() > 0 { group.warm_pool(pool) } else { group });
     if let Some(scaling) = policy.managed_scaling() {
-        world.create_capacity_provider(CapacityProvider::new(PROVIDER, GROUP).scaling(scaling))?;
+        let provider = CapacityProvider::new(PROVIDER, GROUP).scaling(scaling);
+        world.create_capacity_provider(provider.draining_within(ECS_DRAINS_WITHIN))?;
     }
     let hosts = Bound::of(&trace.clone().cut_to(60)).packed.first().copied().unwrap_or(0).max(1);
     for _ in 0..hosts {
@@ -97,11 +108,11 @@ pub(crate) fn set_up(trace: &Trace, policy: &Policy, conditions: Conditions) -> 
         world.set_desired_capacity(GROUP, hosts)?;
     }
     for (kind, count) in trace.services.iter().zip(trace.at_start()) {
-        world.create_service(CLUSTER, service(kind, count, policy))?;
+        world.create_service(CLUSTER, service(kind, count, policy, scheduler))?;
     }
     if trace.batch_as == BatchAs::Workers {
         for kind in &trace.kinds {
-            world.create_service(CLUSTER, service(kind, 0, policy))?;
+            world.create_service(CLUSTER, service(kind, 0, policy, scheduler))?;
         }
     }
     world.advance_seconds(PROLOGUE_SECONDS);
@@ -124,8 +135,12 @@ fn extra_points(seed: u64) -> u32 {
 }
 
 /// A service of tasks of a kind, on the policy's capacity provider if it has one.
-fn service(kind: &Kind, count: u32, policy: &Policy) -> Service {
+fn service(kind: &Kind, count: u32, policy: &Policy, scheduler: Scheduler) -> Service {
     let service = Service::new(&kind.name, count, definition(kind));
+    let service = match scheduler.balances_zones_after {
+        Some(seconds) => service.rebalancing_zones_after(seconds),
+        None => service,
+    };
     match policy.managed_scaling() {
         Some(_) => service.on_providers(&[StrategyItem::new(PROVIDER, 0, 1)]),
         None => service,
@@ -163,6 +178,9 @@ fn add_functions(world: &mut World, policy: &Policy) -> Result<(), ApiError> {
 
 /// From the start of a stopped host to its registration: about as little as AWS names.
 const WARM_START_SECONDS: u32 = 30;
+
+/// AWS does not document how soon managed draining reacts: as soon as the drainer polls.
+const ECS_DRAINS_WITHIN: u32 = 5;
 
 /// With direct scaling it matters how long events are under way: up to a second each.
 const EVENTS_TAKE_SECONDS: u32 = 1;

@@ -358,7 +358,8 @@ impl Evidence {
     ) {
         self.first_lists.entry(on.clone()).or_insert(now);
         let stale = self.tasks.iter().filter(|(_, known)| known.on == *on).any(|(arn, known)| {
-            known.stopped_at.is_some_and(|at| {
+            known.stopped_at.is_some_and(|seen| {
+                let at = known.task.as_ref().and_then(|task| task.stopped_at).map_or(seen, |at| at.min(seen));
                 lists.running.contains(arn) || at + STOPPED_LISTED_FOR > now && !lists.stopped.contains(arn)
             })
         });
@@ -527,6 +528,17 @@ mod tests {
             evidence.list(&arn("a"), &lists, at(time), at(time));
             assert_eq!(evidence.lists_agree_since(at(20), at(24)), agree, "{running:?} {stopped:?}");
         }
+    }
+
+    /// An earlier invocation saw it stop, or it stopped before the drain.
+    #[test]
+    fn a_task_that_stopped_long_ago_may_be_on_no_list_any_more() {
+        let mut evidence = draining(&["t"], &["old"]);
+        let old = Task { stopped_at: Some(at(-3590)), ..task("old", "STOPPED") };
+        evidence.poll(&[task("t", "STOPPED"), old], &BTreeSet::new(), at(20));
+        let lists = TaskLists { stopped: tasks(&["t"]), ..TaskLists::default() };
+        evidence.list(&arn("a"), &lists, at(21), at(21));
+        assert!(evidence.lists_agree_since(at(20), at(22)));
     }
 
     #[test]

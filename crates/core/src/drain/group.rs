@@ -14,11 +14,12 @@ use super::batch::{Batch, Next, next};
 use super::cluster_lists::ClusterLists;
 use super::group_request::GroupRequest;
 use super::group_view::GroupView;
+use super::reason::CompleteReason;
 use super::report::{Ended, Failure, Report};
 use super::role::{FEW, OwnDrain, Placement, Role, Standing};
 use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
-use super::session::{DrainEnd, DrainRequest, Session, Step};
-use super::standby::Standby;
+use super::session::{DrainRequest, Session, Step};
+use super::standby::{SWEPT_AFTER, Standby};
 use super::waits::Waits;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::LifecycleAction;
@@ -41,6 +42,9 @@ const GROUP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A coordinator reads its group this often, for instances that begin to wait.
 const COORDINATOR_INTERVAL: Duration = Duration::from_secs(20);
+
+/// A call that has not answered by then is given up: the next heartbeat may be due.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Calls that AWS refuses are retried this long. New permissions and clusters take a while to be
 /// known everywhere.
@@ -128,7 +132,7 @@ impl GroupDrains {
                 in_passing: false,
             });
             sessions.insert(id.clone(), session);
-            held_in.insert(id, notice.held_in().to_owned());
+            held_in.extend(notice.held_in().map(|state| (id, state.to_owned())));
         }
         Self {
             assignment: Assignment::new(request.own.is_some(), request.coordinated),
@@ -291,6 +295,7 @@ impl GroupDrains {
         }
         let next = self.batch(now);
         let wake = match next {
+            Next::Batch(batch) if self.ends_on_an_old_view(&batch, now) => return GroupAction::ReadGroup,
             Next::Batch(batch) => return self.with_hooks_first(batch, now),
             Next::Wait(wake) => wake,
         };
@@ -333,6 +338,23 @@ impl GroupDrains {
         next(self.unended(), self.cluster_is_right, self.cluster_lists.may_be_read(now), now)
     }
 
+    /// Returns whether a batch ends drains whose time is up, without their messages' tokens, on a
+    /// group that was read some time ago. Another action of an instance may wait by now, which has
+    /// more time.
+    fn ends_on_an_old_view(&self, batch: &Batch, now: DateTime<Utc>) -> bool {
+        let is_other = |id: &Ec2InstanceId| self.request.own() != Some(id);
+        let ends = match batch {
+            Batch::StopTasks(tasks) => tasks.iter().any(|(id, _)| is_other(id)),
+            Batch::Complete(ready) => ready
+                .iter()
+                .any(|(id, _, reason)| is_other(id) && matches!(reason, CompleteReason::TimeUp(_))),
+            _ => false,
+        };
+        // A read takes no longer than that.
+        let is_old = self.view.read_at().is_none_or(|at| at + CALL_TIMEOUT < now);
+        ends && is_old && self.view.read_due(now) <= now
+    }
+
     /// The first heartbeat of an invocation is time to read the hook, whose timeouts say when the
     /// next one is due.
     fn with_hooks_first(&self, batch: Batch, now: DateTime<Utc>) -> GroupAction {
@@ -371,7 +393,7 @@ impl GroupDrains {
         let listed = self.view.waiting().contains_key(&own);
         if self.assignment.is(Role::Undecided)
             && !(listed || is_over || was_republished)
-            && now < began + GROUP_LAG
+            && self.view.read_at().is_some_and(|at| at < began + GROUP_LAG)
             && !self.request.to_warm_pool()
         {
             self.group_due = now + GROUP_LAG_PAUSE;
@@ -383,10 +405,10 @@ impl GroupDrains {
         }
         let standing = Standing {
             own: &own,
-            own_drain: match self.own().and_then(Session::end) {
+            own_drain: match self.own().filter(|own| own.end().is_some()) {
                 None => OwnDrain::Open,
                 // Nothing was delegated to an instance that the group does not show.
-                Some(DrainEnd::Completed(_)) if !self.request.to_warm_pool() => OwnDrain::Completed,
+                Some(own) if own.was_worked_on() && !self.request.to_warm_pool() => OwnDrain::Ended,
                 Some(_) => OwnDrain::Over,
             },
             coordinates: self.assignment.coordinates(),
@@ -464,9 +486,13 @@ impl GroupDrains {
             self.assignment.is(Role::Coordinator) && self.view.hooks().is_some() && !self.other_hooks();
         let count = new.len();
         for (id, seen) in new {
-            let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now));
+            let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now), now);
             if activities.contains_key(&id) {
                 self.standby.began(&id, began);
+                // It waits anew, for less long than was seen before.
+                if self.assignment.is(Role::Standby) && now < began + SWEPT_AFTER {
+                    continue;
+                }
             }
             let mut session = Session::new(DrainRequest {
                 ec2_instance_id: id.clone(),
@@ -496,13 +522,18 @@ impl GroupDrains {
 
     /// When an action began for which there is no notice: never earlier than its notice can have
     /// been. A termination's activity begins with the connection draining of the group's load
-    /// balancer, which is over before the hook begins.
-    fn began(&self, activity: Option<DateTime<Utc>>, seen: DateTime<Utc>) -> DateTime<Utc> {
-        match activity {
-            None => seen,
-            Some(activity) if self.view.has_load_balancer() => seen.min(activity + CONNECTION_DRAINING_MAX),
-            Some(activity) => seen.min(activity),
-        }
+    /// balancer, which is over before the hook begins. A wait that was seen before the activity was
+    /// another one: a retained instance may be terminated again.
+    fn began(
+        &self,
+        activity: Option<DateTime<Utc>>,
+        seen: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        let Some(activity) = activity else { return seen };
+        let balancer = if self.view.has_load_balancer() { CONNECTION_DRAINING_MAX } else { Duration::ZERO };
+        let seen = if seen < activity { now } else { seen };
+        seen.min(activity + balancer)
     }
 
     fn drain_timeout(&self) -> Duration {

@@ -44,7 +44,7 @@ pub use diagnosis::{
     services_to_describe,
 };
 pub use evidence::{Evidence, STOPPED_REASON, TaskLists};
-pub use group::{GroupAction, GroupDrains};
+pub use group::{CALL_TIMEOUT, GroupAction, GroupDrains};
 pub use group_request::GroupRequest;
 pub use message::{
     ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, Notice, Sweep,

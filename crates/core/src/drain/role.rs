@@ -59,10 +59,11 @@ pub(super) type Probes = BTreeMap<Ec2InstanceId, Option<LifecycleActionState>>;
 pub(super) enum OwnDrain {
     /// It goes on.
     Open,
-    /// Its action was over.
+    /// Its action was over before this invocation worked on it.
     Over,
-    /// This invocation completed its hook.
-    Completed,
+    /// This invocation worked on it, and its action has ended, by whomever: a coordinator may have
+    /// completed it.
+    Ended,
 }
 
 /// A message and its group, as far as the invocation has read them.
@@ -110,16 +111,27 @@ impl Standing<'_> {
     }
 
     /// After its own drain, a message drains those that may have been delegated to it: what a
-    /// coordinator drained, and what was many with it as the lowest. It leaves them to a lower
-    /// message, or to one that began to wait later, below all others: that one delegates to none.
+    /// coordinator drained, and what was many with it as the lowest whose action was open. It
+    /// leaves them to a lower message, or to one that began to wait later, below all others: that
+    /// one delegates to none.
     fn after_its_end(&self, probes: &Probes) -> Placement {
         let Some(lowest) = self.waiting.first() else { return Placement::Own };
         let is_lower = lowest < self.own;
         // Others may have ended with it.
         let were_many = self.waiting.len() >= FEW || self.were_many;
-        let delegated = self.own_drain == OwnDrain::Completed && were_many && !is_lower;
-        if !(self.coordinates || delegated) {
-            return Placement::Own;
+        if !self.coordinates {
+            let by_another = is_lower && self.only_hook == Some(true);
+            if self.own_drain != OwnDrain::Ended || !were_many || by_another {
+                return Placement::Own;
+            }
+            let mut lower = self.waiting.range(..self.own);
+            let found = lower.by_ref().take(PROBES_MAX).find_map(|id| self.leads_to(id, probes));
+            return match found {
+                Some(Placement::Delegated(_)) => Placement::Own,
+                Some(to_ask) => to_ask,
+                None if lower.next().is_some() => Placement::Own,
+                None => Placement::Coordinator,
+            };
         }
         let is_coordinated = self.waiting.len() > FEW && (is_lower || self.lowest_is_new);
         let successor = is_coordinated.then(|| self.leads_to(lowest, probes)).flatten();
@@ -273,7 +285,7 @@ mod tests {
 
     #[test]
     fn after_its_end_a_coordinator_leaves_many_to_a_lower_message_or_to_a_new_lowest() {
-        let over = after_its_end(3, OwnDrain::Completed, true);
+        let over = after_its_end(3, OwnDrain::Ended, true);
         assert_eq!(over.placement([1, 4, 5, 6], &[]), Placement::Probe(id(1)));
         assert_eq!(over.placement([1, 4, 5, 6], &[(1, OPEN)]), Placement::Delegated(id(1)));
         assert_eq!(over.placement([1, 4, 5, 6], &[(1, GONE)]), Placement::Coordinator);
@@ -284,13 +296,23 @@ mod tests {
 
     #[test]
     fn after_its_end_the_lowest_of_many_drains_what_may_have_been_delegated_to_it() {
-        let over = after_its_end(3, OwnDrain::Completed, false);
+        let over = after_its_end(3, OwnDrain::Ended, false);
         assert_eq!(over.placement([4, 5, 6], &[]), Placement::Coordinator);
         assert_eq!(over.placement([4, 5], &[]), Placement::Own);
-        assert_eq!(over.placement([1, 4, 5, 6], &[]), Placement::Own, "they are delegated to another");
+        assert_eq!(over.placement([1, 4, 5, 6], &[(1, OPEN)]), Placement::Own, "they are delegated to it");
+        let only = Case { only_hook: Some(true), ..over };
+        assert_eq!(only.placement([1, 4, 5, 6], &[]), Placement::Own, "that is known without a probe");
+        assert_eq!(over.placement([1, 4, 5, 6], &[]), Placement::Probe(id(1)));
+        for answer in [GONE, None] {
+            // It may wait at another hook.
+            assert_eq!(over.placement([1, 4, 5, 6], &[(1, answer)]), Placement::Coordinator);
+        }
+        let elsewhere: Vec<_> = (1..=10).map(|number| (number, GONE)).collect();
+        let above = after_its_end(20, OwnDrain::Ended, false);
+        assert_eq!(above.placement(1..=11, &elsewhere), Placement::Own, "nobody delegates past ten");
         let with_another = Case { were_many: true, ..over };
         assert_eq!(with_another.placement([4, 5], &[]), Placement::Coordinator, "another ended with it");
-        assert_eq!(with_another.placement([1, 4], &[]), Placement::Own);
+        assert_eq!(with_another.placement([1, 4], &[(1, OPEN)]), Placement::Own);
         let late = after_its_end(3, OwnDrain::Over, false);
         assert_eq!(late.placement([4, 5, 6], &[]), Placement::Own, "another invocation completed it");
     }

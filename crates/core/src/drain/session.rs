@@ -57,7 +57,8 @@ pub enum Step {
 pub enum DrainEnd {
     /// The hook was completed.
     Completed(CompleteReason),
-    /// The action was over: somebody else completed it, or its instance or group is gone.
+    /// The action was over: somebody else completed it, its instance or group is gone, or the
+    /// instance's termination has superseded it.
     ActionGone,
     /// The action was over before these tasks had stopped.
     CutShort {
@@ -152,6 +153,12 @@ impl Session {
         self.is_blind = is_blind;
     }
 
+    /// Sets whether the group shows that the instance's termination has superseded its action: the
+    /// message of that drains it.
+    pub fn set_superseded(&mut self, is_superseded: bool) {
+        self.waiting.set_superseded(is_superseded);
+    }
+
     /// From now on the drain is worked on in full.
     pub fn take_over(&mut self) {
         self.request.in_passing = false;
@@ -218,7 +225,7 @@ impl Session {
         }
         if self.waiting.is_over() || now >= self.schedule().hook_has_ended_by() {
             let unfinished = self.evidence.unfinished();
-            let check = !unfinished.is_empty() && !self.last_check_done;
+            let check = !unfinished.is_empty() && !self.last_check_done && !self.waiting.is_superseded();
             return if check { Step::DescribeTasks(unfinished) } else { Step::End };
         }
         let completion = self.completion(cluster_is_right, now);
@@ -352,6 +359,12 @@ impl Session {
         }
     }
 
+    /// Returns whether a completion of its hook was sent and not answered.
+    #[must_use]
+    pub fn may_have_completed(&self) -> bool {
+        self.waiting.uncertain().is_some()
+    }
+
     /// Takes in the group, read at `now`. An action that was said to be gone is over where the
     /// group does not hold the instance any more. Where another hook explains the hold, it is over
     /// after `believed` answers.
@@ -384,11 +397,19 @@ impl Session {
         self.waiting.was_open() || self.evidence.was_sought()
     }
 
+    /// Returns whether its hook was completed here, or its action was open and its instance sought.
+    #[must_use]
+    pub fn was_worked_on(&self) -> bool {
+        let completed = matches!(self.end, Some(DrainEnd::Completed(_)));
+        completed || self.waiting.was_open() && self.evidence.was_sought()
+    }
+
     /// The drain ended without a completion of its own.
     pub fn conclude(&mut self) {
         let run_out = self.waiting.may_have_run_out(self.schedule().heartbeat_timeout());
         let unfinished = self.evidence.unfinished().len() + self.evidence.killed(run_out);
         self.end.get_or_insert(match unfinished {
+            _ if self.waiting.is_superseded() => DrainEnd::ActionGone,
             0 => DrainEnd::ActionGone,
             unfinished => DrainEnd::CutShort { unfinished },
         });

@@ -45,6 +45,8 @@ pub(super) struct WaitingAction {
     last_heartbeat: Option<DateTime<Utc>>,
     tried: Option<DateTime<Utc>>,
     reported: bool,
+    /// True where the group shows that the instance's termination has superseded it.
+    superseded: bool,
     /// When the first heartbeat after the last one that was recorded failed.
     failing_since: Option<DateTime<Utc>>,
     /// A completion whose answer was lost.
@@ -66,6 +68,7 @@ impl WaitingAction {
             last_heartbeat: None,
             tried: None,
             reported: false,
+            superseded: false,
             failing_since: None,
             uncertain: None,
             denied: None,
@@ -89,6 +92,11 @@ impl WaitingAction {
     pub(super) fn asked_in_vain_at(&self) -> Option<DateTime<Utc>> {
         let said = self.said_gone_at()?;
         self.tried.filter(|tried| *tried > said)
+    }
+
+    /// Returns whether Auto Scaling was asked for the action since then, with or without an answer.
+    pub(super) fn was_asked_since(&self, time: DateTime<Utc>) -> bool {
+        self.tried.is_some_and(|tried| tried >= time)
     }
 
     /// When the hook may have run out: heartbeats failed since the last one that was recorded.
@@ -194,6 +202,14 @@ impl WaitingAction {
         if now >= at && (!waits || believed.is_some_and(|answers| times >= answers)) {
             self.state = self.uncertain.map_or(State::Over, State::Completed);
         }
+    }
+
+    pub(super) fn set_superseded(&mut self, superseded: bool) {
+        self.superseded = superseded;
+    }
+
+    pub(super) fn is_superseded(&self) -> bool {
+        self.superseded
     }
 
     /// Its group is gone.

@@ -89,7 +89,7 @@ impl<'a> Adversary<'a> {
         let none = Self::new(world, removed);
         let one_more = world.headroom == Headroom::One;
         let extras = (0..world.kinds.len())
-            .filter(|kind| one_more && world.desired(*kind) > 0 && can_be_placed(world, *kind));
+            .filter(|kind| one_more && world.may_grow(*kind) && can_be_placed(world, *kind));
         let mut extras: Vec<_> = extras.map(Some).collect();
         if extras.is_empty() {
             extras.push(None);

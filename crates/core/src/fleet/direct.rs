@@ -77,7 +77,8 @@ impl Fleet<'_> {
         let mut removed = BTreeSet::new();
         let groups = decision.groups.iter().enumerate().zip(plans).map(|((number, decided), plan)| {
             let hands_off = self.hands_off(number, direct);
-            let asked = direct.memory.asked(&decided.group, self.snapshot.began);
+            let group = self.snapshot.groups.get(number);
+            let asked = group.and_then(|group| direct.memory.asked(group, self.snapshot.began));
             let raise = hands_off.is_none().then(|| target(self, number, &decided.missing, asked)).flatten();
             let (remove, held_back) = match hands_off {
                 Some(why) => (Vec::new(), Some(why)),
@@ -192,9 +193,7 @@ impl Fleet<'_> {
         let (mut remove, mut zones) = (Vec::new(), Zones::of(self, number));
         while leaving + count(remove.len()) < most {
             let next = due.iter().position(|host| {
-                self.hosts
-                    .get(*host)
-                    .is_some_and(|it| zones.has_most(it) && self.spread_until(it, &zones).is_none())
+                self.hosts.get(*host).is_some_and(|it| zones.has_most(it) && zones.spread_until(it).is_none())
             });
             let Some(next) = next else { break };
             let host = due.remove(next);

@@ -336,9 +336,16 @@ impl World {
         self.kinds[kind].waiting + self.hosts.iter().map(|host| host.tasks[kind]).sum::<u64>()
     }
 
+    /// Returns whether the headroom is about a kind: a service starts tasks of its last definition.
+    pub(super) fn may_grow(&self, kind: usize) -> bool {
+        let mut later = self.kinds.iter().skip(kind + 1);
+        self.desired(kind) > 0 && !later.any(|other| other.service == self.kinds[kind].service)
+    }
+
     /// The share of a kind's tasks that is kept free beside them.
     pub(super) fn share(&self, kind: usize) -> u64 {
         match self.headroom {
+            Headroom::Percent(_) if !self.may_grow(kind) => 0,
             Headroom::Percent(percent) => (self.desired(kind) * u64::from(percent)).div_ceil(100),
             Headroom::None | Headroom::One => 0,
         }

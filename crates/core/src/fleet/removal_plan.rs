@@ -211,7 +211,7 @@ impl<'a> Removal<'a> {
                 if weight(it) > units {
                     return None;
                 }
-                let Some(service) = self.fleet.spread_until(it, &zones) else { return Some((host, it)) };
+                let Some(service) = zones.spread_until(it) else { return Some((host, it)) };
                 let held = held_host(it, HeldReason::LastInZone { service });
                 if !held_by.contains(&held) {
                     held_by.push(held);

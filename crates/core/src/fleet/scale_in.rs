@@ -10,6 +10,7 @@ use super::certificate::{Asked, Certificate, Moving, Rooms, all_are_placed};
 use super::decision::{Held, HeldReason, Removable};
 use super::hosts::{Host, Standing};
 use super::task_kind::Replacement;
+use super::zones::Zones;
 use crate::container_instance::ContainerInstanceArn;
 use crate::lifecycle::AutoScalingGroup;
 
@@ -18,9 +19,6 @@ pub(super) const HELD_MAX: usize = 5;
 
 /// The attribute that keeps a host from being removed.
 const KEEP: &str = "fleetkeeper.keep";
-
-/// The field of a placement strategy that names the Availability Zone.
-pub(super) const ZONE: &str = "attribute:ecs.availability-zone";
 
 /// The hosts that each group can lose, in the groups' order. All groups may shrink at the same
 /// time. The one that is preferred for new hosts shrinks last, without the room of the hosts that
@@ -212,34 +210,16 @@ pub(super) fn reason_to_keep(fleet: &Fleet<'_>, host: &Host<'_>) -> Option<HeldR
 }
 
 /// The most hosts that may leave before the last one of an Availability Zone might. It counts where
-/// a service of two tasks or more names the zones in its strategy. Auto Scaling terminates in the
-/// zone with most instances (user guide, "Control which Auto Scaling instances terminate"). With a
-/// mixed instances policy the purchase options come first.
+/// a service of two tasks or more names the zones in its strategy.
 fn most_by_zone(fleet: &Fleet<'_>, number: usize, candidates: &[usize]) -> Result<u64, Held> {
     let Some(group) = fleet.snapshot.groups.get(number) else { return Ok(0) };
-    let mut zones: BTreeMap<&str, u64> = BTreeMap::new();
-    for instance in group.instances.iter().filter(|it| it.is_to_serve()) {
-        *zones.entry(instance.availability_zone.as_str()).or_default() += 1;
-    }
-    let spread = |service: &&crate::service::Service| {
-        service.desired >= 2 && service.spreads_over.iter().any(|field| field == ZONE)
-    };
-    let services: BTreeSet<&str> =
-        fleet.snapshot.services.iter().filter(spread).map(|it| it.name.as_str()).collect();
-    let there = candidates.iter().filter_map(|host| fleet.hosts.get(*host));
-    let there = there.filter_map(|host| {
-        let mut of_services = host.tasks?.iter().filter_map(|task| task.service.as_deref());
-        let service = of_services.find(|service| services.contains(service))?;
-        Some((host, service, host.of_group?.availability_zone.as_str()))
-    });
+    let zones = Zones::of(fleet, number);
     let mut most = u64::MAX;
-    for (host, service, zone) in there {
-        let in_zone = zones.get(zone).copied().unwrap_or(1);
-        let all: u64 = zones.values().sum();
-        let before_it = if group.mixed { in_zone - 1 } else { all - count(zones.len()) };
-        most = most.min(before_it);
+    for host in candidates.iter().filter_map(|host| fleet.hosts.get(*host)) {
+        let Some(service) = zones.spread_service_on(host) else { continue };
+        most = most.min(zones.others_before_the_last(host, group.mixed));
         if most == 0 {
-            let reason = HeldReason::LastInZone { service: service.to_owned() };
+            let reason = HeldReason::LastInZone { service };
             return Err(Held { instance: Some(host.instance.ec2_instance_id.clone()), reason });
         }
     }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::scale_out_target::CapacityTarget;
 use super::snapshot::Snapshot;
 use crate::container_instance::Ec2InstanceId;
+use crate::lifecycle::AutoScalingGroup;
 
 /// No host of a group is removed within this time of a scale-out: demand that has just been met may
 /// come again, and a launch costs more than the host.
@@ -32,9 +34,16 @@ struct OfGroup {
     instances: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     /// When the group grew last: at a cold start nobody knows, and it is the start.
     scaled_out_at: DateTime<Utc>,
-    asked: Option<(u32, DateTime<Utc>)>,
+    asked: Option<Asked>,
     removable_since: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
     decided_at: DateTime<Utc>,
+}
+
+/// A desired capacity that was asked for.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    target: CapacityTarget,
+    at: DateTime<Utc>,
 }
 
 impl ScalingMemory {
@@ -79,18 +88,22 @@ impl ScalingMemory {
         kept.decided_at = now;
     }
 
-    /// Keeps that a desired capacity was set, or may have been.
-    pub fn asked_for(&mut self, group: &str, desired: u32, now: DateTime<Utc>) {
+    /// Keeps that a desired capacity was set, or may have been. The same one again may be asked for
+    /// by this memory alone, and does not make it last longer.
+    pub fn asked_for(&mut self, group: &str, target: CapacityTarget, now: DateTime<Utc>) {
+        let same =
+            |before: &Asked| before.target.to == target.to && now - before.at < GROUP_READS_LAG_MAX * 2;
         if let Some(kept) = self.groups.get_mut(group) {
-            kept.asked = Some((desired, now));
+            kept.asked = kept.asked.filter(same).or(Some(Asked { target, at: now }));
             kept.scaled_out_at = now.max(kept.scaled_out_at);
         }
     }
 
-    /// A desired capacity that was set so short a time ago that reads may not have it.
-    pub(super) fn asked(&self, group: &str, now: DateTime<Utc>) -> Option<u32> {
-        let (desired, at) = self.groups.get(group)?.asked?;
-        (now - at < GROUP_READS_LAG_MAX).then_some(desired)
+    /// A desired capacity that was set so short a time ago that reads may not have it. Where it is
+    /// read as less than before, somebody has lowered it since.
+    pub(super) fn asked(&self, group: &AutoScalingGroup, now: DateTime<Utc>) -> Option<u32> {
+        let Asked { target, at } = self.groups.get(&group.name)?.asked?;
+        (now - at < GROUP_READS_LAG_MAX && group.desired >= target.from).then_some(target.to)
     }
 
     /// Since when a host has been removable in every decision. None where the last decision is too
@@ -132,6 +145,15 @@ mod tests {
         cluster.snapshot
     }
 
+    /// From a desired capacity of 3.
+    fn to(capacity: u32) -> CapacityTarget {
+        CapacityTarget { from: 3, to: capacity }
+    }
+
+    fn group(desired: u32) -> AutoScalingGroup {
+        snapshot(0, 3, desired).groups.remove(0)
+    }
+
     /// The minute until which a group counts as just scaled out, after these snapshots: minute,
     /// hosts, desired.
     fn until(snapshots: &[(i64, usize, u32)]) -> DateTime<Utc> {
@@ -161,10 +183,26 @@ mod tests {
     fn our_own_scale_out_counts_before_it_is_read() {
         let mut memory = ScalingMemory::default();
         memory.observe(&snapshot(0, 3, 3));
-        memory.asked_for("web", 5, at(30));
+        memory.asked_for("web", to(5), at(30));
         assert_eq!(memory.scaled_out_until("web", at(30)), Some(at(40)));
         assert_eq!(memory.scaled_out_until("web", at(40)), None);
-        assert_eq!((memory.asked("web", at(30)), memory.asked("web", at(31))), (Some(5), None));
+        let asked = |desired, minute| memory.asked(&group(desired), at(minute));
+        assert_eq!((asked(3, 30), asked(3, 31)), (Some(5), None));
+        assert_eq!(asked(2, 30), None, "somebody has lowered it since");
+    }
+
+    /// Each minute a call fails that may have taken effect, and meanwhile fewer hosts are missing.
+    #[test]
+    fn what_was_asked_for_in_vain_is_forgotten_though_it_is_asked_for_again() {
+        let mut memory = ScalingMemory::default();
+        memory.observe(&snapshot(0, 3, 3));
+        let second = TimeDelta::seconds(1);
+        memory.asked_for("web", to(5), at(0));
+        assert_eq!(memory.asked(&group(3), at(1) - second), Some(5));
+        memory.asked_for("web", to(5), at(1));
+        assert_eq!(memory.asked(&group(3), at(2) - second), None);
+        memory.asked_for("web", to(4), at(2));
+        assert_eq!(memory.asked(&group(3), at(2) + second), Some(4));
     }
 
     #[test]

@@ -514,8 +514,12 @@ fn the_last_host_of_a_zone_stays_where_a_service_names_the_zones() {
     assert_eq!(cluster.figures("web").1, 2);
     cluster.service_mut("api").spreads_over = vec!["attribute:ecs.availability-zone".to_owned()];
     assert_eq!(cluster.figures("web").1, 1, "from the zone with most hosts");
+    let mut away = cluster.clone();
+    away.host_mut(0).agent_connected = false;
+    let last = [HeldReason::LastInZone { service: "api".to_owned() }];
+    assert_eq!(held(&away, "web"), last, "the other one of its zone may never be back");
     cluster.group_mut("web").mixed = true;
-    assert_eq!(held(&cluster, "web"), [HeldReason::LastInZone { service: "api".to_owned() }]);
+    assert_eq!(held(&cluster, "web"), last);
 }
 
 #[test]

@@ -34,7 +34,8 @@ pub(super) struct TaskKind {
     pub(super) groups: Option<BTreeSet<String>>,
     /// The placement rule that is not understood, if any.
     pub(super) not_understood: Option<NotUnderstood>,
-    /// How many tasks the deployment wants.
+    /// How many tasks the deployment wants, if it is its service's last: the headroom is for its
+    /// growth.
     pub(super) desired: u64,
 }
 
@@ -123,15 +124,18 @@ impl TaskKinds {
         eligibility: &mut Eligibility<'_>,
     ) {
         let mut own = Vec::new();
-        for deployment in deployments {
+        for (number, deployment) in deployments.iter().enumerate() {
+            // The last deployment stands first: earlier ones start no task beyond what they have.
+            let wanted = if number == 0 || deployment.task_set { deployment.desired.into() } else { 0 };
             let named = (service.name.clone(), deployment.definition.clone());
             if let Some(known) = self.by_definition.get(&named).and_then(|known| self.all.get_mut(*known)) {
-                known.desired += u64::from(deployment.desired);
+                known.desired += wanted;
                 continue;
             }
             own.push(self.all.len());
             self.by_definition.insert(named, self.all.len());
-            self.all.push(task_kind(snapshot, service, deployment, eligibility));
+            let kind = task_kind(snapshot, service, deployment, eligibility);
+            self.all.push(TaskKind { desired: wanted, ..kind });
         }
         // A task of a task set is replaced by one of the same set.
         if deployments.iter().any(|deployment| deployment.task_set) {

@@ -1,10 +1,12 @@
 //! The hosts of a group by Availability Zone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fleet;
 use super::hosts::{Host, Standing};
-use super::scale_in::ZONE;
+
+/// The field of a placement strategy that names the Availability Zone.
+const ZONE: &str = "attribute:ecs.availability-zone";
 
 /// The hosts of a group by Availability Zone, as Auto Scaling counts them.
 #[derive(Debug, Clone)]
@@ -13,6 +15,8 @@ pub(super) struct Zones<'a> {
     instances: BTreeMap<&'a str, u64>,
     /// Those that take tasks: one whose agent is away may not come back.
     serving: BTreeMap<&'a str, u64>,
+    /// The services of two tasks or more whose placement strategy names the zones.
+    spread: BTreeSet<&'a str>,
 }
 
 impl<'a> Zones<'a> {
@@ -33,7 +37,10 @@ impl<'a> Zones<'a> {
             let zone = host.of_group.map(|it| it.availability_zone.as_str());
             *serving.entry(zone.unwrap_or_default()).or_default() += 1;
         }
-        Self { instances, serving }
+        let services = fleet.snapshot.services.iter();
+        let spread =
+            services.filter(|it| it.desired >= 2 && it.spreads_over.iter().any(|field| field == ZONE));
+        Self { instances, serving, spread: spread.map(|it| it.name.as_str()).collect() }
     }
 
     /// True if no zone has more instances: Auto Scaling would even out what a removal elsewhere
@@ -43,9 +50,31 @@ impl<'a> Zones<'a> {
         self.instances.get(zone(host)).copied().unwrap_or(0) == most
     }
 
-    /// True if it is the last host of its zone.
-    pub(super) fn is_last(&self, host: &Host<'_>) -> bool {
-        self.serving.get(zone(host)).copied().unwrap_or(0) <= 1
+    /// Where a host is the last of its zone, a spread service with a task there.
+    pub(super) fn spread_until(&self, host: &Host<'_>) -> Option<String> {
+        let is_last = self.serving.get(zone(host)).copied().unwrap_or(0) <= 1;
+        if is_last { self.spread_service_on(host) } else { None }
+    }
+
+    /// A spread service with a task on a host.
+    pub(super) fn spread_service_on(&self, host: &Host<'_>) -> Option<String> {
+        let mut services = host.tasks.unwrap_or_default().iter().filter_map(|task| task.service.as_deref());
+        services.find(|service| self.spread.contains(service)).map(str::to_owned)
+    }
+
+    /// The hosts that Auto Scaling removes for certain before a zone's last one that takes tasks
+    /// may be among them. It terminates in the zone with most instances (user guide, "Control which
+    /// Auto Scaling instances terminate"). With a mixed instances policy the purchase options come
+    /// first.
+    pub(super) fn others_before_the_last(&self, host: &Host<'_>, mixed: bool) -> u64 {
+        let of = |zones: &BTreeMap<&str, u64>| zones.get(zone(host)).copied().unwrap_or(0);
+        let (instances, serving) = (of(&self.instances), of(&self.serving));
+        if mixed {
+            return serving.saturating_sub(1);
+        }
+        // Other zones are no larger when it is this zone's turn with one such host left.
+        let left = instances.saturating_sub(serving) + 1;
+        self.instances.values().map(|instances| instances.saturating_sub(left)).sum()
     }
 
     pub(super) fn remove(&mut self, host: &Host<'_>) {
@@ -59,20 +88,4 @@ impl<'a> Zones<'a> {
 
 fn zone<'a>(host: &Host<'a>) -> &'a str {
     host.of_group.map(|it| it.availability_zone.as_str()).unwrap_or_default()
-}
-
-impl Fleet<'_> {
-    /// Where a host is the last of its zone, a service of two tasks or more with one there whose
-    /// placement strategy names the zones.
-    pub(super) fn spread_until(&self, host: &Host<'_>, zones: &Zones<'_>) -> Option<String> {
-        if !zones.is_last(host) {
-            return None;
-        }
-        let spread = |name: &str| {
-            let service = self.snapshot.services.iter().find(|service| service.name == name);
-            service.is_some_and(|it| it.desired >= 2 && it.spreads_over.iter().any(|field| field == ZONE))
-        };
-        let tasks = host.tasks.unwrap_or_default().iter();
-        tasks.filter_map(|task| task.service.as_deref()).find(|service| spread(service)).map(str::to_owned)
-    }
 }

@@ -1,6 +1,6 @@
 //! Which instances are in which clusters: what proves that a cluster is the right one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
@@ -16,6 +16,8 @@ pub(super) struct Membership<'a> {
     /// The cluster that the drainer is configured with, by group.
     configured: BTreeMap<String, String>,
     groups: BTreeMap<&'a Ec2InstanceId, &'a str>,
+    /// Those that are gone: their container instances may stay, and prove nothing.
+    gone: BTreeSet<&'a Ec2InstanceId>,
     registrations: BTreeMap<&'a ContainerInstanceArn, Registration<'a>>,
 }
 
@@ -35,7 +37,7 @@ impl<'a> Membership<'a> {
                 configured.insert(group_name(cluster, group), configured_cluster(scenario, cluster, group));
             }
         }
-        Self { configured, groups: BTreeMap::new(), registrations: BTreeMap::new() }
+        Self { configured, groups: BTreeMap::new(), gone: BTreeSet::new(), registrations: BTreeMap::new() }
     }
 
     /// Takes in an entry.
@@ -44,6 +46,9 @@ impl<'a> Membership<'a> {
             Occurrence::InstanceLaunching { group, instance }
             | Occurrence::InstanceInService { group, instance } => {
                 self.groups.insert(instance, group);
+            }
+            Occurrence::InstanceTerminated { instance, .. } => {
+                self.gone.insert(instance);
             }
             Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
                 let Some(cluster) = cluster_of(container_instance) else { return };
@@ -85,7 +90,7 @@ impl<'a> Membership<'a> {
     }
 
     /// Returns whether another instance of the group has been in its configured cluster all the
-    /// time since.
+    /// time since, and still is in its group.
     pub(super) fn another_is_in_cluster(
         &self,
         group: &str,
@@ -94,7 +99,7 @@ impl<'a> Membership<'a> {
     ) -> bool {
         let cluster = self.configured(group);
         self.registrations.values().any(|it| {
-            let throughout = it.from <= since && it.until.is_none();
+            let throughout = it.from <= since && it.until.is_none() && !self.gone.contains(it.instance);
             it.cluster == cluster && throughout && it.instance != instance && self.is_of(group, it.instance)
         })
     }

@@ -111,10 +111,14 @@ fn longest_lag(scenario: &Scenario) -> TimeDelta {
 /// The lag that the calculator's figures are granted even where the scenario has none.
 const LAG_GRANTED: TimeDelta = TimeDelta::seconds(5);
 
+/// How far behind the truth a read of a group may be.
+fn group_lag(scenario: &Scenario) -> TimeDelta {
+    TimeDelta::seconds(i64::from(scenario.api.lagging_groups.map_or(0, |plan| plan.seconds)))
+}
+
 /// How far behind the truth the calculator's figures may be.
 fn read_lag(scenario: &Scenario) -> TimeDelta {
-    let of_groups = scenario.api.lagging_groups.map_or(0, |plan| plan.seconds);
-    longest_lag(scenario).max(TimeDelta::seconds(i64::from(of_groups))).max(LAG_GRANTED)
+    longest_lag(scenario).max(group_lag(scenario)).max(LAG_GRANTED)
 }
 
 /// How long trouble goes on when nothing goes wrong any more: calls that hang are given up, and

@@ -13,7 +13,8 @@
 //! whichever, and places all tasks that must move. It places them in any order, wherever there is
 //! room that the constraints allow. It never leaves a task over that some group could take. The
 //! rule tries this where nothing changed that matters, from 5 s before the invocation began until
-//! it put.
+//! it put. A host that gets a new root volume without a drain comes back with its former container
+//! instance, on which ECS still shows tasks: what they need is not known then.
 //!
 //! A host with a standalone task or a protected one is never removable. And the figure is 0
 //! wherever `MissingHosts` of the group is not.
@@ -78,6 +79,9 @@ fn are_removable(put: &MetricPut<'_>) -> Result<(), String> {
         }
     }
     let Some(placing) = put.known_placing().filter(|_| !removable.is_empty()) else { return Ok(()) };
+    if placing.has_returning_host() {
+        return Ok(());
+    }
     let seed = put.at.timestamp().unsigned_abs();
     placing
         .are_removable(&removable, seed, put.at)

@@ -28,6 +28,10 @@
 //! **`StopTask`** is called only with the policy `stop-tasks`, on an instance with an action at the
 //! hook, and from the drain timeout on. Where the hook's global timeout comes first it is called at
 //! most 450 s earlier.
+//!
+//! Where a termination supersedes the replacement of a root volume, the policy may run by the
+//! former action's time for a while: as long as reads of the group may lag, and 10 s. A coordinator
+//! and a sweep have no token. They cannot know which of both they end before they read the group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,11 +45,11 @@ use fleetkeeper_sim::world::history::{ActionEnd, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
 use super::evidence::Evidence;
-use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
+use super::lifecycle_actions::{How, LifecycleAction, lifecycle_actions};
 use super::membership::Membership;
 use super::occupancy::{Occupancy, Occupied};
 use super::waiting::{Place, places};
-use super::{Breach, Rule, longest_lag};
+use super::{Breach, Rule, group_lag, longest_lag};
 use crate::scenario::OnTimeout;
 use crate::stage::{HOOK, Played};
 
@@ -59,6 +63,9 @@ const ROUNDING: TimeDelta = TimeDelta::seconds(1);
 /// A coordinator lists container instances for many: the last list may be of others than the one
 /// that it completes.
 const ROUND_OF_MANY: TimeDelta = TimeDelta::seconds(90);
+
+/// A group is read this soon before a drain is ended without a token.
+const GROUP_READ: TimeDelta = TimeDelta::seconds(11);
 
 /// How long past the drain timeout tasks are waited for whose agent is disconnected: a
 /// deregistration delay and a stop timeout of usual length.
@@ -92,6 +99,8 @@ struct Watch<'a> {
     stopping: BTreeSet<&'a TaskArn>,
     /// The action that was opened last, by instance.
     latest: BTreeMap<&'a Ec2InstanceId, &'a str>,
+    /// The action before that.
+    former: BTreeMap<&'a Ec2InstanceId, &'a str>,
 }
 
 /// A completion by a function.
@@ -119,6 +128,7 @@ impl<'a> Watch<'a> {
             homes: BTreeMap::new(),
             stopping: BTreeSet::new(),
             latest: BTreeMap::new(),
+            former: BTreeMap::new(),
         }
     }
 
@@ -137,7 +147,9 @@ impl<'a> Watch<'a> {
                 }
             }
             Occurrence::ActionOpened { hook, instance, token, .. } if hook == HOOK => {
-                self.latest.insert(instance, token);
+                if let Some(former) = self.latest.insert(instance, token) {
+                    self.former.insert(instance, former);
+                }
             }
             Occurrence::ActionEnded { hook, instance, token, end: ActionEnd::Completed(result), .. }
                 if hook == HOOK =>
@@ -156,7 +168,8 @@ impl<'a> Watch<'a> {
     }
 
     fn completed_rightly(&self, action: &LifecycleAction<'_>, it: &Completion<'_>) -> Result<(), String> {
-        let passed = it.at + ROUNDING >= action.drain_ends();
+        let former = self.taken_for(action, it.by, it.at);
+        let passed = it.at + ROUNDING >= former.unwrap_or(action).drain_ends();
         let policy = Some(self.played.scenario.drainer.on_drain_timeout).filter(|_| passed);
         match (it.result, policy) {
             (ActionResult::Continue, Some(OnTimeout::Continue))
@@ -167,6 +180,7 @@ impl<'a> Watch<'a> {
             }
         }
         self.proven_cluster(action, it)?;
+        let action = former.unwrap_or(action);
         let hook_ends = policy.is_some() && it.at + ROUNDING >= action.hook_ends();
         // Nothing is seen to stop where no agent reports it.
         let unseen = policy.is_some() && it.at + ROUNDING >= action.drain_ends() + UNSEEN;
@@ -184,6 +198,20 @@ impl<'a> Watch<'a> {
             Some(task) => Err(format!("{} was completed while {task} was running", it.instance)),
             None => Ok(()),
         }
+    }
+
+    /// The action that an invocation may take another one for, which has superseded it just now.
+    fn taken_for(
+        &self,
+        action: &LifecycleAction<'_>,
+        by: InvocationId,
+        now: DateTime<Utc>,
+    ) -> Option<&LifecycleAction<'a>> {
+        let has_token = self.places.get(&by).is_some_and(|place| place.is_about(action.instance.as_str()));
+        let former = self.actions.get(self.former.get(action.instance)?)?;
+        let superseded = former.ended.is_some_and(|ended| ended.how == How::Superseded);
+        let unread = now <= action.opened + group_lag(&self.played.scenario) + GROUP_READ;
+        (!has_token && superseded && unread).then_some(former)
     }
 
     /// Returns whether the tasks on a container instance count.
@@ -228,7 +256,7 @@ impl<'a> Watch<'a> {
         let Some(action) = action else {
             return Err(format!("[{}] stopped {task} on {instance}, which has no action", by.0));
         };
-        let from = action.stops_from();
+        let from = self.taken_for(action, by, now).unwrap_or(action).stops_from();
         if now + ROUNDING < from {
             let early = (from - now).num_seconds();
             return Err(format!("[{}] stopped {task} on {instance}, {early} s too early", by.0));

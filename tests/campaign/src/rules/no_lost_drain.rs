@@ -26,7 +26,9 @@
 //!   three instances waited: nothing in AWS shows a message that others were delegated to it, and
 //!   of a few it leaves each to its own;
 //! - those that were delegated to a message of which an invocation came to nothing: its knowledge
-//!   is lost, and the next may see only a few.
+//!   is lost, and the next may see only a few;
+//! - those that were delegated to a message that came late, and found its own action over: it
+//!   looks like a message that is delivered twice.
 //!
 //! The sweep is the only standby, and drains both.
 //!
@@ -157,7 +159,8 @@ impl Drains<'_> {
             must_go_on(action, ended) && !self.is_unknown_to_its_coordinator(token, ended)
         });
         let Some((token, left)) = left else { return Ok(()) };
-        if self.is_alive(group, id, ended) || self.is_queued(token) || given_up {
+        let queued = self.is_queued(token) || self.coordinator_is_queued(token, ended);
+        if self.is_alive(group, id, ended) || queued || given_up {
             return Ok(());
         }
         Err(format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance))
@@ -173,7 +176,10 @@ impl Drains<'_> {
             let Some(coordinator) = answered(answer.how, "coordinator").filter(|it| seen.insert(it)) else {
                 return self.left_to_a_lost_one(&seen, ended);
             };
-            if self.came_to_nothing(coordinator, ended) || self.sees_only_few(coordinator, answer, ended) {
+            if self.came_to_nothing(coordinator, ended)
+                || self.sees_only_few(coordinator, answer, ended)
+                || self.came_too_late(coordinator, answer, ended)
+            {
                 return true;
             }
             last = self.last_return(|notice| notice.instance == coordinator, ended);
@@ -210,6 +216,19 @@ impl Drains<'_> {
         its.clone().next().is_some() && its.all(few)
     }
 
+    /// Returns whether a coordinator's action was over before each of its invocations that could
+    /// know of what was delegated to it.
+    fn came_too_late(&self, coordinator: &str, since: Ended<'_>, by: Ended<'_>) -> bool {
+        let its = self.places.values().filter(|it| {
+            it.is_about(coordinator) && it.ended.is_none_or(|end| end > since.at) && it.started <= by.at
+        });
+        let over_by = |time| {
+            let mut own = self.actions.values().filter(|action| action.instance.as_str() == coordinator);
+            own.all(|action| action.ended.is_some_and(|ended| ended.at <= time))
+        };
+        its.clone().next().is_some() && its.map(|it| it.started).all(over_by)
+    }
+
     /// Returns whether an invocation on the message of an instance failed, timed out or died.
     fn came_to_nothing(&self, instance: &str, by: Ended<'_>) -> bool {
         let about =
@@ -226,6 +245,14 @@ impl Drains<'_> {
             about_it && it.ended.is_some_and(|ended| matches!(ended.how, InvocationEnd::Returned(_)))
         };
         self.queues && !self.invocations.values().any(returned)
+    }
+
+    /// The same for the message that an action was delegated to last.
+    fn coordinator_is_queued(&self, token: &str, ended: Ended<'_>) -> bool {
+        let answer = self.last_return(|notice| notice.token == token, ended);
+        let coordinator = answer.and_then(|answer| answered(answer.how, "coordinator"));
+        let began = |instance: &str| self.last_return(|notice| notice.instance == instance, ended).is_some();
+        self.queues && coordinator.is_some_and(|coordinator| !began(coordinator))
     }
 
     /// Returns whether another message of the group was alive when an invocation ended.

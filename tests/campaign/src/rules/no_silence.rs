@@ -13,8 +13,13 @@
 //!   was refused, or where it ended sooner than it had to notice: within two polls and 90 s, or
 //!   half of the heartbeat timeout where that is longer. Where none of its heartbeats was answered
 //!   from then on, it cannot know, and publishes `DrainErrors` since the last that was. Of a task
-//!   that was stopping already ECS does not say how it ended: where AWS also denied that the action
-//!   was open, nothing could show that it was cut short.
+//!   that was stopping already ECS does not say how it ended. Nothing could show that it was cut
+//!   short where AWS also denied that the action was open, or where the invocation described tasks
+//!   before it next asked for the action: they may as well have stopped while it was open. Where
+//!   AWS denied actions that were open, what was reported before the end counts as well.
+//! - An invocation does not answer `cut-short` where a termination superseded the action of its
+//!   notice and the action of that is still open: the instance waits, and its tasks go on. A
+//!   message without an `Action` may be taken for that of the termination.
 //! - A sweep fails only where a call of its own was refused, or where its group is not in its
 //!   cluster.
 
@@ -57,6 +62,7 @@ impl Rule for NoSilence {
         let calls = &played.scenario.disorder.calls;
         let slow = calls.slow_per_mille > 0 && calls.slow_ms_max >= GIVEN_UP_AFTER_MS;
         let reports = Reports::of(entries, slow);
+        let denied = played.scenario.denies_open_actions();
         let breach = |at, how| Err(Breach { rule: self.name(), at, how });
         for (id, invocation) in invocations.iter().filter(|(_, it)| it.function == DRAINER) {
             let Some(ended) = invocation.ended else { continue };
@@ -67,6 +73,13 @@ impl Rule for NoSilence {
                 token.filter(|token| completed && !reports.completed.contains(token.as_str()))
             {
                 return breach(ended.at, format!("[{}] reports that it completed action {token}", id.0));
+            }
+            let cut_short = answered(ended.how, "outcome") == Some("cut-short");
+            let own = notices(invocation.payload).into_iter().next();
+            let own = own.filter(|notice| cut_short && notice.text.contains(r#""Action""#));
+            let own = own.and_then(|notice| actions.get(notice.token.as_str()));
+            if own.is_some_and(|own| goes_on(&actions, own, ended.at)) {
+                return breach(ended.at, format!("[{}] reports as cut short what goes on", id.0));
             }
             let sweeps = sweep_of(invocation.payload).is_some();
             let failed = matches!(ended.how, InvocationEnd::Failed(_));
@@ -81,7 +94,9 @@ impl Rule for NoSilence {
                 && matches!(ended.how, InvocationEnd::Returned(_))
                 && ended.at >= cut.noticed_by
                 && !reports.reported_since(cut.by, reports.unheard_since(cut.by, cut.at))
+                && !(denied && reports.reported_since(cut.by, DateTime::UNIX_EPOCH))
                 && !reports.refused.contains(&cut.by)
+                && !(cut.was_stopping && reports.described_before_it_asked(cut.by, cut.at))
             {
                 let how = format!("[{}] passes over that {} was cut short", cut.by.0, cut.task);
                 return breach(ended.at, how);
@@ -89,6 +104,17 @@ impl Rule for NoSilence {
         }
         Ok(())
     }
+}
+
+/// Returns whether another action superseded an action, and was open all the time until now.
+fn goes_on(
+    actions: &BTreeMap<&str, LifecycleAction<'_>>,
+    own: &LifecycleAction<'_>,
+    now: DateTime<Utc>,
+) -> bool {
+    let Some(ended) = own.ended.filter(|ended| ended.how == How::Superseded) else { return false };
+    let mut others = actions.values().filter(|other| other.instance == own.instance);
+    others.any(|other| (ended.at..=now).contains(&other.opened) && other.is_open_at(now))
 }
 
 fn has_wrong_clusters(played: &Played) -> bool {
@@ -109,6 +135,8 @@ struct Reports<'a> {
     refused: BTreeSet<InvocationId>,
     /// When each sent a heartbeat, and whether it was answered.
     heartbeats: BTreeMap<InvocationId, Vec<(DateTime<Utc>, bool)>>,
+    /// When each asked for an action or described tasks, and whether that were tasks.
+    looks: BTreeMap<InvocationId, Vec<(DateTime<Utc>, bool)>>,
 }
 
 impl<'a> Reports<'a> {
@@ -116,6 +144,13 @@ impl<'a> Reports<'a> {
         let mut reports = Self::default();
         for entry in entries {
             let Some(by) = entry.by else { continue };
+            if let Occurrence::ApiCalled { operation, .. } = &entry.what {
+                let of_tasks = *operation == Operation::DescribeTasks;
+                let asks = [Operation::RecordLifecycleActionHeartbeat, Operation::CompleteLifecycleAction];
+                if of_tasks || asks.contains(operation) {
+                    reports.looks.entry(by).or_default().push((entry.at, of_tasks));
+                }
+            }
             match &entry.what {
                 Occurrence::ActionEnded { token, end: ActionEnd::Completed(_), .. } => {
                     reports.completed.insert(token);
@@ -156,6 +191,11 @@ impl<'a> Reports<'a> {
         before.iter().rfind(|(_, answered)| *answered).map_or(DateTime::UNIX_EPOCH, |(at, _)| *at)
     }
 
+    fn described_before_it_asked(&self, by: InvocationId, ended: DateTime<Utc>) -> bool {
+        let mut since = self.looks.get(&by).into_iter().flatten().skip_while(|(at, _)| *at < ended);
+        since.next().is_some_and(|(_, of_tasks)| *of_tasks)
+    }
+
     fn reported_since(&self, by: InvocationId, time: DateTime<Utc>) -> bool {
         self.bad_ends.get(&by).into_iter().flatten().any(|at| *at >= time)
     }
@@ -169,7 +209,9 @@ fn reports_a_bad_end(document: &Value) -> bool {
 /// A drain that was cut short under an invocation.
 struct Cut<'a> {
     by: InvocationId,
+    /// One of its tasks: if there is one, one that ECS was not stopping.
     task: &'a TaskArn,
+    was_stopping: bool,
     at: DateTime<Utc>,
     noticed_by: DateTime<Utc>,
 }
@@ -212,13 +254,15 @@ fn cuts<'a>(
         if let Some((token, action)) = token.and_then(|token| Some((token, actions.get(token)?))) {
             let notices_within = (NOTICES_WITHIN + poll * 2).max(action.timeouts.heartbeat / 2);
             for by in works_on.get(token).into_iter().flatten() {
-                let mut on = occupancy.of(action.instance).filter(|it| !it.is_ghost());
-                let seen = |task: &&&TaskArn| {
-                    evidence.surely_listed(*by, task) && !(denied && stopping.contains(**task))
+                let on = occupancy.of(action.instance).filter(|it| !it.is_ghost());
+                let seen = |task: &&TaskArn| {
+                    evidence.surely_listed(*by, task) && !(denied && stopping.contains(*task))
                 };
-                let task = on.find_map(|it| it.unfinished.keys().find(seen).copied());
+                let tasks = on.flat_map(|it| it.unfinished.keys().copied()).filter(seen);
+                let task = tasks.min_by_key(|task| stopping.contains(*task));
                 let noticed_by = entry.at + notices_within;
-                cuts.extend(task.map(|task| Cut { by: *by, task, at: entry.at, noticed_by }));
+                let was_stopping = task.is_some_and(|task| stopping.contains(task));
+                cuts.extend(task.map(|task| Cut { by: *by, task, was_stopping, at: entry.at, noticed_by }));
             }
         }
         if let Occurrence::TaskStopping { task, .. } = &entry.what {

@@ -3,7 +3,8 @@
 //! **A drain.** An invocation of a notice ends within two polls and 90 s of the end of its action.
 //! A message whose action is not open at all ends within that of its own start. A message that
 //! coordinated at some time, or was republished, ends within that of the end of the last action of
-//! its group.
+//! its group. Not every message says whether its instance is terminated. Once republished, such a
+//! message may go on with an action that superseded its own.
 //!
 //! **A sweep** ends within 50 s of its start.
 //!
@@ -56,12 +57,14 @@ impl Rule for NothingOutlivesItsDrain {
         let troubles = troubles(played);
         for (id, place) in &places(entries) {
             let Some(invocation) = invocations.get(id) else { continue };
-            let token = notices(invocation.payload).into_iter().next().map(|notice| notice.token);
+            let notice = notices(invocation.payload).into_iter().next();
+            let says_action = notice.as_ref().is_none_or(|notice| notice.text.contains(r#""Action""#));
+            let token = notice.map(|notice| notice.token);
             let ended = place.ended.unwrap_or(played.world.now());
             let limit = if place.is_sweep() {
                 Some(place.started + SWEEP_TAKES)
             } else {
-                last_end(&actions, place, token.as_deref(), ended).map(|end| {
+                last_end(&actions, place, (token.as_deref(), says_action), ended).map(|end| {
                     let poll = TimeDelta::seconds(i64::from(played.scenario.drainer.poll_seconds));
                     end + ENDS_WITHIN + poll * 2 + heartbeat_interval(&played.scenario)
                 })
@@ -84,12 +87,12 @@ impl Rule for NothingOutlivesItsDrain {
 fn last_end(
     actions: &BTreeMap<&str, LifecycleAction<'_>>,
     place: &Place,
-    token: Option<&str>,
+    (token, says_action): (Option<&str>, bool),
     ended: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
     let mut last = place.started;
     for (of, action) in actions {
-        let own = token == Some(*of);
+        let own = token == Some(*of) || !says_action && place.is_about(action.instance.as_str());
         let coordinated = place.may_have_coordinated() && action.group == place.group;
         if !(own || coordinated) || action.opened > ended {
             continue;

@@ -26,6 +26,8 @@ pub(super) struct Placing<'a> {
     tasks: BTreeMap<&'a TaskArn, Task<'a>>,
     /// The instances that are protected from scale-in.
     protected: BTreeSet<&'a Ec2InstanceId>,
+    /// Those that get a new root volume.
+    replaced: BTreeSet<&'a str>,
     changed: DateTime<Utc>,
     /// When something last changed that no host shows: what services want, and which tasks are
     /// protected.
@@ -157,6 +159,7 @@ impl<'a> Placing<'a> {
             hosts: BTreeMap::new(),
             tasks: BTreeMap::new(),
             protected: BTreeSet::new(),
+            replaced: BTreeSet::new(),
             changed: DateTime::UNIX_EPOCH,
             demand_changed: DateTime::UNIX_EPOCH,
             termination_unclear: None,
@@ -258,6 +261,11 @@ impl<'a> Placing<'a> {
             }
             Occurrence::RootVolumeReplacement { group, instance, in_progress } => {
                 let phase = if *in_progress { Phase::Leaving } else { Phase::InService };
+                if *in_progress {
+                    self.replaced.insert(instance.as_str());
+                } else {
+                    self.replaced.remove(instance.as_str());
+                }
                 self.phase(group, instance.as_str(), phase)
             }
             Occurrence::InstanceTerminated { group, instance } => {
@@ -622,6 +630,13 @@ impl<'a> Placing<'a> {
     fn former_tasks_leave(&self, service: &Service<'_>) -> bool {
         let own = |task: &&Task<'_>| task.service.as_deref() == Some(service.name.as_str());
         self.tasks_that_leave().filter(own).any(|task| task.deployment < service.deployments)
+    }
+
+    /// Returns whether a host gets a new root volume, and its former container instance is still
+    /// there: ECS shows tasks on it that are gone.
+    pub(super) fn has_returning_host(&self) -> bool {
+        let mut hosts = self.hosts.values();
+        hosts.any(|host| !host.agent_connected && self.replaced.contains(host.ec2_instance_id.as_str()))
     }
 
     /// Returns whether ECS still counts a task of a service on an instance that is gone, and that

@@ -14,8 +14,8 @@
 //!   the instance: an action may have superseded, since the sweep began, one that was old enough.
 //! - Where more than three of a group wait, and a heartbeat was not answered or denied an action,
 //!   the invocation may not know that another message coordinates: it may act on others.
-//! - Where more than three of a group wait, a heartbeat of a lower instance's action may ask
-//!   whether that one coordinates.
+//! - Where more than three of a group wait, or may have waited at once, a heartbeat of a lower
+//!   instance's action may ask whether that one coordinates.
 //! - No action ends twice.
 //! - A message that is neither a termination notice nor a sweep leads to no API call: a test, a
 //!   launch, an ordinary notification, an unreadable text.
@@ -33,7 +33,7 @@ use super::invocations::{invocations, notices, sweep_of};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::occupancy::Occupancy;
 use super::waiting::{ALONE_AT_MOST, Place, places};
-use super::{Breach, Rule};
+use super::{Breach, Rule, group_lag};
 use crate::scenario::Scenario;
 use crate::stage::{DRAINER, HOOK, Played};
 
@@ -81,6 +81,7 @@ impl Rule for SameTwice {
 
 /// The request of an invocation of the drainer.
 struct Request {
+    /// When it began, or earlier: as old as its first read of a group may be.
     started: DateTime<Utc>,
     tokens: BTreeSet<String>,
     sweeps: bool,
@@ -128,7 +129,8 @@ fn requests(entries: &[Entry], scenario: &Scenario) -> BTreeMap<InvocationId, Re
     all.map(|(id, it)| {
         let tokens = notices(it.payload).into_iter().map(|notice| notice.token).collect();
         let sweeps = sweep_of(it.payload).is_some();
-        (id, Request { started: it.started, tokens, sweeps, slow_calls, place: places.remove(&id) })
+        let started = it.started - group_lag(scenario);
+        (id, Request { started, tokens, sweeps, slow_calls, place: places.remove(&id) })
     })
     .collect()
 }

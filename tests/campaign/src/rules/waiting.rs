@@ -67,6 +67,8 @@ pub(super) struct Place {
     /// True if by its reads more than a few may have waited at once, of which its own was the
     /// lowest.
     many_by_readings: bool,
+    /// The same, whichever was the lowest.
+    many_read: bool,
     /// True if a read of the group failed: then each message drains its own instance.
     pub(super) group_unread: bool,
     /// True if a heartbeat was not answered: it may have asked if another message coordinates.
@@ -282,6 +284,7 @@ impl Place {
             readings: Vec::new(),
             last_read: instance_alone,
             many_by_readings: false,
+            many_read: false,
             group_unread: false,
             probe_failed: false,
             activities_unread: false,
@@ -319,7 +322,7 @@ impl Place {
     /// whether that one coordinates.
     pub(super) fn may_probe(&self, instance: &str) -> bool {
         let lower = self.instance.as_deref().is_some_and(|own| instance < own);
-        lower && self.most_waiting > ALONE_AT_MOST
+        lower && (self.most_waiting > ALONE_AT_MOST || self.many_read)
     }
 
     /// Returns whether it may have coordinated others of its group.
@@ -365,7 +368,9 @@ impl Place {
         self.readings.push((now, count));
         self.most_waiting = self.most_waiting.max(count);
         let is_lowest = waiting.first().is_none_or(|lowest| self.instance.as_ref() <= Some(lowest));
-        self.many_by_readings |= is_lowest && self.last_read.union(&waiting).count() > ALONE_AT_MOST;
+        let many = self.last_read.union(&waiting).count() > ALONE_AT_MOST;
+        self.many_read |= many;
+        self.many_by_readings |= is_lowest && many;
         self.last_read = waiting;
     }
 

@@ -29,6 +29,8 @@ pub struct Figures {
     pub killed_by_spot: u64,
     /// Running tasks that were replaced because their host was drained.
     pub moved: u64,
+    /// Tasks that were started elsewhere to balance a service's zones.
+    pub balanced: u64,
     /// Hosts that were launched.
     pub launched: u64,
     /// Hosts that were terminated.

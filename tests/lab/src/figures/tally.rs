@@ -141,6 +141,7 @@ impl Tally {
             Occurrence::TaskKilled { task, container_instance, .. } => {
                 self.loses(task, container_instance, now);
             }
+            Occurrence::RebalancingService { .. } => self.figures.balanced += 1,
             Occurrence::ApiCalled { .. } => self.figures.api_calls += 1,
             Occurrence::InvocationStarted { .. } => self.figures.invocations += 1,
             _ => {}

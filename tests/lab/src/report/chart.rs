@@ -20,18 +20,28 @@ const INK_RGB: RGBColor = RGBColor(0x5a, 0x62, 0x70);
 
 /// The colours of policies, in their order: readable on white and on black, and distinct for people
 /// who see no red or no green.
-pub const COLORS: [&str; 8] =
-    ["#D55E00", "#3B82C4", "#7FB2E5", "#009E73", "#B8860B", "#CC79A7", "#7A3E9D", "#56B4A0"];
+pub const COLORS: [&str; 9] =
+    ["#D55E00", "#2F6FB0", "#6CA6DE", "#A3CBEF", "#009E73", "#B8860B", "#CC79A7", "#7A3E9D", "#56B4A0"];
 
-const RGB: [RGBColor; 8] = [
+const RGB: [RGBColor; 9] = [
     RGBColor(0xd5, 0x5e, 0x00),
-    RGBColor(0x3b, 0x82, 0xc4),
-    RGBColor(0x7f, 0xb2, 0xe5),
+    RGBColor(0x2f, 0x6f, 0xb0),
+    RGBColor(0x6c, 0xa6, 0xde),
+    RGBColor(0xa3, 0xcb, 0xef),
     RGBColor(0x00, 0x9e, 0x73),
     RGBColor(0xb8, 0x86, 0x0b),
     RGBColor(0xcc, 0x79, 0xa7),
     RGBColor(0x7a, 0x3e, 0x9d),
     RGBColor(0x56, 0xb4, 0xa0),
+];
+
+/// The policies that a chart for documentation shows, where they were played.
+const PICTURED: [&str; 5] = [
+    "book",
+    "capacity provider 100",
+    "capacity provider 100 unprotected",
+    "Fleetkeeper one",
+    "Fleetkeeper direct one",
 ];
 
 /// Width and height of a chart.
@@ -88,28 +98,41 @@ pub fn cost_and_waits(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
     })
 }
 
-/// The hosts over time with a title and a legend, on white: for documentation.
+/// The hosts over time under the main policies with a title and a legend, on white: for
+/// documentation.
 pub fn standalone(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
-    let chart = hosts(outcome)?;
+    let pictured = |policy: &&PolicyOutcome| PICTURED.contains(&policy.policy.as_str());
+    let policies: Vec<PolicyOutcome> = outcome.policies.iter().filter(pictured).cloned().collect();
+    let mut outcome = outcome.clone();
+    if !policies.is_empty() {
+        outcome.policies = policies;
+    }
+    let chart = hosts(&outcome)?;
     let (width, height) = SIZE;
     let inner = chart.find("<svg").and_then(|at| chart.get(at..)).unwrap_or(&chart);
     let mut legend = String::new();
-    let mut x = 20;
+    let (mut x, mut y) = (20, 40);
     let names = outcome.policies.iter().map(|policy| policy.policy.as_str());
-    for (name, color) in
-        names.chain(["packed demand"]).zip(COLORS.iter().take(outcome.policies.len()).chain([&INK]))
-    {
+    let colors = COLORS.iter().cycle().take(outcome.policies.len());
+    for (name, color) in names.chain(["packed demand"]).zip(colors.chain([&INK])) {
+        let wide = 30 + 7 * u32::try_from(name.len()).unwrap_or(20);
+        if x + wide > width {
+            (x, y) = (20, y + 18);
+        }
         // Writing to a String does not fail.
         let _ = write!(
             legend,
-            r#"<rect x="{x}" y="36" width="12" height="4" fill="{color}"/><text x="{}" y="43" font-size="12" fill="{INK}">{name}</text>"#,
-            x + 17
+            r#"<rect x="{x}" y="{}" width="12" height="4" fill="{color}"/><text x="{}" y="{}" font-size="12" fill="{INK}">{name}</text>"#,
+            y - 4,
+            x + 17,
+            y + 3
         );
-        x += 30 + 7 * i32::try_from(name.len()).unwrap_or(20);
+        x += wide;
     }
-    let total = height + 50;
+    let above = y + 10;
+    let total = height + above;
     Ok(format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total}" viewBox="0 0 {width} {total}" font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/><text x="20" y="22" font-size="15" fill="#1f2328">Hosts over time: {}</text>{legend}<g transform="translate(0,50)">{inner}</g></svg>
+        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total}" viewBox="0 0 {width} {total}" font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/><text x="20" y="22" font-size="15" fill="#1f2328">Hosts over time: {}</text>{legend}<g transform="translate(0,{above})">{inner}</g></svg>
 "##,
         outcome.trace
     ))

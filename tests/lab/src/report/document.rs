@@ -13,6 +13,8 @@ pub struct Document<'a> {
     pub placement: &'a str,
     /// True if the service scheduler backed off.
     pub back_off: bool,
+    /// Seconds until the scheduler balanced a service's uneven zones, if it did.
+    pub balance_zones_s: Option<u32>,
     /// Each trace.
     pub traces: &'a [TraceOutcome],
 }

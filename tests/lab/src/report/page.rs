@@ -45,11 +45,13 @@ pub fn html(document: &Document<'_>) -> Result<String, NotDrawn> {
         let _ = writeln!(page, "{text}");
     };
     add("<h1>Scaling policies compared</h1>");
-    let back_off = if document.back_off { "with" } else { "without" };
+    let with = |is: bool| if is { "with" } else { "without" };
     add(&format!(
-        "<p>Placement: {}. Played {back_off} the service scheduler's back-off, with {} seeds. The charts show the first \
-         seed.</p><p>{}.</p>",
+        "<p>Placement: {}. Played {} the service scheduler's back-off, {} Availability Zone rebalancing, with {} seeds. \
+         The charts show the first seed.</p><p>{}.</p>",
         document.placement,
+        with(document.back_off),
+        with(document.balance_zones_s.is_some()),
         document.seeds.len(),
         table::LEGEND.replace('\n', " ")
     ));

@@ -128,10 +128,15 @@ fn row(policy: &PolicyOutcome) -> Vec<String> {
         mean(|it| it.never_ran),
         mean(|it| it.killed),
         mean(|it| it.killed_by_spot),
-        mean(|it| it.moved),
+        moved(policy),
         format!("{}/{}", mean(|it| it.launched), mean(|it| it.removed)),
         mean(|it| it.api_calls),
     ]
+}
+
+fn moved(policy: &PolicyOutcome) -> String {
+    let (moved, balanced) = (policy.mean(|it| it.moved), policy.mean(|it| it.balanced));
+    if balanced > 0.0 { format!("{moved:.0} + {balanced:.0}") } else { format!("{moved:.0}") }
 }
 
 fn cost(multiple: f64) -> String {
@@ -146,4 +151,5 @@ fn wait(waits: &Waits, per_mille: usize) -> String {
 pub const LEGEND: &str = "\
 cost: host-hours as a multiple of the packed demand's; median, p99: seconds until a task runs;
 short min: minutes at whose end a task had waited for more than a minute; killed: tasks that lost
-their host to scale-in; moved: running tasks replaced by a drain; figures are means of the seeds";
+their host to scale-in; moved: running tasks replaced by a drain, + those to balance zones; figures
+are means of the seeds";

@@ -4,12 +4,18 @@ use fleetkeeper_lab::bound::{self, Bound};
 use fleetkeeper_lab::figures::Figures;
 use fleetkeeper_lab::play::play;
 use fleetkeeper_lab::policy::{Policy, Tuning};
-use fleetkeeper_lab::stage::Conditions;
+use fleetkeeper_lab::stage::{Conditions, Scheduler};
 use fleetkeeper_lab::trace::{BatchAs, Event, HostType, Kind, Needs, Trace};
 use fleetkeeper_sim::PlacementMode;
 
-const CONDITIONS: Conditions =
-    Conditions { seed: 1, placement: PlacementMode::SpreadOverZones, backs_off: false };
+const CONDITIONS: Conditions = Conditions {
+    seed: 1,
+    scheduler: Scheduler {
+        placement: PlacementMode::SpreadOverZones,
+        backs_off: false,
+        balances_zones_after: None,
+    },
+};
 
 fn kind(name: &str) -> Kind {
     Kind { name: name.to_owned(), needs: Needs::new(512, 1024) }
@@ -70,9 +76,30 @@ fn fleetkeeper_is_sooner_than_the_book_and_kills_nothing() {
 
 #[test]
 fn a_capacity_provider_runs_no_function_and_moves_no_task() {
-    let provider = played(&hill(), &Policy::CapacityProvider { target: 100 });
+    let provider = played(&hill(), &Policy::capacity_provider(100));
     assert_eq!((provider.api_calls, provider.moved, provider.killed), (0, 0, 0));
     assert!(provider.launched >= 5 && provider.never_ran == 0, "{provider:?}");
+}
+
+#[test]
+fn without_termination_protection_ecs_drains_busy_hosts_and_loses_no_task() {
+    let unprotected = played(&hill(), &Policy::CapacityProvider { target: 100, protects: false });
+    assert_eq!((unprotected.api_calls, unprotected.killed, unprotected.never_ran), (0, 0, 0));
+    assert!(unprotected.moved > 0 && unprotected.removed > 0, "{unprotected:?}");
+}
+
+/// Few hosts of three zones are left after the hill: what is removed makes zones uneven.
+#[test]
+fn balanced_zones_show_beside_what_drains_move() {
+    let conditions = |balances_zones_after| Conditions {
+        scheduler: Scheduler { balances_zones_after, ..CONDITIONS.scheduler },
+        ..CONDITIONS
+    };
+    let of = |conditions| play(&hill(), &Policy::direct("one"), conditions, &|_| ()).unwrap();
+    let (as_it_is, balanced) = (of(conditions(None)), of(conditions(Some(60))));
+    assert_eq!(as_it_is.balanced, 0);
+    assert!(balanced.balanced > 0, "{balanced:?}");
+    assert_eq!((balanced.killed, balanced.never_ran), (0, 0));
 }
 
 /// Every policy places the same tasks, and none has fewer hosts than are packed for longer.
@@ -108,7 +135,7 @@ fn batch_tasks_get_hosts_as_workers_and_from_a_capacity_provider() {
     events.extend((0..20).map(|nth| (600 + nth, Event::Batch { kind: 0, seconds: 1800 })));
     let workers = trace(events);
     let standalone = workers.clone().running_batch_as(BatchAs::Standalone);
-    let (ours, provider) = (Policy::fleetkeeper("one"), Policy::CapacityProvider { target: 100 });
+    let (ours, provider) = (Policy::fleetkeeper("one"), Policy::capacity_provider(100));
     for (trace, policy) in [(&workers, &ours), (&workers, &provider), (&standalone, &provider)] {
         let figures = played(trace, policy);
         assert!(p99(&figures) < 900, "{} s with {}", p99(&figures), policy.name());
@@ -121,6 +148,6 @@ fn batch_tasks_get_hosts_as_workers_and_from_a_capacity_provider() {
 #[test]
 fn spot_takes_tasks_that_are_not_counted_as_killed_by_scale_in() {
     let reclaimed = trace(vec![(0, wants(24)), (1800, Event::Reclaim { percent: 100 })]);
-    let figures = played(&reclaimed, &Policy::CapacityProvider { target: 100 });
+    let figures = played(&reclaimed, &Policy::capacity_provider(100));
     assert_eq!((figures.killed, figures.killed_by_spot), (0, 24));
 }

@@ -32,9 +32,12 @@ fn a_small_run_writes_the_page_the_document_and_the_pictures() {
     let document = fs::read_to_string(out.join("lab.json")).unwrap();
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     let policies = document["traces"][0]["policies"].as_array().unwrap();
-    assert_eq!(policies.len(), 8);
+    assert_eq!(policies.len(), 9);
     assert!(policies.iter().all(|policy| policy["cost"][0].as_f64().unwrap() > 0.2), "{document}");
-    assert!(fs::read_to_string(out.join("services_x.svg")).unwrap().contains("Hosts over time: services_x"));
+    let picture = fs::read_to_string(out.join("services_x.svg")).unwrap();
+    let has = ["Hosts over time: services_x", "capacity provider 100 unprotected", "Fleetkeeper direct one"];
+    assert!(has.iter().all(|text| picture.contains(text)), "{picture}");
+    assert!(!picture.contains("capacity provider 90"), "the main policies alone");
 }
 
 #[test]

@@ -54,6 +54,8 @@ pub(crate) enum Transition {
     ManagedScaling { provider: String },
     /// ECS looks after an instance that waits at its hook.
     ManagedDraining { group: String, token: String },
+    /// ECS sets an instance DRAINING that EC2 takes back.
+    ManagedDrainingForSpot { group: String, instance: Ec2InstanceId },
     /// An event reaches its function, for the first time or as a retry.
     EventArrives(Box<Pending>),
     /// A schedule invokes its function.

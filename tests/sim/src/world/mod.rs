@@ -186,6 +186,9 @@ impl World {
                 Transition::Submission { cluster, number } => self.submission_is_due(&cluster, number),
                 Transition::ManagedScaling { provider } => self.scale_by_reservation(&provider),
                 Transition::ManagedDraining { group, token } => self.step_managed_draining(&group, &token),
+                Transition::ManagedDrainingForSpot { group, instance } => {
+                    self.set_draining_for_spot(&group, &instance);
+                }
                 Transition::EventArrives(pending) => self.event_arrives(*pending),
                 Transition::Schedule { function, every_seconds, input } => {
                     self.schedule_ticks(function, every_seconds, input);

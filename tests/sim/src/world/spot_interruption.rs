@@ -19,6 +19,7 @@ impl World {
     /// hooks or not.
     pub fn interrupt_spot_instance(&mut self, group: &str, id: &Ec2InstanceId) -> Result<(), ApiError> {
         self.announce(group, id, SpotNotice::InterruptionWarning)?;
+        self.drain_for_spot(group, id);
         let reclaim = Transition::SpotReclaim { group: group.to_owned(), instance: id.clone() };
         self.agenda.enter(self.after(NOTICE_SECONDS), reclaim);
         Ok(())

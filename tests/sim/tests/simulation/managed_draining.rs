@@ -49,6 +49,18 @@ fn ecs_waits_for_standalone_tasks_for_48_hours_whatever_another_hook_does() {
 }
 
 #[test]
+fn an_instance_that_ec2_takes_back_is_set_draining_as_well() {
+    let (mut world, hosts) = drained_within(3);
+    world.interrupt_spot_instance("hosts", &hosts[0]).unwrap();
+    world.advance_seconds(2);
+    assert_eq!(described(&world, &hosts[0]).status.to_string(), "ACTIVE");
+    world.advance_seconds(1);
+    assert_eq!(described(&world, &hosts[0]).status.to_string(), "DRAINING");
+    world.advance_seconds(120);
+    assert!(world.history().killed_tasks().is_empty(), "{}", world.history());
+}
+
+#[test]
 fn an_instance_that_never_joined_its_cluster_is_done_at_once() {
     let mut world = world_of_group(|mut group| {
         group.cluster = None;

@@ -11,12 +11,16 @@ use crate::scene::start;
 
 /// A service of this many tasks, four of which fit on a host, on a provider with this target.
 fn world(target: u32, hosts: usize, tasks: u32) -> World {
+    let scaling = ManagedScaling::to(target);
+    world_of(&CapacityProvider::new("provider", "hosts").scaling(scaling), hosts, tasks)
+}
+
+fn world_of(provider: &CapacityProvider, hosts: usize, tasks: u32) -> World {
     let mut world = World::new(start());
     world.add_cluster("demo");
     let group = AutoScalingGroup::new("hosts", InstanceType::new("c5.large", 2048, 4000));
     world.add_group(group.in_cluster("demo").launching_in(90));
-    let provider = CapacityProvider::new("provider", "hosts").scaling(ManagedScaling::to(target));
-    world.create_capacity_provider(provider).unwrap();
+    world.create_capacity_provider(provider.clone()).unwrap();
     (0..hosts).for_each(|_| drop(world.launch_now("hosts").unwrap()));
     let web = Service::new("web", tasks, TaskDefinition::new("web", 512, 512));
     world.create_service("demo", web.on_providers(&[StrategyItem::new("provider", 0, 1)])).unwrap();
@@ -74,6 +78,23 @@ fn an_instance_with_a_task_is_protected_whatever_its_age() {
     world.advance_seconds(3600);
     assert_eq!(desired(&world), 1);
     assert_eq!(world.lifecycle_state("hosts", &protected), Some(LifecycleState::InService));
+}
+
+/// The group chooses its oldest instances, and some of those run the tasks.
+#[test]
+fn without_protection_busy_instances_are_removed_and_managed_draining_moves_their_tasks() {
+    let scaling = ManagedScaling::to(100).without_protection();
+    let provider = CapacityProvider::new("provider", "hosts").scaling(scaling);
+    for (provider, kills) in [(provider.clone(), true), (provider.draining_within(5), false)] {
+        let mut world = world_of(&provider, 9, 4);
+        let busy: Vec<_> =
+            world.tasks_of_service("demo", "web").iter().map(|task| task.arn.clone()).collect();
+        world.advance_seconds(3 * 3600);
+        assert_eq!(!world.history().killed_tasks().is_empty(), kills, "{}", world.history());
+        let tasks = world.tasks_of_service("demo", "web");
+        assert_eq!((tasks.len(), desired(&world) <= 4), (4, true));
+        assert!(tasks.iter().any(|task| !busy.contains(&task.arn)));
+    }
 }
 
 #[test]

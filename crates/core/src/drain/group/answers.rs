@@ -15,7 +15,9 @@ use crate::drain::role::{FEW, Role};
 use crate::drain::schedule::Schedule;
 use crate::drain::session::Session;
 use crate::drain::troubles::Kind;
-use crate::lifecycle::{AutoScalingGroup, LifecycleActionState, LifecycleHook};
+use crate::lifecycle::{
+    AutoScalingGroup, LifecycleActionState, LifecycleHook, REPLACING_ROOT_VOLUME, WAITS_TO_TERMINATE,
+};
 use crate::ports::CallError;
 use crate::task::{Task, TaskArn};
 
@@ -59,7 +61,12 @@ impl GroupDrains {
         let mut completed = Vec::new();
         // Another lifecycle state is another wait, of which only the message about it has the
         // token. A termination supersedes the replacement of a root volume, say.
-        let (own, held_in, waiting) = (self.request.own(), &self.held_in, self.view.waiting());
+        let (own, waiting) = (self.request.own(), self.view.waiting());
+        // Where its message does not say, the first state that the group shows is its action's.
+        if let Some((own, state)) = own.and_then(|own| waiting.get_key_value(own)) {
+            self.held_in.entry(own.clone()).or_insert_with(|| state.clone());
+        }
+        let held_in = &self.held_in;
         let waits_on =
             |id: &Ec2InstanceId| waiting.get(id).is_none_or(|state| held_in.get(id) == Some(state));
         self.sessions.retain(|id, session| session.end().is_some() || own == Some(id) || waits_on(id));
@@ -67,18 +74,22 @@ impl GroupDrains {
         for (id, session) in self.sessions.iter_mut().filter(|(_, session)| session.end().is_none()) {
             let is_own = self.request.own() == Some(id);
             let (state, held_in) = (self.view.waiting().get(id), self.held_in.get(id));
-            let waits = state == held_in;
+            let waits = state.is_some() && state == held_in;
+            let (held_in, state) = (held_in.map(String::as_str), state.map(String::as_str));
+            session
+                .set_superseded(held_in == Some(REPLACING_ROOT_VOLUME) && state == Some(WAITS_TO_TERMINATE));
             // The group never shows an instance on its way to the warm pool.
             let unseen = is_own && to_warm_pool;
             // The next sweep asks again.
             let answers = if self.assignment.is(Role::Standby) { 1 } else { GONE_ANSWERS };
             let believed = (other_hooks || unseen).then_some(answers);
-            session.group_shows(waits || unseen, believed, as_of);
+            // A group may be slow to show that an instance waits, and never shows it in two states.
+            let young = as_of < session.schedule().began + GROUP_LAG;
+            let not_yet = young && state.is_none() && !session.may_have_completed();
+            session.group_shows(waits || unseen || not_yet, believed, as_of);
             if session.end().is_some() {
                 completed.push(id.clone());
             }
-            // A group may be slow to show that an instance waits, and never shows it in two states.
-            let young = as_of < session.schedule().began + GROUP_LAG;
             let doubtful = state.is_some() || !young || !is_own;
             if !waits && doubtful {
                 session.doubt();

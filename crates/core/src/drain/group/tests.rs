@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::drain::on_drain_timeout::OnDrainTimeout;
 use crate::drain::reason::CompleteReason;
+use crate::drain::session::DrainEnd;
 use crate::drain::troubles::Kind;
 use crate::lifecycle::{AutoScalingGroup, GroupInstance, LifecycleActionState, LifecycleHook};
 use crate::ports::{CallError, CallErrorKind};
@@ -83,6 +84,77 @@ fn an_instance_is_seen_to_wait_no_earlier_than_the_group_answers() {
     assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);
     sweep.group_read(Ok(Some(group(&[1]))), at(0), at(9));
     assert_eq!(sweep.into_standby(at(9)).first_seen(&id(1)), Some(at(9)));
+}
+
+/// Another action may have superseded theirs, which only the group shows.
+#[test]
+fn drains_of_others_are_ended_at_their_timeout_on_a_fresh_view_of_the_group() {
+    let own = request(Some((1, 1)));
+    let policy = OnDrainTimeout::Continue;
+    let own = GroupRequest { policy, drain_timeout: Duration::from_secs(60), ..own };
+    let mut drains = GroupDrains::new(own, Standby::default());
+    assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
+    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0), at(0));
+    assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
+    drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+    assert!(matches!(drains.next(at(0)), GroupAction::ReadActivities(_)));
+    drains.activities_read(Ok(BTreeMap::new()));
+    assert_eq!(drains.next(at(0)), find(&[1, 2, 3, 4]));
+    assert_eq!(drains.next(at(55)), GroupAction::ReadGroup);
+    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(55), at(55));
+    assert_eq!(drains.next(at(66)), GroupAction::ReadGroup);
+    let mut replaced = group(&[1, 2, 3, 4]);
+    replaced.instances[1].lifecycle_state = "ReplacingRootVolume:Wait".to_owned();
+    drains.group_read(Ok(Some(replaced)), at(66), at(66));
+    // Meanwhile the second one waits anew: since when is asked for.
+    assert!(matches!(drains.next(at(66)), GroupAction::ReadActivities(_)));
+    drains.activities_read(Ok(BTreeMap::new()));
+    let GroupAction::Batch(Batch::Complete(ready)) = drains.next(at(66)) else { panic!() };
+    let ready: Vec<_> = ready.into_iter().map(|(id, ..)| id).collect();
+    assert_eq!(ready, [id(1), id(3), id(4)]);
+}
+
+/// AWS has denied actions that were open.
+#[test]
+fn a_denied_action_is_over_by_no_read_of_the_group_that_may_be_older_than_its_wait() {
+    let mut drains = drains(1, &[1]);
+    drains.heartbeat_answered(&id(1), Ok(LifecycleActionState::Gone), at(5), at(5));
+    for (time, over) in [(9, false), (10, true)] {
+        drains.group_read(Ok(Some(group(&[]))), at(time), at(time));
+        let _ = drains.next(at(time));
+        assert_eq!(drains.own().unwrap().end().is_some(), over, "{time}");
+    }
+}
+
+/// A retained instance that is terminated again, seen by an environment that was idle between.
+#[test]
+fn what_was_seen_before_an_instances_termination_was_another_wait() {
+    let mut standby = Standby::default();
+    standby.see_waiting(&[(id(2), "Terminating:Wait".to_owned())].into(), at(-500));
+    let mut sweep = GroupDrains::new(request(None), standby);
+    assert_eq!(sweep.next(at(0)), GroupAction::ReadGroup);
+    sweep.group_read(Ok(Some(group(&[2]))), at(0), at(0));
+    assert_eq!(sweep.next(at(0)), GroupAction::ReadHooks);
+    sweep.hooks_read(Ok(vec![hook("drain")]), at(0));
+    assert_eq!(sweep.next(at(0)), GroupAction::ReadActivities([id(2)].into()));
+    sweep.activities_read(Ok([(id(2), at(-20))].into()));
+    assert_eq!(sweep.next(at(0)), GroupAction::Return, "it is its message's, for two minutes");
+    assert_eq!(sweep.into_standby(at(0)).first_seen(&id(2)), Some(at(-20)));
+}
+
+#[test]
+fn a_coordinator_times_a_drain_by_the_activity_that_is_later_than_an_earlier_wait() {
+    let mut standby = Standby::default();
+    standby.see_waiting(&[(id(2), "Terminating:Wait".to_owned())].into(), at(-500));
+    let mut drains = GroupDrains::new(request(Some((1, 1))), standby);
+    assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
+    drains.group_read(Ok(Some(group(&[1, 2, 3, 4]))), at(0), at(0));
+    assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
+    drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+    assert_eq!(drains.next(at(0)), GroupAction::ReadActivities([id(2), id(3), id(4)].into()));
+    drains.activities_read(Ok([(id(2), at(-20))].into()));
+    assert!(matches!(drains.next(at(0)), GroupAction::Batch(_)));
+    assert_eq!(drains.sessions()[&id(2)].schedule().began, at(-20));
 }
 
 #[test]

@@ -13,7 +13,9 @@ use super::metadata::read_metadata;
 use super::unreadable::UnreadableMessage;
 use crate::cluster::Cluster;
 use crate::container_instance::Ec2InstanceId;
-use crate::lifecycle::{LifecycleAction, LifecycleActionId, TERMINATING};
+use crate::lifecycle::{
+    LifecycleAction, LifecycleActionId, REPLACING_ROOT_VOLUME, TERMINATING, WAITS_TO_TERMINATE,
+};
 
 /// Auto Scaling sends this once to each new hook target, with no other member of a lifecycle
 /// message.
@@ -22,6 +24,7 @@ const TEST_NOTIFICATION: &str = "autoscaling:TEST_NOTIFICATION";
 /// The `Action` of an instance refresh that replaces root volumes (Auto Scaling user guide, "Create
 /// EventBridge rules for instance refresh events").
 const REPLACE_ROOT_VOLUME: &str = "ReplaceRootVolume";
+const TERMINATE: &str = "Terminate";
 
 /// A termination notice: Auto Scaling waits for a lifecycle action before it terminates an instance
 /// or replaces its root volume.
@@ -39,7 +42,8 @@ pub struct Notice {
     pub destination: Option<Destination>,
     /// True if an instance refresh replaces the instance's root volume (`Action` is
     /// `ReplaceRootVolume`). The instance then stays in its group and keeps its EC2 instance id.
-    pub root_volume_replacement: bool,
+    /// False if it is terminated (`Terminate`); none where the message does not say.
+    pub root_volume_replacement: Option<bool>,
     /// The cluster that the hook's `NotificationMetadata` names.
     pub cluster: Option<Cluster>,
     /// The longest drain that the hook's `NotificationMetadata` sets.
@@ -50,10 +54,11 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// The `LifecycleState` in which its action holds the instance.
+    /// The `LifecycleState` in which its action holds the instance, as far as the message says.
     #[must_use]
-    pub fn held_in(&self) -> &'static str {
-        if self.root_volume_replacement { "ReplacingRootVolume:Wait" } else { "Terminating:Wait" }
+    pub fn held_in(&self) -> Option<&'static str> {
+        self.root_volume_replacement
+            .map(|replaced| if replaced { REPLACING_ROOT_VOLUME } else { WAITS_TO_TERMINATE })
     }
 }
 
@@ -96,7 +101,11 @@ fn notice(fields: &Map<String, Value>) -> Result<Notice, UnreadableMessage> {
         time,
         origin: text_of(fields, "Origin").map(str::to_owned),
         destination: text_of(fields, "Destination").map(Destination::from),
-        root_volume_replacement: text_of(fields, "Action") == Some(REPLACE_ROOT_VOLUME),
+        root_volume_replacement: match text_of(fields, "Action") {
+            Some(REPLACE_ROOT_VOLUME) => Some(true),
+            Some(TERMINATE) => Some(false),
+            _ => None,
+        },
         cluster: metadata.cluster,
         drain_timeout: metadata.drain_timeout,
         metadata_not_understood: metadata.not_understood,
@@ -185,14 +194,15 @@ mod tests {
     #[test]
     fn the_action_member_separates_a_root_volume_replacement_from_a_termination() {
         for (action, replacement) in
-            [("ReplaceRootVolume", true), ("Terminate", false), ("AddedLater", false), ("", false)]
+            [("ReplaceRootVolume", Some(true)), ("Terminate", Some(false)), ("AddedLater", None), ("", None)]
         {
             let text = terminating(|fields| {
                 fields.insert("Action".into(), action.into());
             });
             assert_eq!(read_notice(&text).root_volume_replacement, replacement, "{action}");
         }
-        assert!(!read_notice(&terminating(|_| {})).root_volume_replacement);
+        let without = terminating(|fields| _ = fields.remove("Action"));
+        assert_eq!(read_notice(&without).root_volume_replacement, None);
     }
 
     #[test]

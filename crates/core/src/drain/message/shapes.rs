@@ -79,8 +79,8 @@ fn lifecycle_messages_are_drained_ignored_or_named_errors() {
         // Before 2015: a short id, and no other member than these.
         ("drain", "i-4c87e963", json!({"EC2InstanceId": "i-4c87e963", "AccountId": null})),
         ("drain", "WarmPool", json!({"Origin": "AutoScalingGroup", "Destination": "WarmPool"})),
-        ("drain", "root_volume_replacement: true", json!({"Action": "ReplaceRootVolume"})),
-        ("drain", "root_volume_replacement: false", json!({"Action": "Terminate"})),
+        ("drain", "root_volume_replacement: Some(true)", json!({"Action": "ReplaceRootVolume"})),
+        ("drain", "root_volume_replacement: Some(false)", json!({"Action": "Terminate"})),
         ("drain", "additional-info", json!({"NotificationMetadata": "additional-info"})),
         ("drain", "2026-11-02T09:15:27Z", json!({"Time": "2026-11-02T09:15:27Z"})),
         ("drain", "2026-11-02T09:15:27.411Z", json!({"Time": "2026-11-02T11:15:27.411+02:00"})),
@@ -149,10 +149,10 @@ fn events_of_auto_scaling_are_drained_ignored_or_named_errors() {
         ("drain", "Some(WarmPool)", json!({"Origin": "AutoScalingGroup", "Destination": "WarmPool"})),
         (
             "drain",
-            "root_volume_replacement: true",
+            "root_volume_replacement: Some(true)",
             json!({"Destination": "AutoScalingGroup", "Action": "ReplaceRootVolume"}),
         ),
-        ("drain", "root_volume_replacement: false", json!({"Action": "Terminate"})),
+        ("drain", "root_volume_replacement: Some(false)", json!({"Action": "Terminate"})),
         ("ignored", "test notification", json!({"LifecycleTransition": TEST, "Event": TEST})),
         ("ignored", "test notification", json!({"LifecycleTransition": null, "Event": TEST})),
         ("ignored", "EC2_INSTANCE_LAUNCHING", json!({"LifecycleTransition": LAUNCHING})),

@@ -10,6 +10,7 @@ use crate::drain::on_drain_timeout::OnDrainTimeout;
 use crate::drain::reason::{CompleteReason, WaitReason};
 use crate::drain::schedule::STOPPING_TAKES;
 use crate::drain::troubles::Kind;
+use crate::lifecycle::LifecycleActionId;
 use crate::ports::READS_LAG_MAX;
 use crate::task::TaskArn;
 
@@ -33,6 +34,10 @@ const REGISTRATION_PATIENCE: Duration = Duration::from_secs(120);
 /// An invocation waits for tasks of which nothing is seen any more at least this long after it
 /// first listed them.
 const UNSEEN_AT_LEAST: Duration = Duration::from_secs(30);
+
+/// Tasks are stopped on no older answer that the action of a message is open. Somebody may have
+/// completed it, or the instance's termination may have superseded it: its drain has more time.
+const FRESH_ACTION: Duration = Duration::from_secs(15);
 
 /// The hook of a drain whose time is up is completed on no older snapshot of its instance.
 const FRESH_SNAPSHOT: Duration = Duration::from_secs(15);
@@ -180,7 +185,9 @@ impl Session {
             let to_stop = evidence.to_stop().into_iter().filter(|task| !self.stop_asked.contains(task));
             let to_stop: Vec<_> = to_stop.collect();
             if !to_stop.is_empty() && self.is_open() && may(Kind::StopTasks) {
-                return Step::StopTasks(to_stop);
+                let has_token = matches!(self.request.action.id, LifecycleActionId::Token(_));
+                let asked = !has_token || self.waiting.was_asked_since(now - FRESH_ACTION);
+                return if asked { Step::StopTasks(to_stop) } else { Step::Heartbeat };
             }
         }
         let unfinished = evidence.unfinished();

@@ -98,6 +98,23 @@ fn an_instance_is_found_set_draining_and_listed_and_its_tasks_are_polled() {
     assert_eq!(next(&session, 5), Step::DescribeTasks(tasks(&["t"]).into_iter().collect()));
 }
 
+/// Somebody may have completed it, or its instance's termination superseded it.
+#[test]
+fn no_task_is_stopped_before_the_action_was_asked_for_again() {
+    let stop = Step::StopTasks(tasks(&["t"]).into_iter().collect());
+    for answer in [Some(LifecycleActionState::Active), Some(LifecycleActionState::Gone), None] {
+        let mut session = draining(&["t"]);
+        heartbeat(&mut session, 584);
+        session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(599));
+        session.found_active(false, at(600));
+        session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
+        assert_eq!(next(&session, 600), Step::Heartbeat);
+        session.heartbeat(answer, at(600), at(600));
+        let stops = answer != Some(LifecycleActionState::Gone);
+        assert_eq!(next(&session, 600) == stop, stops, "{answer:?}");
+    }
+}
+
 #[test]
 fn stopping_tasks_are_polled_every_two_seconds() {
     let mut session = draining(&["t"]);

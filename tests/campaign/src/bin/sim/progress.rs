@@ -29,12 +29,11 @@ impl Progress {
         *reported = Instant::now();
         let a_second = per_second(tally.histories, self.began.elapsed());
         let left = self.seeds.saturating_sub(tally.histories).checked_div(a_second).unwrap_or(0);
-        let line = format!(
-            "{} of {} histories, {a_second}/s, {} failed, {left} s left",
-            tally.histories,
-            self.seeds,
-            tally.failures.len()
-        );
+        let failed: Vec<String> = tally.failures.iter().map(|(seed, _)| seed.to_string()).collect();
+        let failed =
+            if failed.is_empty() { String::new() } else { format!(", failed: {}", failed.join(" ")) };
+        let histories = tally.histories;
+        let line = format!("{histories} of {} histories, {a_second}/s, {left} s left{failed}", self.seeds);
         if self.on_terminal {
             eprint!("\r{line}\u{1b}[K");
         } else {

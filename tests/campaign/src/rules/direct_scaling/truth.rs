@@ -246,7 +246,8 @@ impl<'a> Truth<'a> {
             Occurrence::InstanceTerminating { instance, .. }
             | Occurrence::InstanceEnteringWarmPool { instance, .. } => {
                 group.leaving.insert(instance.clone());
-                if by_calculator {
+                // On its way to a warm pool its group does not show it, however long that takes.
+                if by_calculator && matches!(entry.what, Occurrence::InstanceTerminating { .. }) {
                     group.removed.insert(instance.clone());
                 }
             }

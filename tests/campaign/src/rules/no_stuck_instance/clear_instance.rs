@@ -7,7 +7,7 @@ use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceI
 use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 
-use super::{Story, breach, time_to_complete, time_to_see_it_empty};
+use super::{Duty, Story, breach, time_to_complete, time_to_see_it_empty};
 use crate::rules::Breach;
 use crate::rules::invocations::notices;
 use crate::rules::membership::Membership;
@@ -84,6 +84,13 @@ impl Watch<'_> {
         Some(clear_since.max(self.story.calm_from))
     }
 
+    /// Returns whether the instances take more reads, because of small pages, than an invocation
+    /// makes in its time.
+    fn has_too_many_pages(&self, duty: &Duty) -> bool {
+        let page = self.story.played.scenario.api.page_limit.unwrap_or(100).clamp(1, 100);
+        duty.waiting > page * 20
+    }
+
     /// Returns whether no part of an instance takes tasks.
     fn is_draining(&self, instance: &Ec2InstanceId) -> bool {
         self.occupancy.of(instance).all(|occupied| occupied.status != ContainerInstanceStatus::Active)
@@ -106,7 +113,7 @@ impl Watch<'_> {
             let until = duty.until.map_or(now, |until| until.min(now));
             let takes = time_to_complete(&self.story.played.scenario, duty, calls, gone);
             let from = duty.from.max(ready).max(action.opened).max(self.story.calm_since(duty, until));
-            let late = until - from > takes;
+            let late = until - from > takes && (duty.own || !self.has_too_many_pages(duty));
             if late && self.story.is_found_or_known_gone(&self.membership, action, from, now) {
                 let by = duty.by.map_or("no sweep".to_owned(), |id| format!("[{}] never", id.0));
                 return breach(until, format!("{} is clear, and {by} completes its hook", action.instance));

@@ -134,10 +134,11 @@ fn known_late(
     }
     let mut first: BTreeMap<EnvironmentId, DateTime<Utc>> = BTreeMap::new();
     for (id, place) in &story.places {
-        let concerned = place.group == action.group && (action.opened..=until).contains(&place.started);
-        if let Some(invocation) = story.invocations.get(id).filter(|_| concerned) {
-            let first = first.entry(invocation.environment).or_insert(place.started);
-            *first = place.started.min(*first);
+        let since = place.readings.iter().map(|(at, _)| *at).find(|at| *at >= action.opened);
+        let since = since.filter(|at| place.group == action.group && *at <= until);
+        if let Some((invocation, since)) = story.invocations.get(id).zip(since) {
+            let first = first.entry(invocation.environment).or_insert(since);
+            *first = since.min(*first);
         }
     }
     first.into_values().max().map_or(TimeDelta::zero(), |first| first - action.opened)

@@ -16,7 +16,8 @@
 //! 40 s + 4 polls + 60 ms * calls         one instance that waits alone
 //! + 75 s                                 it is not in the cluster
 //! + 90 s + 120 ms * reads                others of the group wait
-//! + 150 s                                it is left to the sweeps
+//! + 150 s + half of the heartbeat timeout, 450 s at most
+//!                                        it is left to the sweeps
 //! ```
 //!
 //! An instance that is not in its group's configured cluster is exempt. It is not exempt where its
@@ -78,6 +79,10 @@ const SWEPT_AFTER: TimeDelta = TimeDelta::seconds(180);
 
 /// Two more sweeps, and what each of them takes.
 const SWEEPS_TAKE: TimeDelta = TimeDelta::seconds(150);
+
+/// The longest pause of the sweeps between two polls of an instance that is DRAINING: somebody else
+/// may drain it. An environment that did not set it DRAINING cannot know that nobody does.
+const SWEEPS_PAUSE_MAX: TimeDelta = TimeDelta::seconds(450);
 
 impl Rule for NoStuckInstance {
     fn name(&self) -> &'static str {
@@ -207,7 +212,9 @@ fn time_to_complete(scenario: &Scenario, duty: &Duty, calls: usize, gone: bool) 
         takes += GROUP_READ + TimeDelta::milliseconds(120) * times(duty.waiting * 10 + calls);
     }
     if duty.by.is_none() {
-        takes += SWEEPS_TAKE;
+        let groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
+        let longest = groups.map(|group| group.heartbeat_seconds).max().unwrap_or(0);
+        takes += SWEEPS_TAKE + TimeDelta::seconds(i64::from(longest / 2)).min(SWEEPS_PAUSE_MAX);
     }
     takes
 }

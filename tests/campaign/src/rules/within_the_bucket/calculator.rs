@@ -55,6 +55,8 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let named_clusters = invocations::clusters(&played.scenario);
     let page = page_size(played);
     let lag = read_lag(&played.scenario);
+    let directly = played.scenario.calculator.as_ref().is_some_and(|plan| plan.direct.is_some());
+    let checks = usize::from(directly);
     let members = played.scenario.clusters.iter().enumerate().map(|(number, cluster)| {
         let constrained = cluster.services.iter().filter(|service| !service.by_provider);
         let groups = cluster.groups.len();
@@ -118,7 +120,7 @@ pub(super) fn check(played: &Played) -> Result<(), Breach> {
                     continue;
                 };
                 snapshot.calls(*operation);
-                snapshot.is_within(page).map_err(|how| breach(entry, by, &how))?;
+                snapshot.is_within(page, checks).map_err(|how| breach(entry, by, &how))?;
             }
             _ => {}
         }
@@ -171,10 +173,11 @@ impl Snapshot<'_> {
         *count += 1;
     }
 
-    fn is_within(&self, page: usize) -> Result<(), String> {
+    /// `checks` is how often hosts are described once more, before they are removed.
+    fn is_within(&self, page: usize, checks: usize) -> Result<(), String> {
         let pages = self.instances.div_ceil(page).max(1);
         let asked_again = MISSING_TRIES * self.instances.div_ceil(DESCRIBE_MAX).max(1);
-        if self.lists > pages * (1 + self.expressions) || self.describes > pages + asked_again {
+        if self.lists > pages * (1 + self.expressions) || self.describes > pages + asked_again + checks {
             let expressions = self.expressions;
             return Err(format!(
                 "reads more than the {pages} pages of its cluster and {expressions} expressions"

@@ -12,7 +12,7 @@ use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 
 use super::{GROUP_BURST, GROUP_PER_SECOND, STOPPING_POLL, WINDOW, WithinTheBucket, is_read, page_size};
 use crate::rules::invocations::{answered, notices};
-use crate::rules::lifecycle_actions::{LifecycleAction, lifecycle_actions};
+use crate::rules::lifecycle_actions::{How, LifecycleAction, lifecycle_actions};
 use crate::rules::occupancy::Occupancy;
 use crate::rules::waiting::{Place, places};
 use crate::rules::{Breach, Rule};
@@ -261,7 +261,12 @@ impl Delivery<'_> {
         let Some(place) = &self.place else { return Ok(()) };
         let began_alone = place.most_waiting > place.coordinators.len() + 3;
         let at_once = now - place.started < TimeDelta::seconds(5);
-        let delegates = answered(end, "outcome") == Some("delegated") && place.found_coordinator;
+        // Not to one that began to wait after it had read.
+        let to = answered(end, "coordinator");
+        let was_there = actions
+            .values()
+            .any(|action| to == Some(action.instance.as_str()) && action.opened <= place.started);
+        let delegates = answered(end, "outcome") == Some("delegated") && place.found_coordinator && was_there;
         // Auto Scaling may have said of the coordinator's action that it has ended, and later that
         // it is open.
         let misled = played.scenario.denies_open_actions();
@@ -269,7 +274,12 @@ impl Delivery<'_> {
             return Err("reads what it delegates".to_owned());
         }
         let costs = page_size(played) < 100 || self.costs.0 > 1;
-        if !place.is_lone() || costs || !is_untroubled(&played.scenario) {
+        // A message without an `Action` may go on with an action that superseded its own.
+        let superseded = actions.values().any(|action| {
+            let how = action.ended.map(|ended| ended.how);
+            place.is_about(action.instance.as_str()) && how == Some(How::Superseded)
+        });
+        if !place.is_lone() || costs || superseded || !is_untroubled(&played.scenario) {
             return Ok(());
         }
         let lasted = (now - place.started).num_seconds();

@@ -40,7 +40,8 @@
 //!
 //! **One snapshot.** An invocation of the calculator lists as many pages as its container instances
 //! fill. Those that register meanwhile count, as do those that left so shortly before that a read
-//! may not know it. It describes each page once, and retries MISSING ones three times. It reads
+//! may not know it. It describes each page once, and retries MISSING ones three times. With
+//! direct scaling it describes the hosts once more that it is about to remove. It reads
 //! tasks only where their network interfaces may count: the pages of those desired RUNNING and
 //! STOPPED, and a description of each.
 //!

@@ -54,7 +54,7 @@ impl CapacityProvider {
         self
     }
 
-    /// With managed scaling and managed termination protection, which the world plays.
+    /// With managed scaling, which the world plays.
     #[must_use]
     pub fn scaling(mut self, scaling: ManagedScaling) -> Self {
         self.managed_scaling = true;
@@ -92,13 +92,28 @@ pub struct ManagedScaling {
     pub maximum_step: u64,
     /// Seconds in service before an instance counts as warm. Until then, nothing is scaled.
     pub instance_warmup_seconds: u32,
+    /// True with managed termination protection: only empty instances are removed.
+    pub protects: bool,
 }
 
 impl ManagedScaling {
-    /// AWS's defaults for a target capacity.
+    /// AWS's defaults for a target capacity, with managed termination protection.
     #[must_use]
     pub const fn to(target_capacity: u32) -> Self {
-        Self { target_capacity, minimum_step: 1, maximum_step: 10_000, instance_warmup_seconds: 300 }
+        Self {
+            target_capacity,
+            minimum_step: 1,
+            maximum_step: 10_000,
+            instance_warmup_seconds: 300,
+            protects: true,
+        }
+    }
+
+    /// Without managed termination protection: the group's termination policy chooses.
+    #[must_use]
+    pub const fn without_protection(mut self) -> Self {
+        self.protects = false;
+        self
     }
 }
 

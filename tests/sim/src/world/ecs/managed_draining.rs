@@ -3,13 +3,14 @@
 //! ECS puts a termination hook of its own on the provider's group. When an instance waits there,
 //! ECS sets its container instance DRAINING. It completes the hook once every task on it has
 //! stopped, standalone tasks included, and waits for 48 hours at most. With other hooks on the
-//! group the order of their ends is open (developer guide, "managed-instance-draining").
+//! group the order of their ends is open (developer guide, "managed-instance-draining"). On a Spot
+//! interruption warning, too, ECS sets the instance DRAINING.
 //!
 //! ECS restarts the hook's timer as it needs it. AWS does not document how soon it reacts to an
 //! event: a provider says so.
 
 use chrono::TimeDelta;
-use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
+use fleetkeeper_core::container_instance::{ContainerInstanceArn, ContainerInstanceStatus, Ec2InstanceId};
 
 use super::capacity_provider::CapacityProvider;
 use crate::world::World;
@@ -48,9 +49,31 @@ impl World {
         }
     }
 
-    fn drain_by_ecs_later(&mut self, group: &str, token: &str) {
+    /// EC2 takes an instance back: ECS gets to know it.
+    pub(crate) fn drain_for_spot(&mut self, group: &str, instance: &Ec2InstanceId) {
+        if let Some(within) = self.managed_draining_of(group) {
+            let (group, instance) = (group.to_owned(), instance.clone());
+            self.agenda.enter(self.now + within, Transition::ManagedDrainingForSpot { group, instance });
+        }
+    }
+
+    /// ECS sets an instance DRAINING that EC2 takes back.
+    pub(crate) fn set_draining_for_spot(&mut self, group: &str, instance: &Ec2InstanceId) {
+        let Some(cluster) = self.groups.get(group).and_then(|group| group.settings.cluster.clone()) else {
+            return;
+        };
+        for arn in self.container_instances_of(&cluster, instance) {
+            self.drain_registration(&cluster, &arn);
+        }
+    }
+
+    fn managed_draining_of(&self, group: &str) -> Option<TimeDelta> {
         let mut providers = self.capacity_providers.values().filter(|provider| provider.group == group);
-        let Some(within) = providers.find_map(|provider| provider.managed_draining) else { return };
+        providers.find_map(|provider| provider.managed_draining)
+    }
+
+    fn drain_by_ecs_later(&mut self, group: &str, token: &str) {
+        let Some(within) = self.managed_draining_of(group) else { return };
         let (group, token) = (group.to_owned(), token.to_owned());
         self.agenda.enter(self.now + within, Transition::ManagedDraining { group, token });
     }

@@ -1,4 +1,4 @@
-//! Managed scaling of a capacity provider, with managed termination protection.
+//! Managed scaling of a capacity provider, with or without managed termination protection.
 //!
 //! ECS publishes `CapacityProviderReservation` once a minute: 100 * M / N, where N instances are
 //! there and M are needed. Target tracking adds instances after one data point above the target,
@@ -80,11 +80,9 @@ impl Reservation {
 impl World {
     /// ECS begins to manage a provider's group.
     pub(super) fn begin_managed_scaling(&mut self, provider: &CapacityProvider) {
-        if provider.scaling.is_none() {
-            return;
-        }
+        let Some(scaling) = provider.scaling else { return };
         if let Some(group) = self.groups.get_mut(&provider.group) {
-            group.settings.new_instances_protected = true;
+            group.settings.new_instances_protected = scaling.protects;
         }
         let tick = Transition::ManagedScaling { provider: provider.name.clone() };
         self.agenda.enter(self.after(60), tick);
@@ -95,7 +93,7 @@ impl World {
         let Some(provider) = self.capacity_providers.get(name).cloned() else { return };
         let Some(scaling) = provider.scaling else { return };
         self.agenda.enter(self.after(60), Transition::ManagedScaling { provider: name.to_owned() });
-        let empty = self.protect_busy_instances(&provider.group);
+        let empty = self.protect_busy_instances(&provider.group, scaling);
         let Some(group) = self.groups.get(&provider.group) else { return };
         let there = group.units(|instance| instance.state.counts());
         let needed = self.instances_for_waiting_tasks(group, &provider, scaling);
@@ -130,8 +128,9 @@ impl World {
         self.change_desired_capacity(&provider.group, to);
     }
 
-    /// Protects the instances that run tasks and no others. How many run none.
-    fn protect_busy_instances(&mut self, name: &str) -> u64 {
+    /// With termination protection, protects the instances that run tasks and no others. How many
+    /// run none.
+    fn protect_busy_instances(&mut self, name: &str, scaling: ManagedScaling) -> u64 {
         let Some(group) = self.groups.get_mut(name) else { return 0 };
         let cluster = group.settings.cluster.as_ref().and_then(|cluster| self.clusters.get(cluster));
         let Some(cluster) = cluster else { return 0 };
@@ -141,7 +140,7 @@ impl World {
         for (id, instance) in &mut group.instances {
             let idle = registered.get(id).is_some_and(|it| cluster.runs_daemons_alone(&it.tasks));
             let idle = idle && instance.state == LifecycleState::InService;
-            instance.protected_from_scale_in = !idle;
+            instance.protected_from_scale_in = scaling.protects && !idle;
             empty += u64::from(idle);
         }
         empty

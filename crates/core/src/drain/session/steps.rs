@@ -18,7 +18,8 @@ use crate::task::TaskArn;
 const STOPPING_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The instance itself is described this often while its tasks are polled: somebody may deregister
-/// it, or set it back to ACTIVE.
+/// it, or set it back to ACTIVE. As often it is sought anew: an agent that lost its state registers
+/// it once more, and what ran before never stops for ECS.
 const INSTANCE_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The poll interval of a drain whose group cannot be read: hundreds of others may poll as well.
@@ -198,6 +199,11 @@ impl Session {
             if unsettled || lists_wait { self.instance_poll_interval() } else { INSTANCE_POLL_INTERVAL };
         if now >= described + instance_interval && may(Kind::Describe) {
             return Step::Describe(self.all_registrations());
+        }
+        let lately = now - INSTANCE_POLL_INTERVAL;
+        let sought = evidence.found_at().is_some_and(|at| at > lately) || evidence.none_active_since(lately);
+        if !sought && active.is_empty() && may(Kind::FindActive) {
+            return Step::FindActive;
         }
         let mut until =
             find_again.filter(|at| *at > now).into_iter().fold(described + instance_interval, DateTime::min);

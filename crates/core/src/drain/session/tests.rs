@@ -115,6 +115,25 @@ fn no_task_is_stopped_before_the_action_was_asked_for_again() {
     }
 }
 
+/// Its agent lost its state, say: the task that it ran never stops for ECS.
+#[test]
+fn an_instance_that_registers_anew_is_found_while_it_drains() {
+    let mut session = draining(&["t"]);
+    let mut time = 0;
+    let found = loop {
+        match next(&session, time) {
+            Step::DescribeTasks(_) => session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(time)),
+            Step::Heartbeat => heartbeat(&mut session, time),
+            Step::Describe(_) => session.described(&[registration("DRAINING")], at(time)),
+            Step::Wait(until) => time = (until - at(0)).num_seconds(),
+            step => break step,
+        }
+    };
+    assert_eq!((found, time), (Step::FindActive, 300));
+    session.found_active(true, at(300));
+    assert_eq!(next(&session, 300), Step::Find(vec![arn()]));
+}
+
 #[test]
 fn stopping_tasks_are_polled_every_two_seconds() {
     let mut session = draining(&["t"]);

@@ -8,13 +8,16 @@ use fleetkeeper_sim::world::history::Occurrence;
 use fleetkeeper_sim::world::lambda::invocation::{InvocationEnd, InvocationId};
 
 use super::{Duty, Story, breach, time_to_complete, time_to_see_it_empty};
-use crate::rules::Breach;
 use crate::rules::invocations::notices;
 use crate::rules::membership::Membership;
 use crate::rules::occupancy::Occupancy;
 use crate::rules::waiting::Place;
 use crate::rules::within_the_bucket::is_read;
+use crate::rules::{Breach, longest_lag};
 use crate::stage::DRAINER;
+
+/// An instance that registers anew while an invocation drains it is found within this.
+const SOUGHT_ANEW: TimeDelta = TimeDelta::seconds(310);
 
 /// The duration of a round of many reads, for each of them.
 const READ_TAKES: TimeDelta = TimeDelta::milliseconds(120);
@@ -109,9 +112,13 @@ impl Watch<'_> {
         // of the whole cluster.
         let calls = (tasks + self.occupancy.len()) * 4 + 50;
         let gone = self.occupancy.of(action.instance).next().is_none();
+        let registered = self.occupancy.of(action.instance).map(|it| it.registered).max();
         for duty in self.story.duties.get(token).into_iter().flatten() {
             let until = duty.until.map_or(now, |until| until.min(now));
-            let takes = time_to_complete(&self.story.played.scenario, duty, calls, gone);
+            let mut takes = time_to_complete(&self.story.played.scenario, duty, calls, gone);
+            if registered.is_some_and(|at| at + longest_lag(&self.story.played.scenario) >= duty.from) {
+                takes += SOUGHT_ANEW;
+            }
             let from = duty.from.max(ready).max(action.opened).max(self.story.calm_since(duty, until));
             let late = until - from > takes && (duty.own || !self.has_too_many_pages(duty));
             if late && self.story.is_found_or_known_gone(&self.membership, action, from, now) {

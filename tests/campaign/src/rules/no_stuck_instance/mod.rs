@@ -15,6 +15,7 @@
 //! ```text
 //! 40 s + 4 polls + 60 ms * calls         one instance that waits alone
 //! + 75 s                                 it is not in the cluster
+//! + 310 s                                it registers anew meanwhile
 //! + 90 s + 120 ms * reads                others of the group wait
 //! + 150 s + half of the heartbeat timeout, 450 s at most
 //!                                        it is left to the sweeps

@@ -19,7 +19,7 @@
 //!   AWS denied actions that were open, what was reported before the end counts as well.
 //! - An invocation does not answer `cut-short` where a termination superseded the action of its
 //!   notice and the action of that is still open: the instance waits, and its tasks go on. A
-//!   message without an `Action` may be taken for that of the termination.
+//!   message without an `Action` may be handled as that of the termination.
 //! - A sweep fails only where a call of its own was refused, or where its group is not in its
 //!   cluster.
 

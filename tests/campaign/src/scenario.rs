@@ -43,6 +43,13 @@ impl Scenario {
         groups.any(|it| it.other_hook_seconds.is_some() || it.options.drained_by_ecs_within.is_some())
     }
 
+    /// The longest heartbeat timeout of the groups' hooks, in seconds.
+    #[must_use]
+    pub fn longest_heartbeat_seconds(&self) -> u32 {
+        let groups = self.clusters.iter().flat_map(|cluster| &cluster.groups);
+        groups.map(|group| group.heartbeat_seconds).max().unwrap_or(0)
+    }
+
     /// Returns whether a fault has Auto Scaling say of an open action that it has ended.
     #[must_use]
     pub fn denies_open_actions(&self) -> bool {

@@ -408,10 +408,11 @@ impl Session {
     pub fn conclude(&mut self) {
         let run_out = self.waiting.may_have_run_out(self.schedule().heartbeat_timeout());
         let unfinished = self.evidence.unfinished().len() + self.evidence.killed(run_out);
-        self.end.get_or_insert(match unfinished {
-            _ if self.waiting.is_superseded() => DrainEnd::ActionGone,
-            0 => DrainEnd::ActionGone,
-            unfinished => DrainEnd::CutShort { unfinished },
+        let cut_short = unfinished > 0 && !self.waiting.is_superseded();
+        self.end.get_or_insert(if cut_short {
+            DrainEnd::CutShort { unfinished }
+        } else {
+            DrainEnd::ActionGone
         });
     }
 

@@ -59,6 +59,13 @@ pub(super) struct Notice<'a> {
     pub(super) instance: String,
 }
 
+impl Notice<'_> {
+    /// Returns whether it says in `Action` what is done with the instance. Not all notices do.
+    pub(super) fn names_its_action(&self) -> bool {
+        self.text.contains(r#""Action""#)
+    }
+}
+
 /// A sweep of a group.
 #[derive(Debug)]
 pub(super) struct Sweep {

@@ -205,12 +205,22 @@ impl Drains<'_> {
         ends.filter(|it| it.position <= by.position).max_by_key(|it| it.position)
     }
 
+    /// The places of a coordinator that could know of what was delegated to it at a time.
+    fn places_after(
+        &self,
+        coordinator: &str,
+        since: Ended<'_>,
+        by: Ended<'_>,
+    ) -> impl Iterator<Item = &Place> + Clone {
+        self.places.values().filter(move |it| {
+            it.is_about(coordinator) && it.ended.is_none_or(|end| end > since.at) && it.started <= by.at
+        })
+    }
+
     /// Returns whether a coordinator has read its group only while a few waited, since something
     /// was delegated to it.
     fn sees_only_few(&self, coordinator: &str, since: Ended<'_>, by: Ended<'_>) -> bool {
-        let mut its = self.places.values().filter(|it| {
-            it.is_about(coordinator) && it.ended.is_none_or(|end| end > since.at) && it.started <= by.at
-        });
+        let mut its = self.places_after(coordinator, since, by);
         let few =
             |it: &Place| it.readings.iter().all(|(at, waiting)| *at < since.at || *waiting <= ALONE_AT_MOST);
         its.clone().next().is_some() && its.all(few)
@@ -219,9 +229,7 @@ impl Drains<'_> {
     /// Returns whether a coordinator's action was over before each of its invocations that could
     /// know of what was delegated to it.
     fn came_too_late(&self, coordinator: &str, since: Ended<'_>, by: Ended<'_>) -> bool {
-        let its = self.places.values().filter(|it| {
-            it.is_about(coordinator) && it.ended.is_none_or(|end| end > since.at) && it.started <= by.at
-        });
+        let its = self.places_after(coordinator, since, by);
         let over_by = |time| {
             let mut own = self.actions.values().filter(|action| action.instance.as_str() == coordinator);
             own.all(|action| action.ended.is_some_and(|ended| ended.at <= time))

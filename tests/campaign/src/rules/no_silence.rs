@@ -76,7 +76,7 @@ impl Rule for NoSilence {
             }
             let cut_short = answered(ended.how, "outcome") == Some("cut-short");
             let own = notices(invocation.payload).into_iter().next();
-            let own = own.filter(|notice| cut_short && notice.text.contains(r#""Action""#));
+            let own = own.filter(|notice| cut_short && notice.names_its_action());
             let own = own.and_then(|notice| actions.get(notice.token.as_str()));
             if own.is_some_and(|own| goes_on(&actions, own, ended.at)) {
                 return breach(ended.at, format!("[{}] reports as cut short what goes on", id.0));

@@ -22,7 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
-use super::invocations::{invocations, notices};
+use super::invocations::{Notice, invocations, notices};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::waiting::{Place, places};
 use super::{Breach, Rule};
@@ -58,7 +58,7 @@ impl Rule for NothingOutlivesItsDrain {
         for (id, place) in &places(entries) {
             let Some(invocation) = invocations.get(id) else { continue };
             let notice = notices(invocation.payload).into_iter().next();
-            let says_action = notice.as_ref().is_none_or(|notice| notice.text.contains(r#""Action""#));
+            let says_action = notice.as_ref().is_none_or(Notice::names_its_action);
             let token = notice.map(|notice| notice.token);
             let ended = place.ended.unwrap_or(played.world.now());
             let limit = if place.is_sweep() {
@@ -107,9 +107,7 @@ fn heartbeat_interval(scenario: &Scenario) -> TimeDelta {
     if !scenario.has_other_hooks() {
         return TimeDelta::zero();
     }
-    let groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
-    let longest = groups.map(|group| group.heartbeat_seconds).max().unwrap_or(0);
-    TimeDelta::seconds(i64::from(longest / 3))
+    TimeDelta::seconds(i64::from(scenario.longest_heartbeat_seconds() / 3))
 }
 
 fn slowness(scenario: &Scenario) -> TimeDelta {

@@ -12,7 +12,7 @@ use crate::rules::invocations::notices;
 use crate::rules::membership::Membership;
 use crate::rules::occupancy::Occupancy;
 use crate::rules::waiting::Place;
-use crate::rules::within_the_bucket::is_read;
+use crate::rules::within_the_bucket::{is_read, page_size};
 use crate::rules::{Breach, longest_lag};
 use crate::stage::DRAINER;
 
@@ -90,8 +90,7 @@ impl Watch<'_> {
     /// Returns whether the instances take more reads, because of small pages, than an invocation
     /// makes in its time.
     fn has_too_many_pages(&self, duty: &Duty) -> bool {
-        let page = self.story.played.scenario.api.page_limit.unwrap_or(100).clamp(1, 100);
-        duty.waiting > page * 20
+        duty.waiting > page_size(self.story.played) * 20
     }
 
     /// Returns whether no part of an instance takes tasks.

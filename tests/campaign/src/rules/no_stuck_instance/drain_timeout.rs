@@ -13,6 +13,7 @@ use super::{Duty, Story, breach, time_to_complete};
 use crate::rules::Breach;
 use crate::rules::lifecycle_actions::LifecycleAction;
 use crate::rules::occupancy::Occupancy;
+use crate::rules::within_the_bucket::page_size;
 use crate::scenario::OnTimeout;
 use crate::set_up::group_name;
 use crate::stage::DRAINER;
@@ -45,7 +46,7 @@ pub(super) fn ends(story: &Story<'_>) -> Result<(), Breach> {
         occupancy.see(entry);
         tasks += usize::from(matches!(entry.what, Occurrence::TaskPlaced { .. }));
     }
-    let page = story.played.scenario.api.page_limit.unwrap_or(100).clamp(1, 100);
+    let page = page_size(story.played);
     let calls = (tasks + occupancy.len()).div_ceil(page) * 4 + 50;
     for (token, action) in &story.actions {
         let until = action.ended.map_or(story.played.world.now(), |ended| ended.at);

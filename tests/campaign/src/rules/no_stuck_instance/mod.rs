@@ -213,8 +213,7 @@ fn time_to_complete(scenario: &Scenario, duty: &Duty, calls: usize, gone: bool) 
         takes += GROUP_READ + TimeDelta::milliseconds(120) * times(duty.waiting * 10 + calls);
     }
     if duty.by.is_none() {
-        let groups = scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
-        let longest = groups.map(|group| group.heartbeat_seconds).max().unwrap_or(0);
+        let longest = scenario.longest_heartbeat_seconds();
         takes += SWEEPS_TAKE + TimeDelta::seconds(i64::from(longest / 2)).min(SWEEPS_PAUSE_MAX);
     }
     takes

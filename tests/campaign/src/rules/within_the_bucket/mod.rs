@@ -113,6 +113,6 @@ pub(super) const fn is_read(operation: Operation) -> bool {
 }
 
 /// The most that a page of a list holds.
-fn page_size(played: &Played) -> usize {
+pub(super) fn page_size(played: &Played) -> usize {
     played.scenario.api.page_limit.unwrap_or(100).clamp(1, 100)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE};
+use fleetkeeper_core::ports::MessageAttributes;
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::task::LastStatus;
@@ -107,7 +107,9 @@ impl Scene {
             if record["outcome"] != "republished" {
                 return;
             }
-            next.attempt = record["nextAttempt"].as_u64().and_then(|it| u32::try_from(it).ok());
+            let attempt = record["nextAttempt"].as_u64().and_then(|it| u32::try_from(it).ok());
+            next.attributes =
+                attempt.map(|attempt| MessageAttributes { attempt, ..MessageAttributes::default() });
         }
     }
 
@@ -246,11 +248,8 @@ fn world_of_hosts(count: usize) -> (World, Vec<Ec2InstanceId>) {
 
 fn sns_event(message: &SnsMessage) -> Value {
     let mut attributes = json!({});
-    if let Some(attempt) = message.attempt {
-        attributes[ATTEMPT_ATTRIBUTE] = json!({"Type": "Number", "Value": attempt.to_string()});
-    }
-    if message.coordinates {
-        attributes[COORDINATES_ATTRIBUTE] = json!({"Type": "String", "Value": "true"});
+    for (name, data_type, value) in message.attributes.iter().flat_map(MessageAttributes::set) {
+        attributes[name] = json!({"Type": data_type, "Value": value});
     }
     json!({"Records": [{
         "EventSource": "aws:sns",

@@ -300,7 +300,7 @@ async fn any_call_may_fail_once_at_any_moment_and_the_drain_is_done() {
                 // A publish whose answer was lost is made twice: the second message finds the
                 // action gone.
                 let attempts: Vec<_> =
-                    scene.world(|world| world.published().iter().map(|it| it.attempt).collect());
+                    scene.world(|world| world.published().iter().map(|it| it.attributes.attempt).collect());
                 let twice = attempts.windows(2).any(|two| two[0] == two[1]);
                 let outcome = if twice { "action-gone" } else { "completed" };
                 assert_eq!(first(&answer)["outcome"], outcome, "{fault:?} {nth}");

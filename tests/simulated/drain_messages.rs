@@ -196,7 +196,10 @@ async fn an_eventbridge_notice_is_drained_and_republished_to_the_configured_topi
     assert_eq!((&first(&answer)["outcome"], &first(&answer)["attempt"]), (&json!("republished"), &json!(1)));
 
     let republished = scene.sent().remove(0);
-    assert_eq!((republished.topic_arn.as_str(), republished.attempt), (TOPIC, Some(2)));
+    assert_eq!(
+        (republished.topic_arn.as_str(), republished.attributes.as_ref().unwrap().attempt),
+        (TOPIC, 2)
+    );
     let (answer, _) = scene.see_through(&republished).await;
     assert_eq!(first(&answer)["reason"], "drained: every task on the instance has stopped");
     scene.assert_all_drained(1);

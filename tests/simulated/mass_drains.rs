@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
+use fleetkeeper_core::ports::MessageAttributes;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{ActionEnd, Occurrence};
@@ -173,7 +174,7 @@ async fn a_coordinator_goes_on_after_its_own_drain() {
     assert!(scene.all_calls() <= calls + 5);
 
     let republished = scene.sent().remove(0);
-    assert!(republished.coordinates);
+    assert!(republished.attributes.as_ref().unwrap().coordinates);
     let (answer, _) = scene.see_through(&republished).await;
     assert_eq!(first(&answer)["outcome"], "action-gone");
     scene.assert_all_drained(4);
@@ -360,7 +361,8 @@ async fn a_stop_that_is_refused_for_one_instance_does_not_hold_back_the_others()
             while failures < 3 {
                 match scene.deliver(&next).await {
                     Ok(answer) if first(&answer)["outcome"] == "republished" => {
-                        next.attempt = Some(next.attempt.unwrap_or(1) + 1);
+                        let before = next.attributes.take().unwrap_or_default();
+                        next.attributes = Some(MessageAttributes { attempt: before.attempt + 1, ..before });
                         failures = 0;
                     }
                     Ok(answer) => return first(&answer)["outcome"].as_str().unwrap().to_owned(),

@@ -19,7 +19,8 @@ async fn near_the_invocation_timeout_the_message_is_republished_and_the_next_inv
     assert!(invocations > 2, "{invocations}");
     assert_eq!(first(&answer)["outcome"], "completed");
     assert_eq!(first(&answer)["attempt"], invocations);
-    let attempts: Vec<_> = scene.world(|world| world.published().iter().map(|it| it.attempt).collect());
+    let attempts: Vec<_> =
+        scene.world(|world| world.published().iter().map(|it| it.attributes.attempt).collect());
     assert_eq!(attempts, (2..=invocations).collect::<Vec<_>>());
     scene.assert_all_drained(1);
 }

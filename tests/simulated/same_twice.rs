@@ -108,7 +108,10 @@ async fn a_publish_whose_answer_was_lost_makes_two_chains_that_end_as_one() {
     let notice = scene.terminate(0);
     scene.deliver(&notice).await.unwrap();
     let chains = scene.sent();
-    assert_eq!(chains.iter().map(|message| message.attempt).collect::<Vec<_>>(), [Some(2), Some(2)]);
+    assert_eq!(
+        chains.iter().map(|message| message.attributes.as_ref().unwrap().attempt).collect::<Vec<_>>(),
+        [2, 2]
+    );
     let (one, other) = join(scene.deliver(&chains[0]), scene.deliver(&chains[1])).await;
     one.unwrap();
     other.unwrap();

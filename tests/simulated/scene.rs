@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE};
+use fleetkeeper_core::ports::MessageAttributes;
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
@@ -185,14 +185,14 @@ impl Scene {
             if answer["outcome"] != "republished" {
                 own.get_or_insert(answer);
             }
-            let attempt = next.attempt.unwrap_or(1) + 1;
+            let attempt = next.attributes.as_ref().map_or(1, |it| it.attempt) + 1;
             let published = self.world(|world| {
                 let mut published = world.published().iter();
-                published.find(|it| it.message == next.message && it.attempt == attempt).cloned()
+                published.find(|it| it.message == next.message && it.attributes.attempt == attempt).cloned()
             });
             match (published, own) {
                 (Some(published), still) => {
-                    (next.attempt, next.coordinates, own) = (Some(attempt), published.coordinates, still);
+                    (next.attributes, own) = (Some(published.attributes), still);
                 }
                 (None, own) => return own.unwrap(),
             }
@@ -281,7 +281,7 @@ impl Scene {
     }
 }
 
-fn drainer(aws: &SimulatedAws, variables: &[(&str, &str)]) -> Simulated {
+pub(crate) fn drainer(aws: &SimulatedAws, variables: &[(&str, &str)]) -> Simulated {
     let lookup = |name: &str| {
         variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into())
     };
@@ -298,13 +298,8 @@ pub(crate) fn sns_event(messages: &[&SnsMessage]) -> Value {
             let mut record = sample["Records"][0].clone();
             record["Sns"]["TopicArn"] = json!(message.topic_arn);
             record["Sns"]["Message"] = json!(message.message);
-            if let Some(attempt) = message.attempt {
-                record["Sns"]["MessageAttributes"] =
-                    json!({ATTEMPT_ATTRIBUTE: {"Type": "Number", "Value": attempt.to_string()}});
-            }
-            if message.coordinates {
-                record["Sns"]["MessageAttributes"][COORDINATES_ATTRIBUTE] =
-                    json!({"Type": "String", "Value": "true"});
+            for (name, data_type, value) in message.attributes.iter().flat_map(MessageAttributes::set) {
+                record["Sns"]["MessageAttributes"][name] = json!({"Type": data_type, "Value": value});
             }
             record
         })

@@ -1,10 +1,16 @@
 //! A drain that is sent to a cluster which is not its group's completes nothing.
 
+use std::time::Duration;
+
 use fleetkeeper_core::error_chain::ErrorChain;
+use fleetkeeper_core::ports::MessageAttributes;
 use fleetkeeper_sim::LifecycleHook;
 use fleetkeeper_sim::world::Operation;
+use fleetkeeper_sim::world::sns::SnsMessage;
 
-use crate::scene::{CLUSTER, GROUP, Scene, TOPIC, first, two_hosts_with_web};
+use crate::scene::{
+    CLUSTER, GROUP, Scene, TOPIC, a_host_with, drainer, first, sns_event, two_hosts_with_web, web,
+};
 
 /// Hosts with tasks in the cluster `demo`, a second cluster `other`, and a hook with this metadata.
 fn scene_of(metadata: Option<&str>, cluster: &str) -> Scene {
@@ -77,4 +83,32 @@ async fn a_sweep_of_another_cluster_completes_nothing() {
     assert_eq!(scene.calls(Operation::CompleteLifecycleAction), 0);
     assert_eq!(scene.killed(), 0);
     assert!(!scene.reasons("DrainErrors", 1.0).is_empty());
+}
+
+/// The only instance of its group is deregistered by hand between two invocations of its drain.
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_an_earlier_invocation_saw_in_the_cluster_was_in_the_right_one() {
+    let mut scene = Scene::new(a_host_with(&[web()], 600));
+    scene.timeout = Duration::from_secs(100);
+    let answer = first(&scene.deliver(&scene.terminate(0)).await.unwrap());
+    assert_eq!(answer["outcome"], "republished");
+
+    scene.world(|world| {
+        world.set_container_instance_status(CLUSTER, &scene.hosts[0], "INACTIVE".into()).unwrap();
+    });
+    let republished = scene.sent().remove(0);
+    let seen_in = |cluster: Option<&str>| {
+        let attributes = republished.attributes.clone().unwrap();
+        let attributes = MessageAttributes { seen_in: cluster.map(|it| it.parse().unwrap()), ..attributes };
+        SnsMessage { attributes: Some(attributes), ..republished.clone() }
+    };
+    for cluster in [None, Some("other")] {
+        // In another environment, which remembers nothing.
+        let other = drainer(&scene.aws, &[("ECS_CLUSTER", CLUSTER)]);
+        let event = sns_event(&[&seen_in(cluster)]);
+        let error = other.handle(event, scene.invocation()).await.unwrap_err();
+        assert_eq!(error.kind(), "WrongCluster", "{cluster:?}");
+    }
+    let answer = first(&scene.deliver(&republished).await.unwrap());
+    assert_eq!(answer["reason"], "the instance is not in the cluster");
 }

@@ -23,9 +23,9 @@ use fleetkeeper_core::lifecycle::{
 };
 use fleetkeeper_core::ports::{
     AutoScalingGroups, CallError, CallErrorKind, CapacityProviders, ContainerInstanceDraining,
-    ContainerInstanceQuery, ContainerInstances, LifecycleActions, MetricDatum, MetricUnit, Metrics,
-    NotificationTopic, Services, StorageResolution, TaskDefinitions, TaskProtections, TaskStopping, Tasks,
-    TasksOf,
+    ContainerInstanceQuery, ContainerInstances, LifecycleActions, MessageAttributes, MetricDatum, MetricUnit,
+    Metrics, NotificationTopic, Services, StorageResolution, TaskDefinitions, TaskProtections, TaskStopping,
+    Tasks, TasksOf,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::service::{Launch, PlacementConstraint, SchedulingStrategy};
@@ -532,7 +532,7 @@ async fn a_publish_that_fails_is_not_retried_by_the_sdk() {
     let Failing { url, requests, server } = Failing::start().await;
     let config = sdk_at(&url).await;
     let topic = "arn:aws:sns:us-east-1:111122223333:lifecycle";
-    let error = Sns::new(&config).publish(topic, "{}", 2, false).await.unwrap_err();
+    let error = Sns::new(&config).publish(topic, "{}", &MessageAttributes::default()).await.unwrap_err();
     assert_eq!((error.kind, requests.load(Ordering::Relaxed)), (CallErrorKind::Unavailable, 1));
     assert!(error.may_have_taken_effect());
 
@@ -561,7 +561,7 @@ async fn sns_and_cloudwatch_take_what_the_adapters_send() {
     let config = sdk_at(&relay.url()).await;
 
     let refused = Sns::new(&config)
-        .publish("arn:aws:sns:us-east-1:111122223333:none", "{}", 2, false)
+        .publish("arn:aws:sns:us-east-1:111122223333:none", "{}", &MessageAttributes::default())
         .await
         .unwrap_err();
     let said = ErrorChain(&refused).to_string();

@@ -4,9 +4,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::config::Builder;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::types::MessageAttributeValue;
-use fleetkeeper_core::ports::{
-    ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE, CallError, CallErrorKind, NotificationTopic,
-};
+use fleetkeeper_core::ports::{CallError, CallErrorKind, MessageAttributes, NotificationTopic};
 
 use crate::call_error::call_error;
 
@@ -35,23 +33,19 @@ impl NotificationTopic for Sns {
         &self,
         topic_arn: &str,
         message: &str,
-        attempt: u32,
-        coordinates: bool,
+        attributes: &MessageAttributes,
     ) -> Result<(), CallError> {
         const OPERATION: &str = "sns:Publish";
-        let attribute = |data_type: &str, value: String| {
+        let mut call = self.client.publish().topic_arn(topic_arn).message(message);
+        for (name, data_type, value) in attributes.set() {
             let built = MessageAttributeValue::builder().data_type(data_type).string_value(value).build();
-            built.map_err(|error| CallError {
+            let attribute = built.map_err(|error| CallError {
                 operation: OPERATION,
                 resource: topic_arn.to_owned(),
                 kind: CallErrorKind::Refused,
                 source: Some(Box::new(error)),
-            })
-        };
-        let mut call = self.client.publish().topic_arn(topic_arn).message(message);
-        call = call.message_attributes(ATTEMPT_ATTRIBUTE, attribute("Number", attempt.to_string())?);
-        if coordinates {
-            call = call.message_attributes(COORDINATES_ATTRIBUTE, attribute("String", true.to_string())?);
+            })?;
+            call = call.message_attributes(name, attribute);
         }
         call.send().await.map_err(|error| call_error(OPERATION, topic_arn, error))?;
         Ok(())

@@ -25,7 +25,7 @@
 //! use std::time::Duration;
 //!
 //! use fleetkeeper_core::drain::{
-//!     DrainRequest, Message, OnDrainTimeout, Schedule, Session, Step, read_message,
+//!     DrainRequest, Message, OnDrainTimeout, Schedule, Seen, Session, Step, read_message,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -48,6 +48,7 @@
 //!     absence_allowance: Duration::from_secs(60),
 //!     is_fresh: true,
 //!     in_passing: false,
+//!     seen: Seen::default(),
 //! });
 //! assert_eq!(session.next(None, now), Step::Find(vec![]));
 //!

@@ -30,8 +30,8 @@ pub struct Drainer<P> {
     ports: P,
     config: Config,
     paces: Paces,
-    /// This environment's memory of each group's hook between two invocations.
-    standby: RefCell<BTreeMap<(String, String), Standby>>,
+    /// This environment's memory of each cluster's groups and their hooks between two invocations.
+    standby: RefCell<BTreeMap<(Cluster, String, String), Standby>>,
 }
 
 /// The work of one invocation.
@@ -121,7 +121,7 @@ impl<P: Ports> Drainer<P> {
             cluster = cluster.name(),
             group = notice.action.group,
             hook = notice.action.hook,
-            attempt = delivery.attempt,
+            attempt = delivery.attributes.attempt,
         );
         let (group, hook) = (notice.action.group.clone(), notice.action.hook.clone());
         let work = Work { cluster, group, hook, own: Some((notice, delivery)) };
@@ -137,7 +137,7 @@ impl<P: Ports> Drainer<P> {
 
     async fn work(&self, work: Work, invocation: Invocation) -> Result<RecordOutcome, RecordError> {
         let Work { cluster, group, hook, own } = work;
-        let key = (group.clone(), hook.clone());
+        let key = (cluster.clone(), group.clone(), hook.clone());
         let standby = self.standby.borrow().get(&key).cloned().unwrap_or_default();
         if own.is_none() && !self.config.dry_run && !standby.is_due(self.ports.clock().now()) {
             let summary = DrainSummary {
@@ -152,10 +152,10 @@ impl<P: Ports> Drainer<P> {
             return Ok(RecordOutcome::Drain(Box::new(summary)));
         }
         let request = GroupRequest {
+            cluster: cluster.clone(),
             group: group.clone(),
             hook: hook.clone(),
-            own: own.as_ref().map(|(notice, delivery)| (notice.clone(), delivery.attempt)),
-            coordinated: own.as_ref().is_some_and(|(_, delivery)| delivery.coordinated),
+            own: own.as_ref().map(|(notice, delivery)| (notice.clone(), delivery.attributes.clone())),
             drain_timeout: self.config.drain_timeout,
             policy: self.config.on_drain_timeout,
             poll_interval: self.config.poll_interval,

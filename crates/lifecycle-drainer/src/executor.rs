@@ -257,15 +257,14 @@ impl<P: Ports> Executor<'_, P> {
         let Some((topic_arn, delivery)) = delivery.and_then(|it| Some((it.topic_arn.as_ref()?, it))) else {
             return Err(RecordError::NoTopic { ec2_instance_id: id, cluster });
         };
-        let next_attempt = delivery.attempt.saturating_add(1);
+        let attributes = self.drains.attributes();
         let clock = self.calls.ports.clock();
-        let coordinates = self.drains.coordinates();
         let (mut pause, mut uncertain) = (PUBLISH_RETRY, 0);
         loop {
-            let call = self.calls.ports.sns().publish(topic_arn, &delivery.text, next_attempt, coordinates);
+            let call = self.calls.ports.sns().publish(topic_arn, &delivery.text, &attributes);
             let patience = until.min(clock.now() + PUBLISH_PATIENCE);
             let Err(error) = within(clock, patience, "sns:Publish", topic_arn, call).await else {
-                return Ok(next_attempt);
+                return Ok(attributes.attempt);
             };
             tracing::error!(event = "republish_failed", error = %ErrorChain(&error), "cannot republish the message");
             uncertain += u32::from(error.may_have_taken_effect());

@@ -2,7 +2,9 @@
 
 use aws_lambda_events::sns::SnsRecord;
 use fleetkeeper_core::drain::{Message, is_event, message_text, read_event, read_message};
-use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE};
+use fleetkeeper_core::ports::{
+    ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE, MessageAttributes, SEEN_IN_ATTRIBUTE,
+};
 use fleetkeeper_core::topic::TopicArn;
 use serde_json::Value;
 
@@ -18,10 +20,8 @@ pub struct Delivery {
     pub text: String,
     /// The message in it.
     pub message: Message,
-    /// 1 for AWS's own message, 2 for the first republish.
-    pub attempt: u32,
-    /// True if the invocation that republished it coordinated.
-    pub coordinated: bool,
+    /// What the invocation that republished it knew.
+    pub attributes: MessageAttributes,
 }
 
 /// The records of an event, not read yet, so that an unreadable record does not hold back the
@@ -45,7 +45,12 @@ pub fn read_record(record: Value, topic: Option<&TopicArn>) -> Result<Delivery, 
         Value::Object(event) if is_event(&event) => {
             let message = read_event(&event).map_err(RecordError::Event)?;
             let topic_arn = topic.map(ToString::to_string);
-            Delivery { topic_arn, text: message_text(&event), message, attempt: 1, coordinated: false }
+            Delivery {
+                topic_arn,
+                text: message_text(&event),
+                message,
+                attributes: MessageAttributes::default(),
+            }
         }
         record => read_sns_record(record, topic)?,
     };
@@ -61,24 +66,30 @@ fn is_of_sqs(record: &Value) -> bool {
 
 fn read_sns_record(mut record: Value, topic: Option<&TopicArn>) -> Result<Delivery, RecordError> {
     // Only people read the attempt. No unreadable attribute, ours or another, may lose a drain.
-    let attributes = record.get_mut("Sns").and_then(|sns| sns.get_mut("MessageAttributes")).map(Value::take);
-    let attribute = |name| attributes.as_ref().and_then(|attributes| attributes.get(name));
-    let attempt = attempt(attribute(ATTEMPT_ATTRIBUTE));
-    let coordinated = attribute(COORDINATES_ATTRIBUTE).is_some();
+    let sent = record.get_mut("Sns").and_then(|sns| sns.get_mut("MessageAttributes")).map(Value::take);
+    let attribute = |name| sent.as_ref().and_then(|sent| sent.get(name));
+    let attributes = MessageAttributes {
+        attempt: attempt(attribute(ATTEMPT_ATTRIBUTE)),
+        coordinates: attribute(COORDINATES_ATTRIBUTE).is_some(),
+        seen_in: attribute(SEEN_IN_ATTRIBUTE).and_then(text).and_then(|cluster| cluster.parse().ok()),
+    };
     let SnsRecord { sns, .. } = serde_json::from_value(record).map_err(RecordError::Unreadable)?;
     let message = read_message(&sns.message).map_err(RecordError::Message)?;
     let came_through = Some(sns.topic_arn).filter(|topic| !topic.is_empty());
     let topic_arn = came_through.or_else(|| topic.map(ToString::to_string));
-    Ok(Delivery { topic_arn, text: sns.message, message, attempt, coordinated })
+    Ok(Delivery { topic_arn, text: sns.message, message, attributes })
 }
 
 fn attempt(attribute: Option<&Value>) -> u32 {
     let Some(attribute) = attribute else { return 1 };
-    let number = attribute.get("Value").and_then(Value::as_str).and_then(|value| value.parse().ok());
-    number.unwrap_or_else(|| {
+    text(attribute).and_then(|value| value.parse().ok()).unwrap_or_else(|| {
         tracing::warn!(event = "attempt_unreadable", %attribute, "cannot read fleetkeeper.attempt: assuming 2");
         2
     })
+}
+
+fn text(attribute: &Value) -> Option<&str> {
+    attribute.get("Value").and_then(Value::as_str)
 }
 
 /// Logs the metadata of a notice's hook if it is not understood.
@@ -135,7 +146,7 @@ mod tests {
         for (sample, replacement) in [(TERMINATING, Some(false)), (ROOT_VOLUME, Some(true))] {
             let delivery = deliver(event(sample), Some(&topic)).unwrap();
             assert_eq!(delivery.topic_arn.as_deref(), Some(TOPIC));
-            assert_eq!(delivery.attempt, 1);
+            assert_eq!(delivery.attributes, MessageAttributes::default());
             let Message::Terminating(notice) = &delivery.message else { panic!("{:?}", delivery.message) };
             assert_eq!(notice.action.group, "demo-asg");
             assert_eq!(notice.time.to_rfc3339(), "2026-11-02T09:15:27+00:00");

@@ -4,6 +4,7 @@
 use super::role::{Placement, Probes, Role, Standing};
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::LifecycleActionState;
+use crate::ports::MessageAttributes;
 
 /// See the module.
 #[derive(Debug)]
@@ -16,14 +17,13 @@ pub(super) struct Assignment {
 }
 
 impl Assignment {
-    /// The assignment of a message or of a sweep. `coordinated` is whether drains may have been
-    /// delegated to the message in the invocation before.
-    pub(super) fn new(has_message: bool, coordinated: bool) -> Self {
+    /// The assignment of a message with these attributes, or of a sweep.
+    pub(super) fn new(message: Option<&MessageAttributes>) -> Self {
         Self {
-            role: if has_message { Role::Undecided } else { Role::Standby },
+            role: if message.is_some() { Role::Undecided } else { Role::Standby },
             is_in_doubt: false,
             probes: Probes::new(),
-            coordinates: coordinated,
+            coordinates: message.is_some_and(|attributes| attributes.coordinates),
             took_all: false,
         }
     }

@@ -54,6 +54,15 @@ pub struct Evidence {
     all_stopped_at: Option<DateTime<Utc>>,
 }
 
+/// What an earlier invocation saw of the instance in its cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// True if it was there.
+    pub in_cluster: bool,
+    /// Since when the cluster does not list it.
+    pub absent_since: Option<DateTime<Utc>>,
+}
+
 /// A task that some list showed on the instance.
 #[derive(Debug, Clone)]
 struct Known {
@@ -75,6 +84,12 @@ pub struct TaskLists {
 }
 
 impl Evidence {
+    /// The evidence of an invocation that begins.
+    #[must_use]
+    pub fn after(earlier: Seen) -> Self {
+        Self { was_in_cluster: earlier.in_cluster, absent_since: earlier.absent_since, ..Self::default() }
+    }
+
     /// The registrations that count: in the cluster, and not a ghost.
     pub fn registrations(&self) -> impl Iterator<Item = &ContainerInstance> {
         let connected = self.registrations.values().filter(|it| it.agent_connected);
@@ -224,11 +239,6 @@ impl Evidence {
             task.is_stopped() && (task.was_killed_with_its_host() || late)
         });
         killed.count()
-    }
-
-    /// An earlier invocation saw that the cluster does not list the instance.
-    pub fn was_absent_since(&mut self, at: DateTime<Utc>) {
-        self.absent_since = Some(at);
     }
 
     /// When the confirming round may begin: every known task has been seen STOPPED, and

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use super::assignment::Assignment;
 use super::batch::{Batch, Next, next};
 use super::cluster_lists::ClusterLists;
+use super::evidence::Seen;
 use super::group_request::GroupRequest;
 use super::group_view::GroupView;
 use super::reason::CompleteReason;
@@ -23,7 +24,7 @@ use super::standby::{SWEPT_AFTER, Standby};
 use super::waits::Waits;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::LifecycleAction;
-use crate::ports::FILTER_MAX;
+use crate::ports::{FILTER_MAX, MessageAttributes};
 use crate::task::TaskArn;
 use crate::time_left::between;
 
@@ -116,7 +117,7 @@ impl GroupDrains {
     pub fn new(request: GroupRequest, standby: Standby) -> Self {
         let (mut sessions, mut held_in) = (BTreeMap::new(), BTreeMap::new());
         let begins = request.begins;
-        if let Some((notice, attempt)) = &request.own {
+        if let Some((notice, attributes)) = &request.own {
             // Auto Scaling's clock may be ahead of this one.
             let began = notice.time.min(begins);
             let drain_timeout = notice.drain_timeout.unwrap_or(request.drain_timeout);
@@ -128,14 +129,19 @@ impl GroupDrains {
                 policy: request.policy,
                 poll_interval: request.poll_interval,
                 absence_allowance: request.absence_allowance(),
-                is_fresh: *attempt == 1 && begins < began + FRESH,
+                is_fresh: attributes.attempt == 1 && begins < began + FRESH,
                 in_passing: false,
+                seen: Seen {
+                    in_cluster: standby.seen(&id).in_cluster
+                        || attributes.seen_in.as_ref() == Some(&request.cluster),
+                    absent_since: None,
+                },
             });
             sessions.insert(id.clone(), session);
             held_in.extend(notice.held_in().map(|state| (id, state.to_owned())));
         }
         Self {
-            assignment: Assignment::new(request.own.is_some(), request.coordinated),
+            assignment: Assignment::new(request.own.as_ref().map(|(_, attributes)| attributes)),
             held_in,
             view: GroupView::default(),
             group_due: begins,
@@ -192,21 +198,28 @@ impl GroupDrains {
         std::mem::take(&mut self.reports)
     }
 
-    /// Returns whether other instances' drains may have been delegated to the message. Its next
-    /// invocation needs to know.
+    /// The attributes of the message for its next delivery.
     #[must_use]
-    pub fn coordinates(&self) -> bool {
-        self.assignment.coordinates()
+    pub fn attributes(&self) -> MessageAttributes {
+        let was_in_cluster = self.own().is_some_and(|own| own.evidence().was_in_cluster());
+        MessageAttributes {
+            attempt: self.request.attempt().saturating_add(1),
+            coordinates: self.assignment.coordinates(),
+            seen_in: was_in_cluster.then(|| self.request.cluster.clone()),
+        }
     }
 
     /// The memory that the invocation leaves for the next sweep.
     #[must_use]
     pub fn into_standby(mut self, now: DateTime<Utc>) -> Standby {
-        if self.assignment.is(Role::Standby) {
-            for session in self.sessions.values() {
-                let absent_since = session.evidence().absent_since().filter(|_| session.end().is_none());
-                self.standby.see_absence(session.ec2_instance_id(), absent_since);
-            }
+        let sweeps = self.assignment.is(Role::Standby);
+        for session in self.sessions.values() {
+            let (in_cluster, absent_since) =
+                (session.evidence().was_in_cluster(), session.evidence().absent_since());
+            let seen = Seen { in_cluster, absent_since: absent_since.filter(|_| sweeps) };
+            self.standby.see(session.ec2_instance_id(), seen);
+        }
+        if sweeps {
             let under_way = self.sessions.values().all(|session| {
                 let evidence = session.evidence();
                 session.end().is_some()
@@ -494,7 +507,7 @@ impl GroupDrains {
                     continue;
                 }
             }
-            let mut session = Session::new(DrainRequest {
+            let session = Session::new(DrainRequest {
                 ec2_instance_id: id.clone(),
                 action: self.request.action_of(&id),
                 schedule: Schedule { began, drain_timeout: self.drain_timeout(), hook: self.hook_timeouts() },
@@ -505,12 +518,10 @@ impl GroupDrains {
                 // heartbeat yet.
                 is_fresh: only_hook && now < began + FRESH,
                 in_passing: self.assignment.is(Role::Standby) && !self.standby.drains(&id),
+                seen: self.standby.seen(&id),
             });
             if let Some(state) = self.view.waiting().get(&id) {
                 self.held_in.insert(id.clone(), state.clone());
-            }
-            if let Some(at) = self.standby.absent_since(&id) {
-                session.was_absent_since(at);
             }
             self.sessions.insert(id, session);
         }

@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 
 use super::message::{Destination, Notice};
 use super::on_drain_timeout::OnDrainTimeout;
+use crate::cluster::Cluster;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::{LifecycleAction, LifecycleActionId};
+use crate::ports::MessageAttributes;
 use crate::time_left::between;
 
 /// A group that cannot be read is waited for this long, and by [`spread`] longer, before a message
@@ -21,14 +23,14 @@ const ABSENCE_ALLOWANCE: Duration = Duration::from_secs(60);
 /// The request of an invocation.
 #[derive(Debug, Clone)]
 pub struct GroupRequest {
+    /// The cluster.
+    pub cluster: Cluster,
     /// The group.
     pub group: String,
     /// The hook.
     pub hook: String,
-    /// The message's notice and its attempt; a sweep has none.
-    pub own: Option<(Notice, u32)>,
-    /// True if the invocation that republished the message coordinated.
-    pub coordinated: bool,
+    /// The message's notice and its attributes; a sweep has none.
+    pub own: Option<(Notice, MessageAttributes)>,
     /// The drain timeout, where no notice or hook gives one.
     pub drain_timeout: Duration,
     /// The policy.
@@ -49,7 +51,7 @@ impl GroupRequest {
 
     /// Which delivery of its message this is.
     pub(super) fn attempt(&self) -> u32 {
-        self.own.as_ref().map_or(1, |(_, attempt)| *attempt)
+        self.own.as_ref().map_or(1, |(_, attributes)| attributes.attempt)
     }
 
     /// The drain timeout of its notice.

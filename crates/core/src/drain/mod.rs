@@ -43,7 +43,7 @@ pub use diagnosis::{
     SERVICES_NAMED_MAX, ServiceDiagnosis, StandaloneTasks, diagnose, next_diagnosis, protections_to_ask,
     services_to_describe,
 };
-pub use evidence::{Evidence, STOPPED_REASON, TaskLists};
+pub use evidence::{Evidence, STOPPED_REASON, Seen, TaskLists};
 pub use group::{CALL_TIMEOUT, GroupAction, GroupDrains};
 pub use group_request::GroupRequest;
 pub use message::{

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::evidence::{Evidence, TaskLists};
+use super::evidence::{Evidence, Seen, TaskLists};
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::schedule::Schedule;
@@ -87,6 +87,8 @@ pub struct DrainRequest {
     /// True if it is only looked after in passing: its tasks are listed where ECS counts none any
     /// more.
     pub in_passing: bool,
+    /// What an earlier invocation saw of its instance.
+    pub seen: Seen,
 }
 
 /// A drain.
@@ -112,8 +114,8 @@ impl Session {
         let began = request.schedule.began;
         Self {
             waiting: if request.is_fresh { WaitingAction::fresh(began) } else { WaitingAction::unknown() },
+            evidence: Evidence::after(request.seen),
             request,
-            evidence: Evidence::default(),
             stop_asked: BTreeSet::new(),
             stops_listed: false,
             troubles: Troubles::default(),
@@ -162,11 +164,6 @@ impl Session {
     /// From now on the drain is worked on in full.
     pub fn take_over(&mut self) {
         self.request.in_passing = false;
-    }
-
-    /// An earlier invocation saw that the cluster does not list the instance.
-    pub fn was_absent_since(&mut self, at: DateTime<Utc>) {
-        self.evidence.was_absent_since(at);
     }
 
     /// The evidence so far.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::evidence::Seen;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::LifecycleHook;
 
@@ -29,7 +30,7 @@ pub struct Standby {
     /// When the group was last read.
     read_at: Option<DateTime<Utc>>,
     set_draining: BTreeSet<Ec2InstanceId>,
-    absent_since: BTreeMap<Ec2InstanceId, DateTime<Utc>>,
+    seen: BTreeMap<Ec2InstanceId, Seen>,
     hooks: Option<Vec<LifecycleHook>>,
     next: Option<DateTime<Utc>>,
 }
@@ -50,7 +51,7 @@ impl Standby {
         self.first_seen.retain(|id, (_, state)| waiting.get(id) == Some(state));
         self.timed.retain(|id| self.first_seen.contains_key(id));
         self.set_draining.retain(|id| waiting.contains_key(id));
-        self.absent_since.retain(|id, _| waiting.contains_key(id));
+        self.seen.retain(|id, _| waiting.contains_key(id));
         for (id, state) in waiting {
             self.first_seen.entry(id.clone()).or_insert_with(|| (now, state.clone()));
         }
@@ -64,6 +65,9 @@ impl Standby {
                 known.0 = known.0.min(seen);
                 self.timed.extend(other.timed.contains(&id).then_some(id));
             }
+        }
+        for (id, _) in other.seen.into_iter().filter(|(_, seen)| seen.in_cluster) {
+            self.seen.entry(id).or_default().in_cluster = true;
         }
         self.read_at = self.read_at.min(other.read_at);
         self.hooks = self.hooks.take().or(other.hooks);
@@ -106,18 +110,14 @@ impl Standby {
         self.set_draining.contains(id)
     }
 
-    /// Since when the cluster does not list an instance: longer than one sweep lasts before that is
-    /// believed.
-    pub(super) fn absent_since(&self, id: &Ec2InstanceId) -> Option<DateTime<Utc>> {
-        self.absent_since.get(id).copied()
+    /// What was seen of an instance: longer than one sweep lasts before an absence is believed.
+    pub(super) fn seen(&self, id: &Ec2InstanceId) -> Seen {
+        self.seen.get(id).copied().unwrap_or_default()
     }
 
-    /// Since when the cluster does not list an instance, if it does not.
-    pub(super) fn see_absence(&mut self, id: &Ec2InstanceId, since: Option<DateTime<Utc>>) {
-        match since {
-            Some(since) => self.absent_since.insert(id.clone(), since),
-            None => self.absent_since.remove(id),
-        };
+    /// What was seen of an instance.
+    pub(super) fn see(&mut self, id: &Ec2InstanceId, seen: Seen) {
+        self.seen.insert(id.clone(), seen);
     }
 
     /// The group's hooks, where they were read before.

@@ -28,7 +28,9 @@ pub use ecs::{
     TaskStopping, Tasks, TasksOf, UPDATE_STATE_MAX,
 };
 pub use embedded_metrics::EmbeddedMetrics;
-pub use sns::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE, NotificationTopic};
+pub use sns::{
+    ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE, MessageAttributes, NotificationTopic, SEEN_IN_ATTRIBUTE,
+};
 
 /// A page of a list. It may hold fewer than a full page, or nothing, and still have a successor.
 #[derive(Debug, Clone, PartialEq, Eq)]

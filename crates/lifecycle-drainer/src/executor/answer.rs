@@ -28,7 +28,7 @@ impl<P: Ports> Executor<'_, P> {
             ec2_instance_id: own_id
                 .map_or_else(|| format!("instances of group {}", self.group), ToString::to_string),
             cluster: self.calls.cluster.to_string(),
-            attempt: self.own.as_ref().map_or(1, |(_, delivery)| delivery.attempt),
+            attempt: self.own.as_ref().map_or(1, |(_, delivery)| delivery.attributes.attempt),
             seconds_since_notice: between(began, now).as_secs(),
             why: why.map(|(as_of, diagnosis)| Why { as_of: *as_of, diagnosis: diagnosis.clone() }),
             others: (others != Others::default()).then_some(others),

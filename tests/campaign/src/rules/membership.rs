@@ -50,7 +50,8 @@ impl<'a> Membership<'a> {
             Occurrence::InstanceTerminated { instance, .. } => {
                 self.gone.insert(instance);
             }
-            Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
+            Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. }
+            | Occurrence::GhostLeft { container_instance, ec2_instance_id, .. } => {
                 let Some(cluster) = cluster_of(container_instance) else { return };
                 let (instance, from) = (ec2_instance_id, entry.at);
                 let registration = Registration { instance, cluster, from, until: None };

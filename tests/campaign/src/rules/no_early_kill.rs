@@ -12,7 +12,7 @@
 //! before the invocation last listed container instances.
 //!
 //! **The right cluster.** An instance may not be in its group's configured cluster, and may not
-//! have been there since the longest lag before the invocation began. Its hook is completed only if
+//! have been there since the longest lag before its action began. Its hook is completed only if
 //! another instance of its group was there in that time.
 //!
 //! **The result** is CONTINUE.
@@ -227,7 +227,7 @@ impl<'a> Watch<'a> {
 
     /// The instance is in the configured cluster, or that is known to be the right one.
     fn proven_cluster(&self, action: &LifecycleAction<'_>, it: &Completion<'_>) -> Result<(), String> {
-        let (group, since) = (action.group, it.started - self.lag);
+        let (group, since) = (action.group, it.started.min(action.opened) - self.lag);
         if self.membership.was_in_cluster(group, it.instance, since)
             || self.membership.another_was_in_cluster(group, it.instance, since)
         {

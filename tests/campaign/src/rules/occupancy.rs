@@ -58,18 +58,12 @@ impl<'a> Occupancy<'a> {
     pub(super) fn see(&mut self, entry: &'a Entry) -> Option<&'a Ec2InstanceId> {
         match &entry.what {
             Occurrence::ContainerInstanceRegistered { container_instance, ec2_instance_id, .. } => {
-                self.of_ec2_instances.entry(ec2_instance_id).or_default().push(container_instance);
-                let occupied = Occupied {
-                    ec2_instance_id,
-                    registered: entry.at,
-                    status: ContainerInstanceStatus::Active,
-                    agent_connected: true,
-                    ghost: false,
-                    ghost_until: None,
-                    unfinished: BTreeMap::new(),
-                    ever: 0,
-                };
-                self.container_instances.insert(container_instance, occupied);
+                self.register(container_instance, ec2_instance_id, entry.at, true);
+                self.note_ghosts(ec2_instance_id, entry.at);
+                Some(ec2_instance_id)
+            }
+            Occurrence::GhostLeft { container_instance, ec2_instance_id, registered_at, .. } => {
+                self.register(container_instance, ec2_instance_id, *registered_at, false);
                 self.note_ghosts(ec2_instance_id, entry.at);
                 Some(ec2_instance_id)
             }
@@ -109,6 +103,27 @@ impl<'a> Occupancy<'a> {
             }
             _ => None,
         }
+    }
+
+    fn register(
+        &mut self,
+        arn: &'a ContainerInstanceArn,
+        ec2_instance_id: &'a Ec2InstanceId,
+        registered: DateTime<Utc>,
+        agent_connected: bool,
+    ) {
+        self.of_ec2_instances.entry(ec2_instance_id).or_default().push(arn);
+        let occupied = Occupied {
+            ec2_instance_id,
+            registered,
+            status: ContainerInstanceStatus::Active,
+            agent_connected,
+            ghost: false,
+            ghost_until: None,
+            unfinished: BTreeMap::new(),
+            ever: 0,
+        };
+        self.container_instances.insert(arn, occupied);
     }
 
     /// Works out anew which registrations of an EC2 instance are ghosts.

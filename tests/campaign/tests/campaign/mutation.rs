@@ -18,9 +18,9 @@ use fleetkeeper_core::lifecycle::{
 };
 use fleetkeeper_core::ports::{
     Answer, AutoScalingGroups, CallError, CallErrorKind, CapacityProviders, Clock, ContainerInstanceDraining,
-    ContainerInstanceQuery, ContainerInstances, EmbeddedMetrics, GroupScaling, LifecycleActions, MetricDatum,
-    Metrics, NotificationTopic, Page, PageToken, Services, StorageResolution, TaskDefinitions,
-    TaskProtections, TaskStopping, Tasks, TasksOf,
+    ContainerInstanceQuery, ContainerInstances, EmbeddedMetrics, GroupScaling, LifecycleActions,
+    MessageAttributes, MetricDatum, Metrics, NotificationTopic, Page, PageToken, Services, StorageResolution,
+    TaskDefinitions, TaskProtections, TaskStopping, Tasks, TasksOf,
 };
 use fleetkeeper_core::service::{Service, ServiceArn};
 use fleetkeeper_core::task::{
@@ -498,16 +498,15 @@ impl NotificationTopic for Mutant {
         &self,
         topic_arn: &str,
         message: &str,
-        attempt: u32,
-        coordinates: bool,
+        attributes: &MessageAttributes,
     ) -> Result<(), CallError> {
         if self.has(Mutation::NotRepublished) {
             return Ok(());
         }
-        let mut published = self.aws.publish(topic_arn, message, attempt, coordinates).await;
+        let mut published = self.aws.publish(topic_arn, message, attributes).await;
         for _ in 0..if self.has(Mutation::PublishesAgain) { 5 } else { 0 } {
             if published.is_err() {
-                published = self.aws.publish(topic_arn, message, attempt, coordinates).await;
+                published = self.aws.publish(topic_arn, message, attributes).await;
             }
         }
         published

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::ports::{CallError, Clock, MetricDatum, Metrics, NotificationTopic, StorageResolution};
+use fleetkeeper_core::ports::{
+    CallError, Clock, MessageAttributes, MetricDatum, Metrics, NotificationTopic, StorageResolution,
+};
 
 use super::SimulatedAws;
 use crate::world::cloud_watch::MetricData;
@@ -14,10 +16,9 @@ impl NotificationTopic for SimulatedAws {
         &self,
         topic_arn: &str,
         message: &str,
-        attempt: u32,
-        coordinates: bool,
+        attributes: &MessageAttributes,
     ) -> Result<(), CallError> {
-        let publish = |world: &mut World| world.publish(topic_arn, message, attempt, coordinates);
+        let publish = |world: &mut World| world.publish(topic_arn, message, attributes);
         self.call(Operation::Publish, topic_arn, publish).await
     }
 }

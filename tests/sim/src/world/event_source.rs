@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use fleetkeeper_core::ports::MessageAttributes;
 use serde_json::{Value, json};
 
 use super::agenda::Transition;
@@ -13,7 +14,7 @@ use super::ecs::deployment_event::DEPLOYMENT_STATE_CHANGE;
 use super::ecs::event::iso;
 use super::ecs::service_action::TASK_PLACEMENT_FAILURE;
 use super::outbox::{Emission, Emitted};
-use super::sns::{self, SnsMessage};
+use super::sns::SnsMessage;
 use super::spot::{REBALANCE_RECOMMENDATION, SPOT_INTERRUPTION_WARNING};
 use super::{ACCOUNT, REGION, World};
 
@@ -191,14 +192,8 @@ const SERVICE_ACTION: &str = "ECS Service Action";
 /// Amazon SNS").
 fn sns_event(message: &SnsMessage, message_id: &str, at: DateTime<Utc>) -> Value {
     let mut attributes = serde_json::Map::new();
-    let mut add = |name: &str, of_type: &str, value: &str| {
-        attributes.insert(name.to_owned(), json!({"Type": of_type, "Value": value}));
-    };
-    if let Some(attempt) = message.attempt {
-        add(sns::ATTEMPT_ATTRIBUTE, "Number", &attempt.to_string());
-    }
-    if message.coordinates {
-        add(sns::COORDINATES_ATTRIBUTE, "String", "true");
+    for (name, data_type, value) in message.attributes.iter().flat_map(MessageAttributes::set) {
+        attributes.insert(name.to_owned(), json!({"Type": data_type, "Value": value}));
     }
     json!({"Records": [{
         "EventSource": "aws:sns",

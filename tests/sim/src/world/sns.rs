@@ -1,7 +1,7 @@
 //! SNS messages, on their way to a topic's subscribers.
 
 use fleetkeeper_core::container_instance::Ec2InstanceId;
-pub(crate) use fleetkeeper_core::ports::{ATTEMPT_ATTRIBUTE, COORDINATES_ATTRIBUTE};
+use fleetkeeper_core::ports::MessageAttributes;
 
 /// A message on its way to a topic's subscribers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,10 +12,8 @@ pub struct SnsMessage {
     pub subject: Option<String>,
     /// The text.
     pub message: String,
-    /// The message attribute `fleetkeeper.attempt`, where it is set.
-    pub attempt: Option<u32>,
-    /// True if the message attribute `fleetkeeper.coordinates` is set.
-    pub coordinates: bool,
+    /// Its message attributes, where it was republished.
+    pub attributes: Option<MessageAttributes>,
     /// Its sender.
     pub origin: Origin,
 }
@@ -57,8 +55,6 @@ pub struct PublishedMessage {
     pub topic_arn: String,
     /// The text.
     pub message: String,
-    /// The message attribute `fleetkeeper.attempt`.
-    pub attempt: u32,
-    /// True if the message attribute `fleetkeeper.coordinates` is set.
-    pub coordinates: bool,
+    /// Its message attributes.
+    pub attributes: MessageAttributes,
 }

@@ -1,5 +1,7 @@
 //! SNS topics: the calls that publish to one.
 
+use fleetkeeper_core::ports::MessageAttributes;
+
 use super::history::Occurrence;
 use super::outbox::Emitted;
 use super::sns::{Origin, PublishedMessage, SnsMessage};
@@ -9,14 +11,12 @@ use super::{ApiError, World};
 const MESSAGE_BYTES_MAX: usize = 262_144;
 
 impl World {
-    /// `Publish`, with message attributes `fleetkeeper.attempt` and, where it coordinates,
-    /// `fleetkeeper.coordinates`.
+    /// `Publish`.
     pub fn publish(
         &mut self,
         topic_arn: &str,
         message: &str,
-        attempt: u32,
-        coordinates: bool,
+        attributes: &MessageAttributes,
     ) -> Result<(), ApiError> {
         if message.is_empty() || message.len() > MESSAGE_BYTES_MAX {
             return Err(ApiError::client("InvalidParameter", "Invalid parameter: Message"));
@@ -24,17 +24,19 @@ impl World {
         self.published.push(PublishedMessage {
             topic_arn: topic_arn.to_owned(),
             message: message.to_owned(),
-            attempt,
-            coordinates,
+            attributes: attributes.clone(),
         });
         let (topic, text) = (topic_arn.into(), message.into());
-        self.record(Occurrence::MessagePublished { topic_arn: topic, message: text, attempt });
+        self.record(Occurrence::MessagePublished {
+            topic_arn: topic,
+            message: text,
+            attempt: attributes.attempt,
+        });
         self.emit(Emitted::SnsMessage(SnsMessage {
             topic_arn: topic_arn.to_owned(),
             subject: None,
             message: message.to_owned(),
-            attempt: Some(attempt),
-            coordinates,
+            attributes: Some(attributes.clone()),
             origin: Origin::Publish,
         }));
         Ok(())
@@ -46,8 +48,7 @@ impl World {
             topic_arn: topic_arn.to_owned(),
             subject: None,
             message: message.to_owned(),
-            attempt: None,
-            coordinates: false,
+            attributes: None,
             origin: Origin::Elsewhere,
         }));
     }

@@ -10,8 +10,8 @@ use fleetkeeper_core::lifecycle::{
 };
 use fleetkeeper_core::ports::{
     CallErrorKind, Clock, ContainerInstanceDraining, ContainerInstanceQuery, ContainerInstances,
-    EmbeddedMetrics, LifecycleActions, MetricDatum, MetricUnit, Metrics, NotificationTopic,
-    StorageResolution, TasksOf,
+    EmbeddedMetrics, LifecycleActions, MessageAttributes, MetricDatum, MetricUnit, Metrics,
+    NotificationTopic, StorageResolution, TasksOf,
 };
 use fleetkeeper_core::read;
 use fleetkeeper_core::task::{DesiredStatus, Task};
@@ -149,9 +149,15 @@ async fn messages_and_metrics_are_kept_as_they_were_sent() {
     let (world, _) = world_of_hosts(0);
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
     aws.world().with(fleetkeeper_sim::World::take_outbox);
-    aws.publish(crate::scene::TOPIC, "again", 2, false).await.unwrap();
+    aws.publish(
+        crate::scene::TOPIC,
+        "again",
+        &MessageAttributes { attempt: 2, ..MessageAttributes::default() },
+    )
+    .await
+    .unwrap();
     let sent = aws.world().with(fleetkeeper_sim::World::take_outbox);
-    assert_eq!(sent[0].sns_message().unwrap().attempt, Some(2));
+    assert_eq!(sent[0].sns_message().unwrap().attributes.unwrap().attempt, 2);
     assert_eq!(aws.world().with(|world| world.published()[0].message.clone()), "again");
 
     let datum = |value| MetricDatum {

@@ -49,15 +49,17 @@ fn request(own: Option<(u64, u32)>) -> GroupRequest {
             at(0).to_rfc3339()
         );
         match super::super::read_message(&text).unwrap() {
-            super::super::Message::Terminating(notice) => (notice, attempt),
+            super::super::Message::Terminating(notice) => {
+                (notice, MessageAttributes { attempt, ..MessageAttributes::default() })
+            }
             other => panic!("{other:?}"),
         }
     });
     GroupRequest {
+        cluster: "demo".parse().unwrap(),
         group: "demo-asg".to_owned(),
         hook: "drain".to_owned(),
         own,
-        coordinated: false,
         drain_timeout: Duration::from_secs(600),
         policy: OnDrainTimeout::StopTasks,
         poll_interval: Duration::from_secs(5),
@@ -250,7 +252,8 @@ fn another_lifecycle_state_is_another_wait_that_began_later() {
 fn an_instance_that_is_terminated_while_a_sweep_saw_it_replaced_waits_anew() {
     let mut standby = Standby::default();
     standby.see_waiting(&[(id(2), "ReplacingRootVolume:Wait".to_owned())].into(), at(-60));
-    let republished = GroupRequest { coordinated: true, ..request(Some((1, 2))) };
+    let mut republished = request(Some((1, 2)));
+    republished.own.as_mut().unwrap().1.coordinates = true;
     let mut drains = GroupDrains::new(republished, standby);
     drains.group_read(Ok(Some(group(&[1, 2]))), at(0), at(0));
     drains.hooks_read(Ok(vec![hook("drain")]), at(0));
@@ -298,7 +301,7 @@ fn a_coordinator_goes_on_after_its_own_drain_and_is_republished_for_the_others()
     drains.group_read(Ok(Some(group(&[2, 3, 4]))), at(1), at(1));
     assert_eq!(drains.next(at(1)), find(&[2, 3, 4]));
     assert_eq!(drains.next(at(890)), GroupAction::Republish);
-    assert!(drains.coordinates());
+    assert!(drains.attributes().coordinates);
 }
 
 #[test]
@@ -331,7 +334,8 @@ fn an_instance_on_its_way_to_a_warm_pool_is_not_gone_because_its_group_does_not_
 
 #[test]
 fn a_republished_coordinator_whose_instance_is_gone_drains_the_others() {
-    let republished = GroupRequest { coordinated: true, ..request(Some((1, 2))) };
+    let mut republished = request(Some((1, 2)));
+    republished.own.as_mut().unwrap().1.coordinates = true;
     let mut drains = GroupDrains::new(republished, Standby::default());
     assert_eq!(drains.next(at(0)), GroupAction::ReadHooks);
     drains.hooks_read(Ok(vec![hook("drain")]), at(0));

@@ -47,6 +47,7 @@ fn drain(policy: OnDrainTimeout) -> Session {
         absence_allowance: Duration::from_secs(60),
         is_fresh: true,
         in_passing: false,
+        seen: Seen::default(),
     })
 }
 

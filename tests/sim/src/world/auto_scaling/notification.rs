@@ -55,8 +55,7 @@ impl World {
                 topic_arn,
                 subject: Some(format!("Auto Scaling: {} for group \"{group}\"", event.words().0)),
                 message: message.to_string(),
-                attempt: None,
-                coordinates: false,
+                attributes: None,
                 origin: sns::Origin::GroupNotification { group: group.to_owned() },
             }));
         }
@@ -68,8 +67,7 @@ impl World {
             topic_arn,
             subject: Some(format!("Auto Scaling: test notification for group \"{group}\"")),
             message: message.to_string(),
-            attempt: None,
-            coordinates: false,
+            attributes: None,
             origin: sns::Origin::TestNotification { group: group.to_owned() },
         }));
     }

@@ -75,8 +75,7 @@ impl World {
             topic_arn,
             subject: Some(notice::subject(hook.transition, id)),
             message: message.to_string(),
-            attempt: None,
-            coordinates: false,
+            attributes: None,
             origin: sns::Origin::LifecycleHook {
                 group: group.to_owned(),
                 hook: hook.name.clone(),

@@ -10,6 +10,7 @@ use super::container_instance::{ContainerInstance, Reserved};
 use super::task::LastStatus;
 use super::task_definition::TaskDefinition;
 use super::task_lifecycle::Wanted;
+use crate::world::history::Occurrence;
 use crate::world::{ACCOUNT, ApiError, REGION, World};
 
 impl World {
@@ -49,6 +50,12 @@ impl World {
             ..present.clone()
         };
         found.container_instances.insert(arn.clone(), ghost);
+        self.record(Occurrence::GhostLeft {
+            cluster: cluster.to_owned(),
+            container_instance: arn.clone(),
+            ec2_instance_id: id.clone(),
+            registered_at,
+        });
         let ghost = Wanted::standalone(&TaskDefinition::new("ghost", 64, 64));
         let task = self.start_placed_task(cluster, &arn, ghost);
         if let Some(task) = self.task_mut(cluster, &task) {

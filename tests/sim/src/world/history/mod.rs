@@ -141,6 +141,13 @@ pub enum Occurrence {
         container_instance: ContainerInstanceArn,
         ec2_instance_id: Ec2InstanceId,
     },
+    /// A registration that an EC2 instance's agent left behind earlier, with its agent disconnected.
+    GhostLeft {
+        cluster: String,
+        container_instance: ContainerInstanceArn,
+        ec2_instance_id: Ec2InstanceId,
+        registered_at: DateTime<Utc>,
+    },
     /// A container instance's status changed.
     ContainerInstanceStatus { container_instance: ContainerInstanceArn, status: ContainerInstanceStatus },
     /// A container instance's agent came or went.

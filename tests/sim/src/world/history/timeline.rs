@@ -81,6 +81,9 @@ impl fmt::Display for Occurrence {
             Self::ContainerInstanceRegistered { cluster, container_instance, ec2_instance_id } => {
                 write!(f, "cluster {cluster}: {ec2_instance_id} registered as {}", host(container_instance))
             }
+            Self::GhostLeft { cluster, container_instance, ec2_instance_id, .. } => {
+                write!(f, "cluster {cluster}: {ec2_instance_id} has a ghost, {}", host(container_instance))
+            }
             Self::ContainerInstanceStatus { container_instance, status } => {
                 write!(f, "container instance {}: {status}", host(container_instance))
             }

@@ -490,7 +490,13 @@ impl GroupDrains {
         if self.view.may_read_hooks(now) {
             return Some(GroupAction::ReadHooks);
         }
-        let untimed: BTreeSet<_> = new.keys().filter(|id| !self.standby.was_timed(id)).cloned().collect();
+        // One whose time is up may have been retained, and wait anew.
+        let is_timed = |id: &Ec2InstanceId, began: DateTime<Utc>| {
+            let deadline = self.schedule(began).deadline(self.request.policy);
+            self.standby.was_timed(id) && self.works_until() < deadline
+        };
+        let untimed = new.iter().filter(|(id, seen)| seen.is_none_or(|seen| !is_timed(id, seen)));
+        let untimed: BTreeSet<_> = untimed.map(|(id, _)| id.clone()).collect();
         if self.activities.is_none() && !untimed.is_empty() {
             return Some(GroupAction::ReadActivities(untimed));
         }
@@ -510,7 +516,7 @@ impl GroupDrains {
             let session = Session::new(DrainRequest {
                 ec2_instance_id: id.clone(),
                 action: self.request.action_of(&id),
-                schedule: Schedule { began, drain_timeout: self.drain_timeout(), hook: self.hook_timeouts() },
+                schedule: self.schedule(began),
                 policy: self.request.policy,
                 poll_interval: self.request.poll_interval,
                 absence_allowance: self.request.absence_allowance(),
@@ -545,6 +551,11 @@ impl GroupDrains {
         let balancer = if self.view.has_load_balancer() { CONNECTION_DRAINING_MAX } else { Duration::ZERO };
         let seen = if seen < activity { now } else { seen };
         seen.min(activity + balancer)
+    }
+
+    /// The schedule of a drain for which there is no notice.
+    fn schedule(&self, began: DateTime<Utc>) -> Schedule {
+        Schedule { began, drain_timeout: self.drain_timeout(), hook: self.hook_timeouts() }
     }
 
     fn drain_timeout(&self) -> Duration {

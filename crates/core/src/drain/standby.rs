@@ -13,10 +13,6 @@ use crate::lifecycle::LifecycleHook;
 /// An instance that has waited for less than this is left to its own message.
 pub(super) const SWEPT_AFTER: Duration = Duration::from_secs(120);
 
-/// Where a group was not read for this long, an instance that waited then and waits now may have
-/// been retained between, and terminated again.
-const MAY_WAIT_ANEW: Duration = Duration::from_secs(90);
-
 /// The longest pause between two polls of drains that are under way.
 const STANDBY_INTERVAL_MAX: Duration = Duration::from_secs(450);
 
@@ -27,8 +23,6 @@ pub struct Standby {
     first_seen: BTreeMap<Ec2InstanceId, (DateTime<Utc>, String)>,
     /// Those whose start the group's activities have shown.
     timed: BTreeSet<Ec2InstanceId>,
-    /// When the group was last read.
-    read_at: Option<DateTime<Utc>>,
     set_draining: BTreeSet<Ec2InstanceId>,
     seen: BTreeMap<Ec2InstanceId, Seen>,
     hooks: Option<Vec<LifecycleHook>>,
@@ -44,10 +38,6 @@ impl Standby {
 
     /// The instances that wait now, with their lifecycle states.
     pub(super) fn see_waiting(&mut self, waiting: &BTreeMap<Ec2InstanceId, String>, now: DateTime<Utc>) {
-        if self.read_at.is_none_or(|read| now > read + MAY_WAIT_ANEW) {
-            self.timed.clear();
-        }
-        self.read_at = Some(now);
         self.first_seen.retain(|id, (_, state)| waiting.get(id) == Some(state));
         self.timed.retain(|id| self.first_seen.contains_key(id));
         self.set_draining.retain(|id| waiting.contains_key(id));
@@ -69,7 +59,6 @@ impl Standby {
         for (id, _) in other.seen.into_iter().filter(|(_, seen)| seen.in_cluster) {
             self.seen.entry(id).or_default().in_cluster = true;
         }
-        self.read_at = self.read_at.min(other.read_at);
         self.hooks = self.hooks.take().or(other.hooks);
     }
 
@@ -185,20 +174,6 @@ mod tests {
         standby.see_waiting(&ids(&[1]), at(60));
         assert_eq!(standby.ripe(at(179)), []);
         assert_eq!(standby.ripe(at(180)).len(), 1);
-    }
-
-    #[test]
-    fn after_a_longer_pause_an_instance_may_wait_anew_and_is_timed_again() {
-        for (pause, timed) in [(90, true), (91, false)] {
-            let mut standby = Standby::default();
-            standby.see_waiting(&ids(&[1]), at(0));
-            let id = ids(&[1]).into_keys().next().unwrap();
-            standby.began(&id, at(-60));
-            standby.see_waiting(&ids(&[1]), at(pause));
-            assert_eq!((standby.was_timed(&id), standby.first_seen(&id)), (timed, Some(at(-60))));
-            standby.began(&id, at(60));
-            assert_eq!(standby.first_seen(&id), Some(at(60)), "it was retained, and is terminated again");
-        }
     }
 
     #[test]

@@ -226,13 +226,14 @@ impl Drains<'_> {
         its.clone().next().is_some() && its.all(few)
     }
 
-    /// Returns whether a coordinator's action was over before each of its invocations that could
-    /// know of what was delegated to it.
+    /// Returns whether each action of a coordinator that had begun was over before each of its
+    /// invocations that could know of what was delegated to it.
     fn came_too_late(&self, coordinator: &str, since: Ended<'_>, by: Ended<'_>) -> bool {
         let its = self.places_after(coordinator, since, by);
         let over_by = |time| {
-            let mut own = self.actions.values().filter(|action| action.instance.as_str() == coordinator);
-            own.all(|action| action.ended.is_some_and(|ended| ended.at <= time))
+            let own = self.actions.values().filter(|action| action.instance.as_str() == coordinator);
+            let mut begun = own.filter(|action| action.opened <= time);
+            begun.all(|action| action.ended.is_some_and(|ended| ended.at <= time))
         };
         its.clone().next().is_some() && its.map(|it| it.started).all(over_by)
     }

@@ -44,12 +44,12 @@ impl GroupDrains {
         if !read {
             return;
         }
+        self.standby.see_waiting(self.view.waiting(), now);
         if self.view.is_gone() {
             self.reports.push(Report::NoGroup);
             self.sessions.values_mut().for_each(Session::group_is_gone);
             return;
         }
-        self.standby.see_waiting(self.view.waiting(), now);
         if self.assignment.is(Role::Standby) {
             let hooks = self.standby.hooks().map(<[LifecycleHook]>::to_vec);
             if let Some(hooks) = hooks {

@@ -441,6 +441,33 @@ fn a_sweep_counts_from_the_start_of_a_termination_or_from_when_it_first_saw_it()
     assert_eq!(swept(Ok([(id(1), at(-300))].into())), at(-300), "sweeps before it were lost");
 }
 
+/// Between two sweeps, somebody may have abandoned its action and terminated it again.
+#[test]
+fn a_sweep_asks_again_since_when_an_instance_waits_before_its_time_is_up() {
+    let mut standby = Standby::default();
+    standby.see_waiting(&[(id(1), "Terminating:Wait".to_owned())].into(), at(-600));
+    standby.began(&id(1), at(-600));
+    standby.see_waiting(&[(id(1), "Terminating:Wait".to_owned())].into(), at(-60));
+    let sweep = GroupRequest { begins: at(0), ..request(None) };
+    let mut drains = GroupDrains::new(sweep, standby);
+    assert_eq!(drains.next(at(0)), GroupAction::ReadGroup);
+    drains.group_read(Ok(Some(group(&[1]))), at(0), at(0));
+    drains.hooks_read(Ok(vec![hook("drain")]), at(0));
+    assert_eq!(drains.next(at(0)), GroupAction::ReadActivities([id(1)].into()));
+    drains.activities_read(Ok([(id(1), at(-30))].into()));
+    let _ = drains.next(at(0));
+    assert!(drains.sessions().is_empty(), "it is its message's");
+}
+
+#[test]
+fn a_sweep_does_nothing_for_a_group_that_is_gone() {
+    let mut standby = Standby::default();
+    standby.see_waiting(&[(id(1), "Terminating:Wait".to_owned())].into(), at(-600));
+    let mut drains = GroupDrains::new(request(None), standby);
+    drains.group_read(Ok(None), at(0), at(0));
+    assert_eq!(drains.next(at(0)), GroupAction::Return);
+}
+
 #[test]
 fn one_drains_refusal_is_its_own_and_fails_only_a_message_that_drains_nothing_else() {
     let mut drains = drains(1, &[1]);

@@ -31,9 +31,9 @@ struct Ran {
 }
 
 impl Ran {
-    /// Returns whether the drainer could find it when an action was opened.
-    fn is_listed(&self, action: &LifecycleAction<'_>) -> bool {
-        self.deregistered.is_none_or(|at| at > action.opened)
+    /// Returns whether the drainer could find it then.
+    fn is_listed(&self, then: DateTime<Utc>) -> bool {
+        self.deregistered.is_none_or(|at| at > then)
     }
 }
 
@@ -72,7 +72,7 @@ pub(super) fn ends(story: &Story<'_>) -> Result<(), Breach> {
             let began = duty.from;
             let runs = |task: &Ran| {
                 let until = |at: Option<DateTime<Utc>>| at.is_none_or(|at| Some(at) > duty.until);
-                task.is_listed(action) && task.placed <= began && until(task.stopped)
+                task.is_listed(began) && task.placed <= began && until(task.stopped)
             };
             let stops_nothing = ran.get(action.instance).is_some_and(|all| all.iter().any(runs));
             let had_time = duty.until.is_some_and(|ended| ended - began >= TimeDelta::seconds(15));
@@ -108,7 +108,7 @@ fn ends_in_time(
     }
     let left = |task: &&Ran| {
         let stopped_by = from.max(task.placed) + takes;
-        task.is_listed(action) && until > stopped_by && task.stopped.is_none_or(|at| at > stopped_by)
+        task.is_listed(stopped_by) && until > stopped_by && task.stopped.is_none_or(|at| at > stopped_by)
     };
     if stops && ran.into_iter().flatten().any(|task| left(&task)) {
         let how = format!("the drain timeout of {} has passed, and {by} stops no task", action.instance);

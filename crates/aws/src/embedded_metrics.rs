@@ -51,7 +51,7 @@ fn write_line(out: &mut impl Write, document: &Value, level: &str) -> io::Result
 
 #[cfg(test)]
 mod tests {
-    use fleetkeeper_core::drain::{DrainMetrics, DrainSubject};
+    use fleetkeeper_core::drain::DrainMetrics;
 
     use super::*;
 
@@ -73,9 +73,9 @@ mod tests {
     #[test]
     fn a_document_is_one_line_in_one_write_and_reads_back() {
         let at = "2026-11-22T10:00:00Z".parse().unwrap();
-        let subject = DrainSubject { ec2_instance_id: "i-0a1b2c3d4e5f60718", group: None, hook: None };
-        let document =
-            DrainMetrics::failed("N", &"demo".parse().unwrap(), at, &subject, &"a call\nfailed").document();
+        let cluster = "demo".parse().unwrap();
+        let metrics = DrainMetrics { namespace: "N", cluster: &cluster, group: "demo-asg", hook: "drain" };
+        let document = metrics.failed("i-0a1b2c3d4e5f60718", &"a call\nfailed", at);
 
         let mut writes = Writes::default();
         write_line(&mut writes, &document, "INFO").unwrap();

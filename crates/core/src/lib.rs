@@ -25,7 +25,7 @@
 //! use std::time::Duration;
 //!
 //! use fleetkeeper_core::drain::{
-//!     DrainRequest, Message, OnDrainTimeout, Schedule, Seen, Session, Step, read_message,
+//!     DrainRequest, Message, Observation, OnDrainTimeout, Schedule, Seen, Session, Step, read_message,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,7 +53,7 @@
 //! assert_eq!(session.next(None, now), Step::Find(vec![]));
 //!
 //! // The cluster does not list the instance. That proves nothing: the hook stays open.
-//! session.found(&[], 0, now);
+//! session.record(&Observation::Found { described: vec![], unresolved: 0 }, now);
 //! assert!(matches!(session.next(None, now), Step::Wait(_)));
 //! # Ok(())
 //! # }

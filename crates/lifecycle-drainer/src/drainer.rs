@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use fleetkeeper_core::cluster::Cluster;
-use fleetkeeper_core::drain::{GroupDrains, GroupRequest, Interruption, Message, Notice, Standby, Sweep};
+use fleetkeeper_core::drain::{
+    DrainMetrics, GroupDrains, GroupRequest, Interruption, Message, Notice, Standby, Sweep,
+};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::ports::Clock;
@@ -172,10 +174,12 @@ impl<P: Ports> Drainer<P> {
             own: own.as_ref().map(|(notice, delivery)| (notice.ec2_instance_id.clone(), delivery)),
             reporter: Reporter {
                 log: self.ports.log(),
-                namespace: &self.config.metric_namespace,
-                cluster: &cluster,
-                group: &group,
-                hook: &hook,
+                metrics: DrainMetrics {
+                    namespace: &self.config.metric_namespace,
+                    cluster: &cluster,
+                    group: &group,
+                    hook: &hook,
+                },
                 in_progress_at: None,
             },
             mates_prove: own.as_ref().is_none_or(|(notice, _)| notice.metadata_not_understood.is_none()),

@@ -4,11 +4,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fleetkeeper_core::cluster::Cluster;
 use fleetkeeper_core::container_instance::Ec2InstanceId;
-use fleetkeeper_core::drain::{
-    CompleteReason, DrainEnd, DrainMetrics, DrainSubject, Ended, Finish, GroupDrains, Report,
-};
+use fleetkeeper_core::drain::{CompleteReason, DrainEnd, DrainMetrics, Ended, Finish, GroupDrains, Report};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::ports::{CallErrorKind, EmbeddedMetrics};
 
@@ -24,10 +21,7 @@ const TROUBLE_COUNTS_AFTER: Duration = Duration::from_secs(60);
 /// Writes log lines and metrics.
 pub(crate) struct Reporter<'a, Log> {
     pub(crate) log: &'a Log,
-    pub(crate) namespace: &'a str,
-    pub(crate) cluster: &'a Cluster,
-    pub(crate) group: &'a str,
-    pub(crate) hook: &'a str,
+    pub(crate) metrics: DrainMetrics<'a>,
     pub(crate) in_progress_at: Option<DateTime<Utc>>,
 }
 
@@ -136,10 +130,7 @@ impl<Log: EmbeddedMetrics> Reporter<'_, Log> {
                 }
                 let finish =
                     Finish { took: ended.took, tasks: ended.tasks, deadline_exceeded: reason.is_time_up() };
-                let subject = self.subject(id);
-                let metrics =
-                    DrainMetrics::finished(self.namespace, self.cluster, now, &subject, finish, &why);
-                self.log.put(&metrics.document());
+                self.log.put(&self.metrics.finished(id, finish, &why, now));
             }
             DrainEnd::ActionGone => tracing::info!(
                 event = "drain_action_gone",
@@ -155,11 +146,7 @@ impl<Log: EmbeddedMetrics> Reporter<'_, Log> {
                     "the lifecycle action was over before the tasks had stopped"
                 );
                 let reason = waited_for.unwrap_or_default();
-                let subject = self.subject(id);
-                let unfinished = u32::try_from(*unfinished).unwrap_or(u32::MAX);
-                let metrics =
-                    DrainMetrics::cut_short(self.namespace, self.cluster, now, &subject, unfinished, &reason);
-                self.log.put(&metrics.document());
+                self.log.put(&self.metrics.cut_short(id, *unfinished, &reason, now));
             }
         }
     }
@@ -177,9 +164,7 @@ impl<Log: EmbeddedMetrics> Reporter<'_, Log> {
         let ended = drains.sessions().values().filter(|it| it.end().is_some()).count();
         let here = drains.sessions().len() - ended;
         let count = here.max(drains.waiting().saturating_sub(ended));
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let metrics = DrainMetrics::in_progress(self.namespace, self.cluster, now, count);
-        self.log.put(&metrics.document());
+        self.log.put(&self.metrics.in_progress(count, now));
     }
 
     /// The invocation's time is up: failures that last are counted.
@@ -194,26 +179,13 @@ impl<Log: EmbeddedMetrics> Reporter<'_, Log> {
 
     /// The invocation failed.
     pub(crate) fn failed(&self, drains: &GroupDrains, error: &RecordError, now: DateTime<Utc>) {
-        let group = format!("instances of group {}", self.group);
-        let id = drains.own().map_or(group.as_str(), |own| own.ec2_instance_id().as_str());
-        let metrics = DrainMetrics::failed(
-            self.namespace,
-            self.cluster,
-            now,
-            &self.subject(id),
-            &ErrorChain(error).to_string(),
-        );
-        self.log.put(&metrics.document());
+        let id = drains.own().map(|own| own.ec2_instance_id().to_string());
+        let id = id.unwrap_or_else(|| format!("instances of group {}", self.metrics.group));
+        self.log.put(&self.metrics.failed(&id, &ErrorChain(error), now));
     }
 
     fn error(&self, id: &Ec2InstanceId, reason: &impl Display, now: DateTime<Utc>) {
-        let subject = self.subject(id.as_str());
-        let metrics = DrainMetrics::failed(self.namespace, self.cluster, now, &subject, reason);
-        self.log.put(&metrics.document());
-    }
-
-    fn subject<'a>(&'a self, id: &'a str) -> DrainSubject<'a> {
-        DrainSubject { ec2_instance_id: id, group: Some(self.group), hook: Some(self.hook) }
+        self.log.put(&self.metrics.failed(id.as_str(), reason, now));
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::evidence::TaskLists;
+use super::observation::Observation;
 use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use crate::task::{Task, TaskArn};
 
@@ -23,16 +24,6 @@ const AFTER_LONG_LISTS: Duration = Duration::from_secs(3600);
 
 /// The registrations of one instance for which the cluster's lists are read.
 pub(super) type Wanted = (Ec2InstanceId, Vec<ContainerInstanceArn>);
-
-/// The lists of one registration, with the times at which they were read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListsOf {
-    pub(super) id: Ec2InstanceId,
-    pub(super) on: ContainerInstanceArn,
-    pub(super) lists: TaskLists,
-    pub(super) began: DateTime<Utc>,
-    pub(super) ended: DateTime<Utc>,
-}
 
 /// The cluster's lists, and where its tasks are.
 #[derive(Debug, Default)]
@@ -93,28 +84,25 @@ impl ClusterLists {
         }
     }
 
-    /// The lists of each registration, once every task has its instance.
-    pub(super) fn take(&mut self) -> Vec<ListsOf> {
+    /// The lists of each registration, once every task has its instance, and when they were read.
+    pub(super) fn take(&mut self) -> Vec<(Ec2InstanceId, Observation, DateTime<Utc>)> {
         if self.unplaced().is_some() {
             return Vec::new();
         }
         let Some(Read { of, lists, began, ended }) = self.read.take() else { return Vec::new() };
         let mut by_home: BTreeMap<&ContainerInstanceArn, TaskLists> = BTreeMap::new();
-        let home = |task: &TaskArn| self.homes.get(task);
-        for task in lists.running {
-            if let Some(home) = home(&task) {
-                by_home.entry(home).or_default().running.insert(task);
-            }
-        }
-        for task in lists.stopped {
-            if let Some(home) = home(&task) {
-                by_home.entry(home).or_default().stopped.insert(task);
-            }
+        let TaskLists { running, stopped } = lists;
+        for (task, to_run) in
+            running.into_iter().map(|it| (it, true)).chain(stopped.into_iter().map(|it| (it, false)))
+        {
+            let Some(home) = self.homes.get(&task) else { continue };
+            let of_home = by_home.entry(home).or_default();
+            if to_run { &mut of_home.running } else { &mut of_home.stopped }.insert(task);
         }
         let all = of.into_iter().flat_map(|(id, arns)| arns.into_iter().map(move |on| (id.clone(), on)));
         all.map(|(id, on)| {
             let lists = by_home.remove(&on).unwrap_or_default();
-            ListsOf { id, on, lists, began, ended }
+            (id, Observation::Listed { on, lists, began }, ended)
         })
         .collect()
     }
@@ -146,6 +134,14 @@ mod tests {
         vec![("i-00000001".parse().unwrap(), vec![arn("a")]), ("i-00000002".parse().unwrap(), vec![arn("b")])]
     }
 
+    fn take(lists: &mut ClusterLists) -> Vec<(String, TaskLists)> {
+        let of_each = lists.take().into_iter().map(|(_, observation, _)| match observation {
+            Observation::Listed { on, lists, .. } => (on.0, lists),
+            other => panic!("{other:?}"),
+        });
+        of_each.collect()
+    }
+
     #[test]
     fn each_registration_gets_its_own_tasks_once_all_are_placed() {
         let mut lists = ClusterLists::default();
@@ -153,9 +149,9 @@ mod tests {
         lists.read(wanted(), read, at(0), at(1));
         assert_eq!(lists.unplaced().unwrap().len(), 4);
         lists.place(&[task("1", "a"), task("2", "elsewhere")], true, at(1));
-        assert_eq!(lists.take(), [], "two tasks may be anybody's");
+        assert_eq!(take(&mut lists), [], "two tasks may be anybody's");
         lists.place(&[task("3", "a"), task("4", "b")], true, at(2));
-        let taken: Vec<_> = lists.take().into_iter().map(|it| (it.on.0, it.lists)).collect();
+        let taken = take(&mut lists);
         let a = TaskLists { running: tasks(&["1"]), stopped: tasks(&["3"]) };
         let b = TaskLists { running: tasks(&[]), stopped: tasks(&["4"]) };
         assert_eq!(taken, [("a".to_owned(), a), ("b".to_owned(), b)]);
@@ -166,7 +162,7 @@ mod tests {
         let mut lists = ClusterLists::default();
         lists.read(wanted(), TaskLists { running: tasks(&["1"]), ..TaskLists::default() }, at(0), at(1));
         lists.place(&[], false, at(2));
-        assert_eq!(lists.take(), []);
+        assert_eq!(take(&mut lists), []);
         assert!(!lists.may_be_read(at(61)));
         assert!(lists.may_be_read(at(62)));
     }
@@ -177,9 +173,9 @@ mod tests {
         let read = TaskLists { running: tasks(&["1", "2"]), ..TaskLists::default() };
         lists.read(vec![wanted().remove(0)], read.clone(), at(0), at(1));
         lists.place(&[task("1", "a"), task("2", "b")], true, at(1));
-        assert_eq!(lists.take().len(), 1);
+        assert_eq!(take(&mut lists).len(), 1);
         lists.read(vec![wanted().remove(1)], read, at(60), at(61));
-        assert_eq!(lists.take()[0].lists.running, tasks(&["2"]));
+        assert_eq!(take(&mut lists)[0].1.running, tasks(&["2"]));
     }
 
     #[test]
@@ -188,6 +184,6 @@ mod tests {
         lists.place(&[task("1", "a")], true, at(0));
         lists.read(wanted(), TaskLists { stopped: tasks(&["1"]), ..TaskLists::default() }, at(1), at(2));
         assert_eq!(lists.unplaced(), None);
-        assert_eq!(lists.take()[0].lists.stopped, tasks(&["1"]));
+        assert_eq!(take(&mut lists)[0].1.stopped, tasks(&["1"]));
     }
 }

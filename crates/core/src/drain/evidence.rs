@@ -333,11 +333,11 @@ impl Evidence {
     fn see(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], now: DateTime<Utc>) {
         self.described_at = Some(now);
         for instance in described.iter().filter(|it| it.ec2_instance_id == id.as_str()) {
+            self.was_in_cluster = true;
             if instance.status == ContainerInstanceStatus::Inactive {
                 self.registrations.remove(&instance.arn);
                 self.was_deregistered = true;
             } else {
-                self.was_in_cluster = true;
                 self.registrations.insert(instance.arn.clone(), instance.clone());
             }
         }

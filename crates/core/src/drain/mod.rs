@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `message` | what comes in: a notice, a sweep, an interruption |
 //! | `evidence` | what was seen of one instance and its tasks |
-//! | `session` | one drain, as a state machine |
+//! | `session`, `observation` | one drain, as a state machine, and what came of its steps |
 //! | `waiting_action`, `troubles` | its lifecycle action, and its failed calls |
 //! | `schedule`, `on_drain_timeout` | its times, and what happens when they are over |
 //! | `reason` | why a drain waits, and why its hook is completed |
@@ -26,6 +26,7 @@ mod group_request;
 mod group_view;
 mod message;
 mod metrics;
+mod observation;
 mod on_drain_timeout;
 mod reason;
 mod report;
@@ -50,7 +51,8 @@ pub use message::{
     ACCEPTED_EVENTS, Destination, Ignored, Interruption, InterruptionKind, Message, Notice, Sweep,
     UnreadableMessage, drain_timeout_of, is_event, message_text, read_event, read_message,
 };
-pub use metrics::{DrainMetric, DrainMetrics, DrainSubject, Finish};
+pub use metrics::{DrainMetric, DrainMetrics, Finish};
+pub use observation::Observation;
 pub use on_drain_timeout::{NotAnOnDrainTimeout, OnDrainTimeout};
 pub use reason::{CompleteReason, WaitReason};
 pub use report::{Ended, Failure, Report};

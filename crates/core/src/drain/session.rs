@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::evidence::{Evidence, Seen, TaskLists};
+use super::evidence::{Evidence, Seen};
+use super::observation::Observation;
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::schedule::Schedule;
 use super::troubles::{Kind, Trouble, Troubles};
 use super::waiting_action::WaitingAction;
-use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
+use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use crate::drain::diagnosis::{Diagnosis, next_diagnosis};
 use crate::lifecycle::{LifecycleAction, LifecycleActionState};
 use crate::ports::CallError;
-use crate::task::{Task, TaskArn};
+use crate::task::TaskArn;
 
 /// The next step of a drain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -413,50 +414,29 @@ impl Session {
         });
     }
 
-    /// The answer to a search for its instance.
-    pub fn found(&mut self, described: &[ContainerInstance], unresolved: usize, now: DateTime<Utc>) {
-        let id = self.request.ec2_instance_id.clone();
-        self.evidence.find(&id, described, unresolved, now);
-    }
-
-    /// The answer to a search for ACTIVE registrations.
-    pub fn found_active(&mut self, any: bool, now: DateTime<Utc>) {
-        self.evidence.find_active(any, now);
-    }
-
-    /// Its registrations described.
-    pub fn described(&mut self, described: &[ContainerInstance], now: DateTime<Utc>) {
-        let id = self.request.ec2_instance_id.clone();
-        self.evidence.describe(&id, described, now);
-    }
-
-    /// Registrations of it that were set DRAINING.
-    pub fn was_set_draining(&mut self, answered: &[ContainerInstance], now: DateTime<Utc>) {
-        self.evidence.set_draining(answered, now);
-    }
-
-    /// Both lists of one registration.
-    pub fn listed(
-        &mut self,
-        on: &ContainerInstanceArn,
-        lists: &TaskLists,
-        began: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) {
-        self.evidence.list(on, lists, began, now);
-        let deadline = self.schedule().deadline(self.request.policy);
-        self.stops_listed |= began >= deadline && self.evidence.unlisted().is_empty();
-    }
-
-    /// Its tasks described.
-    pub fn polled(&mut self, described: &[Task], missing: &BTreeSet<String>, now: DateTime<Utc>) {
-        self.last_check_done |= self.waiting.is_over() || now >= self.schedule().hook_has_ended_by();
-        self.evidence.poll(described, missing, now);
-    }
-
-    /// A task that was asked to stop.
-    pub fn stop_answered(&mut self, task: &TaskArn) {
-        self.stop_asked.insert(task.clone());
+    /// What came of a step.
+    pub fn record(&mut self, observation: &Observation, now: DateTime<Utc>) {
+        let id = &self.request.ec2_instance_id;
+        match observation {
+            Observation::Found { described, unresolved } => {
+                self.evidence.find(id, described, *unresolved, now);
+            }
+            Observation::FoundActive(any) => self.evidence.find_active(*any, now),
+            Observation::Described(described) => self.evidence.describe(id, described, now),
+            Observation::SetDraining(answered) => self.evidence.set_draining(answered, now),
+            Observation::Listed { on, lists, began } => {
+                self.evidence.list(on, lists, *began, now);
+                let deadline = self.schedule().deadline(self.request.policy);
+                self.stops_listed |= *began >= deadline && self.evidence.unlisted().is_empty();
+            }
+            Observation::Polled { described, missing } => {
+                self.last_check_done |= self.waiting.is_over() || now >= self.schedule().hook_has_ended_by();
+                self.evidence.poll(described, missing, now);
+            }
+            Observation::StopAsked(task) => {
+                self.stop_asked.insert(task.clone());
+            }
+        }
     }
 }
 

@@ -54,7 +54,7 @@ impl<P: Ports> Executor<'_, P> {
             Failure::WrongCluster => RecordError::WrongCluster {
                 ec2_instance_id,
                 cluster,
-                hook: self.reporter.hook.to_owned(),
+                hook: self.reporter.metrics.hook.to_owned(),
                 consequence,
             },
         };

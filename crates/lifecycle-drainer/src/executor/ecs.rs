@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fleetkeeper_core::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
-use fleetkeeper_core::drain::{Kind, Role, STOPPED_REASON, TaskLists};
+use fleetkeeper_core::drain::{Kind, Observation, Role, STOPPED_REASON, TaskLists};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::paced::Paced;
 use fleetkeeper_core::ports::{
@@ -44,11 +44,12 @@ impl<'a, P: Ports> Executor<'a, P> {
                         let set = answer.items.iter().filter(|it| own.contains(&&it.arn)).cloned();
                         let set: Vec<_> = set.collect();
                         let failure = self.calls.failure_of(OPERATION, &answer.failures, own.iter().copied());
-                        self.drains.was_set_draining(id, &set, failure.as_ref(), now);
-                        if failure.is_none() && set.len() < own.len() {
+                        let all = set.len() == own.len();
+                        self.drains.record(id, &Observation::SetDraining(set), failure.as_ref(), now);
+                        if failure.is_none() && !all {
                             // MISSING: it has left the cluster meanwhile, which the next search
                             // shows.
-                            self.drains.found_active(id, true, now);
+                            self.drains.record(id, &Observation::FoundActive(true), None, now);
                         }
                     }
                 }
@@ -66,7 +67,7 @@ impl<'a, P: Ports> Executor<'a, P> {
         for (id, task, answer) in answers.await {
             let now = self.calls.now();
             match answer {
-                Ok(()) => self.drains.stop_answered(&id, &task, now),
+                Ok(()) => self.drains.record(&id, &Observation::StopAsked(task), None, now),
                 Err(error) => self.drains.call_failed(&id, Kind::StopTasks, &error, now),
             }
         }
@@ -99,10 +100,10 @@ impl<'a, P: Ports> Executor<'a, P> {
         let unresolved = answer.failures.iter().filter(|it| listed.iter().any(|arn| arn.0 == it.arn)).count();
         for (id, _) in &due {
             let own = answer.items.iter().filter(|it| it.ec2_instance_id == id.as_str()).cloned();
-            let own: Vec<_> = own.collect();
+            let described: Vec<_> = own.collect();
             match self.calls.failure_of("ecs:DescribeContainerInstances", &answer.failures, &listed) {
-                Some(error) if own.is_empty() => self.drains.call_failed(id, Kind::Find, &error, now),
-                _ => self.drains.found(id, &own, unresolved, now),
+                Some(error) if described.is_empty() => self.drains.call_failed(id, Kind::Find, &error, now),
+                _ => self.drains.record(id, &Observation::Found { described, unresolved }, None, now),
             }
         }
     }
@@ -115,7 +116,7 @@ impl<'a, P: Ports> Executor<'a, P> {
         match self.calls.ecs("ecs:ListContainerInstances", call).await {
             Ok(active) => {
                 for id in &due {
-                    self.drains.found_active(id, !active.is_empty(), began);
+                    self.drains.record(id, &Observation::FoundActive(!active.is_empty()), None, began);
                 }
             }
             Err(error) => self.fail(due.iter(), Kind::FindActive, &error),
@@ -136,12 +137,14 @@ impl<'a, P: Ports> Executor<'a, P> {
             let described: Vec<_> = answer.items.iter().filter(|it| own.contains(&it.arn)).cloned().collect();
             match self.calls.failure_of(OPERATION, &answer.failures, own) {
                 Some(error) => self.drains.call_failed(id, Kind::Describe, &error, now),
-                // MISSING: it may have left the cluster, which a search shows.
-                None if described.len() < own.len() => {
-                    self.drains.described(id, &described, now);
-                    self.drains.found_active(id, true, now);
+                None => {
+                    let all = described.len() == own.len();
+                    self.drains.record(id, &Observation::Described(described), None, now);
+                    if !all {
+                        // MISSING: it may have left the cluster, which a search shows.
+                        self.drains.record(id, &Observation::FoundActive(true), None, now);
+                    }
                 }
-                None => self.drains.described(id, &described, now),
             }
         }
     }
@@ -151,7 +154,10 @@ impl<'a, P: Ports> Executor<'a, P> {
             let began = self.calls.now();
             for arn in arns {
                 match self.lists_of(TasksOf::ContainerInstance(&arn), usize::MAX).await {
-                    Ok(lists) => self.drains.listed(&id, &arn, &lists, began, self.calls.now()),
+                    Ok(lists) => {
+                        let listed = Observation::Listed { on: arn, lists, began };
+                        self.drains.record(&id, &listed, None, self.calls.now());
+                    }
                     Err(error) => self.fail([&id], Kind::List, &error),
                 }
             }
@@ -215,9 +221,10 @@ impl<'a, P: Ports> Executor<'a, P> {
         let missing = answer.failures.iter().filter(|it| it.is_missing()).map(|it| it.arn.clone());
         let missing: BTreeSet<String> = missing.collect();
         for (id, tasks) in &due {
-            let own: Vec<_> = tasks.iter().filter_map(|task| described.remove(task)).collect();
+            let described = tasks.iter().filter_map(|task| described.remove(task)).collect();
             let failure = self.calls.failure_of(OPERATION, &answer.failures, tasks);
-            self.drains.polled(id, &own, &missing, failure.as_ref(), now);
+            let polled = Observation::Polled { described, missing: missing.clone() };
+            self.drains.record(id, &polled, failure.as_ref(), now);
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, NotificationTopic};
+use fleetkeeper_core::ports::{Clock, EmbeddedMetrics, MessageAttributes, NotificationTopic};
 use fleetkeeper_sim::driver::{Driver, Environment, Function};
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
@@ -58,7 +58,7 @@ impl Environment for InEnvironment {
                     Ok(json!((invocation.ends - self.aws.now()).num_seconds()))
                 }
                 Code::Republish => {
-                    let published = self.aws.publish(TOPIC, "again", 2, false).await;
+                    let published = self.aws.publish(TOPIC, "again", &MessageAttributes::default()).await;
                     published.map(|()| json!(null)).map_err(|error| error.to_string())
                 }
                 Code::PutMetrics => {

@@ -157,7 +157,7 @@ async fn messages_and_metrics_are_kept_as_they_were_sent() {
     .await
     .unwrap();
     let sent = aws.world().with(fleetkeeper_sim::World::take_outbox);
-    assert_eq!(sent[0].sns_message().unwrap().attributes.unwrap().attempt, 2);
+    assert_eq!(sent[0].sns_message().unwrap().attributes.as_ref().unwrap().attempt, 2);
     assert_eq!(aws.world().with(|world| world.published()[0].message.clone()), "again");
 
     let datum = |value| MetricDatum {
@@ -180,7 +180,8 @@ async fn messages_and_metrics_are_kept_as_they_were_sent() {
 async fn metrics_in_the_log_are_recorded_with_a_line_for_people() {
     let (world, _) = world_of_hosts(0);
     let aws = SimulatedAws::new(SharedWorld::in_tokio_time(world));
-    let document = DrainMetrics::in_progress("ECS/Fleetkeeper", &demo(), aws.now(), 2).document();
+    let metrics = DrainMetrics { namespace: "ECS/Fleetkeeper", cluster: &demo(), group: "g", hook: "drain" };
+    let document = metrics.in_progress(2, aws.now());
     aws.put(&document);
     aws.world().with(|world| {
         let Some(last) = world.history().entries().last() else { panic!("nothing was recorded") };

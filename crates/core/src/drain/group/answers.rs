@@ -1,14 +1,15 @@
 //! The recording of what came of an invocation's actions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::{GROUP_LAG, GroupDrains, REFUSAL_PATIENCE};
-use crate::container_instance::{ContainerInstance, ContainerInstanceArn, Ec2InstanceId};
+use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use crate::drain::diagnosis::Diagnosis;
 use crate::drain::evidence::TaskLists;
+use crate::drain::observation::Observation;
 use crate::drain::reason::CompleteReason;
 use crate::drain::report::Report;
 use crate::drain::role::{FEW, Role};
@@ -19,7 +20,7 @@ use crate::lifecycle::{
     AutoScalingGroup, LifecycleActionState, LifecycleHook, REPLACING_ROOT_VOLUME, WAITS_TO_TERMINATE,
 };
 use crate::ports::CallError;
-use crate::task::{Task, TaskArn};
+use crate::task::Task;
 
 /// Where another hook may hold an instance, an action is over after this many answers that say so.
 const GONE_ANSWERS: u32 = 3;
@@ -242,91 +243,42 @@ impl GroupDrains {
         }
     }
 
-    /// A call reached some of a drain's resources, or without a failure, all of them.
-    fn reached(
+    /// What came of a drain's step. `failure` is that of a call that reached only some of its
+    /// resources.
+    pub fn record(
         &mut self,
         id: &Ec2InstanceId,
-        kind: Kind,
+        observation: &Observation,
         failure: Option<&Arc<CallError>>,
         now: DateTime<Utc>,
     ) {
-        match (failure, self.sessions.get_mut(id)) {
-            (Some(error), _) => self.call_failed(id, kind, error, now),
-            (None, Some(session)) => session.succeeded(kind),
-            (None, None) => {}
+        match observation {
+            Observation::SetDraining(answered) if !answered.is_empty() => {
+                let arns = answered.iter().map(|it| it.arn.clone()).collect();
+                self.reports.push(Report::SetDraining(id.clone(), arns));
+                if self.assignment.is(Role::Standby) {
+                    self.standby.has_set_draining(id);
+                    self.sessions.entry(id.clone()).and_modify(Session::take_over);
+                }
+            }
+            Observation::StopAsked(task) => self.reports.push(Report::TaskStopped(id.clone(), task.clone())),
+            _ => {}
         }
-    }
-
-    /// A change of a drain, and what it then waits for.
-    fn change(&mut self, id: &Ec2InstanceId, now: DateTime<Utc>, change: impl FnOnce(&mut Session)) {
+        if let Some(error) = failure {
+            self.call_failed(id, observation.kind(), error, now);
+        }
         let Some(session) = self.sessions.get_mut(id) else { return };
-        change(session);
+        if failure.is_none() {
+            session.succeeded(observation.kind());
+        }
+        session.record(observation, now);
+        if session.evidence().was_in_cluster() {
+            self.cluster_is_right = Some(true);
+        }
         let Some(reason) = session.waiting_for(now) else { return };
         if self.waits.observe(id, &reason) {
             self.reports.push(Report::Waiting(id.clone(), reason));
         }
-    }
-
-    /// The cluster was asked for instances: what it described of each, and how many more it listed.
-    pub fn found(
-        &mut self,
-        id: &Ec2InstanceId,
-        described: &[ContainerInstance],
-        unresolved: usize,
-        now: DateTime<Utc>,
-    ) {
-        if described.iter().any(|it| it.ec2_instance_id == id.as_str()) {
-            self.cluster_is_right = Some(true);
-        }
-        self.reached(id, Kind::Find, None, now);
-        self.change(id, now, |session| session.found(described, unresolved, now));
-    }
-
-    /// The cluster was asked for ACTIVE registrations of an instance.
-    pub fn found_active(&mut self, id: &Ec2InstanceId, any: bool, now: DateTime<Utc>) {
-        self.reached(id, Kind::FindActive, None, now);
-        self.change(id, now, |session| session.found_active(any, now));
-    }
-
-    /// Registrations were described.
-    pub fn described(&mut self, id: &Ec2InstanceId, described: &[ContainerInstance], now: DateTime<Utc>) {
-        self.reached(id, Kind::Describe, None, now);
-        self.change(id, now, |session| session.described(described, now));
-    }
-
-    /// Registrations were set DRAINING.
-    pub fn was_set_draining(
-        &mut self,
-        id: &Ec2InstanceId,
-        answered: &[ContainerInstance],
-        failure: Option<&Arc<CallError>>,
-        now: DateTime<Utc>,
-    ) {
-        if !answered.is_empty() {
-            let arns = answered.iter().map(|it| it.arn.clone()).collect();
-            self.reports.push(Report::SetDraining(id.clone(), arns));
-        }
-        if self.assignment.is(Role::Standby) && !answered.is_empty() {
-            self.standby.has_set_draining(id);
-            if let Some(session) = self.sessions.get_mut(id) {
-                session.take_over();
-            }
-        }
-        self.reached(id, Kind::SetDraining, failure, now);
-        self.change(id, now, |session| session.was_set_draining(answered, now));
-    }
-
-    /// Both lists of a registration were read, from `began` to `now`.
-    pub fn listed(
-        &mut self,
-        id: &Ec2InstanceId,
-        on: &ContainerInstanceArn,
-        lists: &TaskLists,
-        began: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) {
-        self.reached(id, Kind::List, None, now);
-        self.change(id, now, |session| session.listed(on, lists, began, now));
     }
 
     /// Both lists of the whole cluster were read, from `began` to `now`.
@@ -355,29 +307,9 @@ impl GroupDrains {
     }
 
     fn assign_lists(&mut self) {
-        for of in self.cluster_lists.take() {
-            self.listed(&of.id, &of.on, &of.lists, of.began, of.ended);
+        for (id, lists, ended) in self.cluster_lists.take() {
+            self.record(&id, &lists, None, ended);
         }
-    }
-
-    /// Tasks were described.
-    pub fn polled(
-        &mut self,
-        id: &Ec2InstanceId,
-        described: &[Task],
-        missing: &BTreeSet<String>,
-        failure: Option<&Arc<CallError>>,
-        now: DateTime<Utc>,
-    ) {
-        self.reached(id, Kind::DescribeTasks, failure, now);
-        self.change(id, now, |session| session.polled(described, missing, now));
-    }
-
-    /// A task was asked to stop.
-    pub fn stop_answered(&mut self, id: &Ec2InstanceId, task: &TaskArn, now: DateTime<Utc>) {
-        self.reports.push(Report::TaskStopped(id.clone(), task.clone()));
-        self.reached(id, Kind::StopTasks, None, now);
-        self.change(id, now, |session| session.stop_answered(task));
     }
 
     /// Takes in the answer whether another instance of the group is in the cluster.

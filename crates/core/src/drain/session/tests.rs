@@ -1,8 +1,10 @@
 use super::*;
+use crate::container_instance::ContainerInstance;
+use crate::drain::evidence::TaskLists;
 use crate::drain::schedule::HookTimeouts;
 use crate::lifecycle::LifecycleActionId;
 use crate::ports::CallErrorKind;
-use crate::task::DesiredStatus;
+use crate::task::{DesiredStatus, Task};
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -23,6 +25,40 @@ fn tasks(names: &[&str]) -> BTreeSet<TaskArn> {
 fn task(name: &str, status: &str) -> Task {
     let desired_status = if status == "RUNNING" { DesiredStatus::Running } else { DesiredStatus::Stopped };
     Task { desired_status, ..Task::seen(name, status) }
+}
+
+/// The answer of each call, short to write.
+impl Session {
+    fn found(&mut self, described: &[ContainerInstance], unresolved: usize, now: DateTime<Utc>) {
+        self.record(&Observation::Found { described: described.to_vec(), unresolved }, now);
+    }
+
+    fn found_active(&mut self, any: bool, now: DateTime<Utc>) {
+        self.record(&Observation::FoundActive(any), now);
+    }
+
+    fn described(&mut self, described: &[ContainerInstance], now: DateTime<Utc>) {
+        self.record(&Observation::Described(described.to_vec()), now);
+    }
+
+    fn listed(
+        &mut self,
+        on: &ContainerInstanceArn,
+        lists: &TaskLists,
+        began: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        self.record(&Observation::Listed { on: on.clone(), lists: lists.clone(), began }, now);
+    }
+
+    fn polled(&mut self, described: &[Task], now: DateTime<Utc>) {
+        let described = described.to_vec();
+        self.record(&Observation::Polled { described, missing: BTreeSet::new() }, now);
+    }
+
+    fn stop_answered(&mut self, task: &str) {
+        self.record(&Observation::StopAsked(TaskArn(task.to_owned())), at(0));
+    }
 }
 
 /// A drain that began at 0, with a drain timeout of 600 s and a hook of 900 s.
@@ -59,7 +95,7 @@ fn draining(running: &[&str]) -> Session {
 fn draining_by(policy: OnDrainTimeout, running: &[&str]) -> Session {
     let mut session = drain(policy);
     session.found(&[registration("ACTIVE")], 0, at(0));
-    session.was_set_draining(&[registration("DRAINING")], at(0));
+    session.record(&Observation::SetDraining(vec![registration("DRAINING")]), at(0));
     session.listed(&arn(), &TaskLists { running: tasks(running), stopped: tasks(&[]) }, at(0), at(0));
     session
 }
@@ -88,12 +124,12 @@ fn an_instance_is_found_set_draining_and_listed_and_its_tasks_are_polled() {
     assert_eq!(next(&session, 0), Step::Find(vec![]));
     session.found(&[registration("ACTIVE")], 0, at(0));
     assert_eq!(next(&session, 0), Step::SetDraining(vec![arn()]));
-    session.was_set_draining(&[registration("DRAINING")], at(0));
+    session.record(&Observation::SetDraining(vec![registration("DRAINING")]), at(0));
     assert_eq!(next(&session, 0), Step::List(vec![arn()]));
     let lists = TaskLists { running: tasks(&["t"]), stopped: tasks(&["old"]) };
     session.listed(&arn(), &lists, at(0), at(0));
     assert_eq!(next(&session, 0), Step::DescribeTasks(tasks(&["old", "t"]).into_iter().collect()));
-    session.polled(&[task("t", "RUNNING"), task("old", "STOPPED")], &BTreeSet::new(), at(0));
+    session.polled(&[task("t", "RUNNING"), task("old", "STOPPED")], at(0));
     assert_eq!(session.waiting_for(at(0)), Some(WaitReason::TasksRunning(1)));
     assert_eq!(next(&session, 0), Step::Wait(at(5)));
     assert_eq!(next(&session, 5), Step::DescribeTasks(tasks(&["t"]).into_iter().collect()));
@@ -106,7 +142,7 @@ fn no_task_is_stopped_before_the_action_was_asked_for_again() {
     for answer in [Some(LifecycleActionState::Active), Some(LifecycleActionState::Gone), None] {
         let mut session = draining(&["t"]);
         heartbeat(&mut session, 584);
-        session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(599));
+        session.polled(&[task("t", "RUNNING")], at(599));
         session.found_active(false, at(600));
         session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
         assert_eq!(next(&session, 600), Step::Heartbeat);
@@ -123,7 +159,7 @@ fn an_instance_that_registers_anew_is_found_while_it_drains() {
     let mut time = 0;
     let found = loop {
         match next(&session, time) {
-            Step::DescribeTasks(_) => session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(time)),
+            Step::DescribeTasks(_) => session.polled(&[task("t", "RUNNING")], at(time)),
             Step::Heartbeat => heartbeat(&mut session, time),
             Step::Describe(_) => session.described(&[registration("DRAINING")], at(time)),
             Step::Wait(until) => time = (until - at(0)).num_seconds(),
@@ -138,7 +174,7 @@ fn an_instance_that_registers_anew_is_found_while_it_drains() {
 #[test]
 fn stopping_tasks_are_polled_every_two_seconds() {
     let mut session = draining(&["t"]);
-    session.polled(&[task("t", "DEACTIVATING")], &BTreeSet::new(), at(10));
+    session.polled(&[task("t", "DEACTIVATING")], at(10));
     assert_eq!(session.waiting_for(at(10)), Some(WaitReason::TasksStopping(1)));
     assert_eq!(next(&session, 10), Step::Wait(at(12)));
 }
@@ -146,7 +182,7 @@ fn stopping_tasks_are_polled_every_two_seconds() {
 #[test]
 fn a_drain_is_confirmed_by_one_round_and_completed() {
     let mut session = draining(&["t"]);
-    session.polled(&[task("t", "STOPPED")], &BTreeSet::new(), at(2));
+    session.polled(&[task("t", "STOPPED")], at(2));
     assert_eq!(next(&session, 2), Step::Wait(at(5)), "reads may lag until then");
     assert_eq!(next(&session, 5), Step::FindActive);
     session.found_active(false, at(5));
@@ -215,7 +251,7 @@ fn a_heartbeat_comes_before_everything_else() {
 #[test]
 fn what_runs_at_the_drain_timeout_is_stopped_and_waited_for_past_it() {
     let mut session = draining(&["t"]);
-    session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(598));
+    session.polled(&[task("t", "RUNNING")], at(598));
     heartbeat(&mut session, 598);
     assert_eq!(next(&session, 600), Step::FindActive, "an agent may have registered anew since");
     session.found_active(false, at(600));
@@ -228,12 +264,12 @@ fn what_runs_at_the_drain_timeout_is_stopped_and_waited_for_past_it() {
     );
     assert_eq!(next(&session, 600), Step::StopTasks(tasks(&["new", "t"]).into_iter().collect()));
     for name in ["new", "t"] {
-        session.stop_answered(&TaskArn(name.to_owned()));
+        session.stop_answered(name);
     }
-    session.polled(&[task("t", "DEACTIVATING"), task("new", "STOPPING")], &BTreeSet::new(), at(601));
+    session.polled(&[task("t", "DEACTIVATING"), task("new", "STOPPING")], at(601));
     heartbeat(&mut session, 800);
     assert!(matches!(next(&session, 900), Step::Describe(_) | Step::DescribeTasks(_)), "still waiting");
-    session.polled(&[task("t", "STOPPED"), task("new", "STOPPED")], &BTreeSet::new(), at(901));
+    session.polled(&[task("t", "STOPPED"), task("new", "STOPPED")], at(901));
     session.found_active(false, at(901));
     session.listed(
         &arn(),
@@ -257,8 +293,8 @@ fn tasks_that_never_stop_are_waited_for_up_to_the_hooks_own_end() {
 fn stopping_past_its_time() -> Session {
     let mut session = draining(&["t"]);
     session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
-    session.stop_answered(&TaskArn("t".to_owned()));
-    session.polled(&[task("t", "STOPPING")], &BTreeSet::new(), at(601));
+    session.stop_answered("t");
+    session.polled(&[task("t", "STOPPING")], at(601));
     session
 }
 
@@ -290,7 +326,7 @@ fn where_new_registrations_cannot_be_searched_for_the_hook_still_ends() {
 #[test]
 fn an_instance_that_registered_anew_before_the_drain_timeout_is_drained_under_both_names() {
     let mut session = draining(&["t"]);
-    session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(598));
+    session.polled(&[task("t", "RUNNING")], at(598));
     heartbeat(&mut session, 598);
     session.found_active(true, at(600));
     assert_eq!(next(&session, 600), Step::Find(vec![arn()]));
@@ -330,7 +366,7 @@ fn an_agent_that_is_gone_reports_no_stop_and_is_not_waited_for_as_long() {
     let mut session = draining(&["t"]);
     session.described(&[ContainerInstance { agent_connected: false, ..registration("DRAINING") }], at(1));
     session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
-    session.stop_answered(&TaskArn("t".to_owned()));
+    session.stop_answered("t");
     for (seconds, completes) in [(1_049, false), (1_050, true)] {
         assert_eq!(completes_after_a_fresh_snapshot(&mut session, seconds), completes, "{seconds}");
     }
@@ -363,7 +399,7 @@ fn a_drain_that_begins_after_its_time_waits_for_an_agent_that_is_away() {
     heartbeat(&mut session, 2_000);
     session.found(&[away], 0, at(2_000));
     session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(2_000), at(2_000));
-    session.stop_answered(&TaskArn("t".to_owned()));
+    session.stop_answered("t");
     assert!(!matches!(next(&session, 2_001), Step::Complete(_)));
     assert!(completes_after_a_fresh_snapshot(&mut session, 2_030));
 }
@@ -373,7 +409,7 @@ fn an_agent_that_is_back_is_waited_for() {
     let mut session = draining(&["t"]);
     session.described(&[ContainerInstance { agent_connected: false, ..registration("DRAINING") }], at(1));
     session.listed(&arn(), &TaskLists { running: tasks(&["t"]), stopped: tasks(&[]) }, at(600), at(600));
-    session.stop_answered(&TaskArn("t".to_owned()));
+    session.stop_answered("t");
     heartbeat(&mut session, 1_050);
     session.found_active(false, at(1_050));
     assert_eq!(next(&session, 1_050), Step::Describe(vec![arn()]));
@@ -448,11 +484,11 @@ fn an_action_that_is_over_with_tasks_unfinished_was_cut_short() {
     for (last, end) in [("RUNNING", DrainEnd::CutShort { unfinished: 1 }), ("STOPPED", DrainEnd::ActionGone)]
     {
         let mut session = draining(&["t"]);
-        session.polled(&[task("t", "RUNNING")], &BTreeSet::new(), at(1));
+        session.polled(&[task("t", "RUNNING")], at(1));
         session.heartbeat(Some(LifecycleActionState::Gone), at(10), at(10));
         session.group_shows(false, None, at(11));
         assert_eq!(next(&session, 11), Step::DescribeTasks(tasks(&["t"]).into_iter().collect()));
-        session.polled(&[task("t", last)], &BTreeSet::new(), at(12));
+        session.polled(&[task("t", last)], at(12));
         assert_eq!(next(&session, 12), Step::End);
         session.conclude();
         assert_eq!(session.end(), Some(&end));

@@ -128,6 +128,12 @@ impl Evidence {
         self.found_at
     }
 
+    /// When registrations of it that take tasks were last sought.
+    #[must_use]
+    pub fn sought_at(&self) -> Option<DateTime<Utc>> {
+        self.found_at.max(self.none_active_at)
+    }
+
     /// When its registrations were last described.
     #[must_use]
     pub fn described_at(&self) -> Option<DateTime<Utc>> {

@@ -138,111 +138,98 @@ impl Session {
         })
     }
 
-    /// The next read of ECS, or change to it.
+    /// The next read of ECS, or change to it. A call that failed is due again after its pause, and
+    /// the others do not wait for it.
     pub(super) fn poll(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Step {
-        let evidence = &self.evidence;
-        let mut retries: Vec<DateTime<Utc>> = Vec::new();
-        let mut may = |kind: Kind| match self.troubles.retry_at(kind, now) {
-            Some(at) => {
-                retries.push(at);
-                false
-            }
-            None => true,
+        let steps = if !self.evidence.was_sought() {
+            vec![(Kind::Find, now, self.find())]
+        } else if self.evidence.registrations().next().is_none() {
+            vec![self.seek(cluster_is_right, now)]
+        } else {
+            self.steps(now)
         };
-        if !evidence.was_sought() {
-            return if may(Kind::Find) { self.find() } else { self.wait_for(&retries, now) };
-        }
-        if evidence.registrations().next().is_none() {
-            return self.seek(cluster_is_right, now);
-        }
-        let active = evidence.active();
-        if !active.is_empty() && self.is_open() && may(Kind::SetDraining) {
-            return Step::SetDraining(active);
-        }
-        let unlisted = evidence.unlisted();
-        let policy = self.request.policy;
-        let time_is_up = now >= self.schedule().deadline(policy);
-        let lists_wait = self.request.in_passing && evidence.counted() > 0 && !time_is_up;
-        if !unlisted.is_empty() && !lists_wait && may(Kind::List) {
-            return Step::List(unlisted);
-        }
-        let find_again = evidence.found_at().filter(|_| evidence.is_unresolved());
-        let find_again = find_again.map(|at| at + self.request.poll_interval);
-        if find_again.is_some_and(|at| now >= at) && may(Kind::Find) {
-            return self.find();
-        }
-        if policy == OnDrainTimeout::StopTasks && time_is_up {
-            let is_done = self.policy_is_done(now);
-            if (is_done || !self.stops_listed) && !self.has_searched_for_active(now) && may(Kind::FindActive)
-            {
-                return Step::FindActive;
+        let mut until: Option<DateTime<Utc>> = None;
+        for (kind, due, step) in steps {
+            let due = self.troubles.retry_at(kind, now).map_or(due, |retry| retry.max(due));
+            if due <= now {
+                return step;
             }
-            if is_done && !self.was_described_lately(now) && may(Kind::Describe) {
-                return Step::Describe(self.all_registrations());
-            }
-            if !self.stops_listed && may(Kind::List) {
-                return Step::List(self.all_registrations());
-            }
-            let to_stop = evidence.to_stop().into_iter().filter(|task| !self.stop_asked.contains(task));
-            let to_stop: Vec<_> = to_stop.collect();
-            if !to_stop.is_empty() && self.is_open() && may(Kind::StopTasks) {
-                let has_token = matches!(self.request.action.id, LifecycleActionId::Token(_));
-                let asked = !has_token || self.waiting.was_asked_since(now - FRESH_ACTION);
-                return if asked { Step::StopTasks(to_stop) } else { Step::Heartbeat };
-            }
+            until = Some(until.map_or(due, |until| until.min(due)));
         }
-        let unfinished = evidence.unfinished();
-        let described = evidence.described_at().unwrap_or(now);
-        let interval = self.poll_interval();
-        let unsettled = self.unsettled_status(now).is_some() || !active.is_empty();
-        let instance_interval =
-            if unsettled || lists_wait { self.instance_poll_interval() } else { INSTANCE_POLL_INTERVAL };
-        if now >= described + instance_interval && may(Kind::Describe) {
-            return Step::Describe(self.all_registrations());
-        }
-        let lately = now - INSTANCE_POLL_INTERVAL;
-        let sought = evidence.found_at().is_some_and(|at| at > lately) || evidence.none_active_since(lately);
-        if !sought && active.is_empty() && may(Kind::FindActive) {
-            return Step::FindActive;
-        }
-        let mut until =
-            find_again.filter(|at| *at > now).into_iter().fold(described + instance_interval, DateTime::min);
-        if !unfinished.is_empty() {
-            let due = evidence.polled_at().map_or(now, |polled| polled + interval);
-            if now >= due && may(Kind::DescribeTasks) {
-                return Step::DescribeTasks(unfinished);
-            }
-            until = until.min(due.max(now));
-        } else if let Some(from) = evidence.confirm_from().filter(|_| !unsettled) {
-            if now >= from {
-                let pause = evidence.listed_at().map_or(now, |at| at + STOPPING_POLL_INTERVAL);
-                if !evidence.none_active_since(from) {
-                    if may(Kind::FindActive) {
-                        return Step::FindActive;
-                    }
-                } else if evidence.listed_at().is_none_or(|at| at < from) || now >= pause {
-                    if may(Kind::List) {
-                        return Step::List(self.all_registrations());
-                    }
-                } else {
-                    until = until.min(pause);
-                }
-            } else {
-                until = until.min(from);
-            }
-        }
-        if let Some(retry) = retries.iter().min() {
-            // The instance does not wait for calls that are retried later.
-            until = if until <= now { *retry } else { until.min(*retry) };
-        }
+        let until = until.unwrap_or(now + self.request.poll_interval);
         Step::Wait(until.max(now + Duration::from_millis(100)))
     }
 
-    fn wait_for(&self, retries: &[DateTime<Utc>], now: DateTime<Utc>) -> Step {
-        Step::Wait(retries.iter().min().copied().unwrap_or(now + self.request.poll_interval))
+    /// The steps for an instance that is in the cluster, the most urgent one first, and when each
+    /// is due.
+    fn steps(&self, now: DateTime<Utc>) -> Vec<(Kind, DateTime<Utc>, Step)> {
+        let (evidence, policy) = (&self.evidence, self.request.policy);
+        let (active, unlisted) = (evidence.active(), evidence.unlisted());
+        let time_is_up = now >= self.schedule().deadline(policy);
+        let takes_tasks = !active.is_empty();
+        let lists_wait = self.request.in_passing && evidence.counted() > 0 && !time_is_up;
+
+        let mut steps = Vec::new();
+        if takes_tasks && self.is_open() {
+            steps.push((Kind::SetDraining, now, Step::SetDraining(active)));
+        }
+        if !unlisted.is_empty() && !lists_wait {
+            steps.push((Kind::List, now, Step::List(unlisted)));
+        }
+        if let Some(found) = evidence.found_at().filter(|_| evidence.is_unresolved()) {
+            steps.push((Kind::Find, found + self.request.poll_interval, self.find()));
+        }
+        if policy == OnDrainTimeout::StopTasks && time_is_up {
+            steps.extend(self.steps_to_stop_tasks(now).into_iter().map(|(kind, step)| (kind, now, step)));
+        }
+        let unsettled = self.unsettled_status(now).is_some() || takes_tasks;
+        let interval =
+            if unsettled || lists_wait { self.instance_poll_interval() } else { INSTANCE_POLL_INTERVAL };
+        let described = evidence.described_at().unwrap_or(now);
+        steps.push((Kind::Describe, described + interval, Step::Describe(self.all_registrations())));
+        if let Some(sought) = evidence.sought_at().filter(|_| !takes_tasks) {
+            steps.push((Kind::FindActive, sought + INSTANCE_POLL_INTERVAL, Step::FindActive));
+        }
+        let unfinished = evidence.unfinished();
+        if !unfinished.is_empty() {
+            let due = evidence.polled_at().map_or(now, |polled| polled + self.poll_interval());
+            steps.push((Kind::DescribeTasks, due, Step::DescribeTasks(unfinished)));
+        } else if let Some(from) = evidence.confirm_from().filter(|_| !unsettled) {
+            steps.push(if now < from || !evidence.none_active_since(from) {
+                (Kind::FindActive, from, Step::FindActive)
+            } else {
+                let listed = evidence.listed_at().filter(|at| *at >= from);
+                let due = listed.map_or(from, |at| at + STOPPING_POLL_INTERVAL);
+                (Kind::List, due, Step::List(self.all_registrations()))
+            });
+        }
+        steps
     }
 
-    pub(super) fn find(&self) -> Step {
+    /// The steps of the policy `stop-tasks`, all due at once.
+    fn steps_to_stop_tasks(&self, now: DateTime<Utc>) -> Vec<(Kind, Step)> {
+        let is_done = self.policy_is_done(now);
+        let mut steps = Vec::new();
+        if (is_done || !self.stops_listed) && !self.has_searched_for_active(now) {
+            steps.push((Kind::FindActive, Step::FindActive));
+        }
+        if is_done && !self.was_described_lately(now) {
+            steps.push((Kind::Describe, Step::Describe(self.all_registrations())));
+        }
+        if !self.stops_listed {
+            steps.push((Kind::List, Step::List(self.all_registrations())));
+        }
+        let to_stop = self.evidence.to_stop().into_iter().filter(|task| !self.stop_asked.contains(task));
+        let to_stop: Vec<_> = to_stop.collect();
+        if !to_stop.is_empty() && self.is_open() {
+            let has_token = matches!(self.request.action.id, LifecycleActionId::Token(_));
+            let asked = !has_token || self.waiting.was_asked_since(now - FRESH_ACTION);
+            steps.push((Kind::StopTasks, if asked { Step::StopTasks(to_stop) } else { Step::Heartbeat }));
+        }
+        steps
+    }
+
+    fn find(&self) -> Step {
         Step::Find(self.evidence.known_arns().cloned().collect())
     }
 
@@ -251,13 +238,10 @@ impl Session {
     }
 
     /// The cluster does not list the instance: it is sought for a while.
-    fn seek(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> Step {
+    fn seek(&self, cluster_is_right: Option<bool>, now: DateTime<Utc>) -> (Kind, DateTime<Utc>, Step) {
         let found_at = self.evidence.found_at().unwrap_or(now);
         if self.is_absent(now) && !self.evidence.was_in_cluster() && cluster_is_right.is_none() {
-            return match self.troubles.retry_at(Kind::ProveCluster, now) {
-                None => Step::ProveCluster,
-                Some(at) => Step::Wait(at),
-            };
+            return (Kind::ProveCluster, now, Step::ProveCluster);
         }
         let due = match self.evidence.absent_since() {
             None => found_at + self.request.poll_interval,
@@ -266,10 +250,7 @@ impl Session {
                 [soon, believed].into_iter().find(|at| *at > found_at).unwrap_or(found_at + SEARCH_INTERVAL)
             }
         };
-        let due = due
-            .min(found_at + SEARCH_INTERVAL)
-            .max(self.troubles.retry_at(Kind::Find, now).unwrap_or(found_at));
-        if now >= due { self.find() } else { Step::Wait(due) }
+        (Kind::Find, due.min(found_at + SEARCH_INTERVAL), self.find())
     }
 
     /// Between two polls where nothing is about to change.

@@ -53,7 +53,7 @@
 //! assert_eq!(session.next(None, now), Step::Find(vec![]));
 //!
 //! // The cluster does not list the instance. That proves nothing: the hook stays open.
-//! session.record(&Observation::Found { described: vec![], unresolved: 0 }, now);
+//! session.record(&Observation::Found { described: vec![], unresolved: 0 }, true, now);
 //! assert!(matches!(session.next(None, now), Step::Wait(_)));
 //! # Ok(())
 //! # }

@@ -170,7 +170,7 @@ impl<Log: EmbeddedMetrics> Reporter<'_, Log> {
     /// The invocation's time is up: failures that last are counted.
     pub(crate) fn time_is_up(&self, drains: &GroupDrains, now: DateTime<Utc>) {
         for session in drains.sessions().values().filter(|it| it.end().is_none()) {
-            let trouble = session.trouble().filter(|it| now >= it.since + TROUBLE_COUNTS_AFTER);
+            let trouble = session.troubles().oldest().filter(|it| now >= it.since + TROUBLE_COUNTS_AFTER);
             if let Some(trouble) = trouble {
                 self.error(session.ec2_instance_id(), &ErrorChain(&trouble.error), now);
             }

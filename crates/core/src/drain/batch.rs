@@ -187,7 +187,7 @@ fn some<T>(
     let mut taken: Vec<(Ec2InstanceId, T)> = Vec::new();
     let mut count = 0;
     let (calm, troubled): (Vec<_>, Vec<_>) =
-        steps.into_iter().partition(|(session, _)| session.trouble_with(kind).is_none());
+        steps.into_iter().partition(|(session, _)| session.troubles().with(kind).is_none());
     for (session, resources) in calm {
         if count > 0 && count + size(&resources) > most {
             break;

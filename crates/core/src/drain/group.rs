@@ -224,7 +224,7 @@ impl GroupDrains {
                 let evidence = session.evidence();
                 session.end().is_some()
                     || session.is_open()
-                        && session.trouble().is_none()
+                        && session.troubles().oldest().is_none()
                         && evidence.active().is_empty()
                         && evidence.counted() > 0
                         && !self.standby.drains(session.ec2_instance_id())
@@ -251,7 +251,7 @@ impl GroupDrains {
         if own.is_in_no_known_cluster(self.cluster_is_right, now) {
             return Some(Failure::WrongCluster);
         }
-        own.refused_for(REFUSAL_PATIENCE).map(|refused| Failure::Refused(refused.error.clone()))
+        own.troubles().refused_for(REFUSAL_PATIENCE).map(|refused| Failure::Refused(refused.error.clone()))
     }
 
     /// Returns whether an error of this drain is the invocation's error.

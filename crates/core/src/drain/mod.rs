@@ -60,4 +60,5 @@ pub use role::Role;
 pub use schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
 pub use session::{DrainEnd, DrainRequest, Session, Step};
 pub use standby::Standby;
-pub use troubles::{Kind, Trouble};
+pub use troubles::{Kind, Trouble, Troubles};
+pub use waiting_action::Shown;

@@ -14,8 +14,8 @@ use super::observation::Observation;
 use super::on_drain_timeout::OnDrainTimeout;
 use super::reason::{CompleteReason, WaitReason};
 use super::schedule::Schedule;
-use super::troubles::{Kind, Trouble, Troubles};
-use super::waiting_action::WaitingAction;
+use super::troubles::{Kind, Troubles};
+use super::waiting_action::{Shown, WaitingAction};
 use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use crate::drain::diagnosis::{Diagnosis, next_diagnosis};
 use crate::lifecycle::{LifecycleAction, LifecycleActionState};
@@ -156,12 +156,6 @@ impl Session {
         self.is_blind = is_blind;
     }
 
-    /// Sets whether the group shows that the instance's termination has superseded its action: the
-    /// message of that drains it.
-    pub fn set_superseded(&mut self, is_superseded: bool) {
-        self.waiting.set_superseded(is_superseded);
-    }
-
     /// From now on the drain is worked on in full.
     pub fn take_over(&mut self) {
         self.request.in_passing = false;
@@ -191,22 +185,10 @@ impl Session {
         self.waiting.said_gone_at()
     }
 
-    /// The failures that go on, the oldest first.
+    /// The failures that go on.
     #[must_use]
-    pub fn trouble(&self) -> Option<&Trouble> {
-        self.troubles.oldest()
-    }
-
-    /// The failures of one kind of call.
-    #[must_use]
-    pub fn trouble_with(&self, kind: Kind) -> Option<&Trouble> {
-        self.troubles.with(kind)
-    }
-
-    /// A call that the drain needs and that AWS has refused for this long.
-    #[must_use]
-    pub fn refused_for(&self, time: Duration) -> Option<&Trouble> {
-        self.troubles.refused_for(time)
+    pub fn troubles(&self) -> &Troubles {
+        &self.troubles
     }
 
     /// The last diagnosis, and when it was made.
@@ -304,11 +286,6 @@ impl Session {
         }
     }
 
-    /// A call succeeded for this drain.
-    pub fn succeeded(&mut self, kind: Kind) {
-        self.troubles.succeeded(kind);
-    }
-
     /// A call failed for this drain.
     pub fn failed(&mut self, kind: Kind, error: Arc<CallError>, now: DateTime<Utc>) {
         // The action is over: what can't be read once more stays as it was.
@@ -363,11 +340,9 @@ impl Session {
         self.waiting.uncertain().is_some()
     }
 
-    /// Takes in the group, read at `now`. An action that was said to be gone is over where the
-    /// group does not hold the instance any more. Where another hook explains the hold, it is over
-    /// after `believed` answers.
-    pub fn group_shows(&mut self, waits: bool, believed: Option<u32>, now: DateTime<Utc>) {
-        self.waiting.group_shows(waits, believed, now);
+    /// Takes in the group, read at `now`.
+    pub fn group_shows(&mut self, shown: Shown, now: DateTime<Utc>) {
+        self.waiting.group_shows(shown, now);
         self.end_if_completed();
     }
 
@@ -376,11 +351,6 @@ impl Session {
         // Its instances are gone with it: tasks that ECS shows as STOPPED from now on were killed.
         self.last_check_done = true;
         self.waiting.group_is_gone();
-    }
-
-    /// The group holds the instance no more, or seems not to: a heartbeat shows.
-    pub fn doubt(&mut self) {
-        self.waiting.doubt();
     }
 
     /// Returns whether the instance is in no cluster that is known to be the right one.
@@ -414,8 +384,11 @@ impl Session {
         });
     }
 
-    /// What came of a step.
-    pub fn record(&mut self, observation: &Observation, now: DateTime<Utc>) {
+    /// What came of a step. `all` is false where the call did not reach all of its resources.
+    pub fn record(&mut self, observation: &Observation, all: bool, now: DateTime<Utc>) {
+        if all {
+            self.troubles.succeeded(observation.kind());
+        }
         let id = &self.request.ec2_instance_id;
         match observation {
             Observation::Found { described, unresolved } => {

@@ -68,21 +68,24 @@ impl Trouble {
 
 /// The failures of a drain that go on.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Troubles(BTreeMap<Kind, Trouble>);
+pub struct Troubles(BTreeMap<Kind, Trouble>);
 
 impl Troubles {
     /// The failures of one kind of call.
-    pub(super) fn with(&self, kind: Kind) -> Option<&Trouble> {
+    #[must_use]
+    pub fn with(&self, kind: Kind) -> Option<&Trouble> {
         self.0.get(&kind)
     }
 
     /// The failures that have lasted longest.
-    pub(super) fn oldest(&self) -> Option<&Trouble> {
+    #[must_use]
+    pub fn oldest(&self) -> Option<&Trouble> {
         self.0.values().min_by_key(|trouble| trouble.since)
     }
 
     /// A call that AWS has refused for this long.
-    pub(super) fn refused_for(&self, time: Duration) -> Option<&Trouble> {
+    #[must_use]
+    pub fn refused_for(&self, time: Duration) -> Option<&Trouble> {
         self.0.values().find(|trouble| trouble.was_refused_for(time))
     }
 

@@ -38,6 +38,20 @@ enum State {
     Completed(CompleteReason),
 }
 
+/// What its group shows of the action.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown {
+    /// True if the group holds the instance, or may although it does not show that.
+    pub holds: bool,
+    /// After so many denials the action is over although the group holds the instance: something
+    /// else may.
+    pub believed: Option<u32>,
+    /// True if a heartbeat must show whether the action is open.
+    pub doubtful: bool,
+    /// True if the instance's termination has superseded the action: the message of that drains it.
+    pub superseded: bool,
+}
+
 /// An action.
 #[derive(Debug, Clone)]
 pub(super) struct WaitingAction {
@@ -197,15 +211,21 @@ impl WaitingAction {
     /// after `believed` answers.
     ///
     /// If a completion was sent and not answered, the answer was lost and the action was ours.
-    pub(super) fn group_shows(&mut self, waits: bool, believed: Option<u32>, now: DateTime<Utc>) {
-        let State::SaidGone { times, at } = self.state else { return };
-        if now >= at && (!waits || believed.is_some_and(|answers| times >= answers)) {
-            self.state = self.uncertain.map_or(State::Over, State::Completed);
+    pub(super) fn group_shows(&mut self, shown: Shown, now: DateTime<Utc>) {
+        self.superseded = shown.superseded;
+        match self.state {
+            State::SaidGone { times, at } => {
+                let believed = shown.believed.is_some_and(|answers| times >= answers);
+                if now >= at && (!shown.holds || believed) {
+                    self.state = self.uncertain.map_or(State::Over, State::Completed);
+                }
+            }
+            State::Open if shown.doubtful => {
+                self.state = State::Unknown;
+                self.tried = None;
+            }
+            _ => {}
         }
-    }
-
-    pub(super) fn set_superseded(&mut self, superseded: bool) {
-        self.superseded = superseded;
     }
 
     pub(super) fn is_superseded(&self) -> bool {
@@ -218,14 +238,6 @@ impl WaitingAction {
             self.state = State::Over;
         }
     }
-
-    /// The group seems not to hold the instance any more: a heartbeat shows.
-    pub(super) fn doubt(&mut self) {
-        if self.is_open() {
-            self.state = State::Unknown;
-            self.tried = None;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -236,6 +248,10 @@ mod tests {
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn shown(holds: bool, believed: Option<u32>) -> Shown {
+        Shown { holds, believed, ..Shown::default() }
     }
 
     #[test]
@@ -307,14 +323,14 @@ mod tests {
     fn an_action_that_is_said_to_be_gone_is_over_only_where_the_group_agrees() {
         let mut action = WaitingAction::fresh(at(0));
         action.heartbeat(Some(LifecycleActionState::Gone), at(10), at(10));
-        action.group_shows(false, None, at(9));
+        action.group_shows(shown(false, None), at(9));
         assert!(!action.is_over(), "the group was read before");
-        action.group_shows(true, None, at(11));
+        action.group_shows(shown(true, None), at(11));
         assert!(!action.is_over() && !action.is_open());
         action.heartbeat(Some(LifecycleActionState::Active), at(12), at(12));
         assert!(action.is_open());
         action.heartbeat(Some(LifecycleActionState::Gone), at(20), at(20));
-        action.group_shows(false, None, at(20));
+        action.group_shows(shown(false, None), at(20));
         assert!(action.is_over());
     }
 
@@ -324,7 +340,7 @@ mod tests {
         for time in [10, 20, 30] {
             assert!(!action.is_over());
             action.heartbeat(Some(LifecycleActionState::Gone), at(time), at(time));
-            action.group_shows(true, Some(3), at(time));
+            action.group_shows(shown(true, Some(3)), at(time));
         }
         assert!(action.is_over());
     }
@@ -334,9 +350,9 @@ mod tests {
         let mut action = WaitingAction::fresh(at(0));
         action.completion_is_uncertain(CompleteReason::Drained);
         action.completion(CompleteReason::Drained, LifecycleActionState::Gone, at(10));
-        action.group_shows(true, None, at(10));
+        action.group_shows(shown(true, None), at(10));
         assert_eq!(action.completed(), None, "the answer has come for actions that were open");
-        action.group_shows(false, None, at(11));
+        action.group_shows(shown(false, None), at(11));
         assert_eq!(action.completed(), Some(CompleteReason::Drained));
         action.group_is_gone();
         assert_eq!(action.completed(), Some(CompleteReason::Drained));

@@ -16,6 +16,7 @@ use crate::drain::role::{FEW, Role};
 use crate::drain::schedule::Schedule;
 use crate::drain::session::Session;
 use crate::drain::troubles::Kind;
+use crate::drain::waiting_action::Shown;
 use crate::lifecycle::{
     AutoScalingGroup, LifecycleActionState, LifecycleHook, REPLACING_ROOT_VOLUME, WAITS_TO_TERMINATE,
 };
@@ -58,8 +59,6 @@ impl GroupDrains {
             }
         }
         self.sessions.values_mut().for_each(|session| session.set_blind(false));
-        let other_hooks = self.other_hooks();
-        let mut completed = Vec::new();
         // Another lifecycle state is another wait, of which only the message about it has the
         // token. A termination supersedes the replacement of a root volume, say.
         let (own, waiting) = (self.request.own(), self.view.waiting());
@@ -71,33 +70,13 @@ impl GroupDrains {
         let waits_on =
             |id: &Ec2InstanceId| waiting.get(id).is_none_or(|state| held_in.get(id) == Some(state));
         self.sessions.retain(|id, session| session.end().is_some() || own == Some(id) || waits_on(id));
-        let to_warm_pool = self.request.to_warm_pool();
-        for (id, session) in self.sessions.iter_mut().filter(|(_, session)| session.end().is_none()) {
-            let is_own = self.request.own() == Some(id);
-            let (state, held_in) = (self.view.waiting().get(id), self.held_in.get(id));
-            let waits = state.is_some() && state == held_in;
-            let (held_in, state) = (held_in.map(String::as_str), state.map(String::as_str));
-            session
-                .set_superseded(held_in == Some(REPLACING_ROOT_VOLUME) && state == Some(WAITS_TO_TERMINATE));
-            // The group never shows an instance on its way to the warm pool.
-            let unseen = is_own && to_warm_pool;
-            // The next sweep asks again.
-            let answers = if self.assignment.is(Role::Standby) { 1 } else { GONE_ANSWERS };
-            let believed = (other_hooks || unseen).then_some(answers);
-            // A group may be slow to show that an instance waits, and never shows it in two states.
-            let young = as_of < session.schedule().began + GROUP_LAG;
-            let not_yet = young && state.is_none() && !session.may_have_completed();
-            session.group_shows(waits || unseen || not_yet, believed, as_of);
+        for id in self.unended().map(|it| it.ec2_instance_id().clone()).collect::<Vec<_>>() {
+            let shown = self.shown(&id, as_of);
+            let Some((session, shown)) = self.sessions.get_mut(&id).zip(shown) else { continue };
+            session.group_shows(shown, as_of);
             if session.end().is_some() {
-                completed.push(id.clone());
+                self.ended(&id, as_of);
             }
-            let doubtful = state.is_some() || !young || !is_own;
-            if !waits && doubtful {
-                session.doubt();
-            }
-        }
-        for id in completed {
-            self.ended(&id, as_of);
         }
         let coordinates = self.assignment.coordinates() || self.view.most_waiting() > FEW;
         // A lower message that began later coordinates, too: two would read everything twice.
@@ -107,6 +86,28 @@ impl GroupDrains {
         if self.assignment.is(Role::Own) && coordinates || another_may || own_is_over {
             self.assignment.doubt();
         }
+    }
+
+    /// What the group shows of a drain's action, as it was read.
+    fn shown(&self, id: &Ec2InstanceId, as_of: DateTime<Utc>) -> Option<Shown> {
+        let session = self.sessions.get(id)?;
+        let is_own = self.request.own() == Some(id);
+        let (state, held_in) = (self.view.waiting().get(id), self.held_in.get(id));
+        let waits = state.is_some() && state == held_in;
+        let (held_in, is) = (held_in.map(String::as_str), state.map(String::as_str));
+        // The group never shows an instance on its way to the warm pool.
+        let unseen = is_own && self.request.to_warm_pool();
+        // A group may be slow to show that an instance waits, and never shows it in two states.
+        let young = as_of < session.schedule().began + GROUP_LAG;
+        let not_yet = young && state.is_none() && !session.may_have_completed();
+        // The next sweep asks again.
+        let answers = if self.assignment.is(Role::Standby) { 1 } else { GONE_ANSWERS };
+        Some(Shown {
+            holds: waits || unseen || not_yet,
+            believed: (self.other_hooks() || unseen).then_some(answers),
+            doubtful: !waits && (state.is_some() || !young || !is_own),
+            superseded: held_in == Some(REPLACING_ROOT_VOLUME) && is == Some(WAITS_TO_TERMINATE),
+        })
     }
 
     /// The hooks were read.
@@ -233,7 +234,7 @@ impl GroupDrains {
     }
 
     fn failed(&mut self, id: &Ec2InstanceId, kind: Kind, error: Arc<CallError>) {
-        let Some(trouble) = self.sessions.get(id).and_then(|session| session.trouble_with(kind)) else {
+        let Some(trouble) = self.sessions.get(id).and_then(|session| session.troubles().with(kind)) else {
             return;
         };
         let for_long = trouble.was_refused_for(REFUSAL_PATIENCE);
@@ -268,10 +269,7 @@ impl GroupDrains {
             self.call_failed(id, observation.kind(), error, now);
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if failure.is_none() {
-            session.succeeded(observation.kind());
-        }
-        session.record(observation, now);
+        session.record(observation, failure.is_none(), now);
         if session.evidence().was_in_cluster() {
             self.cluster_is_right = Some(true);
         }

@@ -27,18 +27,22 @@ fn task(name: &str, status: &str) -> Task {
     Task { desired_status, ..Task::seen(name, status) }
 }
 
+fn shown(holds: bool, believed: Option<u32>) -> Shown {
+    Shown { holds, believed, ..Shown::default() }
+}
+
 /// The answer of each call, short to write.
 impl Session {
     fn found(&mut self, described: &[ContainerInstance], unresolved: usize, now: DateTime<Utc>) {
-        self.record(&Observation::Found { described: described.to_vec(), unresolved }, now);
+        self.record(&Observation::Found { described: described.to_vec(), unresolved }, true, now);
     }
 
     fn found_active(&mut self, any: bool, now: DateTime<Utc>) {
-        self.record(&Observation::FoundActive(any), now);
+        self.record(&Observation::FoundActive(any), true, now);
     }
 
     fn described(&mut self, described: &[ContainerInstance], now: DateTime<Utc>) {
-        self.record(&Observation::Described(described.to_vec()), now);
+        self.record(&Observation::Described(described.to_vec()), true, now);
     }
 
     fn listed(
@@ -48,16 +52,16 @@ impl Session {
         began: DateTime<Utc>,
         now: DateTime<Utc>,
     ) {
-        self.record(&Observation::Listed { on: on.clone(), lists: lists.clone(), began }, now);
+        self.record(&Observation::Listed { on: on.clone(), lists: lists.clone(), began }, true, now);
     }
 
     fn polled(&mut self, described: &[Task], now: DateTime<Utc>) {
         let described = described.to_vec();
-        self.record(&Observation::Polled { described, missing: BTreeSet::new() }, now);
+        self.record(&Observation::Polled { described, missing: BTreeSet::new() }, true, now);
     }
 
     fn stop_answered(&mut self, task: &str) {
-        self.record(&Observation::StopAsked(TaskArn(task.to_owned())), at(0));
+        self.record(&Observation::StopAsked(TaskArn(task.to_owned())), true, at(0));
     }
 }
 
@@ -95,7 +99,7 @@ fn draining(running: &[&str]) -> Session {
 fn draining_by(policy: OnDrainTimeout, running: &[&str]) -> Session {
     let mut session = drain(policy);
     session.found(&[registration("ACTIVE")], 0, at(0));
-    session.record(&Observation::SetDraining(vec![registration("DRAINING")]), at(0));
+    session.record(&Observation::SetDraining(vec![registration("DRAINING")]), true, at(0));
     session.listed(&arn(), &TaskLists { running: tasks(running), stopped: tasks(&[]) }, at(0), at(0));
     session
 }
@@ -124,7 +128,7 @@ fn an_instance_is_found_set_draining_and_listed_and_its_tasks_are_polled() {
     assert_eq!(next(&session, 0), Step::Find(vec![]));
     session.found(&[registration("ACTIVE")], 0, at(0));
     assert_eq!(next(&session, 0), Step::SetDraining(vec![arn()]));
-    session.record(&Observation::SetDraining(vec![registration("DRAINING")]), at(0));
+    session.record(&Observation::SetDraining(vec![registration("DRAINING")]), true, at(0));
     assert_eq!(next(&session, 0), Step::List(vec![arn()]));
     let lists = TaskLists { running: tasks(&["t"]), stopped: tasks(&["old"]) };
     session.listed(&arn(), &lists, at(0), at(0));
@@ -203,7 +207,7 @@ fn where_heartbeats_fail_a_completion_asks_again_for_an_action_that_is_said_to_b
     for (said, asked, again) in [(5, 7, 17), (17, 21, 31), (31, 37, 47)] {
         session.completed(CompleteReason::Drained, LifecycleActionState::Gone, at(said));
         // The group never shows instances on their way to a warm pool.
-        session.group_shows(true, Some(4), at(said));
+        session.group_shows(shown(true, Some(4)), at(said));
         assert_eq!(next(&session, said), Step::Wait(at(asked)));
         assert_eq!(next(&session, asked), Step::Heartbeat, "one that is recorded keeps the hook open");
         session.heartbeat(None, at(asked), at(asked));
@@ -213,7 +217,7 @@ fn where_heartbeats_fail_a_completion_asks_again_for_an_action_that_is_said_to_b
     failed(&mut session, Kind::Complete, 47);
     assert_eq!(next(&session, 47), Step::Heartbeat);
     session.completed(CompleteReason::Drained, LifecycleActionState::Gone, at(50));
-    session.group_shows(true, Some(4), at(50));
+    session.group_shows(shown(true, Some(4)), at(50));
     assert_eq!(next(&session, 50), Step::End);
 }
 
@@ -428,7 +432,7 @@ fn a_lost_completion_is_no_success_where_the_hook_may_have_run_out_before() {
         let reason = CompleteReason::TimeUp(OnDrainTimeout::Continue);
         session.completion_is_uncertain(reason, at(failed_at));
         session.completed(reason, LifecycleActionState::Gone, at(920));
-        session.group_shows(false, None, at(921));
+        session.group_shows(shown(false, None), at(921));
         session.conclude();
         assert_eq!(session.end(), Some(&end), "{failed_at}");
     }
@@ -486,7 +490,7 @@ fn an_action_that_is_over_with_tasks_unfinished_was_cut_short() {
         let mut session = draining(&["t"]);
         session.polled(&[task("t", "RUNNING")], at(1));
         session.heartbeat(Some(LifecycleActionState::Gone), at(10), at(10));
-        session.group_shows(false, None, at(11));
+        session.group_shows(shown(false, None), at(11));
         assert_eq!(next(&session, 11), Step::DescribeTasks(tasks(&["t"]).into_iter().collect()));
         session.polled(&[task("t", last)], at(12));
         assert_eq!(next(&session, 12), Step::End);

@@ -277,12 +277,14 @@ impl<'a> Fleet<'a> {
         lacking.unwrap_or("a host that meets its constraints").to_owned()
     }
 
-    /// The tasks to place, by kind: those that wait, and the share of the headroom.
-    fn to_place(&self) -> Vec<u64> {
+    /// The tasks to place, by kind: those that wait, and the share of the headroom, less as many of
+    /// its tasks as are `placed` already.
+    fn to_place(&self, placed: impl Fn(usize) -> u64) -> Vec<u64> {
         let mut tasks = self.waiting.clone();
         if let Headroom::Percent(percent) = self.headroom {
             for (number, kind) in self.kinds.all.iter().enumerate() {
                 let share = (kind.desired * u64::from(percent)).div_ceil(100);
+                let share = share.saturating_sub(placed(number));
                 let kind = self.kinds.headroom_of(number);
                 if let Some(tasks) = tasks.get_mut(kind) {
                     *tasks += share;

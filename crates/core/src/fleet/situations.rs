@@ -477,6 +477,20 @@ fn one_more_task_of_any_kind_has_room() {
     assert_eq!(kept.figures("web"), (Some(0), 1));
 }
 
+/// ECS balances a service over zones: it starts a task before it stops another one.
+#[test]
+fn a_task_beyond_what_its_service_wants_takes_the_headroom_and_adds_no_host() {
+    for headroom in ["one", "50%"] {
+        let mut cluster =
+            Cluster::new().headroom(headroom).group("web", 3, 1000, 1000).service("api", 2, needs(900, 900));
+        (0..3).for_each(|host| cluster.run("api", host, 1));
+        assert_eq!(cluster.figures("web"), (Some(0), 0), "{headroom}");
+        // Without the one whose host leaves there is none beyond.
+        let cluster = cluster.draining(2);
+        assert_eq!(cluster.figures("web").0, Some(1), "{headroom}");
+    }
+}
+
 #[test]
 fn a_share_is_kept_free_of_each_kind() {
     let mut cluster = Cluster::new()

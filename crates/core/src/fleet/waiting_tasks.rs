@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Fleet;
+use super::amounts::count;
 use super::certificate::Moving;
 use super::hosts::Standing;
 use super::snapshot::Snapshot;
@@ -67,6 +68,31 @@ impl Fleet<'_> {
                 *waiting += tasks;
             }
         }
+    }
+
+    /// The tasks that a service has beyond those that it wants, on hosts that stay. They are
+    /// headroom that is placed already: ECS starts no task until the service wants more than it has.
+    /// ECS runs such tasks while it balances a service over zones (developer guide,
+    /// "service-rebalancing"). If the group grew for the room that these take, it would shrink again
+    /// once they stop, and leave the zones uneven anew. Amid a deployment none count: it needs their
+    /// room for its own tasks.
+    pub(super) fn surplus(&self, kind: usize) -> u64 {
+        let Some(kind) = self.kinds.all.get(kind) else { return 0 };
+        let service = self.snapshot.services.iter().find(|it| it.name == kind.service);
+        let Some((service, [deployment])) = service.map(|it| (it, it.deployments.as_slice())) else {
+            return 0;
+        };
+        let beyond = deployment.has().saturating_sub(service.desired.max(deployment.desired).into());
+        if beyond == 0 {
+            return 0;
+        }
+        let leaving = self.hosts.iter().filter(|host| host.leaves()).map(|host| match host.tasks {
+            Some(tasks) => {
+                count(tasks.iter().filter(|task| task.service.as_ref() == Some(&kind.service)).count())
+            }
+            None => host.instance.tasks(),
+        });
+        beyond.saturating_sub(leaving.sum())
     }
 
     /// The tasks that a service lacks beside those that wait, without as many of those that it has.

@@ -59,6 +59,17 @@ impl KnownTasks {
         self.0.borrow_mut().extend(tasks.into_iter().map(|task| (task.arn.clone(), task)));
     }
 
+    /// The tasks that held a network interface of one of these instances, and that are not listed.
+    fn unlisted(&self, listed: &BTreeSet<TaskArn>, instances: &[ContainerInstance]) -> Vec<TaskArn> {
+        let there: BTreeSet<_> = instances.iter().map(|instance| &instance.arn).collect();
+        let holds = |task: &Task| {
+            task.network_interface && !task.is_stopped() && there.contains(&task.container_instance)
+        };
+        let known = self.0.borrow();
+        let unlisted = known.values().filter(|task| holds(task) && !listed.contains(&task.arn));
+        unlisted.map(|task| task.arn.clone()).collect()
+    }
+
     /// Forgets what is no longer listed.
     pub(crate) fn forget(&self, listed: &Listed, instances: &[ContainerInstance]) {
         let there: BTreeSet<_> = instances.iter().map(|instance| &instance.arn).collect();
@@ -100,7 +111,7 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         // task that the first one did.
         self.clock.sleep(READS_LAG_MAX).await;
         let left = most.saturating_sub(running.len());
-        let stopped = self.list(TasksOf::Cluster, DesiredStatus::Stopped, left).await?;
+        let mut stopped = self.list(TasksOf::Cluster, DesiredStatus::Stopped, left).await?;
         if running.len() + stopped.len() > most {
             report::too_many_tasks(self.cluster, most);
             return Ok(());
@@ -112,9 +123,19 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
             known.is_stopped() || (!stopped.contains(arn) && known.last_status == "RUNNING")
         };
         self.describe(&all, is_final).await?;
+        // Where reads lag longer than that, neither list may have a task that stops. It is forgotten
+        // only once ECS does not describe it either.
+        let unlisted = self.known.unlisted(&all, instances);
+        let mut stopping = BTreeSet::new();
+        for batch in unlisted.chunks(DESCRIBE_MAX) {
+            let answer = read::describe_tasks(&self.paced, self.cluster, batch).await?;
+            stopping.extend(answer.items.iter().map(|task| task.arn.clone()));
+            self.known.keep(answer.items);
+        }
+        stopped.extend(stopping);
         let tasks: Vec<_> = {
             let known = self.known.0.borrow();
-            all.iter().filter_map(|arn| known.get(arn).cloned()).collect()
+            running.union(&stopped).filter_map(|arn| known.get(arn).cloned()).collect()
         };
         // A task that ECS does not describe counts as holding one, by the instances' own counts of
         // tasks.

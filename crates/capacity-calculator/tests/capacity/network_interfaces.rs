@@ -80,3 +80,25 @@ async fn a_task_is_described_again_only_while_its_network_interface_may_change()
     published(&calculator, json!({})).await.unwrap();
     assert_eq!(calculator.ecs.tasks_described.take(), [starting.arn, stopping.arn]);
 }
+
+/// Reads lag: the list of tasks to run is newer than a stop, that of stopped ones is older.
+#[tokio::test(start_paused = true)]
+async fn a_known_task_that_is_in_no_list_holds_its_network_interface_until_it_has_stopped() {
+    let mut ecs =
+        hosts(1).with(service("web", &["web:1"], 1), &TaskNeeds { network_interface: true, ..needs(10, 10) });
+    let running = task(1, 0, DesiredStatus::Running, true);
+    let arn = running.arn.clone();
+    ecs.tasks = RefCell::new(vec![running]);
+    let calculator = only(ecs, CloudWatch::default(), &[("ECS_CLUSTER", "demo")]);
+    let placeable = async || {
+        let summary = published(&calculator, json!({})).await.unwrap();
+        summary.figures.capacity.unwrap().placeable_containers
+    };
+    assert_eq!(placeable().await, 1);
+    calculator.ecs.tasks.replace(vec![task(1, 0, DesiredStatus::Stopped, true)]);
+    calculator.ecs.unlisted.borrow_mut().insert(arn.clone());
+    assert_eq!((placeable().await, placeable().await), (1, 1));
+    // ECS shows it no more.
+    calculator.ecs.undescribed.borrow_mut().insert(arn);
+    assert_eq!(placeable().await, 2);
+}

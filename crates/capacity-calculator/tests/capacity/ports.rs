@@ -96,6 +96,8 @@ pub(crate) struct Ecs {
     /// Calls on services and on tasks.
     pub(crate) service_calls: Cell<usize>,
     pub(crate) task_calls: Cell<usize>,
+    /// Tasks that are in no list.
+    pub(crate) unlisted: RefCell<BTreeSet<TaskArn>>,
     /// Tasks that are listed, and missing where they are described.
     pub(crate) undescribed: RefCell<BTreeSet<TaskArn>>,
     /// How long `DescribeTasks` takes.

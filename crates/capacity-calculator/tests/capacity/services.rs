@@ -156,13 +156,13 @@ impl Tasks for Ecs {
     ) -> Result<Page<TaskArn>, CallError> {
         self.task_calls.set(self.task_calls.get() + 1);
         self.tasks_mood.settle("ecs:ListTasks", cluster.name()).await?;
-        let tasks = self.tasks.borrow();
+        let (tasks, unlisted) = (self.tasks.borrow(), self.unlisted.borrow());
         let listed = tasks.iter().filter(|task| {
             let there = match of {
                 TasksOf::Cluster => true,
                 TasksOf::ContainerInstance(arn) => task.container_instance == *arn,
             };
-            there && task.desired_status == desired
+            there && task.desired_status == desired && !unlisted.contains(&task.arn)
         });
         let listed: Vec<_> = listed.map(|task| task.arn.clone()).collect();
         let from: usize = page.map_or(0, |token| token.0.parse().unwrap());

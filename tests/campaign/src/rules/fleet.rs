@@ -70,6 +70,8 @@ struct Room {
     places: u64,
     /// For its network interface. They are read of the tasks, and so at another time than the rest.
     network_interfaces: u64,
+    /// The tasks on it that are desired RUNNING.
+    tasks: u64,
 }
 
 /// A change of an instance.
@@ -185,12 +187,22 @@ impl<'a> Fleet<'a> {
         self.take_tasks.first().is_some_and(|(since, _)| *since < time)
     }
 
-    /// The sum, over the instances, of the most that each had room for at any time since.
-    pub(super) fn most_placeable_since(&self, time: DateTime<Utc>) -> u64 {
+    /// The sum, over the instances, of the most that each had room for at any time since. Where
+    /// reads may miss tasks that began to stop since, these count as holding no network interface.
+    pub(super) fn most_placeable_since(&self, time: DateTime<Utc>, misses_stopping: bool) -> u64 {
         let mut most: BTreeMap<&ContainerInstanceArn, Room> = BTreeMap::new();
+        let mut missed: BTreeMap<&ContainerInstanceArn, u64> = BTreeMap::new();
         for change in self.changes_since(time) {
             let most = most.entry(change.of).or_default();
             *most = most.or_more(change.before).or_more(change.after);
+            if misses_stopping && change.after.takes_tasks {
+                let stopping = change.before.tasks.saturating_sub(change.after.tasks);
+                *missed.entry(change.of).or_default() += stopping;
+            }
+        }
+        for (of, missed) in missed {
+            let most = most.entry(of).or_default();
+            most.network_interfaces = most.network_interfaces.saturating_add(missed);
         }
         let now = |of: &ContainerInstanceArn| self.each.get(of).map_or(0, |host| host.figures.placeable);
         most.into_iter().fold(self.all.placeable, |all, (of, most)| all - now(of) + most.fits())
@@ -211,9 +223,10 @@ impl<'a> Host<'a> {
             let figures = Figures { draining, disconnected: one(active), ..Figures::default() };
             return Self { described, figures, room: Room::default() };
         }
-        let idle = one(described.running_tasks + described.pending_tasks == 0);
+        let tasks = described.running_tasks + described.pending_tasks;
+        let idle = one(tasks == 0);
         let hosts = Figures { active: 1, idle, ..Figures::default() };
-        let takes_tasks = Room { takes_tasks: true, ..Room::default() };
+        let takes_tasks = Room { takes_tasks: true, tasks: tasks.into(), ..Room::default() };
         let Some(worst) = worst else { return Self { described, figures: hosts, room: takes_tasks } };
         let fit = worst.fit_now(described);
         let large_enough = one(worst.fit_when_empty(described).into_iter().all(|times| times > 0));
@@ -238,6 +251,7 @@ impl Room {
             takes_tasks: self.takes_tasks || other.takes_tasks,
             places: self.places.max(other.places),
             network_interfaces: self.network_interfaces.max(other.network_interfaces),
+            tasks: self.tasks.max(other.tasks),
         }
     }
 

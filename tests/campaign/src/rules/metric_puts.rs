@@ -13,7 +13,7 @@ use super::demand::Demand;
 use super::fleet::Fleet;
 use super::invocations::{cluster_of, clusters as clusters_of};
 use super::placing::Placing;
-use super::read_lag;
+use super::{LAG_GRANTED, longest_lag, read_lag};
 use super::worst_case::WorstCases;
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
@@ -23,6 +23,8 @@ use crate::stage::{CALCULATOR, Played};
 pub(super) struct MetricPut<'a> {
     /// From when on the invocation may have seen the cluster: reads may lag behind.
     pub(super) seen_from: DateTime<Utc>,
+    /// True if reads may lag so long that no list has a task that began to stop since.
+    pub(super) misses_stopping: bool,
     pub(super) values: &'a [PutValue],
     pub(super) fleet: &'a Fleet<'a>,
     pub(super) reads: Reads,
@@ -150,8 +152,17 @@ pub(super) fn each_metric_put(
                 let seen_from = reader.started - read_lag(&played.scenario);
                 let (reads, cluster) = (reader.reads, *cluster);
                 let (placing, at) = (Some(&placing).filter(|_| cluster == 0), entry.at);
-                let put =
-                    MetricPut { seen_from, values, fleet, reads, placing, at, demand: &demand, cluster };
+                let put = MetricPut {
+                    seen_from,
+                    misses_stopping: longest_lag(&played.scenario) > LAG_GRANTED,
+                    values,
+                    fleet,
+                    reads,
+                    placing,
+                    at,
+                    demand: &demand,
+                    cluster,
+                };
                 check(&put).map_err(|how| (entry.at, format!("[{}] {how}", by.0)))?;
             }
             _ => {}

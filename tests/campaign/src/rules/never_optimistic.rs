@@ -6,6 +6,10 @@
 //! until it put. The 5 s are `READS_LAG_MAX`, the longest that reads are assumed to lag. A read is
 //! not of one instant, and network interfaces are read after everything else.
 //!
+//! A task that stops goes from one list of tasks to another one. Where reads lag longer than
+//! `READS_LAG_MAX`, neither list may show it, and a function that has just started has not seen it
+//! before. There a task that began to stop within that time counts as holding no network interface.
+//!
 //! Where no instance changed meanwhile, the figure is exactly the number that fits, host by host.
 //! For identical containers that is the best that any placement can do.
 //!
@@ -58,7 +62,7 @@ fn can_be_placed(put: &MetricPut<'_>) -> Result<(), String> {
         let known = if put.is_known() { Err("put no PlaceableContainers".to_owned()) } else { Ok(()) };
         return known;
     };
-    let most = put.fleet.most_placeable_since(put.seen_from);
+    let most = put.fleet.most_placeable_since(put.seen_from, put.misses_stopping);
     if value > number(most) {
         return Err(format!("put PlaceableContainers {value} where at most {most} ever fitted"));
     }

@@ -49,6 +49,15 @@ struct Service<'a> {
     deployments: u32,
 }
 
+impl Service<'_> {
+    /// The tasks that ECS starts where it has these: as many as the last deployment lacks, within
+    /// `maximumPercent`.
+    fn wants(&self, has: u64, has_of_last: u64) -> u64 {
+        let most = self.desired * u64::from(self.plan.maximum_percent) / 100;
+        self.desired.saturating_sub(has_of_last).min(most.saturating_sub(has))
+    }
+}
+
 /// A group's instances, each with what it does.
 #[derive(Debug, Default)]
 struct Group {
@@ -338,21 +347,20 @@ impl<'a> Placing<'a> {
 
     /// The REPLICA services' tasks that wait, those on hosts that leave left out: by service.
     fn waiting(&self) -> impl Iterator<Item = (&Service<'a>, u64)> {
-        self.replicas().map(|service| {
-            let most = service.desired * u64::from(service.plan.maximum_percent) / 100;
-            let startable = most.saturating_sub(service.has);
-            (service, service.desired.saturating_sub(service.has_of_last).min(startable))
-        })
+        self.replicas().map(|service| (service, service.wants(service.has, service.has_of_last)))
     }
 
-    /// The same, and those on hosts that leave which nothing replaces yet.
+    /// The tasks that wait once those on hosts that leave have stopped. A task of a former deployment
+    /// that runs on stands in for none of them: the last deployment still wants all of its tasks.
     fn to_place(&self) -> impl Iterator<Item = (&Service<'a>, u64)> {
-        self.waiting().map(|(service, waiting)| {
+        self.replicas().map(|service| {
             let own = |task: &&Task<'_>| task.service.as_deref() == Some(service.name.as_str());
-            let leaving: u64 = self.tasks_that_leave().filter(own).fold(0, |count, _| count + 1);
-            let stay = service.has.saturating_sub(leaving);
-            let lacks = service.desired.saturating_sub(stay + waiting);
-            (service, waiting + leaving.min(lacks))
+            let (mut has, mut has_of_last) = (service.has, service.has_of_last);
+            for task in self.tasks_that_leave().filter(own) {
+                has -= 1;
+                has_of_last -= u64::from(task.deployment == service.deployments);
+            }
+            (service, service.wants(has, has_of_last))
         })
     }
 
@@ -611,7 +619,7 @@ impl<'a> Placing<'a> {
         }
         let rooms = self.rooms();
         let reason = self.to_place().any(|(service, tasks)| {
-            let waits = tasks > 0 || self.has_task_on_gone(service) || self.former_tasks_leave(service);
+            let waits = tasks + self.may_wait_beside(service) > 0;
             // It takes no task of its own service into account: an instance more is not asked for
             // apart.
             let has_room = || rooms.iter().any(|room| room.takes_one_more(service));
@@ -625,13 +633,6 @@ impl<'a> Placing<'a> {
         if reason { Ok(()) } else { Err(format!("a host of {group} is missing for no task")) }
     }
 
-    /// Returns whether a task of a former deployment of a service is on a host that leaves: it
-    /// counts in full, as in [`waiting_tasks`](Self::waiting_tasks).
-    fn former_tasks_leave(&self, service: &Service<'_>) -> bool {
-        let own = |task: &&Task<'_>| task.service.as_deref() == Some(service.name.as_str());
-        self.tasks_that_leave().filter(own).any(|task| task.deployment < service.deployments)
-    }
-
     /// Returns whether a host gets a new root volume, and its former container instance is still
     /// there: ECS shows tasks on it that are gone.
     pub(super) fn has_returning_host(&self) -> bool {
@@ -639,26 +640,25 @@ impl<'a> Placing<'a> {
         hosts.any(|host| !host.agent_connected && self.replaced.contains(host.ec2_instance_id.as_str()))
     }
 
-    /// Returns whether ECS still counts a task of a service on an instance that is gone, and that
-    /// its group still lists.
-    fn has_task_on_gone(&self, service: &Service<'_>) -> bool {
-        let is_gone = |host: &&DescribedContainerInstance| {
-            self.listed_as(host).is_some_and(|(_, phase)| phase == Phase::Gone)
+    /// The tasks of a service that may wait beside those to place. A task of a former deployment on
+    /// a host that leaves may be one: ECS does not show which deployment replaces it. So may a task
+    /// that ECS still counts on an instance that is gone, and that its group still lists.
+    fn may_wait_beside(&self, service: &Service<'_>) -> u64 {
+        let own = |task: &&Task<'_>| task.service.as_deref() == Some(service.name.as_str());
+        let may_wait = |task: &&Task<'_>| {
+            let host = self.hosts.get(task.host);
+            if host.is_some_and(|host| self.leaves(host)) {
+                return task.deployment < service.deployments;
+            }
+            let listed = host.and_then(|host| self.listed_as(host));
+            listed.is_some_and(|(_, phase)| phase == Phase::Gone)
         };
-        let mut own =
-            self.tasks.values().filter(|task| task.service.as_deref() == Some(service.name.as_str()));
-        own.any(|task| self.hosts.get(task.host).is_some_and(is_gone))
+        self.tasks.values().filter(own).filter(may_wait).fold(0, |count, _| count + 1)
     }
 
-    /// The tasks that wait, including those on hosts that leave and that nothing replaces yet. Amid
-    /// a deployment those of the former one count in full: ECS does not show which deployment
-    /// replaces them.
+    /// The tasks that wait or may wait, those on hosts that leave included.
     pub(super) fn waiting_tasks(&self) -> u64 {
-        let of_former = self.tasks_that_leave().filter(|task| {
-            let service = task.service.as_deref().and_then(|name| self.replica(name));
-            service.is_some_and(|service| task.deployment < service.deployments)
-        });
-        of_former.fold(self.to_place().map(|(_, tasks)| tasks).sum(), |count, _| count + 1)
+        self.to_place().map(|(service, tasks)| tasks + self.may_wait_beside(service)).sum()
     }
 
     /// The hosts of a group that are of a status, and whose agent is connected or not where that is

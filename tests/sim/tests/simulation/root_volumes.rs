@@ -32,6 +32,7 @@ fn the_hooks_hold_the_instance_and_its_agent_registers_anew() {
         assert_eq!(world.history().killed_tasks().len(), 1);
         let left = described(&world, host);
         assert_eq!((&left.arn, left.agent_connected, left.running_tasks), (&old, false, 1));
+        world.register_anew("demo", host).expect_err("no agent runs while the host restarts");
         world.advance_seconds(60);
         assert_eq!(state(&world, host), "InService", "{result}");
         let new = described(&world, host);

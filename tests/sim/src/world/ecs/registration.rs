@@ -94,12 +94,17 @@ impl World {
     }
 
     /// An agent that lost its state registers its EC2 instance once more. The earlier registration
-    /// stays, its agent disconnected and its tasks as ECS last knew them.
+    /// stays, its agent disconnected and its tasks as ECS last knew them. While the host restarts
+    /// with a new root volume no agent runs there: it registers once the host is up.
     pub fn register_anew(
         &mut self,
         cluster: &str,
         id: &Ec2InstanceId,
     ) -> Result<ContainerInstanceArn, ApiError> {
+        let present = self.container_instance_arn(cluster, id)?;
+        if self.container_instance_mut(cluster, &present).is_some_and(|instance| instance.host_gone) {
+            return Err(ApiError::invalid_parameter(format!("no agent runs on {id}")));
+        }
         self.set_agent_connected(cluster, id, false)?;
         let known = self.cluster(cluster)?.all_of_ec2_instance(id).map(|instance| instance.registered_at);
         let next = known.max().map_or(self.now, |latest| latest + TimeDelta::milliseconds(1));

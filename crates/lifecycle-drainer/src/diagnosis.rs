@@ -15,7 +15,7 @@ pub(crate) async fn explain<P: Ports>(
     calls: &Calls<'_, P>,
     session: &Session,
 ) -> Result<Option<Diagnosis>, Arc<CallError>> {
-    let tasks = session.evidence().unfinished_tasks();
+    let tasks: Vec<_> = session.evidence().unfinished_tasks().cloned().collect();
     if tasks.is_empty() {
         return Ok(None);
     }

@@ -183,9 +183,8 @@ impl Evidence {
     }
 
     /// Those of them that were described.
-    #[must_use]
-    pub fn unfinished_tasks(&self) -> Vec<Task> {
-        self.open().filter_map(|(_, known)| known.task.clone()).collect()
+    pub fn unfinished_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.open().filter_map(|(_, known)| known.task.as_ref())
     }
 
     /// Those of them that nobody has asked to stop, as far as is known.

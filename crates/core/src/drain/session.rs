@@ -274,7 +274,7 @@ impl Session {
     /// for a while.
     #[must_use]
     pub fn diagnosis_due(&self, now: DateTime<Utc>) -> bool {
-        let waits = !self.evidence.unfinished_tasks().is_empty() && self.end.is_none();
+        let waits = self.end.is_none() && self.evidence.unfinished_tasks().next().is_some();
         waits && now >= next_diagnosis(self.schedule().began, self.diagnosis_tried, now)
     }
 

@@ -13,8 +13,8 @@ use super::demand::Demand;
 use super::fleet::Fleet;
 use super::invocations::{cluster_of, clusters as clusters_of};
 use super::placing::Placing;
-use super::{LAG_GRANTED, longest_lag, read_lag};
 use super::worst_case::WorstCases;
+use super::{LAG_GRANTED, longest_lag, read_lag};
 use crate::set_up::cluster_name;
 use crate::stage::{CALCULATOR, Played};
 

@@ -15,15 +15,11 @@ use crate::figures::Minute;
 const FONT: u32 = 20;
 
 /// The colour of text and axes.
-pub const INK: &str = "#5A6270";
-const INK_RGB: RGBColor = RGBColor(0x5a, 0x62, 0x70);
+pub const INK: RGBColor = RGBColor(0x5a, 0x62, 0x70);
 
 /// The colours of policies, in their order: readable on white and on black, and distinct for people
 /// who see no red or no green.
-pub const COLORS: [&str; 9] =
-    ["#D55E00", "#2F6FB0", "#6CA6DE", "#A3CBEF", "#009E73", "#B8860B", "#CC79A7", "#7A3E9D", "#56B4A0"];
-
-const RGB: [RGBColor; 9] = [
+pub const COLORS: [RGBColor; 9] = [
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x2f, 0x6f, 0xb0),
     RGBColor(0x6c, 0xa6, 0xde),
@@ -34,6 +30,11 @@ const RGB: [RGBColor; 9] = [
     RGBColor(0x7a, 0x3e, 0x9d),
     RGBColor(0x56, 0xb4, 0xa0),
 ];
+
+/// A colour as CSS has it.
+pub fn css(RGBColor(red, green, blue): RGBColor) -> String {
+    format!("#{red:02X}{green:02X}{blue:02X}")
+}
 
 /// The policies that a chart for documentation shows, where they were played.
 const PICTURED: [&str; 5] = [
@@ -83,11 +84,11 @@ pub fn cost_and_waits(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
         let x = least_cost - 0.05 * width..least_cost + 1.3 * width + 0.05;
         let mut chart = chart.build_cartesian_2d(x, 0.0..height * 1.15).map_err(not_drawn)?;
         let mut mesh = chart.configure_mesh();
-        mesh.disable_mesh().axis_style(INK_RGB).label_style(font(FONT));
+        mesh.disable_mesh().axis_style(INK).label_style(font(FONT));
         mesh.x_desc("host-hours, as a multiple of the bound").y_desc("p99 wait, s");
         mesh.axis_desc_style(font(FONT)).x_label_formatter(&|x| format!("{x:.2}x"));
         mesh.y_label_formatter(&|y| format!("{y:.0}")).draw().map_err(not_drawn)?;
-        for ((place, color), policy) in points.iter().zip(RGB.iter().cycle()).zip(&outcome.policies) {
+        for ((place, color), policy) in points.iter().zip(COLORS.iter().cycle()).zip(&outcome.policies) {
             let name = policy.policy.clone();
             let dot = EmptyElement::at(*place)
                 + Circle::new((0, 0), 6, color.filled())
@@ -113,8 +114,10 @@ pub fn standalone(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
     let mut legend = String::new();
     let (mut x, mut y) = (20, 40);
     let names = outcome.policies.iter().map(|policy| policy.policy.as_str());
-    let colors = COLORS.iter().cycle().take(outcome.policies.len());
-    for (name, color) in names.chain(["packed demand"]).zip(colors.chain([&INK])) {
+    let colors = COLORS.iter().cycle().take(outcome.policies.len()).chain([&INK]);
+    let ink = css(INK);
+    for (name, color) in names.chain(["packed demand"]).zip(colors) {
+        let color = css(*color);
         let wide = 30 + 7 * u32::try_from(name.len()).unwrap_or(20);
         if x + wide > width {
             (x, y) = (20, y + 18);
@@ -122,7 +125,7 @@ pub fn standalone(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
         // Writing to a String does not fail.
         let _ = write!(
             legend,
-            r#"<rect x="{x}" y="{}" width="12" height="4" fill="{color}"/><text x="{}" y="{}" font-size="12" fill="{INK}">{name}</text>"#,
+            r#"<rect x="{x}" y="{}" width="12" height="4" fill="{color}"/><text x="{}" y="{}" font-size="12" fill="{ink}">{name}</text>"#,
             y - 4,
             x + 17,
             y + 3
@@ -152,14 +155,14 @@ fn over_time(
         chart.margin(12).x_label_area_size(56).y_label_area_size(80);
         let mut chart = chart.build_cartesian_2d(0.0..outcome.hours, 0.0..most * 1.05).map_err(not_drawn)?;
         let mut mesh = chart.configure_mesh();
-        mesh.disable_mesh().axis_style(INK_RGB).label_style(font(FONT)).axis_desc_style(font(FONT));
+        mesh.disable_mesh().axis_style(INK).label_style(font(FONT)).axis_desc_style(font(FONT));
         mesh.x_desc("hours").y_desc(what).x_label_formatter(&|x| hours(*x));
         mesh.y_label_formatter(&|y| format!("{y:.0}")).draw().map_err(not_drawn)?;
         if let Some(bound) = bound {
-            let area = AreaSeries::new(thinned(bound), 0.0, INK_RGB.mix(0.25));
+            let area = AreaSeries::new(thinned(bound), 0.0, INK.mix(0.25));
             chart.draw_series(area).map_err(not_drawn)?;
         }
-        for (line, color) in lines.iter().zip(RGB.iter().cycle()) {
+        for (line, color) in lines.iter().zip(COLORS.iter().cycle()) {
             chart.draw_series(LineSeries::new(thinned(line), color.stroke_width(2))).map_err(not_drawn)?;
         }
         Ok(())
@@ -181,7 +184,7 @@ fn hours(hours: f64) -> String {
 }
 
 fn font(size: u32) -> TextStyle<'static> {
-    TextStyle::from((FontFamily::SansSerif, size).into_font()).color(&INK_RGB)
+    TextStyle::from((FontFamily::SansSerif, size).into_font()).color(&INK)
 }
 
 fn drawn(

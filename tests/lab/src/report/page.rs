@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::chart::{self, COLORS, INK, NotDrawn};
+use super::chart::{self, COLORS, INK, NotDrawn, css};
 use super::document::Document;
 use super::table;
 use crate::experiment::TraceOutcome;
@@ -64,7 +64,7 @@ pub fn html(document: &Document<'_>) -> Result<String, NotDrawn> {
 
 fn section(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
     let figure = |caption: &str, svg: String| {
-        let svg = svg.replace(INK, "currentColor");
+        let svg = svg.replace(&css(INK), "currentColor");
         format!("<figure><figcaption>{caption}</figcaption>{}</figure>", named(&svg, caption))
     };
     let charts = [
@@ -85,7 +85,7 @@ fn section(outcome: &TraceOutcome) -> Result<String, NotDrawn> {
 fn legend(outcome: &TraceOutcome) -> String {
     let mut legend = "<div class=\"legend\">".to_owned();
     for (policy, color) in outcome.policies.iter().zip(COLORS.iter().cycle()) {
-        let name = escaped(&policy.policy);
+        let (name, color) = (escaped(&policy.policy), css(*color));
         let _ = write!(legend, "<span><i style=\"background:{color}\"></i>{name}</span>");
     }
     legend + "</div>"

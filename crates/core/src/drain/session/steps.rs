@@ -85,8 +85,7 @@ impl Session {
     /// Returns whether the policy `stop-tasks` has run, and there is nothing more to wait for.
     fn policy_is_done(&self, now: DateTime<Utc>) -> bool {
         let deadline = self.schedule().deadline(self.request.policy);
-        let has_run = self.evidence.unfinished().iter().all(|task| self.was_asked_to_stop(task));
-        if !(now >= deadline && self.stops_listed && has_run && self.is_open()) {
+        if !(now >= deadline && self.stops_listed && self.is_open() && self.left_to_stop().is_empty()) {
             return false;
         }
         // A task that ECS does not find, or that no agent reports, may never be seen STOPPED.
@@ -113,8 +112,11 @@ impl Session {
         self.evidence.described_at().is_some_and(|at| at >= now - FRESH_SNAPSHOT)
     }
 
-    fn was_asked_to_stop(&self, task: &TaskArn) -> bool {
-        self.stop_asked.contains(task) || !self.evidence.to_stop().contains(task)
+    /// The tasks that nobody has asked to stop, as far as is known.
+    fn left_to_stop(&self) -> Vec<TaskArn> {
+        let mut to_stop = self.evidence.to_stop();
+        to_stop.retain(|task| !self.stop_asked.contains(task));
+        to_stop
     }
 
     /// Returns whether the cluster has not listed the instance for long enough to believe that.
@@ -219,8 +221,7 @@ impl Session {
         if !self.stops_listed {
             steps.push((Kind::List, Step::List(self.all_registrations())));
         }
-        let to_stop = self.evidence.to_stop().into_iter().filter(|task| !self.stop_asked.contains(task));
-        let to_stop: Vec<_> = to_stop.collect();
+        let to_stop = self.left_to_stop();
         if !to_stop.is_empty() && self.is_open() {
             let has_token = matches!(self.request.action.id, LifecycleActionId::Token(_));
             let asked = !has_token || self.waiting.was_asked_since(now - FRESH_ACTION);

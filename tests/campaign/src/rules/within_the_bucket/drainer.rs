@@ -275,10 +275,13 @@ impl Delivery<'_> {
         }
         let costs = page_size(played) < 100 || self.costs.0 > 1;
         // A message without an `Action` may go on with an action that superseded its own.
-        let superseded = actions.values().any(|action| {
-            let how = action.ended.map(|ended| ended.how);
-            place.is_about(action.instance.as_str()) && how == Some(How::Superseded)
-        });
+        let mut groups = played.scenario.clusters.iter().flat_map(|cluster| &cluster.groups);
+        let without_action = groups.any(|group| group.options.without_action_member);
+        let superseded = without_action
+            && actions.values().any(|action| {
+                let how = action.ended.map(|ended| ended.how);
+                place.is_about(action.instance.as_str()) && how == Some(How::Superseded)
+            });
         if !place.is_lone() || costs || superseded || !is_untroubled(&played.scenario) {
             return Ok(());
         }

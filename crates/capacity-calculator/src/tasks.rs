@@ -123,8 +123,8 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
             known.is_stopped() || (!stopped.contains(arn) && known.last_status == "RUNNING")
         };
         self.describe(&all, is_final).await?;
-        // Where reads lag longer than that, neither list may have a task that stops. It is forgotten
-        // only once ECS does not describe it either.
+        // Where reads lag longer than that, neither list may have a task that stops. It is
+        // forgotten only once ECS does not describe it either.
         let unlisted = self.known.unlisted(&all, instances);
         let mut stopping = BTreeSet::new();
         for batch in unlisted.chunks(DESCRIBE_MAX) {

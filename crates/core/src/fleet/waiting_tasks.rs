@@ -71,11 +71,11 @@ impl Fleet<'_> {
     }
 
     /// The tasks that a service has beyond those that it wants, on hosts that stay. They are
-    /// headroom that is placed already: ECS starts no task until the service wants more than it has.
-    /// ECS runs such tasks while it balances a service over zones (developer guide,
-    /// "service-rebalancing"). If the group grew for the room that these take, it would shrink again
-    /// once they stop, and leave the zones uneven anew. Amid a deployment none count: it needs their
-    /// room for its own tasks.
+    /// headroom that is placed already: ECS starts no task until the service wants more than it
+    /// has. ECS runs such tasks while it balances a service over zones (developer guide,
+    /// "service-rebalancing"). If the group grew for the room that these take, it would shrink
+    /// again once they stop, and leave the zones uneven anew. Amid a deployment none count: it
+    /// needs their room for its own tasks.
     pub(super) fn surplus(&self, kind: usize) -> u64 {
         let Some(kind) = self.kinds.all.get(kind) else { return 0 };
         let service = self.snapshot.services.iter().find(|it| it.name == kind.service);

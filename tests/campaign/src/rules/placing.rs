@@ -350,8 +350,9 @@ impl<'a> Placing<'a> {
         self.replicas().map(|service| (service, service.wants(service.has, service.has_of_last)))
     }
 
-    /// The tasks that wait once those on hosts that leave have stopped. A task of a former deployment
-    /// that runs on stands in for none of them: the last deployment still wants all of its tasks.
+    /// The tasks that wait once those on hosts that leave have stopped. A task of a former
+    /// deployment that runs on stands in for none of them: the last deployment still wants all of
+    /// its tasks.
     fn to_place(&self) -> impl Iterator<Item = (&Service<'a>, u64)> {
         self.replicas().map(|service| {
             let own = |task: &&Task<'_>| task.service.as_deref() == Some(service.name.as_str());

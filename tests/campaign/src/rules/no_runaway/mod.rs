@@ -23,9 +23,9 @@
 //! - none misses any only if no task waits that a further host of a group could take, while none is
 //!   coming.
 //!
-//! Tasks on hosts that leave wait, too. Amid a deployment those of the former ones count in full: ECS
-//! does not show which deployment replaces them. Tasks that ECS still counts on an instance that is
-//! gone may wait as long as its group lists it.
+//! Tasks on hosts that leave wait, too. Amid a deployment those of the former ones count in full:
+//! ECS does not show which deployment replaces them. Tasks that ECS still counts on an instance
+//! that is gone may wait as long as its group lists it.
 //!
 //! Where alarms and policies scale by the metrics ([`policies`]), they do so for a reason that was
 //! real.

@@ -5,16 +5,15 @@ mod auto_scaling;
 mod ecs;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::Ec2InstanceId;
-use fleetkeeper_core::drain::{Batch, GroupAction, GroupDrains, Report, Role};
+use fleetkeeper_core::drain::{Batch, GroupAction, GroupDrains, Role};
 use fleetkeeper_core::error_chain::ErrorChain;
 use fleetkeeper_core::invocation::Invocation;
 use fleetkeeper_core::lifecycle::LifecycleActionState;
-use fleetkeeper_core::ports::{CallError, Clock, LifecycleActions, NotificationTopic, READS_LAG_MAX};
+use fleetkeeper_core::ports::{Clock, LifecycleActions, NotificationTopic, READS_LAG_MAX};
 use fleetkeeper_core::time_left::{between, within};
 
 use crate::calls::Calls;
@@ -287,15 +286,7 @@ impl<P: Ports> Executor<'_, P> {
     }
 
     fn report(&mut self) {
-        let mut last: Option<Arc<CallError>> = None;
         for report in self.drains.reports() {
-            if let Report::CallFailed(_, error, _) = &report {
-                // A call for many drains is one line.
-                if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, error)) {
-                    continue;
-                }
-                last = Some(error.clone());
-            }
             self.reporter.report(&report, self.calls.now());
         }
     }

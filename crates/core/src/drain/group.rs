@@ -16,12 +16,11 @@ use super::evidence::Seen;
 use super::group_request::GroupRequest;
 use super::group_view::GroupView;
 use super::reason::CompleteReason;
-use super::report::{Ended, Failure, Report};
+use super::report::{Ended, Failure, Report, Reports};
 use super::role::{FEW, OwnDrain, Placement, Role, Standing};
 use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
 use super::session::{DrainRequest, Session, Step};
 use super::standby::{SWEPT_AFTER, Standby};
-use super::waits::Waits;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::LifecycleAction;
 use crate::ports::{FILTER_MAX, MessageAttributes};
@@ -105,10 +104,8 @@ pub struct GroupDrains {
     activities: Option<BTreeMap<Ec2InstanceId, DateTime<Utc>>>,
     cluster_is_right: Option<bool>,
     cluster_lists: ClusterLists,
-    waits: Waits,
-    refused_reported: BTreeSet<Ec2InstanceId>,
     last_end: Option<DateTime<Utc>>,
-    reports: Vec<Report>,
+    reports: Reports,
 }
 
 impl GroupDrains {
@@ -150,10 +147,8 @@ impl GroupDrains {
             activities: None,
             cluster_is_right: None,
             cluster_lists: ClusterLists::default(),
-            waits: Waits::default(),
-            refused_reported: BTreeSet::new(),
             last_end: None,
-            reports: Vec::new(),
+            reports: Reports::default(),
             request,
         }
     }
@@ -195,7 +190,7 @@ impl GroupDrains {
 
     /// The reports since the last call.
     pub fn reports(&mut self) -> Vec<Report> {
-        std::mem::take(&mut self.reports)
+        self.reports.take()
     }
 
     /// The attributes of the message for its next delivery.
@@ -532,7 +527,7 @@ impl GroupDrains {
             self.sessions.insert(id, session);
         }
         if self.assignment.is(Role::Coordinator) {
-            self.reports.push(Report::Coordinates(count));
+            self.reports.add(Report::Coordinates(count));
         }
         None
     }
@@ -591,10 +586,10 @@ impl GroupDrains {
             // It waits at another hook only.
             return;
         }
-        self.reports.push(Report::Ended(Ended {
+        self.reports.add(Report::Ended(Ended {
             ec2_instance_id: id.clone(),
             end,
-            waited_for: self.waits.last(id).cloned(),
+            waited_for: self.reports.waited_for(id).cloned(),
             took: between(session.schedule().began, now),
             tasks: session.evidence().stopped_since(session.schedule().began),
             diagnosis: session.diagnosis().cloned(),

@@ -11,7 +11,7 @@
 //! | `role`, `assignment` | who drains what of a group |
 //! | `group_view`, `standby` | what is known of the group |
 //! | `group`, `group_request` | the drains of one invocation, as a state machine |
-//! | `batch`, `cluster_lists`, `waits` | their calls together, and what each waits for |
+//! | `batch`, `cluster_lists` | their calls together |
 //! | `report` | what happened, for the log, the metrics and the answer |
 //! | `diagnosis` | why a drain waits |
 //! | `metrics` | the drains' metrics |
@@ -36,7 +36,6 @@ mod session;
 mod standby;
 mod troubles;
 mod waiting_action;
-mod waits;
 
 pub use batch::Batch;
 pub use diagnosis::{

@@ -1,5 +1,6 @@
 //! Events of drains, for the log, the metrics and the answer.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,4 +66,59 @@ pub enum Failure {
     Refused(Arc<CallError>),
     /// The instance is in no cluster that is known to be the right one.
     WrongCluster,
+}
+
+/// The reports of an invocation.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    new: Vec<Report>,
+    waits: BTreeMap<Ec2InstanceId, WaitReason>,
+    /// The last reason of each that was more than a confirmation.
+    waited_for: BTreeMap<Ec2InstanceId, WaitReason>,
+    refused: BTreeSet<Ec2InstanceId>,
+    last_error: Option<Arc<CallError>>,
+}
+
+impl Reports {
+    /// The reports since the last call.
+    pub(super) fn take(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.new)
+    }
+
+    pub(super) fn add(&mut self, report: Report) {
+        self.new.push(report);
+    }
+
+    /// A call failed. One for many drains is one report.
+    pub(super) fn call_failed(&mut self, id: Option<&Ec2InstanceId>, error: &Arc<CallError>, tries: u32) {
+        if self.last_error.as_ref().is_some_and(|last| Arc::ptr_eq(last, error)) {
+            return;
+        }
+        self.last_error = Some(error.clone());
+        self.add(Report::CallFailed(id.cloned(), error.clone(), tries));
+    }
+
+    /// AWS has refused a drain's call for long: reported once.
+    pub(super) fn refused(&mut self, id: &Ec2InstanceId, error: Arc<CallError>) {
+        if self.refused.insert(id.clone()) {
+            self.add(Report::Refused(id.clone(), error));
+        }
+    }
+
+    /// What a drain waits for: reported where that is new.
+    pub(super) fn waits(&mut self, id: &Ec2InstanceId, reason: WaitReason) {
+        if self.waits.get(id) == Some(&reason) {
+            return;
+        }
+        self.waits.insert(id.clone(), reason.clone());
+        if reason != WaitReason::Settling {
+            self.waited_for.insert(id.clone(), reason.clone());
+        }
+        self.add(Report::Waiting(id.clone(), reason));
+    }
+
+    /// The last reason that a drain waited, other than its confirmation.
+    pub(super) fn waited_for(&self, id: &Ec2InstanceId) -> Option<&WaitReason> {
+        self.waited_for.get(id)
+    }
 }

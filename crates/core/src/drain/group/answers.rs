@@ -40,7 +40,7 @@ impl GroupDrains {
         let as_of = if read { began } else { now };
         self.group_due = if read { as_of + self.group_interval() } else { as_of };
         if let Err(error) = &answer {
-            self.reports.push(Report::CallFailed(None, error.clone(), 1));
+            self.reports.call_failed(None, error, 1);
         }
         self.view.see(answer, as_of);
         if !read {
@@ -48,7 +48,7 @@ impl GroupDrains {
         }
         self.standby.see_waiting(self.view.waiting(), now);
         if self.view.is_gone() {
-            self.reports.push(Report::NoGroup);
+            self.reports.add(Report::NoGroup);
             self.sessions.values_mut().for_each(Session::group_is_gone);
             return;
         }
@@ -113,12 +113,12 @@ impl GroupDrains {
     /// The hooks were read.
     pub fn hooks_read(&mut self, answer: Result<Vec<LifecycleHook>, Arc<CallError>>, now: DateTime<Utc>) {
         if let Err(error) = &answer {
-            self.reports.push(Report::CallFailed(None, error.clone(), 1));
+            self.reports.call_failed(None, error, 1);
         }
         if let Ok(hooks) = &answer {
             self.standby.see_hooks(hooks);
             if hooks.iter().all(|hook| hook.name != self.request.hook) {
-                self.reports.push(Report::NoHook);
+                self.reports.add(Report::NoHook);
             }
         }
         self.view.see_hooks(answer, now);
@@ -139,7 +139,7 @@ impl GroupDrains {
         answer: Result<BTreeMap<Ec2InstanceId, DateTime<Utc>>, Arc<CallError>>,
     ) {
         let activities = answer.unwrap_or_else(|error| {
-            self.reports.push(Report::CallFailed(None, error, 1));
+            self.reports.call_failed(None, &error, 1);
             BTreeMap::new()
         });
         self.activities = Some(activities);
@@ -152,7 +152,7 @@ impl GroupDrains {
         answer: Result<LifecycleActionState, Arc<CallError>>,
     ) {
         let state = answer.map_err(|error| {
-            self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
+            self.reports.call_failed(Some(&id), &error, 1);
         });
         self.assignment.probed(id, state.ok());
     }
@@ -177,11 +177,11 @@ impl GroupDrains {
             Err(error) => {
                 session.heartbeat(None, began, now);
                 self.group_due = self.group_due.min(now);
-                self.reports.push(Report::CallFailed(Some(id.clone()), error, 1));
+                self.reports.call_failed(Some(id), &error, 1);
             }
         }
         if session.heartbeats_fail(now) {
-            self.reports.push(Report::HeartbeatsFail(id.clone()));
+            self.reports.add(Report::HeartbeatsFail(id.clone()));
         }
         self.after_the_action(id, now);
     }
@@ -238,9 +238,9 @@ impl GroupDrains {
             return;
         };
         let for_long = trouble.was_refused_for(REFUSAL_PATIENCE);
-        self.reports.push(Report::CallFailed(Some(id.clone()), error.clone(), trouble.tries));
-        if for_long && !self.drains_alone(id) && self.refused_reported.insert(id.clone()) {
-            self.reports.push(Report::Refused(id.clone(), error));
+        self.reports.call_failed(Some(id), &error, trouble.tries);
+        if for_long && !self.drains_alone(id) {
+            self.reports.refused(id, error);
         }
     }
 
@@ -256,13 +256,13 @@ impl GroupDrains {
         match observation {
             Observation::SetDraining(answered) if !answered.is_empty() => {
                 let arns = answered.iter().map(|it| it.arn.clone()).collect();
-                self.reports.push(Report::SetDraining(id.clone(), arns));
+                self.reports.add(Report::SetDraining(id.clone(), arns));
                 if self.assignment.is(Role::Standby) {
                     self.standby.has_set_draining(id);
                     self.sessions.entry(id.clone()).and_modify(Session::take_over);
                 }
             }
-            Observation::StopAsked(task) => self.reports.push(Report::TaskStopped(id.clone(), task.clone())),
+            Observation::StopAsked(task) => self.reports.add(Report::TaskStopped(id.clone(), task.clone())),
             _ => {}
         }
         if let Some(error) = failure {
@@ -273,9 +273,8 @@ impl GroupDrains {
         if session.evidence().was_in_cluster() {
             self.cluster_is_right = Some(true);
         }
-        let Some(reason) = session.waiting_for(now) else { return };
-        if self.waits.observe(id, &reason) {
-            self.reports.push(Report::Waiting(id.clone(), reason));
+        if let Some(reason) = session.waiting_for(now) {
+            self.reports.waits(id, reason);
         }
     }
 
@@ -321,7 +320,7 @@ impl GroupDrains {
                     .filter(|it| !self.drains_alone(it.ec2_instance_id()))
                     .map(|it| it.ec2_instance_id().clone())
                     .collect();
-                self.reports.extend(wrong.into_iter().map(Report::WrongCluster));
+                wrong.into_iter().for_each(|id| self.reports.add(Report::WrongCluster(id)));
             }
             Err(error) => {
                 let seeking = self.unended().filter(|it| it.evidence().absent_since().is_some());
@@ -338,7 +337,7 @@ impl GroupDrains {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let news = diagnosis.as_ref().filter(|it| session.diagnosis().is_none_or(|(_, known)| known != *it));
         if let Some(news) = news {
-            self.reports.push(Report::Diagnosed(id.clone(), news.clone()));
+            self.reports.add(Report::Diagnosed(id.clone(), news.clone()));
         }
         session.diagnosed(diagnosis, now);
     }

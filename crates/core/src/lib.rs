@@ -25,7 +25,8 @@
 //! use std::time::Duration;
 //!
 //! use fleetkeeper_core::drain::{
-//!     DrainRequest, Message, Observation, OnDrainTimeout, Schedule, Seen, Session, Step, read_message,
+//!     DrainRequest, Message, Observation, OnDrainTimeout, Schedule, Seen, Session, Step,
+//!     read_message,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

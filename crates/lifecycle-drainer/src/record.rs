@@ -20,7 +20,7 @@ pub struct Delivery {
     pub text: String,
     /// The message in it.
     pub message: Message,
-    /// What the invocation that republished it knew.
+    /// The knowledge of the invocation that republished it.
     pub attributes: MessageAttributes,
 }
 

@@ -54,7 +54,7 @@ pub struct Evidence {
     all_stopped_at: Option<DateTime<Utc>>,
 }
 
-/// What an earlier invocation saw of the instance in its cluster.
+/// An earlier invocation's knowledge of the instance in its cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     /// True if it was there.

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cluster::Cluster;
 use crate::metric_namespace::CLUSTER_DIMENSION;
@@ -72,7 +72,7 @@ impl DrainMetrics<'_> {
             (DrainMetric::DrainErrors, 0.0),
             (DrainMetric::DrainCutShort, 0.0),
         ];
-        self.of_instance(id, &values, reason, at)
+        self.document(&values, self.of_instance(id, reason), at)
     }
 
     /// A drain was cut short: its lifecycle action ended before its tasks had stopped and before
@@ -82,61 +82,56 @@ impl DrainMetrics<'_> {
     #[must_use]
     pub fn cut_short(&self, id: &str, tasks: usize, reason: &impl Display, at: DateTime<Utc>) -> Value {
         let values = [(DrainMetric::DrainErrors, 0.0), (DrainMetric::DrainCutShort, 1.0)];
-        let mut document = self.of_instance(id, &values, reason, at);
-        document["tasks"] = tasks.into();
-        document
+        let mut properties = self.of_instance(id, reason);
+        properties.insert("tasks".to_owned(), tasks.into());
+        self.document(&values, properties, at)
     }
 
     /// A drain failed in this invocation. Its hook stays open.
     #[must_use]
     pub fn failed(&self, id: &str, reason: &impl Display, at: DateTime<Utc>) -> Value {
-        self.of_instance(id, &[(DrainMetric::DrainErrors, 1.0)], reason, at)
+        self.document(&[(DrainMetric::DrainErrors, 1.0)], self.of_instance(id, reason), at)
     }
 
     /// The number of the cluster's drains under way.
     #[must_use]
     pub fn in_progress(&self, drains: usize, at: DateTime<Utc>) -> Value {
         let drains = f64::from(u32::try_from(drains).unwrap_or(u32::MAX));
-        self.document(&[(DrainMetric::DrainsInProgress, drains)], at)
+        self.document(&[(DrainMetric::DrainsInProgress, drains)], Map::new(), at)
     }
 
-    fn of_instance(
-        &self,
-        id: &str,
-        values: &[(DrainMetric, f64)],
-        reason: &impl Display,
-        at: DateTime<Utc>,
-    ) -> Value {
-        let mut document = self.document(values, at);
+    fn of_instance(&self, id: &str, reason: &impl Display) -> Map<String, Value> {
         let reason = reason.to_string();
-        for (name, text) in
-            [("ec2InstanceId", id), ("group", self.group), ("hook", self.hook), ("reason", &reason)]
-        {
-            document[name] = text.chars().take(PROPERTY_MAX).collect::<String>().into();
-        }
-        document
+        let texts = [("ec2InstanceId", id), ("group", self.group), ("hook", self.hook), ("reason", &reason)];
+        let cut = |text: &str| text.chars().take(PROPERTY_MAX).collect::<String>();
+        texts.map(|(name, text)| (name.to_owned(), cut(text).into())).into_iter().collect()
     }
 
     /// One JSON object. The names of metrics, dimension and properties all differ.
-    fn document(&self, values: &[(DrainMetric, f64)], at: DateTime<Utc>) -> Value {
+    fn document(
+        &self,
+        values: &[(DrainMetric, f64)],
+        properties: Map<String, Value>,
+        at: DateTime<Utc>,
+    ) -> Value {
         let definitions =
             values.iter().map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit()}));
-        let mut document = json!({
-            "_aws": {
-                "Timestamp": at.timestamp_millis(),
-                "CloudWatchMetrics": [{
-                    "Namespace": self.namespace,
-                    "Dimensions": [[CLUSTER_DIMENSION]],
-                    "Metrics": definitions.collect::<Vec<_>>(),
-                }],
-            },
-            "timestamp": at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        let directive = json!({
+            "Namespace": self.namespace,
+            "Dimensions": [[CLUSTER_DIMENSION]],
+            "Metrics": definitions.collect::<Vec<_>>(),
         });
-        document[CLUSTER_DIMENSION] = self.cluster.name().into();
-        for (metric, value) in values {
-            document[metric.name()] = (*value).into();
-        }
-        document
+        let mut document = properties;
+        document.extend([
+            (
+                "_aws".to_owned(),
+                json!({"Timestamp": at.timestamp_millis(), "CloudWatchMetrics": [directive]}),
+            ),
+            ("timestamp".to_owned(), at.to_rfc3339_opts(SecondsFormat::Millis, true).into()),
+            (CLUSTER_DIMENSION.to_owned(), self.cluster.name().into()),
+        ]);
+        document.extend(values.iter().map(|(metric, value)| (metric.name().to_owned(), (*value).into())));
+        Value::Object(document)
     }
 }
 
@@ -201,7 +196,7 @@ mod tests {
         let line = document.to_string();
         assert!(!line.contains(['\n', '\r']), "a line of the log: {line}");
         assert!(line.len() <= 1_048_576);
-        assert!(serde_json::from_str::<serde_json::Map<String, Value>>(&line).is_ok(), "one object: {line}");
+        assert!(serde_json::from_str::<Map<String, Value>>(&line).is_ok(), "one object: {line}");
         let root = document.as_object().unwrap();
 
         let meta = root["_aws"].as_object().unwrap();

@@ -1,4 +1,4 @@
-//! What came of the steps of a drain.
+//! The results of a drain's steps.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::troubles::Kind;
 use crate::container_instance::{ContainerInstance, ContainerInstanceArn};
 use crate::task::{Task, TaskArn};
 
-/// What a step of a drain has shown, or done.
+/// The result of a drain's step.
 #[derive(Debug, Clone)]
 pub enum Observation {
     /// The cluster was asked for the instance.

@@ -88,7 +88,7 @@ pub struct DrainRequest {
     /// True if it is only looked after in passing: its tasks are listed where ECS counts none any
     /// more.
     pub in_passing: bool,
-    /// What an earlier invocation saw of its instance.
+    /// An earlier invocation's knowledge of its instance.
     pub seen: Seen,
 }
 
@@ -384,7 +384,7 @@ impl Session {
         });
     }
 
-    /// What came of a step. `all` is false where the call did not reach all of its resources.
+    /// Takes in the result of a step. `all` is false where the call did not reach all of its resources.
     pub fn record(&mut self, observation: &Observation, all: bool, now: DateTime<Utc>) {
         if all {
             self.troubles.succeeded(observation.kind());

@@ -99,12 +99,12 @@ impl Standby {
         self.set_draining.contains(id)
     }
 
-    /// What was seen of an instance: longer than one sweep lasts before an absence is believed.
+    /// The knowledge of an instance. Its absence lasts longer than one sweep before it is believed.
     pub(super) fn seen(&self, id: &Ec2InstanceId) -> Seen {
         self.seen.get(id).copied().unwrap_or_default()
     }
 
-    /// What was seen of an instance.
+    /// Keeps an invocation's knowledge of an instance.
     pub(super) fn see(&mut self, id: &Ec2InstanceId, seen: Seen) {
         self.seen.insert(id.clone(), seen);
     }

@@ -38,12 +38,12 @@ enum State {
     Completed(CompleteReason),
 }
 
-/// What its group shows of the action.
+/// The state of the action, as its group shows it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shown {
     /// True if the group holds the instance, or may although it does not show that.
     pub holds: bool,
-    /// After so many denials the action is over although the group holds the instance: something
+    /// After this many denials the action is over although the group holds the instance: something
     /// else may.
     pub believed: Option<u32>,
     /// True if a heartbeat must show whether the action is open.

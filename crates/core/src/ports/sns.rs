@@ -11,11 +11,11 @@ pub const ATTEMPT_ATTRIBUTE: &str = "fleetkeeper.attempt";
 /// been delegated.
 pub const COORDINATES_ATTRIBUTE: &str = "fleetkeeper.coordinates";
 
-/// The message attribute (String) with the cluster, its name or ARN, in which the message's instance
-/// was seen.
+/// The message attribute (String) with the cluster, its name or ARN, in which the message's
+/// instance was seen.
 pub const SEEN_IN_ATTRIBUTE: &str = "fleetkeeper.seen-in";
 
-/// What an invocation lets the next one know with the message that it republishes.
+/// The knowledge that goes to the next invocation with a republished message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageAttributes {
     /// See [`ATTEMPT_ATTRIBUTE`]. It is 1 for a message that was not republished.

@@ -45,15 +45,26 @@ impl<'a, P: Ports> Executor<'a, P> {
                         let set: Vec<_> = set.collect();
                         let failure = self.calls.failure_of(OPERATION, &answer.failures, own.iter().copied());
                         let all = set.len() == own.len();
-                        self.drains.record(id, &Observation::SetDraining(set), failure.as_ref(), now);
-                        if failure.is_none() && !all {
-                            // MISSING: it has left the cluster meanwhile, which the next search
-                            // shows.
-                            self.drains.record(id, &Observation::FoundActive(true), None, now);
-                        }
+                        self.registrations(id, &Observation::SetDraining(set), failure.as_ref(), all);
                     }
                 }
             }
+        }
+    }
+
+    /// Records the answer of a call on registrations. One that is MISSING may have left the
+    /// cluster, which a search shows.
+    fn registrations(
+        &mut self,
+        id: &Ec2InstanceId,
+        answer: &Observation,
+        failure: Option<&Arc<CallError>>,
+        all: bool,
+    ) {
+        let now = self.calls.now();
+        self.drains.record(id, answer, failure, now);
+        if failure.is_none() && !all {
+            self.drains.record(id, &Observation::FoundActive(true), None, now);
         }
     }
 
@@ -132,20 +143,11 @@ impl<'a, P: Ports> Executor<'a, P> {
             Ok(answer) => answer,
             Err(error) => return self.fail(due.iter().map(|(id, _)| id), Kind::Describe, &error),
         };
-        let now = self.calls.now();
         for (id, own) in &due {
             let described: Vec<_> = answer.items.iter().filter(|it| own.contains(&it.arn)).cloned().collect();
-            match self.calls.failure_of(OPERATION, &answer.failures, own) {
-                Some(error) => self.drains.call_failed(id, Kind::Describe, &error, now),
-                None => {
-                    let all = described.len() == own.len();
-                    self.drains.record(id, &Observation::Described(described), None, now);
-                    if !all {
-                        // MISSING: it may have left the cluster, which a search shows.
-                        self.drains.record(id, &Observation::FoundActive(true), None, now);
-                    }
-                }
-            }
+            let failure = self.calls.failure_of(OPERATION, &answer.failures, own);
+            let all = described.len() == own.len();
+            self.registrations(id, &Observation::Described(described), failure.as_ref(), all);
         }
     }
 

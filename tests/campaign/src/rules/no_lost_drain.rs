@@ -226,8 +226,8 @@ impl Drains<'_> {
         its.clone().next().is_some() && its.all(few)
     }
 
-    /// Returns whether each action of a coordinator that had begun was over before each of its
-    /// invocations that could know of what was delegated to it.
+    /// Returns whether a coordinator's actions so far were over before each invocation that could
+    /// know of what was delegated to it.
     fn came_too_late(&self, coordinator: &str, since: Ended<'_>, by: Ended<'_>) -> bool {
         let its = self.places_after(coordinator, since, by);
         let over_by = |time| {

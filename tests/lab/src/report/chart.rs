@@ -32,6 +32,7 @@ pub const COLORS: [RGBColor; 9] = [
 ];
 
 /// A colour as CSS has it.
+#[must_use]
 pub fn css(RGBColor(red, green, blue): RGBColor) -> String {
     format!("#{red:02X}{green:02X}{blue:02X}")
 }

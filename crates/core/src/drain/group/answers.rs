@@ -88,7 +88,7 @@ impl GroupDrains {
         }
     }
 
-    /// What the group shows of a drain's action, as it was read.
+    /// The state of a drain's action, as the group shows it.
     fn shown(&self, id: &Ec2InstanceId, as_of: DateTime<Utc>) -> Option<Shown> {
         let session = self.sessions.get(id)?;
         let is_own = self.request.own() == Some(id);
@@ -244,8 +244,8 @@ impl GroupDrains {
         }
     }
 
-    /// What came of a drain's step. `failure` is that of a call that reached only some of its
-    /// resources.
+    /// Takes in the result of a drain's step. `failure` is that of a call that reached only some of
+    /// its resources.
     pub fn record(
         &mut self,
         id: &Ec2InstanceId,
@@ -320,7 +320,9 @@ impl GroupDrains {
                     .filter(|it| !self.drains_alone(it.ec2_instance_id()))
                     .map(|it| it.ec2_instance_id().clone())
                     .collect();
-                wrong.into_iter().for_each(|id| self.reports.add(Report::WrongCluster(id)));
+                for id in wrong {
+                    self.reports.add(Report::WrongCluster(id));
+                }
             }
             Err(error) => {
                 let seeking = self.unended().filter(|it| it.evidence().absent_since().is_some());

@@ -141,7 +141,7 @@ pub enum Occurrence {
         container_instance: ContainerInstanceArn,
         ec2_instance_id: Ec2InstanceId,
     },
-    /// A registration that an EC2 instance's agent left behind earlier, with its agent disconnected.
+    /// A disconnected registration that an EC2 instance's agent left behind earlier.
     GhostLeft {
         cluster: String,
         container_instance: ContainerInstanceArn,

@@ -384,7 +384,8 @@ impl Session {
         });
     }
 
-    /// Takes in the result of a step. `all` is false where the call did not reach all of its resources.
+    /// Takes in the result of a step. `all` is false where the call did not reach all of its
+    /// resources.
     pub fn record(&mut self, observation: &Observation, all: bool, now: DateTime<Utc>) {
         if all {
             self.troubles.succeeded(observation.kind());

@@ -33,7 +33,7 @@ pub struct Drainer<P> {
     config: Config,
     paces: Paces,
     /// This environment's memory of each cluster's groups and their hooks between two invocations.
-    standby: RefCell<BTreeMap<(Cluster, String, String), Standby>>,
+    standby: RefCell<BTreeMap<(String, String, String), Standby>>,
 }
 
 /// The work of one invocation.
@@ -139,7 +139,7 @@ impl<P: Ports> Drainer<P> {
 
     async fn work(&self, work: Work, invocation: Invocation) -> Result<RecordOutcome, RecordError> {
         let Work { cluster, group, hook, own } = work;
-        let key = (cluster.clone(), group.clone(), hook.clone());
+        let key = (cluster.name().to_owned(), group.clone(), hook.clone());
         let standby = self.standby.borrow().get(&key).cloned().unwrap_or_default();
         if own.is_none() && !self.config.dry_run && !standby.is_due(self.ports.clock().now()) {
             let summary = DrainSummary {

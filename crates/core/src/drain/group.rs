@@ -129,8 +129,7 @@ impl GroupDrains {
                 is_fresh: attributes.attempt == 1 && begins < began + FRESH,
                 in_passing: false,
                 seen: Seen {
-                    in_cluster: standby.seen(&id).in_cluster
-                        || attributes.seen_in.as_ref() == Some(&request.cluster),
+                    in_cluster: standby.seen(&id).in_cluster || request.was_seen(attributes),
                     absent_since: None,
                 },
             });

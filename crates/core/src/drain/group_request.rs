@@ -54,6 +54,11 @@ impl GroupRequest {
         self.own.as_ref().map_or(1, |(_, attributes)| attributes.attempt)
     }
 
+    /// Returns whether its instance was seen in the cluster when the message was republished.
+    pub(super) fn was_seen(&self, attributes: &MessageAttributes) -> bool {
+        attributes.seen_in.as_ref().is_some_and(|seen_in| seen_in.name() == self.cluster.name())
+    }
+
     /// The drain timeout of its notice.
     pub(super) fn own_drain_timeout(&self) -> Option<Duration> {
         self.own.as_ref().and_then(|(notice, _)| notice.drain_timeout)

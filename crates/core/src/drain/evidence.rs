@@ -32,6 +32,8 @@ pub const STOPPED_REASON: &str = "Fleetkeeper: the drain of the instance reached
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     registrations: BTreeMap<ContainerInstanceArn, ContainerInstance>,
+    /// Those that counted until the cluster had them no more.
+    gone: BTreeSet<ContainerInstanceArn>,
     /// Listed registrations that could not be described.
     unresolved: usize,
     found_at: Option<DateTime<Utc>>,
@@ -182,7 +184,17 @@ impl Evidence {
         self.open().map(|(arn, _)| arn.clone()).collect()
     }
 
-    /// Those of them that were described.
+    /// The same, and those on registrations that the cluster has no more: where an action is over,
+    /// their instance is gone with them.
+    #[must_use]
+    pub fn unfinished_at_the_end(&self) -> Vec<TaskArn> {
+        let on_gone = |known: &Known| known.stopped_at.is_none() && self.gone.contains(&known.on);
+        let on_gone = self.tasks.iter().filter(|(_, known)| on_gone(known)).map(|(arn, _)| arn);
+        let all: BTreeSet<_> = self.open().map(|(arn, _)| arn).chain(on_gone).cloned().collect();
+        all.into_iter().collect()
+    }
+
+    /// The unfinished ones that were described.
     pub fn unfinished_tasks(&self) -> impl Iterator<Item = &Task> {
         self.open().filter_map(|(_, known)| known.task.as_ref())
     }
@@ -310,6 +322,7 @@ impl Evidence {
         // One of several that is not described is no less there: only INACTIVE shows that it is
         // gone.
         if described.is_empty() && unresolved == 0 {
+            self.gone.extend(self.registrations().map(|it| it.arn.clone()).collect::<Vec<_>>());
             self.registrations.clear();
         }
         self.see(id, described, now);
@@ -340,6 +353,9 @@ impl Evidence {
         for instance in described.iter().filter(|it| it.ec2_instance_id == id.as_str()) {
             self.was_in_cluster = true;
             if instance.status == ContainerInstanceStatus::Inactive {
+                if self.registrations().any(|it| it.arn == instance.arn) {
+                    self.gone.insert(instance.arn.clone());
+                }
                 self.registrations.remove(&instance.arn);
                 self.was_deregistered = true;
             } else {

@@ -204,7 +204,7 @@ impl Session {
             return Step::End;
         }
         if self.waiting.is_over() || now >= self.schedule().hook_has_ended_by() {
-            let unfinished = self.evidence.unfinished();
+            let unfinished = self.evidence.unfinished_at_the_end();
             let check = !unfinished.is_empty() && !self.last_check_done && !self.waiting.is_superseded();
             return if check { Step::DescribeTasks(unfinished) } else { Step::End };
         }
@@ -375,7 +375,7 @@ impl Session {
     /// The drain ended without a completion of its own.
     pub fn conclude(&mut self) {
         let run_out = self.waiting.may_have_run_out(self.schedule().heartbeat_timeout());
-        let unfinished = self.evidence.unfinished().len() + self.evidence.killed(run_out);
+        let unfinished = self.evidence.unfinished_at_the_end().len() + self.evidence.killed(run_out);
         let cut_short = unfinished > 0 && !self.waiting.is_superseded();
         self.end.get_or_insert(if cut_short {
             DrainEnd::CutShort { unfinished }

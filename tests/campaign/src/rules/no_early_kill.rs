@@ -67,7 +67,7 @@ const ROUND_OF_MANY: TimeDelta = TimeDelta::seconds(90);
 /// A group is read this soon before a drain is ended without a token.
 const GROUP_READ: TimeDelta = TimeDelta::seconds(11);
 
-/// How long past the drain timeout tasks are waited for whose agent is disconnected: a
+/// How long past the drain timeout tasks are waited for whose agent seems to be disconnected: a
 /// deregistration delay and a stop timeout of usual length.
 const UNSEEN: TimeDelta = TimeDelta::seconds(450);
 
@@ -184,8 +184,9 @@ impl<'a> Watch<'a> {
         let hook_ends = policy.is_some() && it.at + ROUNDING >= action.hook_ends();
         // Nothing is seen to stop where no agent reports it.
         let unseen = policy.is_some() && it.at + ROUNDING >= action.drain_ends() + UNSEEN;
-        let counts =
-            |occupied: &&Occupied<'_>| (!unseen || occupied.agent_connected()) && self.counts(occupied, it);
+        let counts = |occupied: &&Occupied<'_>| {
+            (!unseen || occupied.agent_connected_since(it.at - self.lag)) && self.counts(occupied, it)
+        };
         let mut left = self.occupancy.of(it.instance).filter(counts).flat_map(|on| on.unfinished.keys());
         let left = left.find(|task| {
             let asked_to_stop = self.stopping.contains(**task) || self.stops_fail();

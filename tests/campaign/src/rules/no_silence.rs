@@ -12,8 +12,9 @@
 //!   least 1 after that. It need not where it failed, timed out or died, where a call of its own
 //!   was refused, or where it ended sooner than it had to notice: within two polls and 90 s, or
 //!   half of the heartbeat timeout where that is longer. Where none of its heartbeats was answered
-//!   from then on, it cannot know, and publishes `DrainErrors` since the last that was. Of a task
-//!   that was stopping already ECS does not say how it ended. Nothing could show that it was cut
+//!   from then on, it cannot know, and publishes `DrainErrors` since the last that was. The same
+//!   holds where AWS may have taken its own completion. Of a task that was stopping already ECS does
+//!   not say how it ended. Nothing could show that it was cut
 //!   short where AWS also denied that the action was open, or where the invocation described tasks
 //!   before it next asked for the action: they may as well have stopped while it was open. Where
 //!   AWS denied actions that were open, what was reported before the end counts as well.
@@ -95,6 +96,8 @@ impl Rule for NoSilence {
                 && ended.at >= cut.noticed_by
                 && !reports.reported_since(cut.by, reports.unheard_since(cut.by, cut.at))
                 && !(denied && reports.reported_since(cut.by, DateTime::UNIX_EPOCH))
+                && !(reports.may_have_completed.contains(&cut.by)
+                    && reports.reported_since(cut.by, reports.last_heard(cut.by, cut.at)))
                 && !reports.refused.contains(&cut.by)
                 && !(cut.was_stopping && reports.described_before_it_asked(cut.by, cut.at))
             {
@@ -184,11 +187,16 @@ impl<'a> Reports<'a> {
     /// action on: that end it cannot know. Otherwise that end.
     fn unheard_since(&self, by: InvocationId, ended: DateTime<Utc>) -> DateTime<Utc> {
         let sent = self.heartbeats.get(&by).map(Vec::as_slice).unwrap_or_default();
-        let (before, after): (Vec<_>, Vec<_>) = sent.iter().partition(|(at, _)| *at < ended);
-        if after.is_empty() || after.iter().any(|(_, answered)| *answered) {
-            return ended;
-        }
-        before.iter().rfind(|(_, answered)| *answered).map_or(DateTime::UNIX_EPOCH, |(at, _)| *at)
+        let mut after = sent.iter().filter(|(at, _)| *at >= ended).peekable();
+        let answered = after.peek().is_none() || after.any(|(_, answered)| *answered);
+        if answered { ended } else { self.last_heard(by, ended) }
+    }
+
+    /// When a heartbeat of an invocation was last answered before the end of its action.
+    fn last_heard(&self, by: InvocationId, ended: DateTime<Utc>) -> DateTime<Utc> {
+        let sent = self.heartbeats.get(&by).map(Vec::as_slice).unwrap_or_default();
+        let before = sent.iter().rfind(|(at, answered)| *at < ended && *answered);
+        before.map_or(DateTime::UNIX_EPOCH, |(at, _)| *at)
     }
 
     fn described_before_it_asked(&self, by: InvocationId, ended: DateTime<Utc>) -> bool {

@@ -24,9 +24,9 @@ impl Occupied<'_> {
         self.ghost
     }
 
-    /// Returns whether its agent is connected.
-    pub(super) fn agent_connected(&self) -> bool {
-        self.agent_connected
+    /// Returns whether its agent is connected, and has been since then or longer.
+    pub(super) fn agent_connected_since(&self, time: DateTime<Utc>) -> bool {
+        self.agent_connected && self.agent_changed <= time
     }
 
     /// Returns whether it was a ghost at any time since.
@@ -42,6 +42,8 @@ pub(super) struct Occupied<'a> {
     pub(super) registered: DateTime<Utc>,
     pub(super) status: ContainerInstanceStatus,
     agent_connected: bool,
+    /// When its agent came or went.
+    agent_changed: DateTime<Utc>,
     /// True if it is a ghost: disconnected, and older than a connected registration of its EC2
     /// instance.
     ghost: bool,
@@ -81,7 +83,7 @@ impl<'a> Occupancy<'a> {
             }
             Occurrence::AgentConnected { container_instance, connected } => {
                 let occupied = self.container_instances.get_mut(container_instance)?;
-                occupied.agent_connected = *connected;
+                (occupied.agent_connected, occupied.agent_changed) = (*connected, entry.at);
                 let of = occupied.ec2_instance_id;
                 self.note_ghosts(of, entry.at);
                 Some(of)
@@ -118,6 +120,7 @@ impl<'a> Occupancy<'a> {
             registered,
             status: ContainerInstanceStatus::Active,
             agent_connected,
+            agent_changed: registered,
             ghost: false,
             ghost_until: None,
             unfinished: BTreeMap::new(),

@@ -438,6 +438,22 @@ fn a_lost_completion_is_no_success_where_the_hook_may_have_run_out_before() {
     }
 }
 
+/// The hook ran out, and the instance is gone with its task.
+#[test]
+fn tasks_on_a_registration_that_is_gone_were_cut_short_unless_they_are_seen_stopped() {
+    for (stopped, end) in [(false, DrainEnd::CutShort { unfinished: 1 }), (true, DrainEnd::ActionGone)] {
+        let mut session = draining(&["t"]);
+        session.polled(&[task("t", "RUNNING")], at(5));
+        session.heartbeat(Some(LifecycleActionState::Gone), at(20), at(20));
+        session.described(&[registration("INACTIVE")], at(21));
+        session.group_shows(shown(false, None), at(21));
+        assert_eq!(next(&session, 21), Step::DescribeTasks(vec![TaskArn("t".to_owned())]));
+        session.polled(&[task("t", if stopped { "STOPPED" } else { "RUNNING" })], at(22));
+        session.conclude();
+        assert_eq!(session.end(), Some(&end));
+    }
+}
+
 #[test]
 fn an_instance_that_is_never_listed_needs_a_minute_and_the_right_cluster() {
     let mut session = drain(OnDrainTimeout::StopTasks);

@@ -13,11 +13,11 @@
 //!   was refused, or where it ended sooner than it had to notice: within two polls and 90 s, or
 //!   half of the heartbeat timeout where that is longer. Where none of its heartbeats was answered
 //!   from then on, it cannot know, and publishes `DrainErrors` since the last that was. The same
-//!   holds where AWS may have taken its own completion. Of a task that was stopping already ECS does
-//!   not say how it ended. Nothing could show that it was cut
-//!   short where AWS also denied that the action was open, or where the invocation described tasks
-//!   before it next asked for the action: they may as well have stopped while it was open. Where
-//!   AWS denied actions that were open, what was reported before the end counts as well.
+//!   holds where AWS may have taken its own completion. Of a task that was stopping already ECS
+//!   does not say how it ended. Nothing could show that it was cut short where AWS also denied that
+//!   the action was open, or where the invocation described tasks before it next asked for the
+//!   action: they may as well have stopped while it was open. Where AWS denied actions that were
+//!   open, what was reported before the end counts as well.
 //! - An invocation does not answer `cut-short` where a termination superseded the action of its
 //!   notice and the action of that is still open: the instance waits, and its tasks go on. A
 //!   message without an `Action` may be handled as that of the termination.

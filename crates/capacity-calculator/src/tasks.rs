@@ -126,13 +126,9 @@ impl<Ecs: ContainerInstances + Tasks + TaskProtections, C: Clock> TaskReader<'_,
         // Where reads lag longer than that, neither list may have a task that stops. It is
         // forgotten only once ECS does not describe it either.
         let unlisted = self.known.unlisted(&all, instances);
-        let mut stopping = BTreeSet::new();
-        for batch in unlisted.chunks(DESCRIBE_MAX) {
-            let answer = read::describe_tasks(&self.paced, self.cluster, batch).await?;
-            stopping.extend(answer.items.iter().map(|task| task.arn.clone()));
-            self.known.keep(answer.items);
-        }
-        stopped.extend(stopping);
+        let stopping = read::describe_tasks(&self.paced, self.cluster, &unlisted).await?.items;
+        stopped.extend(stopping.iter().map(|task| task.arn.clone()));
+        self.known.keep(stopping);
         let tasks: Vec<_> = {
             let known = self.known.0.borrow();
             running.union(&stopped).filter_map(|arn| known.get(arn).cloned()).collect()

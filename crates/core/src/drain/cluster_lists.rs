@@ -91,13 +91,16 @@ impl ClusterLists {
         }
         let Some(Read { of, lists, began, ended }) = self.read.take() else { return Vec::new() };
         let mut by_home: BTreeMap<&ContainerInstanceArn, TaskLists> = BTreeMap::new();
-        let TaskLists { running, stopped } = lists;
-        for (task, to_run) in
-            running.into_iter().map(|it| (it, true)).chain(stopped.into_iter().map(|it| (it, false)))
-        {
-            let Some(home) = self.homes.get(&task) else { continue };
-            let of_home = by_home.entry(home).or_default();
-            if to_run { &mut of_home.running } else { &mut of_home.stopped }.insert(task);
+        let home = |task: &TaskArn| self.homes.get(task);
+        for task in lists.running {
+            if let Some(home) = home(&task) {
+                by_home.entry(home).or_default().running.insert(task);
+            }
+        }
+        for task in lists.stopped {
+            if let Some(home) = home(&task) {
+                by_home.entry(home).or_default().stopped.insert(task);
+            }
         }
         let all = of.into_iter().flat_map(|(id, arns)| arns.into_iter().map(move |on| (id.clone(), on)));
         all.map(|(id, on)| {

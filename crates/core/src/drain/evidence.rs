@@ -132,7 +132,7 @@ impl Evidence {
 
     /// When registrations of it that take tasks were last sought.
     #[must_use]
-    pub fn sought_at(&self) -> Option<DateTime<Utc>> {
+    pub fn active_sought_at(&self) -> Option<DateTime<Utc>> {
         self.found_at.max(self.none_active_at)
     }
 
@@ -188,10 +188,8 @@ impl Evidence {
     /// their instance is gone with them.
     #[must_use]
     pub fn unfinished_at_the_end(&self) -> Vec<TaskArn> {
-        let on_gone = |known: &Known| known.stopped_at.is_none() && self.gone.contains(&known.on);
-        let on_gone = self.tasks.iter().filter(|(_, known)| on_gone(known)).map(|(arn, _)| arn);
-        let all: BTreeSet<_> = self.open().map(|(arn, _)| arn).chain(on_gone).cloned().collect();
-        all.into_iter().collect()
+        let on = self.registrations().map(|it| &it.arn).chain(&self.gone).collect();
+        self.not_stopped(on).map(|(arn, _)| arn.clone()).collect()
     }
 
     /// The unfinished ones that were described.
@@ -454,8 +452,14 @@ impl Evidence {
 
     /// The known tasks that were not seen STOPPED, on registrations that count.
     fn open(&self) -> impl Iterator<Item = (&TaskArn, &Known)> {
-        let counts: BTreeSet<_> = self.registrations().map(|it| &it.arn).collect();
-        self.tasks.iter().filter(move |(_, known)| known.stopped_at.is_none() && counts.contains(&known.on))
+        self.not_stopped(self.registrations().map(|it| &it.arn).collect())
+    }
+
+    fn not_stopped<'a>(
+        &'a self,
+        on: BTreeSet<&'a ContainerInstanceArn>,
+    ) -> impl Iterator<Item = (&'a TaskArn, &'a Known)> {
+        self.tasks.iter().filter(move |(_, known)| known.stopped_at.is_none() && on.contains(&known.on))
     }
 }
 

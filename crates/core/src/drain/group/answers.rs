@@ -259,7 +259,9 @@ impl GroupDrains {
                 self.reports.add(Report::SetDraining(id.clone(), arns));
                 if self.assignment.is(Role::Standby) {
                     self.standby.has_set_draining(id);
-                    self.sessions.entry(id.clone()).and_modify(Session::take_over);
+                    if let Some(session) = self.sessions.get_mut(id) {
+                        session.take_over();
+                    }
                 }
             }
             Observation::StopAsked(task) => self.reports.add(Report::TaskStopped(id.clone(), task.clone())),

@@ -189,7 +189,7 @@ impl Session {
             if unsettled || lists_wait { self.instance_poll_interval() } else { INSTANCE_POLL_INTERVAL };
         let described = evidence.described_at().unwrap_or(now);
         steps.push((Kind::Describe, described + interval, Step::Describe(self.all_registrations())));
-        if let Some(sought) = evidence.sought_at().filter(|_| !takes_tasks) {
+        if let Some(sought) = evidence.active_sought_at().filter(|_| !takes_tasks) {
             steps.push((Kind::FindActive, sought + INSTANCE_POLL_INTERVAL, Step::FindActive));
         }
         let unfinished = evidence.unfinished();

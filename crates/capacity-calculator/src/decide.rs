@@ -8,6 +8,7 @@ use fleetkeeper_core::container_instance::ContainerInstanceArn;
 use fleetkeeper_core::fleet::{Decision, Direct, DirectDecision, Fleet, Snapshot};
 use fleetkeeper_core::lifecycle::AutoScalingGroup;
 use fleetkeeper_core::ports::{AutoScalingGroups, Clock, GroupScaling};
+use fleetkeeper_core::service::SchedulingStrategy;
 use futures_util::future;
 
 use crate::calls::EcsReads;
@@ -82,10 +83,10 @@ where
             warm.scaling.borrow_mut().observe(&snapshot);
         }
 
-        let (mut needed, demands) = {
+        let (mut needed, leaving, demands) = {
             let memory = warm.memory.borrow();
             let fleet = Fleet::new(&snapshot, &memory, config.headroom);
-            (fleet.tasks_needed(), Demands::of(&fleet, &snapshot))
+            (fleet.tasks_needed(), fleet.leaving(), Demands::of(&fleet, &snapshot))
         };
         let (mut decision, mut direct) = (None, None);
         if needed.is_empty() || config.direct.is_some() {
@@ -100,7 +101,13 @@ where
         }
         let (decision, direct) = match decision.filter(|_| needed.is_empty()) {
             Some(decision) => (decision, direct),
-            None => self.decide_by_tasks(&needed, &mut snapshot, &mut listed, &refreshes).await,
+            None => {
+                let (tasks, until) = (reader.tasks(), reader.until);
+                snapshot.tasks = tasks.placed(&needed, &snapshot, &mut listed, until - AFTER_TASKS).await;
+                let starting = services_to_read_again(&leaving, &snapshot);
+                reader.read_services_again(&mut snapshot, starting).await?;
+                self.decide_by_tasks(&mut snapshot, &refreshes).await
+            }
         };
         if let Some(direct) = &direct {
             scaler.raise(direct).await;
@@ -115,16 +122,13 @@ where
         Ok(Decided { snapshot, demands, decision, direct })
     }
 
-    /// Reads the tasks of the hosts where they matter, and decides by them.
+    /// Decides by the tasks of the hosts where they matter, and by their protection.
     async fn decide_by_tasks(
         &self,
-        needed: &BTreeSet<ContainerInstanceArn>,
         snapshot: &mut Snapshot,
-        listed: &mut Listed,
         refreshes: &Refreshes,
     ) -> (Decision, Option<DirectDecision>) {
         let (tasks, until) = (self.reader.tasks(), self.reader.until);
-        snapshot.tasks = tasks.placed(needed, snapshot, listed, until - AFTER_TASKS).await;
         let (decision, direct, _) = self.decide_by(snapshot, refreshes);
         let removable = hosts_of_shrinking_groups(snapshot, &decision, direct.as_ref());
         if !removable.iter().any(|arn| snapshot.tasks.contains_key(arn)) {
@@ -152,6 +156,18 @@ where
             (fleet.tasks_needed_to_scale(&decision, &direct), fleet.scale(&decision, &direct));
         (decision, Some(scaled), needed)
     }
+}
+
+/// The services with tasks on hosts that leave: ECS replaces these tasks by now.
+fn services_to_read_again(leaving: &BTreeSet<ContainerInstanceArn>, snapshot: &Snapshot) -> BTreeSet<String> {
+    let tasks = leaving.iter().filter_map(|arn| snapshot.tasks.get(arn)).flatten();
+    let there: BTreeSet<_> = tasks.filter_map(|task| task.service.as_ref()).collect();
+    let replaced = snapshot.services.iter().filter(|it| {
+        it.strategy == SchedulingStrategy::Replica
+            && there.contains(&it.name)
+            && !snapshot.services_read_again.contains_key(&it.name)
+    });
+    replaced.map(|it| it.name.clone()).collect()
 }
 
 /// The hosts of the groups of which some are removable: only their tasks' protection can change a

@@ -58,8 +58,28 @@ async fn describe(
     for failure in answer.failures.iter().filter(|failure| !failure.is_missing()) {
         report::service_not_described(cluster, failure);
     }
-    // A description has its service's last 100 events.
-    Ok(answer.items.into_iter().map(|service| Service { events: Vec::new(), ..service }).collect())
+    Ok(answer.items.into_iter().map(without_events).collect())
+}
+
+/// Describes services of these names once more. One that ECS does not describe is left out.
+pub(crate) async fn again(
+    ecs: &impl Services,
+    clock: &impl Clock,
+    paces: &Paces,
+    cluster: &Cluster,
+    names: &[String],
+) -> Result<Vec<Service>, CallError> {
+    let batches = names.chunks(SERVICES_MAX).map(|batch| async move {
+        paces.services.turn(clock).await;
+        Ok(ecs.describe_services(cluster, batch).await?.items)
+    });
+    let described: Vec<_> = stream::iter(batches).buffered(DESCRIBES_IN_FLIGHT).try_concat().await?;
+    Ok(described.into_iter().map(without_events).collect())
+}
+
+/// A description has its service's last 100 events.
+fn without_events(service: Service) -> Service {
+    Service { events: Vec::new(), ..service }
 }
 
 /// The services that an answer neither describes nor has among its failures. An ARN ends in its

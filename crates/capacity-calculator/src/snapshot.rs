@@ -54,7 +54,9 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         let (mut container_instances, (services, definitions), groups) =
             try_join3(self.container_instances(), self.services_and_definitions(), groups).await?;
         let names = capacity_providers::named(&container_instances, &services);
+        let lacking = services.iter().filter(|it| it.lacks_tasks()).map(|it| it.name.clone()).collect();
         let mut snapshot = Snapshot { began, groups, services, definitions, ..Snapshot::default() };
+        self.read_services_again(&mut snapshot, lacking).await?;
 
         let known = &self.warm.capacity_providers;
         let providers = self.within(
@@ -86,6 +88,20 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         }
         (snapshot.container_instances, snapshot.expressions) = (container_instances, expressions);
         Ok(snapshot)
+    }
+
+    /// Reads these services once more: ECS may have placed tasks of theirs between the first
+    /// reading and that of the hosts.
+    pub(crate) async fn read_services_again(
+        &self,
+        snapshot: &mut Snapshot,
+        names: BTreeSet<String>,
+    ) -> Result<(), CapacityError> {
+        let names: Vec<_> = names.into_iter().collect();
+        let read = services::again(self.ecs, self.clock, self.paces, self.cluster, &names);
+        let services = self.within(Read::Services, "ecs:DescribeServices", read).await?;
+        snapshot.services_read_again.extend(services.into_iter().map(|it| (it.name.clone(), it)));
+        Ok(())
     }
 
     /// Reads tasks.

@@ -103,6 +103,13 @@ impl Service {
         self.on_ec2().next().is_some()
     }
 
+    /// Returns whether a deployment or task set of it has fewer tasks than it wants.
+    #[must_use]
+    pub fn lacks_tasks(&self) -> bool {
+        let starts_tasks = self.active && self.strategy == SchedulingStrategy::Replica;
+        starts_tasks && self.on_ec2().any(|deployment| deployment.has() < deployment.desired.into())
+    }
+
     /// The deployments and task sets whose tasks run on the cluster's EC2 instances.
     pub fn on_ec2(&self) -> impl Iterator<Item = &Deployment> {
         self.deployments.iter().filter(|deployment| deployment.launch != Launch::Elsewhere)

@@ -1,6 +1,7 @@
 //! The reads and the figures of the cluster's Auto Scaling groups.
 
 use fleetkeeper_core::capacity_provider::CapacityProvider;
+use fleetkeeper_core::container_instance::ContainerInstanceStatus;
 use fleetkeeper_core::service::{Launch, PlacementConstraint, Service};
 use serde_json::{json, to_value};
 
@@ -39,6 +40,43 @@ async fn a_task_that_waits_without_room_is_a_missing_host_of_its_group() {
     );
     // Of one group the cluster's figures say all.
     assert_eq!(of_a("ContainerCapacity"), None);
+}
+
+/// The missing hosts of group `a`, the waiting tasks, and the calls on services.
+async fn missing(ecs: Ecs) -> (Option<f64>, f64, usize) {
+    let calculator = only(ecs, CloudWatch::default(), &[("AUTO_SCALING_GROUPS", "a"), ("HEADROOM", "none")]);
+    published(&calculator, state_change()).await.unwrap();
+    let put = &calculator.metrics.puts.take()[0];
+    (put.of_group("a", "MissingHosts"), put.value("WaitingTasks"), calculator.ecs.service_calls.get())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_placed_between_its_services_reading_and_the_hosts_waits_no_more() {
+    assert_eq!(missing(full()).await, (Some(1.0), 1.0, 3));
+    assert_eq!(missing(Ecs { placed_meanwhile: 1, ..full() }).await, (Some(0.0), 0.0, 3));
+    // Nothing is read twice where no task waits.
+    let mut ecs = full();
+    ecs.services[0].desired = 4;
+    ecs.services[0].deployments[0].desired = 4;
+    assert_eq!(missing(ecs).await, (Some(0.0), 0.0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_that_is_placed_before_the_hosts_are_read_waits_no_more() {
+    // Another two of its tasks run on a host that is DRAINING.
+    let draining = || {
+        let mut ecs = full();
+        let mut third = ecs.pages[0][0].clone();
+        (third.arn, third.ec2_instance_id) = (host(2).arn, host(2).ec2_instance_id);
+        third.status = ContainerInstanceStatus::Draining;
+        ecs.pages[0].push(third);
+        ecs.tasks.borrow_mut().extend([task(4, 2), task(5, 2)]);
+        (ecs.services[0].desired, ecs.services[0].deployments[0].desired) = (4, 4);
+        ecs.groups = vec![group("a", [0, 1, 2])];
+        ecs
+    };
+    assert_eq!(missing(draining()).await, (Some(1.0), 2.0, 3));
+    assert_eq!(missing(Ecs { placed_meanwhile: 2, ..draining() }).await, (Some(0.0), 0.0, 3));
 }
 
 #[tokio::test(start_paused = true)]

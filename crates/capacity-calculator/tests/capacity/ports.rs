@@ -93,6 +93,8 @@ pub(crate) struct Ecs {
     pub(crate) defined: RefCell<Vec<TaskDefinitionArn>>,
     /// This many of the first calls do not find the services that they ask for.
     pub(crate) services_missing_first: Cell<usize>,
+    /// As many more tasks of each service run once the services have been listed and described.
+    pub(crate) placed_meanwhile: u32,
     /// Calls on services and on tasks.
     pub(crate) service_calls: Cell<usize>,
     pub(crate) task_calls: Cell<usize>,

@@ -83,6 +83,7 @@ use self::eligibility::Eligibility;
 use self::hosts::{Host, Standing};
 use self::memory::unjoined;
 use self::task_kind::{TaskKind, TaskKinds};
+use self::waiting_tasks::WaitingTasks;
 use crate::capacity::Demanded;
 use crate::container_instance::{ContainerInstanceArn, ContainerInstanceStatus};
 use crate::service::SchedulingStrategy;
@@ -103,8 +104,7 @@ pub struct Fleet<'a> {
     headroom: Headroom,
     hosts: Vec<Host<'a>>,
     kinds: TaskKinds,
-    /// The waiting tasks, those on hosts that leave included, by kind.
-    waiting: Vec<u64>,
+    waiting: WaitingTasks,
     /// The EC2 instances that have a container instance.
     joined: BTreeSet<&'a str>,
     /// The hosts that tasks may move to, those with most room first.
@@ -147,7 +147,7 @@ impl<'a> Fleet<'a> {
         let rooms = rooms(&hosts, &largest);
         let mut fleet = Self {
             rooms_of: rooms_of(&hosts, &rooms, &kinds.all),
-            waiting: waiting_tasks::waiting_tasks(snapshot, &kinds),
+            waiting: WaitingTasks::default(),
             rooms,
             by_size: groups.clone().map(|group| by_size(&hosts, &kinds.all, group)).collect(),
             newest: groups.map(|group| newest(&hosts, group)).collect(),
@@ -163,7 +163,7 @@ impl<'a> Fleet<'a> {
             one_more: Vec::new(),
             being_deployed: being_deployed(snapshot),
         };
-        fleet.add_tasks_that_leave();
+        fleet.waiting = WaitingTasks::of(&fleet);
         fleet.one_more = fleet.kinds_of_one_more();
         fleet
     }
@@ -173,16 +173,23 @@ impl<'a> Fleet<'a> {
     #[must_use]
     pub fn tasks_needed(&self) -> BTreeSet<ContainerInstanceArn> {
         let mut needed = scale_in::tasks_needed(self);
-        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.leaves());
-        needed.extend(leaving.filter_map(|(host, _)| self.unread(host)));
+        needed.extend(self.leaving());
         // A task that is kept apart from the others of its service may wait while there is room.
-        for (kind, tasks) in self.kinds.all.iter().zip(&self.waiting) {
+        for (kind, tasks) in self.kinds.all.iter().zip(&self.waiting.at_least) {
             if kind.distinct && *tasks > 0 {
                 let hosts = kind.domains.iter().flat_map(FixedBitSet::ones);
                 needed.extend(hosts.filter_map(|host| self.unread(host)));
             }
         }
         needed
+    }
+
+    /// The container instances with tasks that must be placed elsewhere, or may need that, and
+    /// that were not read.
+    #[must_use]
+    pub fn leaving(&self) -> BTreeSet<ContainerInstanceArn> {
+        let leaving = self.hosts.iter().enumerate().filter(|(_, host)| host.leaves());
+        leaving.filter_map(|(host, _)| self.unread(host)).collect()
     }
 
     /// Decides the hosts that each group is missing and can lose.
@@ -201,7 +208,7 @@ impl<'a> Fleet<'a> {
             not_understood.filter_map(|kind| kind.not_understood.clone()).collect();
         not_understood.dedup();
         Decision {
-            waiting_tasks: self.waiting.iter().sum(),
+            waiting_tasks: self.waiting.at_least.iter().sum(),
             unplaceable: self.unplaceable(),
             not_understood,
             groups: groups.collect(),
@@ -277,10 +284,10 @@ impl<'a> Fleet<'a> {
         lacking.unwrap_or("a host that meets its constraints").to_owned()
     }
 
-    /// The tasks to place, by kind: those that wait, and the share of the headroom, less as many of
-    /// its tasks as are `placed` already.
-    fn to_place(&self, placed: impl Fn(usize) -> u64) -> Vec<u64> {
-        let mut tasks = self.waiting.clone();
+    /// The tasks to place, by kind: the `waiting` ones, and the share of the headroom, less as many
+    /// of its tasks as are `placed` already.
+    fn to_place(&self, waiting: &[u64], placed: impl Fn(usize) -> u64) -> Vec<u64> {
+        let mut tasks = waiting.to_vec();
         if let Headroom::Percent(percent) = self.headroom {
             for (number, kind) in self.kinds.all.iter().enumerate() {
                 let share = (kind.desired * u64::from(percent)).div_ceil(100);

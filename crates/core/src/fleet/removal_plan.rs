@@ -17,6 +17,7 @@ use super::decision::{Held, HeldReason};
 use super::drain_cost::Cost;
 use super::hosts::{Host, Standing};
 use super::scale_in::{HELD_MAX, must_move, reason_to_keep};
+use super::waiting_tasks::wanted_tasks;
 use super::zones::Zones;
 use crate::container_instance::{ContainerInstanceArn, Ec2InstanceId};
 use crate::lifecycle::GroupInstance;
@@ -295,7 +296,7 @@ impl<'a> Fleet<'a> {
     /// A service with a task that waits, other than for a host that leaves, and that a host of the
     /// group could take.
     pub(super) fn waits_for(&self, number: usize) -> Option<&str> {
-        let waiting = super::waiting_tasks::waiting_tasks(self.snapshot, &self.kinds);
+        let waiting = wanted_tasks(self.snapshot.services.iter(), &self.kinds);
         let sizes = self.by_size.get(number)?;
         let mut waiting = waiting.iter().enumerate().filter(|(_, tasks)| **tasks > 0);
         let (kind, _) =

@@ -92,7 +92,7 @@ fn missing_of_group(
 /// First fit in a few orders: the one that needs the fewest hosts.
 fn best_packing(fleet: &Fleet<'_>) -> Packing {
     let bins = bins(fleet);
-    let waiting = fleet.to_place(|kind| fleet.surplus(kind));
+    let waiting = fleet.to_place(&fleet.waiting.at_least, |kind| fleet.surplus(kind));
     let kinds = waiting.iter().enumerate().filter(|(_, tasks)| **tasks > 0);
     let kinds: Vec<_> = kinds.map(|(kind, _)| (fleet.choices(kind), kind)).collect();
     let by = |first: &dyn Fn(usize) -> u64, size: fn(&Fleet<'_>, usize) -> u64| {

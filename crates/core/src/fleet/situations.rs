@@ -106,6 +106,30 @@ fn agents_that_lost_their_connection_add_no_host_and_make_none_removable() {
     assert_eq!(cluster.of_group("web").hosts.disconnected_hosts, 3);
 }
 
+/// Two hosts, each with one task of service `api`; a third has room for one. `api` lacks this many
+/// tasks by the first reading, and by the second.
+fn read_twice(lacks: u32, then_lacks: u32) -> Cluster {
+    let mut cluster = Cluster::new().group("web", 3, 1000, 1000).service("api", 2 + lacks, needs(1000, 1000));
+    cluster.run("api", 0, 1);
+    cluster.run("api", 1, 1);
+    let mut again = cluster.service_mut("api").clone();
+    again.running = again.desired - then_lacks;
+    again.deployments[0].running = again.running;
+    cluster.snapshot.services_read_again.insert("api".to_owned(), again);
+    cluster
+}
+
+#[test]
+fn hosts_are_missing_for_tasks_that_wait_by_both_readings_and_stay_for_those_of_either() {
+    // The third host is room for one task. It stays for a task that either reading shows.
+    for (lacks, then_lacks, missing) in [(1, 0, 0), (2, 1, 0), (2, 2, 1), (1, 2, 0)] {
+        let cluster = read_twice(lacks, then_lacks);
+        assert_eq!(cluster.figures("web"), (Some(missing), 0), "{lacks}, then {then_lacks}");
+        assert_eq!(cluster.decide().waiting_tasks, u64::from(lacks.min(then_lacks)));
+    }
+    assert_eq!(read_twice(0, 0).figures("web"), (Some(0), 1));
+}
+
 #[test]
 fn a_group_whose_new_hosts_are_too_small_does_not_grow_without_end() {
     let mut cluster = Cluster::new().group("web", 1, 4096, 16_000).service("big", 2, needs(3000, 12_000));

@@ -24,6 +24,9 @@ pub struct Snapshot {
     pub container_instances: Vec<ContainerInstance>,
     /// The cluster's services, of both scheduling strategies.
     pub services: Vec<Service>,
+    /// Those of them that start tasks, by name, as they were once the container instances had been
+    /// read.
+    pub services_read_again: BTreeMap<String, Service>,
     /// The services' task definitions. One that cannot be described is not among them.
     pub definitions: BTreeMap<TaskDefinitionArn, TaskDefinition>,
     /// The answers to the expressions that constrain placement.

@@ -56,7 +56,6 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
         let names = capacity_providers::named(&container_instances, &services);
         let lacking = services.iter().filter(|it| it.lacks_tasks()).map(|it| it.name.clone()).collect();
         let mut snapshot = Snapshot { began, groups, services, definitions, ..Snapshot::default() };
-        self.read_services_again(&mut snapshot, lacking).await?;
 
         let known = &self.warm.capacity_providers;
         let providers = self.within(
@@ -87,6 +86,8 @@ impl<Ecs: EcsReads, Groups: AutoScalingGroups, C: Clock> Reader<'_, Ecs, Groups,
             snapshot.capacity_providers.insert(provider.name, group);
         }
         (snapshot.container_instances, snapshot.expressions) = (container_instances, expressions);
+        // After the network interfaces, which a task that was placed by then holds.
+        self.read_services_again(&mut snapshot, lacking).await?;
         Ok(snapshot)
     }
 

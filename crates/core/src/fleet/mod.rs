@@ -105,6 +105,8 @@ pub struct Fleet<'a> {
     hosts: Vec<Host<'a>>,
     kinds: TaskKinds,
     waiting: WaitingTasks,
+    /// Of each kind, the tasks that its service has beyond those that it wants.
+    surplus: Vec<u64>,
     /// The EC2 instances that have a container instance.
     joined: BTreeSet<&'a str>,
     /// The hosts that tasks may move to, those with most room first.
@@ -148,6 +150,7 @@ impl<'a> Fleet<'a> {
         let mut fleet = Self {
             rooms_of: rooms_of(&hosts, &rooms, &kinds.all),
             waiting: WaitingTasks::default(),
+            surplus: Vec::new(),
             rooms,
             by_size: groups.clone().map(|group| by_size(&hosts, &kinds.all, group)).collect(),
             newest: groups.map(|group| newest(&hosts, group)).collect(),
@@ -164,6 +167,7 @@ impl<'a> Fleet<'a> {
             being_deployed: being_deployed(snapshot),
         };
         fleet.waiting = WaitingTasks::of(&fleet);
+        fleet.surplus = fleet.surplus_tasks();
         fleet.one_more = fleet.kinds_of_one_more();
         fleet
     }
@@ -286,12 +290,12 @@ impl<'a> Fleet<'a> {
 
     /// The tasks to place, by kind: the `waiting` ones, and the share of the headroom, less as many
     /// of its tasks as are `placed` already.
-    fn to_place(&self, waiting: &[u64], placed: impl Fn(usize) -> u64) -> Vec<u64> {
+    fn to_place(&self, waiting: &[u64], placed: &[u64]) -> Vec<u64> {
         let mut tasks = waiting.to_vec();
         if let Headroom::Percent(percent) = self.headroom {
             for (number, kind) in self.kinds.all.iter().enumerate() {
                 let share = (kind.desired * u64::from(percent)).div_ceil(100);
-                let share = share.saturating_sub(placed(number));
+                let share = share.saturating_sub(placed.get(number).copied().unwrap_or(0));
                 let kind = self.kinds.headroom_of(number);
                 if let Some(tasks) = tasks.get_mut(kind) {
                     *tasks += share;

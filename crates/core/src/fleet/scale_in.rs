@@ -101,7 +101,7 @@ impl Losses {
 /// that leave.
 pub(super) fn must_move(fleet: &Fleet<'_>) -> Result<Moving, Held> {
     let mut moving = Moving::default();
-    for (kind, tasks) in (0..).zip(fleet.to_place(&fleet.waiting.at_most, |_| 0)) {
+    for (kind, tasks) in (0..).zip(fleet.to_place(&fleet.waiting.at_most, &[])) {
         let Some(it) = fleet.kinds.all.get(kind).filter(|_| tasks > 0) else { continue };
         if it.not_understood.is_some() {
             let reason = HeldReason::ConstraintNotUnderstood { service: it.service.clone() };

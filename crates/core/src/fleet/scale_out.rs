@@ -92,7 +92,7 @@ fn missing_of_group(
 /// First fit in a few orders: the one that needs the fewest hosts.
 fn best_packing(fleet: &Fleet<'_>) -> Packing {
     let bins = bins(fleet);
-    let waiting = fleet.to_place(&fleet.waiting.at_least, |kind| fleet.surplus(kind));
+    let waiting = fleet.to_place(&fleet.waiting.at_least, &fleet.surplus);
     let kinds = waiting.iter().enumerate().filter(|(_, tasks)| **tasks > 0);
     let kinds: Vec<_> = kinds.map(|(kind, _)| (fleet.choices(kind), kind)).collect();
     let by = |first: &dyn Fn(usize) -> u64, size: fn(&Fleet<'_>, usize) -> u64| {
@@ -317,7 +317,7 @@ fn add_headroom(fleet: &Fleet<'_>, packing: &Packing) -> BTreeMap<usize, (String
     let mut more: BTreeMap<usize, (String, u64)> = BTreeMap::new();
     let mut added: Vec<Bin> = Vec::new();
     // A host for a kind that few groups can take may be room for the others, too.
-    let kinds = fleet.one_more.iter().filter(|kind| fleet.surplus(**kind) == 0);
+    let kinds = fleet.one_more.iter().filter(|kind| fleet.surplus.get(**kind) == Some(&0));
     let mut kinds: Vec<_> = kinds.map(|kind| (fleet.choices(*kind), *kind)).collect();
     kinds.sort_unstable();
     for (_, kind) in kinds {

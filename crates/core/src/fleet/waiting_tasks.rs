@@ -95,25 +95,28 @@ impl Fleet<'_> {
         waiting
     }
 
-    /// The tasks that a service has beyond those that it wants, on hosts that stay. They are
-    /// headroom that is placed already: ECS starts no task until the service wants more than it
-    /// has. ECS runs such tasks while it balances a service over zones (developer guide,
+    /// Of each kind, the tasks that its service has beyond those that it wants, on hosts that stay.
+    /// They are headroom that is placed already: ECS starts no task until the service wants more
+    /// than it has. ECS runs such tasks while it balances a service over zones (developer guide,
     /// "service-rebalancing"). If the group grew for the room that these take, it would shrink
-    /// again once they stop, and leave the zones uneven anew. Amid a deployment none count: it
-    /// needs their room for its own tasks.
-    pub(super) fn surplus(&self, kind: usize) -> u64 {
-        let Some(kind) = self.kinds.all.get(kind) else { return 0 };
-        let service = self.snapshot.services.iter().find(|it| it.name == kind.service);
-        let Some((service, [deployment])) = service.map(|it| (it, it.deployments.as_slice())) else {
-            return 0;
-        };
+    /// again once they stop, and leave the zones uneven anew.
+    pub(super) fn surplus_tasks(&self) -> Vec<u64> {
+        let surplus = self.snapshot.services.iter().map(|it| (it.name.as_str(), self.surplus_of(it)));
+        let surplus: BTreeMap<_, _> = surplus.collect();
+        let kinds = self.kinds.all.iter();
+        kinds.map(|kind| surplus.get(kind.service.as_str()).copied().unwrap_or(0)).collect()
+    }
+
+    /// Amid a deployment there are none: it needs their room for its own tasks.
+    fn surplus_of(&self, service: &Service) -> u64 {
+        let [deployment] = service.deployments.as_slice() else { return 0 };
         let beyond = deployment.has().saturating_sub(service.desired.max(deployment.desired).into());
         if beyond == 0 {
             return 0;
         }
         let leaving = self.hosts.iter().filter(|host| host.leaves()).map(|host| match host.tasks {
             Some(tasks) => {
-                count(tasks.iter().filter(|task| task.service.as_ref() == Some(&kind.service)).count())
+                count(tasks.iter().filter(|task| task.service.as_ref() == Some(&service.name)).count())
             }
             None => host.instance.tasks(),
         });

@@ -111,6 +111,11 @@ fn longest_lag(scenario: &Scenario) -> TimeDelta {
 /// The lag that the calculator's figures are granted even where the scenario has none.
 const LAG_GRANTED: TimeDelta = TimeDelta::seconds(5);
 
+/// Returns whether an answer may come too late: it is none to the one who waits for it.
+fn has_slow_calls(scenario: &Scenario) -> bool {
+    scenario.disorder.calls.slow_per_mille > 0
+}
+
 /// How far behind the truth a read of a group may be.
 fn group_lag(scenario: &Scenario) -> TimeDelta {
     TimeDelta::seconds(i64::from(scenario.api.lagging_groups.map_or(0, |plan| plan.seconds)))

@@ -121,7 +121,7 @@ impl<'a> Watch<'a> {
             played,
             lag,
             actions: lifecycle_actions(entries, &played.scenario),
-            places: places(entries),
+            places: places(entries, &played.scenario),
             occupancy: Occupancy::default(),
             evidence: Evidence::with_lag(lag),
             membership: Membership::of(&played.scenario),

@@ -79,7 +79,7 @@ impl Rule for NoLostDrain {
             published: published(entries),
             wrongly_gone: wrongly_gone(played),
             first_given_up: first_given_up(entries),
-            places: places(entries),
+            places: places(entries, &played.scenario),
             to_warm_pool: to_warm_pool(entries),
             invocations: &invocations,
             queues: played.scenario.drainer.reserved_concurrency.is_some(),

@@ -25,7 +25,7 @@ use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 use super::invocations::{Notice, invocations, notices};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::waiting::{Place, places};
-use super::{Breach, Rule};
+use super::{Breach, Rule, has_slow_calls};
 use crate::scenario::Scenario;
 use crate::stage::Played;
 
@@ -55,7 +55,7 @@ impl Rule for NothingOutlivesItsDrain {
         let actions = lifecycle_actions(entries, &played.scenario);
         let invocations = invocations(entries);
         let troubles = troubles(played);
-        for (id, place) in &places(entries) {
+        for (id, place) in &places(entries, &played.scenario) {
             let Some(invocation) = invocations.get(id) else { continue };
             let notice = notices(invocation.payload).into_iter().next();
             let says_action = notice.as_ref().is_none_or(Notice::names_its_action);
@@ -112,7 +112,7 @@ fn heartbeat_interval(scenario: &Scenario) -> TimeDelta {
 
 fn slowness(scenario: &Scenario) -> TimeDelta {
     let calls = &scenario.disorder.calls;
-    let slow = calls.slow_per_mille > 0 && calls.slow_ms_max > 1_000;
+    let slow = has_slow_calls(scenario) && calls.slow_ms_max > 1_000;
     if slow { CALL_TAKES } else { TimeDelta::zero() }
 }
 

@@ -8,7 +8,8 @@
 //!   names its token, or the invocation may act on others of its group.
 //! - An invocation may act on others of its group from the time on at which more than three of them
 //!   waited, and its own instance was the lowest with an open action at the drainer's hook. It
-//!   cannot see more than two readings of the group: those of both may have waited at once. A
+//!   cannot see more than two readings of the group: those of both may have waited at once. Where
+//!   calls may be slow, one between them may have come too late. A
 //!   republished message may from the start: others may have been delegated to it. A sweep may act
 //!   on all of its group, but on none whose action was opened less than [`YOUNG`] before. It names
 //!   the instance: an action may have superseded, since the sweep began, one that was old enough.
@@ -33,7 +34,7 @@ use super::invocations::{invocations, notices, sweep_of};
 use super::lifecycle_actions::{LifecycleAction, lifecycle_actions};
 use super::occupancy::Occupancy;
 use super::waiting::{ALONE_AT_MOST, Place, places};
-use super::{Breach, Rule, group_lag};
+use super::{Breach, Rule, group_lag, has_slow_calls};
 use crate::scenario::Scenario;
 use crate::stage::{DRAINER, HOOK, Played};
 
@@ -123,8 +124,8 @@ impl Request {
 }
 
 fn requests(entries: &[Entry], scenario: &Scenario) -> BTreeMap<InvocationId, Request> {
-    let mut places = places(entries);
-    let slow_calls = scenario.disorder.calls.slow_per_mille > 0;
+    let mut places = places(entries, scenario);
+    let slow_calls = has_slow_calls(scenario);
     let all = invocations(entries).into_iter().filter(|(_, it)| it.function == DRAINER);
     all.map(|(id, it)| {
         let tokens = notices(it.payload).into_iter().map(|notice| notice.token).collect();

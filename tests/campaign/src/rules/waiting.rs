@@ -11,7 +11,9 @@ use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
+use super::has_slow_calls;
 use super::invocations::{attempt_of, notices, sweep_of};
+use crate::scenario::Scenario;
 use crate::stage::{DRAINER, HOOK};
 
 /// The most waiting instances of a group that are drained without a coordinator.
@@ -64,6 +66,10 @@ pub(super) struct Place {
     pub(super) readings: Vec<(DateTime<Utc>, usize)>,
     /// Those that waited when it read its group last.
     last_read: BTreeSet<String>,
+    /// Those that waited when it read its group before that.
+    read_before: BTreeSet<String>,
+    /// True if calls may be slow: a reading that comes too late is none to it.
+    slow_calls: bool,
     /// True if by its reads more than a few may have waited at once, of which its own was the
     /// lowest.
     many_by_readings: bool,
@@ -197,7 +203,7 @@ pub(super) fn to_warm_pool(entries: &[Entry]) -> BTreeSet<&str> {
 }
 
 /// The places of all invocations of the drainer that were about a group. An event has one record.
-pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
+pub(super) fn places(entries: &[Entry], scenario: &Scenario) -> BTreeMap<InvocationId, Place> {
     let mut waiting = Waiting::default();
     let lag = longest_lag_of_groups(entries);
     let mut past = Past::default();
@@ -222,6 +228,7 @@ pub(super) fn places(entries: &[Entry]) -> BTreeMap<InvocationId, Place> {
                 running.entry(group.clone()).or_default().insert(*invocation);
                 let mut place = Place::new(group, instance, entry.at);
                 place.found_within = FOUND_WITHIN + lag;
+                place.slow_calls = has_slow_calls(scenario);
                 place.republished = attempt_of(payload) > 1;
                 place.see(&waiting, entry.at);
                 places.insert(*invocation, place);
@@ -283,7 +290,9 @@ impl Place {
             found_coordinator: false,
             readings: Vec::new(),
             last_read: instance_alone,
+            read_before: BTreeSet::new(),
             many_by_readings: false,
+            slow_calls: false,
             many_read: false,
             group_unread: false,
             probe_failed: false,
@@ -368,10 +377,11 @@ impl Place {
         self.readings.push((now, count));
         self.most_waiting = self.most_waiting.max(count);
         let is_lowest = waiting.first().is_none_or(|lowest| self.instance.as_ref() <= Some(lowest));
-        let many = self.last_read.union(&waiting).count() > ALONE_AT_MOST;
+        let are_many = |read: &BTreeSet<String>| read.union(&waiting).count() > ALONE_AT_MOST;
+        let many = are_many(&self.last_read) || self.slow_calls && are_many(&self.read_before);
         self.many_read |= many;
         self.many_by_readings |= is_lowest && many;
-        self.last_read = waiting;
+        self.read_before = std::mem::replace(&mut self.last_read, waiting);
     }
 
     /// Reads an older state of its group, by which a lower message may coordinate: it cannot know

@@ -161,7 +161,7 @@ impl<'a> Story<'a> {
         let entries = played.world.history().entries();
         let actions = lifecycle_actions(entries, &played.scenario);
         let invocations = invocations(entries);
-        let places = places(entries);
+        let places = places(entries, &played.scenario);
         let duties = duties(played, &actions, &invocations, &places);
         let sweeps_refused = sweeps_refused(played, &places);
         Self {

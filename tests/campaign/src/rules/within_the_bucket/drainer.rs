@@ -71,7 +71,7 @@ struct Bucket {
 pub(super) fn check(played: &Played) -> Result<(), Breach> {
     let entries = played.world.history().entries();
     let actions = lifecycle_actions(entries, &played.scenario);
-    let mut places = places(entries);
+    let mut places = places(entries, &played.scenario);
     let mut occupancy = Occupancy::default();
     let mut deliveries: BTreeMap<InvocationId, Delivery<'_>> = BTreeMap::new();
     let mut of_instances: BTreeMap<&Ec2InstanceId, Vec<InvocationId>> = BTreeMap::new();

@@ -18,12 +18,13 @@ use fleetkeeper_sim::{
 };
 use futures_util::future::{join, join_all};
 use lifecycle_drainer::{Config, Drainer};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const CLUSTER: &str = "demo";
 const GROUP: &str = "demo-asg";
 const HOOK: &str = "drain";
 const TOPIC: &str = "arn:aws:sns:us-east-1:111122223333:lifecycle";
+const MESSAGE_ID: &str = "00000000-0000-4000-8000-000000000001";
 
 /// A group in a world, and the functions' environments.
 pub(crate) struct Scene {
@@ -101,7 +102,7 @@ impl Scene {
         let drainer = self.drainer();
         let mut next = message;
         loop {
-            let answer = drainer.handle(sns_event(&next), self.invocation()).await;
+            let answer = drainer.handle(next.event(MESSAGE_ID, self.now()), self.invocation()).await;
             let answer = answer.map(|it| serde_json::to_value(it).unwrap_or_default()).unwrap_or_default();
             let record = &answer["records"][0];
             if record["outcome"] != "republished" {
@@ -244,28 +245,4 @@ fn world_of_hosts(count: usize) -> (World, Vec<Ec2InstanceId>) {
     let hosts = (0..count).map(|_| world.launch_now(GROUP).expect("the group is there")).collect();
     world.advance_seconds(10);
     (world, hosts)
-}
-
-fn sns_event(message: &SnsMessage) -> Value {
-    let mut attributes = json!({});
-    for (name, data_type, value) in message.attributes.iter().flat_map(MessageAttributes::set) {
-        attributes[name] = json!({"Type": data_type, "Value": value});
-    }
-    json!({"Records": [{
-        "EventSource": "aws:sns",
-        "EventVersion": "1.0",
-        "EventSubscriptionArn": format!("{TOPIC}:00000000-0000-4000-8000-000000000000"),
-        "Sns": {
-            "Type": "Notification",
-            "MessageId": "00000000-0000-4000-8000-000000000001",
-            "TopicArn": message.topic_arn,
-            "Message": message.message,
-            "Timestamp": "2026-11-22T10:00:00.000Z",
-            "SignatureVersion": "1",
-            "Signature": "",
-            "SigningCertUrl": "https://sns.us-east-1.amazonaws.com/cert.pem",
-            "UnsubscribeUrl": "https://sns.us-east-1.amazonaws.com/",
-            "MessageAttributes": attributes,
-        },
-    }]})
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fleetkeeper_core::container_instance::{ContainerInstanceStatus, Ec2InstanceId};
 use fleetkeeper_core::invocation::Invocation;
-use fleetkeeper_core::ports::MessageAttributes;
 use fleetkeeper_core::setting::Settings;
 use fleetkeeper_sim::faults::{Fault, When};
 use fleetkeeper_sim::world::Operation;
@@ -298,9 +297,7 @@ pub(crate) fn sns_event(messages: &[&SnsMessage]) -> Value {
             let mut record = sample["Records"][0].clone();
             record["Sns"]["TopicArn"] = json!(message.topic_arn);
             record["Sns"]["Message"] = json!(message.message);
-            for (name, data_type, value) in message.attributes.iter().flat_map(MessageAttributes::set) {
-                record["Sns"]["MessageAttributes"][name] = json!({"Type": data_type, "Value": value});
-            }
+            record["Sns"]["MessageAttributes"] = message.attributes_of_event();
             record
         })
         .collect();

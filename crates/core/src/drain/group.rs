@@ -18,9 +18,10 @@ use super::group_view::GroupView;
 use super::reason::CompleteReason;
 use super::report::{Ended, Failure, Report, Reports};
 use super::role::{FEW, OwnDrain, Placement, Role, Standing};
-use super::schedule::{DRAIN_TIMEOUT_SECONDS_MAX, HEARTBEAT_TIMEOUT_MIN, HookTimeouts, Schedule};
+use super::schedule::Schedule;
 use super::session::{DrainRequest, Session, Step};
 use super::standby::{SWEPT_AFTER, Standby};
+use super::timing::Timing;
 use crate::container_instance::Ec2InstanceId;
 use crate::lifecycle::LifecycleAction;
 use crate::ports::{FILTER_MAX, MessageAttributes};
@@ -55,10 +56,6 @@ const SWEEP_LASTS: Duration = Duration::from_secs(50);
 
 /// A sweep waits for what is due within this time; anything later is the next sweep's.
 const SWEEP_WAITS: Duration = Duration::from_secs(8);
-
-/// Connection draining of a group's load balancer takes at most this long (API reference, ELB,
-/// `deregistration_delay.timeout_seconds`).
-const CONNECTION_DRAINING_MAX: Duration = Duration::from_secs(3600);
 
 /// The next action of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,7 +220,7 @@ impl GroupDrains {
                         && evidence.counted() > 0
                         && !self.standby.drains(session.ec2_instance_id())
             });
-            let timeouts = self.hook_timeouts().map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat);
+            let timeouts = self.timing().heartbeat_timeout();
             let deadlines = self.sessions.values().filter(|session| session.end().is_none());
             let before_deadlines = deadlines
                 .map(|session| session.schedule().deadline(self.request.policy))
@@ -262,9 +259,8 @@ impl GroupDrains {
         self.view.has_other_hooks(&self.request.hook)
     }
 
-    fn hook_timeouts(&self) -> Option<HookTimeouts> {
-        let hook = self.view.hooks()?.iter().find(|hook| hook.name == self.request.hook)?;
-        Some(HookTimeouts::from(hook))
+    fn timing(&self) -> Timing<'_> {
+        Timing { request: &self.request, view: &self.view }
     }
 
     /// The next action.
@@ -382,7 +378,7 @@ impl GroupDrains {
     fn group_interval(&self) -> Duration {
         let interval =
             if self.assignment.is(Role::Coordinator) { COORDINATOR_INTERVAL } else { GROUP_INTERVAL };
-        interval.min(self.hook_timeouts().map_or(HEARTBEAT_TIMEOUT_MIN, |hook| hook.heartbeat) / 2)
+        interval.min(self.timing().heartbeat_timeout() / 2)
     }
 
     /// The group was read: who drains what is decided by that.
@@ -486,7 +482,7 @@ impl GroupDrains {
         }
         // One whose time is up may have been retained, and wait anew.
         let is_timed = |id: &Ec2InstanceId, began: DateTime<Utc>| {
-            let deadline = self.schedule(began).deadline(self.request.policy);
+            let deadline = self.timing().schedule(began).deadline(self.request.policy);
             self.standby.was_timed(id) && self.works_until() < deadline
         };
         let untimed = new.iter().filter(|(id, seen)| seen.is_none_or(|seen| !is_timed(id, seen)));
@@ -499,7 +495,7 @@ impl GroupDrains {
             self.assignment.is(Role::Coordinator) && self.view.hooks().is_some() && !self.other_hooks();
         let count = new.len();
         for (id, seen) in new {
-            let began = self.began(activities.get(&id).copied(), seen.unwrap_or(now), now);
+            let began = self.timing().began(activities.get(&id).copied(), seen.unwrap_or(now), now);
             if activities.contains_key(&id) {
                 self.standby.began(&id, began);
                 // It waits anew, for less long than was seen before.
@@ -510,7 +506,7 @@ impl GroupDrains {
             let session = Session::new(DrainRequest {
                 ec2_instance_id: id.clone(),
                 action: self.request.action_of(&id),
-                schedule: self.schedule(began),
+                schedule: self.timing().schedule(began),
                 policy: self.request.policy,
                 poll_interval: self.request.poll_interval,
                 absence_allowance: self.request.absence_allowance(),
@@ -529,38 +525,6 @@ impl GroupDrains {
             self.reports.add(Report::Coordinates(count));
         }
         None
-    }
-
-    /// When an action began for which there is no notice: never earlier than its notice can have
-    /// been. A termination's activity begins with the connection draining of the group's load
-    /// balancer, which is over before the hook begins. A wait that was seen before the activity was
-    /// another one: a retained instance may be terminated again.
-    fn began(
-        &self,
-        activity: Option<DateTime<Utc>>,
-        seen: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> DateTime<Utc> {
-        let Some(activity) = activity else { return seen };
-        let balancer = if self.view.has_load_balancer() { CONNECTION_DRAINING_MAX } else { Duration::ZERO };
-        let seen = if seen < activity { now } else { seen };
-        seen.min(activity + balancer)
-    }
-
-    /// The schedule of a drain for which there is no notice.
-    fn schedule(&self, began: DateTime<Utc>) -> Schedule {
-        Schedule { began, drain_timeout: self.drain_timeout(), hook: self.hook_timeouts() }
-    }
-
-    fn drain_timeout(&self) -> Duration {
-        let own = self.request.own_drain_timeout();
-        let hook =
-            self.view.hooks().and_then(|hooks| hooks.iter().find(|hook| hook.name == self.request.hook));
-        own.or_else(|| hook.and_then(|hook| hook.drain_timeout)).unwrap_or(match self.view.hooks() {
-            // A sweep that could not read the hook does not know what its metadata asks for.
-            None if self.request.own.is_none() => Duration::from_secs(DRAIN_TIMEOUT_SECONDS_MAX),
-            _ => self.request.drain_timeout,
-        })
     }
 
     /// Ends what has ended.

@@ -6,7 +6,7 @@
 //! | `evidence` | what was seen of one instance and its tasks |
 //! | `session`, `observation` | one drain, as a state machine, and what came of its steps |
 //! | `waiting_action`, `troubles` | its lifecycle action, and its failed calls |
-//! | `schedule`, `on_drain_timeout` | its times, and what happens when they are over |
+//! | `schedule`, `timing`, `on_drain_timeout` | its times, and what happens when they are over |
 //! | `reason` | why a drain waits, and why its hook is completed |
 //! | `role`, `assignment` | who drains what of a group |
 //! | `group_view`, `standby` | what is known of the group |
@@ -34,6 +34,7 @@ mod role;
 mod schedule;
 mod session;
 mod standby;
+mod timing;
 mod troubles;
 mod waiting_action;
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fleetkeeper_core::ports::MessageAttributes;
 use serde_json::{Value, json};
 
 use super::agenda::Transition;
@@ -14,7 +13,6 @@ use super::ecs::deployment_event::DEPLOYMENT_STATE_CHANGE;
 use super::ecs::event::iso;
 use super::ecs::service_action::TASK_PLACEMENT_FAILURE;
 use super::outbox::{Emission, Emitted};
-use super::sns::SnsMessage;
 use super::spot::{REBALANCE_RECOMMENDATION, SPOT_INTERRUPTION_WARNING};
 use super::{ACCOUNT, REGION, World};
 
@@ -86,7 +84,7 @@ impl World {
         let hops = self.hops_after(self.caller);
         for function in functions {
             let (payload, delays) = if let Emitted::SnsMessage(message) = &emission.what {
-                let event = sns_event(message, &self.ids.uuid(), emission.at);
+                let event = message.event(&self.ids.uuid(), emission.at);
                 (event, self.delays(|disorder| &disorder.messages))
             } else {
                 let Some(event) = emission.event() else { continue };
@@ -187,33 +185,6 @@ impl EventRule {
 
 const CONTAINER_INSTANCE_STATE_CHANGE: &str = "ECS Container Instance State Change";
 const SERVICE_ACTION: &str = "ECS Service Action";
-
-/// An SNS event as a function gets it: one record (developer guide, "Invoking Lambda functions with
-/// Amazon SNS").
-fn sns_event(message: &SnsMessage, message_id: &str, at: DateTime<Utc>) -> Value {
-    let mut attributes = serde_json::Map::new();
-    for (name, data_type, value) in message.attributes.iter().flat_map(MessageAttributes::set) {
-        attributes.insert(name.to_owned(), json!({"Type": data_type, "Value": value}));
-    }
-    json!({"Records": [{
-        "EventSource": "aws:sns",
-        "EventVersion": "1.0",
-        "EventSubscriptionArn": format!("{}:00000000-0000-4000-8000-000000000000", message.topic_arn),
-        "Sns": {
-            "Type": "Notification",
-            "MessageId": message_id,
-            "TopicArn": message.topic_arn,
-            "Subject": message.subject,
-            "Message": message.message,
-            "Timestamp": iso(at),
-            "SignatureVersion": "1",
-            "Signature": "c2ltdWxhdGVk",
-            "SigningCertUrl": format!("https://sns.{REGION}.amazonaws.com/SimpleNotificationService.pem"),
-            "UnsubscribeUrl": format!("https://sns.{REGION}.amazonaws.com/?Action=Unsubscribe"),
-            "MessageAttributes": attributes,
-        },
-    }]})
-}
 
 fn scheduled_event(id: &str, at: DateTime<Utc>) -> Value {
     json!({

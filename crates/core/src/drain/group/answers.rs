@@ -125,7 +125,7 @@ impl GroupDrains {
         if let Some(read) = self.view.read_at().filter(|_| self.group_due > now) {
             self.group_due = self.group_due.max(read + self.group_interval());
         }
-        let hook = self.hook_timeouts();
+        let hook = self.timing().hook_timeouts();
         for session in self.sessions.values_mut() {
             let schedule = Schedule { hook, ..*session.schedule() };
             session.reschedule(schedule);

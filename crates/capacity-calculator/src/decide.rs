@@ -99,15 +99,15 @@ where
             needed.extend(for_plans);
             (decision, direct) = (Some(decided), scaled);
         }
+        if !needed.is_empty() {
+            let (tasks, until) = (reader.tasks(), reader.until);
+            snapshot.tasks = tasks.placed(&needed, &snapshot, &mut listed, until - AFTER_TASKS).await;
+            let starting = services_to_read_again(&leaving, &snapshot);
+            reader.read_services_again(&mut snapshot, starting).await?;
+        }
         let (decision, direct) = match decision.filter(|_| needed.is_empty()) {
             Some(decision) => (decision, direct),
-            None => {
-                let (tasks, until) = (reader.tasks(), reader.until);
-                snapshot.tasks = tasks.placed(&needed, &snapshot, &mut listed, until - AFTER_TASKS).await;
-                let starting = services_to_read_again(&leaving, &snapshot);
-                reader.read_services_again(&mut snapshot, starting).await?;
-                self.decide_by_tasks(&mut snapshot, &refreshes).await
-            }
+            None => self.decide_by_tasks(&mut snapshot, &refreshes).await,
         };
         if let Some(direct) = &direct {
             scaler.raise(direct).await;

@@ -15,7 +15,8 @@
 //! **The others.** The rule looks at each invocation of the drainer that returns while any action
 //! of its group is open. Unless the groups are swept, the invocation has published its message, or
 //! another message of the group is alive. A message is alive while an invocation works on it, and
-//! from its sending until the last invocation on it ends. Some actions do not count:
+//! from its sending until the last invocation on it ends. One that is cut as a recursive loop is
+//! alive until then. Some actions do not count:
 //! - those whose hook is just about to end them, as above;
 //! - those whose notice never reached the topic;
 //! - those of instances on their way to a warm pool, which the group does not show;
@@ -78,7 +79,8 @@ impl Rule for NoLostDrain {
             noticed: noticed(&invocations),
             published: published(entries),
             wrongly_gone: wrongly_gone(played),
-            first_given_up: first_given_up(entries),
+            first_given_up: given_up(entries).map(|(at, _)| at).next(),
+            last_cut: given_up(entries).rfind(|(_, why)| *why == GivenUp::RecursiveLoop).map(|(at, _)| at),
             places: places(entries, &played.scenario),
             to_warm_pool: to_warm_pool(entries),
             invocations: &invocations,
@@ -110,6 +112,8 @@ struct Drains<'a> {
     wrongly_gone: BTreeSet<InvocationId>,
     /// When a message of the drainer first went to the dead letters.
     first_given_up: Option<DateTime<Utc>>,
+    /// When one was last cut as a recursive loop.
+    last_cut: Option<DateTime<Utc>>,
     places: BTreeMap<InvocationId, Place>,
     to_warm_pool: BTreeSet<&'a str>,
     /// True if messages wait for others' invocations to end.
@@ -160,7 +164,7 @@ impl Drains<'_> {
         });
         let Some((token, left)) = left else { return Ok(()) };
         let queued = self.is_queued(token) || self.coordinator_is_queued(token, ended);
-        if self.is_alive(group, id, ended) || queued || given_up {
+        if self.is_alive(group, id, ended) || queued || given_up || self.is_about_to_be_cut(token, ended) {
             return Ok(());
         }
         Err(format!("[{}] returned as the last of its group, and {} waits", id.0, left.instance))
@@ -264,6 +268,14 @@ impl Drains<'_> {
         self.queues && coordinator.is_some_and(|coordinator| !began(coordinator))
     }
 
+    /// Returns whether an action's message was on its way, to be cut as a recursive loop later: no
+    /// invocation shows it.
+    fn is_about_to_be_cut(&self, token: &str, ended: Ended<'_>) -> bool {
+        let answer = self.last_return(|notice| notice.token == token, ended);
+        let republished = answer.is_some_and(|it| answered(it.how, "outcome") == Some("republished"));
+        republished && self.last_cut.is_some_and(|at| at > ended.at)
+    }
+
     /// Returns whether another message of the group was alive when an invocation ended.
     fn is_alive(&self, group: &str, id: InvocationId, ended: Ended<'_>) -> bool {
         let others = self.of_groups.get(group).into_iter().flatten().filter(|other| **other != id);
@@ -297,13 +309,14 @@ fn noticed(invocations: &BTreeMap<InvocationId, Invocation<'_>>) -> BTreeSet<Str
     of_drainer.flat_map(|it| notices(it.payload)).map(|notice| notice.token).collect()
 }
 
-/// When a message of the drainer's first went to the dead letters.
-fn first_given_up(entries: &[Entry]) -> Option<DateTime<Utc>> {
-    let given_up = |entry: &&Entry| match &entry.what {
-        Occurrence::EventGivenUp { function, .. } => function.as_ref() == DRAINER,
-        _ => false,
-    };
-    entries.iter().find(given_up).map(|entry| entry.at)
+/// When messages of the drainer's went to the dead letters, and why.
+fn given_up(entries: &[Entry]) -> impl DoubleEndedIterator<Item = (DateTime<Utc>, GivenUp)> {
+    entries.iter().filter_map(|entry| match &entry.what {
+        Occurrence::EventGivenUp { function, why, .. } if function.as_ref() == DRAINER => {
+            Some((entry.at, *why))
+        }
+        _ => None,
+    })
 }
 
 /// The invocations that a fault made believe that an action is over. Other hooks explain why its

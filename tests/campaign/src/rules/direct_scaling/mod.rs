@@ -19,7 +19,8 @@
 //! - within the group's limits: Auto Scaling refuses none for another reason than that the group is
 //!   gone;
 //! - upwards alone, unless somebody else changed it meanwhile, and by no more hosts than tasks
-//!   wait, with the headroom: where nothing changed since the invocation may have seen the cluster;
+//!   wait, with the headroom: where nothing changed since the invocation may have seen the cluster.
+//!   What was set within the last minute without an answer may be set again;
 //! - without an instance that is terminated for it.
 //!
 //! A termination:

@@ -26,8 +26,8 @@ pub(super) fn sets(
         return Ok(());
     }
     truth.placing.may_be_missing(name, entry.at).map_err(|how| set(&how))?;
-    let waiting = truth.placing.waiting_tasks() + truth.placing.headroom_tasks() + 1;
-    if u64::from(to - from) > waiting {
+    let waiting = truth.most_hosts_to_add();
+    if u64::from(to - from) > waiting && !truth.may_set_again(group, to, invocation) {
         return Err(set(&format!("{waiting} tasks wait, with the headroom")));
     }
     Ok(())

@@ -7,7 +7,7 @@ use fleetkeeper_core::container_instance::Ec2InstanceId;
 use fleetkeeper_sim::ScalingProcess;
 use fleetkeeper_sim::world::Operation;
 use fleetkeeper_sim::world::ecs::cluster_arn;
-use fleetkeeper_sim::world::history::{Entry, Occurrence};
+use fleetkeeper_sim::world::history::{CallOutcome, Entry, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::{EnvironmentId, InvocationId};
 
 use crate::direct_plan::DirectPlan;
@@ -18,11 +18,17 @@ use crate::scenario::Scenario;
 use crate::set_up::{cluster_name, group_name};
 use crate::stage::{CALCULATOR, Played};
 
+/// A capacity that was set without an answer may be set again within this time of the end of its
+/// invocation.
+const SET_AGAIN_WITHIN: TimeDelta = TimeDelta::seconds(60);
+
 /// The facts that the rule needs, as a history goes on.
 #[derive(Debug)]
 pub(super) struct Truth<'a> {
     pub(super) placing: Placing<'a>,
     pub(super) plan: Option<&'a DirectPlan>,
+    /// An invocation lasts no longer.
+    timeout: TimeDelta,
     of_schedule: String,
     lag: TimeDelta,
     groups: BTreeMap<String, Group>,
@@ -52,9 +58,19 @@ pub(super) struct Group {
     pub(super) raised: Option<DateTime<Utc>>,
     /// Each change of the desired capacity, and the invocation that made it.
     desired_changes: Vec<(DateTime<Utc>, Option<InvocationId>)>,
+    /// When the calculator set a capacity, perhaps of this group, without an answer: the most that
+    /// it could be then, where it could know the cluster.
+    unanswered: Vec<(DateTime<Utc>, Option<u64>)>,
 }
 
 impl Group {
+    /// Returns whether this capacity may be one that was set since then without an answer. Nobody
+    /// knows if it has taken effect: a lower one might shrink the group.
+    fn may_have_been_set(&self, to: u32, since: DateTime<Utc>) -> bool {
+        let unanswered = self.unanswered.iter().filter(|(at, _)| *at >= since);
+        unanswered.into_iter().any(|(_, most)| most.is_none_or(|most| u64::from(to) <= most))
+    }
+
     /// The instances that it lists, or may have been seen to list.
     pub(super) fn size(&self, now: DateTime<Utc>) -> u64 {
         let listed = self.ended.iter().rev().take_while(|ended| **ended + self.lists_for >= now);
@@ -88,6 +104,9 @@ impl<'a> Truth<'a> {
         Self {
             placing: Placing::of(&played.scenario),
             plan: calculator.as_ref().and_then(|plan| plan.direct.as_ref()),
+            timeout: TimeDelta::seconds(
+                calculator.as_ref().map_or(0, |plan| i64::from(plan.timeout_seconds)),
+            ),
             of_schedule: cluster_arn(&cluster_name(0)),
             lag: read_lag(&played.scenario),
             groups: plans.iter().enumerate().map(group).collect(),
@@ -108,6 +127,11 @@ impl<'a> Truth<'a> {
     /// The invocation of the calculator that did this.
     pub(super) fn invocation(&self, entry: &Entry) -> Option<&Invocation<'a>> {
         self.running.get(&entry.by?)
+    }
+
+    /// Returns whether an invocation may set a capacity again that was set without an answer.
+    pub(super) fn may_set_again(&self, group: &Group, to: u32, invocation: &Invocation<'_>) -> bool {
+        group.may_have_been_set(to, invocation.started - SET_AGAIN_WITHIN - self.timeout)
     }
 
     /// How many invocations run at once.
@@ -186,6 +210,10 @@ impl<'a> Truth<'a> {
                 self.running.remove(invocation);
             }
             Occurrence::ApiCalled { operation, outcome } => {
+                let unanswered = matches!(outcome, CallOutcome::Hung | CallOutcome::AnswerLost(_));
+                if unanswered && *operation == Operation::SetDesiredCapacity {
+                    self.set_without_answer(entry);
+                }
                 let Some(invocation) = entry.by.and_then(|by| self.running.get_mut(&by)) else { return };
                 invocation.reader.see(*operation, outcome);
                 match operation {
@@ -196,6 +224,22 @@ impl<'a> Truth<'a> {
             }
             _ => self.see_group(entry),
         }
+    }
+
+    fn set_without_answer(&mut self, entry: &Entry) {
+        let Some(invocation) = self.invocation(entry) else { return };
+        let known = self.is_still(invocation);
+        let hosts = self.most_hosts_to_add();
+        for group in self.groups.values_mut() {
+            let most = known.then(|| u64::from(group.desired) + hosts);
+            group.unanswered.push((entry.at, most));
+        }
+    }
+
+    /// The most hosts that are added at once: one for each task that waits or is headroom, and one
+    /// more.
+    pub(super) fn most_hosts_to_add(&self) -> u64 {
+        self.placing.waiting_tasks() + self.placing.headroom_tasks() + 1
     }
 
     fn see_group(&mut self, entry: &Entry) {

@@ -48,8 +48,7 @@ async fn describe(
     batch: &[ServiceArn],
 ) -> Result<Vec<Service>, CallError> {
     let ask = async |names: Vec<String>| {
-        paces.services.turn(clock).await;
-        let mut answer = ecs.describe_services(cluster, &names).await?;
+        let mut answer = describe_once(ecs, clock, paces, cluster, &names).await?;
         answer.failures.extend(not_described(&names, &answer));
         Ok(answer)
     };
@@ -58,7 +57,7 @@ async fn describe(
     for failure in answer.failures.iter().filter(|failure| !failure.is_missing()) {
         report::service_not_described(cluster, failure);
     }
-    Ok(answer.items.into_iter().map(without_events).collect())
+    Ok(answer.items)
 }
 
 /// Describes services of these names once more. One that ECS does not describe is left out.
@@ -69,17 +68,25 @@ pub(crate) async fn again(
     cluster: &Cluster,
     names: &[String],
 ) -> Result<Vec<Service>, CallError> {
-    let batches = names.chunks(SERVICES_MAX).map(|batch| async move {
-        paces.services.turn(clock).await;
-        Ok(ecs.describe_services(cluster, batch).await?.items)
-    });
-    let described: Vec<_> = stream::iter(batches).buffered(DESCRIBES_IN_FLIGHT).try_concat().await?;
-    Ok(described.into_iter().map(without_events).collect())
+    let batches = names
+        .chunks(SERVICES_MAX)
+        .map(|batch| async move { Ok(describe_once(ecs, clock, paces, cluster, batch).await?.items) });
+    stream::iter(batches).buffered(DESCRIBES_IN_FLIGHT).try_concat().await
 }
 
-/// A description has its service's last 100 events.
-fn without_events(service: Service) -> Service {
-    Service { events: Vec::new(), ..service }
+/// Describes one batch, at the pace of such calls.
+async fn describe_once(
+    ecs: &impl Services,
+    clock: &impl Clock,
+    paces: &Paces,
+    cluster: &Cluster,
+    names: &[String],
+) -> Result<Answer<Service>, CallError> {
+    paces.services.turn(clock).await;
+    let mut answer = ecs.describe_services(cluster, names).await?;
+    // A description has its service's last 100 events.
+    answer.items.iter_mut().for_each(|service| service.events = Vec::new());
+    Ok(answer)
 }
 
 /// The services that an answer neither describes nor has among its failures. An ARN ends in its

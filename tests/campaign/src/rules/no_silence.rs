@@ -37,7 +37,7 @@ use super::evidence::Evidence;
 use super::invocations::{Invocation, answered, invocations, notices, sweep_of};
 use super::lifecycle_actions::{How, LifecycleAction, lifecycle_actions};
 use super::occupancy::Occupancy;
-use super::{Breach, Rule, longest_lag};
+use super::{Breach, Rule, has_slow_calls, longest_lag};
 use crate::scenario::Metadata;
 use crate::stage::{DRAINER, HOOK, Played};
 
@@ -61,7 +61,7 @@ impl Rule for NoSilence {
         let actions = lifecycle_actions(entries, &played.scenario);
         let invocations = invocations(entries);
         let calls = &played.scenario.disorder.calls;
-        let slow = calls.slow_per_mille > 0 && calls.slow_ms_max >= GIVEN_UP_AFTER_MS;
+        let slow = has_slow_calls(&played.scenario) && calls.slow_ms_max >= GIVEN_UP_AFTER_MS;
         let reports = Reports::of(entries, slow);
         let denied = played.scenario.denies_open_actions();
         let breach = |at, how| Err(Breach { rule: self.name(), at, how });

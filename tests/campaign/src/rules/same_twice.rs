@@ -9,10 +9,10 @@
 //! - An invocation may act on others of its group from the time on at which more than three of them
 //!   waited, and its own instance was the lowest with an open action at the drainer's hook. It
 //!   cannot see more than two readings of the group: those of both may have waited at once. Where
-//!   calls may be slow, one between them may have come too late. A
-//!   republished message may from the start: others may have been delegated to it. A sweep may act
-//!   on all of its group, but on none whose action was opened less than [`YOUNG`] before. It names
-//!   the instance: an action may have superseded, since the sweep began, one that was old enough.
+//!   calls may be slow, one between them may have come too late. A republished message may from the
+//!   start: others may have been delegated to it. A sweep may act on all of its group, but on none
+//!   whose action was opened less than [`YOUNG`] before. It names the instance: an action may have
+//!   superseded, since the sweep began, one that was old enough.
 //! - Where more than three of a group wait, and a heartbeat was not answered or denied an action,
 //!   the invocation may not know that another message coordinates: it may act on others.
 //! - Where more than three of a group wait, or may have waited at once, a heartbeat of a lower

@@ -8,9 +8,9 @@ use fleetkeeper_sim::world::history::{CallOutcome, Occurrence};
 use fleetkeeper_sim::world::lambda::invocation::InvocationId;
 
 use super::{Story, breach, is_serene};
-use crate::rules::Breach;
 use crate::rules::lifecycle_actions::{How, LifecycleAction};
 use crate::rules::membership::Membership;
+use crate::rules::{Breach, has_slow_calls};
 
 /// The most that a call may take that is given up.
 const CALL_TAKES: TimeDelta = TimeDelta::seconds(60);
@@ -24,7 +24,7 @@ pub(super) fn hooks_expire_rightly(story: &Story<'_>) -> Result<(), Breach> {
     let all_expired = all_expired.filter_map(|(token, action)| Some((token, action, expired(action)?)));
     let serene = is_serene(&story.played.scenario);
     let calls = &story.played.scenario.disorder.calls;
-    let slow = calls.slow_per_mille > 0 && calls.slow_ms_max > 2_000;
+    let slow = has_slow_calls(&story.played.scenario) && calls.slow_ms_max > 2_000;
     let mut hindered = None;
     for (token, action, at) in all_expired {
         let has_notice = story.duties.contains_key(token);
